@@ -1,0 +1,359 @@
+"""The checks of ``.ci/run``: what the README says, tests, types, lint, peers.
+
+Each check runs in a folder and a virtual environment of its own and prints to a
+log; two run at a time. All of them run, whatever fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.peers.interpreters import SUPPORTED, find_interpreter  # noqa: E402
+
+#: Longest time that one command may take, in seconds.
+LIMIT = 1200
+
+#: The line that pytest closes with.
+PYTEST_SUMMARY = r"^=* ?((?:\d+ \w+, )*\d+ \w+ in [\d.]+s.*?) ?=*$"
+
+#: What is not copied: it is not part of a clean clone.
+IGNORED = (
+    ".*_cache",
+    ".coverage*",
+    ".git",
+    ".hypothesis",
+    ".venv*",
+    "*.egg-info",
+    "__pycache__",
+    "build",
+    "dist",
+    "work",
+)
+
+
+@dataclass
+class Check:
+    """One check: what it does, and how it ended.
+
+    Attributes:
+        name: For people; also the name of its log.
+        work: Gets its files.
+        body: Does it, with the methods below; raises if it fails.
+    """
+
+    name: str
+    work: Path
+    body: Callable[[Check], None]
+    seconds: float = 0.0
+    failed: bool = False
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def log(self) -> Path:
+        """Where everything is that its commands printed."""
+        return self.work / "logs" / f"{self.name.replace(' ', '-')}.log"
+
+    def copy(self, *, with_package: bool) -> Path:
+        """Return a new copy of the repository, maybe without the package itself.
+
+        Tests that run in a copy without it test the installed package.
+        """
+        kind = "source" if with_package else "tests"
+        target = self.work / kind / self.name.replace(" ", "-")
+        ignored = IGNORED if with_package else (*IGNORED, "flowpack")
+        shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*ignored))
+        return target
+
+    def run(
+        self,
+        *command: str | Path,
+        folder: Path,
+        allowed: tuple[int, ...] = (0,),
+        **variables: str,
+    ) -> str:
+        """Run a command and return what it printed; a failure is an error."""
+        words = [os.fspath(word) for word in command]
+        with open(self.log, "a+b") as log:
+            log.write(f"$ {shlex.join(words)}\n".encode())
+            log.flush()
+            start = log.tell()
+            process = subprocess.Popen(
+                words,
+                cwd=folder,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                status = process.wait(LIMIT)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            log.seek(start)
+            output = log.read().decode("utf-8", "replace")
+        self.said += re.findall(PYTEST_SUMMARY, output, re.MULTILINE)
+        if status not in allowed:
+            short = textwrap.shorten(shlex.join(words), 70)
+            raise RuntimeError(f"{short} ended with {status}")
+        return output
+
+    def venv(self, python: Path) -> Path:
+        """Return the interpreter of a new environment of its own."""
+        target = self.work / "venvs" / self.name.replace(" ", "-")
+        self.run("uv", "venv", "-q", "--python", python, target, folder=self.work)
+        return target / "bin" / "python"
+
+    def install(self, python: Path, *wanted: str | Path) -> None:
+        """Install requirements into an environment and say what came."""
+        target = ("--python", python)
+        command = ("uv", "pip", "install", "-q", "--compile-bytecode", *target)
+        self.run(*command, *wanted, folder=self.work)
+        self.run("uv", "pip", "list", "-q", *target, folder=self.work)
+
+    def perform(self) -> None:
+        """Do it, measure it, and keep how it ended."""
+        print(f"--- {self.name}: started", flush=True)
+        started = time.monotonic()
+        try:
+            self.body(self)
+        except Exception as exc:  # Told in the summary, after the others have run.
+            self.failed = True
+            self.said.append(f"{type(exc).__name__}: {exc}")
+        self.seconds = time.monotonic() - started
+        print(self.summary, flush=True)
+
+    @property
+    def summary(self) -> str:
+        """One line with the result, the time and the tests' own summary."""
+        result = "FAILED" if self.failed else "ok"
+        facts = "; ".join(self.said)
+        return f"--- {self.name:18} {result:6} {self.seconds:6.1f} s  {facts}"
+
+
+def readme_commands() -> list[str]:
+    """Return the command lines that README.rst tells its readers to type."""
+    text = (ROOT / "README.rst").read_text("utf-8")
+    lines = re.findall(r"^ {4}(.*\.venv/bin/pip install .*)$", text, re.M)
+    if len(lines) != 2:
+        raise RuntimeError(f"README.rst has {len(lines)} install commands, not two")
+    return lines
+
+
+def readme(python: Path) -> Callable[[Check], None]:
+    """Type what README.rst says, as a user with *python* would."""
+
+    def body(check: Check) -> None:
+        folder = check.copy(with_package=True)
+        commands = check.work / "commands"
+        commands.mkdir()
+        (commands / "python").write_text(f'#!/bin/sh\nexec "{python}" "$@"\n')
+        (commands / "python").chmod(0o755)
+        path = f"{commands}:{os.environ['PATH']}"
+        home = str(check.work / "readme-home")
+        try_it, test_it = readme_commands()
+        shell = ("bash", "-euo", "pipefail", "-c")
+        said = check.run(*shell, try_it, folder=folder, PATH=path, FLOWPACK_HOME=home)
+        if "Hello Ada!" not in said:
+            raise RuntimeError("the README's first command printed no greeting")
+        check.run(*shell, test_it, folder=folder, PATH=path)
+
+    return body
+
+
+def lowest(check: Check, python: Path) -> tuple[str | Path, ...]:
+    """Return constraints that hold the dependencies at the lowest that we allow."""
+    pins = check.work / "lowest.txt"
+    source = check.copy(with_package=True) / "setup.cfg"
+    command = ("uv", "pip", "compile", "-q", "--resolution", "lowest-direct")
+    check.run(*command, "--python", python, "-o", pins, source, folder=check.work)
+    return "-c", pins
+
+
+def suite(
+    python: Path,
+    wheel: Path,
+    constraints: Callable[[Check, Path], tuple[str | Path, ...]] | None = None,
+    *,
+    profile: str = "normal",
+) -> Callable[[Check], None]:
+    """Run the tests on the installed wheel."""
+
+    def body(check: Check) -> None:
+        venv_python = check.venv(python)
+        held = constraints(check, python) if constraints else ()
+        check.install(venv_python, f"{wheel}[test]", *held)
+        folder = check.copy(with_package=False)
+        check.run(
+            venv_python, "-m", "pytest", folder=folder, HYPOTHESIS_PROFILE=profile
+        )
+
+    return body
+
+
+def coverage(python: Path, wheel: Path) -> Callable[[Check], None]:
+    """Run the tests on the installed wheel and see which lines they reach."""
+
+    def body(check: Check) -> None:
+        venv_python = check.venv(python)
+        check.install(venv_python, f"{wheel}[test]")
+        folder = check.copy(with_package=False)
+        measured = (venv_python, "-m", "coverage")
+        check.run(*measured, "run", "-m", "pytest", folder=folder)
+        check.run(*measured, "combine", "-q", folder=folder)
+        report = check.run(*measured, "report", folder=folder)
+        check.said += re.findall(r"^TOTAL.* (\d+%)$", report, re.MULTILINE)
+
+    return body
+
+
+def types(python: Path) -> Callable[[Check], None]:
+    """Check types as *python* sees them."""
+
+    def body(check: Check) -> None:
+        folder = check.copy(with_package=True)
+        venv_python = check.venv(python)
+        check.install(venv_python, f"{folder}[dev,test]")
+        check.run(venv_python, "-m", "mypy", folder=folder)
+
+    return body
+
+
+def lint(python: Path) -> Callable[[Check], None]:
+    """Check style."""
+
+    def body(check: Check) -> None:
+        folder = check.copy(with_package=True)
+        venv_python = check.venv(python)
+        check.install(venv_python, "flake8", "flake8-docstrings")
+        check.run(venv_python, "-m", "flake8", folder=folder)
+
+    return body
+
+
+def installed(python: Path, wheel: Path) -> Callable[[Check], None]:
+    """Use the wheel, with nothing but its own dependencies, in an empty folder."""
+
+    def body(check: Check) -> None:
+        folder = check.work / "elsewhere"
+        folder.mkdir()
+        venv_python = check.venv(python)
+        check.install(venv_python, wheel)
+        names = "import flowpack; [getattr(flowpack, n) for n in flowpack.__all__]"
+        check.run(venv_python, "-c", names, folder=folder)
+        said = check.run(venv_python.with_name("flowpack"), "--version", folder=folder)
+        check.said.append(said.strip())
+
+    return body
+
+
+def peers(python: Path, wheel: Path) -> Callable[[Check], None]:
+    """Run the tests that need the real servers, agents and workers."""
+
+    def body(check: Check) -> None:
+        folder = check.copy(with_package=False)
+        cache = os.environ.get("FLOWPACK_PEERS") or str(check.work / "peers")
+        module = ("-m", "tests.peers.environments")
+        check.run(sys.executable, *module, folder=folder, FLOWPACK_PEERS=cache)
+        venv_python = check.venv(python)
+        check.install(venv_python, f"{wheel}[test]")
+        test = ("-m", "pytest", "-m", "peer", "--durations=10")
+        check.run(venv_python, *test, folder=folder, FLOWPACK_PEERS=cache)
+
+    return body
+
+
+def stress(python: Path, wheel: Path) -> Callable[[Check], None]:
+    """Run the tests that take long."""
+
+    def body(check: Check) -> None:
+        folder = check.copy(with_package=False)
+        venv_python = check.venv(python)
+        check.install(venv_python, f"{wheel}[test]")
+        test = ("-m", "pytest", "-m", "stress", "--durations=10")
+        none_yet = 5
+        check.run(venv_python, *test, folder=folder, allowed=(0, none_yet))
+
+    return body
+
+
+def build(work: Path) -> Path:
+    """Build source archive and wheel; return the wheel."""
+    check = Check("build", work, lambda check: None)
+    folder = check.copy(with_package=True)
+    check.run(sys.executable, "-m", "build", "-o", work / "dist", folder=folder)
+    (wheel,) = (work / "dist").glob("*.whl")
+    return wheel
+
+
+def checks(work: Path, pythons: dict[str, Path]) -> tuple[list[Check], list[Check]]:
+    """Return the checks that run side by side, and those that want quiet."""
+    wheel = build(work)
+    oldest, newest = list(pythons)[0], list(pythons)[-1]
+    first, last = pythons[oldest], pythons[newest]
+    together = [
+        Check("peers", work, peers(last, wheel)),
+        Check(f"readme {newest}", work, readme(last)),
+        Check(f"tests {oldest} lowest", work, suite(first, wheel, lowest)),
+        Check(f"coverage {newest}", work, coverage(last, wheel)),
+        Check(f"types {newest}", work, types(last)),
+        Check(f"types {oldest}", work, types(first)),
+        Check("lint", work, lint(last)),
+        Check("installed wheel", work, installed(last, wheel)),
+    ]
+    for release in list(pythons)[1:-1]:
+        body = suite(pythons[release], wheel, profile="fast")
+        together.append(Check(f"tests {release}", work, body))
+    return together, [Check("stress", work, stress(last, wheel))]
+
+
+def clean(work: Path) -> None:
+    """Forget the last run, but not what takes long to install."""
+    for path in work.iterdir():
+        if path.is_dir() and path.name not in ("peers", "tools"):
+            shutil.rmtree(path)
+    (work / "logs").mkdir()
+
+
+def main(work: Path) -> int:
+    """Run all checks and return the exit status."""
+    clean(work)
+    found = {release: find_interpreter(release) for release in SUPPORTED}
+    pythons = {release: path for release, path in found.items() if path is not None}
+    for release in SUPPORTED:
+        print(f"Python {release}: {found[release] or 'not found, not tested'}")
+    together, alone = checks(work, pythons)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Check.perform, together))
+    for check in alone:
+        check.perform()
+    everything = together + alone
+    failures = [check for check in everything if check.failed]
+    for check in failures:
+        print(f"\n=== {check.name}: {check.log}")
+        print(check.log.read_text("utf-8", "replace"))
+    print("\nSummary")
+    for check in everything:
+        print(check.summary)
+    print(f"{len(failures)} of {len(everything)} checks failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

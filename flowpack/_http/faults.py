@@ -1,0 +1,170 @@
+"""The error border: what can go wrong on the way, in words."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from http.client import (
+    BadStatusLine,
+    HTTPException,
+    IncompleteRead,
+    LineTooLong,
+    RemoteDisconnected,
+    UnknownProtocol,
+)
+from typing import Optional, Tuple, Type, TypeVar, Union
+
+from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_match_hostname import CertificateError
+
+from flowpack._http.connections import AnswerRefused, BrokenAnswer, Exchange
+from flowpack._http.retries import Failure
+from flowpack.exceptions import printable
+
+#: Everything that the libraries below raise for a call that did not work out.
+FOREIGN: Tuple[Type[Exception], ...] = (
+    AnswerRefused,
+    HTTPError,
+    HTTPException,
+    OSError,
+    ValueError,
+)
+
+_DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+_HINT_REFUSED = "is the server running, and is this its address?"
+_HINT_UNTRUSTED = (
+    "if a CA of your own signed it, set PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE)"
+    " to a file with that CA's certificate"
+)
+
+ErrorType = TypeVar("ErrorType", bound=BaseException)
+
+
+def bare(error: ErrorType) -> ErrorType:
+    """Strip *error* and what it comes from of their tracebacks, and return it.
+
+    The frames hold headers, bodies and URLs, and some tools print the values of
+    all variables.
+    """
+    seen = set()
+    following: Optional[BaseException] = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        following.__traceback__ = None
+        following = following.__cause__
+    return error
+
+
+def explain(error: Exception, exchange: Exchange) -> Failure:
+    """Return what *error* means for the *exchange* that it ended."""
+    if isinstance(error, AnswerRefused):
+        return Failure(error.reason, passing=False)
+    root = _root(error)
+    reason, passing = _explain_root(root, exchange)
+    dropped = isinstance(root, _DROPPED)
+    return Failure(
+        reason=reason,
+        passing=passing,
+        sent=exchange.sent,
+        idle=dropped and exchange.sent and not (exchange.opened or exchange.answered),
+        cause=_alone(root),
+    )
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the error of the standard library that *error* wraps."""
+    while not isinstance(error, (OSError, HTTPException)):
+        wrapped = [each for each in error.args if isinstance(each, BaseException)]
+        inner = wrapped[-1] if wrapped else error.__cause__ or error.__context__
+        if inner is None:
+            break
+        error = inner
+    return error
+
+
+def _alone(error: BaseException) -> Optional[BaseException]:
+    if not isinstance(error, (OSError, HTTPException)):
+        return None  # Its text may show the URL or a header.
+    if not str(error).isprintable():
+        return None  # These are words of the server.
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error
+
+
+def _explain_root(root: BaseException, exchange: Exchange) -> Tuple[str, bool]:
+    """Return what happened, and whether another attempt may go better."""
+    if isinstance(root, socket.timeout):
+        return _timed_out(exchange), True
+    if isinstance(root, (ssl.SSLError, CertificateError)):
+        return _tls(root)
+    if isinstance(root, socket.gaierror):
+        passing = root.errno == socket.EAI_AGAIN
+        return f"the host name cannot be resolved ({_words(root)})", passing
+    if isinstance(root, ConnectionRefusedError):
+        return f"the connection was refused; {_HINT_REFUSED}", True
+    if isinstance(root, HTTPException) and not isinstance(root, RemoteDisconnected):
+        return _no_http(root)
+    if isinstance(root, ConnectionError):
+        return _dropped(exchange), True
+    if isinstance(root, OSError):
+        return _system(root, exchange)
+    return f"the request cannot be sent ({type(root).__name__})", False
+
+
+def _timed_out(exchange: Exchange) -> str:
+    if exchange.deadline.left() <= 0:
+        return f"no complete answer within {exchange.deadline.allowed:g} s, all in all"
+    waited = f"within {exchange.timeout:g} s"
+    if exchange.answered:
+        return f"the answer broke off: nothing more came {waited}"
+    if exchange.sent:
+        return f"no answer {waited}"
+    return f"no connection {waited}"
+
+
+def _tls(error: Union[ssl.SSLError, CertificateError]) -> Tuple[str, bool]:
+    if isinstance(error, (ssl.SSLCertVerificationError, CertificateError)):
+        said = printable(getattr(error, "verify_message", error))
+        reason = f"the server's certificate is not trusted: {said}; {_HINT_UNTRUSTED}"
+        return reason, False
+    if isinstance(error, _DROPPED):
+        return "the connection was closed in the middle of TLS", True
+    said = printable(error.reason or type(error).__name__)
+    return f"TLS failed ({said}); does the server speak https on this port?", False
+
+
+def _no_http(error: HTTPException) -> Tuple[str, bool]:
+    if isinstance(error, BrokenAnswer):
+        return str(error), True
+    if isinstance(error, IncompleteRead):
+        return "the answer broke off before its end", True
+    if isinstance(error, (BadStatusLine, UnknownProtocol)):
+        return "what came back is no HTTP answer", True
+    if isinstance(error, LineTooLong) or type(error) is HTTPException:
+        return "the head of the answer is too long", False
+    return f"the request cannot be sent ({type(error).__name__})", False
+
+
+def _dropped(exchange: Exchange) -> str:
+    if exchange.answered:
+        return "the connection was closed in the middle of the answer"
+    if exchange.sent:
+        return "the connection was closed before an answer came"
+    return "the connection was closed as soon as it was made"
+
+
+def _system(error: OSError, exchange: Exchange) -> Tuple[str, bool]:
+    text = str(error)
+    if text.startswith("Tunnel connection failed"):
+        return f"the proxy refused: {printable(text)}", _proxy_may_recover(text)
+    step = "while the answer came" if exchange.answered else "on the way"
+    return f"the connection failed {step} ({_words(error)})", True
+
+
+def _proxy_may_recover(text: str) -> bool:
+    return any(f" {status} " in f"{text} " for status in (502, 503, 504))
+
+
+def _words(error: OSError) -> str:
+    return printable(error.strerror or type(error).__name__)

@@ -1,0 +1,146 @@
+"""The way to servers: pools of connections, proxies, certificates."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from typing import Any, Dict, Mapping, Optional, Union
+
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from flowpack._http.connections import POOLS
+from flowpack._http.proxies import proxy_for
+from flowpack.exceptions import SettingsError, quoted
+from flowpack.urls import CA_VARIABLES, Address
+
+#: As many idle connections are kept for one server.
+_KEPT = 64
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter of requests whose connections keep to deadlines.
+
+    Used without a session: what a session adds to its adapter (``.netrc``, cookies,
+    redirects, settings from the environment) is what must not happen here.
+    """
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools for direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return the pools for connections through *proxy*."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+
+class Network:
+    """Gives out pools of connections; threads may share it.
+
+    A process that was forked gets connections of its own.
+    """
+
+    def __init__(
+        self,
+        verify: Union[bool, str, None] = None,
+        environ: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        """Prepare the way; nothing is opened yet.
+
+        Args:
+            verify: Whether certificates are checked, or the file or folder of the
+                CA certificates to trust. None takes the file from ``SSL_CERT_FILE``,
+                ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``, else the certificates
+                that come with requests.
+            environ: Names proxies and CA files; None for this process's own.
+        """
+        self._verify = verify
+        self._environ = environ
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._adapter: Optional[_Adapter] = None
+        self._pools: Dict[str, HTTPConnectionPool] = {}
+        self._context: Optional[ssl.SSLContext] = None
+
+    def pool_for(self, address: Address) -> HTTPConnectionPool:
+        """Return the pool of connections to the server at *address*.
+
+        Raises:
+            SettingsError: A proxy or a CA file cannot be used.
+        """
+        if self._pid != os.getpid():
+            # Closing the parent's connections here could wait for a lock that one
+            # of its threads held during the fork.
+            self._forget()
+        pool = self._pools.get(address.origin)
+        if pool is None:
+            with self._lock:
+                pool = self._pools.get(address.origin) or self._open(address)
+                self._pools[address.origin] = pool
+        return pool
+
+    def close(self) -> None:
+        """Close the connections. The next use opens new ones."""
+        if self._adapter is not None and self._pid == os.getpid():
+            self._adapter.close()
+        self._forget()
+
+    def _open(self, address: Address) -> HTTPConnectionPool:
+        environ = os.environ if self._environ is None else self._environ
+        proxy = proxy_for(address, environ)
+        if self._adapter is None:
+            self._adapter = _Adapter(pool_connections=16, pool_maxsize=_KEPT)
+        manager: Any = self._adapter.poolmanager
+        if proxy is not None:
+            context = self._tls(environ) if proxy.startswith("https:") else None
+            manager = self._adapter.proxy_manager_for(proxy, proxy_ssl_context=context)
+        options = {}
+        if address.scheme == "https":
+            context = self._tls(environ)
+            options = {"ssl_context": context, "cert_reqs": context.verify_mode}
+        pool: HTTPConnectionPool = manager.connection_from_host(
+            address.host, address.port, address.scheme, pool_kwargs=options
+        )
+        return pool
+
+    def _tls(self, environ: Mapping[str, str]) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = _tls_context(self._verify, environ)
+        return self._context
+
+
+def _tls_context(
+    verify: Union[bool, str, None], environ: Mapping[str, str]
+) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    # Whether OpenSSL or urllib3 compares the host's name depends on its release.
+    context.verify_mode = ssl.CERT_REQUIRED
+    trusted = verify if isinstance(verify, str) else ""
+    if verify is None:
+        trusted = next(filter(None, map(environ.get, CA_VARIABLES)), "")
+    trusted = trusted or DEFAULT_CA_BUNDLE_PATH
+    folder = os.path.isdir(trusted)
+    try:
+        context.load_verify_locations(
+            cafile=None if folder else trusted, capath=trusted if folder else None
+        )
+    except (OSError, ValueError) as exc:
+        raise SettingsError(
+            f"the CA certificates in {quoted(trusted)} cannot be read"
+            f" ({type(exc).__name__}: {exc}); set PREFECT_API_SSL_CERT_FILE or"
+            f" SSL_CERT_FILE to a file of PEM certificates"
+        ) from exc
+    return context

@@ -1,0 +1,129 @@
+"""What code that is run may change in this process, put back afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Dict, Iterator, Optional
+
+#: Begins the names of modules that come and go by themselves: loaded scripts.
+SCRIPT_PREFIX = "_flowpack_script_"
+
+_STREAMS = ("stdin", "stdout", "stderr")
+
+
+@contextmanager
+def restored(folder: Optional[str] = None) -> Iterator[None]:
+    """Run the body, then put back what it changed.
+
+    That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams,
+    signal handlers (in the main thread, which alone can set them) and
+    ``sys.modules``, where modules that were imported stay.
+
+    Args:
+        folder: Where the body may import from as well, as a script may from beside
+            itself. Modules from there do not stay: another script may have others
+            of the same names.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_working_folder())
+        stack.enter_context(_streams())
+        stack.enter_context(_signal_handlers())
+        known = folder is None or folder in map(os.path.abspath, sys.path)
+        extra = None if known else folder
+        stack.enter_context(_modules(extra))
+        stack.enter_context(_lists())
+        if extra is not None:
+            sys.path.insert(0, extra)
+        yield
+
+
+@contextmanager
+def _working_folder() -> Iterator[None]:
+    before = _getcwd()
+    try:
+        yield
+    finally:
+        if before is not None and _getcwd() != before:
+            with suppress(OSError):  # It may be gone.
+                os.chdir(before)
+
+
+def _getcwd() -> Optional[str]:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    before = {name: getattr(sys, name) for name in _STREAMS}
+    try:
+        yield
+    finally:
+        for name, stream in before.items():
+            setattr(sys, name, stream)
+
+
+@contextmanager
+def _signal_handlers() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            # None is a handler that was not set from Python; it cannot be set again.
+            if handler is not None and signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _lists() -> Iterator[None]:
+    argv, path = sys.argv, sys.path
+    arguments, entries = argv[:], path[:]
+    try:
+        yield
+    finally:
+        argv[:], path[:] = arguments, entries
+        sys.argv, sys.path = argv, path
+
+
+@contextmanager
+def _modules(folder: Optional[str]) -> Iterator[None]:
+    before = dict(sys.modules)
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            if name not in before and _is_stray(name, module, folder):
+                sys.modules.pop(name, None)
+        for name, module in before.items():
+            # A loaded script's may have gone in between, for good.
+            if not name.startswith(SCRIPT_PREFIX):
+                sys.modules[name] = module
+        if folder is not None:
+            sys.path_importer_cache.pop(folder, None)
+
+
+def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
+    """Say whether a new module comes from *folder*, or was put there by hand."""
+    if name.startswith(SCRIPT_PREFIX):
+        return False
+    # Past the module's own __getattribute__: a lazy one would load itself.
+    try:
+        attributes: Dict[str, object] = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        attributes = {}
+    if attributes.get("__spec__") is None:
+        return "." not in name
+    file = attributes.get("__file__")
+    if folder is None or not isinstance(file, str):
+        return False
+    return file.startswith(os.path.join(folder, ""))

@@ -1,0 +1,99 @@
+"""Arguments of a call, made to fit the annotations of the function.
+
+A value that fits is passed as it is. Text becomes numbers, booleans, times, UUIDs,
+paths and members of enums, JSON's lists and objects become collections and records.
+Nothing lossy is done: 3.7 is no int and ``"abc"`` no list. Annotations that say
+nothing here, those of other libraries' classes among them, let everything pass.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from typing import Any, Callable, Dict, Mapping, Tuple
+
+from flowpack.arguments.conversion import Misfit, convert
+from flowpack.exceptions import ParameterError, printable
+
+
+def bind(
+    function: Callable[..., Any],
+    args: Tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    converted: bool = True,
+) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+    """Return the arguments for a call of *function*, made to fit.
+
+    Args:
+        function: What is to be called.
+        args: Arguments by position.
+        kwargs: Arguments by name.
+        converted: Whether values are made to fit the annotations, or only
+            assigned to parameters.
+
+    Raises:
+        ParameterError: An argument is missing, unknown or does not fit.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        return args, dict(kwargs)  # A builtin that does not say what it takes.
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as exc:
+        named = re.search(r"'(\w+)'", str(exc))
+        takes = ", ".join(signature.parameters) or "no arguments"
+        reason = f"{printable(exc)}; the flow takes {printable(takes)}"
+        raise ParameterError(named[1] if named else "", reason) from exc
+    if converted:
+        for name, value in bound.arguments.items():
+            parameter = signature.parameters[name]
+            bound.arguments[name] = _fitted(function, parameter, value)
+    return bound.args, bound.kwargs
+
+
+def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    """Return the annotation of *parameter*, read if it is text; Any if it cannot be.
+
+    Each is read by itself, so that one that names what is not there spoils no other.
+    """
+    annotation = parameter.annotation
+    if annotation is parameter.empty:
+        return Any
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    scope = getattr(inspect.unwrap(function), "__globals__", {})
+    try:
+        return typing.get_type_hints(holder, scope, include_extras=True)["it"]
+    except Exception:
+        # Reading text is running an expression; it may fail in any way.
+        return Any
+
+
+def _fitted(
+    function: Callable[..., Any], parameter: inspect.Parameter, value: Any
+) -> Any:
+    if value is parameter.default:
+        return value
+    annotation = annotation_of(function, parameter)
+    try:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            pairs = enumerate(value)
+            return tuple(convert(each, annotation, f"[{i}]") for i, each in pairs)
+        if parameter.kind is parameter.VAR_KEYWORD:
+            return _fitted_keywords(value, annotation)
+        return convert(value, annotation)
+    except Misfit as exc:
+        raise ParameterError(parameter.name, str(exc)) from exc
+
+
+def _fitted_keywords(values: Dict[str, Any], annotation: Any) -> Dict[str, Any]:
+    fitted = {}
+    for name, value in values.items():
+        try:
+            fitted[name] = convert(value, annotation)
+        except Misfit as exc:
+            raise ParameterError(name, str(exc)) from exc
+    return fitted

@@ -1,0 +1,175 @@
+"""Where storages are: folders made absolute, URLs checked."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from flowpack.blocks.secret import as_address
+from flowpack.exceptions import BlockError, printable, quoted
+from flowpack.urls import Address, parse_url
+
+# One letter is a drive of Windows.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::.*)?://")
+
+_OTHER_BLOCKS = {
+    "s3": "S3StorageBlock",
+    "s3a": "S3StorageBlock",
+    "gs": "GoogleCloudStorageBlock",
+    "gcs": "GoogleCloudStorageBlock",
+    "az": "AzureBlobStorageBlock",
+    "abfs": "AzureBlobStorageBlock",
+    "azure": "AzureBlobStorageBlock",
+}
+
+
+def as_text(value: object, what: str) -> str:
+    """Return a path or text as text.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be text or a path, not {type(value).__name__}")
+    return text[:] if type(text) is not str else text
+
+
+def is_web(address: str) -> bool:
+    """Return whether *address* is spoken to by HTTP."""
+    return address[:8].lower().startswith(("http://", "https://"))
+
+
+def absolute_folder(path: str) -> str:
+    """Return *path* as an absolute one, links not resolved.
+
+    Raises:
+        BlockError: It cannot be made so.
+    """
+    if "\0" in path:
+        raise BlockError(f"the folder {quoted(path)} has a NUL character in its path")
+    expanded = os.path.expanduser(path)
+    if path.startswith("~") and expanded == path:
+        raise BlockError(
+            f"the home folder in {quoted(path)} cannot be told; write the absolute path"
+        )
+    try:
+        whole = os.path.join(os.getcwd(), expanded)
+    except OSError as exc:
+        raise BlockError(
+            f"{quoted(path)} cannot be made absolute, for the working folder is gone:"
+            f" {printable(exc)}"
+        ) from exc
+    plain = os.path.normpath(whole)
+    if plain.startswith("//"):
+        plain = plain[1:]
+    # "link/.." is not where it seems to be.
+    moved = os.path.realpath(plain) != os.path.realpath(whole)
+    return whole if os.pardir in whole.split(os.sep) and moved else plain
+
+
+def base_path(value: object) -> str:
+    """Return the base path of File Storage as it is registered.
+
+    A folder, also as ``file:`` URL, is made absolute. A separator is appended.
+
+    Raises:
+        BlockError: It is nowhere that File Storage can be.
+    """
+    text = as_text(value, "base_path")
+    if not text:
+        raise BlockError("base_path is empty; name a folder or an address")
+    if is_web(text):
+        return as_address(_web_base(text))
+    if text[:5].lower() == "file:":
+        text = _path_in(text)
+    elif _SCHEME.match(text):
+        raise _unsupported(text)
+    folder = absolute_folder(text)
+    return folder if folder.endswith(os.sep) else folder + os.sep
+
+
+def _web_base(text: str) -> str:
+    address = web_address(text, "base_path")
+    if address.query:
+        raise BlockError(
+            f"base_path {quoted(address.shown)} has a query, after which no key can"
+            " stand; give tokens as options={'headers': {...}}"
+        )
+    return text if text.endswith("/") else text + "/"
+
+
+def api_address(value: object) -> str:
+    """Return the address of a KV server, as it is.
+
+    Raises:
+        BlockError: It is no address.
+    """
+    text = as_text(value, "api_address")
+    if web_address(text, "api_address").query:
+        raise BlockError("api_address has a query, after which no key can stand")
+    return as_address(text)
+
+
+def web_address(text: str, what: str) -> Address:
+    """Return the URL *text*, taken apart.
+
+    Raises:
+        BlockError: It cannot be sent, or leads where no storage should be.
+    """
+    try:
+        address = parse_url(text)
+    except ValueError as exc:
+        raise BlockError(f"{what} {printable(exc)}") from None
+    if _is_link_local(address.host):
+        raise BlockError(
+            f"{what} {quoted(address.shown)} is a link-local address, where clouds keep"
+            " the credentials of machines, not storages"
+        )
+    return address
+
+
+def _is_link_local(host: str) -> bool:
+    """Return whether *host* is such an address, in any of its spellings."""
+    if not host[:1].isdigit() and ":" not in host:
+        return False
+    import ipaddress
+    import socket
+
+    try:
+        if ":" not in host:  # Resolvers take 2852039166 and 0xa9fe0001 too.
+            host = socket.inet_ntoa(socket.inet_aton(host))
+        address = ipaddress.ip_address(host)
+    except (OSError, ValueError):
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_link_local
+
+
+def _path_in(url: str) -> str:
+    """Return the path in a ``file:`` URL."""
+    from urllib.parse import unquote
+
+    rest = url[5:]
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        if host.lower() not in ("", "localhost"):
+            raise BlockError(
+                f"base_path {quoted(url)} names the machine {quoted(host)}; write"
+                " file:///folder for one of this machine"
+            )
+        rest = slash + path
+    if not rest:
+        raise BlockError(f"base_path {quoted(url)} names no folder")
+    return unquote(rest)
+
+
+def _unsupported(text: str) -> BlockError:
+    found = _SCHEME.match(text)
+    scheme = found.group(1).lower() if found else ""
+    other = _OTHER_BLOCKS.get(scheme)
+    hint = f". For {scheme}:// use {other}" if other else ""
+    return BlockError(
+        f"base_path begins with {quoted(scheme)}://, which File Storage does not speak"
+        f" here. It takes a folder, file:///folder, http:// and https://{hint}"
+    )

@@ -1,0 +1,108 @@
+"""Amazon S3 and what speaks like it, through boto3."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO, Dict, Iterable, Optional
+
+from flowpack.blocks.cloud.bucket import CHUNK, Bucket, TakenError, not_installed
+from flowpack.blocks.secret import Secret
+
+#: S3 takes no larger object in one request.
+_LARGEST_AT_ONCE = 5 << 30
+
+
+class S3Bucket(Bucket):
+    """A bucket of S3."""
+
+    def open_client(self) -> Any:
+        """Return the SDK's client."""
+        try:
+            import boto3
+            from botocore.config import Config
+        except ImportError:
+            raise not_installed("boto3", "s3") from None
+        session = boto3.session.Session(**self._credentials())
+        retries = {"mode": "standard", "total_max_attempts": 5}
+        config = Config(connect_timeout=30, read_timeout=60, retries=retries)
+        return session.client("s3", config=config)
+
+    def _credentials(self) -> Dict[str, Optional[str]]:
+        return {
+            "aws_access_key_id": _plain(self.block.aws_access_key_id),
+            "aws_secret_access_key": _plain(self.block.aws_secret_access_key),
+            "aws_session_token": _plain(self.block.aws_session_token),
+            "profile_name": self.block.profile_name,
+            "region_name": self.block.region_name,
+        }
+
+    def size_of(self, client: Any, key: str) -> Optional[int]:
+        """Return how long the object is; None if there is none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = client.head_object(Bucket=self.block.bucket, Key=key)
+        except ClientError as exc:
+            # Who may not list the bucket is told 403 of what is not there.
+            if _status(exc) in (403, 404):
+                return None
+            raise
+        return int(answer["ContentLength"])
+
+    def put(
+        self, client: Any, key: str, file: BinaryIO, size: int, replace: bool
+    ) -> None:
+        """Send the object; see the base class."""
+        from botocore.exceptions import ClientError
+
+        place = {"Bucket": self.block.bucket, "Key": key}
+        if size > _LARGEST_AT_ONCE:
+            client.upload_fileobj(file, **place)
+            return
+        start = file.tell()
+        create_only = not replace and _knows_conditions(client)
+        condition = {"IfNoneMatch": "*"} if create_only else {}
+        try:
+            client.put_object(Body=file, **place, **condition)
+        except ClientError as exc:
+            if condition and _status(exc) in (409, 412):
+                raise TakenError from None
+            if not (condition and _status(exc) == 501):
+                raise
+            # Some services that speak like S3 have no conditions.
+            file.seek(start)
+            client.put_object(Body=file, **place)
+
+    def get(self, client: Any, key: str, file: BinaryIO) -> bool:
+        """Copy the object to *file*; return whether there is one."""
+        try:
+            answer = client.get_object(Bucket=self.block.bucket, Key=key)
+        except client.exceptions.NoSuchKey:
+            return False
+        with answer["Body"] as body:
+            for chunk in body.iter_chunks(CHUNK):
+                file.write(chunk)
+        return True
+
+    def secrets(self) -> Iterable[str]:
+        """Return what no message may show."""
+        block = self.block
+        held = (
+            block.aws_secret_access_key,
+            block.aws_session_token,
+            block.aws_access_key_id,
+        )
+        return [secret.get_secret_value() for secret in held if secret]
+
+
+def _status(exc: Any) -> int:
+    return int(exc.response["ResponseMetadata"]["HTTPStatusCode"])
+
+
+def _knows_conditions(client: Any) -> bool:
+    """Return whether boto3 is new enough to create only what is not there."""
+    shape = client.meta.service_model.operation_model("PutObject").input_shape
+    return "IfNoneMatch" in shape.members
+
+
+def _plain(secret: Optional[Secret]) -> Optional[str]:
+    return None if secret is None else secret.get_secret_value()

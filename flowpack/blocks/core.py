@@ -1,0 +1,352 @@
+"""Blocks: attrs classes whose instances a server can keep."""
+
+from __future__ import annotations
+
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Dict,
+    Mapping,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    cast,
+)
+from uuid import UUID, uuid4
+
+import attrs
+
+from flowpack.blocks.annotations import attributes_of, fields_of
+from flowpack.blocks.definition import check_decorated, define
+from flowpack.blocks.finding import Wanted, find_class
+from flowpack.blocks.secret import MASK, HiddenData
+from flowpack.blocks.values import from_json, to_json
+from flowpack.exceptions import BlockError, printable, quoted
+from flowpack.jsonvalues import json_copy
+from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
+
+if TYPE_CHECKING:
+    from flowpack.client import Client
+
+Self = TypeVar("Self", bound="Block")
+
+
+class _ClassName:
+    """A class variable that is the name of the class it is read from."""
+
+    def __get__(self, block: object, owner: type) -> str:
+        return owner.__name__
+
+
+@attrs.frozen
+class Block:
+    """A configurable thing that a server keeps.
+
+    Derive an attrs class from it; its fields are what the server stores::
+
+        @attrs.frozen
+        class Mailbox(Block):
+            "Where reports are sent."
+
+            block_type_name = "Mail Box"
+
+            address: str
+            password: Secret = attrs.field(repr=False)
+            copies: Optional[List[str]] = None
+
+    Fields may be text, numbers, booleans, dates and times, paths, UUIDs, enums,
+    :class:`~flowpack.blocks.secret.Secret` text, other blocks, ``Literal``,
+    ``Any``, and lists, tuples, sets, mappings and unions of these. A field's
+    ``metadata`` may hold its ``title`` and ``description``. Fields whose names
+    start with an underscore, and those that the constructor does not take, stay
+    in this process.
+
+    Attributes:
+        block_type_name: Name of the block type; the name of the class by default.
+        capabilities: What such blocks can do.
+        secret_fields: Names of secret fields that are not of type ``Secret``;
+            ``repr`` leaves their values out.
+        logo_url: Address of a picture.
+        documentation_url: Address of a description.
+        code_example: Shown beside the type in user interfaces.
+        document_id: The document that the block was loaded from or saved as. Not
+            part of its data, nor of comparisons.
+    """
+
+    block_type_name: ClassVar[str] = cast(str, _ClassName())
+    capabilities: ClassVar[Tuple[str, ...]] = ()
+    secret_fields: ClassVar[Tuple[str, ...]] = ()
+    logo_url: ClassVar[Optional[str]] = None
+    documentation_url: ClassVar[Optional[str]] = None
+    code_example: ClassVar[Optional[str]] = None
+
+    document_id: Optional[UUID] = attrs.field(
+        default=None, kw_only=True, repr=False, eq=False
+    )
+
+    def __new__(cls: Type[Self], *args: Any, **kwargs: Any) -> Self:
+        """Make a block, if its class is fit to have any.
+
+        Raises:
+            BlockError: The class was not decorated.
+        """
+        check_decorated(cls)
+        if cls.secret_fields and _is_generated(cls.__repr__):
+            setattr(cls, "__repr__", _masked_repr)
+        return object.__new__(cls)
+
+    # What servers are told of the class
+
+    @classmethod
+    def definition(cls) -> BlockDefinition:
+        """Return what a server is told of the class.
+
+        Raises:
+            BlockError: The class cannot be a block; the text says why.
+        """
+        return define(cls, Block)
+
+    @classmethod
+    def schema(cls) -> Dict[str, Any]:
+        """Return the schema of the class as Prefect 2.0b7 keeps it."""
+        # Only here for cost: most programs that name a block never ask for it.
+        from flowpack.wire.orion import block_schema
+
+        fields: Dict[str, Any] = json_copy(block_schema(cls.definition())[0])
+        return fields
+
+    @classmethod
+    def schema_checksum(cls) -> str:
+        """Return the checksum by which Prefect 2.0b7 knows the class."""
+        from flowpack.wire.orion import block_schema
+
+        return block_schema(cls.definition())[1]
+
+    @classmethod
+    def register(cls, client: Optional[Client] = None) -> BlockSchema:
+        """Return the schema on the server, made with its type where missing.
+
+        Args:
+            client: None connects to what the settings say.
+
+        Raises:
+            BlockError: The class cannot be a block.
+            APIError: The server could not be asked, or refused.
+        """
+        from flowpack.blocks.registration import register
+        from flowpack.connect import using
+
+        definition = cls.definition()
+        with using(client) as api:
+            return register(definition, api)
+
+    # Data and documents
+
+    def to_document_data(self) -> Dict[str, Any]:
+        """Return the values of all fields as JSON, in order, secrets in clear.
+
+        Its ``repr`` shows no value.
+
+        Raises:
+            BlockError: A value is nothing that JSON can say.
+        """
+        check_decorated(type(self))
+        data = _data_of(self)
+        # Raised here, so that no frame of the traceback shows a secret.
+        if isinstance(data, str):
+            raise BlockError(f"this {self.block_type_name} block: {data}")
+        return data
+
+    def to_document(
+        self, schema: BlockSchema, name: Optional[str] = None
+    ) -> BlockDocument:
+        """Return the document that holds this block; nothing is sent.
+
+        Args:
+            schema: The class's schema on the server.
+            name: None makes it an anonymous one.
+        """
+        return BlockDocument(
+            id=self.document_id or uuid4(),
+            name=name or "",
+            data=self.to_document_data(),
+            block_schema_id=schema.id,
+            block_type_id=schema.block_type_id,
+            block_schema=schema,
+            block_type=schema.block_type,
+            is_anonymous=name is None,
+        )
+
+    @classmethod
+    def from_data(
+        cls: Type[Self],
+        data: Mapping[str, Any],
+        *,
+        document_id: Optional[UUID] = None,
+    ) -> Self:
+        """Return the block of this class that *data* describe.
+
+        Args:
+            data: JSON values of the fields; those with a default may be missing.
+            document_id: Where the data come from.
+
+        Raises:
+            BlockError: They do not fit; the text names the field, never its value.
+        """
+        check_decorated(cls)
+        data = HiddenData(data)
+        block = _build(cls, data, document_id)
+        # Raised here, so that no frame of the traceback shows a secret.
+        if isinstance(block, str):
+            raise BlockError(f"this is no {cls.block_type_name} block: {block}")
+        return block
+
+    @classmethod
+    def from_document(cls: Type[Self], document: BlockDocument) -> Self:
+        """Return the block that *document* describes, of the class it is of.
+
+        The class is looked for among the built-in ones, then it is the class that
+        this is called on, then one alive in this process, then one that an entry
+        point of the group ``flowpack.blocks`` names.
+
+        Raises:
+            BlockError: No class fits type name and checksum, it is no subclass of
+                this one, or the data do not fit it.
+        """
+        wanted = Wanted.of(document)
+        found = find_class(wanted, cls, Block)
+        if not issubclass(found, cls):
+            raise BlockError(
+                f"the block document {quoted(wanted.document)} is of type"
+                f" {quoted(wanted.type_name)}, not {cls.__name__}"
+            )
+        return found.from_data(document.data, document_id=document.id)
+
+    # Blocks on a server
+
+    @classmethod
+    def load(cls: Type[Self], name: str, client: Optional[Client] = None) -> Self:
+        """Return the block of this class that was saved under *name*.
+
+        Args:
+            name: The document's name.
+            client: None connects to what the settings say.
+
+        Raises:
+            ObjectNotFound: There is none.
+            BlockError: It cannot be used with this class.
+        """
+        from flowpack.connect import using
+
+        cls.definition()
+        with using(client) as api:
+            document = api.read_block_document_by_name(name, cls.block_type_name)
+        return cls.from_document(document)
+
+    def save(
+        self: Self,
+        name: str,
+        client: Optional[Client] = None,
+        overwrite: bool = False,
+    ) -> Self:
+        """Save the block under *name* and return it with its document's id.
+
+        Type and schema are registered where they are missing. Saving the same
+        again changes nothing.
+
+        Args:
+            name: Unique among the blocks of the type.
+            client: None connects to what the settings say.
+            overwrite: Whether to replace the data of a document of that name; what
+                uses it then uses the new ones.
+
+        Raises:
+            BlockError: The name is taken by other data, or cannot be used.
+        """
+        from flowpack.blocks.registration import save_document
+        from flowpack.connect import using
+
+        definition, data = self.definition(), self.to_document_data()
+        with using(client) as api:
+            saved = save_document(definition, data, api, name, overwrite)
+        return attrs.evolve(self, document_id=saved)
+
+    def ensure_document(
+        self, client: Optional[Client] = None, schema: Optional[BlockSchema] = None
+    ) -> UUID:
+        """Return the id of a document that holds this block, made if missing.
+
+        A block that was loaded or saved has one; no request is sent for it.
+
+        Args:
+            client: None connects to what the settings say.
+            schema: The class's schema on that server; None looks it up.
+        """
+        from flowpack.blocks.registration import ensure_document
+        from flowpack.connect import using
+
+        if self.document_id is not None:
+            return self.document_id
+        definition, data = self.definition(), self.to_document_data()
+        with using(client) as api:
+            return ensure_document(definition, data, api, schema)
+
+
+def _data_of(block: Block) -> Union[HiddenData, str]:
+    """Return the values of the fields as JSON, or what is wrong with one."""
+    data = HiddenData()
+    for attribute in attributes_of(type(block)):
+        try:
+            data[attribute.alias] = to_json(getattr(block, attribute.name))
+        except BlockError as exc:
+            return f"its field {quoted(attribute.alias)} holds {exc}"
+        except RecursionError:
+            return f"its field {quoted(attribute.alias)} is nested too deep"
+    return data
+
+
+def _build(
+    cls: Type[Self], data: Mapping[str, Any], document_id: Optional[UUID]
+) -> Union[Self, str]:
+    """Return the block that *data* describe, or what is wrong with them."""
+    arguments = HiddenData()
+    unknown = dict(data)
+    for field in fields_of(cls):
+        unknown.pop(field.name, None)
+        try:
+            if field.name in data:
+                arguments[field.name] = from_json(data[field.name], field.type)
+            elif field.required:
+                return f"its field {quoted(field.name)} is missing"
+        except BlockError as exc:
+            return f"its field {quoted(field.name)}: {exc}"
+    if unknown:
+        return f"it has no field {quoted(min(unknown))}"
+    try:
+        return cls(**arguments, document_id=document_id)
+    except BlockError as exc:
+        return str(exc)
+    except (TypeError, ValueError) as exc:
+        # The text is the author's of the class and may quote the value.
+        secret = cls.definition().secret_fields
+        return f"{type(exc).__name__}{'' if secret else f': {printable(exc)}'}"
+
+
+def _is_generated(method: Any) -> bool:
+    code = getattr(method, "__code__", None)
+    return code is not None and code.co_filename.startswith("<attrs generated")
+
+
+def _masked_repr(block: Block) -> str:
+    """Return what attrs would, without the values of secret fields."""
+    parts = []
+    for field in attrs.fields(type(block)):
+        if field.alias in block.secret_fields:
+            parts.append(f"{field.name}='{MASK}'")
+        elif field.repr:
+            show = repr if field.repr is True else field.repr
+            parts.append(f"{field.name}={show(getattr(block, field.name))}")
+    return f"{type(block).__qualname__}({', '.join(parts)})"

@@ -1,0 +1,164 @@
+"""Temporary files in a folder, which a killed writer leaves to the next one.
+
+A draft has one of a few names and is locked for as long as its writer lives. Who
+finds a draft without a lock removes it, so they never pile up, and nobody has to
+list a folder of a hundred thousand objects to find them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import Optional, Tuple
+
+import attrs
+
+#: How many drafts a folder has at once before their names become random ones.
+SLOTS = 64
+
+#: Where the file system has no locks, a draft is given up after so many seconds.
+GIVEN_UP = 3600.0
+
+# What an attacker may have put there is neither followed nor waited for.
+_SAFELY = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY
+
+
+def open_safely(path: str) -> int:
+    """Return a descriptor for reading *path*; links and devices do no harm.
+
+    Raises:
+        OSError: It is missing, a link, or cannot be read.
+    """
+    return os.open(path, os.O_RDONLY | _SAFELY)
+
+
+@attrs.frozen
+class Draft:
+    """A new file that only its maker can read, not yet under its final name.
+
+    Attributes:
+        descriptor: Open for writing.
+        path: Where it is.
+    """
+
+    descriptor: int
+    path: str
+
+    def publish(self, path: str) -> None:
+        """Give it its final name, in the place of what has that name."""
+        if os.name == "nt":  # An open file cannot be renamed there.
+            os.close(self.descriptor)
+        os.replace(self.path, path)
+
+    def discard(self) -> None:
+        """Close it, and remove it unless it was published."""
+        try:
+            if _is_at(self.descriptor, self.path):
+                os.unlink(self.path)
+        finally:
+            _close(self.descriptor)
+
+
+def open_draft(folder: str) -> Draft:
+    """Return a new draft in *folder*.
+
+    Raises:
+        OSError: No file can be made there.
+    """
+    for slot in range(SLOTS):
+        path = os.path.join(folder, f".flowpack-{slot:02}.tmp")
+        draft = _create(path)
+        if draft is None and _remove_abandoned(path):
+            draft = _create(path)
+        if draft is not None:
+            return draft
+    path = os.path.join(folder, f".flowpack-{os.urandom(16).hex()}.tmp")
+    return Draft(os.open(path, _NEW, 0o600), path)
+
+
+def _create(path: str) -> Optional[Draft]:
+    """Return a new, locked draft at *path*; None if the name is taken."""
+    try:
+        draft = Draft(os.open(path, _NEW, 0o600), path)
+    except FileExistsError:
+        return None
+    try:
+        # Before the lock, somebody may have taken it for abandoned.
+        if _lock(draft.descriptor) is not False and _is_at(draft.descriptor, path):
+            return draft
+    except BaseException:
+        draft.discard()
+        raise
+    os.close(draft.descriptor)
+    return None
+
+
+def _remove_abandoned(path: str) -> bool:
+    """Remove a draft whose writer is gone; return whether that was done."""
+    try:
+        descriptor = open_safely(path)
+    except OSError:
+        return False
+    try:
+        if not (_is_abandoned(descriptor) and _is_at(descriptor, path)):
+            return False
+        os.unlink(path)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _is_abandoned(descriptor: int) -> bool:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    locked = _lock(descriptor)
+    if locked is None:
+        return time.time() - status.st_mtime > GIVEN_UP
+    return locked
+
+
+def _lock(descriptor: int) -> Optional[bool]:
+    """Return whether the lock was got; None where there are no locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    """Return whether *path* is the file that *descriptor* has open."""
+    try:
+        there, here = os.lstat(path), os.fstat(descriptor)
+    except OSError:
+        return False
+    return _identity(there) == _identity(here)
+
+
+def _identity(status: os.stat_result) -> Tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _close(descriptor: int) -> None:
+    try:
+        os.close(descriptor)
+    except OSError:
+        if os.name != "nt":  # There it may be closed already.
+            raise

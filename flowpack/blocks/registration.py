@@ -1,0 +1,202 @@
+"""Block types, schemas and documents on a server: looked up, made where missing.
+
+Two that do so at once, or an answer that was lost, make nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+from uuid import UUID
+
+from flowpack.client import Client
+from flowpack.exceptions import (
+    BlockError,
+    ObjectAlreadyExists,
+    ObjectNotFound,
+    quoted,
+)
+from flowpack.models import (
+    BlockDefinition,
+    BlockDocument,
+    BlockSchema,
+    BlockType,
+    name_problem,
+)
+
+
+def register(definition: BlockDefinition, client: Client) -> BlockSchema:
+    """Return the schema of a block class, made with its type where missing.
+
+    One request where the server has it.
+    """
+    checksum = client.dialect.block_schema(definition)[1]
+    try:
+        return client.read_block_schema_by_checksum(checksum)
+    except ObjectNotFound:
+        pass
+    for referenced in definition.references.values():
+        for each in referenced:
+            register(each, client)
+    block_type = _block_type(definition, client)
+    try:
+        return client.create_block_schema(definition, block_type.id)
+    except ObjectAlreadyExists as exc:
+        conflict = exc
+    try:
+        return client.read_block_schema_by_checksum(checksum)
+    except ObjectNotFound:
+        # The server also says "conflict" where the type has gone meanwhile.
+        raise conflict from None
+
+
+def _block_type(definition: BlockDefinition, client: Client) -> BlockType:
+    try:
+        return client.read_block_type_by_name(definition.type_name)
+    except ObjectNotFound:
+        pass
+    try:
+        return client.create_block_type(definition)
+    except ObjectAlreadyExists:
+        return client.read_block_type_by_name(definition.type_name)
+
+
+def ensure_document(
+    definition: BlockDefinition,
+    data: Mapping[str, Any],
+    client: Client,
+    schema: Optional[BlockSchema] = None,
+) -> UUID:
+    """Return the id of the one document with these *data*, made if missing.
+
+    Args:
+        definition: The block's class.
+        data: What the document holds.
+        client: The server.
+        schema: The class's schema there; None looks it up.
+
+    Raises:
+        BlockError: The document of that configuration has other secrets.
+    """
+    schema = schema or register(definition, client)
+    if client.dialect.name == "orion":
+        # Anonymous ones with equal content are one.
+        return client.create_block_document(
+            data=data,
+            block_schema_id=schema.id,
+            block_type_id=schema.block_type_id,
+            is_anonymous=True,
+        ).id
+    name = _name_by_content(definition, data)
+    made, document = _create_or_read(name, definition, data, client, schema)
+    if made or _same(document, data, schema):
+        return document.id
+    raise BlockError(
+        f"the block document {quoted(name)} holds this {definition.type_name} with"
+        " other secrets. To change them call save(name, overwrite=True) on the"
+        f" block, or run flowpack storage save, with a name of your own"
+    )
+
+
+def save_document(
+    definition: BlockDefinition,
+    data: Mapping[str, Any],
+    client: Client,
+    name: str,
+    overwrite: bool,
+) -> UUID:
+    """Return the id of the document called *name*, made if missing.
+
+    Raises:
+        BlockError: The name cannot be used, or is taken by other data.
+    """
+    _check_name(name)
+    schema = register(definition, client)
+    made, document = _create_or_read(name, definition, data, client, schema)
+    if made or _same(document, data, schema):
+        return document.id
+    taken = f"there is a {definition.type_name} called {quoted(name)} already,"
+    if document.block_schema_id != schema.id:
+        raise BlockError(
+            f"{taken} saved with another version of its class. Choose another name, or"
+            " delete that document first"
+        )
+    if not overwrite:
+        differing = ", ".join(map(quoted, _differing(document.data, data)))
+        raise BlockError(
+            f"{taken} with another {differing}. Choose another name, or pass"
+            " overwrite=True to change it for every deployment that uses it"
+        )
+    client.update_block_document(document.id, data=data)
+    return document.id
+
+
+def _check_name(name: str) -> None:
+    problem = name_problem(name)
+    if problem is None and not name:
+        problem = "the name of a block document cannot be empty"
+    if problem is None and name.startswith("anonymous"):
+        problem = f"the name {quoted(name)} is reserved: it starts with 'anonymous'"
+    if problem:
+        raise BlockError(problem)
+
+
+def _create_or_read(
+    name: str,
+    definition: BlockDefinition,
+    data: Mapping[str, Any],
+    client: Client,
+    schema: BlockSchema,
+) -> Tuple[bool, BlockDocument]:
+    """Return whether the document was made now, and the document."""
+    try:
+        made = client.create_block_document(
+            data=data,
+            block_schema_id=schema.id,
+            block_type_id=schema.block_type_id,
+            name=name,
+        )
+        return True, made
+    except ObjectAlreadyExists as exc:
+        conflict = exc
+    try:
+        return False, client.read_block_document_by_name(name, definition.type_name)
+    except ObjectNotFound:
+        # The server also says "conflict" where schema or type have gone meanwhile.
+        raise conflict from None
+
+
+def _same(
+    document: BlockDocument, data: Mapping[str, Any], schema: BlockSchema
+) -> bool:
+    same_schema = document.block_schema_id == schema.id
+    return same_schema and dict(document.data) == dict(data)
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> List[str]:
+    names = dict.fromkeys((*new, *old))
+    return [name for name in names if old.get(name, ...) != new.get(name, ...)]
+
+
+def _name_by_content(definition: BlockDefinition, data: Mapping[str, Any]) -> str:
+    """Return the name of the one document of a configuration; secrets aside."""
+    from hashlib import sha256
+
+    content = [definition.type_name, without_secrets(data, definition.secret_fields)]
+    digest = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"flowpack-{digest[:16]}"
+
+
+def without_secrets(data: Mapping[str, Any], secret: Any) -> Dict[str, Any]:
+    """Return *data* without what *secret* names: ``token``, ``inner.token``."""
+    kept: Dict[str, Any] = {}
+    for name, value in data.items():
+        inner = [path for path in secret if path.startswith(f"{name}.")]
+        below = [path.partition(".")[2] for path in inner]
+        if name in secret or "*" in secret:
+            continue
+        if below and isinstance(value, dict):
+            kept[name] = without_secrets(value, below)
+        elif not below:
+            kept[name] = value
+    return kept

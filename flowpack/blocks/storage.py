@@ -1,0 +1,401 @@
+"""Storage blocks: they keep bytes and give them back."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from abc import ABC, abstractmethod
+from datetime import datetime
+from typing import (
+    Any,
+    BinaryIO,
+    ClassVar,
+    Dict,
+    Literal,
+    Mapping,
+    Optional,
+    Tuple,
+)
+from uuid import uuid4
+
+import attrs
+
+from flowpack.blocks.addresses import (
+    absolute_folder,
+    api_address,
+    as_text,
+    base_path,
+    is_web,
+)
+from flowpack.blocks.core import Block
+from flowpack.blocks.folders import Folder
+from flowpack.blocks.secret import SecretMapping
+from flowpack.blocks.stores import Store
+from flowpack.exceptions import (
+    BlockError,
+    ObjectMissingError,
+    StorageError,
+    StorageUnavailableError,
+    printable,
+)
+
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_KEY_TYPES = ("hash", "uuid", "timestamp")
+
+
+def _optional_folder(value: object) -> Optional[str]:
+    return None if value is None else absolute_folder(as_text(value, "storage_path"))
+
+
+def _options(value: object) -> Mapping[str, Any]:
+    """Take a mapping with text as keys, and ``headers`` of text in it."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"options must be a mapping, not {type(value).__name__}")
+    headers = value.get("headers", {})
+    if not all(isinstance(key, str) for key in value):
+        raise BlockError("options must have text as keys")
+    if not isinstance(headers, Mapping) or not all(
+        isinstance(text, str) for item in headers.items() for text in item
+    ):
+        raise BlockError("options['headers'] must be a mapping from text to text")
+    return SecretMapping(value)
+
+
+def _home_folders() -> Tuple[str, ...]:
+    """Return flowpack's folder for objects, then Prefect's.
+
+    Documents that others made without a folder mean Prefect's.
+    """
+    from flowpack.settings import load_settings
+
+    settings = load_settings()
+    homes = (settings.home, settings.prefect_home)
+    return tuple(os.path.join(absolute_folder(home), "storage") for home in homes)
+
+
+def _without_separator(folder: str) -> str:
+    return folder.rstrip(os.sep) or os.sep
+
+
+@attrs.frozen
+class StorageBlock(Block, ABC):
+    """A place that keeps bytes.
+
+    Derive an attrs class from it and write :meth:`write` and :meth:`read`; the
+    other methods have defaults that use these two.
+
+    Attributes:
+        only_this_machine: Whether other machines cannot read what it keeps.
+    """
+
+    capabilities: ClassVar[Tuple[str, ...]] = ("writeable", "readable", "storage")
+    only_this_machine: ClassVar[bool] = False
+
+    @abstractmethod
+    def write(self, data: bytes) -> str:
+        """Keep *data* and return the token by which :meth:`read` finds them."""
+
+    @abstractmethod
+    def read(self, token: str) -> bytes:
+        """Return what :meth:`write` kept under *token*."""
+
+    def write_from(self, file: BinaryIO, sha256: str) -> str:
+        """Keep what *file* holds and return its token.
+
+        Args:
+            file: Read to its end from where it stands; not closed.
+            sha256: Digest of the bytes in lower-case hex.
+        """
+        return self.write(file.read())
+
+    def read_into(
+        self, token: str, file: BinaryIO, limit: Optional[int] = None
+    ) -> None:
+        """Copy what was kept under *token* to *file*.
+
+        Args:
+            token: What a write returned.
+            file: Opened for writing; not closed.
+            limit: Most bytes to copy; None for all.
+
+        Raises:
+            StorageError: There are more than *limit* bytes.
+        """
+        data = self.read(token)
+        if limit is not None and len(data) > limit:
+            raise StorageError(
+                self.block_type_name, token, f"it is larger than {limit} bytes"
+            )
+        file.write(data)
+
+    def token_for(self, sha256: str) -> Optional[str]:
+        """Return the token of bytes with that digest; None if only a write tells."""
+        return None
+
+    def holds(self, token: str, sha256: str, size: int) -> bool:
+        """Return whether *token* leads to bytes with that digest.
+
+        Here they are read and hashed.
+
+        Args:
+            token: What a write returned.
+            sha256: Digest of the bytes in lower-case hex.
+            size: How many bytes there are.
+
+        Raises:
+            StorageUnavailableError: The storage cannot be asked.
+        """
+        try:
+            data = self.read(token)
+        except ObjectMissingError:
+            return False
+        return hashlib.sha256(data).hexdigest() == sha256
+
+    def location(self, token: str) -> Optional[str]:
+        """Return the path or URL where anyone can read it without credentials.
+
+        None where there is no such place.
+        """
+        return None
+
+    def public_data(self) -> Dict[str, Any]:
+        """Return the block's data as JSON, without its secrets."""
+        from flowpack.blocks.registration import without_secrets
+
+        secret = self.definition().secret_fields
+        return without_secrets(self.to_document_data(), secret)
+
+
+@attrs.frozen
+class OwnStorageBlock(StorageBlock):
+    """Base of flowpack's own storages: content-addressed, in constant memory."""
+
+    @abstractmethod
+    def _store(self) -> Store:
+        """Return what keeps new objects."""
+
+    def _find(self, token: str) -> Tuple[Store, str]:
+        """Return what keeps the object of *token*, and its key there."""
+        return self._store(), token
+
+    def _new_key(self, sha256: str) -> str:
+        return sha256
+
+    def _token(self, key: str) -> str:
+        return key
+
+    def write(self, data: bytes) -> str:
+        """Keep *data* and return the token; what is there already is left alone.
+
+        Raises:
+            TypeError: *data* are not bytes.
+            StorageUnavailableError: The storage cannot be reached, or refuses.
+        """
+        if not isinstance(data, bytes):
+            raise TypeError(f"a storage keeps bytes, not {type(data).__name__}")
+        return self.write_from(io.BytesIO(data), hashlib.sha256(data).hexdigest())
+
+    def read(self, token: str) -> bytes:
+        """Return what was kept under *token*; it is not verified.
+
+        Raises:
+            ObjectMissingError: There is nothing.
+            StorageUnavailableError: The storage cannot be reached, or refuses.
+            StorageError: The token leads out of the storage.
+        """
+        file = io.BytesIO()
+        self.read_into(token, file)
+        return file.getvalue()
+
+    def write_from(self, file: BinaryIO, sha256: str) -> str:
+        """Keep what *file* holds and return its token; see the base class.
+
+        Raises:
+            StorageUnavailableError: The storage cannot be reached, or refuses.
+            StorageError: The bytes have another digest; nothing was kept.
+        """
+        if not _DIGEST.match(sha256):
+            raise ValueError("a SHA-256 is 64 digits of lower-case hex")
+        key = self._new_key(sha256)
+        self._store().write_from(file, key, sha256)
+        return self._token(key)
+
+    def read_into(
+        self, token: str, file: BinaryIO, limit: Optional[int] = None
+    ) -> None:
+        """Copy what was kept under *token* to *file*; see :meth:`read`."""
+        store, key = self._find(_checked(token))
+        store.read_into(key, file, limit)
+
+    def token_for(self, sha256: str) -> Optional[str]:
+        """Return the token of bytes with that digest."""
+        return self._token(sha256)
+
+    def holds(self, token: str, sha256: str, size: int) -> bool:
+        """Return whether *token* leads to those bytes; False if it leads elsewhere."""
+        try:
+            store, key = self._find(_checked(token))
+            return store.holds(key, sha256, size)
+        except StorageUnavailableError:
+            raise
+        except StorageError:
+            return False
+
+    def location(self, token: str) -> Optional[str]:
+        """Return the path or URL where anyone can read it without credentials."""
+        store, key = self._find(_checked(token))
+        return store.location(key)
+
+
+def _checked(token: object) -> str:
+    if isinstance(token, str):
+        return token
+    raise TypeError(f"a token is text, not {type(token).__name__}")
+
+
+@attrs.frozen
+class LocalStorageBlock(OwnStorageBlock):
+    """Keeps bytes as files in a folder of this machine.
+
+    Attributes:
+        storage_path: The folder; made where it is missing. None is ``storage``
+            in flowpack's home.
+    """
+
+    block_type_name = "Local Storage"
+    only_this_machine: ClassVar[bool] = True
+
+    storage_path: Optional[str] = attrs.field(default=None, converter=_optional_folder)
+
+    def to_document_data(self) -> Dict[str, Any]:
+        """Return the data, with the folder's absolute path also where it was None.
+
+        So others read from where this machine's user wrote.
+        """
+        data = super().to_document_data()
+        data["storage_path"] = self._store().path
+        return data
+
+    def _store(self) -> Folder:
+        return self._folders()[0]
+
+    def _folders(self) -> Tuple[Folder, ...]:
+        """Return where objects may be, first where new ones go."""
+        if self.storage_path is not None:
+            return (Folder(self.storage_path, self.block_type_name),)
+        return tuple(Folder(path, self.block_type_name) for path in _home_folders())
+
+    def _find(self, token: str) -> Tuple[Store, str]:
+        folders = self._folders()
+        fitting = [folder for folder in folders if folder.has(token)]
+        folder = (fitting or folders)[0]
+        return folder, folder.name_of(token)
+
+    def _token(self, key: str) -> str:
+        return self._store().path_of(key)
+
+
+@attrs.frozen
+class TempStorageBlock(OwnStorageBlock):
+    """Keeps bytes as files in the system's temporary folder.
+
+    They are gone when the system cleans up. The folder is ``prefect`` in the
+    system's temporary folder, as ``TMPDIR`` says.
+    """
+
+    block_type_name = "Temporary Local Storage"
+    only_this_machine: ClassVar[bool] = True
+
+    def _store(self) -> Folder:
+        import tempfile  # slow to import, and few use this storage
+
+        try:
+            above = tempfile.gettempdir()
+        except OSError as exc:
+            raise StorageUnavailableError(
+                self.block_type_name, "", f"{printable(exc)}. Set TMPDIR"
+            ) from exc
+        path = os.path.join(above, "prefect")
+        return Folder(path, self.block_type_name, private=True)
+
+    def _find(self, token: str) -> Tuple[Store, str]:
+        folder = self._store()
+        return folder, folder.name_of(token)
+
+    def _token(self, key: str) -> str:
+        return self._store().path_of(key)
+
+
+@attrs.frozen
+class FileStorageBlock(OwnStorageBlock):
+    """Keeps bytes as files in a folder, or behind an HTTP address.
+
+    An address is written to with PUT, as WebDAV servers take it.
+
+    Attributes:
+        base_path: A folder, which is made where it is missing, or an address that
+            begins with ``http://`` or ``https://``.
+        key_type: ``hash`` names each file by its content, so that nothing is kept
+            twice; ``uuid`` and ``timestamp`` make a new file each time.
+        options: For an address, ``headers`` are sent with each request. Others are
+            kept for those who read the block with fsspec.
+    """
+
+    block_type_name = "File Storage"
+    secret_fields = ("options",)
+
+    base_path: str = attrs.field(
+        converter=base_path,
+        metadata={"description": "The folder or HTTP address to keep files in."},
+    )
+    key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
+        default="hash",
+        validator=attrs.validators.in_(_KEY_TYPES),
+        metadata={"description": "How files are named."},
+    )
+    options: Mapping[str, Any] = attrs.field(
+        factory=dict,
+        converter=_options,
+        hash=False,
+        metadata={"description": "Passed to the file system, such as HTTP headers."},
+    )
+
+    def token_for(self, sha256: str) -> Optional[str]:
+        """Return the key of bytes with that digest; None unless keys are digests."""
+        return sha256 if self.key_type == "hash" else None
+
+    def _store(self) -> Store:
+        if not is_web(self.base_path):
+            return Folder(_without_separator(self.base_path), self.block_type_name)
+        from flowpack.blocks.web import WebFolder
+
+        headers = self.options.get("headers", {})
+        return WebFolder(self.base_path, self.block_type_name, headers)
+
+    def _new_key(self, sha256: str) -> str:
+        if self.key_type == "uuid":
+            return uuid4().hex
+        if self.key_type == "timestamp":
+            now = datetime.now().astimezone().isoformat(timespec="microseconds")
+            return now.replace(":", "_") if os.name == "nt" else now
+        return sha256
+
+
+@attrs.frozen
+class KVServerStorageBlock(OwnStorageBlock):
+    """Keeps text on a key-value server that speaks JSON over HTTP.
+
+    Attributes:
+        api_address: What stands before ``/KEY``.
+    """
+
+    block_type_name = "KV Server Storage"
+
+    api_address: str = attrs.field(converter=api_address)
+
+    def _store(self) -> Store:
+        from flowpack.blocks.web import KeyValueServer
+
+        return KeyValueServer(self.api_address, self.block_type_name)

@@ -1,0 +1,69 @@
+"""What is behind flowpack's own storage blocks: things that keep objects by key."""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO, Optional, Protocol
+
+from flowpack.exceptions import StorageError
+
+# Digests, UUIDs and time stamps; nothing that means something in a URL.
+_PLAIN_KEY = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._:+-]{0,254}\Z")
+
+
+class Store(Protocol):
+    """Keeps objects by key.
+
+    Every method may raise :class:`~flowpack.exceptions.StorageUnavailableError`
+    where the store cannot be reached or refuses, and
+    :class:`~flowpack.exceptions.StorageError` for a key that it does not take.
+    """
+
+    def write_from(self, file: BinaryIO, key: str, sha256: str) -> object:
+        """Keep what *file* holds under *key*; what is there already is left alone.
+
+        Raises:
+            StorageError: The bytes have another digest than *sha256*.
+        """
+
+    def read_into(
+        self, key: str, file: BinaryIO, limit: Optional[int] = None
+    ) -> None:
+        """Copy what is under *key* to *file*.
+
+        Raises:
+            ObjectMissingError: There is nothing.
+            StorageError: There are more than *limit* bytes.
+        """
+
+    def holds(self, key: str, sha256: str, size: int) -> bool:
+        """Return whether such bytes are under *key*."""
+
+    def location(self, key: str) -> Optional[str]:
+        """Return where anyone can read it without credentials, or None."""
+
+
+def check_key(key: str, label: str) -> None:
+    """Raise unless *key* is a plain one, which cannot lead elsewhere.
+
+    Raises:
+        StorageError: It is not.
+    """
+    if not _PLAIN_KEY.match(key):
+        raise StorageError(
+            label,
+            key,
+            "this token is refused: it is no plain key of letters, digits and ._:+-",
+        )
+
+
+def changed_while_read(
+    label: str, key: str, announced: str, found: str
+) -> StorageError:
+    """Return the error of bytes that have another digest than was announced."""
+    return StorageError(
+        label,
+        key,
+        f"the bytes changed while they were read: announced with digest {announced},"
+        f" found {found}. Nothing was stored; try again",
+    )

@@ -1,0 +1,407 @@
+"""Objects on HTTP servers: files behind a base address, and texts of a KV server."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Mapping, Optional, cast
+
+import attrs
+
+from flowpack.blocks.secret import as_address
+from flowpack.blocks.stores import changed_while_read, check_key
+from flowpack.exceptions import (
+    APIConnectionError,
+    ObjectMissingError,
+    StorageError,
+    StorageUnavailableError,
+    printable,
+    quoted,
+)
+from flowpack.transport import Answer
+from flowpack.urls import mask_url, parse_url
+
+if TYPE_CHECKING:
+    from flowpack._http import ObjectClient
+
+#: Longest text that is taken from a KV server unless the caller says otherwise, as
+#: JSON, in bytes.
+LONGEST_TEXT = 256 * 1024 * 1024
+
+_MISSING = (404, 410)
+
+#: What servers answer to a PUT into a folder that is not there; nginx says 500.
+_NO_FOLDER = (404, 409, 500)
+
+_NEXT_STEPS: Mapping[int, str] = {
+    401: "it wants credentials; give them as options={'headers': {...}}",
+    403: "it refuses this address or these credentials",
+    404: "is the address right, and does the server let files be stored there?",
+    405: "does it let files be stored there (nginx: dav_methods PUT MKCOL)?",
+    409: "a folder above is missing there and could not be made",
+    411: "it wants no bodies like these; is there a proxy between?",
+    413: "the object is larger than it takes (nginx: client_max_body_size)",
+    507: "its disk is full",
+}
+
+
+@attrs.frozen
+class _Server:
+    """What both kinds of server share.
+
+    Attributes:
+        address: Where it is; may hold credentials.
+        kind: What people call such a storage, for messages.
+        headers: Sent with each request.
+    """
+
+    address: str
+    kind: str
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+    @property
+    def label(self) -> str:
+        """The storage as messages name it."""
+        return f"{self.kind} {mask_url(self.address)}"
+
+    @contextlib.contextmanager
+    def _client(self, key: str) -> Iterator[ObjectClient]:
+        """Give a client for some requests about *key*; translate its errors."""
+        from flowpack.connect import object_client
+
+        check_key(key, self.label)
+        try:
+            with object_client(self.label, headers=self.headers) as client:
+                yield client
+        except APIConnectionError as exc:
+            raise StorageUnavailableError(self.label, key, str(exc)) from exc
+
+    def _failed(self, key: str, method: str, url: str, answer: Answer) -> StorageError:
+        """Return the error that stands for an answer that is no success."""
+        status = answer.status
+        if 300 <= status < 400:
+            target = quoted(mask_url(answer.headers.get("location", "nowhere")))
+            step = f"redirects are not followed; if {target} is right, use that address"
+        elif status >= 500 and status not in _NEXT_STEPS:
+            step = "the server failed; try again later, or see its log"
+        else:
+            step = _NEXT_STEPS.get(status, "is it the right server?")
+        said = f"{method} {mask_url(url)} answered {status}: {step}"
+        return StorageUnavailableError(self.label, key, said)
+
+    def _missing(self, key: str) -> ObjectMissingError:
+        return ObjectMissingError(
+            self.label,
+            key,
+            "the server has no such object. It was deleted, or is on another server;"
+            " deploy again to store it anew",
+        )
+
+    def _not_kept(self, key: str, method: str, answer: Answer) -> StorageError:
+        return StorageUnavailableError(
+            self.label,
+            key,
+            f"{method} answered {answer.status}, but afterwards the object is not"
+            " there, or not all of it. See the server's log and its disk",
+        )
+
+
+@attrs.frozen
+class WebFolder(_Server):
+    """Files behind a base address that takes GET, HEAD and PUT.
+
+    Missing folders of it are made, where the server knows WebDAV.
+
+    References:
+        RFC 9110 (HTTP), RFC 4918 (WebDAV).
+    """
+
+    def write_from(self, file: BinaryIO, key: str, sha256: str) -> None:
+        """See :meth:`Store.write_from`."""
+        start = file.tell()
+        size = file.seek(0, io.SEEK_END) - start
+        file.seek(start)
+        with self._client(key) as client:
+            found = self._find(client, key, sha256, size)
+            if found:
+                return
+            try:
+                body = _Checked(file, sha256, size)
+                answer = self._put(client, key, body, size, replace=found is False)
+            except _ChangedError as exc:
+                raise changed_while_read(self.label, key, sha256, exc.found) from exc
+            except OSError as exc:
+                said = f"the bytes to store cannot be read: {printable(exc)}"
+                raise StorageError(self.label, key, said) from exc
+            if not self._find(client, key, sha256, size):
+                raise self._not_kept(key, "PUT", answer)
+
+    def _put(
+        self,
+        client: ObjectClient,
+        key: str,
+        body: _Checked,
+        size: int,
+        replace: bool,
+    ) -> Answer:
+        """Send the object; 412 says that another was faster.
+
+        Args:
+            client: Sends it.
+            key: Where to.
+            body: The bytes.
+            size: How many.
+            replace: Whether to replace what is there, which is damaged.
+        """
+        url = self._url(key)
+        headers = {} if replace else {"if-none-match": "*"}
+        answer = client.put(url, cast(BinaryIO, body), size, headers)
+        if answer.status in _NO_FOLDER and self._make_folders(client, key):
+            body.seek(body.start)
+            answer = client.put(url, cast(BinaryIO, body), size, headers)
+        if not (_is_success(answer) or answer.status == 412):
+            raise self._failed(key, "PUT", url, answer)
+        return answer
+
+    def _make_folders(self, client: ObjectClient, key: str) -> bool:
+        """Make the base address and the folders above it that are missing."""
+        missing: List[str] = []
+        for url in self._folders():
+            answer = client.mkcol(url)
+            if _is_success(answer) or answer.status == 405:
+                break
+            if answer.status not in (404, 409):
+                raise self._failed(key, "MKCOL", url, answer)
+            missing.append(url)
+        else:
+            return False
+        for url in reversed(missing):
+            answer = client.mkcol(url)
+            if not (_is_success(answer) or answer.status == 405):
+                raise self._failed(key, "MKCOL", url, answer)
+        return True
+
+    def _folders(self) -> Iterator[str]:
+        """Yield the base address, then each folder above it."""
+        scheme, mark, rest = self.address.partition("://")
+        authority, _, path = rest.partition("/")
+        segments = [segment for segment in path.split("/") if segment]
+        for length in range(len(segments), 0, -1):
+            folder = "/".join(segments[:length])
+            yield as_address(f"{scheme}{mark}{authority}/{folder}/")
+
+    def read_into(
+        self, key: str, file: BinaryIO, limit: Optional[int] = None
+    ) -> None:
+        """See :meth:`Store.read_into`; *file* must be able to seek."""
+        with self._client(key) as client:
+            answer = client.get(self._url(key), into=file, limit=limit)
+        if answer.status in _MISSING:
+            raise self._missing(key)
+        if answer.status != 200:
+            raise self._failed(key, "GET", self._url(key), answer)
+
+    def holds(self, key: str, sha256: str, size: int) -> bool:
+        """Return whether the object is there with that size."""
+        with self._client(key) as client:
+            return bool(self._find(client, key, sha256, size))
+
+    def _find(
+        self, client: ObjectClient, key: str, sha256: str, size: int
+    ) -> Optional[bool]:
+        """Return whether the object there is the right one; None for no object.
+
+        Its length decides. A server that does not tell it is read from.
+        """
+        url = self._url(key)
+        answer = client.head(url)
+        if answer.status in _MISSING:
+            return None
+        if not _is_success(answer):
+            raise self._failed(key, "HEAD", url, answer)
+        length = answer.headers.get("content-length", "")
+        if length.isdigit():
+            return int(length) == size
+        file = _Digest()
+        answer = client.get(url, into=cast(BinaryIO, file))
+        return answer.status == 200 and file.hexdigest() == sha256
+
+    def location(self, key: str) -> Optional[str]:
+        """Return the URL; None where headers or credentials are needed for it."""
+        check_key(key, self.label)
+        address = parse_url(self._url(key))
+        return None if self.headers or address.credentials else address.shown
+
+    def _url(self, key: str) -> str:
+        return as_address(self.address[:] + key)
+
+
+@attrs.frozen
+class KeyValueServer(_Server):
+    """Texts behind ``ADDRESS/KEY``: POST and GET of a JSON string.
+
+    References:
+        ``KVServerStorageBlock`` of Prefect 2.0b7.
+    """
+
+    def write_from(self, file: BinaryIO, key: str, sha256: str) -> None:
+        """See :meth:`Store.write_from`; only text can be kept, and not an empty one."""
+        data = file.read()
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise changed_while_read(self.label, key, sha256, found)
+        body = json.dumps(self._text(data, key)).encode()
+        with self._client(key) as client:
+            url = self._url(key)
+            answer = client.post(url, body)
+            if not _is_success(answer):
+                raise self._failed(key, "POST", url, answer)
+            # There are servers that say yes and keep nothing.
+            if self._get(client, key) != data:
+                raise self._not_kept(key, "POST", answer)
+
+    def _text(self, data: bytes, key: str) -> str:
+        if not data:
+            raise StorageError(self.label, key, "a KV server cannot keep empty data")
+        try:
+            return data.decode()
+        except UnicodeDecodeError as exc:
+            reason = (
+                f"a KV server keeps text only, and byte {exc.start} of these"
+                f" {len(data)} is not UTF-8. Use another storage"
+            )
+        raise StorageError(self.label, key, reason)
+
+    def read_into(
+        self, key: str, file: BinaryIO, limit: Optional[int] = None
+    ) -> None:
+        """See :meth:`Store.read_into`."""
+        with self._client(key) as client:
+            data = self._get(client, key, limit)
+        if data is None:
+            raise self._missing(key)
+        if limit is not None and len(data) > limit:
+            raise StorageError(self.label, key, f"it is larger than {limit} bytes")
+        file.write(data)
+
+    def holds(self, key: str, sha256: str, size: int) -> bool:
+        """Return whether the text is there; it is read and hashed."""
+        with self._client(key) as client:
+            data = self._get(client, key)
+        return data is not None and hashlib.sha256(data).hexdigest() == sha256
+
+    def location(self, key: str) -> None:
+        """Return None: what is there is JSON, not the object."""
+        return None
+
+    def _get(
+        self, client: ObjectClient, key: str, limit: Optional[int] = None
+    ) -> Optional[bytes]:
+        """Return the text as bytes; None where the server has none."""
+        url = self._url(key)
+        # JSON may take six characters for one.
+        most = LONGEST_TEXT if limit is None else min(6 * limit + 1024, LONGEST_TEXT)
+        answer = client.get(url, limit=most)
+        if answer.status in _MISSING or answer.status == 204:
+            return None
+        if answer.status != 200:
+            raise self._failed(key, "GET", url, answer)
+        return self._value(key, url, answer.body)
+
+    def _value(self, key: str, url: str, body: bytes) -> Optional[bytes]:
+        value: Any = ...
+        try:
+            value = json.loads(body) if body else None
+            if value is None:
+                return None
+            if isinstance(value, str):
+                return value.encode()
+        except (ValueError, RecursionError):
+            pass
+        found = "what is not JSON" if value is ... else "JSON that is no text"
+        said = f"GET {mask_url(url)} answered with {found}; is it a KV server?"
+        raise StorageUnavailableError(self.label, key, said)
+
+    def _url(self, key: str) -> str:
+        return as_address(f"{self.address[:]}/{key}")
+
+
+class _ChangedError(OSError):
+    """Bytes to be sent are not those that were announced."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__("the bytes changed while they were read")
+        self.found = found
+
+
+class _Checked:
+    """A file that hashes what is read of it, and holds back the end of wrong bytes.
+
+    So what a server gets is whole and right, or breaks off.
+    """
+
+    def __init__(self, file: BinaryIO, sha256: str, size: int) -> None:
+        self._file = file
+        self._sha256 = sha256
+        self._size = size
+        self.start = file.tell()
+        self._restart()
+        self._check()
+
+    def _restart(self) -> None:
+        self._left = self._size
+        self._digest = hashlib.sha256()
+
+    def _check(self) -> None:
+        if not self._left and self._digest.hexdigest() != self._sha256:
+            raise _ChangedError(self._digest.hexdigest())
+
+    def tell(self) -> int:
+        """Return where the file stands."""
+        return self._file.tell()
+
+    def seek(self, offset: int) -> int:
+        """Go back to the start, for another attempt."""
+        self._restart()
+        return self._file.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        block = self._file.read(size)
+        self._digest.update(block)
+        self._left -= len(block)
+        self._check()
+        return block
+
+
+class _Digest:
+    """A file that keeps nothing of what is written to it but the digest."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def tell(self) -> int:
+        """Return the only place that it can be set back to."""
+        return 0
+
+    def seek(self, offset: int) -> int:
+        """Forget what was written."""
+        self._digest = hashlib.sha256()
+        return 0
+
+    def truncate(self) -> None:
+        """Do nothing; :meth:`seek` did it."""
+
+    def write(self, block: bytes) -> None:
+        """Take some bytes."""
+        self._digest.update(block)
+
+    def hexdigest(self) -> str:
+        """Return the digest of all that came."""
+        return self._digest.hexdigest()
+
+
+def _is_success(answer: Answer) -> bool:
+    return 200 <= answer.status < 300

@@ -1,0 +1,239 @@
+"""Everything that the command line prints.
+
+Results go to standard output, the rest to standard error. Text that came from
+outside is escaped where it stands in a line of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, TextIO
+
+from flowpack.exceptions import FlowpackError, printable
+
+#: Longest line of an error or a note, and longest cell of a table, in characters.
+LINE = 4000
+CELL = 200
+
+
+class OutputClosed(Exception):
+    """Whoever reads standard output wants no more of it, as in ``| head``."""
+
+
+def text(line: str) -> None:
+    """Print *line*, a result, as it is."""
+    _write_result(f"{line}\n")
+
+
+def document(value: object) -> None:
+    """Print *value*, the result, as one JSON document.
+
+    What JSON does not know, such as ids and times, is told as text.
+    """
+    _write_result(_json(value) + "\n")
+
+
+def returned_document(value: object) -> None:
+    """Print *value*, which a flow returned, as one JSON document of some kind."""
+    try:
+        told = _json(value)
+    except Exception:  # The user's own classes are asked for what they are.
+        told = _json(returned(value))
+    _write_result(told + "\n")
+
+
+def returned(value: object) -> str:
+    """Return *value*, which a flow returned, as text: a str itself, else its repr."""
+    if isinstance(value, str):
+        return value
+    try:
+        return repr(value)
+    except Exception:  # As above.
+        return f"a {type(value).__name__} that cannot be shown"
+
+
+def content(data: bytes) -> None:
+    """Print *data*, the result, byte for byte."""
+    if sys.stdout is None:
+        return
+    with guarded():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print *rows* in columns under *headings*."""
+    lines = [[cell(value) for value in row] for row in (headings, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        padded = (value.ljust(width) for value, width in zip(line, widths))
+        text("  ".join(padded).rstrip())
+
+
+def facts(values: Mapping[str, object]) -> None:
+    """Print names and values, one a line."""
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        text(f"{name.ljust(width)}  {cell(value)}".rstrip())
+
+
+def flat(values: Mapping[str, object]) -> Dict[str, object]:
+    """Return *values* with each mapping in it replaced by its items."""
+    found: Dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            found.update({f"{name}.{key}": item for key, item in value.items()})
+        else:
+            found[name] = value
+    return found
+
+
+def cell(value: object) -> str:
+    """Return *value* as it stands in a table; nothing for None and empty."""
+    if value is None or (isinstance(value, (str, list, tuple, dict)) and not value):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(printable(item, CELL) for item in value)
+    if isinstance(value, dict):
+        return printable(" ".join(_json(value).split("\n")), LINE)
+    return printable(value, CELL)
+
+
+def note(line: str) -> None:
+    """Print *line* on standard error."""
+    _write_aside(f"{printable(line, LINE)}\n")
+
+
+def warning(message: object) -> None:
+    """Print *message* on standard error, as one line."""
+    note(f"warning: {message}")
+
+
+def error(message: object) -> None:
+    """Print *message*, an error's text, on standard error; it may have lines."""
+    lines = [printable(line, LINE) for line in str(message).split("\n")]
+    _write_aside("flowpack: error: " + "\n".join(lines) + "\n")
+
+
+def lines_aside(block: str) -> None:
+    """Print *block*, which has lines, on standard error."""
+    for line in block.rstrip("\n").split("\n"):
+        note(line)
+
+
+def flush() -> None:
+    """Bring out what is still in a buffer, while its failure can be told."""
+    if sys.stdout is not None:
+        with guarded():
+            sys.stdout.flush()
+
+
+def discard() -> None:
+    """Send what standard output still holds, and all that follows, nowhere."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        pass  # It has no file of its own, so nothing is left to fail at the end.
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Tell apart what goes wrong with standard output while the block runs.
+
+    Raises:
+        OutputClosed: Nobody reads it any more.
+        FlowpackError: It cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError as exc:
+        raise OutputClosed from exc
+    except OSError as exc:
+        reason = exc.strerror or exc
+        raise FlowpackError(f"standard output cannot be written: {reason}") from exc
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print every UserWarning as one line while the block runs."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(
+            message: Any,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: Optional[TextIO] = None,
+            line: Optional[str] = None,
+        ) -> None:
+            if issubclass(category, UserWarning):
+                warning(message)
+            else:
+                others(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        if not sys.warnoptions:
+            warnings.simplefilter("always", UserWarning)
+        yield
+
+
+def _write_result(block: str) -> None:
+    with guarded():
+        _write(sys.stdout, block)
+
+
+def _write_aside(block: str) -> None:
+    try:
+        _write(sys.stderr, block)
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        pass  # Nobody is left to be told; the status still says how it went.
+
+
+def _write(stream: Optional[TextIO], block: str) -> None:
+    if stream is None:
+        return
+    try:
+        stream.write(block)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(block.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(_plain(value), indent=2, default=_told)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* with what JSON would say wrongly told as text."""
+    if isinstance(value, dict):
+        return {
+            key if isinstance(key, str) else str(key): _plain(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return str(value)
+    return value
+
+
+def _told(value: object) -> str:
+    from datetime import date
+    from uuid import UUID
+
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else repr(value)

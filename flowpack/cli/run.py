@@ -1,0 +1,67 @@
+"""``flowpack run``: fetch a deployment's script, verify it and run its flow here."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from contextlib import nullcontext, redirect_stdout
+from types import CoroutineType
+from typing import Any, Mapping, Sequence, Tuple
+
+from flowpack.cli import output
+from flowpack.cli.connection import connect
+from flowpack.cli.values import is_str, read_values
+from flowpack.deployments.load import find_deployment, load_flow_from_deployment
+from flowpack.exceptions import FlowpackError, ScriptError, quoted
+
+
+def run(arguments: Namespace) -> None:
+    """Run the flow and print what it returns."""
+    # With --json there is one document on standard output, and no prints.
+    aside = redirect_stdout(sys.stderr) if arguments.json else nullcontext()
+    with aside:
+        name, pairs = arguments.deployment, arguments.param or ()
+        with connect(arguments) as client:
+            deployment = find_deployment(name, client)
+            flow = load_flow_from_deployment(
+                deployment, client, unverified=arguments.unverified
+            )
+        parameters = {**deployment.parameters, **_given(pairs, flow)}
+        value = call_flow(flow, parameters, name)
+    if arguments.json:
+        output.returned_document(value)
+    elif value is not None:
+        output.text(output.returned(value))
+
+
+def _given(pairs: Sequence[Tuple[str, str]], flow: Any) -> Mapping[str, Any]:
+    annotations = getattr(flow.fn, "__annotations__", {})
+    return read_values(pairs, lambda key: is_str(annotations.get(key)))
+
+
+def call_flow(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
+    """Return what *flow* returns, called with *parameters*.
+
+    Args:
+        flow: A flow of flowpack or of Prefect.
+        parameters: By name.
+        name: What messages call it.
+
+    Raises:
+        ScriptError: The user's code failed; a SystemExit is a failure too.
+        FlowpackError: The parameters do not fit, or the flow is async.
+    """
+    try:
+        result = flow(**parameters)
+    except FlowpackError:
+        raise
+    except (Exception, SystemExit) as exc:
+        raise ScriptError(name, exc) from exc
+    if isinstance(result, CoroutineType):
+        result.close()
+        raise FlowpackError(
+            f"the flow of {quoted(name)} is async, and flowpack runs no event loop;"
+            " let an agent or worker of Prefect's run it (flowpack trigger), or load it"
+            " with flowpack.load_flow_from_deployment and await it yourself"
+        )
+    return result

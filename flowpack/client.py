@@ -1,0 +1,406 @@
+"""A blocking client: one short method for each endpoint that flowpack uses."""
+
+from __future__ import annotations
+
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
+from uuid import UUID
+
+from flowpack.exceptions import WireError, quoted
+from flowpack.models import (
+    BlockDefinition,
+    BlockDocument,
+    BlockSchema,
+    BlockType,
+    Deployment,
+    DeploymentCreate,
+    FlowRecord,
+    FlowRun,
+    WorkPool,
+)
+from flowpack.snapshot import Snapshot
+from flowpack.transport import Request, Transport
+from flowpack.wire import dialect_for
+from flowpack.wire.base import PAGE, Dialect
+from flowpack.wire.exchange import Json, decode, error_for, request
+
+Model = TypeVar("Model")
+
+
+class Client:
+    """Speaks to one API; every method blocks and returns a value.
+
+    Threads may share a client, and a process that was forked may go on with it.
+    Use it as a context manager, or call :meth:`close`.
+
+    Every method may raise :class:`~flowpack.exceptions.APIConnectionError` (no
+    usable answer), :class:`~flowpack.exceptions.APIStatusError` (the server said
+    no; :class:`~flowpack.exceptions.ObjectNotFound` for 404 and
+    :class:`~flowpack.exceptions.ObjectAlreadyExists` for 409) and
+    :class:`~flowpack.exceptions.WireError` (an answer does not say what it must).
+    """
+
+    def __init__(
+        self,
+        api: Optional[str] = None,
+        *,
+        api_key: Optional[str] = None,
+        timeout: float = 30.0,
+        transport: Optional[Transport] = None,
+        dialect: Optional[Dialect] = None,
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            api: The API's root, ``/api`` included. ``get_client`` finds it in the
+                settings.
+            api_key: Sent as a bearer token.
+            timeout: Longest wait for each network step, in seconds.
+            transport: Used in place of HTTP to *api*; closed with the client.
+            dialect: What the server speaks; None asks it, once.
+
+        Raises:
+            ValueError: Neither *api* nor *transport* is given, or both are.
+            SettingsError: *api* is no address.
+        """
+        if (api is None) == (transport is None):
+            raise ValueError("Client needs an API's address or a transport, not both")
+        if transport is None:
+            from flowpack._http import HTTPTransport
+
+            transport = HTTPTransport(str(api), api_key=api_key, timeout=timeout)
+        self._transport = transport
+        self._dialect = dialect
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def close(self) -> None:
+        """Give back connections and files. A second call does nothing."""
+        self._transport.close()
+
+    @property
+    def url(self) -> str:
+        """The API's root, without credentials."""
+        return self._transport.url
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the API lives in this process and no server is there."""
+        return self._transport.embedded
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the server speaks; asked for at first use."""
+        if self._dialect is None:
+            self._dialect = dialect_for(self._json(request("GET", "/admin/version")))
+        return self._dialect
+
+    def snapshot(self) -> Client:
+        """Return a client that only reads, and reads each thing once.
+
+        It refuses every request that changes something, so that what is done
+        with it can have no effect. Closing it leaves this client open.
+        """
+        return Client(transport=Snapshot(self._transport), dialect=self.dialect)
+
+    # Flows
+
+    def create_flow(self, name: str) -> UUID:
+        """Return the id of the flow called *name*, which is made if missing."""
+        flow = self._read(self.dialect.create_flow(name), FlowRecord)
+        _expect("flow", "name", flow.name, name)
+        return flow.id
+
+    def read_flow(self, flow_id: UUID) -> FlowRecord:
+        """Return a flow by its id."""
+        flow = self._read(self.dialect.read_flow(flow_id), FlowRecord)
+        _expect("flow", "id", flow.id, flow_id)
+        return flow
+
+    def read_flow_by_name(self, name: str) -> FlowRecord:
+        """Return a flow by its name."""
+        flow = self._read(self.dialect.read_flow_by_name(name), FlowRecord)
+        _expect("flow", "name", flow.name, name)
+        return flow
+
+    def read_flows(
+        self,
+        *,
+        names: Optional[Iterable[str]] = None,
+        ids: Optional[Iterable[UUID]] = None,
+    ) -> Tuple[FlowRecord, ...]:
+        """Return all flows, or those with any of *names* or *ids*, by name."""
+
+        def page(offset: int) -> Request:
+            return self.dialect.read_flows(names=names, ids=ids, offset=offset)
+
+        return self._pages(page, FlowRecord)
+
+    # Deployments
+
+    def create_deployment(self, deployment: DeploymentCreate) -> UUID:
+        """Create or update a deployment and return its id.
+
+        What is UNSET gets the reference's default, also where a deployment is
+        updated; see :meth:`Dialect.settled` for keeping what the server has.
+        """
+        settled = self.dialect.settled(deployment, None)
+        answered = self._read(self.dialect.create_deployment(settled), Deployment)
+        _expect("deployment", "name", answered.name, settled.name)
+        _expect("deployment", "flow_id", answered.flow_id, settled.flow_id)
+        _expect("deployment", "flow_data", answered.flow_data, settled.flow_data)
+        for change in self.dialect.differences(answered, settled):
+            _expect("deployment", change.field, change.old, change.new)
+        return answered.id
+
+    def read_deployment(self, deployment_id: UUID) -> Deployment:
+        """Return a deployment by its id."""
+        sent = self.dialect.read_deployment(deployment_id)
+        deployment = self._read(sent, Deployment)
+        _expect("deployment", "id", deployment.id, deployment_id)
+        return deployment
+
+    def read_deployment_by_name(self, name: str) -> Deployment:
+        """Return a deployment by its name, ``FLOW/DEPLOYMENT``."""
+        flow_name, _, own_name = name.partition("/")
+        sent = self.dialect.read_deployment_by_name(flow_name, own_name)
+        deployment = self._read(sent, Deployment)
+        _expect("deployment", "name", deployment.name, own_name)
+        return deployment
+
+    def read_deployments(
+        self,
+        *,
+        flow_names: Optional[Iterable[str]] = None,
+        names: Optional[Iterable[str]] = None,
+    ) -> Tuple[Deployment, ...]:
+        """Return all deployments, or those with any of the names, by name."""
+
+        def page(offset: int) -> Request:
+            return self.dialect.read_deployments(
+                flow_names=flow_names, names=names, offset=offset
+            )
+
+        return self._pages(page, Deployment)
+
+    def delete_deployment(self, deployment_id: UUID) -> None:
+        """Delete a deployment; what it stored stays."""
+        self._json(self.dialect.delete_deployment(deployment_id))
+
+    def set_schedule_active(self, deployment_id: UUID, active: bool) -> None:
+        """Switch a deployment's schedule on or off."""
+        self._json(self.dialect.set_schedule_active(deployment_id, active))
+
+    # Flow runs
+
+    def create_flow_run_from_deployment(
+        self,
+        deployment_id: UUID,
+        *,
+        parameters: Optional[Mapping[str, Any]] = None,
+        tags: Iterable[str] = (),
+        name: Optional[str] = None,
+        idempotency_key: Optional[str] = None,
+    ) -> FlowRun:
+        """Create a flow run that is due now.
+
+        Args:
+            deployment_id: What to run.
+            parameters: Laid over the deployment's own.
+            tags: Added to the deployment's own.
+            name: None lets the server make one up.
+            idempotency_key: A second request with it returns the first one's run;
+                without it the request is never repeated.
+        """
+        sent = self.dialect.create_flow_run(
+            deployment_id, parameters or {}, tags, name, idempotency_key
+        )
+        run = self._read(sent, FlowRun)
+        _expect("flow run", "deployment_id", run.deployment_id, deployment_id)
+        return run
+
+    def read_flow_run(self, flow_run_id: UUID) -> FlowRun:
+        """Return a flow run by its id."""
+        run = self._read(self.dialect.read_flow_run(flow_run_id), FlowRun)
+        _expect("flow run", "id", run.id, flow_run_id)
+        return run
+
+    # Blocks
+
+    def create_block_type(self, definition: BlockDefinition) -> BlockType:
+        """Create the type of a block class."""
+        return self._read(self.dialect.create_block_type(definition), BlockType)
+
+    def read_block_type_by_name(self, name: str) -> BlockType:
+        """Return a block type by its name."""
+        return self._read(self.dialect.read_block_type_by_name(name), BlockType)
+
+    def create_block_schema(
+        self, definition: BlockDefinition, block_type_id: UUID
+    ) -> BlockSchema:
+        """Create the schema of a block class, capabilities included."""
+        sent = self.dialect.create_block_schema(definition, block_type_id)
+        schema = self._read(sent, BlockSchema)
+        checksum = self.dialect.block_schema(definition)[1]
+        _expect("block schema", "checksum", schema.checksum, checksum)
+        return schema
+
+    def read_block_schema_by_checksum(self, checksum: str) -> BlockSchema:
+        """Return a block schema by its checksum."""
+        sent = self.dialect.read_block_schema_by_checksum(checksum)
+        schema = self._read(sent, BlockSchema)
+        _expect("block schema", "checksum", schema.checksum, checksum)
+        return schema
+
+    def create_block_document(
+        self,
+        *,
+        data: Mapping[str, Any],
+        block_schema_id: UUID,
+        block_type_id: UUID,
+        name: Optional[str] = None,
+        is_anonymous: bool = False,
+    ) -> BlockDocument:
+        """Create a block document, or read the anonymous one with equal content."""
+        sent = self.dialect.create_block_document(
+            data=data,
+            block_schema_id=block_schema_id,
+            block_type_id=block_type_id,
+            name=name,
+            is_anonymous=is_anonymous,
+        )
+        document = self._read(sent, BlockDocument)
+        _expect("block document", "schema", document.block_schema_id, block_schema_id)
+        if not self.dialect.echoes(document, data):
+            raise WireError("the server answered with a block document of other data")
+        return document
+
+    def read_block_document(self, document_id: UUID) -> BlockDocument:
+        """Return a block document by its id."""
+        sent = self.dialect.read_block_document(document_id)
+        document = self._read(sent, BlockDocument)
+        _expect("block document", "id", document.id, document_id)
+        return document
+
+    def read_block_document_by_name(
+        self, name: str, block_type_name: str
+    ) -> BlockDocument:
+        """Return a block document by its name and its type's."""
+        sent = self.dialect.read_block_document_by_name(name, block_type_name)
+        document = self._read(sent, BlockDocument)
+        _expect("block document", "name", document.name, name)
+        return document
+
+    def read_block_documents(
+        self, *, anonymous: bool = False
+    ) -> Tuple[BlockDocument, ...]:
+        """Return all named block documents, with *anonymous* the others too."""
+
+        def page(offset: int) -> Request:
+            return self.dialect.read_block_documents(anonymous=anonymous, offset=offset)
+
+        return self._pages(page, BlockDocument)
+
+    def update_block_document(
+        self, document_id: UUID, *, data: Mapping[str, Any]
+    ) -> None:
+        """Replace the data of a block document."""
+        self._json(self.dialect.update_block_document(document_id, data))
+
+    def delete_block_document(self, document_id: UUID) -> None:
+        """Delete a block document; deployments that use it can no longer load."""
+        self._json(self.dialect.delete_block_document(document_id))
+
+    # Default storage
+
+    def get_default_storage_block_document(self) -> Optional[BlockDocument]:
+        """Return the server's default storage, or None."""
+        value = self.dialect.get_default_storage(self._json)
+        return None if value is None else self.dialect.structure(value, BlockDocument)
+
+    def set_default_storage_block_document(self, document_id: UUID) -> None:
+        """Make a storage block the server's default."""
+        self.dialect.set_default_storage(document_id, self._json)
+
+    def clear_default_storage_block_document(self) -> None:
+        """Have no default storage on the server."""
+        self.dialect.clear_default_storage(self._json)
+
+    # Work pools
+
+    def read_work_pool(self, name: str) -> WorkPool:
+        """Return a work pool by its name."""
+        pool = self._read(self.dialect.read_work_pool(name), WorkPool)
+        _expect("work pool", "name", pool.name, name)
+        return pool
+
+    def read_work_pools(self) -> Tuple[WorkPool, ...]:
+        """Return all work pools."""
+
+        def page(offset: int) -> Request:
+            return self.dialect.read_work_pools(offset=offset)
+
+        return self._pages(page, WorkPool)
+
+    def create_work_pool(self, name: str, pool_type: str) -> WorkPool:
+        """Create a work pool; a worker that starts fills in the rest."""
+        pool = self._read(self.dialect.create_work_pool(name, pool_type), WorkPool)
+        _expect("work pool", "name", pool.name, name)
+        return pool
+
+    # How it is said
+
+    def _read(self, sent: Request, cls: Type[Model]) -> Model:
+        return self.dialect.structure(self._json(sent), cls)
+
+    def _pages(
+        self, page: Callable[[int], Request], cls: Type[Model]
+    ) -> Tuple[Model, ...]:
+        """Return what all pages hold; the server cuts lists."""
+        found: List[Model] = []
+        while True:
+            values = self._json(page(len(found)))
+            if not isinstance(values, list):
+                raise WireError(f"a list of {cls.__name__} came as {quoted(values)}")
+            found += [self.dialect.structure(value, cls) for value in values]
+            if len(values) < PAGE:
+                return tuple(found)
+
+    def _json(self, sent: Request) -> Json:
+        headers: Dict[str, str] = {**sent.headers}
+        if self._dialect is not None:
+            headers.update(self._dialect.headers)
+        dressed = Request(
+            sent.method, sent.path, sent.body, sent.effect, sent.query, headers
+        )
+        answer = self._transport.send(dressed)
+        if not 200 <= answer.status < 300:
+            raise error_for(answer, sent, self.url)
+        return decode(answer, sent, self.url)
+
+
+def _expect(what: str, field: str, answered: Union[Json, UUID], sent: Any) -> None:
+    """Raise unless the answer names what was sent: it may be somebody else's."""
+    if answered != sent:
+        raise WireError(
+            f"the server answered with a {what} of other {field}: sent"
+            f" {quoted(sent)}, got {quoted(answered)}"
+        )

@@ -1,0 +1,202 @@
+"""From settings to a client: over HTTP, or of the API that lives in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional
+
+import attrs
+
+from flowpack.exceptions import SettingsError, printable
+from flowpack.settings import Settings, load_settings
+from flowpack.transport import Answer, Effect, Request, Transport
+
+if TYPE_CHECKING:
+    from flowpack._http import ObjectClient, RetryPolicy
+    from flowpack.client import Client
+
+#: Longest time for a call of the API, in seconds; more where one step may take more.
+_DEADLINE = 60.0
+
+
+def get_client(
+    api: Optional[str] = None,
+    *,
+    profile: Optional[str] = None,
+    api_key: Optional[str] = None,
+    timeout: Optional[float] = None,
+    settings: Optional[Settings] = None,
+    environ: Optional[Mapping[str, str]] = None,
+    notify: Optional[Callable[[str], object]] = None,
+) -> Client:
+    """Return a client of the API that the settings name.
+
+    Without an API's address it is the embedded API, which keeps its database in
+    ``$FLOWPACK_HOME`` and needs no server. Close the client, or use it as a context
+    manager.
+
+    Args:
+        api: The API's root; an empty text means the embedded API.
+        profile: Name of the profile of Prefect's to use.
+        api_key: Sent as a bearer token.
+        timeout: Longest wait for each network step, in seconds.
+        settings: Used in place of those that are found. *api*, *api_key* and
+            *timeout* still win; *profile* is of no concern then.
+        environ: The environment; None for this process's own.
+        notify: Told, in one line and once, that something is written to the
+            embedded API; None writes that line to the log.
+
+    Raises:
+        SettingsError: A setting cannot be used, or a server is required and none
+            is named.
+    """
+    from flowpack.client import Client
+
+    if settings is None:
+        settings = load_settings(environ=environ, profile=profile, api=api)
+    elif api is not None:
+        settings = _given(settings, api_url=api or None)
+    if api_key is not None:
+        settings = _given(settings, api_key=api_key or None)
+    if timeout is not None:
+        settings = _given(settings, request_timeout=timeout)
+    if settings.api_url is None:
+        return Client(transport=_embedded(settings, notify))
+    return Client(transport=_over_http(settings, settings.api_url, environ))
+
+
+@contextlib.contextmanager
+def using(client: Optional[Client]) -> Iterator[Client]:
+    """Give *client*, or one that the settings name and that is closed afterwards.
+
+    Raises:
+        SettingsError: As for :func:`get_client`.
+    """
+    if client is not None:
+        yield client
+        return
+    with get_client() as own:
+        yield own
+
+
+def object_client(
+    what: str,
+    *,
+    headers: Optional[Mapping[str, str]] = None,
+    settings: Optional[Settings] = None,
+    environ: Optional[Mapping[str, str]] = None,
+) -> ObjectClient:
+    """Return a client for objects on HTTP servers; close it.
+
+    It has the time-out and the retries of the API's settings and trusts the same CA
+    certificates. It always checks certificates and sends none of the API's headers
+    and credentials.
+
+    Args:
+        what: What it is for: the storage's name.
+        headers: Sent with each request.
+        settings: Used in place of those that are found.
+        environ: The environment; None for this process's own.
+
+    Raises:
+        SettingsError: A setting cannot be used, or a header cannot be sent.
+    """
+    from flowpack._http import ObjectClient
+
+    settings = settings or load_settings(environ=environ)
+    return ObjectClient(
+        what=what,
+        headers=headers,
+        timeout=settings.request_timeout,
+        deadline=max(_DEADLINE, settings.request_timeout),
+        verify=settings.ssl_cert_file or True,
+        retries=_retries(settings),
+        environ=environ,
+    )
+
+
+def _given(settings: Settings, **values: Any) -> Settings:
+    """Return *settings* with some values from arguments."""
+    sources: Dict[str, str] = {**settings.sources, **dict.fromkeys(values, "argument")}
+    return attrs.evolve(settings, sources=sources, **values)
+
+
+def _over_http(
+    settings: Settings, api_url: str, environ: Optional[Mapping[str, str]]
+) -> Transport:
+    from flowpack._http import HTTPTransport
+
+    return HTTPTransport(
+        api_url,
+        api_key=settings.api_key,
+        auth_string=settings.api_auth_string,
+        headers=settings.custom_headers,
+        timeout=settings.request_timeout,
+        deadline=max(_DEADLINE, settings.request_timeout),
+        verify=settings.verify,
+        retries=_retries(settings),
+        environ=environ,
+    )
+
+
+def _retries(settings: Settings) -> RetryPolicy:
+    from flowpack._http import RetryPolicy
+
+    policy = RetryPolicy()
+    if settings.max_retries is not None:
+        policy = attrs.evolve(policy, attempts=1 + settings.max_retries)
+    return attrs.evolve(policy, statuses=policy.statuses | settings.retry_extra_codes)
+
+
+def _embedded(
+    settings: Settings, notify: Optional[Callable[[str], object]]
+) -> Transport:
+    if settings.require_server:
+        raise SettingsError(
+            "a server is required (FLOWPACK_REQUIRE_SERVER, from"
+            f" {settings.sources['require_server']}), and no API is named; set"
+            " PREFECT_API_URL to its address, as in http://127.0.0.1:4200/api"
+        )
+    from flowpack.embedded import EmbeddedTransport
+
+    database = os.path.join(settings.home, "flowpack.db")
+    return _Announcing(EmbeddedTransport(database), database, notify or _log)
+
+
+def _log(line: str) -> None:
+    import logging
+
+    logging.getLogger(__name__).info("%s", line)
+
+
+class _Announcing:
+    """The embedded API, with a word to the user when it is first written to."""
+
+    def __init__(
+        self, transport: Transport, database: str, notify: Callable[[str], object]
+    ) -> None:
+        self._transport = transport
+        self._database = database
+        self._notify = notify
+        self._told = False
+
+    @property
+    def url(self) -> str:
+        return self._transport.url
+
+    @property
+    def embedded(self) -> bool:
+        return self._transport.embedded
+
+    def send(self, request: Request) -> Answer:
+        if request.effect is not Effect.READ and not self._told:
+            self._told = True
+            self._notify(
+                "no PREFECT_API_URL is set: writing to the embedded API, in"
+                f" {printable(self._database, 1000)}"
+            )
+        return self._transport.send(request)
+
+    def close(self) -> None:
+        self._transport.close()

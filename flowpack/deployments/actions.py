@@ -1,0 +1,146 @@
+"""What a plan says and what a deploy reports, as plain data."""
+
+from __future__ import annotations
+
+import json
+from typing import List, Optional, Protocol, Tuple
+from uuid import UUID
+
+import attrs
+
+from flowpack.client import Client
+from flowpack.models import Deployment
+from flowpack.packaging.base import CompleteSpec, Package
+from flowpack.wire.base import Change
+
+CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
+
+#: What became of a deployment, by the kind of its action.
+DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
+
+
+class Spec(Protocol):
+    """What can be planned: a :class:`~flowpack.DeploymentSpec`."""
+
+    @property
+    def source(self) -> Optional[str]:
+        """Where it was written, for messages."""
+
+    def validate(self, client: Optional[Client] = None) -> CompleteSpec:
+        """Return the spec with nothing missing; only reads."""
+
+
+@attrs.frozen(kw_only=True)
+class Action:
+    """What a plan would do for one deployment.
+
+    Attributes:
+        kind: ``create``, ``update`` or ``unchanged``.
+        flow_name: The flow's name.
+        name: The deployment's name.
+        changes: The fields that differ; ``code`` has digest and size.
+        upload: Whether bytes are to be stored. An unchanged deployment whose
+            bytes have gone missing has them put back.
+        sha256: Digest of the bytes in lower-case hex; None where a packager of
+            your own decides when it packages.
+        size: Length of the bytes.
+        notes: What else is good to know.
+    """
+
+    kind: str
+    flow_name: str
+    name: str
+    changes: Tuple[Change, ...] = ()
+    upload: bool = False
+    sha256: Optional[str] = None
+    size: Optional[int] = None
+    notes: Tuple[str, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """``FLOW/DEPLOYMENT``."""
+        return f"{self.flow_name}/{self.name}"
+
+
+@attrs.frozen
+class Step:
+    """An action with the live parts that carry it out."""
+
+    action: Action
+    spec: CompleteSpec = attrs.field(repr=False)
+    package: Optional[Package] = attrs.field(repr=False)
+    current: Optional[Deployment] = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What would be done, in the order of the specs.
+
+    Attributes:
+        api: The API that it was made for.
+        actions: One for each spec.
+    """
+
+    api: str
+    actions: Tuple[Action, ...]
+    specs: Tuple[Spec, ...] = attrs.field(repr=False, eq=False)
+    steps: Tuple[Step, ...] = attrs.field(repr=False, eq=False)
+
+    def to_json(self) -> str:
+        """Return the plan as JSON; equal plans give equal text."""
+        actions = [attrs.asdict(action) for action in self.actions]
+        content = {"api": self.api, "actions": actions}
+        return json.dumps(content, indent=2, sort_keys=True)
+
+    def __str__(self) -> str:
+        lines = [line for action in self.actions for line in _told(action)]
+        return "\n".join(lines) if lines else "nothing to deploy"
+
+
+def _told(action: Action) -> List[str]:
+    size = "" if action.size is None else f" ({action.size} bytes)"
+    digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
+    lines = [f"{action.kind:<10} {action.full_name}{digest}"]
+    if action.kind == UPDATE:
+        for change in action.changes:
+            old, new = json.dumps(change.old), json.dumps(change.new)
+            lines.append(f"             {change.field}: {old} -> {new}")
+    elif action.kind == UNCHANGED and action.upload:
+        lines.append("             the stored bytes are missing and are put back")
+    lines += [f"             {note}" for note in action.notes]
+    return lines
+
+
+@attrs.frozen(kw_only=True)
+class Deployed:
+    """What became of one deployment.
+
+    Attributes:
+        id: The deployment's id.
+        flow_id: The flow's id.
+        flow_name: The flow's name.
+        name: The deployment's name.
+        action: ``created``, ``updated`` or ``unchanged``.
+        storage_type: Name of the storage's block type; None where a packager of
+            your own did not say.
+        document_id: The storage block; None for temporary local storage of others.
+        key: The token under which the bytes are stored.
+        sha256: Digest of the bytes in lower-case hex.
+        api: The API that has the deployment.
+    """
+
+    id: UUID
+    flow_id: UUID
+    flow_name: str
+    name: str
+    action: str
+    storage_type: Optional[str]
+    document_id: Optional[UUID]
+    key: Optional[str]
+    sha256: Optional[str]
+    api: str
+
+    @property
+    def full_name(self) -> str:
+        """``FLOW/DEPLOYMENT``."""
+        return f"{self.flow_name}/{self.name}"

@@ -1,0 +1,151 @@
+"""Carrying a plan out: bytes first, the deployment last, one after the other or many
+at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional, Tuple, Union
+from uuid import UUID
+
+import attrs
+
+from flowpack.client import Client
+from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
+from flowpack.deployments.pools import choose_pool, ensure_pool
+from flowpack.exceptions import DeploymentsFailedError, FlowpackError, WireError
+from flowpack.models import Deployment, DeploymentCreate
+from flowpack.packaging.base import Registry, put_bytes, store
+
+
+def carry_out(
+    plan: Plan,
+    api: Client,
+    *,
+    jobs: Optional[int] = None,
+    fail_fast: bool = False,
+    confirm: bool = False,
+    progress: Optional[Callable[[Deployed], None]] = None,
+) -> Tuple[Deployed, ...]:
+    """Do what *plan* says; arguments and errors are those of ``deploy``."""
+    registry = Registry(api)
+
+    def run(step: Step) -> Union[Deployed, FlowpackError]:
+        try:
+            done = _do(step, api, registry)
+            if confirm:
+                _confirm(step, done, api)
+        except FlowpackError as exc:
+            return exc
+        if progress is not None:
+            progress(done)
+        return done
+
+    results = _run_all(run, plan.steps, _jobs(jobs, plan, api), fail_fast)
+    failed = [
+        (step.action.full_name, result)
+        for step, result in zip(plan.steps, results)
+        if isinstance(result, FlowpackError)
+    ]
+    done = tuple(result for result in results if isinstance(result, Deployed))
+    if failed and len(plan.steps) == 1:
+        raise failed[0][1]
+    if failed:
+        raise DeploymentsFailedError(failed, done)
+    return done
+
+
+def _jobs(jobs: Optional[int], plan: Plan, api: Client) -> int:
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
+    most = jobs or (1 if api.embedded else 8)
+    return min(most, len(plan.steps))
+
+
+def _run_all(
+    run: Callable[[Step], Any], steps: Tuple[Step, ...], jobs: int, fail_fast: bool
+) -> List[Any]:
+    if jobs > 1:
+        return _run_in_threads(run, steps, jobs, fail_fast)
+    results = []
+    for step in steps:
+        results.append(run(step))
+        if fail_fast and isinstance(results[-1], FlowpackError):
+            break
+    return results
+
+
+def _run_in_threads(
+    run: Callable[[Step], Any], steps: Tuple[Step, ...], jobs: int, fail_fast: bool
+) -> List[Any]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    stopped: List[bool] = []
+
+    def guarded(step: Step) -> Any:
+        if stopped:
+            return None
+        result = run(step)
+        if fail_fast and isinstance(result, FlowpackError):
+            stopped.append(True)
+        return result
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(guarded, steps))
+
+
+def _do(step: Step, api: Client, registry: Registry) -> Deployed:
+    """Carry one action out: bytes first, the deployment last."""
+    action, current = step.action, step.current
+    if action.kind == UNCHANGED and current is not None:
+        if action.upload and step.package is not None:
+            put_bytes(step.package)
+        return _deployed(step, current.id, current, api)
+    if step.package is None:
+        new = step.spec.packager.package(step.spec, api)
+    else:
+        flow_id = None if current is None else current.flow_id
+        new = store(step.spec, step.package, api, flow_id, registry)
+    settled = api.dialect.settled(new, current)
+    if api.dialect.uses_work_pools:
+        pool = choose_pool(settled.work_pool_name or None)
+        settled = attrs.evolve(settled, work_pool_name=pool)
+        if step.spec.create_work_pool:
+            ensure_pool(settled, api)
+    return _deployed(step, api.create_deployment(settled), settled, api)
+
+
+def _deployed(
+    step: Step, deployment_id: UUID, body: Union[Deployment, DeploymentCreate], api: Client
+) -> Deployed:
+    stored = body.flow_data.stored_object if body.flow_data else None
+    package = step.package
+    return Deployed(
+        id=deployment_id,
+        flow_id=body.flow_id,
+        flow_name=step.spec.flow_name,
+        name=step.spec.name,
+        action=DONE[step.action.kind],
+        storage_type=package.storage.block_type_name if package else None,
+        document_id=stored.block_document_id if stored else None,
+        key=stored.token if stored else None,
+        sha256=stored.sha256 if stored else None,
+        api=api.url,
+    )
+
+
+def _confirm(step: Step, done: Deployed, api: Client) -> None:
+    """Read deployment and bytes once more; both must be what was deployed."""
+    flow_data = api.read_deployment(done.id).flow_data
+    stored = None if flow_data is None else flow_data.stored_object
+    if stored is None or (stored.token, stored.sha256) != (done.key, done.sha256):
+        raise WireError(
+            f"{done.full_name} was deployed, but the server has other code for it now;"
+            " somebody else may have deployed it, or the server lost the write"
+        )
+    if step.package is not None and done.key is not None:
+        content = step.package.content
+        data = step.package.storage.read(done.key)
+        if data != content.data:
+            raise WireError(
+                f"{done.full_name} was deployed, but the storage gives back other bytes"
+            )

@@ -1,0 +1,232 @@
+"""From a deployment back to its script, checked, and to its flow."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any, Optional, Tuple, Union
+from uuid import UUID
+
+import attrs
+
+from flowpack.blocks.core import Block
+from flowpack.blocks.finding import built_in
+from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
+from flowpack.client import Client
+from flowpack.connect import using
+from flowpack.exceptions import (
+    BlockError,
+    ObjectNotFound,
+    PackagingError,
+    StorageIntegrityError,
+    quoted,
+)
+from flowpack.loading import load_flow_from_bytes
+from flowpack.models import DataDocument, Deployment, StoredObject
+
+_UNVERIFIED = (
+    "say unverified=True (--unverified) if you trust whoever can write there, or"
+    " deploy the script again with flowpack"
+)
+
+
+@attrs.frozen
+class FetchedScript:
+    """A deployment's script, read and checked.
+
+    Attributes:
+        content: The bytes.
+        flow_name: The flow in it that the deployment runs.
+        verified: Whether a digest of the deployment matched.
+    """
+
+    content: bytes = attrs.field(repr=False)
+    flow_name: str
+    verified: bool
+
+
+def load_flow_from_deployment(
+    deployment: Union[Deployment, UUID, str],
+    client: Optional[Client] = None,
+    *,
+    unverified: bool = False,
+    sha256: Optional[str] = None,
+) -> Any:
+    """Return the flow of a deployment; runs its script once it is verified.
+
+    Args:
+        deployment: A record, an id, or a name ``FLOW/DEPLOYMENT``.
+        client: None connects to what the settings say.
+        unverified: Whether to run bytes that carry no digest, as in deployments
+            that others made.
+        sha256: Refuse anything but the bytes of this digest, whatever the server
+            says.
+
+    Raises:
+        StorageIntegrityError: The bytes are not those that were deployed.
+        PackagingError: They cannot be verified, or the deployment has no script.
+        ObjectNotFound: No such deployment, flow or storage block.
+        StorageError: The storage does not give the bytes.
+        ScriptError: The script failed.
+        MissingFlowError: The script does not define the flow.
+    """
+    script = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
+    return load_flow_from_bytes(
+        script.content, f"{script.flow_name}.py", script.flow_name
+    )
+
+
+def fetch_script(
+    deployment: Union[Deployment, UUID, str],
+    client: Optional[Client] = None,
+    *,
+    unverified: bool = False,
+    sha256: Optional[str] = None,
+) -> FetchedScript:
+    """Return the script of a deployment without running it.
+
+    Arguments and errors are those of :func:`load_flow_from_deployment`.
+    """
+    with using(client) as api:
+        record = find_deployment(deployment, api)
+        flow_name = api.read_flow(record.flow_id).name
+        content, verified = _content(record, api, unverified or sha256 is not None)
+    if sha256 is not None:
+        _check(content, "sha256", sha256.lower(), quoted(record.name), "")
+    return FetchedScript(content, flow_name, verified or sha256 is not None)
+
+
+def find_deployment(
+    deployment: Union[Deployment, UUID, str], client: Client
+) -> Deployment:
+    """Return the record of a deployment given by record, id or name."""
+    if isinstance(deployment, Deployment):
+        return deployment
+    if isinstance(deployment, UUID):
+        return client.read_deployment(deployment)
+    flow_name, slash, name = deployment.partition("/")
+    if not (flow_name and slash and name) or "/" in name:
+        raise PackagingError(
+            f"{quoted(deployment)} names no deployment; write FLOW/DEPLOYMENT, as"
+            " flowpack ls lists them"
+        )
+    return client.read_deployment_by_name(deployment)
+
+
+def _content(
+    record: Deployment, client: Client, unverified: bool
+) -> Tuple[bytes, bool]:
+    document = record.flow_data
+    if document is None:
+        raise PackagingError(
+            f"the deployment {quoted(record.name)} was made by another tool, in a way"
+            " that does not say where its script is; use that tool, or deploy the"
+            " script with flowpack"
+        )
+    stored = document.stored_object
+    if stored is None:
+        return _inline_content(document, record, unverified), False
+    storage = find_storage(stored, record, client)
+    content = storage.read(stored.token)
+    verified = verify(content, stored, storage)
+    if not verified and not unverified:
+        raise PackagingError(
+            f"the script of {quoted(record.name)} cannot be verified: neither the"
+            f" deployment nor the key {quoted(stored.token)} holds a digest of it;"
+            f" {_UNVERIFIED}"
+        )
+    return content, verified
+
+
+def _inline_content(
+    document: DataDocument, record: Deployment, unverified: bool
+) -> bytes:
+    """Return a script that stands in the deployment itself."""
+    text = document.decode()
+    if not isinstance(text, str):
+        raise PackagingError(
+            f"the deployment {quoted(record.name)} holds a"
+            f" {type(text).__name__}, not a script"
+        )
+    if not unverified:
+        raise PackagingError(
+            f"the script of {quoted(record.name)} stands in the deployment itself,"
+            f" without a digest; {_UNVERIFIED}"
+        )
+    return text.encode("utf-8", "surrogatepass")
+
+
+def find_storage(
+    stored: StoredObject, record: Deployment, client: Client
+) -> StorageBlock:
+    """Return the storage block that holds what a deployment points at.
+
+    Raises:
+        BlockError: The document is gone, of a type unknown here, or no storage.
+    """
+    if stored.block_document_id is None:
+        return _unregistered_storage(record)
+    try:
+        document = client.read_block_document(stored.block_document_id)
+    except ObjectNotFound as exc:
+        raise BlockError(
+            f"the storage block {stored.block_document_id} of the deployment"
+            f" {quoted(record.name)} was deleted on the server; deploy again to"
+            " register it anew"
+        ) from exc
+    block = Block.from_document(document)
+    if not isinstance(block, StorageBlock):
+        raise BlockError(f"the block {quoted(document.name)} is no storage")
+    return block
+
+
+def _unregistered_storage(record: Deployment) -> StorageBlock:
+    """Return the storage of a deployment that names no block document.
+
+    On 2.0b7 that means temporary storage; today's pull steps say what it is.
+    """
+    script = record.script
+    if script is None:
+        return TempStorageBlock()
+    cls = built_in(script.storage_type)
+    if cls is None or not issubclass(cls, StorageBlock):
+        raise BlockError(
+            f"the script of {quoted(record.name)} is in a storage of type"
+            f" {quoted(script.storage_type)}, which is not known here"
+        )
+    return cls.from_data(script.storage_data)
+
+
+def verify(content: bytes, stored: StoredObject, storage: StorageBlock) -> bool:
+    """Check *content* against every digest there is; return whether there is one.
+
+    flowpack's deployments carry a SHA-256 and name the object by it. Of others',
+    the stock client's File Storage names objects by their MD5.
+
+    Raises:
+        StorageIntegrityError: A digest differs.
+    """
+    key = stored.token.replace("\\", "/").rpartition("/")[2].lower()
+    expected = stored.sha256 or (key if _is_hex(key, 64) else None)
+    where = storage.block_type_name
+    if expected is not None:
+        _check(content, "sha256", expected.lower(), where, stored.token)
+        return True
+    hashed = isinstance(storage, FileStorageBlock) and storage.key_type == "hash"
+    if hashed and _is_hex(key, 32):
+        _check(content, "md5", key, where, stored.token)
+        return True
+    return False
+
+
+def _is_hex(text: str, length: int) -> bool:
+    return len(text) == length and all(each in "0123456789abcdef" for each in text)
+
+
+def _check(
+    content: bytes, algorithm: str, expected: str, where: str, token: str
+) -> None:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    digest.update(content)
+    if not hmac.compare_digest(digest.hexdigest().encode(), expected.encode()):
+        raise StorageIntegrityError(where, token, expected, digest.hexdigest())

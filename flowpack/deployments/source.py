@@ -1,0 +1,163 @@
+"""Which script a spec means, and which flow in it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Optional
+
+import attrs
+
+from flowpack.connect import object_client
+from flowpack.discovery import FoundFlow, Script, select_flow
+from flowpack.exceptions import (
+    APIConnectionError,
+    DeploymentValidationError,
+    DiscoveryError,
+    MissingFlowError,
+    quoted,
+)
+
+#: Longest script that is fetched from a URL, in bytes.
+SCRIPT_LIMIT = 100 * 1024 * 1024
+
+
+@attrs.frozen
+class FlowSource:
+    """What a spec says about its flow.
+
+    Attributes:
+        label: What messages call the spec.
+        flow: A flow object, or None.
+        location: Absolute path or URL of the script, or None.
+        flow_name: Which flow of the script, or None.
+    """
+
+    label: str
+    flow: Optional[Any]
+    location: Optional[str]
+    flow_name: Optional[str]
+
+
+def find_flow(source: FlowSource) -> FoundFlow:
+    """Return the flow, with the bytes of its script; no user code is run.
+
+    Raises:
+        DeploymentValidationError: Flow and location are missing or do not fit
+            each other.
+        DiscoveryError: What the script defines cannot be told.
+    """
+    location = source.location or _file_of(source)
+    found = _find_in(read_script(location), source)
+    if source.flow is None:
+        return found
+    if source.flow_name not in (None, source.flow.name):
+        raise _refused(
+            source,
+            f"flow_name is {quoted(source.flow_name)}, but the flow's name is"
+            f" {quoted(source.flow.name)}; they must match",
+        )
+    return found
+
+
+def read_script(location: str) -> Script:
+    """Return the script at *location*, a path or an ``http(s)://`` URL.
+
+    Raises:
+        DiscoveryError: It cannot be read.
+    """
+    if location.startswith(("http://", "https://")):
+        return _fetch(location)
+    return Script.read(location)
+
+
+def _fetch(url: str) -> Script:
+    from flowpack.urls import mask_url
+
+    shown = mask_url(url)
+    client = object_client(shown)
+    try:
+        answer = client.get(url, limit=SCRIPT_LIMIT)
+    except APIConnectionError as exc:
+        raise DiscoveryError(shown, f"the script cannot be fetched: {exc}") from exc
+    finally:
+        client.close()
+    if answer.status != 200:
+        raise DiscoveryError(
+            shown, f"the script cannot be fetched: the server answered {answer.status}"
+        )
+    return Script(content=answer.body, name=shown)
+
+
+def _file_of(source: FlowSource) -> str:
+    """Return the file that the flow object was defined in."""
+    if source.flow is None:
+        raise _refused(source, "either flow or flow_location must be given")
+    location = _defined_in(source.flow)
+    if location is None:
+        raise _refused(
+            source,
+            f"the flow {quoted(source.flow.name)} was not defined in a file (but in a"
+            " notebook, a REPL or by exec), so there is no script to package. Save it"
+            " as a .py file and give that as flow_location",
+        )
+    return location
+
+
+def _defined_in(flow: Any) -> Optional[str]:
+    code = getattr(flow.fn, "__code__", None)
+    filename = getattr(code, "co_filename", None)
+    if not isinstance(filename, str) or not os.path.isfile(filename):
+        return None
+    return os.path.abspath(filename)
+
+
+def _find_in(script: Script, source: FlowSource) -> FoundFlow:
+    if source.flow is None:
+        return select_flow(script, source.flow_name)
+    _check_same_file(script, source)
+    flow = source.flow
+    function = getattr(flow.fn, "__name__", "")
+    try:
+        found = select_flow(script, function)
+    except MissingFlowError as exc:
+        raise _refused(source, f"the flow is not found in its script: {exc}") from exc
+    except DiscoveryError:
+        # What the source does not tell, the object does.
+        found = _told_by(flow, function, script)
+    version = getattr(flow, "version", None)
+    return attrs.evolve(
+        found, name=flow.name, version=str(version) if version else script.md5
+    )
+
+
+def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
+    code = getattr(flow.fn, "__code__", None)
+    return FoundFlow(
+        script=script,
+        function=function,
+        variable=function,
+        name=flow.name,
+        version=script.md5,
+        description=getattr(flow, "description", None),
+        line=getattr(code, "co_firstlineno", 1),
+        origin=frozenset({type(flow).__module__.partition(".")[0]}),
+        is_async=False,
+        parameters=(),
+    )
+
+
+def _check_same_file(script: Script, source: FlowSource) -> None:
+    defined = _defined_in(source.flow)
+    location = source.location
+    if defined is None or location is None or "://" in location:
+        return
+    if os.path.realpath(defined) != os.path.realpath(location):
+        raise _refused(
+            source,
+            f"flow_location is {quoted(location)}, but the flow was defined in"
+            f" {quoted(defined)}",
+        )
+
+
+def _refused(source: FlowSource, problem: str) -> DeploymentValidationError:
+    return DeploymentValidationError(source.label, [problem])

@@ -1,0 +1,439 @@
+"""What a person says of a deployment, and how it becomes a complete spec."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    Tuple,
+    Union,
+    runtime_checkable,
+)
+from uuid import UUID
+
+import attrs
+
+from flowpack.blocks.storage import StorageBlock
+from flowpack.connect import using
+from flowpack.deployments.source import FlowSource, find_flow
+from flowpack.exceptions import DeploymentValidationError, quoted
+from flowpack.flow_runners import FlowRunner
+from flowpack.jsonvalues import json_copy, json_problem
+from flowpack.models import (
+    UNSET,
+    AnySchedule,
+    FlowRunnerSettings,
+    Unset,
+    name_problem,
+)
+from flowpack.packaging.base import CompleteSpec, Packager
+from flowpack.packaging.script import ScriptPackager
+from flowpack.schedules import (
+    CronSchedule,
+    IntervalSchedule,
+    RRuleSchedule,
+    parse_schedule,
+)
+
+if TYPE_CHECKING:
+    from flowpack.client import Client
+
+#: Collects the specs that a spec file makes while it runs; None elsewhere.
+_collected: ContextVar[Optional[List[DeploymentSpec]]] = ContextVar(
+    "flowpack_collected_specs", default=None
+)
+
+
+@contextmanager
+def collecting() -> Iterator[List[DeploymentSpec]]:
+    """Collect the specs that are made inside the block, in order."""
+    found: List[DeploymentSpec] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
+def _wrong(field: str, problem: str) -> DeploymentValidationError:
+    return DeploymentValidationError("DeploymentSpec", [f"{field}: {problem}"])
+
+
+def _location(value: object) -> Optional[str]:
+    """Make a path absolute; leave a URL as it is."""
+    if value is None:
+        return None
+    if not isinstance(value, (str, os.PathLike)):
+        raise _wrong("flow_location", f"expected a path or a URL, not {_kind(value)}")
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise _wrong("flow_location", f"{quoted(text)} is no path and no URL")
+    if text.startswith(("http://", "https://")):
+        return text
+    if text.startswith("file://"):
+        from urllib.request import url2pathname
+
+        text = url2pathname(text[len("file://") :])
+    elif "://" in text:
+        raise _wrong(
+            "flow_location",
+            f"{quoted(text)} is of a kind that cannot be read; use a path, http:// or"
+            " https://",
+        )
+    return os.path.abspath(os.path.expanduser(text))
+
+
+def _parameters(value: object) -> Any:
+    if isinstance(value, Unset):
+        return value
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _wrong("parameters", f"expected a mapping, not {_kind(value)}")
+    copy = dict(value)
+    problem = json_problem(copy)
+    if problem:
+        raise _wrong("parameters", problem)
+    return json_copy(copy)
+
+
+def _tags(value: object) -> Any:
+    if isinstance(value, Unset):
+        return value
+    if value is None:
+        return ()
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise _wrong("tags", f"expected a list of texts, not {_kind(value)}")
+    tags = tuple(sorted(value) if isinstance(value, (set, frozenset)) else value)
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise _wrong("tags", f"a tag must be text, not {_kind(tag)}")
+        if json_problem(tag):
+            raise _wrong("tags", f"{quoted(tag)} cannot travel as text")
+    return tags
+
+
+def _schedule(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return parse_schedule(value)
+    kinds = (IntervalSchedule, CronSchedule, RRuleSchedule, Unset)
+    if value is None or isinstance(value, kinds):
+        return value
+    raise _wrong("schedule", f"expected a schedule or a mapping, not {_kind(value)}")
+
+
+def _flow_runner(value: object) -> Any:
+    if isinstance(value, Mapping):
+        unknown = set(value) - {"type", "config"}
+        if unknown:
+            listed = ", ".join(sorted(map(quoted, unknown)))
+            raise _wrong("flow_runner", f"unknown keys {listed}; it has type, config")
+        value = FlowRunnerSettings(value.get("type"), value.get("config") or {})
+    if isinstance(value, FlowRunnerSettings):
+        return FlowRunner.from_settings(value)
+    if value is None or isinstance(value, FlowRunner):
+        return value
+    raise _wrong("flow_runner", f"expected a flow runner, not {_kind(value)}")
+
+
+def _flow_storage(value: object) -> Any:
+    return ScriptPackager(value).storage
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return type(value).__name__
+
+
+@runtime_checkable
+class FlowLike(Protocol):
+    """A flow of flowpack or of Prefect."""
+
+    name: str
+    fn: Any
+
+
+def _flow(value: Any) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, FlowLike) or not callable(value.fn):
+        raise _wrong("flow", f"expected a flow, which has fn and name, not {_kind(value)}")
+    return value
+
+
+def _check_name(_: object, __: object, value: Any) -> None:
+    problem = None if value is None else name_problem(value)
+    if problem:
+        raise _wrong("name", problem)
+
+
+def _check_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise _wrong(field.name, f"expected text, not {_kind(value)}")
+
+
+def _check_flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, (bool, Unset)):
+        raise _wrong(field.name, f"expected True or False, not {_kind(value)}")
+
+
+def _check_kept_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None or isinstance(value, Unset):
+        return
+    if not isinstance(value, str) or json_problem(value):
+        raise _wrong(field.name, f"expected text, not {_kind(value)}")
+
+
+def _check_limit(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None or isinstance(value, Unset):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise _wrong(field.name, "expected a number of runs, at least 1")
+
+
+def _labels(value: object) -> Any:
+    """Take a mapping from text to text, numbers and booleans."""
+    if isinstance(value, Unset):
+        return value
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _wrong("labels", f"expected a mapping, not {_kind(value)}")
+    copy = dict(value)
+    problem = json_problem(copy)
+    for key, item in copy.items():
+        if not isinstance(item, (str, int, float)):
+            problem = problem or f"{quoted(key)} holds {_kind(item)}"
+    if problem:
+        raise _wrong("labels", problem)
+    return copy
+
+
+def _check_pull(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value not in (None, "stock", "flowpack"):
+        raise _wrong(field.name, f"expected 'stock' or 'flowpack', not {quoted(value)}")
+
+
+def _check_packager(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, Packager):
+        raise _wrong(field.name, f"expected a packager, not {_kind(value)}")
+
+
+@attrs.frozen(kw_only=True)
+class DeploymentSpec:
+    """What to deploy: a flow, where it is, and how it is to run.
+
+    Nothing is read or sent before :meth:`validate`, and nothing is changed by it.
+
+    Attributes:
+        name: The deployment's name; None takes the flow's.
+        flow: A flow object; its file is packaged. Where only ``flow_location`` is
+            given, the flow is found in the source, which is not run.
+        flow_name: Which flow, where the script has several: the flow's name, the
+            function or the variable.
+        flow_location: Path or ``http(s)://`` URL of the script; a relative path
+            is taken from the working folder.
+        parameters: Default parameters, JSON values.
+        schedule: When the server makes runs; None for never.
+        tags: Given to every run.
+        paused: Whether the schedule rests.
+        flow_runner: Where runs are executed; also as ``{"type", "config"}``. None
+            is ``subprocess`` where the storage is of this machine, else
+            ``universal``.
+        flow_storage: A storage block, the id of a registered one, or None for the
+            server's default.
+        packager: Used in place of packaging the script into ``flow_storage``.
+        description: What it is for. New deployments get the flow's.
+        version: New and changed deployments get the flow's.
+        entrypoint: ``path/file.py:function``, in place of ``flow_location`` and
+            ``flow_name``.
+        work_pool: Where runs are queued; None takes the pool of the settings.
+        work_queue: The queue in the pool.
+        create_work_pool: Whether to make the pool where it is missing.
+        concurrency_limit: How many runs there may be at a time.
+        labels: Facts about the deployment: text, numbers and booleans.
+        enforce_parameter_schema: Whether the server holds parameters against the
+            function's.
+        pull: ``stock`` has workers fetch the script with what every worker has,
+            ``flowpack`` with a step that needs flowpack there; None is ``stock``
+            where that can read the storage.
+        pull_requires: What workers are told to install for the flowpack step.
+        source: Where the spec was written, for messages.
+
+    *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*,
+    *work_queue* and *concurrency_limit* are kept as the server has them unless
+    they are given; None or empty clears them. From *description* on, the fields
+    are for today's Prefect; 2.0b7 has nothing of the kind.
+
+    Raises:
+        DeploymentValidationError: A value cannot be right, wherever it is used.
+    """
+
+    name: Optional[str] = attrs.field(default=None, validator=_check_name)
+    flow: Optional[FlowLike] = attrs.field(default=None, converter=_flow)
+    flow_name: Optional[str] = attrs.field(default=None, validator=_check_text)
+    flow_location: Optional[str] = attrs.field(default=None, converter=_location)
+    parameters: Union[Mapping[str, Any], Unset] = attrs.field(
+        default=UNSET, converter=_parameters, repr=False
+    )
+    schedule: Union[AnySchedule, None, Unset] = attrs.field(
+        default=UNSET, converter=_schedule
+    )
+    tags: Union[Tuple[str, ...], Unset] = attrs.field(default=UNSET, converter=_tags)
+    paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
+    flow_runner: Optional[FlowRunner] = attrs.field(
+        default=None, converter=_flow_runner
+    )
+    flow_storage: Union[StorageBlock, UUID, None] = attrs.field(
+        default=None, converter=_flow_storage
+    )
+    packager: Optional[Packager] = attrs.field(default=None, validator=_check_packager)
+    description: Union[str, None, Unset] = attrs.field(
+        default=UNSET, validator=_check_kept_text
+    )
+    version: Union[str, None, Unset] = attrs.field(
+        default=UNSET, validator=_check_kept_text
+    )
+    entrypoint: Optional[str] = attrs.field(default=None, validator=_check_text)
+    work_pool: Optional[str] = attrs.field(default=None, validator=_check_text)
+    work_queue: Union[str, None, Unset] = attrs.field(
+        default=UNSET, validator=_check_kept_text
+    )
+    create_work_pool: bool = attrs.field(default=False, validator=_check_flag)
+    concurrency_limit: Union[int, None, Unset] = attrs.field(
+        default=UNSET, validator=_check_limit
+    )
+    labels: Union[Mapping[str, Any], Unset] = attrs.field(
+        default=UNSET, converter=_labels
+    )
+    enforce_parameter_schema: Union[bool, Unset] = attrs.field(
+        default=UNSET, validator=_check_flag
+    )
+    pull: Optional[str] = attrs.field(default=None, validator=_check_pull)
+    pull_requires: Optional[str] = attrs.field(default=None, validator=_check_text)
+    source: Optional[str] = attrs.field(default=None, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        collected = _collected.get()
+        if collected is not None:
+            if self.source is None:
+                object.__setattr__(self, "source", _callers_place())
+            collected.append(self)
+
+    @property
+    def label(self) -> str:
+        """What messages call this spec: its names, else where it was written."""
+        flow_name = self.flow_name or getattr(self.flow, "name", None)
+        if flow_name and self.name:
+            return f"{flow_name}/{self.name}"
+        return self.name or self.source or self.flow_location or "DeploymentSpec"
+
+    def validate(self, client: Optional[Client] = None) -> CompleteSpec:
+        """Return the spec with nothing missing; only reads.
+
+        The script is read once, and its bytes are part of what is returned.
+
+        Raises:
+            DeploymentValidationError: The spec cannot be deployed as it is.
+            DiscoveryError: What the script defines cannot be told.
+            APIError: The storage could not be looked up on the server.
+        """
+        if self.packager is not None and self.flow_storage is not None:
+            raise self._refused(
+                "flow_storage and packager are both given; give the storage to the"
+                " packager"
+            )
+        flow = find_flow(self._flow_source())
+        name = self.name or flow.name
+        problem = name_problem(flow.name) or name_problem(name)
+        if problem:
+            raise self._refused(problem)
+        packager = self.packager or ScriptPackager(self.flow_storage)
+        with using(client) as api:
+            self._check_origin(flow.origin, api)
+            runner = self.flow_runner or packager.default_flow_runner(api)
+            runner.to_settings()
+            complete = CompleteSpec(
+                name=name,
+                flow=flow,
+                flow_name=flow.name,
+                flow_location=flow.script.name,
+                parameters=self.parameters,
+                schedule=self.schedule,
+                tags=self.tags,
+                paused=self.paused,
+                flow_runner=runner,
+                packager=packager,
+                description=self.description,
+                version=self.version,
+                work_pool=self.work_pool or UNSET,
+                work_queue=self.work_queue,
+                concurrency_limit=self.concurrency_limit,
+                labels=self.labels,
+                enforce_parameter_schema=self.enforce_parameter_schema,
+                pull=self.pull,
+                pull_requires=self.pull_requires,
+                create_work_pool=self.create_work_pool,
+            )
+            packager.check_compat(complete, api)
+        return complete
+
+    def create(self, client: Optional[Client] = None) -> UUID:
+        """Deploy, and return the deployment's id; see :func:`flowpack.deploy`."""
+        from flowpack.deployments.plan import deploy
+
+        return deploy(self, client)[0].id
+
+    def _flow_source(self) -> FlowSource:
+        location, flow_name = self.flow_location, self.flow_name
+        if self.entrypoint is not None:
+            path, colon, function = self.entrypoint.rpartition(":")
+            if not (path and colon and function):
+                raise self._refused(
+                    f"the entrypoint {quoted(self.entrypoint)} is not of the form"
+                    " path/file.py:function"
+                )
+            if location is not None or flow_name is not None:
+                raise self._refused(
+                    "entrypoint says what flow_location and flow_name say; give one"
+                )
+            location, flow_name = _location(path), function
+        return FlowSource(self.label, self.flow, location, flow_name)
+
+    def _check_origin(self, origin: Iterable[str], client: Client) -> None:
+        """Refuse a flow that Prefect's agents could not run."""
+        if not client.embedded and set(origin) == {"flowpack"}:
+            raise self._refused(
+                "the flow is made with flowpack's own decorator, which Prefect's"
+                " agents and workers do not know. Import it so that both work:"
+                " 'try: from prefect import flow' and, under 'except ImportError:',"
+                " 'from flowpack import flow'"
+            )
+
+    def _refused(self, problem: str) -> DeploymentValidationError:
+        return DeploymentValidationError(self.label, [problem])
+
+
+def _callers_place() -> Optional[str]:
+    """Return file and line of whoever called the constructor."""
+    own = str(Path(__file__))
+    frame: Optional[FrameType] = sys._getframe(1)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if filename != own and not filename.startswith("<attrs"):
+            return f"{filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return None

@@ -1,0 +1,158 @@
+"""A script's bytes, read once, and the syntax tree that they spell.
+
+What flowpack says about a script, stores of it and runs of it comes from one
+:class:`Script`, so that name, digest and code always belong together.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+import re
+import stat
+import sys
+import warnings
+from typing import Optional, Union
+
+import attrs
+
+from flowpack.discovery.nesting import is_nested_too_deeply
+from flowpack.exceptions import DiscoveryError, printable
+
+#: Longest script that is read, in bytes.
+SIZE_LIMIT = 100 * 1024 * 1024
+
+#: The file name that the parser is told; see :func:`_silence_parser`.
+_PARSED_AS = "<flowpack discovery>"
+_PARSER = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+_TOO_DEEP = f"it is nested too deeply for {_PARSER} to read"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+# Without slots, for the cached properties.
+@attrs.frozen(slots=False)
+class Script:
+    """The bytes of a Python script, and what they are called.
+
+    Attributes:
+        content: The bytes, exactly as they were read.
+        name: Path or URL for people to read.
+        path: Absolute path of the file; None where there is none.
+    """
+
+    content: bytes = attrs.field(repr=False)
+    name: str
+    path: Optional[str] = None
+
+    @classmethod
+    def read(
+        cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT
+    ) -> Script:
+        """Read the script at *path*, once.
+
+        Args:
+            path: A regular file.
+            limit: Longest script that is taken, in bytes.
+
+        Raises:
+            DiscoveryError: There is no such file, or it cannot be read.
+        """
+        name = os.fsdecode(path)
+        try:
+            with open(name, "rb", opener=_open_without_waiting) as file:
+                _check_file(os.fstat(file.fileno()), name, limit)
+                content = file.read()
+        except FileNotFoundError as exc:
+            raise DiscoveryError(name, "there is no such file") from exc
+        except IsADirectoryError as exc:
+            raise DiscoveryError(name, "it is a folder; give a script in it") from exc
+        except OSError as exc:
+            said = exc.strerror or type(exc).__name__
+            raise DiscoveryError(name, f"the script cannot be read: {said}") from exc
+        except ValueError as exc:
+            reason = f"this is no path: {printable(exc)}"
+            raise DiscoveryError(name, reason) from exc
+        return cls(content, name, os.path.abspath(name))
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self.content)
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the bytes in lower-case hex."""
+        import hashlib
+
+        return hashlib.sha256(self.content).hexdigest()
+
+    @functools.cached_property
+    def md5(self) -> str:
+        """The MD5 of the bytes in lower-case hex: a flow's version by default."""
+        import hashlib
+
+        return hashlib.md5(self.content, usedforsecurity=False).hexdigest()
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree, parsed when it is first asked for.
+
+        Raises:
+            DiscoveryError: This Python cannot read the script.
+        """
+        self.check_readable()
+        _silence_parser()
+        try:
+            return ast.parse(self.content, _PARSED_AS)
+        except SyntaxError as exc:
+            reason = f"{_PARSER} cannot read it: {printable(exc.msg)}"
+            raise DiscoveryError(self.at(exc.lineno), reason) from exc
+        except (RecursionError, MemoryError) as exc:
+            raise DiscoveryError(self.name, _TOO_DEEP) from exc
+        except Exception as exc:
+            # What a parser raises on odd bytes and codecs differs between releases.
+            reason = f"{_PARSER} cannot read it: {printable(exc)}"
+            raise DiscoveryError(self.name, reason) from exc
+
+    def check_readable(self) -> None:
+        """Refuse bytes that no Python source has, or that would crash its parser.
+
+        Raises:
+            DiscoveryError: The bytes are such.
+        """
+        if b"\0" in self.content:
+            wide = self.content.startswith(_UTF_16)
+            hint = "is it UTF-16? Save it as UTF-8" if wide else "is it a binary file?"
+            raise DiscoveryError(self.name, f"it holds NUL bytes; {hint}")
+        if is_nested_too_deeply(self.content):
+            raise DiscoveryError(self.name, _TOO_DEEP)
+
+    def at(self, line: Optional[int]) -> str:
+        """Return the place of *line* for messages: ``flows.py:12``."""
+        return f"{self.name}:{line}" if line else self.name
+
+
+def _check_file(status: os.stat_result, name: str, limit: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise DiscoveryError(name, "it is no regular file; give a script")
+    if status.st_size > limit:
+        raise DiscoveryError(
+            name, f"it has {status.st_size} bytes, and a script may have {limit}"
+        )
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open *path*; a FIFO must not keep us waiting for its writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _silence_parser() -> None:
+    """Keep warnings about the script's escapes to those who run it.
+
+    ``warnings.catch_warnings`` would swap the filters of all threads for a while.
+    One filter for a file name that only we use is harmless wherever it stays.
+    """
+    ours = re.compile(re.escape(_PARSED_AS))
+    if not any(entry[0] == "ignore" and entry[3] == ours for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=ours.pattern)

@@ -1,0 +1,76 @@
+"""Makes the database's file and its folder, for their owner's eyes only."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+from typing import Dict
+
+_OWNER_ONLY = 0o600
+_OWNER_ONLY_FOLDER = 0o700
+
+#: One lock for each process: a child of ``fork`` must not inherit one that another
+#: thread of its parent held.
+_creating: Dict[int, threading.Lock] = {}
+
+
+def prepare(path: str) -> None:
+    """See that there is a file at *path*, empty if it is new, for SQLite to open.
+
+    Raises:
+        OSError: It cannot be made, or is no regular file.
+    """
+    make_folder(os.path.dirname(path))
+    # SQLite would make the file with the umask's mode. Its locks belong to process
+    # and file: closing any descriptor of the file gives up those that another
+    # thread's connection holds. So nobody may open it before this one is closed.
+    with _creating.setdefault(os.getpid(), threading.Lock()):
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+        except FileExistsError:
+            pass
+    found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
+    if not found.st_size and _is_ours(found):
+        os.chmod(path, _OWNER_ONLY)
+
+
+def make_folder(folder: str) -> None:
+    """Make *folder*, and what is missing above it, so that it survives a crash.
+
+    A folder that exists is left as it is.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if os.path.isdir(folder):
+        return
+    above = os.path.dirname(folder)
+    make_folder(above)
+    try:
+        os.mkdir(folder, _OWNER_ONLY_FOLDER)
+    except FileExistsError:
+        if not os.path.isdir(folder):
+            raise
+    else:
+        os.chmod(folder, _OWNER_ONLY_FOLDER)  # Whatever the umask took away.
+        _sync_folder(above)
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    return os.name == "posix" and found.st_uid == os.geteuid()
+
+
+def _sync_folder(folder: str) -> None:
+    if os.name != "posix":
+        return  # Folders cannot be opened there.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,328 @@
+"""Every error that flowpack raises on purpose::
+
+    FlowpackError
+      SettingsError                 a setting has a value that cannot be used
+      SpecError                     spec files: *problems*, all of them at once
+        DeploymentValidationError   a deployment spec that cannot be deployed (also a ValueError)
+      DiscoveryError                what a script defines cannot be told
+        MissingFlowError            no such flow in it
+        UnspecifiedFlowError        several flows, and nobody said which
+      ScriptError                   the user's code failed while it ran
+      ParameterError                an argument does not fit the flow's parameter (also a TypeError)
+      PackagingError                a flow cannot be packaged
+      PlanChangedError              what a plan saw is no longer so
+      DeploymentsFailedError        some deployments of a set failed
+      WireError                     JSON that does not say what it must
+      BlockError                    a block class or document that cannot be used
+      StorageError
+        ObjectMissingError          nothing is stored under that token
+        ObjectExistsError           the key is taken by other content
+        StorageIntegrityError       the stored bytes are not those that were stored
+        StorageUnavailableError     the storage did not answer, or refused
+      APIError
+        APIConnectionError          no usable answer came back
+        APIStatusError              the server answered, and said no
+          ObjectNotFound            404
+          ObjectAlreadyExists       409
+
+``except FlowpackError`` catches them all. Facts are attributes, in the order of
+the constructor's arguments, and the text is built from them, so that errors
+survive pickling. Wrong use of a function stays ``TypeError`` or ``ValueError``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Mapping
+
+#: Longest part of somebody else's text that a message shows, in characters.
+SHOWN = 200
+
+
+def printable(value: object, limit: int = SHOWN) -> str:
+    """Return *value* as text that is safe to print in one line.
+
+    Control characters, bidirectional overrides, lone surrogates, line separators
+    and whatever else prints nothing come out as escapes; what is longer than
+    *limit* characters is cut.
+    """
+    text = value if isinstance(value, str) else str(value)
+    shown = text[: limit + 1]
+    if not shown.isprintable():
+        shown = "".join(map(_escaped, shown))
+    if len(text) <= limit and len(shown) <= 2 * limit:
+        return shown
+    return f"{shown[:limit]}... ({len(text)} characters)"
+
+
+def quoted(value: object, limit: int = SHOWN) -> str:
+    """Return *value* as :func:`printable` text between single quotes."""
+    return f"'{printable(value, limit)}'"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+class FlowpackError(Exception):
+    """The base of every error that flowpack raises on purpose."""
+
+
+class SettingsError(FlowpackError):
+    """A setting has a value that cannot be used, or a source of it is broken."""
+
+
+class SpecError(FlowpackError):
+    """A spec or a file of specs is wrong.
+
+    Attributes:
+        where: The file, the deployment or the argument that holds the problems.
+        problems: One sentence each.
+    """
+
+    def __init__(self, where: str, problems: Iterable[str]) -> None:
+        self.where = where
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__(self.where, self.problems)
+
+    def __str__(self) -> str:
+        where = printable(self.where)
+        if len(self.problems) == 1:
+            return f"{where}: {self.problems[0]}"
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        return f"{where}: {len(self.problems)} problems:{lines}"
+
+
+class DeploymentValidationError(SpecError, ValueError):
+    """A deployment spec cannot be deployed as it is."""
+
+
+class DiscoveryError(FlowpackError):
+    """What flows a script defines cannot be told from its source.
+
+    Attributes:
+        where: The file, with the line where it is known: ``flows.py:12``.
+        reason: What is wrong and what to write instead.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        self.reason = reason
+        super().__init__(where, reason)
+
+    def __str__(self) -> str:
+        return f"{printable(self.where)}: {self.reason}"
+
+
+class MissingFlowError(DiscoveryError):
+    """The script has no flow, or none of the name that was asked for."""
+
+
+class UnspecifiedFlowError(DiscoveryError):
+    """The script has several flows and nobody said which."""
+
+
+class ScriptError(FlowpackError):
+    """The user's code failed while flowpack ran it.
+
+    The original exception is ``user_exc`` and ``__cause__``.
+    """
+
+    def __init__(self, where: str, user_exc: BaseException) -> None:
+        self.where = where
+        self.user_exc = user_exc
+        super().__init__(where, user_exc)
+
+    def __str__(self) -> str:
+        kind = type(self.user_exc).__name__
+        said = printable(self.user_exc)
+        return f"the script {printable(self.where)} failed: {kind}: {said}"
+
+
+class ParameterError(FlowpackError, TypeError):
+    """An argument does not fit the flow's parameter.
+
+    Attributes:
+        parameter: The parameter's name; empty when the arguments as a whole do
+            not fit.
+        reason: What is wrong with the value.
+    """
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        self.parameter = parameter
+        self.reason = reason
+        super().__init__(parameter, reason)
+
+    def __str__(self) -> str:
+        if not self.parameter:
+            return self.reason
+        return f"parameter {quoted(self.parameter)}: {self.reason}"
+
+
+class PackagingError(FlowpackError):
+    """A flow cannot be packaged."""
+
+
+class PlanChangedError(FlowpackError):
+    """Files or deployments are no longer what a plan saw.
+
+    Attributes:
+        moved: What moved, one sentence each.
+    """
+
+    def __init__(self, moved: Iterable[str]) -> None:
+        self.moved = tuple(moved)
+        super().__init__(self.moved)
+
+    def __str__(self) -> str:
+        return "the plan no longer holds; plan again: " + "; ".join(self.moved)
+
+
+class DeploymentsFailedError(FlowpackError):
+    """Some deployments of a set failed; the others are done.
+
+    Attributes:
+        failed: Name and error of each that failed, in the order of the set.
+        deployed: What became of the others.
+    """
+
+    def __init__(
+        self,
+        failed: Iterable[tuple[str, FlowpackError]],
+        deployed: Iterable[Any] = (),
+    ) -> None:
+        self.failed = tuple(failed)
+        self.deployed = tuple(deployed)
+        super().__init__(self.failed, self.deployed)
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  - {printable(name)}: {exc}" for name, exc in self.failed)
+        return f"{len(self.failed)} of the deployments failed:{lines}"
+
+
+class WireError(FlowpackError):
+    """JSON that came in or goes out does not say what it must."""
+
+
+class BlockError(FlowpackError):
+    """A block class or a block document cannot be used."""
+
+
+class StorageError(FlowpackError):
+    """A storage could not do what it was asked.
+
+    Attributes:
+        storage: What kind of storage and where, without credentials.
+        token: The token or key in question.
+        reason: What came back and what to do next.
+    """
+
+    def __init__(self, storage: str, token: str, reason: str) -> None:
+        self.storage = storage
+        self.token = token
+        self.reason = reason
+        super().__init__(storage, token, reason)
+
+    def __str__(self) -> str:
+        return f"{printable(self.storage)}: {quoted(self.token)}: {self.reason}"
+
+
+class ObjectMissingError(StorageError):
+    """Nothing is stored under the token."""
+
+
+class ObjectExistsError(StorageError):
+    """The key is taken by other content."""
+
+
+class StorageUnavailableError(StorageError):
+    """The storage did not answer, or refused."""
+
+
+class StorageIntegrityError(StorageError):
+    """The stored bytes are not those that were stored.
+
+    Attributes:
+        expected: The digest that they should have, in lower-case hex.
+        found: The digest that they have.
+    """
+
+    def __init__(self, storage: str, token: str, expected: str, found: str) -> None:
+        super().__init__(
+            storage,
+            token,
+            f"the stored bytes were changed: expected digest {expected}, found {found};"
+            " nothing of them was used. Deploy again to store the right ones",
+        )
+        self.expected = expected
+        self.found = found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        facts = (self.storage, self.token, self.expected, self.found)
+        return type(self), facts
+
+
+class APIError(FlowpackError):
+    """A call of the API failed."""
+
+
+class APIConnectionError(APIError):
+    """No usable answer came back: refused, timed out, broken off, too large.
+
+    Attributes:
+        method: The HTTP method.
+        url: The address, without credentials and query.
+        reason: What happened.
+    """
+
+    def __init__(self, method: str, url: str, reason: str) -> None:
+        self.method = method
+        self.url = url
+        self.reason = reason
+        super().__init__(method, url, reason)
+
+    def __str__(self) -> str:
+        return f"{self.method} {printable(self.url)}: {self.reason}"
+
+
+class APIStatusError(APIError):
+    """The server answered with a status that is not success.
+
+    Attributes:
+        status: The HTTP status.
+        method: The HTTP method.
+        url: The address, without credentials and query.
+        detail: The server's words, bounded and without what the request held.
+    """
+
+    def __init__(self, status: int, method: str, url: str, detail: str) -> None:
+        self.status = status
+        self.method = method
+        self.url = url
+        self.detail = detail
+        super().__init__(status, method, url, detail)
+
+    def __str__(self) -> str:
+        said = f": {self.detail}" if self.detail else ""
+        return f"{self.method} {printable(self.url)} answered {self.status}{said}"
+
+
+class ObjectNotFound(APIStatusError):
+    """The server has no such object (status 404)."""
+
+
+class ObjectAlreadyExists(APIStatusError):
+    """The server has such an object, or data in conflict with it (status 409)."""
+
+
+_STATUS_CLASSES: Mapping[int, type[APIStatusError]] = {
+    404: ObjectNotFound,
+    409: ObjectAlreadyExists,
+}
+
+
+def status_error(status: int, method: str, url: str, detail: str) -> APIStatusError:
+    """Return the error that stands for an HTTP *status*."""
+    kind = _STATUS_CLASSES.get(status, APIStatusError)
+    return kind(status, method, url, detail)

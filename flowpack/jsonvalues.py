@@ -1,0 +1,75 @@
+"""What JSON can hold: values that people pass on, checked before they travel."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Optional
+
+from flowpack.exceptions import printable
+
+#: Deeper values are refused: servers and parsers give up at a thousand or so.
+DEEPEST = 200
+
+
+def json_problem(value: Any) -> Optional[str]:
+    """Return what in *value* is not JSON and where, or None.
+
+    Tuples count as arrays. NaN and infinity are not JSON, nor are keys that are
+    not text, nor half surrogate pairs.
+    """
+    return _problem(value, "", 0)
+
+
+def json_copy(value: Any) -> Any:
+    """Return a copy of *value*, which must be JSON, made of plain containers."""
+    if isinstance(value, dict):
+        return {key: json_copy(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_copy(item) for item in value]
+    return value
+
+
+def _problem(value: Any, path: str, depth: int) -> Optional[str]:
+    if value is None or isinstance(value, (bool, int)):
+        return None
+    if isinstance(value, str):
+        return _text_problem(value, path)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return None
+        return f"{_at(path)}{value} is not JSON, which has finite numbers only"
+    if depth >= DEEPEST:
+        return f"{_at(path)}it is nested more than {DEEPEST} levels deep"
+    if isinstance(value, dict):
+        return _object_problem(value, path, depth)
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            found = _problem(item, f"{path}[{index}]", depth + 1)
+            if found:
+                return found
+        return None
+    return f"{_at(path)}a value of type {type(value).__name__} is not JSON"
+
+
+def _object_problem(value: Any, path: str, depth: int) -> Optional[str]:
+    for key, item in value.items():
+        if not isinstance(key, str):
+            kind = type(key).__name__
+            return f"{_at(path)}a key of type {kind} is not JSON; keys are text"
+        below = f"{path}.{key}" if path else key
+        found = _text_problem(key, below) or _problem(item, below, depth + 1)
+        if found:
+            return found
+    return None
+
+
+def _text_problem(value: str, path: str) -> Optional[str]:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return f"{_at(path)}the text holds half a surrogate pair, which cannot travel"
+    return None
+
+
+def _at(path: str) -> str:
+    return f"at {printable(path)}: " if path else ""

@@ -1,0 +1,460 @@
+"""What an API keeps and takes, as plain frozen objects.
+
+No I/O and no API JSON here: a dialect in :mod:`flowpack.wire` reads and writes
+it. Records that are read carry what this release does not know in ``extra``, so
+that nothing is lost when they are written back.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from datetime import datetime
+from typing import Any, Dict, Literal, Mapping, Optional, Tuple, Union
+from uuid import UUID
+
+import attrs
+
+from flowpack.exceptions import WireError, quoted
+from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+
+
+class Unset(enum.Enum):
+    """The type of :data:`UNSET`; false in a condition."""
+
+    UNSET = "unset"
+
+    def __bool__(self) -> Literal[False]:
+        """Return False: nothing was set."""
+        return False
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+#: Says that a value was not given, where None and empty mean something else: the
+#: server keeps what it has, or takes its default.
+UNSET = Unset.UNSET
+
+#: Characters that Prefect's servers refuse in names of flows, deployments, block
+#: types, block documents and work queues.
+FORBIDDEN_IN_NAMES = "/%&><"
+
+
+def name_problem(name: str) -> Optional[str]:
+    """Return what is wrong with *name*, or None when servers take it.
+
+    References:
+        The name rule of Prefect 2.0b7, kept by every later release.
+    """
+    if not isinstance(name, str):
+        kind = type(name).__name__  # type: ignore[unreachable]
+        return f"a name must be text, not {kind}"
+    bad = sorted(set(name) & set(FORBIDDEN_IN_NAMES))
+    if bad:
+        return (
+            f"the name {quoted(name)} contains {' '.join(bad)}; servers refuse"
+            f" {' '.join(FORBIDDEN_IN_NAMES)} in names"
+        )
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return f"the name {quoted(name)} holds half a surrogate pair, which is no text"
+    if "\0" in name:
+        return f"the name {quoted(name)} holds a NUL character"
+    return None
+
+
+@attrs.frozen
+class OpaqueSchedule:
+    """A schedule that others made and this release cannot read; kept as it is.
+
+    Servers take what their clients would refuse, so reading one is no error.
+
+    Attributes:
+        json: As the server says it.
+    """
+
+    json: Mapping[str, Any]
+
+
+AnySchedule = Union[IntervalSchedule, CronSchedule, RRuleSchedule, OpaqueSchedule]
+
+
+@attrs.frozen
+class StoredObject:
+    """Where bytes were stored: the decoded form of a ``blockstorage`` document.
+
+    Attributes:
+        token: What the storage's ``write`` returned and its ``read`` takes.
+        block_document_id: The storage block; None means temporary local storage.
+        sha256: Digest of the bytes in lower-case hex; None in deployments that
+            others made.
+    """
+
+    token: str
+    block_document_id: Optional[UUID] = None
+    sha256: Optional[str] = None
+
+
+@attrs.frozen
+class DataDocument:
+    """Some data and how to decode it.
+
+    Attributes:
+        encoding: ``blockstorage``, ``text`` or ``json``. Others can be carried,
+            not decoded; a pickle never is.
+        blob: The encoded data. Kept as it came, so that writing it back changes
+            nothing.
+    """
+
+    encoding: str
+    blob: str = attrs.field(repr=False)
+
+    @classmethod
+    def encode(cls, encoding: str, data: Any) -> DataDocument:
+        """Return *data* under *encoding*.
+
+        Args:
+            encoding: ``text`` (takes a str), ``json`` (any JSON value) or
+                ``blockstorage`` (a :class:`StoredObject`).
+            data: What to encode.
+
+        Raises:
+            WireError: No such encoding, or *data* does not suit it.
+        """
+        if encoding == "text" and isinstance(data, str):
+            return cls(encoding, data)
+        if encoding == "json":
+            return cls(encoding, _dump(data))
+        if encoding == "blockstorage" and isinstance(data, StoredObject):
+            return cls(encoding, _encode_stored_object(data))
+        _refuse(encoding)
+        kind = type(data).__name__
+        raise WireError(f"a data document of encoding {encoding!r} cannot hold {kind}")
+
+    def decode(self) -> Any:
+        """Return the data: a str, a JSON value or a :class:`StoredObject`.
+
+        Raises:
+            WireError: The encoding is none of those, or the blob is broken.
+        """
+        if self.encoding == "text":
+            return self.blob
+        if self.encoding == "json":
+            return _parse(self.blob, "the blob of a json data document")
+        if self.encoding == "blockstorage":
+            return _decode_stored_object(self.blob)
+        return _refuse(self.encoding)
+
+    @property
+    def stored_object(self) -> Optional[StoredObject]:
+        """What a ``blockstorage`` document points at; None for other encodings."""
+        if self.encoding != "blockstorage":
+            return None
+        return _decode_stored_object(self.blob)
+
+
+def _refuse(encoding: str) -> None:
+    if encoding in ("text", "json", "blockstorage"):
+        return
+    if "pickle" in encoding.lower():
+        raise WireError(
+            f"a data document of encoding {quoted(encoding)} holds a pickle, which"
+            " could run anything when decoded; flowpack never does. Deploy the"
+            " script again with flowpack, or use the tool that made it"
+        )
+    raise WireError(
+        f"a data document of encoding {quoted(encoding)} cannot be decoded; known"
+        " encodings are blockstorage, text and json"
+    )
+
+
+def _dump(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise WireError(f"this is not JSON: {quoted(exc)}") from exc
+
+
+def _parse(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise WireError(f"{what} is not JSON: {quoted(exc)}") from exc
+
+
+def _encode_stored_object(stored: StoredObject) -> str:
+    """Return the blob as stock clients read it: the token is JSON within JSON."""
+    document_id = stored.block_document_id
+    blob: Dict[str, Any] = {
+        "data": _dump(stored.token),
+        "block_document_id": None if document_id is None else str(document_id),
+    }
+    if stored.sha256 is not None:
+        blob["sha256"] = stored.sha256
+    return _dump(blob)
+
+
+def _decode_stored_object(blob: str) -> StoredObject:
+    what = "the blob of a blockstorage data document"
+    content = _parse(blob, what)
+    if not isinstance(content, dict) or not isinstance(content.get("data"), str):
+        raise WireError(f"{what} has no text under 'data': {quoted(blob)}")
+    token = _parse(content["data"], f"'data' in {what}")
+    if not isinstance(token, str):
+        raise WireError(f"{what} holds no token but {type(token).__name__}")
+    # Before 2.0b7 the key was called block_id, and its agents still read that.
+    document_id = content.get("block_document_id") or content.get("block_id")
+    sha256 = content.get("sha256")
+    if sha256 is not None and not isinstance(sha256, str):
+        raise WireError(f"'sha256' in {what} is {type(sha256).__name__}, not text")
+    try:
+        parsed = None if document_id is None else UUID(document_id)
+    except (ValueError, AttributeError, TypeError) as exc:
+        raise WireError(f"{what} names no block document: {quoted(blob)}") from exc
+    return StoredObject(token, parsed, sha256)
+
+
+@attrs.frozen(kw_only=True)
+class ScriptSource:
+    """How a worker of today's Prefect gets the script; other servers keep none of it.
+
+    Attributes:
+        filename: What the script is called where it is run.
+        size: How many bytes it has.
+        location: URL where it can be read without credentials; None where there
+            is no such place.
+        storage_type: Name of the storage's block type.
+        storage_data: Data of the storage block, without secrets.
+        pull: ``stock`` for steps that every worker has, ``flowpack`` for a step
+            that needs flowpack there; None leaves the choice to the dialect.
+        requires: What a worker is told to install for the flowpack step.
+        version: The flow's version, for deployments that are given none.
+        description: The flow's description, likewise.
+    """
+
+    filename: str
+    size: int
+    location: Optional[str]
+    storage_type: str
+    storage_data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    pull: Optional[str] = None
+    requires: Optional[str] = None
+    version: Optional[str] = None
+    description: Optional[str] = None
+
+
+@attrs.frozen
+class FlowRunnerSettings:
+    """Where a run is to be executed, as the server keeps it.
+
+    Attributes:
+        type: ``universal``, ``subprocess``, ``docker``, ``kubernetes`` or a name
+            that only other tools know.
+        config: The runner's fields.
+    """
+
+    type: Union[str, None, Unset] = UNSET
+    config: Union[Mapping[str, Any], None, Unset] = attrs.field(
+        default=UNSET, repr=False
+    )
+
+
+@attrs.frozen(kw_only=True)
+class FlowRecord:
+    """A flow as the server knows it."""
+
+    id: UUID
+    name: str
+    tags: Tuple[str, ...] = ()
+    created: Optional[datetime] = None
+    updated: Optional[datetime] = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Deployment:
+    """A deployment as the server knows it.
+
+    Attributes:
+        flow_data: Where the script is. None where others made the deployment in a
+            way that does not say so.
+        script: How workers get it; None on servers that keep no such thing.
+        is_schedule_active: Whether the server makes runs from the schedule.
+        extra: What the server sent besides, to be sent back with an update.
+    """
+
+    id: UUID
+    name: str
+    flow_id: UUID
+    flow_data: Optional[DataDocument]
+    schedule: Optional[AnySchedule] = None
+    is_schedule_active: bool = True
+    parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    tags: Tuple[str, ...] = ()
+    flow_runner: Optional[FlowRunnerSettings] = None
+    script: Optional[ScriptSource] = None
+    created: Optional[datetime] = None
+    updated: Optional[datetime] = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class DeploymentCreate:
+    """What ``POST /deployments/`` takes; UNSET is left to the server.
+
+    From ``script`` on, the fields are those of today's Prefect; 2.0b7 has none of
+    them.
+
+    Attributes:
+        script: How a worker gets the script.
+        entrypoint: ``file.py:function``.
+        parameter_openapi_schema: JSON schema of the flow's parameters.
+        enforce_parameter_schema: Whether the server holds parameters against it.
+        work_pool_name: Where runs are queued.
+        work_queue_name: The queue in the pool; None is its default.
+        concurrency_limit: How many runs there may be at a time.
+        labels: Facts about the deployment.
+        schedules: All schedules as they are sent, those of others included; made
+            by the dialect.
+    """
+
+    name: str
+    flow_id: UUID
+    flow_data: DataDocument
+    schedule: Union[AnySchedule, None, Unset] = UNSET
+    is_schedule_active: Union[bool, Unset] = UNSET
+    parameters: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
+    tags: Union[Tuple[str, ...], Unset] = UNSET
+    flow_runner: Union[FlowRunnerSettings, None, Unset] = UNSET
+    script: Optional[ScriptSource] = None
+    entrypoint: Optional[str] = None
+    parameter_openapi_schema: Mapping[str, Any] = attrs.field(
+        factory=dict, repr=False
+    )
+    description: Union[str, None, Unset] = UNSET
+    version: Union[str, None, Unset] = UNSET
+    enforce_parameter_schema: Union[bool, Unset] = UNSET
+    work_pool_name: Union[str, None, Unset] = UNSET
+    work_queue_name: Union[str, None, Unset] = UNSET
+    concurrency_limit: Union[int, None, Unset] = UNSET
+    labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
+    schedules: Union[Tuple[Any, ...], Unset] = UNSET
+
+
+@attrs.frozen(kw_only=True)
+class WorkPool:
+    """Where runs wait for a worker; servers before 2.7.8 have none."""
+
+    id: UUID
+    name: str
+    type: Optional[str] = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class BlockType:
+    """A kind of configurable thing."""
+
+    id: UUID
+    name: str
+    logo_url: Optional[str] = None
+    documentation_url: Optional[str] = None
+    description: Optional[str] = None
+    code_example: Optional[str] = None
+    created: Optional[datetime] = None
+    updated: Optional[datetime] = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class BlockSchema:
+    """One version of a block type's fields, known by its checksum."""
+
+    id: UUID
+    checksum: str
+    fields: Mapping[str, Any] = attrs.field(repr=False)
+    block_type_id: UUID
+    block_type: Optional[BlockType] = None
+    capabilities: Tuple[str, ...] = ()
+    created: Optional[datetime] = None
+    updated: Optional[datetime] = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class BlockDocument:
+    """One stored configuration of a block.
+
+    Attributes:
+        data: The fields' values. May hold secrets, so it has no repr.
+    """
+
+    id: UUID
+    name: str
+    data: Mapping[str, Any] = attrs.field(repr=False)
+    block_schema_id: UUID
+    block_type_id: UUID
+    block_schema: Optional[BlockSchema] = None
+    block_type: Optional[BlockType] = None
+    block_document_references: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    is_anonymous: bool = False
+    created: Optional[datetime] = None
+    updated: Optional[datetime] = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class BlockDefinition:
+    """A block class told without the class, for a dialect to put into words.
+
+    Attributes:
+        type_name: Display name of the block type.
+        fields: JSON schema of the class: ``title``, ``description``, ``type``,
+            ``properties``, ``required``, ``definitions``.
+        capabilities: What its blocks can do; ``storage`` among them makes one
+            fit to be the default storage.
+        secret_fields: Names of the fields whose values are secret.
+        references: For each field that is itself a block, the definition of that
+            block, or of each that may stand there.
+        logo_url: Address of a picture.
+        documentation_url: Address of a description.
+        code_example: Shown beside the type in user interfaces.
+    """
+
+    type_name: str
+    fields: Mapping[str, Any] = attrs.field(repr=False)
+    capabilities: Tuple[str, ...] = ()
+    secret_fields: Tuple[str, ...] = ()
+    references: Mapping[str, Tuple[BlockDefinition, ...]] = attrs.field(
+        factory=dict, repr=False
+    )
+    logo_url: Optional[str] = None
+    documentation_url: Optional[str] = None
+    code_example: Optional[str] = None
+
+    @property
+    def description(self) -> Optional[str]:
+        """The docstring of the class."""
+        return self.fields.get("description")
+
+
+@attrs.frozen(kw_only=True)
+class FlowRun:
+    """A run of a flow on the server.
+
+    Attributes:
+        state_type: ``SCHEDULED``, ``PENDING``, ``RUNNING``, ``COMPLETED``,
+            ``FAILED``, ``CANCELLED`` or ``CRASHED``; None before the first state.
+    """
+
+    id: UUID
+    name: str
+    flow_id: Optional[UUID] = None
+    deployment_id: Optional[UUID] = None
+    state_type: Optional[str] = None
+    state_name: Optional[str] = None
+    parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    tags: Tuple[str, ...] = ()
+    created: Optional[datetime] = None
+    updated: Optional[datetime] = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)

@@ -1,0 +1,312 @@
+"""What packagers are, and the one order in which they write.
+
+Bytes first, pointer last: :func:`store` writes the bytes and sees that they are
+there, then registers the flow and the storage block. The deployment that points
+at them is left to the caller and comes last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Dict,
+    Hashable,
+    Mapping,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+)
+from uuid import UUID
+
+import attrs
+
+from flowpack.blocks.storage import StorageBlock
+from flowpack.client import Client
+from flowpack.connect import using
+from flowpack.discovery import FoundFlow
+from flowpack.exceptions import StorageUnavailableError
+from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
+from flowpack.models import (
+    UNSET,
+    AnySchedule,
+    DataDocument,
+    DeploymentCreate,
+    ScriptSource,
+    StoredObject,
+    Unset,
+)
+
+Value = TypeVar("Value")
+
+
+@attrs.frozen(kw_only=True)
+class CompleteSpec:
+    """A deployment spec with nothing missing; made by ``DeploymentSpec.validate``.
+
+    Attributes:
+        name: The deployment's name.
+        flow: What was found in the script, with the script's bytes.
+        flow_name: The flow's name; the same as ``flow.name``.
+        flow_location: Absolute path or URL of the script.
+        parameters: Default parameters; UNSET keeps the server's.
+        schedule: When to run; None is never, UNSET keeps the server's.
+        tags: Tags of the deployment's runs; UNSET keeps the server's.
+        paused: Whether the schedule rests; UNSET keeps the server's.
+        flow_runner: Where runs are executed.
+        packager: What will package the flow.
+
+    The others are what today's Prefect has besides; see ``DeploymentSpec``.
+    """
+
+    name: str
+    flow: FoundFlow
+    flow_name: str
+    flow_location: str
+    parameters: Union[Mapping[str, Any], Unset]
+    schedule: Union[AnySchedule, None, Unset]
+    tags: Union[Tuple[str, ...], Unset]
+    paused: Union[bool, Unset]
+    flow_runner: FlowRunner
+    packager: Packager
+    description: Union[str, None, Unset] = UNSET
+    version: Union[str, None, Unset] = UNSET
+    work_pool: Union[str, None, Unset] = UNSET
+    work_queue: Union[str, None, Unset] = UNSET
+    concurrency_limit: Union[int, None, Unset] = UNSET
+    labels: Union[Mapping[str, Any], Unset] = UNSET
+    enforce_parameter_schema: Union[bool, Unset] = UNSET
+    pull: Optional[str] = None
+    pull_requires: Optional[str] = None
+    create_work_pool: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """The name by which people know the deployment: ``FLOW/DEPLOYMENT``."""
+        return f"{self.flow_name}/{self.name}"
+
+
+@attrs.frozen
+class Content:
+    """Bytes that are to be stored, known by their digest.
+
+    Attributes:
+        data: The bytes.
+        sha256: Their SHA-256 in lower-case hex.
+    """
+
+    data: bytes = attrs.field(repr=False)
+    sha256: str = attrs.field(init=False)
+
+    @sha256.default
+    def _digest(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self.data)
+
+    def open(self) -> BinaryIO:
+        """Return the bytes as a file that can be read once more each time."""
+        return io.BytesIO(self.data)
+
+
+@attrs.frozen(kw_only=True)
+class Package:
+    """What would be stored, and where; nothing has been written yet.
+
+    Attributes:
+        content: The bytes.
+        entrypoint: ``file.py:function``.
+        storage: Where they go; its document id may not be known yet.
+        parameter_schema: JSON schema of the flow's parameters, where the server
+            keeps one.
+        notes: What a plan should tell about it.
+    """
+
+    content: Content
+    entrypoint: str
+    storage: StorageBlock
+    parameter_schema: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    notes: Tuple[str, ...] = ()
+
+    def source(self, deployment: CompleteSpec, token: str) -> ScriptSource:
+        """Return how workers get the bytes that are stored under *token*."""
+        location = self.storage.location(token)
+        if location is not None and "://" not in location:
+            location = Path(location).as_uri()
+        return ScriptSource(
+            filename=self.entrypoint.rpartition(":")[0],
+            size=self.content.size,
+            location=location,
+            storage_type=self.storage.block_type_name,
+            storage_data=self.storage.public_data(),
+            pull=deployment.pull,
+            requires=deployment.pull_requires,
+            version=deployment.flow.version,
+            description=deployment.flow.description,
+        )
+
+
+class Packager(ABC):
+    """Turns a complete spec into the body of a deployment.
+
+    Subclass it to package in a way of your own; :meth:`check_compat` and
+    :meth:`package` are all that is needed. A plan tells of such a packager that
+    the deployment's code is known when packaged, unless it has :meth:`prepare`.
+    """
+
+    @abstractmethod
+    def check_compat(
+        self, deployment: CompleteSpec, client: Optional[Client] = None
+    ) -> None:
+        """Raise unless *deployment* can be packaged by this packager.
+
+        Raises:
+            DeploymentValidationError: It cannot.
+        """
+
+    @abstractmethod
+    def package(
+        self, deployment: CompleteSpec, client: Optional[Client] = None
+    ) -> DeploymentCreate:
+        """Store what the flow needs and return the deployment to be created."""
+
+    def prepare(
+        self, deployment: CompleteSpec, client: Optional[Client] = None
+    ) -> Optional[Package]:
+        """Return what :meth:`package` would store; None where that is not known.
+
+        Only reads; *client* refuses everything else when a plan is made.
+        """
+        return None
+
+    def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
+        """Return the runner of a spec that names none."""
+        return UniversalFlowRunner()
+
+
+class Registry:
+    """Flows and storage blocks that one deploy has registered, each once.
+
+    Threads may share it.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: Dict[Hashable, Any] = {}
+        self._locks: Dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def flow_id(self, name: str) -> UUID:
+        """Return the id of the flow called *name*, made if missing."""
+        return self._once(("flow", name), lambda: self._client.create_flow(name))
+
+    def document_id(self, storage: StorageBlock) -> UUID:
+        """Return the id of the document of *storage*, made if missing."""
+        if storage.document_id is not None:
+            return storage.document_id
+        data = json.dumps(storage.to_document_data(), sort_keys=True)
+        key = ("document", storage.schema_checksum(), data)
+        return self._once(key, lambda: storage.ensure_document(self._client))
+
+    def _once(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        with self._lock:
+            making = self._locks.setdefault(key, threading.Lock())
+        with making:
+            if key not in self._known:
+                self._known[key] = make()
+            known: Value = self._known[key]
+            return known
+
+
+def describe(
+    deployment: CompleteSpec,
+    package: Package,
+    flow_id: UUID,
+    token: str,
+    document_id: Optional[UUID],
+) -> DeploymentCreate:
+    """Return the body of the deployment whose bytes are stored under *token*."""
+    stored = StoredObject(token, document_id, package.content.sha256)
+    paused = deployment.paused
+    return DeploymentCreate(
+        name=deployment.name,
+        flow_id=flow_id,
+        flow_data=DataDocument.encode("blockstorage", stored),
+        schedule=deployment.schedule,
+        is_schedule_active=paused if isinstance(paused, Unset) else not paused,
+        parameters=deployment.parameters,
+        tags=deployment.tags,
+        flow_runner=deployment.flow_runner.to_settings(),
+        script=package.source(deployment, token),
+        entrypoint=package.entrypoint,
+        parameter_openapi_schema=package.parameter_schema,
+        description=deployment.description,
+        version=deployment.version,
+        enforce_parameter_schema=deployment.enforce_parameter_schema,
+        work_pool_name=deployment.work_pool,
+        work_queue_name=deployment.work_queue,
+        concurrency_limit=deployment.concurrency_limit,
+        labels=deployment.labels,
+    )
+
+
+def store(
+    deployment: CompleteSpec,
+    package: Package,
+    client: Optional[Client] = None,
+    flow_id: Optional[UUID] = None,
+    registry: Optional[Registry] = None,
+) -> DeploymentCreate:
+    """Store the bytes of *package*, then register flow and storage block.
+
+    Args:
+        deployment: What is deployed.
+        package: What to store and where.
+        client: None connects to what the settings say.
+        flow_id: The flow, where it is known already.
+        registry: What others of the same set have registered.
+
+    Returns:
+        The deployment to be created, which points at the stored bytes.
+
+    Raises:
+        StorageError: The bytes could not be stored, or are not there afterwards.
+        APIError: Flow or storage block could not be registered.
+    """
+    token = put_bytes(package)
+    with using(client) as api:
+        registry = registry or Registry(api)
+        if flow_id is None:
+            flow_id = registry.flow_id(deployment.flow_name)
+        source = package.source(deployment, token)
+        document_id = package.storage.document_id
+        if api.dialect.needs_document(source):
+            document_id = registry.document_id(package.storage)
+    return describe(deployment, package, flow_id, token, document_id)
+
+
+def put_bytes(package: Package) -> str:
+    """Store the bytes of *package*, see that they are there; return the token."""
+    content, storage = package.content, package.storage
+    with content.open() as file:
+        token: object = storage.write_from(file, content.sha256)
+    # A storage of a user's own may return anything.
+    if isinstance(token, str) and storage.holds(token, content.sha256, content.size):
+        return token
+    raise StorageUnavailableError(
+        storage.block_type_name,
+        str(token),
+        f"the storage took {content.size} bytes but does not have them; nothing was"
+        " deployed. Look into the storage and deploy again",
+    )

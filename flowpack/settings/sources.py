@@ -1,0 +1,243 @@
+"""Where settings come from: the environment, files of this folder, a profile."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
+
+import attrs
+
+from flowpack.exceptions import SettingsError, printable, quoted
+
+#: Profiles that Prefect has without an entry in the file. They set nothing here.
+BUILT_IN_PROFILES = frozenset({"default", "ephemeral", "local", "cloud", "test"})
+
+_PREFIXES = ("FLOWPACK_", "PREFECT_")
+
+#: Longest file that is read, in bytes.
+_LONGEST = 4 * 1024 * 1024
+
+
+@attrs.frozen
+class Source:
+    """Some settings and how to say where they stand.
+
+    Attributes:
+        values: By variable, in capitals, or by table and key: ``api.url``.
+        before: Comes before the name of one of them, to say where it stands.
+        after: Comes behind it.
+    """
+
+    values: Mapping[str, Any] = attrs.field(repr=False)
+    before: str = ""
+    after: str = ""
+
+    def find(self, names: Iterable[str]) -> Optional[Tuple[Any, str]]:
+        """Return the value of the first of *names* that is set, and its place."""
+        for name in names:
+            if name in self.values:
+                return self.values[name], f"{self.before}{name}{self.after}"
+        return None
+
+
+def from_environment(environ: Mapping[str, str], others: Iterable[str] = ()) -> Source:
+    """Return what the environment sets, in capitals or not.
+
+    Args:
+        environ: The environment.
+        others: Variables of other programs that count, too.
+    """
+    return Source(
+        {**_relevant(environ), **_named(environ, others)}, "environment variable "
+    )
+
+
+def _relevant(variables: Mapping[str, str]) -> Dict[str, str]:
+    """Return the variables that are settings; those in capitals win."""
+    found = {}
+    for name in sorted(variables, reverse=True):  # Capitals come last.
+        if name.upper().startswith(_PREFIXES):
+            found[name.upper()] = variables[name]
+    return found
+
+
+def _named(environ: Mapping[str, str], names: Iterable[str]) -> Dict[str, str]:
+    return {name: environ[name] for name in names if name in environ}
+
+
+def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
+    """Return what ``.env`` in *folder* sets; None if there is none."""
+    path = os.path.join(folder, ".env")
+    content = _read(path)
+    if content is None:
+        return None
+    variables: Dict[str, str] = {}
+    for number, line in enumerate(_text(content, path).splitlines(), 1):
+        try:
+            pair = _parse_line(line)
+        except ValueError as exc:
+            raise SettingsError(f"{printable(path)}, line {number}: {exc}") from None
+        if pair is not None:
+            name, value, literal = pair
+            if "${" in value and not literal:
+                value = _fill_in(value, {**environ, **variables})
+            variables[name] = value
+    return Source(_relevant(variables), after=f" in {printable(path)}")
+
+
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
+_QUOTED = re.compile(r"""(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(?:\#.*)?\Z""")
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def _parse_line(line: str) -> Optional[Tuple[str, str, bool]]:
+    """Return name, value and whether the value is to be taken literally."""
+    found = _LINE.match(line)
+    if found is None:
+        return None  # A comment, an empty line, or of no concern here.
+    name, rest = found.groups()
+    if rest[:1] not in ("'", '"'):
+        return name, re.split(r"(?:^|\s+)#", rest, 1)[0].strip(), False
+    inside = _QUOTED.match(rest)
+    if inside is None:
+        if not name.upper().startswith(_PREFIXES):
+            return None
+        raise ValueError(f"{name} has a quotation mark without its other half")
+    single, double = inside.groups()
+    if single is not None:
+        return name, re.sub(r"\\(['\\])", r"\1", single), True
+    value = _ESCAPE.sub(lambda each: _ESCAPED.get(each[1], each[1]), double)
+    return name, value, False
+
+
+def _fill_in(value: str, variables: Mapping[str, str]) -> str:
+    """Replace ``${NAME}`` and ``${NAME:-default}`` in *value*."""
+    return _REFERENCE.sub(
+        lambda each: variables.get(each[1]) or (each[2] or ""), value
+    )
+
+
+def from_folder(folder: str) -> Iterator[Source]:
+    """Return what ``prefect.toml`` and ``pyproject.toml`` in *folder* set."""
+    path = os.path.join(folder, "prefect.toml")
+    content = _read(path)
+    if content is not None:
+        values = dict(_flattened(parse_toml(content, path)))
+        yield Source(values, after=f" in {printable(path)}")
+    path = os.path.join(folder, "pyproject.toml")
+    content = _read(path)
+    # Most projects have this file and few say anything of Prefect in it.
+    if content is not None and b"prefect" in content:
+        tool = parse_toml(content, path).get("tool")
+        table = tool.get("prefect") if isinstance(tool, dict) else None
+        if isinstance(table, dict):
+            place = f" in [tool.prefect] of {printable(path)}"
+            yield Source(dict(_flattened(table)), after=place)
+
+
+def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
+    """Return all values of a TOML table, inner tables included, by dotted name."""
+    for key, value in table.items():
+        yield prefix + key, value
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{key}.")
+
+
+@attrs.frozen
+class Profile:
+    """One profile of Prefect's file.
+
+    Attributes:
+        name: What it is called.
+        chosen_by: Where the choice stands.
+        source: What it sets.
+    """
+
+    name: str
+    chosen_by: str
+    source: Source
+
+
+def from_profile(path: str, wanted: Optional[Tuple[str, str]]) -> Profile:
+    """Return the profile that is in force.
+
+    Args:
+        path: Of Prefect's ``profiles.toml``, which need not be there.
+        wanted: The profile that was asked for and where; None leaves the choice to
+            the file.
+    """
+    content = _read(path)
+    document = {} if content is None else parse_toml(content, path)
+    place = printable(path)
+    profiles = document.get("profiles", {})
+    if not isinstance(profiles, dict):
+        raise SettingsError(f"{place}: [profiles] must be a table of profiles")
+    if wanted is None:
+        active = document.get("active", "default")
+        if not isinstance(active, str):
+            raise SettingsError(f"{place}: 'active' must be the name of a profile")
+        chosen_by = f"'active' in {place}" if "active" in document else "default"
+        wanted = active, chosen_by
+    name, chosen_by = wanted
+    if name not in profiles and name not in BUILT_IN_PROFILES:
+        raise SettingsError(
+            f"{chosen_by}: there is no profile {quoted(name)} in {place};"
+            f" {_listed(profiles)}"
+        )
+    values = profiles.get(name, {})
+    if not isinstance(values, dict):
+        raise SettingsError(f"{place}: the profile {quoted(name)} must be a table")
+    return Profile(
+        name, chosen_by, Source(values, after=f" in profile {quoted(name)} of {place}")
+    )
+
+
+def _listed(profiles: Mapping[str, Any]) -> str:
+    if not profiles:
+        return "it has no profiles"
+    return f"it has {', '.join(quoted(name, 60) for name in sorted(profiles)[:20])}"
+
+
+def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
+    """Return what TOML *content* says.
+
+    Raises:
+        SettingsError: It is not TOML; the text names *path*, and the line.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    text = _text(content, path)
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as exc:
+        reason = printable(exc)
+    raise SettingsError(f"{printable(path)} is not valid TOML: {reason}")
+
+
+def _read(path: str) -> Optional[bytes]:
+    """Return the content of a file; None where there is no such file."""
+    try:
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as file:
+            content = file.read(_LONGEST + 1)
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or type(exc).__name__
+        raise SettingsError(f"{printable(path)} cannot be read: {reason}") from exc
+    if len(content) > _LONGEST:
+        raise SettingsError(f"{printable(path)} is too long for a file of settings")
+    return content
+
+
+def _text(content: bytes, path: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        where = f"byte {exc.start}"
+    raise SettingsError(f"{printable(path)} is not UTF-8 ({where})")

@@ -1,0 +1,168 @@
+"""What a setting's value may be: text or TOML in, a checked value out.
+
+Each function raises ValueError with what is wrong, in words that follow the
+setting's name. The words never show the value where it may hold a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import FrozenSet, Mapping, Optional
+
+from flowpack.exceptions import quoted
+from flowpack.urls import mask_url
+
+#: What is shown in place of a secret.
+MASK = "********"
+
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
+_FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
+
+#: Longest time-out, in seconds: a day.
+_LONGEST = 86400.0
+
+
+class Hidden(str):
+    """Text that ``repr`` does not show.
+
+    It is the text itself wherever it is sent, joined or compared.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+def parse_text(value: object) -> Optional[str]:
+    """Return text; None for an empty one."""
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value or None
+
+
+def parse_secret(value: object) -> Optional[str]:
+    """Return a secret; None for an empty one."""
+    text = parse_text(value)
+    return None if text is None else Hidden(text)
+
+
+def parse_url_text(value: object) -> Optional[str]:
+    """Return a URL without slashes at its end; None for an empty one."""
+    text = parse_text(value)
+    if text is None:
+        return None
+    from flowpack.urls import parse_url
+
+    fault = ""
+    try:
+        address = parse_url(text)
+    except ValueError as exc:
+        fault = str(exc)
+    else:
+        if address.query:
+            fault = "has a query, which an API's root cannot have"
+    if fault:
+        raise ValueError(f"({quoted(mask_url(text))}) {fault}")
+    text = text.rstrip("/")
+    return Hidden(text) if address.credentials else text
+
+
+def parse_number(value: object) -> float:
+    """Return a number of seconds."""
+    try:
+        number = float(value)  # type: ignore[arg-type] # it raises TypeError
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not 0 < number <= _LONGEST:
+        shown = quoted(value)
+        raise ValueError(f"({shown}) must be a number of seconds, above 0, up to 86400")
+    return number
+
+
+def parse_count(value: object) -> int:
+    """Return a whole number from 0 to 100."""
+    count = _whole(value)
+    if count is None or count > 100:
+        raise ValueError(f"({quoted(value)}) must be a whole number from 0 to 100")
+    return count
+
+
+def parse_statuses(value: object) -> FrozenSet[int]:
+    """Return HTTP statuses, given as ``502,504`` or as a list."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    given = value if isinstance(value, (list, tuple)) else [value]
+    statuses = [_whole(each) for each in given]
+    if not all(status and 100 <= status <= 599 for status in statuses):
+        raise ValueError(f"({quoted(value)}) must be HTTP statuses, as in 502,504")
+    return frozenset(status for status in statuses if status)
+
+
+def parse_switch(value: object) -> bool:
+    """Return whether something is on."""
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError(f"({quoted(value)}) must be true or false")
+
+
+def parse_headers(value: object) -> Mapping[str, str]:
+    """Return headers, given as a JSON object or as a TOML table."""
+    if isinstance(value, str):
+        value = _json(value)
+    if not isinstance(value, dict) or not all(
+        isinstance(each, str) for each in (*value, *value.values())
+    ):
+        raise ValueError('must be a JSON object of text, as in {"X-Team": "blue"}')
+    return {name: Hidden(text) for name, text in value.items()}
+
+
+def parse_path(value: object, cwd: str, environ: Mapping[str, str]) -> str:
+    """Return an absolute path; ``~`` is the home of whoever runs this."""
+    if not isinstance(value, str):
+        raise ValueError("must be a path")
+    if "\0" in value:
+        raise ValueError("holds a NUL character")
+    path = value
+    if path == "~" or path.startswith("~/"):
+        home = environ.get("HOME") or os.path.expanduser("~")
+        if home == "~":
+            raise ValueError(f"({quoted(value)}): the user's home folder is not known")
+        path = home + path[1:]
+    elif path.startswith("~"):
+        path = os.path.expanduser(path)
+    return os.path.normpath(os.path.join(cwd, path))
+
+
+def shown(name: str, value: object, secret: bool) -> str:
+    """Return *value* of the setting *name* as people may read it."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {MASK}" for key in value)
+    if secret:
+        return MASK
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, frozenset):
+        return ",".join(map(str, sorted(value)))
+    if name == "api_url":
+        return mask_url(str(value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _whole(value: object) -> Optional[int]:
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

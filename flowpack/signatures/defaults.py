@@ -1,0 +1,213 @@
+"""Default values as JSON, in the way of the official client."""
+
+from __future__ import annotations
+
+import collections
+import json
+import math
+from datetime import date, datetime, time, timedelta
+from typing import Any, Callable, Iterable, List, Tuple
+
+from flowpack.signatures.classes import Kind, bound_arguments, fields_of, kind_of
+from flowpack.signatures.enumerations import member_value, values_of
+from flowpack.signatures.values import (
+    UNKNOWN,
+    Alias,
+    Call,
+    Class,
+    Function,
+    Member,
+    Subscripted,
+    Symbol,
+    TypeVariable,
+    UnionOf,
+    is_call_of,
+)
+
+#: More values than this, or deeper ones, are not written out.
+_MOST = 10_000
+_DEEPEST = 100
+#: Types written with ``str``, by name: their modules are only loaded if used.
+_AS_TEXT = ("Decimal", "UUID", "ZoneInfo")
+#: Calls that return what JSON cannot hold.
+_NOT_IN_JSON = tuple(
+    """
+    builtins.iter builtins.object builtins.open builtins.slice functools.partial
+    logging.getLogger threading.Event threading.Lock threading.RLock
+    """.split()
+)
+
+
+class Untellable(Exception):
+    """Only running the script could tell the value."""
+
+
+class Unserialisable(Exception):
+    """The value is known, and JSON cannot hold it."""
+
+
+def encode(value: object) -> Any:
+    """Return *value* as JSON.
+
+    Raises:
+        Untellable: It is not known in full.
+        Unserialisable: JSON cannot hold it; the official client leaves it out.
+    """
+    return _Encoder().encode(value)
+
+
+class _Encoder:
+    def __init__(self) -> None:
+        self.steps = 0
+        self.depth = 0
+
+    def encode(self, value: Any) -> Any:
+        self.steps += 1
+        if self.steps > _MOST or self.depth > _DEEPEST:
+            raise Untellable
+        self.depth += 1
+        encoded = self._encoded(value)
+        self.depth -= 1
+        return encoded
+
+    def _encoded(self, value: Any) -> Any:
+        if value is None or isinstance(value, (bool, int)):
+            return value
+        if isinstance(value, float):
+            return value if math.isfinite(value) else None
+        if isinstance(value, str):
+            return _text(value)
+        if isinstance(value, dict):
+            return {self.key(key): self.encode(item) for key, item in value.items()}
+        if isinstance(value, (set, frozenset)):
+            return _sorted([self.encode(item) for item in value])
+        if isinstance(value, (list, tuple, collections.deque)):
+            return [self.encode(item) for item in value]
+        if isinstance(value, Member):
+            return self.encode(member_value(value))
+        if isinstance(value, Call):
+            return self.instance(value)
+        return _scalar(value)
+
+    def key(self, value: object) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        if value is None or isinstance(value, float):
+            return str(value)
+        if isinstance(value, tuple):
+            return ",".join(self.key(item) for item in value)
+        return str(self.encode(value))
+
+    def instance(self, call: Call) -> Any:
+        """Return what the class of *call* makes of its arguments."""
+        cls = call.function
+        if not isinstance(cls, Class):
+            if is_call_of(call, *_NOT_IN_JSON):
+                raise Unserialisable
+            raise Untellable
+        kind = kind_of(cls)
+        if kind is Kind.ENUMERATION:
+            return self.member(cls, call)
+        if kind is Kind.TYPED_DICT:
+            return self.encode(dict(call.keywords))
+        if kind is Kind.PLAIN:
+            return self.plain_instance(cls, call)
+        if kind is Kind.UNKNOWN:
+            raise Untellable
+        values = bound_arguments(call, cls)
+        if values is None:
+            raise Untellable
+        if kind is Kind.NAMED_TUPLE:
+            return [self.encode(item) for item in values.values()]
+        keys = {field.name: field.key for field in fields_of(cls)}
+        return {keys[name]: self.encode(item) for name, item in values.items()}
+
+    def member(self, cls: Class, call: Call) -> Any:
+        encoded = self.encode(list(call.arguments[:1]))
+        if encoded and encoded[0] in self.encode(values_of(cls)):
+            return encoded[0]
+        raise Untellable
+
+    def plain_instance(self, cls: Class, call: Call) -> Any:
+        """Return the instance of a class that extends a type of JSON's, or nothing."""
+        for base in (str, int, float, list, tuple, dict, set):
+            if cls.is_a(f"builtins.{base.__name__}") and len(call.arguments) < 2:
+                empty: Any = base()
+                return self.encode(call.arguments[0] if call.arguments else empty)
+        raise Unserialisable
+
+
+def _text(value: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise Unserialisable
+    return value
+
+
+def _sorted(items: List[Any]) -> List[Any]:
+    """Return *items* of a set in an order that does not change between runs."""
+    try:
+        return sorted(items)
+    except TypeError:
+        return sorted(items, key=json.dumps)
+
+
+def _scalar(value: Any) -> Any:
+    if value is UNKNOWN or isinstance(value, (Subscripted, UnionOf)):
+        raise Untellable
+    if isinstance(value, Symbol):
+        known = value.name.partition(".")[0] in ("builtins", "typing", "datetime")
+        raise Unserialisable if known else Untellable
+    if isinstance(value, (Function, Class, Alias, TypeVariable)):
+        raise Unserialisable
+    for kind, written in _WRITTEN:
+        if isinstance(value, kind):
+            return written(value)
+    if hasattr(value, "as_posix") or type(value).__name__ in _AS_TEXT:
+        return str(value)
+    raise Unserialisable
+
+
+def _bytes(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise Unserialisable from exc
+
+
+def _complex(value: complex) -> str:
+    return str(value).strip("()")
+
+
+def _time(value: Any) -> str:
+    text: str = value.isoformat()
+    return f"{text[:-6]}Z" if text.endswith(("+00:00", "-00:00")) else text
+
+
+def _duration(value: timedelta) -> str:
+    """Return *value* in ISO 8601, with years of 365 days as pydantic has them."""
+    total = abs(value)
+    years, days = divmod(total.days, 365)
+    minutes, seconds = divmod(total.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{total.microseconds:06}".rstrip("0") if total.microseconds else ""
+    day_part = _joined([(years, "Y"), (days, "D")])
+    time_part = _joined([(hours, "H"), (minutes, "M")])
+    if seconds or fraction:
+        time_part += f"{seconds}{fraction}S"
+    if not day_part and not time_part:
+        return "PT0S"
+    sign = "-" if value < timedelta(0) else ""
+    return f"{sign}P{day_part}{'T' if time_part else ''}{time_part}"
+
+
+def _joined(parts: Iterable[Tuple[int, str]]) -> str:
+    return "".join(f"{number}{unit}" for number, unit in parts if number)
+
+
+_WRITTEN: Tuple[Tuple[Any, Callable[[Any], Any]], ...] = (
+    ((bytes, bytearray), _bytes),
+    (complex, _complex),
+    ((datetime, time), _time),
+    (date, date.isoformat),
+    (timedelta, _duration),
+)

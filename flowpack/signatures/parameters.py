@@ -1,0 +1,225 @@
+"""The schema of all parameters of one function."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+import attrs
+
+from flowpack.exceptions import DiscoveryError, printable, quoted
+from flowpack.signatures.annotations import SchemaWriter
+from flowpack.signatures.defaults import Unserialisable, Untellable, encode
+from flowpack.signatures.docstrings import describe_parameters
+from flowpack.signatures.evaluate import parse_and_evaluate
+from flowpack.signatures.scopes import (
+    Definition,
+    defaults_of,
+    every_argument,
+    read_definition,
+    read_module,
+)
+from flowpack.signatures.values import (
+    Call,
+    Class,
+    Function,
+    Scope,
+    Symbol,
+    Undefined,
+    is_call_of,
+)
+
+#: What text inside a parameter's annotation can name besides built-ins: the
+#: official client looks it up in a module of its own.
+_FORWARD = Scope(
+    names={
+        "typing": Symbol("typing"),
+        "t": Symbol("typing"),
+        "inspect": Symbol("inspect"),
+        "pydantic": Symbol("pydantic"),
+    }
+)
+_FIELD = ("pydantic.Field", "pydantic.fields.Field")
+
+
+@attrs.frozen
+class ParameterSchema:
+    """What is known of a function's parameters.
+
+    Attributes:
+        schema: The value of ``parameter_openapi_schema``.
+        notes: What only running the script could tell, one sentence each.
+    """
+
+    schema: Dict[str, Any]
+    notes: Tuple[str, ...] = ()
+
+
+def parameter_schema(
+    source: Union[str, bytes, ast.Module], function: str, *, where: str = "<script>"
+) -> ParameterSchema:
+    """Return the schema of the parameters of *function*.
+
+    Args:
+        source: The script, or its syntax tree.
+        function: The name at module level, or ``Class.method``.
+        where: What the script is called in errors.
+
+    Raises:
+        DiscoveryError: The script does not parse or has no such function, or a
+            parameter has a name that Prefect refuses.
+    """
+    tree = source if isinstance(source, ast.Module) else _parse(source, where)
+    try:
+        scope = read_module(tree)
+        found = _find(tree, scope, function)
+        if found is None:
+            raise DiscoveryError(where, f"there is no function {quoted(function)}")
+        return _Writer(*found, scope, where).write()
+    except RecursionError as exc:
+        raise DiscoveryError(where, "the script is nested too deeply") from exc
+
+
+def _parse(source: Union[str, bytes], where: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError as exc:
+        place = where if exc.lineno is None else f"{where}:{exc.lineno}"
+        raise DiscoveryError(place, f"syntax error: {printable(exc.msg)}") from exc
+    except (ValueError, RecursionError, MemoryError) as exc:
+        raise DiscoveryError(where, f"this is no Python: {printable(exc)}") from exc
+
+
+def _find(
+    tree: ast.Module, scope: Scope, name: str
+) -> Optional[Tuple[Function, Definition]]:
+    """Return the function called *name*: what it is at the end, or anywhere."""
+    first, *rest = name.split(".")
+    found = scope.names.get(first)
+    for part in rest:
+        found = found.attribute(part) if isinstance(found, Class) else None
+    if isinstance(found, Function) and found.node is not None:
+        return found, found.node
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if node.name == name.rpartition(".")[2]:
+                return read_definition(tree, node), node
+    return None
+
+
+class _Writer:
+    """Writes the schema of one function."""
+
+    def __init__(
+        self, function: Function, node: Definition, scope: Scope, where: str
+    ) -> None:
+        self.node = node
+        self.function = function
+        self.where = f"{where}:{self.node.lineno}"
+        self.annotations = _evaluated(function.annotations, scope)
+        self.sources = defaults_of(self.node.args)
+        self.descriptions = describe_parameters(
+            ast.get_docstring(self.node, clean=False) or ""
+        )
+        self.schemas = SchemaWriter()
+        self.notes: List[str] = []
+
+    def write(self) -> ParameterSchema:
+        """Return the schema and the notes."""
+        properties: Dict[str, Any] = {}
+        required: List[str] = []
+        for position, argument in enumerate(every_argument(self.node.args)):
+            name = argument.arg
+            if name in ("self", "cls"):
+                continue
+            if name.startswith("_"):
+                raise DiscoveryError(
+                    self.where,
+                    f"the parameter {quoted(name)} begins with an underscore, which"
+                    " Prefect refuses; rename it",
+                )
+            properties[name] = self._property(name, position)
+            if self._is_required(name):
+                required.append(name)
+        schema: Dict[str, Any] = {
+            "title": "Parameters",
+            "type": "object",
+            "properties": properties,
+        }
+        if required:
+            schema["required"] = required
+        if self.schemas.definitions:
+            schema["definitions"] = dict(sorted(self.schemas.definitions.items()))
+        # What JSON cannot carry, such as half a surrogate pair in a docstring, is
+        # replaced; so is what schemas share.
+        text = json.dumps(schema, ensure_ascii=False)
+        carried = json.loads(text.encode("utf-8", "replace"))
+        return ParameterSchema(carried, tuple(dict.fromkeys(self.notes)))
+
+    def _property(self, name: str, position: int) -> Dict[str, Any]:
+        seen = len(self.schemas.notes)
+        annotation = self.annotations.get(name, Symbol("typing.Any"))
+        written = self.schemas.write(annotation, _FORWARD) or {}
+        self._note(name, *self.schemas.notes[seen:])
+        # The client gives each parameter words of its own in the place of these.
+        written.pop("description", None)
+        options = self._field_options(name)
+        description = options.get("description") or self.descriptions.get(name)
+        if isinstance(description, str):
+            written["description"] = description
+        extra = options.get("json_schema_extra")
+        return {
+            **written,
+            **self._default(name),
+            "title": name,
+            "position": position,
+            **(extra if isinstance(extra, dict) else {}),
+        }
+
+    def _field_options(self, name: str) -> Mapping[str, object]:
+        """Return what ``= Field(...)`` says, where that is the default."""
+        value = self.function.defaults.get(name)
+        if isinstance(value, Call) and is_call_of(value, *_FIELD):
+            return {**dict(zip(("default",), value.arguments)), **value.keywords}
+        return {}
+
+    def _value(self, name: str) -> object:
+        """Return what the default stands for; ``...`` means that there is none."""
+        value = self.function.defaults.get(name, ...)
+        if is_call_of(value, *_FIELD):
+            return self._field_options(name).get("default", ...)
+        return value
+
+    def _is_required(self, name: str) -> bool:
+        return self._value(name) is ...
+
+    def _default(self, name: str) -> Dict[str, Any]:
+        if self._is_required(name):
+            return {}
+        try:
+            return {"default": encode(self._value(name))}
+        except Unserialisable:
+            return {}
+        except (Untellable, RecursionError):
+            source = quoted(ast.unparse(self.sources[name]))
+            self._note(name, f"its default {source} is not known; null stands for it")
+            return {"default": None}
+
+    def _note(self, name: str, *notes: str) -> None:
+        self.notes.extend(f"parameter {quoted(name)}: {note}" for note in notes)
+
+
+def _evaluated(annotations: Mapping[str, object], scope: Scope) -> Dict[str, object]:
+    """Return *annotations* with text evaluated, all of it or none.
+
+    The official client does so too: after a name that is not bound, such as one
+    imported for type checkers only, it leaves all text to pydantic.
+    """
+    try:
+        return {
+            name: parse_and_evaluate(value, scope) if isinstance(value, str) else value
+            for name, value in annotations.items()
+        }
+    except Undefined:
+        return dict(annotations)

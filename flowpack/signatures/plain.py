@@ -1,0 +1,158 @@
+"""Plain values, and Python's own operators on them, under limits.
+
+The limits are far above what a signature holds. They are there so that no source
+makes the reading of it slow or large.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from typing import Any, Callable, List, Mapping, Type
+
+from flowpack.signatures.values import (
+    UNKNOWN,
+    Alias,
+    Call,
+    Class,
+    Function,
+    Member,
+    Subscripted,
+    Symbol,
+    TypeVariable,
+    UnionOf,
+    Unknown,
+)
+
+#: Most items of a container, and characters of a text.
+LONGEST = 10_000
+_MOST_BITS = 4_096
+
+_NOT_PLAIN = (
+    Alias,
+    Call,
+    Class,
+    Function,
+    Member,
+    Subscripted,
+    Symbol,
+    TypeVariable,
+    UnionOf,
+    Unknown,
+)
+_CONTAINERS = (list, tuple, set, frozenset, dict)
+SIZED = (list, tuple, set, frozenset, dict, str, bytes, range)
+
+_BINARY: Mapping[Type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+}
+_UNARY: Mapping[Type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+    ast.Invert: operator.invert,
+    ast.Not: operator.not_,
+}
+_COMPARED: Mapping[Type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda item, items: item in items,
+    ast.NotIn: lambda item, items: item not in items,
+}
+
+
+def size(value: object) -> int:
+    """Return how many items *value* has; 1 for what has none."""
+    return len(value) if isinstance(value, SIZED) else 1
+
+
+def limited(value: object) -> object:
+    """Return *value*, or UNKNOWN if it is too long."""
+    return value if size(value) <= LONGEST else UNKNOWN
+
+
+def is_plain(value: object) -> bool:
+    """Tell whether *value* stands for itself, through and through."""
+    waiting: List[object] = [value]
+    for _ in range(LONGEST):
+        if not waiting:
+            return True
+        item = waiting.pop()
+        if isinstance(item, _NOT_PLAIN):
+            return False
+        if isinstance(item, dict):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, _CONTAINERS):
+            waiting.extend(item)
+    return False
+
+
+def as_key(value: object) -> Any:
+    """Return *value* if it can be hashed in little time.
+
+    Raises:
+        TypeError: It is nested so much that this cannot be told.
+    """
+    if isinstance(value, (tuple, frozenset)) and not is_plain(value):
+        raise TypeError("no key here")
+    return value
+
+
+def unary(op: ast.unaryop, operand: Any) -> object:
+    """Return what *op* makes of *operand*."""
+    return _UNARY[type(op)](operand) if is_plain(operand) else UNKNOWN
+
+
+def binary(op: ast.operator, left: Any, right: Any) -> object:
+    """Return what *op* makes of *left* and *right*."""
+    if not (is_plain(left) and is_plain(right)):
+        # Containers may be joined whatever is in them.
+        both = isinstance(left, _CONTAINERS) and isinstance(right, _CONTAINERS)
+        if not (both and isinstance(op, (ast.Add, ast.BitOr))):
+            return UNKNOWN
+    return _BINARY[type(op)](left, right) if _stays_small(op, left, right) else UNKNOWN
+
+
+def holds(op: ast.cmpop, left: Any, right: Any) -> object:
+    """Return whether *left* and *right* compare so."""
+    if not (is_plain(left) and is_plain(right)):
+        return UNKNOWN
+    return bool(_COMPARED[type(op)](left, right))
+
+
+def _stays_small(op: ast.operator, left: Any, right: Any) -> bool:
+    if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)):
+        return False  # a width in the format could ask for any length
+    if not isinstance(op, (ast.Mult, ast.Pow, ast.LShift)):
+        return size(left) + size(right) <= LONGEST
+    if isinstance(left, int) and isinstance(right, int):
+        return _bits(op, left, right) <= _MOST_BITS
+    for items, times in ((left, right), (right, left)):
+        if isinstance(items, SIZED) and isinstance(times, int):
+            return size(items) * times <= LONGEST
+    return True
+
+
+def _bits(op: ast.operator, left: int, right: int) -> int:
+    """Return about how many bits the result has."""
+    bits = max(left.bit_length(), 1)
+    if isinstance(op, ast.Mult):
+        return bits + right.bit_length()
+    return bits * abs(right) if isinstance(op, ast.Pow) else bits + abs(right)

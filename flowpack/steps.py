@@ -1,0 +1,229 @@
+"""The pull step that a Prefect worker runs: fetch the script, check it, write it.
+
+A deployment names it as ``flowpack.steps.pull``; the worker calls it with what the
+deployment says and with the storage block's data. Nothing but the standard library
+is imported, ``requests`` for storage over HTTP, and ``boto3`` for S3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional
+
+from flowpack.exceptions import (
+    FlowpackError,
+    ObjectMissingError,
+    StorageError,
+    StorageIntegrityError,
+    StorageUnavailableError,
+    printable,
+)
+
+#: Longest wait for each network step, in seconds.
+TIMEOUT = 30.0
+
+#: Longest that a fetch may take, in seconds; one more for each MiB.
+DEADLINE = 60.0
+
+_CHUNK = 64 * 1024
+
+
+def pull(
+    *,
+    storage: Mapping[str, Any],
+    sha256: str,
+    size: int,
+    filename: str,
+    flow_data: Mapping[str, Any],
+) -> Dict[str, str]:
+    """Fetch a deployment's script, check it and write it into the working folder.
+
+    Args:
+        storage: Data of the storage block, secrets included.
+        sha256: Digest that the bytes must have, in lower-case hex.
+        size: Their length, in bytes.
+        filename: Name to write them under.
+        flow_data: ``storage_type`` and ``token``.
+
+    Returns:
+        ``directory``: the absolute folder that the script is in.
+
+    Raises:
+        StorageError: The bytes cannot be had, or are not those that were deployed.
+    """
+    kind, token = str(flow_data["storage_type"]), str(flow_data["token"])
+    _tell("info", f"pulling {filename} ({size} bytes) from {kind}, key {token}")
+    try:
+        content = _fetch(kind, token, storage, size)
+        found = hashlib.sha256(content).hexdigest()
+        if found != sha256:
+            raise StorageIntegrityError(kind, token, sha256, found)
+        folder = _write(content, filename)
+    except FlowpackError as exc:
+        _tell("error", f"{exc}. Nothing of the script was run")
+        raise
+    _tell("info", f"{filename} is as it was deployed (SHA-256 {sha256[:12]})")
+    return {"directory": folder}
+
+
+def _tell(level: str, message: str) -> None:
+    """Write to the flow run's own log, where people look first."""
+    import logging
+
+    run = os.environ.get("PREFECT__FLOW_RUN_ID")
+    logger = logging.getLogger("prefect.flow_runs" if run else __name__)
+    # The worker's console wants a name, the server an id.
+    facts = {"flow_run_id": run, "flow_run_name": run, "flow_name": "flowpack"}
+    getattr(logger, level)("flowpack: %s", printable(message, 2000), extra=facts)
+
+
+def _write(content: bytes, filename: str) -> str:
+    folder = os.getcwd()
+    name = os.path.basename(filename)
+    if name != filename or name in ("", ".", ".."):
+        raise StorageUnavailableError("pull step", filename, "is no plain file name")
+    try:
+        Path(folder, name).write_bytes(content)
+    except OSError as exc:
+        raise StorageUnavailableError(
+            folder, name, f"the script cannot be written: {exc.strerror}"
+        ) from exc
+    return folder
+
+
+def _fetch(kind: str, token: str, storage: Mapping[str, Any], size: int) -> bytes:
+    fetch = _FETCHERS.get(kind)
+    if fetch is None:
+        raise StorageUnavailableError(
+            kind, token, f"this flowpack can pull from {', '.join(_FETCHERS)} only"
+        )
+    return fetch(token, storage, size)
+
+
+def _from_folder(token: str, storage: Mapping[str, Any], size: int) -> bytes:
+    try:
+        with open(token, "rb") as file:
+            return file.read(size + 1)
+    except FileNotFoundError as exc:
+        raise ObjectMissingError(
+            "Local Storage", token, "there is no such file on the worker's machine"
+        ) from exc
+    except (OSError, ValueError) as exc:
+        raise StorageUnavailableError("Local Storage", token, printable(exc)) from exc
+
+
+def _from_files(token: str, storage: Mapping[str, Any], size: int) -> bytes:
+    base = str(storage["base_path"])
+    if not base.startswith(("http://", "https://")):
+        return _from_folder(os.path.join(base, token), storage, size)
+    headers = (storage.get("options") or {}).get("headers") or {}
+    return _get("File Storage", base + token, headers, size)
+
+
+def _from_key_value_server(
+    token: str, storage: Mapping[str, Any], size: int
+) -> bytes:
+    import json
+
+    where = "KV Server Storage"
+    url = f"{storage['api_address']}/{token}"
+    # JSON escapes make the text longer than the bytes: at most six for each.
+    text = _get(where, url, {}, 6 * size + 2)
+    try:
+        value = json.loads(text)
+    except ValueError as exc:
+        raise StorageUnavailableError(where, token, "the answer is no JSON") from exc
+    if value is None:
+        raise ObjectMissingError(where, token, "the server has no such key")
+    if not isinstance(value, str):
+        raise StorageUnavailableError(where, token, "the value is not text")
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
+    """Return at most one byte more than *size* of what *url* has."""
+    import requests
+
+    shown = url.split("?")[0].rpartition("@")[2]
+    end = time.monotonic() + DEADLINE + size / 2**20
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.proxies.update(requests.utils.get_environ_proxies(url))
+            verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+            with session.get(
+                url,
+                headers={**headers, "Accept-Encoding": "identity"},
+                timeout=TIMEOUT,
+                stream=True,
+                allow_redirects=False,
+                verify=verify,
+            ) as answer:
+                _check_status(where, shown, answer.status_code)
+                return _read_all(where, shown, answer.iter_content(_CHUNK), size, end)
+    except requests.RequestException as exc:
+        raise StorageUnavailableError(
+            where, shown, f"the server did not answer: {type(exc).__name__}"
+        ) from None
+
+
+def _check_status(where: str, shown: str, status: int) -> None:
+    if status == 404:
+        raise ObjectMissingError(where, shown, "the server answered 404")
+    if status != 200:
+        raise StorageUnavailableError(where, shown, f"the server answered {status}")
+
+
+def _read_all(
+    where: str, shown: str, chunks: Iterable[bytes], size: int, end: float
+) -> bytes:
+    content = bytearray()
+    for chunk in chunks:
+        content += chunk
+        if len(content) > size:
+            break
+        if time.monotonic() > end:
+            raise StorageUnavailableError(where, shown, "the answer took too long")
+    return bytes(content)
+
+
+def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
+    where = f"S3 Storage {storage['bucket']}"
+    try:
+        import boto3
+    except ImportError as exc:
+        raise StorageUnavailableError(
+            where, token, "this worker lacks boto3; install flowpack[s3] there"
+        ) from exc
+    names = (
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "profile_name",
+        "region_name",
+    )
+    session = boto3.Session(**{name: storage.get(name) for name in names})
+    try:
+        found = session.client("s3").get_object(Bucket=storage["bucket"], Key=token)
+        content: bytes = found["Body"].read(size + 1)
+    except Exception as exc:
+        code = getattr(exc, "response", {}).get("Error", {}).get("Code", "")
+        if code in ("NoSuchKey", "404"):
+            raise ObjectMissingError(where, token, "there is no such object") from None
+        reason = f"S3 refused: {code or type(exc).__name__}"
+        raise StorageUnavailableError(where, token, reason) from None
+    return content
+
+
+_Fetcher = Callable[[str, Mapping[str, Any], int], bytes]
+
+_FETCHERS: Mapping[str, _Fetcher] = {
+    "Local Storage": _from_folder,
+    "Temporary Local Storage": _from_folder,
+    "File Storage": _from_files,
+    "KV Server Storage": _from_key_value_server,
+    "S3 Storage": _from_s3,
+}

@@ -1,0 +1,151 @@
+"""URLs: read with care, shown without secrets."""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+import attrs
+
+#: Environment variables that name a file or folder of trusted CA certificates for
+#: any HTTP client, the most particular one first.
+CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+_HIDDEN = "***"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_END_OF_AUTHORITY = re.compile(r"[/?#\\]")
+_END_OF_PATH = re.compile(r"[?#]")
+_HOST_AND_PORT = re.compile(r"(?:[^\s:\[\]]+|\[[0-9A-Za-z:.%]+\])(?::[0-9]*)?\Z")
+_HOST_NAME = re.compile(r"(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z")
+_PATH_SAFE = "/%:@!$&'()*+,;=~-._"
+_QUERY_SAFE = _PATH_SAFE + "?"
+
+
+def mask_url(url: str) -> str:
+    """Return *url* without credentials, query and fragment; never fails.
+
+    Where it cannot be told what is a secret, everything after the scheme is hidden.
+    """
+    text = url[:]  # Plain text also where a subclass prints itself otherwise.
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        scheme, rest = "", text
+    found = _END_OF_AUTHORITY.search(rest)
+    end = found.start() if found else len(rest)
+    authority, tail = rest[:end], rest[end:]
+    host = authority.rpartition("@")[2]
+    if (mark or "@" in text) and not _HOST_AND_PORT.match(host):
+        return f"{scheme}{mark}{_HIDDEN}"
+    return f"{scheme}{mark}{host}{_END_OF_PATH.split(tail, 1)[0]}"
+
+
+@attrs.frozen(kw_only=True)
+class Address:
+    """An HTTP URL, taken apart and fit to be sent.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: In lower case and ASCII; IPv6 without brackets.
+        port: Also where the URL names none.
+        path: Percent-encoded, as it stands in the URL; may be empty.
+        query: Percent-encoded, without the question mark.
+        credentials: ``user:password``, decoded, or None.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str = attrs.field(default="", repr=False)
+    credentials: Optional[str] = attrs.field(default=None, repr=False)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, the port where it is not the usual one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.port == _DEFAULT_PORTS[self.scheme]:
+            return f"{self.scheme}://{host}"
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """The URL for people to read, without credentials and query."""
+        return self.origin + self.path
+
+
+def parse_url(url: str) -> Address:
+    """Take an ``http(s)://`` URL apart.
+
+    Spaces and characters beyond ASCII are percent-encoded in path and query; what
+    is percent-encoded already stays as it is.
+
+    Raises:
+        ValueError: It cannot be sent. The text says why and begins with a verb;
+            nothing of the URL is in it.
+    """
+    if not isinstance(url, str):
+        raise ValueError(f"is {type(url).__name__} and no text")
+    text = url[:]
+    _check_characters(text)
+    scheme, mark, _ = text.partition("://")
+    scheme = scheme.lower()
+    if not mark or scheme not in _DEFAULT_PORTS:
+        raise ValueError("does not start with http:// or https://")
+    return _split(scheme, text)
+
+
+def _check_characters(text: str) -> None:
+    if _CONTROL.search(text):
+        raise ValueError("holds a control character or a line break")
+    if text != text.strip():
+        raise ValueError("has spaces around it")
+    if "\\" in text:
+        raise ValueError("holds a backslash; write / or %5C")
+    if "#" in text:
+        raise ValueError("holds a '#', which is never sent; write %23")
+    if not _is_unicode(text):
+        raise ValueError("holds bytes that are not text")
+
+
+def _split(scheme: str, text: str) -> Address:
+    from urllib.parse import quote, unquote, urlsplit
+
+    try:
+        parts = urlsplit(text)
+        host = _host(parts.hostname or "")
+        port = parts.port
+    except ValueError:
+        host = ""  # Raised below: the error's own text may show the credentials.
+    if not host:
+        raise ValueError("has no valid host and port after ://")
+    if port == 0:
+        raise ValueError("names port 0")
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    return Address(
+        scheme=scheme,
+        host=host,
+        port=port or _DEFAULT_PORTS[scheme],
+        path=quote(parts.path, safe=_PATH_SAFE),
+        query=quote(parts.query, safe=_QUERY_SAFE),
+        credentials=unquote(userinfo) if at else None,
+    )
+
+
+def _host(name: str) -> str:
+    """Return *name* as it is sent, or an empty text where it is no host."""
+    if ":" in name:
+        import ipaddress
+
+        return str(ipaddress.IPv6Address(name))
+    if not name.isascii():
+        name = name.encode("idna").decode("ascii").lower()
+    return name if _HOST_NAME.match(name) else ""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""Requests and answers as bytes: paths, JSON, and what an error answer says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from flowpack.exceptions import (
+    APIStatusError,
+    WireError,
+    printable,
+    quoted,
+    status_error,
+)
+from flowpack.models import UNSET
+from flowpack.transport import Answer, Effect, Request
+
+Json = Any
+
+#: Longest part of a server's words that an error shows, in characters.
+SERVER_WORDS = 1000
+
+
+def path(*segments: object) -> str:
+    """Return a path of *segments*, each percent-encoded as a whole."""
+    return "/" + "/".join(map(_segment, segments))
+
+
+def _segment(segment: object) -> str:
+    text = str(segment)
+    # A segment of dots would be taken for a step up by whoever normalises paths.
+    return quote(text, safe="") if text.strip(".") else "%2E" * len(text)
+
+
+def request(
+    method: str,
+    target: str,
+    body: Json = UNSET,
+    effect: Effect = Effect.READ,
+    query: str = "",
+) -> Request:
+    """Return a request; *body* is any JSON value, UNSET for none.
+
+    Raises:
+        WireError: *body* is not JSON.
+    """
+    content = None if body is UNSET else encode(body)
+    return Request(method, target, content, effect, query)
+
+
+def encode(value: Json) -> bytes:
+    """Return *value* as JSON in UTF-8.
+
+    Raises:
+        WireError: It holds what JSON cannot say.
+    """
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise WireError(f"this cannot be sent as JSON: {printable(exc)}") from exc
+
+
+def decode(answer: Answer, sent: Request, url: str) -> Json:
+    """Return the JSON value that *answer* holds; None for an empty answer 204.
+
+    Raises:
+        WireError: The body is not JSON.
+    """
+    if answer.status == 204 and not answer.body:
+        return None
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as exc:
+        said = quoted(answer.body[:80].decode("utf-8", "replace"))
+        raise WireError(
+            f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
+            f" {said if answer.body else 'nothing'}, which is not JSON. Is this the"
+            " address of a Prefect API? It ends in /api"
+        ) from exc
+
+
+def server_words(body: bytes) -> str:
+    """Return what an error answer says, without the request that it may echo.
+
+    The servers have four shapes: ``detail``; ``exception_message`` with
+    ``exception_detail``; ``exception_message`` alone; ``message``.
+    """
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return printable(body[: 4 * SERVER_WORDS].decode("utf-8", "replace"), 200)
+    if not isinstance(content, dict):
+        return printable(json.dumps(content), 200)
+    if "detail" in content:
+        return _detail_words(content["detail"])
+    if "exception_message" in content:
+        words = printable(content["exception_message"], SERVER_WORDS)
+        details = content.get("exception_detail")
+        return f"{words} {_detail_words(details)}" if details else words
+    return printable(content.get("message", ""), SERVER_WORDS)
+
+
+def _detail_words(details: Json) -> str:
+    """Return *details* with field and reason of each, one after the other."""
+    if not isinstance(details, list):
+        return printable(details, SERVER_WORDS)
+    words = "; ".join(_one_detail(detail) for detail in details[:20])
+    return printable(words, SERVER_WORDS)
+
+
+def _one_detail(detail: Json) -> str:
+    if not isinstance(detail, dict):
+        return str(detail)
+    location = detail.get("loc")
+    where = ".".join(map(str, location)) if isinstance(location, list) else ""
+    return f"{where}: {detail.get('msg', '')}"
+
+
+def error_for(answer: Answer, sent: Request, url: str) -> APIStatusError:
+    """Return the error that stands for an *answer* whose status is not success."""
+    words = server_words(answer.body)
+    if 300 <= answer.status < 400:
+        target = answer.headers.get("location", "nowhere").split("?")[0]
+        words = f"redirects are not followed; it pointed to {quoted(target)}"
+    return status_error(answer.status, sent.method, url + sent.path, words)

@@ -1,0 +1,236 @@
+"""The dialect of Prefect 2.0b7 ("Orion") and of the embedded API."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timezone
+from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple
+from uuid import UUID
+
+import attrs
+
+from flowpack.models import (
+    UNSET,
+    AnySchedule,
+    BlockDefinition,
+    Deployment,
+    DeploymentCreate,
+)
+from flowpack.schedules import IntervalSchedule, RRuleSchedule
+from flowpack.transport import Effect, Request
+from flowpack.wire.base import PAGE, Change, Dialect, Send
+from flowpack.wire.conversion import write_schedule
+from flowpack.wire.exchange import Json, path, request
+
+
+#: Fields of the models that this server does not have.
+_OF_PREFECT_3 = frozenset(
+    {
+        "script",
+        "entrypoint",
+        "parameter_openapi_schema",
+        "description",
+        "version",
+        "enforce_parameter_schema",
+        "work_pool_name",
+        "work_queue_name",
+        "concurrency_limit",
+        "labels",
+        "schedules",
+    }
+)
+
+
+class Orion(Dialect):
+    """Speaks to a 2.0b7 server: ``flow_data``, flow runners, default storage."""
+
+    name: ClassVar[str] = "orion"
+    headers: ClassVar[Mapping[str, str]] = {"X-PREFECT-API-VERSION": "0.6.0"}
+
+    # Deployments
+
+    def settled(
+        self, new: DeploymentCreate, current: Optional[Deployment]
+    ) -> DeploymentCreate:
+        """See :meth:`Dialect.settled`; an interval's zone becomes its anchor's."""
+        defaults: Dict[str, Any] = {
+            "schedule": None,
+            "is_schedule_active": True,
+            "parameters": {},
+            "tags": (),
+            "flow_runner": None,
+        }
+        kept = {
+            field: default if current is None else getattr(current, field)
+            for field, default in defaults.items()
+            if getattr(new, field) is UNSET
+        }
+        whole = attrs.evolve(new, **kept)
+        return attrs.evolve(whole, schedule=_kept_schedule(whole.schedule))
+
+    def differences(
+        self, current: Deployment, new: DeploymentCreate
+    ) -> Tuple[Change, ...]:
+        """See :meth:`Dialect.differences`."""
+        fields = ["schedule", "parameters", "tags", "is_schedule_active"]
+        if new.flow_runner is not None:
+            # None leaves the runner to the server.
+            fields.insert(3, "flow_runner")
+        changes = []
+        for field in fields:
+            old, wanted = getattr(current, field), getattr(new, field)
+            if old != wanted:
+                changes.append(self._change(field, old, wanted))
+        return tuple(changes)
+
+    def _change(self, field: str, old: Any, new: Any) -> Change:
+        if field == "is_schedule_active":
+            return Change("paused", not old, not new)
+        if field == "schedule":
+            return Change(field, write_schedule(old), write_schedule(new))
+        return Change(field, self.unstructure(old), self.unstructure(new))
+
+    def create_deployment(self, new: DeploymentCreate) -> Request:
+        """See :meth:`Dialect.create_deployment`."""
+        body = self.unstructure(new)
+        return request("POST", "/deployments/", body, Effect.UPSERT)
+
+    def unstructure(self, model: Any) -> Json:
+        """See :meth:`Dialect.unstructure`; of a deployment only what 2.0b7 has."""
+        value = super().unstructure(model)
+        if isinstance(model, (Deployment, DeploymentCreate)):
+            return {key: value[key] for key in value if key not in _OF_PREFECT_3}
+        return value
+
+    def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
+        """Switch a deployment's schedule on or off."""
+        verb = "set_schedule_active" if active else "set_schedule_inactive"
+        target = path("deployments", deployment_id, verb)
+        return request("POST", target, effect=Effect.UPSERT)
+
+    # Blocks
+
+    def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
+        """See :func:`block_schema`."""
+        return block_schema(definition)
+
+    def create_block_type(self, definition: BlockDefinition) -> Request:
+        """Create the type of a block class; its name is unique."""
+        body = {
+            "name": definition.type_name,
+            "logo_url": definition.logo_url,
+            "documentation_url": definition.documentation_url,
+            "description": definition.description,
+            "code_example": definition.code_example,
+        }
+        return request("POST", "/block_types/", body, Effect.UPSERT)
+
+    def read_block_type_by_name(self, name: str) -> Request:
+        """Read a block type by its name."""
+        return request("GET", path("block_types", "name", name))
+
+    def read_block_document_by_name(self, name: str, block_type_name: str) -> Request:
+        """Read a block document by its name and its type's."""
+        segments = ("name", block_type_name, "block_documents", "name", name)
+        return request("GET", path("block_types", *segments))
+
+    def read_block_documents(self, *, anonymous: bool, offset: int = 0) -> Request:
+        """List block documents by name, one page of them."""
+        wanted = {"eq_": None if anonymous else False}
+        body = {
+            "block_document_filter": {"is_anonymous": wanted},
+            "limit": PAGE,
+            "offset": offset,
+        }
+        return request("POST", "/block_documents/filter", body)
+
+    def update_block_document(
+        self, document_id: UUID, data: Mapping[str, Any]
+    ) -> Request:
+        """Replace the data of a block document."""
+        target = path("block_documents", document_id)
+        return request("PATCH", target, {"data": dict(data)}, Effect.UPSERT)
+
+    # Default storage
+
+    def get_default_storage(self, send: Send) -> Json:
+        """See :meth:`Dialect.get_default_storage`."""
+        target = "/block_documents/get_default_storage_block_document"
+        return send(request("POST", target))
+
+    def set_default_storage(self, document_id: UUID, send: Send) -> None:
+        """See :meth:`Dialect.set_default_storage`."""
+        verb = "set_default_storage_block_document"
+        target = path("block_documents", document_id, verb)
+        send(request("POST", target, effect=Effect.UPSERT))
+
+    def clear_default_storage(self, send: Send) -> None:
+        """See :meth:`Dialect.clear_default_storage`."""
+        target = "/block_documents/clear_default_storage_block_document"
+        send(request("POST", target, effect=Effect.UPSERT))
+
+
+def _kept_schedule(schedule: Any) -> Optional[AnySchedule]:
+    """Return *schedule* as the stock client writes it and the server keeps it.
+
+    2.0b7 refuses an interval that has both a time zone and an anchor, and fails
+    on one that has a zone only; an anchor with an offset is what works.
+    """
+    if isinstance(schedule, IntervalSchedule):
+        anchor = schedule.anchor_date or _first_of_2020(schedule.timezone)
+        return attrs.evolve(schedule, anchor_date=anchor, timezone=None)
+    if isinstance(schedule, RRuleSchedule) and schedule.timezone is None:
+        return attrs.evolve(schedule, timezone="UTC")
+    return schedule or None
+
+
+def _first_of_2020(zone: Optional[str]) -> datetime:
+    """Return the reference's default anchor, as an offset from UTC."""
+    if zone is None:
+        return datetime(2020, 1, 1, tzinfo=timezone.utc)
+    from zoneinfo import ZoneInfo
+
+    local = datetime(2020, 1, 1, tzinfo=ZoneInfo(zone))
+    return datetime.fromisoformat(local.isoformat())
+
+
+def block_schema(definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
+    """Return ``fields`` and checksum of a block class as 2.0b7 knows it."""
+    fields: Dict[str, Any] = dict(definition.fields)
+    fields["block_type_name"] = definition.type_name
+    fields["block_schema_references"] = {
+        field: _one_or_many([_reference(each) for each in definitions])
+        for field, definitions in definition.references.items()
+    }
+    return fields, checksum(fields)
+
+
+def _reference(definition: BlockDefinition) -> Dict[str, str]:
+    return {
+        "block_type_name": definition.type_name,
+        "block_schema_checksum": block_schema(definition)[1],
+    }
+
+
+def _one_or_many(items: Any) -> Any:
+    return items[0] if len(items) == 1 else items
+
+
+def checksum(fields: Mapping[str, Any]) -> str:
+    """Return the checksum by which the server knows a schema with *fields*.
+
+    References:
+        Prefect 2.0b7: the digest of ``[[fields], {}]`` as JSON with sorted keys,
+        where descriptions and definitions do not count.
+    """
+    content = json.dumps([[_without_prose(fields)], {}], sort_keys=True)
+    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+
+
+def _without_prose(value: Mapping[str, Any]) -> Dict[str, Any]:
+    return {
+        key: _without_prose(item) if isinstance(item, dict) else item
+        for key, item in value.items()
+        if key not in ("description", "definitions")
+    }

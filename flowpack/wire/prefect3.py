@@ -1,0 +1,521 @@
+"""The dialect of today's Prefect, 2.10.14 to 3.x: work pools and pull steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
+from uuid import UUID
+
+import attrs
+
+from flowpack.exceptions import (
+    DeploymentValidationError,
+    ObjectAlreadyExists,
+    ObjectNotFound,
+    WireError,
+)
+from flowpack.models import (
+    UNSET,
+    BlockDefinition,
+    BlockDocument,
+    Deployment,
+    DeploymentCreate,
+    FlowRunnerSettings,
+    ScriptSource,
+)
+from flowpack.transport import Effect, Request
+from flowpack.wire import pulling
+from flowpack.wire.base import PAGE, Change, Dialect, Model, Send
+from flowpack.wire.conversion import read_schedule, write_schedule
+from flowpack.wire.exchange import Json, path, request
+from flowpack.wire.job_variables import job_variables, problem
+
+#: The oldest release that is spoken to: it brought the module of the pull steps.
+OLDEST = (2, 10, 14)
+
+#: The release that brought each field of ``POST /deployments/``; what is not here
+#: is older than :data:`OLDEST`. Servers refuse fields that they do not know.
+SINCE: Mapping[str, Tuple[int, ...]] = {
+    "enforce_parameter_schema": (2, 13, 2),
+    "paused": (2, 16, 0),
+    "schedules": (2, 16, 0),
+    "job_variables": (2, 17, 0),
+    "concurrency_limit": (3, 0, 0),
+    "labels": (3, 1, 5),
+}
+
+#: The release that brought slugs to schedules, by which flowpack knows its own.
+SLUGS = (3, 2, 0)
+
+#: The slug of the schedule that flowpack owns.
+SLUG = "flowpack"
+
+#: Set by the server in every schedule; not taken back.
+_OF_THE_SERVER = ("id", "created", "updated", "deployment_id")
+
+#: What a deployment keeps where a spec does not say it: field and default.
+_KEPT: Mapping[str, Any] = {
+    "description": None,
+    "version": None,
+    "labels": {},
+    "concurrency_limit": None,
+    "work_queue_name": None,
+    "enforce_parameter_schema": True,
+}
+
+
+def parse_version(version: str) -> Tuple[int, ...]:
+    """Return the numbers of a release: ``3.0.0rc2`` gives ``(3, 0, 0)``."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return tuple(int(each or 0) for each in found.groups()) if found else ()
+
+
+class Prefect3(Dialect):
+    """Speaks to servers with work pools; fields are gated by their release."""
+
+    name: ClassVar[str] = "prefect3"
+    uses_work_pools: ClassVar[bool] = True
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version)
+        self._release = parse_version(version)
+
+    def knows(self, field: str) -> bool:
+        """Return whether this release has a field of deployments."""
+        return self._release >= SINCE.get(field, OLDEST)
+
+    # Models
+
+    def structure(self, value: Json, cls: Type[Model]) -> Model:
+        """See :meth:`Dialect.structure`."""
+        if cls is Deployment and isinstance(value, dict):
+            return self._deployment(value)  # type: ignore[return-value]
+        return super().structure(value, cls)
+
+    def _deployment(self, value: Dict[str, Any]) -> Deployment:
+        """Read a deployment; all that is only here stays in ``extra``."""
+        stored, script = pulling.read_steps(value.get("pull_steps"))
+        plain = super().structure({**value, "flow_data": None, "schedule": None, "flow_runner": None}, Deployment)
+        own = self._own_schedule(value)
+        return attrs.evolve(
+            plain,
+            flow_data=None if stored is None else pulling.flow_data(stored),
+            script=script,
+            schedule=None if own is None else read_schedule(own.get("schedule")),
+            is_schedule_active=self._active(value),
+            extra=value,
+        )
+
+    def _active(self, value: Mapping[str, Any]) -> bool:
+        if self.knows("paused"):
+            return not value.get("paused", False)
+        return bool(value.get("is_schedule_active", True))
+
+    def _own_schedule(self, value: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+        """Return the schedule that is flowpack's, or before slugs the only one."""
+        if not self.knows("schedules"):
+            schedule = value.get("schedule")
+            return None if schedule is None else {"schedule": schedule}
+        schedules = value.get("schedules") or []
+        if self._release >= SLUGS:
+            return next((each for each in schedules if each.get("slug") == SLUG), None)
+        return schedules[0] if len(schedules) == 1 else None
+
+    # Deployments
+
+    def settled(
+        self, new: DeploymentCreate, current: Optional[Deployment]
+    ) -> DeploymentCreate:
+        """See :meth:`Dialect.settled`; schedules of others are sent again."""
+        if new.schedules is not UNSET:
+            return new
+        has: Mapping[str, Any] = {} if current is None else current.extra
+        kept: Dict[str, Any] = {
+            "parameters": {} if current is None else current.parameters,
+            "tags": () if current is None else current.tags,
+            "is_schedule_active": current is None or current.is_schedule_active,
+            "work_pool_name": has.get("work_pool_name"),
+        }
+        for field, default in _KEPT.items():
+            kept[field] = has.get(field, default)
+        if new.script is not None:
+            if current is None:
+                kept["description"] = new.script.description
+            if current is None or _is_computed(kept["version"]):
+                kept["version"] = new.script.version
+        kept["labels"] = _own_labels(kept["labels"])
+        kept["concurrency_limit"] = _concurrency_limit(has)
+        unset = {
+            field: value
+            for field, value in kept.items()
+            if getattr(new, field) is UNSET
+        }
+        schedules = self._schedules(new.schedule, has)
+        schedule = new.schedule
+        if schedule is UNSET:
+            schedule = None if current is None else current.schedule
+        return attrs.evolve(new, schedules=schedules, schedule=schedule, **unset)
+
+    def _schedules(self, wanted: Any, has: Mapping[str, Any]) -> Tuple[Json, ...]:
+        """Return the schedules to send: those of others as they are, and ours."""
+        own = self._own_schedule(has)
+        listed = has.get("schedules") or []
+        if not self.knows("schedules"):
+            listed = [] if own is None else [own]
+        if wanted is UNSET:
+            return tuple(_sendable(each) for each in listed)
+        if own is not None and _same_schedule(own.get("schedule"), wanted):
+            return tuple(_sendable(each) for each in listed)
+        others = [_sendable(each) for each in listed if each is not own]
+        if wanted is None:
+            return tuple(others)
+        mine: Dict[str, Any] = {
+            "schedule": write_schedule(wanted),
+            "active": True if own is None else own.get("active", True),
+        }
+        if mine["schedule"].get("anchor_date", "") is None:
+            del mine["schedule"]["anchor_date"]
+        if self._release >= SLUGS:
+            mine["slug"] = SLUG
+        return (*others, mine)
+
+    def differences(
+        self, current: Deployment, new: DeploymentCreate
+    ) -> Tuple[Change, ...]:
+        """See :meth:`Dialect.differences`."""
+        body, has = self._body(new), dict(current.extra)
+        has["labels"] = _own_labels(has.get("labels"))
+        has["concurrency_limit"] = _concurrency_limit(has)
+        # 2.x answers with the older name of the field that it takes by the newer.
+        has.setdefault("job_variables", has.get("infra_overrides"))
+        changes: List[Change] = []
+        for field, wanted in body.items():
+            if field in _COMPARED_APART or has.get(field) == wanted:
+                continue
+            changes.append(Change(_SPEC_NAMES.get(field, field), has.get(field), wanted))
+        if current.is_schedule_active != new.is_schedule_active:
+            old, now = not current.is_schedule_active, not new.is_schedule_active
+            changes.append(Change("paused", old, now))
+        own = self._own_schedule(current.extra)
+        old_schedule = None if own is None else own.get("schedule")
+        if not _same_schedule(old_schedule, new.schedule):
+            changes.append(
+                Change("schedule", old_schedule, write_schedule(new.schedule))
+            )
+        return tuple(changes) + _pull_changes(current, new)
+
+    def create_deployment(self, new: DeploymentCreate) -> Request:
+        """See :meth:`Dialect.create_deployment`."""
+        return request("POST", "/deployments/", self._body(new), Effect.UPSERT)
+
+    def _body(self, new: DeploymentCreate) -> Dict[str, Any]:
+        stored = new.flow_data.stored_object
+        if stored is None or new.script is None:
+            raise DeploymentValidationError(
+                new.name,
+                [f"a {self.version} server needs a script that its workers can pull"],
+            )
+        settings = new.flow_runner or FlowRunnerSettings("universal", {})
+        body: Dict[str, Any] = {
+            "name": new.name,
+            "flow_id": str(new.flow_id),
+            "entrypoint": new.entrypoint,
+            "path": None,
+            "pull_steps": pulling.write_steps(stored, new.script),
+            "parameter_openapi_schema": new.parameter_openapi_schema,
+            "parameters": dict(new.parameters or {}),
+            "tags": list(new.tags or ()),
+            "description": new.description,
+            "version": new.version,
+            "work_pool_name": new.work_pool_name,
+            "enforce_parameter_schema": new.enforce_parameter_schema,
+            "concurrency_limit": new.concurrency_limit,
+            "labels": dict(new.labels or {}),
+        }
+        if new.work_queue_name is not None:
+            body["work_queue_name"] = new.work_queue_name
+        self._add_schedules(body, new)
+        variables = job_variables(settings)
+        if self.knows("job_variables"):
+            body["job_variables"] = variables
+        else:
+            body["infra_overrides"] = _flat(variables)
+        return {field: value for field, value in body.items() if self.knows(field)}
+
+    def _add_schedules(self, body: Dict[str, Any], new: DeploymentCreate) -> None:
+        schedules = list(new.schedules or ())
+        if self.knows("schedules"):
+            body["schedules"] = schedules
+            body["paused"] = not new.is_schedule_active
+            return
+        body["schedule"] = schedules[0]["schedule"] if schedules else None
+        body["is_schedule_active"] = new.is_schedule_active
+
+    def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """See :meth:`Dialect.problems`."""
+        return () if new.script is None else pulling.problems(new.script)
+
+    def pool_problem(self, settings: FlowRunnerSettings, pool_type: str) -> str:
+        """See :meth:`Dialect.pool_problem`."""
+        return problem(settings, pool_type)
+
+    def needs_document(self, script: ScriptSource) -> bool:
+        """See :meth:`Dialect.needs_document`."""
+        return pulling.choice(script) == pulling.FLOWPACK
+
+    def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """See :meth:`Dialect.notes`."""
+        if new.script is None:
+            return ()
+        return (f"workers pull it with the {pulling.choice(new.script)} step",)
+
+    def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
+        """Pause or resume a deployment."""
+        if not self.knows("paused"):
+            verb = "set_schedule_active" if active else "set_schedule_inactive"
+            target = path("deployments", deployment_id, verb)
+            return request("POST", target, effect=Effect.UPSERT)
+        verb = "resume_deployment" if active else "pause_deployment"
+        target = path("deployments", deployment_id, verb)
+        return request("POST", target, effect=Effect.UPSERT)
+
+    # Blocks
+
+    def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
+        """See :func:`block_schema`."""
+        return block_schema(definition)
+
+    def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
+        """See :meth:`Dialect.echoes`; answers to writes have secrets masked."""
+        schema = document.block_schema
+        listed = () if schema is None else schema.fields.get("secret_fields", ())
+        secret = {str(name).partition(".")[0] for name in listed}
+        answered, sent = dict(document.data), dict(data)
+        return all(answered.get(name) == sent[name] for name in sent if name not in secret)
+
+    def create_block_type(self, definition: BlockDefinition) -> Request:
+        """Create the type of a block class; its slug is unique."""
+        body = {
+            "name": definition.type_name,
+            "slug": slug(definition.type_name),
+            "logo_url": definition.logo_url,
+            "documentation_url": definition.documentation_url,
+            "description": definition.description,
+            "code_example": definition.code_example,
+        }
+        return request("POST", "/block_types/", body, Effect.UPSERT)
+
+    def read_block_type_by_name(self, name: str) -> Request:
+        """Read a block type by its name."""
+        return request("GET", path("block_types", "slug", slug(name)))
+
+    def read_block_document(self, document_id: UUID) -> Request:
+        """Read a block document by its id, secrets in clear."""
+        target = path("block_documents", document_id)
+        return request("GET", target, query=_SECRETS)
+
+    def read_block_document_by_name(self, name: str, block_type_name: str) -> Request:
+        """Read a block document by its name and its type's, secrets in clear."""
+        segments = ("slug", slug(block_type_name), "block_documents", "name", name)
+        return request("GET", path("block_types", *segments), query=_SECRETS)
+
+    def read_block_documents(self, *, anonymous: bool, offset: int = 0) -> Request:
+        """List block documents by name, one page of them."""
+        body: Dict[str, Any] = {"limit": PAGE, "offset": offset}
+        if not anonymous:
+            body["block_documents"] = {"is_anonymous": {"eq_": False}}
+        return request("POST", "/block_documents/filter", body)
+
+    def update_block_document(
+        self, document_id: UUID, data: Mapping[str, Any]
+    ) -> Request:
+        """Replace the data of a block document."""
+        target = path("block_documents", document_id)
+        body = {"data": dict(data), "merge_existing_data": False}
+        return request("PATCH", target, body, Effect.UPSERT)
+
+
+    # Default storage: there is none since 2.0b11, so a variable names it
+
+    def get_default_storage(self, send: Send) -> Json:
+        """See :meth:`Dialect.get_default_storage`."""
+        try:
+            document_id = send(_variable("GET"))["value"]
+            return send(self.read_block_document(UUID(document_id)))
+        except ObjectNotFound:
+            return None
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise WireError(
+                f"the variable {DEFAULT_STORAGE!r} on the server names no block; set"
+                " it with flowpack storage default"
+            ) from exc
+
+    def set_default_storage(self, document_id: UUID, send: Send) -> None:
+        """See :meth:`Dialect.set_default_storage`."""
+        send(self.read_block_document(document_id))
+        body = {"name": DEFAULT_STORAGE, "value": str(document_id)}
+        try:
+            send(request("POST", "/variables/", body, Effect.UPSERT))
+        except ObjectAlreadyExists:
+            send(_variable("PATCH", {"value": str(document_id)}))
+
+    def clear_default_storage(self, send: Send) -> None:
+        """See :meth:`Dialect.clear_default_storage`."""
+        try:
+            send(_variable("DELETE"))
+        except ObjectNotFound:
+            pass
+
+
+#: Name of the variable that holds the id of the default storage.
+DEFAULT_STORAGE = "flowpack_default_storage"
+
+_SECRETS = "include_secrets=true"
+
+
+def _variable(method: str, body: Any = UNSET) -> Request:
+    effect = Effect.READ if method == "GET" else Effect.UPSERT
+    target = path("variables", "name", DEFAULT_STORAGE)
+    return request(method, target, body, effect)
+
+
+
+#: Fields of the body whose comparison is a matter of its own.
+_COMPARED_APART = frozenset(
+    {
+        "name",
+        "flow_id",
+        "path",
+        "pull_steps",
+        "schedule",
+        "schedules",
+        "paused",
+        "is_schedule_active",
+    }
+)
+
+#: Names in a spec of fields of the body.
+_SPEC_NAMES = {
+    "infra_overrides": "flow_runner",
+    "job_variables": "flow_runner",
+    "work_pool_name": "work_pool",
+    "work_queue_name": "work_queue",
+}
+
+
+def _is_computed(version: Any) -> bool:
+    """Return whether a version is the digest of a script, as tools make it."""
+    return version is None or re.fullmatch("[0-9a-f]{32}", str(version)) is not None
+
+
+def _own_labels(labels: Any) -> Dict[str, Any]:
+    """Return *labels* without those that the server adds."""
+    return {
+        key: value
+        for key, value in (labels or {}).items()
+        if not key.startswith("prefect.")
+    }
+
+
+def _concurrency_limit(has: Mapping[str, Any]) -> Optional[int]:
+    """Return the limit; since 3.0.3 an answer has it in an object of its own."""
+    limit = (has.get("global_concurrency_limit") or {}).get("limit")
+    return has.get("concurrency_limit") if limit is None else limit
+
+
+def _sendable(schedule: Mapping[str, Any]) -> Dict[str, Any]:
+    return {key: each for key, each in schedule.items() if key not in _OF_THE_SERVER}
+
+
+def _same_schedule(current: Any, wanted: Any) -> bool:
+    """Return whether the server's schedule is the one that is wanted.
+
+    Servers add a time zone, an anchor date and, to rules, a start.
+    """
+    if current is None or wanted is None:
+        return current is None and wanted is None
+    old, new = dict(current), dict(write_schedule(wanted))
+    for each in (old, new):
+        each["timezone"] = each.get("timezone") or "UTC"
+    if new.get("anchor_date") is None:
+        old.pop("anchor_date", None)
+        new.pop("anchor_date", None)
+    else:
+        old["anchor_date"] = _moment(old.get("anchor_date"))
+        new["anchor_date"] = _moment(new["anchor_date"])
+    if "rrule" in new and "DTSTART" not in new["rrule"]:
+        start, _, rest = str(old.get("rrule")).partition("\n")
+        old["rrule"] = rest if start.startswith("DTSTART") else old.get("rrule")
+    return old == new
+
+
+def _moment(value: Any) -> Any:
+    schedule = read_schedule({"interval": 1.0, "anchor_date": value, "timezone": None})
+    return getattr(schedule, "anchor_date", value)
+
+
+def _pull_changes(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
+    """Return what differs in how the script is pulled, code and storage aside."""
+    steps = current.extra.get("pull_steps")
+    stored = None if current.flow_data is None else current.flow_data.stored_object
+    if stored is None or current.script is None or new.script is None:
+        return (Change("pull_steps", steps, None),)
+    script = attrs.evolve(
+        new.script,
+        size=current.script.size,
+        location=current.script.location,
+        storage_type=current.script.storage_type,
+        storage_data=current.script.storage_data,
+    )
+    wanted = pulling.write_steps(stored, script)
+    return () if steps == wanted else (Change("pull_steps", _told(steps), _told(wanted)),)
+
+
+def _told(steps: Any) -> Any:
+    """Return the names of pull steps, which is what a plan shows of them."""
+    return [name for step in steps or () for name in step]
+
+
+def _flat(variables: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return job variables as the overrides of older releases: dotted for env."""
+    flat: Dict[str, Any] = {}
+    for key, value in variables.items():
+        if key == "env":
+            flat.update({f"env.{name}": text for name, text in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def block_schema(definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
+    """Return ``fields`` and checksum of a block class as 2.10.14 and later know it."""
+    fields: Dict[str, Any] = dict(definition.fields)
+    fields["block_type_slug"] = slug(definition.type_name)
+    fields["block_schema_references"] = {}
+    properties = fields.get("properties", {})
+    # Servers mask text only: a secret mapping is told by what is in it.
+    fields["secret_fields"] = [
+        f"{name}.*" if properties.get(name, {}).get("type") == "object" else name
+        for name in definition.secret_fields
+    ]
+    return fields, digest_of(without(fields, "secret_fields"))
+
+
+def slug(name: str) -> str:
+    """Return the slug of a block type's name: lower case, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def digest_of(fields: Mapping[str, Any]) -> str:
+    """Return the checksum of a schema's fields."""
+    content = json.dumps([[fields], {}], sort_keys=True)
+    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+
+
+def without(value: Any, name: str) -> Any:
+    """Return *value* without the key *name*, wherever an object has it."""
+    if isinstance(value, dict):
+        return {key: without(item, name) for key, item in value.items() if key != name}
+    return value

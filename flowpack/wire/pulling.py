@@ -1,0 +1,178 @@
+"""Pull steps: how a worker of today's Prefect gets the script, checked.
+
+There are two. The *stock* step needs nothing on the worker but Python: it calls
+``timeit.timeit`` with a constant program, and the values stand beside it as the
+program's globals, where flowpack reads them back. The *flowpack* step calls
+:func:`flowpack.steps.pull`, for storage that needs credentials or a client.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+from uuid import UUID
+
+from flowpack.exceptions import WireError
+from flowpack.models import DataDocument, ScriptSource, StoredObject
+
+STOCK = "stock"
+FLOWPACK = "flowpack"
+
+_STOCK_STEP = "timeit.timeit"
+_FLOWPACK_STEP = "flowpack.steps.pull"
+
+#: Storage types that the flowpack step can read.
+PULLED_BY_FLOWPACK = (
+    "Local Storage",
+    "Temporary Local Storage",
+    "File Storage",
+    "KV Server Storage",
+    "S3 Storage",
+)
+
+#: Runs on the worker. Constant, so that plans can compare it, and without braces
+#: in pairs, which the templating of inputs would take for its own.
+PROGRAM = '''\
+import hashlib, logging, os, time, urllib.request
+def refuse(reason):
+    message = "flowpack: " + location + ": " + reason + "; nothing of it was run"
+    run = os.environ.get("PREFECT__FLOW_RUN_ID")
+    facts = dict(flow_run_id=run, flow_run_name=run, flow_name="flowpack")
+    logging.getLogger("prefect.flow_runs").error(message, extra=facts)
+    raise RuntimeError(message)
+def fetch():
+    end = time.monotonic() + 60 + size / 1048576
+    parts = []
+    left = size + 1
+    with urllib.request.urlopen(location, timeout=30) as answer:
+        while left > 0:
+            part = answer.read(min(left, 65536))
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part)
+            if time.monotonic() > end:
+                raise TimeoutError("it took too long")
+    return b"".join(parts)
+try:
+    content = fetch()
+except Exception as error:
+    refuse("the script cannot be fetched: " + repr(error))
+found = hashlib.sha256(content).hexdigest()
+if found != sha256:
+    refuse("the stored bytes were changed: expected SHA-256 " + sha256 + ", found " + found)
+try:
+    with open(filename, "wb") as file:
+        file.write(content)
+except OSError as error:
+    refuse("the script cannot be written: " + repr(error))
+'''
+
+
+def choice(script: ScriptSource) -> str:
+    """Return which step pulls *script*: as asked, else stock where it can."""
+    if script.pull is not None:
+        return script.pull
+    return FLOWPACK if script.location is None else STOCK
+
+
+def problems(script: ScriptSource) -> Tuple[str, ...]:
+    """Return why workers could not pull *script*; nothing where they can."""
+    chosen = choice(script)
+    if "{{" in json.dumps([script.filename, script.location, script.storage_data]):
+        return ("pairs of braces in file names and addresses cannot be used in pull"
+            " steps, where workers take them for placeholders",)
+    if chosen == STOCK and script.location is None:
+        return (
+            f"{script.storage_type} cannot be read with what every worker has (it"
+            " needs credentials or a client); use pull='flowpack'",
+        )
+    if chosen == FLOWPACK and script.storage_type not in PULLED_BY_FLOWPACK:
+        known = ", ".join(PULLED_BY_FLOWPACK)
+        return (
+            f"{script.storage_type} cannot be read by flowpack's pull step, which knows"
+            f" {known}",
+        )
+    return ()
+
+
+def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, Any]]:
+    """Return the pull steps of a deployment."""
+    values: Dict[str, Any] = {
+        "sha256": stored.sha256,
+        "size": script.size,
+        "filename": script.filename,
+        "flow_data": {
+            "storage_type": script.storage_type,
+            "storage_data": dict(script.storage_data),
+            "token": stored.token,
+            "block_document_id": _text(stored.block_document_id),
+        },
+    }
+    if choice(script) == STOCK:
+        values["location"] = script.location
+        return [{_STOCK_STEP: {"stmt": PROGRAM, "number": 1, "globals": values}}]
+    if script.requires:
+        values["requires"] = script.requires
+    document_id = _text(stored.block_document_id)
+    values["storage"] = {"$ref": {"block_document_id": document_id}}
+    return [{_FLOWPACK_STEP: values}]
+
+
+def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSource]]:
+    """Return what flowpack wrote into *steps*; nothing where others made them.
+
+    Raises:
+        WireError: A step of flowpack's does not say what it must.
+    """
+    for step in steps if isinstance(steps, list) else ():
+        if not isinstance(step, dict):
+            continue
+        stock = step.get(_STOCK_STEP)
+        if isinstance(stock, dict) and isinstance(stock.get("globals"), dict):
+            if "flow_data" in stock["globals"]:
+                return _read(stock["globals"], STOCK)
+        own = step.get(_FLOWPACK_STEP)
+        if isinstance(own, dict):
+            return _read(own, FLOWPACK)
+    return None, None
+
+
+def _read(values: Mapping[str, Any], pull: str) -> Tuple[StoredObject, ScriptSource]:
+    try:
+        flow_data = values["flow_data"]
+        document_id = flow_data["block_document_id"]
+        stored = StoredObject(
+            token=_expect(flow_data["token"], str),
+            block_document_id=None if document_id is None else UUID(document_id),
+            sha256=_expect(values["sha256"], str),
+        )
+        script = ScriptSource(
+            filename=_expect(values["filename"], str),
+            size=_expect(values["size"], int),
+            location=values.get("location"),
+            storage_type=_expect(flow_data["storage_type"], str),
+            storage_data=_expect(flow_data["storage_data"], dict),
+            pull=pull,
+            requires=values.get("requires"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise WireError(
+            "a pull step of flowpack's cannot be read: was it edited? Deploy again"
+        ) from exc
+    return stored, script
+
+
+def flow_data(stored: StoredObject) -> DataDocument:
+    """Return the data document that stands for *stored* in the models."""
+    return DataDocument.encode("blockstorage", stored)
+
+
+def _expect(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(kind.__name__)
+    return value
+
+
+def _text(value: Optional[UUID]) -> Optional[str]:
+    return None if value is None else str(value)

@@ -1,0 +1,289 @@
+"""``flowpack deploy`` and ``plan`` on the embedded API."""
+
+import hashlib
+import json
+from uuid import UUID
+
+import pytest
+
+from flowpack import get_client
+from flowpack.schedules import CronSchedule, RRuleSchedule
+from flowpack.transport import Answer
+from tests.http_server import serve
+
+TWO_FLOWS = '''\
+from flowpack import flow
+
+
+@flow
+def first(name: str, count: int = 1, code: "str" = ""):
+    return name
+
+
+@flow
+def second():
+    pass
+'''
+
+SPECS = '''\
+from flowpack import DeploymentSpec, LocalStorageBlock
+
+for name in ("b", "a"):
+    DeploymentSpec(
+        name=name,
+        flow_location="flows.py",
+        flow_name="second",
+        flow_storage=LocalStorageBlock("store"),
+    )
+'''
+
+
+@pytest.fixture
+def deployed(flowpack):
+    """Read a deployment by its name."""
+
+    def read(name):
+        with get_client() as client:
+            return client.read_deployment_by_name(name)
+
+    return read
+
+
+@pytest.fixture
+def files(flowpack, tmp_path):
+    """``flows.py`` with two flows and ``specs.py`` with two specs."""
+    folder = tmp_path / "work"
+    (folder / "flows.py").write_text(TWO_FLOWS)
+    (folder / "specs.py").write_text(SPECS)
+    return folder
+
+
+def test_first_and_second_deploy(flowpack, script, fresh_home):
+    """One line says what became of it; where it went is said aside."""
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
+    first = flowpack("deploy", script, "-n", "d", "--storage", "store")
+    assert first.status == 0
+    assert first.out.startswith(f"created hello/d (Local Storage, {digest}, ")
+    assert len(first.out.splitlines()) == 1
+    assert "only usable from the current machine" in first.err
+    assert "embedded API" in first.err
+    second = flowpack("deploy", script, "-n", "d", "--storage", "store")
+    assert second.out == first.out.replace("created", "unchanged")
+    script.write_text(script.read_text() + "# more\n")
+    third = flowpack("deploy", script, "-n", "d", "--storage", "store")
+    assert third.out.startswith("updated hello/d ")
+
+
+def test_warning_is_one_line(flowpack, script):
+    """The warning about local storage has no file name and no source line."""
+    done = flowpack("deploy", script, "--storage", "store")
+    warned = [line for line in done.err.splitlines() if line.startswith("warning: ")]
+    assert len(warned) == 1
+    assert "hello/hello" in warned[0] and ".py" not in warned[0]
+
+
+def test_json(flowpack, script, tmp_path):
+    """--json prints one document of the fields that are promised."""
+    told = flowpack("deploy", script, "-n", "d", "--storage", "store", "--json").json
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    assert list(told) == [
+        *("id", "flow_id", "name", "action", "storage", "key", "sha256", "api")
+    ]
+    assert told["name"] == "hello/d"
+    assert told["action"] == "created"
+    assert told["sha256"] == digest
+    assert told["key"] == str(tmp_path / "work" / "store" / digest)
+    assert told["storage"]["type"] == "Local Storage"
+    for each in (told["id"], told["flow_id"], told["storage"]["document_id"]):
+        UUID(each)
+
+
+def test_options_reach_the_deployment(flowpack, files, deployed):
+    """Parameters, tags, schedule and runner are what the options say."""
+    options = {
+        "--cron": "0 6 * * *",
+        "--timezone": "Europe/Paris",
+        "--runner": "subprocess",
+        "--runner-config": '{"stream_output": false, "env": {"A": "0", "B": "1"}}',
+        "--env": "A=2=3",
+    }
+    flat = [word for pair in options.items() for word in pair]
+    pairs = ["-p", "name=007", "-p", "count=3", "-p", "code=42"]
+    tags = ["-t", "x", "-t", "y", "--paused"]
+    done = flowpack(
+        "deploy", "flows.py:first", "--storage", "s", *flat, *pairs, *tags
+    )
+    assert (done.status, done.out.split(" (")[0]) == (0, "created first/first")
+    found = deployed("first/first")
+    assert found.parameters == {"name": "007", "count": 3, "code": "42"}
+    assert found.tags == ("x", "y")
+    assert found.schedule == CronSchedule("0 6 * * *", timezone="Europe/Paris")
+    assert not found.is_schedule_active
+    assert found.flow_runner.type == "subprocess"
+    assert found.flow_runner.config["env"] == {"A": "2=3", "B": "1"}
+    assert found.flow_runner.config["stream_output"] is False
+
+
+def test_what_is_not_given_is_kept(flowpack, files, deployed):
+    """A redeploy without options changes nothing; --no-... clears."""
+    base = ("deploy", "flows.py:second", "--storage", "s")
+    flowpack(*base, "--rrule", "FREQ=DAILY", "-t", "x")
+    assert flowpack(*base).out.startswith("unchanged")
+    assert deployed("second/second").schedule == RRuleSchedule(
+        "FREQ=DAILY", timezone="UTC"
+    )
+    flowpack(*base, "--no-schedule", "--no-tags")
+    found = deployed("second/second")
+    assert (found.schedule, found.tags) == (None, ())
+
+
+def test_image(flowpack, files, deployed):
+    """--image is the image of a Docker runner."""
+    base = ("deploy", "flows.py:second", "--storage", "file:s", "--runner", "docker")
+    assert flowpack(*base, "--image", "mine:1").status == 0
+    assert deployed("second/second").flow_runner.config["image"] == "mine:1"
+
+
+def test_schedule_warns_on_the_embedded_api(flowpack, script):
+    """Nobody follows a schedule there, which is said in one line."""
+    done = flowpack("deploy", script, "--storage", "file:s", "--interval", "60")
+    warned = [line for line in done.err.splitlines() if line.startswith("warning: ")]
+    assert len(warned) == 1 and "no server runs" in warned[0]
+    assert done.status == 0
+
+
+def test_spec_file(flowpack, files):
+    """Every deployment of a spec file, in its order; that it is run is said."""
+    done = flowpack("deploy", "specs.py")
+    assert done.status == 0
+    names = [line.split()[1] for line in done.out.splitlines()]
+    assert names == ["second/b", "second/a"]
+    assert "running specs.py" in done.err
+
+
+def test_spec_files_and_scripts(flowpack, files):
+    """Several targets are one set, and --json is a list."""
+    (files / "more.json").write_text(
+        json.dumps({"name": "c", "flow_location": "flows.py", "flow_name": "first"})
+    )
+    done = flowpack("deploy", "more.json", "specs.py", "flows.py:second", "--json")
+    assert [each["name"] for each in done.json] == [
+        *("first/c", "second/b", "second/a", "second/second")
+    ]
+
+
+def test_one_bad_spec_writes_nothing(flowpack, files):
+    """Everything is validated before the first write."""
+    (files / "more.json").write_text(json.dumps({"flow_location": "none.py"}))
+    done = flowpack("deploy", "specs.py", "more.json", "--json")
+    assert (done.status, done.out) == (1, "")
+    assert "none.py" in done.err
+    assert flowpack("ls", "--json").json == []
+
+
+def test_failures_do_not_lose_the_others(flowpack, files):
+    """What was deployed is a result, what failed is an error, and the status is 1."""
+    (files / "taken").write_text("a file where a folder should be")
+    specs = SPECS.replace('"store"', '{"a": "taken", "b": "store"}[name]')
+    (files / "specs.py").write_text(specs)
+    done = flowpack("deploy", "specs.py", "--json")
+    assert done.status == 1
+    assert [each["name"] for each in done.json] == ["second/b"]
+    assert "1 of the deployments failed" in done.err
+    assert "second/a: " in done.err
+
+
+def test_confirm_and_jobs(flowpack, files):
+    """--confirm reads back, --jobs takes threads; the result is the same."""
+    done = flowpack("deploy", "specs.py", "--confirm", "--jobs", "2", "--fail-fast")
+    assert done.status == 0
+    assert len(done.out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "argv, told",
+    [
+        (["flows.py:none", "--storage", "s"], "it defines no flow 'none'"),
+        (["flows.py", "--storage", "s"], "it has 2 flows"),
+        (["missing.py"], "there is no such file"),
+        (["flows.py:first", "--storage", "ftp://x"], "A storage is a folder"),
+        (["flows.py:first", "--cron", "at noon"], "cron"),
+        (["flows.py:first", "--timezone", "Mars/X", "--cron", "@daily"], "Mars/X"),
+        (["flows.py:first", "--runner", "docker", "--storage", "s"], "remote storage"),
+        (["flows.py:first", "-n", "a/b", "--storage", "s"], "a/b"),
+        (["nothing.yaml"], "nothing.yaml"),
+        (
+            ["flows.py:first", "--runner", "docker", "--runner-config", '{"x": 1}'],
+            "no such field: 'x'",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_errors(flowpack, files, argv, told):
+    """What cannot be deployed is status 1 with the reason, and nothing is written."""
+    done = flowpack("deploy", *argv)
+    assert (done.status, done.out) == (1, "")
+    assert told in done.err
+    assert "Traceback" not in done.err
+    assert flowpack("ls", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    "argv, told",
+    [
+        (["specs.py", "-n", "x"], "--name cannot be given with a spec file"),
+        (["specs.py", "--active", "-t", "x"], "--tag, --paused, --active cannot"),
+        (["flows.py", "--env", "A=1"], "--env can only be given with --runner"),
+        (["flows.py", "--image", "x"], "--image can only be given with --runner"),
+        (["flows.py", "--runner", "subprocess", "--image", "x"], "--image cannot"),
+        (["flows.py", "--runner-config", "{}"], "--runner-config can only"),
+        (["flows.py", "--runner", "docker", "--runner-config", "[]"], "JSON object"),
+        (["flows.py", "--runner", "docker", "--runner-config", "{"], "JSON object"),
+        (["flows.py", "--timezone", "UTC"], "--timezone can only be given with"),
+        (["flows.py:second", "-p", "a=1", "-p", "a=2"], "'a' is given twice"),
+        (
+            ["flows.py", "--runner", "docker", "--env", "A=1", "--env", "A=2"],
+            "'A' is given twice",
+        ),
+        (["flows.py:"], "is no SCRIPT[:FLOW]"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("command", ["deploy", "plan"])
+def test_wrong_usage(flowpack, files, command, argv, told):
+    """Options that do not go together are status 2."""
+    done = flowpack(command, *argv)
+    assert (done.status, done.out) == (2, "")
+    assert told in done.err
+
+
+def test_plan_writes_nothing(flowpack, files, fresh_home):
+    """A plan is told on standard output and leaves no file behind."""
+    argv = ("flows.py:second", "--storage", "store")
+    told = flowpack("plan", *argv)
+    assert told.status == 0
+    assert told.out.startswith("create     second/second")
+    assert flowpack("deploy", *argv, "--plan").out == told.out
+    assert not (files / "store").exists()
+    assert flowpack("ls", "--json").json == []
+
+
+def test_plan_as_json(flowpack, files):
+    """The JSON of equal plans is equal; it says what would change."""
+    argv = ("flows.py:second", "--storage", "store", "--json")
+    first = flowpack("plan", *argv)
+    assert first.json["actions"][0]["kind"] == "create"
+    assert flowpack("deploy", *argv, "--plan").out == first.out
+    flowpack("deploy", *argv)
+    changed = flowpack("plan", *argv, "-t", "x").json["actions"][0]
+    assert changed["kind"] == "update"
+    assert [each["field"] for each in changed["changes"]] == ["tags"]
+
+
+def test_script_from_a_url(flowpack):
+    """A script can be fetched; a flow of it is named after a colon."""
+    answer = Answer(200, TWO_FLOWS.encode())
+    with serve(lambda request: answer, prefix="") as url:
+        target = f"{url}/flows.py:second"
+        done = flowpack("deploy", target, "--storage", "store")
+    assert (done.status, done.out.split(" (")[0]) == (0, "created second/second")

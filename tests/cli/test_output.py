@@ -1,0 +1,159 @@
+"""What is printed, where, and that it is safe to print."""
+
+import datetime
+import io
+import json
+import sys
+import uuid
+import warnings
+
+import pytest
+
+from flowpack.cli import output
+from flowpack.exceptions import FlowpackError
+
+NASTY = "a\x1b[31m\r\u202eb"
+ID = uuid.UUID(int=7)
+TIME = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)
+
+
+def test_table_has_columns(capsys):
+    """Cells stand under their headings; what is empty is a dash."""
+    output.table(("NAME", "ON"), [("a", True), ("long name", False), (None, [])])
+    assert capsys.readouterr().out.splitlines() == [
+        "NAME       ON",
+        "a          yes",
+        "long name  no",
+        "-          -",
+    ]
+
+
+def test_tables_and_notes_are_escaped(capsys):
+    """Control characters from outside do not reach the terminal."""
+    output.table(("NAME",), [(NASTY,), ([NASTY],), ({NASTY: NASTY},)])
+    output.facts({"name": NASTY})
+    output.note(NASTY)
+    output.warning(NASTY)
+    output.error(NASTY)
+    out, err = capsys.readouterr()
+    assert not {"\x1b", "\r", "\u202e"} & set(out + err)
+
+
+def test_errors_keep_their_lines(capsys):
+    """An error of several lines stays one."""
+    output.error("two problems:\n  - a\n  - b")
+    lines = ["flowpack: error: two problems:", "  - a", "  - b"]
+    assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_document_is_json(capsys):
+    """Ids and times are text, tuples are lists, and no NaN comes out."""
+    output.document({"id": ID, "at": TIME, "tags": ("a",), "x": [float("nan")], 1: 2})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "id": str(ID),
+        "at": TIME.isoformat(),
+        "tags": ["a"],
+        "x": ["nan"],
+        "1": 2,
+    }
+
+
+class Grumpy:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+def endless():
+    value: list = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "value, told",
+    [
+        (None, None),
+        ({"a": [1]}, {"a": [1]}),
+        ("text", "text"),
+        ({1, 2}, "{1, 2}"),
+        ({"at": TIME}, {"at": TIME.isoformat()}),
+        (Grumpy(), "a Grumpy that cannot be shown"),
+        (endless(), "[[...]]"),
+    ],
+    ids=["None", "json", "text", "set", "nested", "unshowable", "endless"],
+)
+def test_any_returned_value_is_told(capsys, value, told):
+    """What a flow returns becomes one JSON document, whatever it is."""
+    output.returned_document(value)
+    assert json.loads(capsys.readouterr().out) == told
+
+
+@pytest.mark.parametrize(
+    "value, told",
+    [("two\nlines", "two\nlines"), ([1], "[1]"), (Grumpy(), "a Grumpy that")],
+    ids=["text", "list", "unshowable"],
+)
+def test_returned_text(value, told):
+    """Text is itself, other values are their repr."""
+    assert output.returned(value).startswith(told)
+
+
+def test_flat():
+    """Mappings within are told by their items."""
+    values = {"a": 1, "b": {"c": 2, "d": {"e": 3}}, "f": {}}
+    assert output.flat(values) == {"a": 1, "b.c": 2, "b.d": {"e": 3}, "f": {}}
+
+
+def test_narrow_encodings_are_no_error(monkeypatch):
+    """What standard output cannot encode is escaped."""
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    output.text("gr\u00fc\u00df")
+    output.flush()
+    assert raw.getvalue() == b"gr\\xfc\\xdf\n"
+
+
+@pytest.mark.parametrize("print_it", [output.text, output.document, output.note])
+def test_no_streams(monkeypatch, print_it):
+    """Without standard streams nothing is printed, and nothing fails."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    print_it("x")
+    output.content(b"x")
+    output.flush()
+
+
+class Full(io.StringIO):
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+class Broken(io.StringIO):
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_full_disk_is_our_error(monkeypatch):
+    """A result that cannot be written is an error, not silence."""
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(FlowpackError, match="No space left"):
+        output.text("x")
+
+
+def test_reader_has_gone(monkeypatch):
+    """Nobody to read results ends the command; for the rest it does not matter."""
+    monkeypatch.setattr(sys, "stdout", Broken())
+    monkeypatch.setattr(sys, "stderr", Broken())
+    output.note("x")
+    with pytest.raises(output.OutputClosed):
+        output.text("x")
+
+
+def test_warnings_are_lines(capsys):
+    """A UserWarning is one line without file and source; others stay as they are."""
+    shown = warnings.showwarning
+    with output.warnings_as_lines():
+        warnings.warn("mind\nthe gap", UserWarning, stacklevel=1)
+        warnings.warn("mind\nthe gap", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "warning: mind\\nthe gap\n" * 2
+    assert warnings.showwarning is shown

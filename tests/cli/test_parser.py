@@ -1,0 +1,100 @@
+"""The grammar: every command has its module, its help and an example."""
+
+import shlex
+from importlib import import_module
+
+import pytest
+
+from flowpack.cli import options
+from flowpack.cli.parser import COMMANDS, make_parser
+from flowpack.flow_runners import FLOW_RUNNERS
+
+
+def leaves(commands, above=()):
+    for command in commands:
+        words = (*above, command.name)
+        if command.commands:
+            yield from leaves(command.commands, words)
+        else:
+            yield pytest.param(words, command, id=" ".join(words))
+
+
+EACH = pytest.mark.parametrize("words, command", list(leaves(COMMANDS)))
+
+
+@EACH
+def test_example_is_understood(words, command):
+    """The example of a help text is a command line of that command."""
+    argv = shlex.split(command.example)
+    assert argv[: len(words) + 1] == ["flowpack", *words]
+    arguments = make_parser(argv[1:]).parse_args(argv[1:])
+    assert arguments.module == command.module
+
+
+@EACH
+def test_module_runs(words, command):
+    """The module that a command names has what runs it."""
+    assert callable(import_module(f"flowpack.cli.{command.module}").run)
+
+
+@EACH
+def test_help(flowpack, words, command):
+    """Help goes to standard output, with an example and the common options."""
+    done = flowpack(*words, "--help")
+    assert (done.status, done.err) == (0, "")
+    assert f"Example:\n  {command.example}" in done.out
+    assert "--api URL" in done.out and "--profile NAME" in done.out
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["storage", "--help"]], ids=str)
+def test_overview(flowpack, argv):
+    """The overviews list every command."""
+    done = flowpack(*argv)
+    assert (done.status, done.err) == (0, "")
+    commands = COMMANDS if argv == ["--help"] else COMMANDS[-2].commands
+    assert len(commands) >= 4
+    for command in commands:
+        assert f"\n    {command.name} " in done.out
+        assert " ".join(command.help.split()) in " ".join(done.out.split())
+
+
+def test_runners_are_those_of_the_package():
+    """The parser offers the runners that there are."""
+    assert set(options.RUNNERS) == set(FLOW_RUNNERS)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["deplay"],
+        ["deploy"],
+        ["deploy", "x.py", "--nam", "abbreviated"],
+        ["deploy", "x.py", "-p", "no equals sign"],
+        ["deploy", "x.py", "-p", "=value"],
+        ["deploy", "x.py", "--jobs", "0"],
+        ["deploy", "x.py", "--jobs", "-1"],
+        ["deploy", "x.py", "--jobs", "many"],
+        ["deploy", "x.py", "--runner", "toaster"],
+        ["deploy", "x.py", "--cron", "@daily", "--interval", "60"],
+        ["deploy", "x.py", "--cron", "@daily", "--no-schedule"],
+        ["deploy", "x.py", "-t", "a", "--no-tags"],
+        ["deploy", "x.py", "--paused", "--active"],
+        ["deploy", "x.py", "--spec", "--script"],
+        ["run"],
+        ["run", "a/b", "c/d"],
+        ["trigger", "a/b", "--wait", "--timeout", "nan"],
+        ["trigger", "a/b", "--wait", "--timeout", "-1"],
+        ["storage"],
+        ["storage", "default", "--set", "x", "--clear"],
+        ["ls", "\x1b[31m"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(flowpack, argv):
+    """Wrong usage is status 2 with usage and one clean error on standard error."""
+    done = flowpack(*argv)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("usage: flowpack")
+    assert done.err.splitlines()[-1].startswith("flowpack: error: ")
+    assert "\x1b" not in done.err

@@ -1,0 +1,214 @@
+"""``flowpack run``: fetch, verify, run here."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.source import ROOT
+
+SCRIPT = '''\
+import sys
+from dataclasses import dataclass
+from datetime import date
+
+from flowpack import flow
+
+print("loading")
+
+
+@dataclass
+class Point:
+    x: int
+
+
+@flow
+def hello(name: str = "world"):
+    print("printing")
+    return f"Hello {name}!"
+
+
+@flow
+def typed(day: date, count: int = 1, code: "str" = "", anything=None):
+    return [day.year, count, code, anything]
+
+
+@flow
+def nothing():
+    pass
+
+
+@flow
+def odd():
+    return {1: Point(2), "nan": float("nan")}
+
+
+@flow
+def failing(depth: int = 0):
+    return 1 / depth if depth == 0 else failing.fn(depth - 1)
+
+
+@flow
+def leaving():
+    sys.exit(0)
+
+
+@flow
+def interrupted():
+    raise KeyboardInterrupt
+
+
+@flow
+async def later():
+    return 1
+
+
+@flow
+def noisy():
+    raise ValueError("two\\nlines \\x1b[31m")
+'''
+
+
+@pytest.fixture
+def flows(flowpack, tmp_path):
+    """Deploy flows of one script, each under its own name."""
+    script = tmp_path / "work" / "flows.py"
+    script.write_text(SCRIPT)
+
+    def deploy(name, *options):
+        storage = ("--storage", "file:store")
+        done = flowpack("deploy", f"{script}:{name}", *storage, *options)
+        assert done.status == 0, done.err
+        return f"{name}/{name}"
+
+    return deploy
+
+
+def test_result_and_prints(flowpack, flows):
+    """What the flow prints and what it returns are on standard output."""
+    done = flowpack("run", flows("hello"), "-p", "name=Ada")
+    assert (done.status, done.out) == (0, "loading\nprinting\nHello Ada!\n")
+
+
+def test_json_is_one_document(flowpack, flows):
+    """With --json prints go to standard error."""
+    done = flowpack("run", flows("hello"), "--json")
+    assert done.json == "Hello world!"
+    assert done.err.endswith("loading\nprinting\n")
+
+
+def test_deployment_parameters_are_laid_under(flowpack, flows):
+    """-p wins over the deployment's own parameters."""
+    name = flows("typed", "-p", "day=2020-01-02", "-p", "code=7", "-p", "count=5")
+    assert flowpack("run", name).out == "loading\n[2020, 5, '7', None]\n"
+    given = ["-p", "count=6", "-p", "code=1e3", "-p", 'anything={"a": [1]}']
+    done = flowpack("run", name, *given, "--json")
+    assert done.json == [2020, 6, "1e3", {"a": [1]}]
+
+
+def test_none_is_nothing(flowpack, flows):
+    """None is not printed; as JSON it is null."""
+    name = flows("nothing")
+    assert flowpack("run", name).out == "loading\n"
+    assert flowpack("run", name, "--json").out == "null\n"
+
+
+def test_values_that_are_not_json(flowpack, flows):
+    """Objects of the script's own are told as text."""
+    told = flowpack("run", flows("odd"), "--json").json
+    assert told == {"1": "Point(x=2)", "nan": "nan"}
+
+
+def test_failure(flowpack, flows):
+    """An exception shows the user's lines, not ours, and is status 1."""
+    name = flows("failing")
+    done = flowpack("run", name, "-p", "depth=1")
+    assert (done.status, done.out) == (1, "loading\n")
+    lines = done.err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "in failing" in lines[1]
+    assert "return 1 / depth if depth == 0" in done.err
+    assert "ZeroDivisionError: division by zero" in lines
+    assert lines[-1].startswith(f"flowpack: error: the script {name} failed: Zero")
+    assert "flowpack/cli" not in done.err and "flowpack/flows" not in done.err
+
+
+def test_failure_is_escaped(flowpack, flows):
+    """Control characters of the exception do not reach the terminal."""
+    done = flowpack("run", flows("noisy"))
+    assert done.status == 1
+    assert "\x1b" not in done.err
+
+
+def test_exit_is_a_failure(flowpack, flows):
+    """A flow that calls sys.exit does not end the command as done."""
+    done = flowpack("run", flows("leaving"))
+    assert done.status == 1
+    assert "SystemExit" in done.err
+
+
+def test_interrupted(flowpack, flows):
+    """Ctrl-C in the flow is Ctrl-C of the command."""
+    assert flowpack("run", flows("interrupted")).status == 130
+
+
+def test_async_flow(flowpack, flows):
+    """An async flow is not run, and its coroutine is not left behind."""
+    done = flowpack("run", flows("later"))
+    assert (done.status, done.out) == (1, "loading\n")
+    assert "async" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "pair, told",
+    [("count=3.7", "'count'"), ("nobody=1", "nobody"), ("count=many", "'count'")],
+)
+def test_arguments_that_do_not_fit(flowpack, flows, pair, told):
+    """A value that does not fit is an error that names the parameter."""
+    done = flowpack("run", flows("typed"), "-p", "day=2020-01-02", "-p", pair)
+    assert done.status == 1
+    assert told in done.err
+    assert "Traceback" not in done.err
+
+
+def test_argument_that_is_missing(flowpack, flows):
+    """A parameter without a value is named."""
+    done = flowpack("run", flows("typed"))
+    assert done.status == 1
+    assert "day" in done.err
+
+
+def test_script_that_fails_to_load(flowpack, tmp_path):
+    """A script that fails when it is loaded says on which line."""
+    (tmp_path / "work" / "bad.py").write_text(
+        "from flowpack import flow\n\n@flow\ndef bad():\n    pass\n\n1 / 0\n"
+    )
+    flowpack("deploy", "bad.py", "--storage", "file:store")
+    done = flowpack("run", "bad/bad")
+    assert done.status == 1
+    assert ", line 7, in <module>" in done.err
+    assert "ZeroDivisionError" in done.err.splitlines()[-1]
+
+
+def test_a_process_of_its_own(fresh_home, script, tmp_path):
+    """The two commands of the quickstart, as processes."""
+
+    def run(*argv):
+        command = [sys.executable, "-m", "flowpack", *map(str, argv)]
+        environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    assert run("deploy", script, "--name", "first").startswith("created hello/first (")
+    assert run("run", "hello/first", "-p", "name=Ada") == "Hello Ada!\n"
+    assert json.loads(run("ls", "--json"))[0]["name"] == "hello/first"

@@ -1,0 +1,5 @@
+"""Fixtures for all tests."""
+
+from tests.peers.fixtures import kv, orion, prefect2, prefect3, webdav
+
+__all__ = ["kv", "orion", "prefect2", "prefect3", "webdav"]

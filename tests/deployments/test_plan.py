@@ -1,0 +1,372 @@
+"""Plan, apply and deploy: what is compared, written and left alone."""
+
+import json
+import os
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from flowpack import (
+    CronSchedule,
+    DeploymentSpec,
+    FileStorageBlock,
+    IntervalSchedule,
+    LocalStorageBlock,
+    Packager,
+    UniversalFlowRunner,
+    apply,
+    deploy,
+    plan,
+)
+from flowpack.exceptions import (
+    DeploymentsFailedError,
+    DeploymentValidationError,
+    PackagingError,
+    PlanChangedError,
+    StorageUnavailableError,
+)
+from flowpack.models import DataDocument, DeploymentCreate
+
+
+@pytest.fixture
+def spec(script, tmp_path):
+    """A spec that sets all that can be set."""
+    return DeploymentSpec(
+        name="d",
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "store")),
+        parameters={"name": "Ada"},
+        schedule=IntervalSchedule(timedelta(hours=1)),
+        tags=["b", "a"],
+        flow_runner=UniversalFlowRunner(env={"X": "1"}),
+    )
+
+
+def kinds(found):
+    return [(action.kind, action.upload) for action in found.actions]
+
+
+def fields(found):
+    return [change.field for change in found.actions[0].changes]
+
+
+def test_first_plan_creates_and_writes_nothing(client, transport, spec, tmp_path):
+    """A plan only reads, and leaves no file behind."""
+    assert kinds(plan(spec, client)) == [("create", True)]
+    assert transport.writes() == []
+    assert not (tmp_path / "store").exists()
+
+
+def test_unchanged_is_left_alone(client, transport, spec):
+    """Deploying again writes nothing and takes at most three requests."""
+    first = deploy(spec, client)[0]
+    transport.sent.clear()
+    second = deploy(spec, client)[0]
+    assert (first.action, second.action) == ("created", "unchanged")
+    assert attrs.evolve(second, action="created") == first
+    assert transport.writes() == []
+    assert len(transport.calls()) <= 3
+
+
+def test_unchanged_with_default_storage(client, transport, script, tmp_path):
+    """The server's default storage costs one read more, three in all."""
+    saved = FileStorageBlock(str(tmp_path / "store")).save("main", client)
+    client.set_default_storage_block_document(saved.document_id)
+    spec = DeploymentSpec(name="d", flow_location=script)
+    deploy(spec, client)
+    transport.sent.clear()
+    assert deploy(spec, client)[0].action == "unchanged"
+    assert len(transport.calls()) <= 3
+
+
+def test_fresh_clone_is_unchanged(client, spec, script, tmp_path):
+    """Other folder, time and mode of the script: still unchanged."""
+    deploy(spec, client)
+    clone = tmp_path / "clone" / "hello.py"
+    clone.parent.mkdir()
+    clone.write_bytes(script.read_bytes())
+    os.utime(clone, (1, 1))
+    clone.chmod(0o755)
+    moved = attrs.evolve(spec, flow_location=clone)
+    assert kinds(plan(moved, client)) == [("unchanged", False)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("parameters", {"name": "Grace"}),
+        ("tags", ("c",)),
+        ("schedule", CronSchedule("0 6 * * *")),
+        ("flow_runner", UniversalFlowRunner()),
+        ("paused", True),
+    ],
+)
+def test_changed_field_is_an_update(client, spec, field, value):
+    """One field that differs is told, written and then unchanged."""
+    first = deploy(spec, client)[0]
+    changed = attrs.evolve(spec, **{field: value})
+    assert fields(plan(changed, client)) == [field]
+    updated = deploy(changed, client)[0]
+    assert (updated.action, updated.id) == ("updated", first.id)
+    assert deploy(changed, client)[0].action == "unchanged"
+
+
+def test_changed_code_is_an_update(client, spec, script):
+    """Other bytes are told by digest and size."""
+    deploy(spec, client)
+    script.write_text(script.read_text() + "\n# more\n")
+    found = plan(spec, client)
+    (change,) = found.actions[0].changes
+    assert change.field == "code"
+    assert change.new["size"] == script.stat().st_size
+    assert deploy(spec, client)[0].action == "updated"
+
+
+def test_other_storage_is_an_update(client, spec, tmp_path):
+    """A storage of another folder is told."""
+    deploy(spec, client)
+    moved = attrs.evolve(spec, flow_storage=FileStorageBlock(str(tmp_path / "two")))
+    assert fields(plan(moved, client)) == ["storage"]
+    assert deploy(moved, client)[0].action == "updated"
+    assert len(list((tmp_path / "two").iterdir())) == 1
+
+
+def test_missing_bytes_are_put_back(client, transport, spec, tmp_path):
+    """An object that has gone missing is stored again; the API is left alone."""
+    done = deploy(spec, client)[0]
+    (tmp_path / "store" / done.key).unlink()
+    assert kinds(plan(spec, client)) == [("unchanged", True)]
+    transport.sent.clear()
+    assert deploy(spec, client)[0].action == "unchanged"
+    assert transport.writes() == []
+    assert (tmp_path / "store" / done.key).exists()
+
+
+@pytest.mark.parametrize("key_type", ["uuid", "timestamp"])
+def test_missing_bytes_under_a_chance_key_are_an_update(client, script, tmp_path, key_type):
+    """Where the key cannot be made again, the deployment points at a new one."""
+    storage = FileStorageBlock(str(tmp_path / "store"), key_type=key_type)
+    spec = DeploymentSpec(name="d", flow_location=script, flow_storage=storage)
+    first = deploy(spec, client)[0]
+    assert deploy(spec, client)[0].action == "unchanged"
+    (tmp_path / "store" / first.key).unlink()
+    second = deploy(spec, client)[0]
+    assert second.action == "updated"
+    assert second.key != first.key
+
+
+def test_unset_fields_keep_what_the_server_has(client, spec):
+    """What a spec does not set stays, also when something else is updated."""
+    done = deploy(spec, client)[0]
+    client.set_schedule_active(done.id, False)
+    bare = DeploymentSpec(
+        name="d",
+        flow_location=spec.flow_location,
+        flow_storage=spec.flow_storage,
+    )
+    assert fields(plan(bare, client)) == ["flow_runner"]
+    before = client.read_deployment(done.id)
+    assert deploy(bare, client)[0].action == "updated"
+    after = client.read_deployment(done.id)
+    kept = ("schedule", "is_schedule_active", "parameters", "tags")
+    assert [getattr(after, each) for each in kept] == [
+        getattr(before, each) for each in kept
+    ]
+    assert after.is_schedule_active is False
+
+
+def test_none_and_empty_clear(client, spec):
+    """None or empty clears what the server has."""
+    done = deploy(spec, client)[0]
+    cleared = attrs.evolve(spec, schedule=None, tags=(), parameters={})
+    assert sorted(fields(plan(cleared, client))) == ["parameters", "schedule", "tags"]
+    deploy(cleared, client)
+    record = client.read_deployment(done.id)
+    assert (record.schedule, record.tags, dict(record.parameters)) == (None, (), {})
+
+
+def test_two_plans_are_equal_to_the_byte(client, spec):
+    """A plan of unchanged input is the same, and is JSON and a table."""
+    deploy(spec, client)
+    changed = attrs.evolve(spec, parameters={"name": "Grace"})
+    one, two = plan(changed, client), plan(changed, client)
+    assert one == two
+    assert one.to_json() == two.to_json()
+    action = json.loads(one.to_json())["actions"][0]
+    assert action["changes"] == [
+        {"field": "parameters", "old": {"name": "Ada"}, "new": {"name": "Grace"}}
+    ]
+    assert 'parameters: {"name": "Ada"} -> {"name": "Grace"}' in str(one)
+
+
+def test_plan_is_applied(client, spec):
+    """A plan that still holds is carried out."""
+    found = plan(spec, client)
+    assert apply(found, client)[0].action == "created"
+
+
+@pytest.mark.parametrize("what", ["script", "server"])
+def test_plan_that_no_longer_holds_is_refused(client, transport, spec, script, what):
+    """Files or deployments that moved since the plan stop it, and nothing is written."""
+    deploy(spec, client)
+    changed = attrs.evolve(spec, tags=("new",))
+    found = plan(changed, client)
+    if what == "script":
+        script.write_text(script.read_text() + "\n")
+    else:
+        deploy(attrs.evolve(spec, tags=("other",)), client)
+    transport.sent.clear()
+    with pytest.raises(PlanChangedError, match="hello/d"):
+        apply(found, client)
+    assert transport.writes() == []
+
+
+def test_problems_of_a_set_are_told_together(client, transport, spec, tmp_path):
+    """One bad spec in a set writes nothing; all problems stand in one error."""
+    broken = tmp_path / "broken.py"
+    broken.write_text("def f(:\n")
+    bad = [
+        attrs.evolve(spec, name="two", flow_location=tmp_path / "missing.py"),
+        attrs.evolve(spec, name="three", flow_location=broken),
+    ]
+    with pytest.raises(DeploymentValidationError) as caught:
+        deploy([spec, *bad], client)
+    assert len(caught.value.problems) == 2
+    assert transport.writes() == []
+    assert not (tmp_path / "store").exists()
+
+
+def test_one_name_twice_in_a_set(client, transport, spec):
+    """Two specs of one name would overwrite each other, so they are refused."""
+    with pytest.raises(DeploymentValidationError, match="2 times in one set"):
+        deploy([spec, spec], client)
+    assert transport.writes() == []
+
+
+def test_one_failure_does_not_lose_the_others(client, spec, tmp_path):
+    """The others of a set are done, and the error says which failed."""
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, not a folder")
+    bad = attrs.evolve(
+        spec, name="bad", flow_storage=FileStorageBlock(str(blocked / "x"))
+    )
+    other = attrs.evolve(spec, name="other")
+    with pytest.raises(DeploymentsFailedError) as caught:
+        deploy([spec, bad, other], client)
+    assert [name for name, _ in caught.value.failed] == ["hello/bad"]
+    assert isinstance(caught.value.failed[0][1], StorageUnavailableError)
+    assert [each.full_name for each in caught.value.deployed] == ["hello/d", "hello/other"]
+    with pytest.raises(DeploymentsFailedError) as caught:
+        deploy([bad, attrs.evolve(spec, name="late")], client, fail_fast=True)
+    assert caught.value.deployed == ()
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_set_registers_each_thing_once(client, transport, spec, jobs):
+    """Equal storages and flows of a set are looked up once; order is kept."""
+    specs = [attrs.evolve(spec, name=f"d{index}") for index in range(10)]
+    seen = []
+    done = deploy(specs, client, jobs=jobs, progress=seen.append)
+    assert [each.name for each in done] == [each.name for each in specs]
+    assert sorted(each.name for each in seen) == sorted(each.name for each in specs)
+    calls = transport.calls()
+    assert calls.count("POST /flows/") == 1
+    assert calls.count("POST /block_documents/") == 1
+    assert len({each.document_id for each in done}) == 1
+
+
+def test_same_storage_of_two_specs_is_one_document(client, script, tmp_path):
+    """Equal configurations share a document, whatever object says them."""
+    ids = {
+        deploy(
+            DeploymentSpec(
+                name=name,
+                flow_location=script,
+                flow_storage=FileStorageBlock(str(tmp_path / "store")),
+            ),
+            client,
+        )[0].document_id
+        for name in ("one", "two", "three")
+    }
+    assert len(ids) == 1
+    assert len(client.read_block_documents(anonymous=True)) == 1
+
+
+@attrs.frozen
+class InTheDeployment(Packager):
+    """A packager of a user's own: the script stands in the deployment."""
+
+    def check_compat(self, deployment, client=None):
+        """Take everything."""
+
+    def package(self, deployment, client=None):
+        """Put the text of the script into the deployment."""
+        text = deployment.flow.script.content.decode()
+        return DeploymentCreate(
+            name=deployment.name,
+            flow_id=client.create_flow(deployment.flow_name),
+            flow_data=DataDocument.encode("text", text),
+            flow_runner=deployment.flow_runner.to_settings(),
+        )
+
+
+def test_packager_of_ones_own(client, transport, script):
+    """check_compat and package are enough; a plan never calls package."""
+    spec = DeploymentSpec(name="d", flow_location=script, packager=InTheDeployment())
+    found = plan(spec, client)
+    assert "known when it is packaged" in str(found)
+    assert transport.writes() == []
+    assert deploy(spec, client)[0].action == "created"
+    assert deploy(spec, client)[0].action == "updated"
+    assert client.read_deployment_by_name("hello/d").flow_data.encoding == "text"
+
+
+def test_packager_that_writes_while_planning_is_stopped(client, script):
+    """What a packager would write while only reading is refused."""
+
+    @attrs.frozen
+    class Eager(InTheDeployment):
+        """Registers the flow too early."""
+
+        def prepare(self, deployment, client=None):
+            client.create_flow(deployment.flow_name)
+
+    with pytest.raises(PackagingError, match="a plan only reads"):
+        plan(DeploymentSpec(name="d", flow_location=script, packager=Eager()), client)
+
+
+def test_packager_and_storage_exclude_each_other(client, script, tmp_path):
+    """A spec that is given a packager takes no flow_storage."""
+    spec = DeploymentSpec(
+        name="d",
+        flow_location=script,
+        packager=InTheDeployment(),
+        flow_storage=LocalStorageBlock(str(tmp_path)),
+    )
+    with pytest.raises(DeploymentValidationError, match="both given"):
+        spec.validate(client)
+
+
+def test_confirm_reads_back(client, transport, spec, tmp_path):
+    """With confirm the deployment is read once more after the last write."""
+    done = deploy(spec, client, confirm=True)[0]
+    assert transport.calls()[-1] == f"GET /deployments/{done.id}"
+
+
+def test_cost_does_not_grow_with_redeploys(client, transport, spec):
+    """The tenth changed redeploy takes as many requests as the second."""
+    counts = []
+    for index in range(10):
+        transport.sent.clear()
+        deploy(attrs.evolve(spec, parameters={"name": str(index)}), client)
+        counts.append(len(transport.calls()))
+    assert len(set(counts[1:])) == 1
+    assert len(client.read_block_documents(anonymous=True)) == 1
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_no_jobs_is_wrong_use(client, spec, jobs):
+    """A number of jobs below one is a ValueError."""
+    with pytest.raises(ValueError, match="at least 1"):
+        deploy(spec, client, jobs=jobs)

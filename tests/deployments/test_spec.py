@@ -1,0 +1,304 @@
+"""DeploymentSpec: what is refused at once, and what validate() fills in."""
+
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flowpack
+from flowpack import (
+    UNSET,
+    CronSchedule,
+    DeploymentSpec,
+    FileStorageBlock,
+    IntervalSchedule,
+    SubprocessFlowRunner,
+)
+from flowpack.exceptions import (
+    DeploymentValidationError,
+    DiscoveryError,
+    FlowpackError,
+    MissingFlowError,
+    UnspecifiedFlowError,
+)
+from flowpack.loading import load_flow_from_script
+from tests.http_server import serve
+
+
+TWO_FLOWS = """\
+from prefect import flow
+
+@flow
+def one(): ...
+
+@flow(name="Second Flow", version="v2")
+def two(): ...
+"""
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return FileStorageBlock(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """A script with two flows."""
+    path = tmp_path / "pair.py"
+    path.write_text(TWO_FLOWS)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a/b", "a%", "a&b", "a>", "<", 5, b"x"])
+def test_bad_name_is_refused_at_once(name):
+    """A name that no server takes is refused before anything is read."""
+    with pytest.raises(DeploymentValidationError):
+        DeploymentSpec(name=name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("parameters", [1]),
+        ("parameters", {1: 2}),
+        ("parameters", {"x": float("nan")}),
+        ("parameters", {"x": object()}),
+        ("tags", "abc"),
+        ("tags", [1]),
+        ("tags", {"a": 1}),
+        ("tags", ["\ud800"]),
+        ("schedule", "daily"),
+        ("schedule", {}),
+        ("schedule", {"cron": "0 6 * * *", "interval": 5}),
+        ("flow_runner", "subprocess"),
+        ("flow_runner", SubprocessFlowRunner),
+        ("flow_runner", {"type": "submarine"}),
+        ("flow_runner", {"type": "universal", "extra": 1}),
+        ("flow_storage", {"x": 1}),
+        ("flow_storage", "somewhere"),
+        ("flow_location", 5),
+        ("flow_location", ""),
+        ("flow_location", "s3://bucket/x.py"),
+        ("flow_location", "a\0b"),
+        ("flow_location", b"x.py"),
+        ("flow", "hello"),
+        ("flow", print),
+        ("flow_name", 5),
+        ("paused", "yes"),
+        ("packager", "script"),
+    ],
+)
+def test_bad_value_is_refused_at_once(field, value):
+    """What cannot be right is refused by the constructor, naming the field."""
+    with pytest.raises(DeploymentValidationError) as caught:
+        DeploymentSpec(**{field: value})
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, FlowpackError)
+    if field not in ("schedule", "flow_runner", "flow_storage"):
+        assert field in str(caught.value)
+
+
+def test_values_are_made_plain():
+    """Mappings become schedules and runners, sequences tuples, paths absolute."""
+    spec = DeploymentSpec(
+        name="",
+        flow_location="flows/x.py",
+        schedule={"cron": "0 6 * * *", "timezone": "Europe/Paris"},
+        flow_runner={"type": "subprocess"},
+        tags={"b", "a"},
+        parameters={"x": (1, 2)},
+        flow_storage=str(uuid4()),
+    )
+    assert spec.schedule == CronSchedule("0 6 * * *", timezone="Europe/Paris")
+    assert spec.flow_runner == SubprocessFlowRunner()
+    assert spec.tags == ("a", "b")
+    assert spec.parameters == {"x": [1, 2]}
+    assert spec.flow_location == str(Path.cwd() / "flows" / "x.py")
+
+
+def test_nothing_is_set_by_default():
+    """What is not given is UNSET, which is not empty."""
+    spec = DeploymentSpec()
+    assert (spec.parameters, spec.tags, spec.schedule, spec.paused) == (UNSET,) * 4
+    empty = DeploymentSpec(parameters=None, tags=None, schedule=None)
+    assert (empty.parameters, empty.tags, empty.schedule) == ({}, (), None)
+
+
+def test_validate_fills_in_what_is_missing(client, script, storage):
+    """Names, version and runner come from script and storage; nothing changes."""
+    spec = DeploymentSpec(flow_location=script, flow_storage=storage)
+    complete = spec.validate(client)
+    assert (complete.name, complete.flow_name) == ("hello", "hello")
+    assert complete.full_name == "hello/hello"
+    assert complete.flow.script.content == script.read_bytes()
+    assert complete.flow.version == complete.flow.script.md5
+    assert complete.flow_runner.typename == "universal"
+    assert spec == DeploymentSpec(flow_location=script, flow_storage=storage)
+
+
+def test_script_is_not_run(client, tmp_path, storage):
+    """A script that would fail, or do harm, is packaged without being run."""
+    path = tmp_path / "harm.py"
+    touched = tmp_path / "touched"
+    path.write_text(
+        f"from prefect import flow\nopen({str(touched)!r}, 'w')\nraise SystemExit(3)\n"
+        "@flow\ndef f(): ...\n"
+    )
+    spec = DeploymentSpec(flow_location=path, flow_storage=storage)
+    assert spec.validate(client).flow_name == "f"
+    assert not touched.exists()
+
+
+def test_several_flows_need_a_name(client, pair, storage):
+    """The error lists the flows; a name, function or variable picks one."""
+    spec = DeploymentSpec(flow_location=pair, flow_storage=storage)
+    with pytest.raises(UnspecifiedFlowError, match="Second Flow.*one"):
+        spec.validate(client)
+    for name in ("Second Flow", "two"):
+        chosen = DeploymentSpec(flow_location=pair, flow_storage=storage, flow_name=name)
+        flow = chosen.validate(client).flow
+        assert (flow.name, flow.version, flow.function) == ("Second Flow", "v2", "two")
+
+
+def test_flow_that_is_not_there(client, pair, storage):
+    """The error names what was looked for and what was found."""
+    spec = DeploymentSpec(flow_location=pair, flow_storage=storage, flow_name="three")
+    with pytest.raises(MissingFlowError, match="three"):
+        spec.validate(client)
+
+
+@pytest.mark.parametrize("what", ["missing", "folder", "broken", "empty"])
+def test_script_that_cannot_be_read(client, tmp_path, storage, what):
+    """Each is an error that names the file."""
+    path = tmp_path / f"{what}.py"
+    if what == "folder":
+        path.mkdir()
+    elif what != "missing":
+        path.write_text("def f(:\n" if what == "broken" else "")
+    spec = DeploymentSpec(flow_location=path, flow_storage=storage)
+    with pytest.raises(DiscoveryError, match=what):
+        spec.validate(client)
+
+
+def test_neither_flow_nor_location(client):
+    """A spec without a flow is refused."""
+    with pytest.raises(DeploymentValidationError, match="flow or flow_location"):
+        DeploymentSpec(name="x").validate(client)
+
+
+def test_flow_object_gives_its_file(client, script, storage):
+    """A flow object's own file is packaged, under the flow's name and version."""
+    flow = load_flow_from_script(script).with_options(name="renamed", version="7")
+    spec = DeploymentSpec(name="d", flow=flow, flow_storage=storage)
+    complete = spec.validate(client)
+    assert (complete.flow_name, complete.flow.version) == ("renamed", "7")
+    assert complete.flow.script.content == script.read_bytes()
+    assert complete.flow.entrypoint == "hello.py:hello"
+
+
+def test_flow_of_another_file_is_refused(client, script, pair, storage):
+    """flow and flow_location must be of one file."""
+    flow = load_flow_from_script(script)
+    spec = DeploymentSpec(flow=flow, flow_location=pair, flow_storage=storage)
+    with pytest.raises(DeploymentValidationError, match="was defined in"):
+        spec.validate(client)
+
+
+def test_flow_name_must_match_the_flow(client, script, storage):
+    """flow and flow_name must say the same."""
+    flow = load_flow_from_script(script)
+    spec = DeploymentSpec(flow=flow, flow_name="other", flow_storage=storage)
+    with pytest.raises(DeploymentValidationError, match="must match"):
+        spec.validate(client)
+
+
+def test_flow_of_no_file_is_refused(client, storage):
+    """A flow of a REPL or a notebook has no script; the error says what to do."""
+    space = {"flow": flowpack.flow}
+    exec(compile("@flow\ndef f(): ...", "<stdin>", "exec"), space)
+    spec = DeploymentSpec(flow=space["f"], flow_storage=storage)
+    with pytest.raises(DeploymentValidationError, match="notebook.*Save it"):
+        spec.validate(client)
+
+
+def test_flow_from_a_url(client, transport, storage):
+    """A script is fetched from an address, once, and deployed from there."""
+    with serve_text(b"from prefect import flow\n@flow\ndef f(): ...\n") as url:
+        spec = DeploymentSpec(flow_location=url + "/f.py", flow_storage=storage)
+        assert spec.validate(client).flow.entrypoint == "f.py:f"
+        with pytest.raises(DiscoveryError, match="answered 404"):
+            DeploymentSpec(flow_location=url + "/g.py", flow_storage=storage).validate(
+                client
+            )
+    with pytest.raises(DiscoveryError, match="cannot be fetched"):
+        spec.validate(client)
+
+
+def test_flow_that_prefect_does_not_know_is_refused_for_a_server(
+    client, transport, tmp_path, storage
+):
+    """A flow of flowpack's own decorator only cannot run on a server's agents."""
+    path = tmp_path / "own.py"
+    path.write_text("from flowpack import flow\n@flow\ndef f(): ...\n")
+    spec = DeploymentSpec(flow_location=path, flow_storage=storage)
+    assert spec.validate(client).flow_name == "f"
+    with serve(transport) as url, flowpack.Client(url) as remote:
+        with pytest.raises(DeploymentValidationError, match="from prefect import flow"):
+            spec.validate(remote)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["name", "parameters", "tags", "schedule", "flow_runner", "flow_location", "flow_name", "paused"]), JSON))
+def test_any_values_give_a_spec_or_our_error(values):
+    """Whatever a file says, the constructor raises nothing but our error."""
+    try:
+        DeploymentSpec(**values)
+    except DeploymentValidationError as exc:
+        assert str(exc).isprintable() or "\n" in str(exc)
+
+
+def serve_text(content):
+    """Serve *content* as /f.py over HTTP."""
+    import contextlib
+    import http.server
+    import threading
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            found = self.path == "/f.py"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(content) if found else 0))
+            self.end_headers()
+            self.wfile.write(content if found else b"")
+
+        def log_message(self, *args):
+            pass
+
+    @contextlib.contextmanager
+    def running():
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+                thread.join()
+
+    return running()
+
+
+def test_module_is_not_left_behind(client, script, storage):
+    """Validation leaves no trace of the script among the modules."""
+    before = set(sys.modules)
+    DeploymentSpec(flow_location=script, flow_storage=storage).validate(client)
+    assert not [name for name in set(sys.modules) - before if "hello" in name]

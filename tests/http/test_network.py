@@ -1,0 +1,234 @@
+"""Proxies and certificates."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from flowpack._http.proxies import proxy_for
+from flowpack.exceptions import APIConnectionError, SettingsError
+from flowpack.transport import Request
+from flowpack.urls import CA_VARIABLES, parse_url
+from tests.fault_proxy import FaultProxy, raw, status
+from tests.http.conftest import CERTIFICATES
+
+READ = Request("GET", "/flows/1")
+CA = str(CERTIFICATES / "ca.pem")
+
+
+@pytest.fixture
+def proxy():
+    """A proxy that answers by itself."""
+    with FaultProxy() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "expected"),
+    [
+        ("http://api", {}, None),
+        ("http://api", {"HTTP_PROXY": "http://p:1"}, "http://p:1"),
+        ("http://api", {"http_proxy": "http://p:1", "HTTP_PROXY": "x"}, "http://p:1"),
+        ("http://api", {"HTTP_PROXY": "p:1"}, "http://p:1"),
+        ("http://api", {"HTTP_PROXY": ""}, None),
+        ("http://api", {"http_proxy": "", "HTTP_PROXY": "http://p:1"}, None),
+        ("http://api", {"HTTP_PROXY": "http://p:1", "REQUEST_METHOD": "GET"}, None),
+        ("http://api", {"HTTPS_PROXY": "http://p:1"}, None),
+        ("https://api", {"HTTPS_PROXY": "http://u:p@p:1"}, "http://u:p@p:1"),
+    ],
+)
+def test_proxy_of_the_environment(url, environ, expected):
+    """The variables mean what they mean to other programs."""
+    assert proxy_for(parse_url(url), environ) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "direct"),
+    [
+        ("http://api.example", "*", True),
+        ("http://api.example", "api.example", True),
+        ("http://api.example", "API.Example", True),
+        ("http://api.example", ".example", True),
+        ("http://api.example", "*.example", True),
+        ("http://api.example", "example", True),
+        ("http://api.example", "other, api.example", True),
+        ("http://api.example:42", "api.example:42", True),
+        ("http://api.example", "api.example:42", False),
+        ("http://api.example", "pi.example", False),
+        ("http://api.example", "", False),
+        ("http://api.example", ",", False),
+        ("http://10.1.2.3", "10.0.0.0/8", True),
+        ("http://11.1.2.3", "10.0.0.0/8", False),
+        ("http://[::1]", "::1", True),
+        ("http://[::1]:42", "[::1]:42", True),
+        ("http://[::1]", "[::1]:42", False),
+    ],
+)
+def test_no_proxy(url, no_proxy, direct):
+    """Hosts, domains, ports and networks are reached without the proxy."""
+    environ = {"HTTP_PROXY": "http://p:1", "NO_PROXY": no_proxy}
+    assert (proxy_for(parse_url(url), environ) is None) == direct
+
+
+@pytest.mark.parametrize("bad", ["socks5://u:canary@p", "http://u:canary@", "a b"])
+def test_proxy_that_cannot_be_used(bad):
+    """The error names the variable and shows no credentials."""
+    with pytest.raises(SettingsError, match="HTTP_PROXY") as caught:
+        proxy_for(parse_url("http://api"), {"HTTP_PROXY": bad})
+    assert "canary" not in str(caught.value)
+
+
+def test_request_through_a_proxy(server, proxy, connect):
+    """The proxy gets the whole URL and its own credentials."""
+    environ = {"HTTP_PROXY": f"http://ann:secret@127.0.0.1:{proxy.port}"}
+    transport = connect(environ=environ, api_key="k3y")
+    transport.send(Request("GET", "/a/%2E%2E", query="b=c"))
+    seen = proxy.seen[0]
+    assert seen.target == f"{server.url}/api/a/%2E%2E?b=c"
+    assert seen.headers["host"] == f"127.0.0.1:{server.port}"
+    expected = base64.b64encode(b"ann:secret").decode()
+    assert seen.headers["proxy-authorization"] == f"Basic {expected}"
+    assert seen.headers["authorization"] == "Bearer k3y"
+    assert server.seen == []
+
+
+def test_request_past_the_proxy(server, proxy, connect):
+    """NO_PROXY goes straight to the server."""
+    environ = {"HTTP_PROXY": proxy.url, "NO_PROXY": "127.0.0.0/8"}
+    connect(environ=environ).send(READ)
+    assert (len(server.seen), proxy.seen) == (1, [])
+
+
+def test_tls_through_a_proxy(tls_server, proxy, connect):
+    """The proxy sees where to, its own credentials, and nothing else."""
+    server = tls_server()
+
+    def tunnel(visit):
+        visit.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        visit.join(("127.0.0.1", server.port))
+
+    proxy.plan.append(tunnel)
+    environ = {"HTTPS_PROXY": f"http://ann:secret@127.0.0.1:{proxy.port}"}
+    transport = connect(server.url, environ=environ, verify=CA, api_key="k3y")
+    assert transport.send(READ).status == 200
+    assert proxy.targets == [f"CONNECT 127.0.0.1:{server.port}"]
+    assert "proxy-authorization" in proxy.seen[0].headers
+    assert "authorization" not in proxy.seen[0].headers
+    assert "proxy-authorization" not in server.seen[0].headers
+    assert server.seen[0].headers["authorization"] == "Bearer k3y"
+
+
+@pytest.mark.parametrize(
+    ("line", "attempts"), [("407 Proxy Authentication", 1), ("503 Busy", 2)]
+)
+def test_proxy_that_refuses(proxy, connect, line, attempts):
+    """Its refusal is told; one that may pass is waited for."""
+    proxy.plan.append(raw(f"HTTP/1.1 {line}\r\n\r\n".encode()))
+    proxy.plan.append(raw(b"HTTP/1.1 403 Forbidden\r\n\r\n"))
+    environ = {"HTTPS_PROXY": proxy.url}
+    with pytest.raises(APIConnectionError, match="the proxy refused: Tunnel"):
+        connect("https://127.0.0.1:1", environ=environ).send(READ)
+    assert len(proxy.seen) == attempts
+
+
+def test_trusted_server(tls_server, connect):
+    """A certificate of the CA that is trusted, by name or number."""
+    server = tls_server()
+    transport = connect(server.url, verify=CA)
+    assert [transport.send(READ).status for _ in range(2)] == [200, 200]
+    assert server.connections == 1
+    by_name = connect(f"https://localhost:{server.port}", verify=CA)
+    assert by_name.send(READ).status == 200
+
+
+@pytest.mark.parametrize("variable", CA_VARIABLES)
+def test_trust_from_the_environment(tls_server, connect, variable):
+    """The variables of other programs name the CA, too."""
+    transport = connect(tls_server().url, environ={variable: CA})
+    assert transport.send(READ).status == 200
+
+
+@pytest.mark.parametrize("certificate", ["elsewhere", "expired", "self-signed"])
+@pytest.mark.parametrize("verify", [CA, True, None], ids=["ca", "true", "none"])
+def test_untrusted_server(tls_server, connect, certificate, verify):
+    """It gets no request, is not asked again, and the error says what to set."""
+    server = tls_server(certificate)
+    environ = {"SSL_CERT_FILE": "", "PREFECT_API_TLS_INSECURE_SKIP_VERIFY": ""}
+    with pytest.raises(APIConnectionError, match="PREFECT_API_SSL_CERT_FILE"):
+        connect(server.url, verify=verify, environ=environ).send(READ)
+    assert (server.connections, server.seen) == (1, [])
+
+
+def test_unchecked_server(tls_server, connect):
+    """Who says so in so many words may do without."""
+    transport = connect(tls_server("self-signed").url, verify=False)
+    assert transport.send(READ).status == 200
+
+
+def test_large_body_over_tls(tls_server, connect):
+    """Bodies of many records arrive."""
+    server = tls_server()
+    body = bytes(range(256)) * 4096
+    connect(server.url, verify=CA).send(Request("GET", "/x", body))
+    assert server.seen[0].body == body
+
+
+def test_drip_over_tls(tls_server, connect):
+    """The deadline holds there, too."""
+    server = tls_server()
+    server.plan.append(lambda visit: visit.drip(b"HTTP/1.1 200 OK\r\n" * 99, 1, 0.02))
+    with pytest.raises(APIConnectionError, match="within 0.4 s, all in all"):
+        connect(server.url, verify=CA, deadline=0.4).send(READ)
+
+
+def test_idle_tls_connection_that_was_closed(tls_server, connect):
+    """As without TLS it costs no attempt."""
+    server = tls_server()
+    waits = []
+    transport = connect(server.url, verify=CA, sleep=waits.append)
+    transport.send(READ)
+    server.plan.append(raw(b""))
+    assert transport.send(READ).status == 200
+    assert waits == []
+
+
+def test_server_without_tls(connect):
+    """A plain server where TLS is expected is told, and not asked again."""
+    came = []
+
+    def refuse():
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = plain.accept()
+                with sock:
+                    came.append(sock)
+                    sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    while sock.recv(4096):
+                        pass
+
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        threading.Thread(target=refuse, daemon=True).start()
+        with pytest.raises(APIConnectionError, match="does the server speak https"):
+            connect(f"https://127.0.0.1:{plain.getsockname()[1]}").send(READ)
+        plain.shutdown(socket.SHUT_RDWR)
+    assert len(came) == 1
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "junk"])
+def test_trust_file_that_cannot_be_read(tls_server, connect, tmp_path, content):
+    """The error names the file and what to set."""
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SettingsError, match="ca.pem.*PREFECT_API_SSL_CERT_FILE"):
+        connect(tls_server().url, verify=str(path)).send(READ)
+
+
+def test_status_of_a_proxy(server, proxy, connect):
+    """A proxy that cannot reach the server is asked again."""
+    proxy.plan.append(status("502 Bad Gateway"))
+    assert connect(environ={"HTTP_PROXY": proxy.url}).send(READ).status == 200

@@ -1,0 +1,112 @@
+"""No secret shows, wherever one may look."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import logging
+import pickle
+import traceback
+
+import pytest
+
+from flowpack._http import HTTPTransport, ObjectClient, RetryPolicy
+from flowpack.exceptions import APIConnectionError, SettingsError
+from flowpack.transport import Effect, Request
+from tests.fault_proxy import LASTING, PASSING, status
+
+CANARY = "c4n4ry"
+FAULTS = {**PASSING, **LASTING, "status_500": status("500 Oops")}
+
+
+class Key(str):
+    """A secret as the settings hold it."""
+
+    def __repr__(self):
+        return "'***'"
+
+
+def everything_about(error):
+    """Return all that tools print of an exception, variables included."""
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    chain = [error]
+    while chain[-1] is not None:
+        chain.append(chain[-1].__cause__ or chain[-1].__context__)
+    texts = [f"{each!r} {each} {getattr(each, 'args', ())}" for each in chain]
+    return "".join([*told.format(), *texts])
+
+
+@pytest.fixture
+def logs(caplog, monkeypatch):
+    """All that is logged, and what ``http.client`` prints when it is told to."""
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with caplog.at_level(logging.DEBUG):
+        yield caplog
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_nothing_shows_of_an_api_call(server, logs, capsys, name):
+    """Key, headers, query and body stay out of errors, logs and representations."""
+    server.plan.extend([FAULTS[name]] * 2)
+    transport = HTTPTransport(
+        server.url,
+        api_key=Key(CANARY),
+        headers={"X-Token": Key(CANARY)},
+        retries=RetryPolicy(attempts=2),
+        sleep=lambda seconds: None,
+        environ={},
+    )
+    body = Key(f'{{"password": "{CANARY}"}}').encode()
+    request = Request("POST", "/x", body, Effect.UPSERT, headers={"X-A": CANARY})
+    del body
+    told = repr(transport)
+    try:
+        transport.send(request)
+    except APIConnectionError as error:
+        told += everything_about(error)
+        assert pickle.loads(pickle.dumps(error)).args == error.args
+    transport.close()
+    assert CANARY in server.seen[0].headers["x-a"]
+    assert CANARY not in told + logs.text + "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_nothing_shows_of_an_object(server, logs, capsys, name):
+    """The same for what storage sends, with credentials in the URL."""
+    server.plan.extend([FAULTS[name]] * 2)
+    client = ObjectClient(
+        what="store",
+        headers={"X-Token": Key(CANARY)},
+        retries=RetryPolicy(attempts=2),
+        sleep=lambda seconds: None,
+        environ={},
+    )
+    url = Key(server.url.replace("//", f"//{CANARY}:{CANARY}@") + f"/a?b={CANARY}")
+    told = repr(client)
+    try:
+        client.put(url, io.BytesIO(CANARY.encode()), 6)
+    except APIConnectionError as error:
+        told += everything_about(error)
+    client.close()
+    assert CANARY not in told + logs.text + "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"HTTP_PROXY": f"socks5://{CANARY}:{CANARY}@127.0.0.1:1"},
+        {"HTTP_PROXY": f"http://{CANARY}:{CANARY}@127.0.0.1:1", "X": CANARY},
+    ],
+    ids=["unusable", "refused"],
+)
+def test_nothing_shows_of_a_proxy(logs, environ):
+    """Neither its password nor the rest of the environment."""
+    transport = HTTPTransport(
+        "http://127.0.0.1:9", environ=environ, sleep=lambda seconds: None
+    )
+    del environ
+    with pytest.raises((APIConnectionError, SettingsError)) as caught:
+        transport.send(Request("GET", "/x"))
+    error = caught.value
+    error.__traceback__ = error.__traceback__.tb_next  # The test's own variables.
+    assert CANARY not in everything_about(error) + logs.text

@@ -1,0 +1,71 @@
+"""Fixtures that give running peers, each started once for a session."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import ContextManager, Iterator, TypeVar
+
+import pytest
+
+from tests.peers.environments import PeerUnavailable
+from tests.peers.keyvalue import KeyValueServer, kv_server
+from tests.peers.nginx import nginx_webdav
+from tests.peers.prefect import Server, orion_server, prefect_server
+
+T = TypeVar("T")
+
+#: Under continuous integration a peer that is missing is a failure.
+_CI = bool(os.environ.get("CI"))
+
+
+@contextlib.contextmanager
+def needed(peer: ContextManager[T]) -> Iterator[T]:
+    """Enter *peer*; where it is not available the test is skipped, in CI it fails."""
+    with contextlib.ExitStack() as stack:
+        try:
+            entered = stack.enter_context(peer)
+        except PeerUnavailable as exc:
+            if _CI:
+                raise
+            pytest.skip(str(exc))
+        yield entered
+
+
+@pytest.fixture(scope="session")
+def orion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect 2.0b7 server."""
+    with needed(orion_server(tmp_path_factory.mktemp("orion"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prefect2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The last server of Prefect 2, with work pools."""
+    with needed(prefect_server("2.20.25", tmp_path_factory.mktemp("p2"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prefect3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of Prefect 3."""
+    with needed(prefect_server("3.8.8", tmp_path_factory.mktemp("p3"))) as server:
+        yield server
+
+
+@pytest.fixture
+def webdav(tmp_path: Path) -> Iterator[str]:
+    """The address of an nginx whose files are in ``tmp_path / "webdav"``."""
+    root, prefix = tmp_path / "webdav", tmp_path / "nginx"
+    root.mkdir()
+    prefix.mkdir()
+    with needed(nginx_webdav(root, prefix)) as url:
+        yield url
+
+
+@pytest.fixture
+def kv() -> Iterator[KeyValueServer]:
+    """An empty key-value server."""
+    with kv_server() as server:
+        yield server

@@ -1,0 +1,58 @@
+"""Which values are JSON, and what is said of those that are not."""
+
+import datetime
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowpack.jsonvalues import json_copy, json_problem
+
+RECURSIVE: list = []
+RECURSIVE.append(RECURSIVE)
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        pytest.param({"x": [1, {"y": float("nan")}]}, "at x[1].y: nan", id="nan"),
+        pytest.param([float("inf")], "at [0]: inf", id="infinity"),
+        pytest.param({"d": datetime.date(2026, 1, 1)}, "at d: a value of type date", id="date"),
+        pytest.param({"a": {1: 2}}, "at a: a key of type int", id="key"),
+        pytest.param({"a": "\ud800"}, "at a: the text holds half", id="surrogate"),
+        pytest.param({"a": {"\ud800": 1}}, "half a surrogate", id="surrogate-key"),
+        pytest.param({"s": {1, 2}}, "at s: a value of type set", id="set"),
+        pytest.param(b"x", "a value of type bytes", id="bytes"),
+        pytest.param(RECURSIVE, "nested more than", id="recursive"),
+    ],
+)
+def test_problem_says_what_and_where(value, where):
+    """The path of the first value that is not JSON is named."""
+    assert where in json_problem(value)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(VALUES)
+def test_no_problem_means_that_it_travels(value):
+    """What has no problem is what json writes and UTF-8 carries."""
+    if json_problem(value) is None:
+        json.dumps(value, allow_nan=False).encode()
+        assert json.loads(json.dumps(value)) == json_copy(value)
+    else:
+        with pytest.raises((TypeError, ValueError)):
+            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+
+
+def test_copy_is_its_own():
+    """A copy shares no container with the original, and tuples become lists."""
+    original = {"a": [1, (2, 3)]}
+    copy = json_copy(original)
+    original["a"].append(4)
+    assert copy == {"a": [1, [2, 3]]}

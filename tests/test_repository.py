@@ -1,0 +1,126 @@
+"""Rules that the whole repository keeps."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib
+import re
+import typing
+
+import attrs
+import pytest
+
+from tests.source import (
+    PACKAGE,
+    ROOT,
+    STANDARD_LIBRARY,
+    definitions,
+    imports,
+    modules,
+    parse,
+    public,
+)
+
+MODULES = modules()
+PUBLIC_MODULES = sorted(filter(public, MODULES))
+
+#: What a distribution is called where its name is not that of its import.
+IMPORT_NAMES = {
+    "azure-storage-blob": "azure",
+    "boto3": "boto3 botocore",
+    "google-cloud-storage": "google",
+    "pyyaml": "yaml",
+}
+
+
+def metadata() -> configparser.ConfigParser:
+    """Return ``setup.cfg``, read."""
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", "utf-8")
+    return parser
+
+
+def declared_imports() -> set[str]:
+    """Return the import names of all that ``setup.cfg`` says the package may use."""
+    config = metadata()
+    lines = [config["options"]["install_requires"]]
+    for extra, wanted in config["options.extras_require"].items():
+        if extra not in ("dev", "test"):
+            lines.append(wanted)
+    names = re.findall(r"^[\w.-]+", "\n".join(lines), re.MULTILINE)
+    return {found for name in names for found in IMPORT_NAMES.get(name, name).split()}
+
+
+def attrs_classes() -> list[type]:
+    """Return every attrs class that the package defines."""
+    classes = []
+    for name in sorted(MODULES):
+        if name != "flowpack.__main__":
+            module = importlib.import_module(name)
+            classes += [
+                value
+                for value in vars(module).values()
+                if isinstance(value, type)
+                and value.__module__ == name
+                and attrs.has(value)
+            ]
+    return classes
+
+
+def test_metadata_has_one_home():
+    """``setup.cfg`` is the only file that describes the distribution."""
+    assert not (ROOT / "pyproject.toml").exists()
+    assert metadata()["metadata"]["version"] == "attr: flowpack.__version__"
+
+
+def test_package_is_typed():
+    """Type checkers read the annotations of an installed flowpack."""
+    assert (PACKAGE / "py.typed").exists()
+    assert metadata()["options.package_data"]["flowpack"] == "py.typed"
+
+
+def test_changelog_has_unreleased_section():
+    """There is a place for what the next release brings."""
+    text = (ROOT / "CHANGELOG.rst").read_text("utf-8")
+    sections = re.findall(r"^(.+)\n-{3,}$", text, re.MULTILINE)
+    assert sections[0] == "Unreleased"
+
+
+@pytest.mark.skipif(not STANDARD_LIBRARY, reason="Python 3.9 has no list of it")
+def test_dependencies_are_declared():
+    """What the package imports is its own, the standard library's or declared."""
+    known = declared_imports() | STANDARD_LIBRARY | {"flowpack", "attr"}
+    for name, path in MODULES.items():
+        for found in imports(name, path):
+            top = found.module.split(".")[0]
+            assert top in known, f"{name}, line {found.line} imports {top}"
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
+def test_docstrings(module):
+    """Every public module, class, function and method says what it is for."""
+    path = MODULES[module]
+    assert ast.get_docstring(parse(path)), f"{module} has no docstring"
+    bare = [name for name, node in definitions(path) if not ast.get_docstring(node)]
+    assert not bare, f"without a docstring in {module}: {bare}"
+
+
+def test_type_hints_resolve():
+    """Field types of every attrs class exist at run time, as cattrs needs them."""
+    classes = attrs_classes()
+    assert classes
+    for cls in classes:
+        typing.get_type_hints(cls)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_utils(module):
+    """A module is named for what it knows."""
+    assert module.rpartition(".")[2].strip("_") not in ("common", "helpers", "utils")
+
+
+def test_test_folders_are_packages():
+    """Two test modules of the same name in two folders stay two modules."""
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    assert not [path for path in folders if not (path / "__init__.py").exists()]

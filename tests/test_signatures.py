@@ -1,0 +1,369 @@
+"""What is told of a function's parameters is what the official client sends."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowpack.exceptions import DiscoveryError, FlowpackError
+from flowpack.jsonvalues import json_problem
+from flowpack.signatures import ParameterSchema, parameter_schema
+
+DATA = Path(__file__).with_name("data")
+#: Recorded with the reference: the official client's schema of each signature.
+VECTORS = json.loads((DATA / "parameter_schemas.json").read_text("utf-8"))["vectors"]
+#: Recorded in the same way, many more.
+SEEN = json.loads((DATA / "signatures_seen.json").read_text("utf-8"))
+
+
+def schema_of(source: str, function: str = "f") -> dict:
+    """Return the schema of *function* in *source*."""
+    return parameter_schema(textwrap.dedent(source), function).schema
+
+
+def told(source: str) -> ParameterSchema:
+    """Return all that is told of ``f`` in *source*."""
+    return parameter_schema(textwrap.dedent(source), "f")
+
+
+def fragment(schema: dict, name: str = "x") -> dict:
+    """Return the schema of one parameter, without what all have."""
+    return {
+        key: value
+        for key, value in schema["properties"][name].items()
+        if key not in ("title", "position")
+    }
+
+
+# Against the official client
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_reference_vector(name):
+    """Each vector of the reference comes out equal."""
+    vector = VECTORS[name]
+    # Where the script cannot be imported, the official client reads it, too.
+    expected = vector.get("schema", vector.get("schema_from_entrypoint"))
+    assert schema_of(vector["source"]) == expected
+
+
+@pytest.mark.parametrize("annotation", SEEN["annotations"])
+def test_annotation(annotation):
+    """An annotation gives the schema that the official client was seen to send."""
+    schema = schema_of(f"{SEEN['preamble']}def f(x: {annotation}): pass")
+    expected = SEEN["annotations"][annotation]
+    assert fragment(schema) == expected["schema"]
+    assert schema.get("definitions") == expected.get("definitions")
+    assert schema["required"] == ["x"]
+
+
+@pytest.mark.parametrize("default", SEEN["defaults"])
+def test_default(default):
+    """A default is written as the official client was seen to write it."""
+    schema = schema_of(f"{SEEN['preamble']}def f(x={default}): pass")
+    assert fragment(schema) == SEEN["defaults"][default]
+
+
+@pytest.mark.parametrize("name", SEEN["scripts"])
+def test_script(name):
+    """A whole script gives the schema that the official client was seen to send."""
+    seen = SEEN["scripts"][name]
+    assert schema_of(seen["source"]) == seen["schema"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="newer syntax")
+@pytest.mark.parametrize("name", SEEN["scripts_312"])
+def test_script_of_python_312(name):
+    """So does a script with the syntax and the library of Python 3.12."""
+    seen = SEEN["scripts_312"][name]
+    assert schema_of(seen["source"]) == seen["schema"]
+
+
+# Variants of the vectors
+
+#: Those that say the same with postponed annotations: text in them cannot name
+#: what only the script knows, for the official client either.
+POSTPONED = [name for name, vector in VECTORS.items() if "schema" in vector]
+
+
+@pytest.mark.parametrize("name", POSTPONED)
+def test_postponed_annotations(name):
+    """``from __future__ import annotations`` changes nothing."""
+    vector = VECTORS[name]
+    if name == "forward_ref_str":  # there it is text within text
+        pytest.skip("differs for the official client, too")
+    source = f"from __future__ import annotations\n{vector['source']}"
+    assert schema_of(source) == vector["schema"]
+
+
+@pytest.mark.parametrize("name", POSTPONED)
+def test_crlf_and_bytes(name):
+    """Bytes with a byte order mark and Windows line ends read the same."""
+    vector = VECTORS[name]
+    source = vector["source"].replace("\n", "\r\n").encode("utf-8-sig")
+    assert parameter_schema(source, "f").schema == vector["schema"]
+
+
+def test_tree_reads_like_source():
+    """A syntax tree that is there already is used, and not changed."""
+    source = VECTORS["dataclass"]["source"]
+    tree = ast.parse(source)
+    before = ast.dump(tree)
+    assert parameter_schema(tree, "f").schema == VECTORS["dataclass"]["schema"]
+    assert ast.dump(tree) == before
+
+
+@pytest.mark.parametrize(
+    "imports, annotation",
+    [
+        ("import typing as t", "t.List[int]"),
+        ("from typing import List as L", "L[int]"),
+        ("import typing\nL = typing.List", "L[int]"),
+        ("from typing import List\nInts = List[int]", "Ints"),
+        ("from typing import *", "List[int]"),
+        ("import typing_extensions as te", "te.List[int]"),
+        ("try:\n    from typing import List\nexcept ImportError:\n    pass", "List[int]"),
+        ("from typing import List\nif List:\n    Ints = List[int]", "'Ints'"),
+        ("import collections.abc as c", "c.Sequence[int]"),
+    ],
+    ids=str,
+)
+def test_spellings_of_an_import(imports, annotation):
+    """A type is known under whatever name the script gives it."""
+    schema = schema_of(f"{imports}\ndef f(x: {annotation}): ...")
+    assert fragment(schema) == {"type": "array", "items": {"type": "integer"}}
+
+
+def test_later_name_in_text():
+    """Text may name what the script defines only after the function."""
+    schema = schema_of(
+        """
+        def f(x: "Color", y: "list[int]" = ()): ...
+        from enum import Enum
+        class Color(Enum):
+            RED = 1
+        """
+    )
+    assert fragment(schema) == {"$ref": "#/definitions/Color"}
+    assert schema["definitions"]["Color"]["enum"] == [1]
+
+
+def test_default_is_what_it_was_at_the_definition():
+    """A constant that changes later does not change the default."""
+    schema = schema_of("N = 1\ndef f(x: int = N): ...\nN = 2")
+    assert fragment(schema)["default"] == 1
+
+
+def test_method():
+    """A flow in a class is found as ``Class.method``; self keeps its position."""
+    source = "class A:\n    class B:\n        def m(self, x: int): ..."
+    schema = schema_of(source, "A.B.m")
+    assert schema["properties"] == {
+        "x": {"type": "integer", "title": "x", "position": 1}
+    }
+
+
+def test_name_that_became_a_flow_object():
+    """``f = f.with_options(...)`` still means the function above."""
+    schema = schema_of("def f(x: int): ...\nf = f.with_options(name='y')")
+    assert fragment(schema) == {"type": "integer"}
+
+
+def test_definition_of_which_the_condition_is_not_known():
+    """Of two definitions the one under an untold condition that holds is taken."""
+    schema = schema_of(
+        """
+        import os
+        if os.environ.get("X"):
+            def f(x: int): ...
+        else:
+            def f(y: str): ...
+        """
+    )
+    assert list(schema["properties"]) == ["x"]
+
+
+# What cannot be told
+
+
+@pytest.mark.parametrize(
+    "source, note",
+    [
+        ("import a_lib\ndef f(x: a_lib.Thing): ...", "'a_lib.Thing' is defined"),
+        ("from .near import Thing\ndef f(x: Thing): ...", "'.near.Thing' is defined"),
+        ("import a_lib\ndef f(x=a_lib.N): ...", "its default 'a_lib.N' is not known"),
+        ("import os\ndef f(x=os.getcwd()): ...", "'os.getcwd()' is not known"),
+        ("N = []\nN.append(1)\ndef f(x=N): ...", "its default 'N' is not known"),
+        ("N = {}\nN['a'] = 1\ndef f(x=N): ...", "its default 'N' is not known"),
+        ("for N in (1, 2): pass\ndef f(x=N): ...", "its default 'N' is not known"),
+        ("from a import B\nclass C(B): ...\ndef f(x: C): ...", "'C' are defined"),
+        ("from a import t\ndef f(x: t('a')): ...", "annotation is a call"),
+        (
+            "from pydantic import BaseModel\nclass M(BaseModel):\n    a: int\n"
+            "def f(x: M): ...",
+            "model 'M' is told without validators",
+        ),
+        (
+            "from enum import *\nclass E(Enum):\n    A = object()\ndef f(x: E): ...",
+            "the values of 'E' are not known",
+        ),
+    ],
+    ids=range(11),
+)
+def test_note(source, note):
+    """What only running the script could tell is said, with the parameter's name."""
+    (said,) = parameter_schema(source, "f").notes
+    assert said.startswith("parameter 'x': ")
+    assert note in said
+
+
+def test_no_note_where_all_is_known():
+    """A plain signature needs no words."""
+    assert told("class Foo: ...\ndef f(x: int, y: Foo = Foo()): ...").notes == ()
+
+
+def test_default_of_elsewhere_is_null():
+    """A default that is not known stands as null, and the parameter is optional."""
+    schema = schema_of("import a\ndef f(x: int = a.N): ...")
+    assert fragment(schema) == {"type": "integer", "default": None}
+    assert "required" not in schema
+
+
+def test_order_in_sets_is_fixed():
+    """A set of text has no order in Python; here it is sorted."""
+    schema = schema_of("def f(x={'c', 'a', 'b'}): ...")
+    assert fragment(schema)["default"] == ["a", "b", "c"]
+
+
+# Errors and hostile sources
+
+
+@pytest.mark.parametrize(
+    "source, function, where, reason",
+    [
+        ("def g(): ...", "f", "s.py", "no function 'f'"),
+        ("def f(:", "f", "s.py:1", "syntax error"),
+        ("def f(x, _y): ...", "f", "s.py:1", "'_y' begins with an underscore"),
+        ("\0", "f", "s.py", ""),
+        ("# coding: nonsense\ndef f(): ...".encode(), "f", "s.py", "nonsense"),
+        (b"def f(x='\xff'): ...", "f", "s.py", ""),
+    ],
+    ids=["missing", "syntax", "underscore", "nul", "coding", "bytes"],
+)
+def test_error(source, function, where, reason):
+    """What cannot be read is an error that names file, line and reason."""
+    with pytest.raises(DiscoveryError) as caught:
+        parameter_schema(source, function, where="s.py")
+    assert caught.value.where.startswith(where)
+    assert reason in caught.value.reason
+
+
+DOUBLING = "\n".join(f"a{n + 1} = [a{n}, a{n}]" for n in range(60))
+TYPES = "\n".join(f"t{n + 1} = Dict[t{n}, t{n}]" for n in range(60))
+UNIONS = "\n".join(f"t{n + 1} = Union[t{n}, t{n}]" for n in range(60))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(x=10**10**10): ...",
+        "def f(x='a' * 10**12): ...",
+        "def f(x=[0] * 10**12): ...",
+        "def f(x=1 << 10**12): ...",
+        "def f(x=list(range(10**15))): ...",
+        "def f(x=sum(range(10**15))): ...",
+        "def f(x=[list(range(9999)) for i in range(9999)]): ...",
+        "def f(x='%099999999999d' % 1): ...",
+        "def f(x=f'{1:099999999999}'): ...",
+        "from decimal import Decimal\ndef f(x=int(Decimal('1e999999999'))): ...",
+        "def f(x=1/0, y=[][1], z=int('x'), w=-'a'): ...",
+        f"a0 = 1\n{DOUBLING}\ndef f(x=a60): ...",
+        f"a0 = 1\n{DOUBLING.replace('[', '(').replace(']', ')')}\ndef f(x={{a60: 1}}): ...",
+        f"from typing import *\nt0 = int\n{TYPES}\ndef f(x: t60): ...",
+        f"from typing import *\nt0 = int\n{UNIONS}\ndef f(x: t60): ...",
+        "def f(x=" + "+".join(["1"] * 3000) + "): ...",
+        "def f(x: " + "|".join(["int"] * 3000) + "): ...",
+        "x: 'x' = 'x'\ndef f(x: x): ...",
+        "class A:\n    a: 'A'\ndef f(x: A): ...",
+        "class A(A): ...\ndef f(x: A): ...",
+        "from enum import *\nE = Enum('E', [1, 2])\ndef f(x: E): ...",
+        "from enum import *\nE = Enum('E', {1: 2})\ndef f(x: E = E.A): ...",
+        "from typing import *\nN = NamedTuple('N', [(1, 2)])\ndef f(x: N = N(1)): ...",
+        "def f(x='\\ud800', y={'\\ud800': 1}):\n    '''S.\\ud800\n    '''",
+    ],
+    ids=range(24),
+)
+def test_hostile_source(source):
+    """A source that would be slow or large when run is neither when read."""
+    schema = parameter_schema(source, "f").schema
+    assert "x" in schema["properties"]
+    assert json_problem(schema) is None
+    assert len(json.dumps(schema)) < 2_000_000
+
+
+NAMES = st.sampled_from(
+    "int str list dict Any Optional Union Literal Enum auto field dataclass Foo X f"
+    " datetime Path range sum None True x".split()
+)
+CONSTANTS = st.one_of(st.integers(), st.floats(), st.text(max_size=5).map(repr))
+EXPRESSIONS = st.recursive(
+    st.one_of(NAMES, CONSTANTS.map(str)),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "*", "|", "**", "%", "@", "and"]), inner)
+        .map(" ".join)
+        .map("({})".format),
+        st.tuples(NAMES, st.lists(inner, max_size=3).map(", ".join)).map(
+            lambda pair: f"{pair[0]}({pair[1]})"
+        ),
+        st.tuples(inner, inner).map(lambda pair: f"{pair[0]}[{pair[1]}]"),
+        st.lists(inner, max_size=3).map(lambda each: f"[{', '.join(each)}]"),
+        st.tuples(inner, inner).map(lambda pair: f"{{{pair[0]}: {pair[1]}}}"),
+        st.tuples(inner, inner).map(lambda pair: f"[{pair[0]} for x in {pair[1]}]"),
+        inner.map("lambda: {}".format),
+    ),
+    max_leaves=12,
+)
+PREAMBLE = """
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+from pathlib import Path
+from typing import *
+"""
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(EXPRESSIONS, min_size=4, max_size=4),
+    st.sampled_from(["", "Enum", "TypedDict", "NamedTuple"]),
+    st.sampled_from(["", "@dataclass"]),
+)
+def test_any_expression_is_read(expressions, base, decorator):
+    """Whatever stands in a module, only our errors come out, and JSON."""
+    one, two, three, four = expressions
+    source = (
+        f"{PREAMBLE}\nX = {one}\n{decorator}\nclass Foo({base}):\n    a: {two} = {three}\n"
+        f"    b = auto()\n\ndef f(x: {four}, y: Foo = {three}, *, z: '{one}' = Foo): ..."
+    )
+    try:
+        compile(source, "s", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return
+    found = parameter_schema(source, "f")
+    assert json_problem(found.schema) is None
+    assert list(found.schema["properties"]) == ["x", "y", "z"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(st.text(max_size=60), st.binary(max_size=60)))
+def test_any_text_is_read(source):
+    """Text and bytes of any kind give our errors and nothing else."""
+    with pytest.raises(FlowpackError):
+        parameter_schema(source, "no_such_function")
