@@ -14,7 +14,7 @@ _AMOUNT = r"[0-9]+(?:\.[0-9]+)?"
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _CLOCK = re.compile(
     r"(?:(?P<days>[0-9]+)(?: days?)?,? +)?"
-    rf"(?P<hours>[0-9]+):(?P<minutes>[0-5][0-9]):(?P<seconds>[0-5][0-9](?:\.[0-9]+)?)"
+    r"(?P<hours>[0-9]+):(?P<minutes>[0-5][0-9]):(?P<seconds>[0-5][0-9](?:\.[0-9]+)?)"
 )
 _ISO_DURATION = re.compile(
     rf"P(?=[0-9T])(?:(?P<weeks>{_AMOUNT})W)?(?:(?P<days>{_AMOUNT})D)?"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import (
     Any,
     Callable,
-    Dict,
     Iterable,
     List,
     Mapping,
@@ -16,6 +15,8 @@ from typing import (
     Union,
 )
 from uuid import UUID
+
+import attrs
 
 from flowpack.exceptions import WireError, quoted
 from flowpack.models import (
@@ -30,7 +31,7 @@ from flowpack.models import (
     WorkPool,
 )
 from flowpack.snapshot import Snapshot
-from flowpack.transport import Request, Transport
+from flowpack.transport import Answer, Request, Transport
 from flowpack.wire import dialect_for
 from flowpack.wire.base import PAGE, Dialect
 from flowpack.wire.exchange import Json, decode, error_for, request
@@ -59,6 +60,7 @@ class Client:
         timeout: float = 30.0,
         transport: Optional[Transport] = None,
         dialect: Optional[Dialect] = None,
+        credential: str = "",
     ) -> None:
         """Make a client; nothing is sent yet.
 
@@ -69,6 +71,8 @@ class Client:
             timeout: Longest wait for each network step, in seconds.
             transport: Used in place of HTTP to *api*; closed with the client.
             dialect: What the server speaks; None asks it, once.
+            credential: What errors say of the credentials that are sent, and where
+                they came from; never the credentials themselves.
 
         Raises:
             ValueError: Neither *api* nor *transport* is given, or both are.
@@ -82,6 +86,7 @@ class Client:
             transport = HTTPTransport(str(api), api_key=api_key, timeout=timeout)
         self._transport = transport
         self._dialect = dialect
+        self._credential = credential or ("the api_key argument" if api_key else "")
 
     def __enter__(self) -> Client:
         return self
@@ -119,7 +124,11 @@ class Client:
         It refuses every request that changes something, so that what is done
         with it can have no effect. Closing it leaves this client open.
         """
-        return Client(transport=Snapshot(self._transport), dialect=self.dialect)
+        return Client(
+            transport=Snapshot(self._transport),
+            dialect=self.dialect,
+            credential=self._credential,
+        )
 
     # Flows
 
@@ -385,16 +394,18 @@ class Client:
                 return tuple(found)
 
     def _json(self, sent: Request) -> Json:
-        headers: Dict[str, str] = {**sent.headers}
-        if self._dialect is not None:
-            headers.update(self._dialect.headers)
-        dressed = Request(
-            sent.method, sent.path, sent.body, sent.effect, sent.query, headers
-        )
-        answer = self._transport.send(dressed)
+        answer = self._send(sent)
+        if self._dialect is not None and self._dialect.renew(answer, self._send):
+            answer = self._send(sent)
         if not 200 <= answer.status < 300:
-            raise error_for(answer, sent, self.url)
+            raise error_for(answer, sent, self.url, self._credential)
         return decode(answer, sent, self.url)
+
+    def _send(self, sent: Request) -> Answer:
+        if self._dialect is None:
+            return self._transport.send(sent)
+        headers = {**sent.headers, **self._dialect.headers(sent)}
+        return self._transport.send(attrs.evolve(sent, headers=headers))
 
 
 def _expect(what: str, field: str, answered: Union[Json, UUID], sent: Any) -> None:

@@ -63,7 +63,10 @@ def get_client(
         settings = _given(settings, request_timeout=timeout)
     if settings.api_url is None:
         return Client(transport=_embedded(settings, notify))
-    return Client(transport=_over_http(settings, settings.api_url, environ))
+    return Client(
+        transport=_over_http(settings, settings.api_url, environ),
+        credential=_credential(settings),
+    )
 
 
 @contextlib.contextmanager
@@ -120,6 +123,15 @@ def _given(settings: Settings, **values: Any) -> Settings:
     """Return *settings* with some values from arguments."""
     sources: Dict[str, str] = {**settings.sources, **dict.fromkeys(values, "argument")}
     return attrs.evolve(settings, sources=sources, **values)
+
+
+def _credential(settings: Settings) -> str:
+    """Return which credential is sent, and where it came from."""
+    if settings.api_auth_string:
+        return f"the auth string from {settings.sources['api_auth_string']}"
+    if settings.api_key:
+        return f"the API key from {settings.sources['api_key']}"
+    return ""
 
 
 def _over_http(

@@ -73,7 +73,7 @@ class FlowRunner:
             said = f"no flow runner has the type {quoted(name)}" if name else "no type"
             known = ", ".join(FLOW_RUNNERS)
             raise DeploymentValidationError("flow runner", [f"{said}; known: {known}"])
-        config = settings.config or {}
+        config: Any = settings.config or {}
         if not isinstance(config, Mapping):
             said = f"the config must be a mapping, not {type(config).__name__}"
             raise rules.refusal(found, said)

@@ -230,6 +230,8 @@ class ScriptSource:
         requires: What a worker is told to install for the flowpack step.
         version: The flow's version, for deployments that are given none.
         description: The flow's description, likewise.
+        schedule: The schedule that flowpack made, as JSON, where the server has no
+            other way to tell it from those that people made.
     """
 
     filename: str
@@ -241,6 +243,7 @@ class ScriptSource:
     requires: Optional[str] = None
     version: Optional[str] = None
     description: Optional[str] = None
+    schedule: Optional[Mapping[str, Any]] = None
 
 
 @attrs.frozen

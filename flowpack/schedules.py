@@ -40,7 +40,8 @@ def _interval(value: Union[timedelta, float, str]) -> timedelta:
             f"the interval {_shown(value)} is out of range; it must be more than 0"
             f" seconds and at most {_LONGEST_INTERVAL.days} days"
         )
-    return interval
+    # Servers keep a float; what comes back must equal what was sent.
+    return timedelta(seconds=interval.total_seconds())
 
 
 def _anchor(value: Union[datetime, str, None]) -> Optional[datetime]:

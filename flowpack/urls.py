@@ -35,7 +35,10 @@ def mask_url(url: str) -> str:
     end = found.start() if found else len(rest)
     authority, tail = rest[:end], rest[end:]
     host = authority.rpartition("@")[2]
-    if (mark or "@" in text) and not _HOST_AND_PORT.match(host):
+    # In "ann:80/secret@host" the password holds a slash, and host and port do not
+    # tell; a path with an "@" behind a port is hidden with it.
+    doubtful = "@" in tail and ":" in authority
+    if (mark or "@" in text) and (doubtful or not _HOST_AND_PORT.match(host)):
         return f"{scheme}{mark}{_HIDDEN}"
     return f"{scheme}{mark}{host}{_END_OF_PATH.split(tail, 1)[0]}"
 

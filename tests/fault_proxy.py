@@ -48,10 +48,17 @@ class Hangup(Exception):
 class Visit:
     """One request, while it is answered."""
 
-    def __init__(self, sock: socket.socket, seen: Seen, answer: Callable[[], bytes]):
+    def __init__(
+        self,
+        sock: socket.socket,
+        seen: Seen,
+        answer: Callable[[], bytes],
+        pause: Callable[[float], object],
+    ) -> None:
         self.sock = sock
         self.seen = seen
         self.answer = answer
+        self.pause = pause
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -75,7 +82,7 @@ class Visit:
     def drip(self, data: bytes, size: int, pause: float) -> None:
         for start in range(0, len(data), size):
             self.send(data[start : start + size])
-            time.sleep(pause)
+            self.pause(pause)
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
@@ -109,7 +116,7 @@ def stall(seconds: float) -> Fault:
     """Say nothing for some time, then hang up."""
 
     def fault(visit: Visit) -> None:
-        time.sleep(seconds)
+        visit.pause(seconds)
         visit.close()
 
     return fault
@@ -140,14 +147,14 @@ def _close_after(visit: Visit) -> None:
 
 def _reset_in_head(visit: Visit) -> None:
     visit.send(visit.answer()[:12])
-    time.sleep(0.02)
+    visit.pause(0.02)
     visit.reset()
 
 
 def _reset_in_body(visit: Visit) -> None:
     head, _, body = visit.answer().partition(b"\r\n\r\n")
     visit.send(head + b"\r\n\r\n" + body[: len(body) // 2])
-    time.sleep(0.02)
+    visit.pause(0.02)
     visit.reset()
 
 
@@ -180,7 +187,7 @@ def _endless_chunks(visit: Visit) -> None:
     visit.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         visit.send(b"1\r\nx\r\n")
-        time.sleep(0.02)
+        visit.pause(0.02)
 
 
 def _endless_body(visit: Visit) -> None:
@@ -279,6 +286,7 @@ class FaultProxy:
         self._upstream = upstream
         self.make_answer = answer or (lambda seen: reply())
         self._context = context
+        self._closed = threading.Event()
         self._open: List[socket.socket] = []
         self._threads: List[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -303,6 +311,7 @@ class FaultProxy:
 
     def close(self) -> None:
         """End all connections and close the port."""
+        self._closed.set()
         for sock in (self._listener, *self._open):
             try:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -362,7 +371,7 @@ class FaultProxy:
     def _visit(self, sock: socket.socket, seen: Seen) -> None:
         self.seen.append(seen)
         fault = self.plan.popleft() if self.plan else None
-        visit = Visit(sock, seen, lambda: self._answer(seen))
+        visit = Visit(sock, seen, lambda: self._answer(seen), self._closed.wait)
         if fault is None:
             visit.send(visit.answer())
         else:

@@ -218,6 +218,7 @@ def test_flows_of_prefect(script, monkeypatch):
     assert flow.version == hashlib.md5(text.encode()).hexdigest()
     assert flow.fn.__module__ in sys.modules
     del flow
+    assert load(text + "f.version = 'v1'").version == "v1"
     assert not modules_of_scripts()
     for name in ("prefect", "prefect.flows"):
         del sys.modules[name]
@@ -306,6 +307,7 @@ FAILURES = {
     "syntax": ("x = = 1", SyntaxError),
     "recursion": ("def f(): f()\nf()", RecursionError),
     "relative import": ("from . import x", ImportError),
+    "coding": ("# coding: nonsense", SyntaxError),
     "bad name": (IMPORT + "flow(len, name='a/b')", ValueError),
 }
 

@@ -49,7 +49,7 @@ def _run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         output.error("interrupted")
         return INTERRUPTED
-    except (Exception, SystemExit) as exc:
+    except BaseException as exc:
         return _status_of(exc)
     return DONE
 

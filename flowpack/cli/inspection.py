@@ -19,11 +19,25 @@ from flowpack.exceptions import ObjectNotFound, WireError
 from flowpack.models import DataDocument
 
 
+#: What newer servers keep besides, where it holds no secrets.
+_FURTHER = (
+    "description",
+    "version",
+    "entrypoint",
+    "work_pool_name",
+    "work_queue_name",
+    "concurrency_limit",
+    "labels",
+)
+
+
 def run(arguments: Namespace) -> None:
     """Print what there is to know, without secrets."""
     with connect(arguments) as client:
         deployment = find_deployment(arguments.deployment, client)
         facts = deployment_facts(arguments.deployment, deployment)
+        further = deployment.extra
+        facts.update({key: further[key] for key in _FURTHER if key in further})
         facts["parameters"] = deployment.parameters
         facts["runner"] = {
             "type": facts["runner"],

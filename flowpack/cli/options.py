@@ -56,6 +56,12 @@ def _script(group: Any) -> None:
         "-n", "--name", metavar="NAME", help="its name; the flow's if not given"
     )
     group.add_argument(
+        "--description", metavar="TEXT", help="what it is for; the flow's if not given"
+    )
+    group.add_argument(
+        "--version", metavar="TEXT", help="its version; the flow's if not given"
+    )
+    group.add_argument(
         "--storage",
         metavar="WHERE",
         help="where the script goes; the server's default if not given",

@@ -28,6 +28,12 @@ def text(line: str) -> None:
     _write_result(f"{line}\n")
 
 
+def lines(block: str) -> None:
+    """Print *block*, a result that has lines."""
+    for line in block.rstrip("\n").split("\n"):
+        text(printable(line, LINE))
+
+
 def document(value: object) -> None:
     """Print *value*, the result, as one JSON document.
 
@@ -101,7 +107,7 @@ def cell(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(printable(item, CELL) for item in value)
     if isinstance(value, dict):
-        return printable(" ".join(_json(value).split("\n")), LINE)
+        return printable(_json(value, indent=None), LINE)
     return printable(value, CELL)
 
 
@@ -210,10 +216,10 @@ def _write(stream: Optional[TextIO], block: str) -> None:
         stream.write(block.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def _json(value: object) -> str:
+def _json(value: object, indent: Optional[int] = 2) -> str:
     import json
 
-    return json.dumps(_plain(value), indent=2, default=_told)
+    return json.dumps(_plain(value), indent=indent, default=_told)
 
 
 def _plain(value: Any) -> Any:

@@ -24,4 +24,7 @@ def run(arguments: Namespace) -> None:
 def show(specs: Sequence[DeploymentSpec], client: Client, *, as_json: bool) -> None:
     """Print the plan of *specs*."""
     made = plan(specs, client)
-    output.text(made.to_json() if as_json else str(made))
+    if as_json:
+        output.text(made.to_json())
+    else:
+        output.lines(str(made))

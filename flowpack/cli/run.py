@@ -53,9 +53,9 @@ def call_flow(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
     """
     try:
         result = flow(**parameters)
-    except FlowpackError:
+    except (FlowpackError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as exc:
+    except BaseException as exc:
         raise ScriptError(name, exc) from exc
     if isinstance(result, CoroutineType):
         result.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
+from contextlib import redirect_stdout
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
@@ -30,6 +32,8 @@ from flowpack.schedules import (
 #: file says itself, and what they are called.
 _FOR_SCRIPTS = {
     "name": "--name",
+    "description": "--description",
+    "version": "--version",
     "storage": "--storage",
     "runner": "--runner",
     "env": "--env",
@@ -101,20 +105,26 @@ def _load(path: str) -> Iterable[DeploymentSpec]:
 
     if runs_code(path):
         output.note(f"running {path} for its deployments")
-    return load_specs(path)
+    # What the file prints is no result of ours.
+    with redirect_stdout(sys.stderr):
+        return load_specs(path)
 
 
 def _common(arguments: Namespace, client: Client) -> Dict[str, Any]:
     """Return what the options say of every script's deployment."""
     storage = arguments.storage
-    tags = () if arguments.no_tags else arguments.tag
+    given = {
+        "tags": () if arguments.no_tags else arguments.tag,
+        "paused": arguments.paused,
+        "description": arguments.description,
+        "version": arguments.version,
+    }
     return {
         "name": arguments.name,
         "schedule": _schedule(arguments),
-        "tags": UNSET if tags is None else tags,
-        "paused": UNSET if arguments.paused is None else arguments.paused,
         "flow_runner": _runner(arguments),
         "flow_storage": None if storage is None else parse_where(storage, client),
+        **{key: value for key, value in given.items() if value is not None},
     }
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import List, Optional
 
 from flowpack.client import Client
-from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, quoted
+from flowpack.exceptions import (
+    DeploymentValidationError,
+    ObjectAlreadyExists,
+    ObjectNotFound,
+    quoted,
+)
 from flowpack.models import DeploymentCreate, FlowRunnerSettings, WorkPool
 
 #: The type of a pool that is made for a runner; others get a process pool.
@@ -73,7 +78,11 @@ def ensure_pool(new: DeploymentCreate, client: Client) -> Optional[WorkPool]:
         return client.read_work_pool(new.work_pool_name)
     except ObjectNotFound:
         settings = new.flow_runner or FlowRunnerSettings("universal", {})
+    try:
         return client.create_work_pool(new.work_pool_name, type_for(settings))
+    except ObjectAlreadyExists:
+        # Another one was faster.
+        return client.read_work_pool(new.work_pool_name)
 
 
 def type_for(settings: FlowRunnerSettings) -> str:

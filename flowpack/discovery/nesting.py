@@ -8,12 +8,9 @@ later ones raise RecursionError.
 from __future__ import annotations
 
 import re
-import sys
 
 #: Links that a chain may have; the stacks of these releases hold five times as many.
 LIMIT = 10_000
-
-_NEEDED = sys.version_info < (3, 11)
 
 _LINKS = b".+-*/%@&|^<>([{"
 
@@ -39,8 +36,8 @@ _TOKEN = re.compile(
 
 
 def is_nested_too_deeply(source: bytes) -> bool:
-    """Say whether parsing *source* could overflow the stack of this Python."""
-    return _NEEDED and longest_chain(source) > LIMIT
+    """Say whether parsing *source* could overflow the stack of Python 3.10."""
+    return longest_chain(source) > LIMIT
 
 
 def longest_chain(source: bytes) -> int:

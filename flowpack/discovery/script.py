@@ -17,7 +17,6 @@ from typing import Optional, Union
 
 import attrs
 
-from flowpack.discovery.nesting import is_nested_too_deeply
 from flowpack.exceptions import DiscoveryError, printable
 
 #: Longest script that is read, in bytes.
@@ -125,8 +124,11 @@ class Script:
             wide = self.content.startswith(_UTF_16)
             hint = "is it UTF-16? Save it as UTF-8" if wide else "is it a binary file?"
             raise DiscoveryError(self.name, f"it holds NUL bytes; {hint}")
-        if is_nested_too_deeply(self.content):
-            raise DiscoveryError(self.name, _TOO_DEEP)
+        if sys.version_info < (3, 11):
+            from flowpack.discovery.nesting import is_nested_too_deeply
+
+            if is_nested_too_deeply(self.content):
+                raise DiscoveryError(self.name, _TOO_DEEP)
 
     def at(self, line: Optional[int]) -> str:
         """Return the place of *line* for messages: ``flows.py:12``."""

@@ -19,6 +19,7 @@ from flowpack.signatures.scopes import (
     every_argument,
     read_definition,
     read_module,
+    source_of,
 )
 from flowpack.signatures.values import (
     Call,
@@ -202,7 +203,7 @@ class _Writer:
         except Unserialisable:
             return {}
         except (Untellable, RecursionError):
-            source = quoted(ast.unparse(self.sources[name]))
+            source = quoted(source_of(self.sources[name]))
             self._note(name, f"its default {source} is not known; null stands for it")
             return {"default": None}
 

@@ -76,8 +76,12 @@ class _Reader:
         """Follow *statements*."""
         for statement in statements:
             reader = _READERS.get(type(statement))
-            if reader is not None:
+            if reader is None:
+                continue
+            try:
                 reader(self, statement)
+            except RecursionError:  # an endless elif, say; what it binds is not told
+                self.scope.is_open = True
 
     def value(self, node: Optional[ast.expr]) -> object:
         """Return what *node* stands for; UNKNOWN if a name in it is not bound."""
@@ -201,7 +205,7 @@ class _Reader:
         annotations: Dict[str, object] = {}
         for each in every_argument(node.args):
             if each.annotation is not None and self.postponed:
-                annotations[each.arg] = ast.unparse(each.annotation)
+                annotations[each.arg] = source_of(each.annotation)
             elif each.annotation is not None:
                 annotations[each.arg] = inside.value(each.annotation)
         nodes = defaults_of(node.args)
@@ -249,6 +253,14 @@ def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
         if node is not None:
             found[arg.arg] = node
     return found
+
+
+def source_of(node: ast.expr) -> str:
+    """Return the source of *node*, or dots where it is nested without end."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "..."
 
 
 _Read = Callable[[_Reader, Any], None]

@@ -29,7 +29,7 @@ from flowpack.models import (
     FlowRunnerSettings,
     ScriptSource,
 )
-from flowpack.transport import Effect, Request
+from flowpack.transport import Answer, Effect, Request
 from flowpack.wire.conversion import faults, make_converter
 from flowpack.wire.exchange import Json, path, request
 
@@ -65,17 +65,28 @@ class Dialect(ABC):
     Attributes:
         name: ``orion`` or ``prefect3``.
         version: The server's release.
-        headers: Sent with every request.
         uses_work_pools: Whether a deployment needs a work pool to be run.
     """
 
     name: ClassVar[str]
-    headers: ClassVar[Mapping[str, str]] = {}
     uses_work_pools: ClassVar[bool] = False
 
     def __init__(self, version: str) -> None:
         self.version = version
         self._converter = make_converter()
+
+    # Every request
+
+    def headers(self, sent: Request) -> Mapping[str, str]:
+        """Return what this API wants in the headers of a request."""
+        return {}
+
+    def renew(self, refused: Answer, send: Callable[[Request], Answer]) -> bool:
+        """Return whether a *refused* request may be sent again, once.
+
+        So it is when something that it lacked could be had with *send*.
+        """
+        return False
 
     # Models
 
@@ -126,7 +137,9 @@ class Dialect(ABC):
             wanted["name"] = by_name(names)
         if ids is not None:
             wanted["id"] = {"any_": [str(each) for each in ids]}
-        body = {"flows": wanted or None, "limit": PAGE, "offset": offset}
+        body: Dict[str, Any] = {"limit": PAGE, "offset": offset}
+        if wanted:
+            body["flows"] = wanted
         return request("POST", "/flows/filter", body)
 
     # Deployments
@@ -187,12 +200,11 @@ class Dialect(ABC):
         offset: int = 0,
     ) -> Request:
         """List deployments by name, one page of them."""
-        body = {
-            "flows": None if flow_names is None else {"name": by_name(flow_names)},
-            "deployments": None if names is None else {"name": by_name(names)},
-            "limit": PAGE,
-            "offset": offset,
-        }
+        body: Dict[str, Any] = {"limit": PAGE, "offset": offset}
+        if flow_names is not None:
+            body["flows"] = {"name": by_name(flow_names)}
+        if names is not None:
+            body["deployments"] = {"name": by_name(names)}
         return request("POST", "/deployments/filter", body)
 
     def delete_deployment(self, deployment_id: UUID) -> Request:
@@ -348,6 +360,6 @@ class Dialect(ABC):
 
 
 
-def by_name(names: Optional[Iterable[str]]) -> Optional[Dict[str, Sequence[str]]]:
-    """Return the filter for any of *names*; None for no filter."""
-    return None if names is None else {"any_": list(names)}
+def by_name(names: Iterable[str]) -> Dict[str, Sequence[str]]:
+    """Return the filter for any of *names*."""
+    return {"any_": list(names)}

@@ -117,9 +117,21 @@ def _one_detail(detail: Json) -> str:
     return f"{where}: {detail.get('msg', '')}"
 
 
-def error_for(answer: Answer, sent: Request, url: str) -> APIStatusError:
-    """Return the error that stands for an *answer* whose status is not success."""
+def error_for(
+    answer: Answer, sent: Request, url: str, credential: str = ""
+) -> APIStatusError:
+    """Return the error that stands for an *answer* whose status is not success.
+
+    Args:
+        answer: What came back.
+        sent: What was asked.
+        url: The API's root, without credentials.
+        credential: Which credential was sent, and where it came from.
+    """
     words = server_words(answer.body)
+    if answer.status in (401, 403):
+        used = credential or "no credential (set PREFECT_API_KEY or its like)"
+        words = f"{words}; sent was {used}"
     if 300 <= answer.status < 400:
         target = answer.headers.get("location", "nowhere").split("?")[0]
         words = f"redirects are not followed; it pointed to {quoted(target)}"

@@ -46,7 +46,10 @@ class Orion(Dialect):
     """Speaks to a 2.0b7 server: ``flow_data``, flow runners, default storage."""
 
     name: ClassVar[str] = "orion"
-    headers: ClassVar[Mapping[str, str]] = {"X-PREFECT-API-VERSION": "0.6.0"}
+
+    def headers(self, sent: Request) -> Mapping[str, str]:
+        """Return the version of the API, which this server checks."""
+        return {"X-PREFECT-API-VERSION": "0.6.0"}
 
     # Deployments
 

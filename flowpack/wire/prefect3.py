@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
-from uuid import UUID
+from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
+from uuid import UUID, uuid4
 
 import attrs
 
@@ -25,7 +25,7 @@ from flowpack.models import (
     FlowRunnerSettings,
     ScriptSource,
 )
-from flowpack.transport import Effect, Request
+from flowpack.transport import Answer, Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.base import PAGE, Change, Dialect, Model, Send
 from flowpack.wire.conversion import read_schedule, write_schedule
@@ -81,6 +81,28 @@ class Prefect3(Dialect):
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
+        self._csrf: Mapping[str, str] = {}
+
+    def headers(self, sent: Request) -> Mapping[str, str]:
+        """Return the CSRF token, where the server asked for one."""
+        return {} if sent.method == "GET" else self._csrf
+
+    def renew(self, refused: Answer, send: Callable[[Request], Answer]) -> bool:
+        """Fetch a CSRF token where the server refused a request for want of one.
+
+        Few servers want one, so it is not asked for before. A token lives an hour.
+        """
+        if refused.status != 403 or b"CSRF token" not in refused.body:
+            return False
+        client = str(uuid4())
+        asked = request("GET", "/csrf-token", query=f"client={client}")
+        answer = send(asked)
+        try:
+            token = json.loads(answer.body)["token"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        self._csrf = {"Prefect-Csrf-Token": str(token), "Prefect-Csrf-Client": client}
+        return answer.status == 200
 
     def knows(self, field: str) -> bool:
         """Return whether this release has a field of deployments."""
@@ -114,14 +136,22 @@ class Prefect3(Dialect):
         return bool(value.get("is_schedule_active", True))
 
     def _own_schedule(self, value: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
-        """Return the schedule that is flowpack's, or before slugs the only one."""
+        """Return the schedule that is flowpack's.
+
+        It has a slug. Before there were slugs, the pull step says which it is.
+        """
         if not self.knows("schedules"):
             schedule = value.get("schedule")
             return None if schedule is None else {"schedule": schedule}
         schedules = value.get("schedules") or []
         if self._release >= SLUGS:
             return next((each for each in schedules if each.get("slug") == SLUG), None)
-        return schedules[0] if len(schedules) == 1 else None
+        _, script = pulling.read_steps(value.get("pull_steps"))
+        if script is None or script.schedule is None:
+            return None
+        made = read_schedule(script.schedule)
+        equal = (each for each in schedules if _same_schedule(each["schedule"], made))
+        return next(equal, None)
 
     # Deployments
 
@@ -156,7 +186,12 @@ class Prefect3(Dialect):
         schedule = new.schedule
         if schedule is UNSET:
             schedule = None if current is None else current.schedule
-        return attrs.evolve(new, schedules=schedules, schedule=schedule, **unset)
+        script = new.script
+        if script is not None and schedule is not None and self._release < SLUGS:
+            script = attrs.evolve(script, schedule=write_schedule(schedule))
+        return attrs.evolve(
+            new, schedules=schedules, schedule=schedule, script=script, **unset
+        )
 
     def _schedules(self, wanted: Any, has: Mapping[str, Any]) -> Tuple[Json, ...]:
         """Return the schedules to send: those of others as they are, and ours."""
@@ -277,9 +312,9 @@ class Prefect3(Dialect):
             verb = "set_schedule_active" if active else "set_schedule_inactive"
             target = path("deployments", deployment_id, verb)
             return request("POST", target, effect=Effect.UPSERT)
-        verb = "resume_deployment" if active else "pause_deployment"
-        target = path("deployments", deployment_id, verb)
-        return request("POST", target, effect=Effect.UPSERT)
+        # 2.16 to 2.20 refuse their pause_deployment where there are two schedules.
+        target = path("deployments", deployment_id)
+        return request("PATCH", target, {"paused": not active}, Effect.UPSERT)
 
     # Blocks
 

@@ -109,6 +109,8 @@ def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, An
             "block_document_id": _text(stored.block_document_id),
         },
     }
+    if script.schedule is not None:
+        values["flow_data"]["schedule"] = dict(script.schedule)
     if choice(script) == STOCK:
         values["location"] = script.location
         return [{_STOCK_STEP: {"stmt": PROGRAM, "number": 1, "globals": values}}]
@@ -155,6 +157,7 @@ def _read(values: Mapping[str, Any], pull: str) -> Tuple[StoredObject, ScriptSou
             storage_data=_expect(flow_data["storage_data"], dict),
             pull=pull,
             requires=values.get("requires"),
+            schedule=flow_data.get("schedule"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise WireError(

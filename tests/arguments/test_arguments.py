@@ -450,6 +450,11 @@ def test_too_many_arguments():
     assert caught.value.reason.endswith("the flow takes no arguments")
 
 
+def test_no_annotation_lets_all_pass():
+    """Without an annotation there is nothing to fit."""
+    assert bind(lambda x: None, ("5",), {}) == (("5",), {})
+
+
 def test_default_passes():
     """A parameter's own default fits, whatever the annotation says."""
     def function(x: int = None): ...  # type: ignore[assignment]

@@ -66,7 +66,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def handle_any(self) -> None:
-        body = self._body()
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:  # broken off; nothing of it is kept
+            self.close_connection = True
+            return
         path = unquote(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         behaviour = self.server.behaviour
@@ -83,9 +87,6 @@ class _Handler(BaseHTTPRequestHandler):
                 getattr(self, f"_{self.command.lower()}")(path, body)
 
     do_GET = do_HEAD = do_PUT = do_MKCOL = handle_any
-
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def _get(self, path: str, body: bytes) -> None:
         content = self.server.files.get(path)

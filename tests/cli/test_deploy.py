@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from flowpack import get_client
+from flowpack import UNSET, get_client
+from flowpack.cli.parser import make_parser
+from flowpack.cli.specs import make_specs, read_targets
 from flowpack.schedules import CronSchedule, RRuleSchedule
 from flowpack.transport import Answer
 from tests.http_server import serve
@@ -36,6 +38,9 @@ for name in ("b", "a"):
         flow_storage=LocalStorageBlock("store"),
     )
 '''
+
+
+DOCKER = ["flows.py:first", "--runner", "docker"]
 
 
 @pytest.fixture
@@ -137,6 +142,20 @@ def test_what_is_not_given_is_kept(flowpack, files, deployed):
     assert (found.schedule, found.tags) == (None, ())
 
 
+def test_description_and_version(files):
+    """They are part of the spec; which servers keep them is not ours to know."""
+
+    def told(*options):
+        argv = ["deploy", "flows.py:second", *options]
+        arguments = make_parser(argv).parse_args(argv)
+        with get_client() as client:
+            (spec,) = make_specs(read_targets(arguments), arguments, client)
+        return spec.description, spec.version
+
+    assert told("--description", "", "--version", "1.0") == ("", "1.0")
+    assert told() == (UNSET, UNSET)
+
+
 def test_image(flowpack, files, deployed):
     """--image is the image of a Docker runner."""
     base = ("deploy", "flows.py:second", "--storage", "file:s", "--runner", "docker")
@@ -159,6 +178,14 @@ def test_spec_file(flowpack, files):
     names = [line.split()[1] for line in done.out.splitlines()]
     assert names == ["second/b", "second/a"]
     assert "running specs.py" in done.err
+
+
+def test_prints_of_a_spec_file_go_aside(flowpack, files):
+    """What a spec file prints does not spoil the JSON."""
+    (files / "specs.py").write_text(f"print('making')\n{SPECS}")
+    done = flowpack("deploy", "specs.py", "--json")
+    assert len(done.json) == 2
+    assert "making" in done.err.splitlines()
 
 
 def test_spec_files_and_scripts(flowpack, files):
@@ -213,8 +240,12 @@ def test_confirm_and_jobs(flowpack, files):
         (["flows.py:first", "-n", "a/b", "--storage", "s"], "a/b"),
         (["nothing.yaml"], "nothing.yaml"),
         (
-            ["flows.py:first", "--runner", "docker", "--runner-config", '{"x": 1}'],
+            [*DOCKER, "--runner-config", '{"x": 1}'],
             "no such field: 'x'",
+        ),
+        (
+            [*DOCKER, "--runner-config", '{"env": [1]}', "--env", "A=1"],
+            "env",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -232,6 +263,7 @@ def test_errors(flowpack, files, argv, told):
     "argv, told",
     [
         (["specs.py", "-n", "x"], "--name cannot be given with a spec file"),
+        (["specs.py", "--version", "1"], "--version cannot be given"),
         (["specs.py", "--active", "-t", "x"], "--tag, --paused, --active cannot"),
         (["flows.py", "--env", "A=1"], "--env can only be given with --runner"),
         (["flows.py", "--image", "x"], "--image can only be given with --runner"),

@@ -10,7 +10,12 @@ import pytest
 
 from flowpack import UNSET, FlowRunnerSettings, get_client
 from flowpack.cli.records import schedule_text
-from flowpack.models import DataDocument, DeploymentCreate, OpaqueSchedule
+from flowpack.models import (
+    DataDocument,
+    DeploymentCreate,
+    OpaqueSchedule,
+    StoredObject,
+)
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from tests.source import ROOT
 
@@ -143,6 +148,13 @@ def test_inspect_what_others_made(flowpack):
     assert told["runner"] == {"type": None, "config": {}}
     register("f", "broken", DataDocument("blockstorage", "{"))
     assert flowpack("inspect", "f/broken", "--json").json["key"] is None
+
+
+def test_inspect_without_a_storage_block(flowpack):
+    """Others' temporary storage has a key and no block."""
+    register("f", "t", DataDocument.encode("blockstorage", StoredObject("/tmp/x")))
+    told = flowpack("inspect", "f/t", "--json").json
+    assert (told["storage"], told["key"], told["sha256"]) == (None, "/tmp/x", None)
 
 
 def test_inspect_after_the_storage_went(flowpack, hello):

@@ -64,7 +64,7 @@ class Grumpy:
 
 
 def endless():
-    value: list = []
+    value: list[object] = []
     value.append(value)
     return value
 
@@ -150,10 +150,18 @@ def test_reader_has_gone(monkeypatch):
 
 
 def test_warnings_are_lines(capsys):
-    """A UserWarning is one line without file and source; others stay as they are."""
+    """A UserWarning is one line without file and source."""
     shown = warnings.showwarning
     with output.warnings_as_lines():
         warnings.warn("mind\nthe gap", UserWarning, stacklevel=1)
         warnings.warn("mind\nthe gap", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == "warning: mind\\nthe gap\n" * 2
     assert warnings.showwarning is shown
+
+
+def test_other_warnings_stay_as_they_are(capsys):
+    """Warnings for developers come with file and line."""
+    with output.warnings_as_lines():
+        warnings.simplefilter("always")
+        warnings.warn("old", FutureWarning, stacklevel=1)
+    assert "FutureWarning: old" in capsys.readouterr().err

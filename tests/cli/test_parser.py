@@ -85,6 +85,7 @@ def test_runners_are_those_of_the_package():
         ["run", "a/b", "c/d"],
         ["trigger", "a/b", "--wait", "--timeout", "nan"],
         ["trigger", "a/b", "--wait", "--timeout", "-1"],
+        ["trigger", "a/b", "--wait", "--timeout", "soon"],
         ["storage"],
         ["storage", "default", "--set", "x", "--clear"],
         ["ls", "\x1b[31m"],

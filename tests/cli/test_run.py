@@ -56,6 +56,11 @@ def leaving():
 
 
 @flow
+def drastic():
+    raise BaseException("no exception")
+
+
+@flow
 def interrupted():
     raise KeyboardInterrupt
 
@@ -142,11 +147,12 @@ def test_failure_is_escaped(flowpack, flows):
     assert "\x1b" not in done.err
 
 
-def test_exit_is_a_failure(flowpack, flows):
-    """A flow that calls sys.exit does not end the command as done."""
-    done = flowpack("run", flows("leaving"))
+@pytest.mark.parametrize("name", ["leaving", "drastic"])
+def test_exit_is_a_failure(flowpack, flows, name):
+    """A flow that calls sys.exit, or the like, fails as by any exception."""
+    done = flowpack("run", flows(name))
     assert done.status == 1
-    assert "SystemExit" in done.err
+    assert "in " + name in done.err
 
 
 def test_interrupted(flowpack, flows):

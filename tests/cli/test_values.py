@@ -28,8 +28,9 @@ def test_json_is_read(value):
 
 @pytest.mark.parametrize(
     "text",
-    ["Ada", "", "007", "NaN", "Infinity", "-Infinity", "1e999", "[1", "'a'", "True", " "]
-    + ["1_000", "2020-01-01", "[" * 100_000, '"\\ud800"', "[NaN]", "9" * 5000 + "x"],
+    ["Ada", "", "007", "NaN", "Infinity", "-Infinity", "1e999", "[1", "'a'", "True"]
+    + [" ", "1_000", "2020-01-01", "[" * 100_000, '"\\ud800"', "[NaN]"]
+    + ["9" * 5000 + "x"],
     ids=lambda text: text[:12] or "empty",
 )
 def test_other_text_stays_text(text):

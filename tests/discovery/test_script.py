@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from flowpack.discovery import FoundFlow, Script, examine, find_flows
-from flowpack.discovery.nesting import LIMIT, longest_chain
+from flowpack.discovery.nesting import LIMIT, is_nested_too_deeply, longest_chain
 from flowpack.exceptions import DiscoveryError
 from tests.discovery.scripts import script
 
@@ -152,6 +152,8 @@ UNREADABLE = {
     "ELF": (b"\x7fELF\x02\x01\x01\0\0", "s.py", "is it a binary file"),
     "brackets": (b"(" * 100_000, "s.py", "nested"),
     "minus": (b"x = " + b"-" * 100_000 + b"1", "s.py", "nested too deeply"),
+    "not": (b"x = " + b"not " * 9_000 + b"1", "s.py", "nested too deeply"),
+    "long number": (b"x = " + b"1" * 100_000, "s.py", "cannot read it"),
     "not a script": (b"PK\x03\x04zip", "s.py", "cannot read it"),
 }
 
@@ -186,6 +188,7 @@ CHAINS = {
 @pytest.mark.parametrize("content", CHAINS.values(), ids=CHAINS)
 def test_long_chains_do_not_crash(content):
     """A chain that overflows the stack of old parsers is refused; all survive."""
+    assert is_nested_too_deeply(content)
     with pytest.raises(DiscoveryError, match="nested too deeply|cannot read it"):
         examine(Script(content=content, name="s.py"))
 

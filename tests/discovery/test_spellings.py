@@ -214,6 +214,7 @@ UNFOUND = {
     "other decorator": "import click\n@click.command()\ndef f(): pass",
     "other with_options": "from prefect import task\n"
     "t = task(len).with_options(name='t')",
+    "with_options of a function": "def fn(): pass\nx = fn.with_options(name='x')",
     "shadowed": "flow = 1\nx = flow",
 }
 

@@ -36,6 +36,7 @@ UNTOLD = {
     "with too": ("N = 'a'\nwith os as N: pass\nx = flow(fn, name=N)", "'N'"),
     "in itself": ("A = B\nB = A\nx = flow(fn, name=A)", "depends on 'A'"),
     "bytes": ("x = flow(fn, name=b'x')", "b'x'"),
+    "unspeakable": ("x = flow(fn, name=" + "-" * 900 + "os)", "on 'an expression'"),
     "options": ("x = flow(fn, **OPTIONS)", "may stand in 'OPTIONS'"),
     "options of the decorator": ("@flow(**OPTIONS)\ndef x(): pass", "'OPTIONS'"),
     "unnamed options": ("x = flow(fn, 'name')", "may stand in"),
@@ -45,6 +46,10 @@ UNTOLD = {
     ),
     "lambda": ("x = flow(lambda: 1)", "a lambda has no name"),
     "wrapped": ("@flow\n@mine(1)\ndef x(): pass", "changed by @mine(1) below @flow"),
+    "wrapped by its own": (
+        "def mine(f): return lambda: f\n@flow\n@mine\ndef x(): pass",
+        "changed by @mine below @flow",
+    ),
     "wrapped before": ("@mine\ndef g(): pass\nx = flow(g)", "@mine below @flow"),
     "bad name": ("x = flow(fn, name='a/b')", "contains /"),
     "number as name": ("x = flow(fn, name=5)", "must be text"),

@@ -166,7 +166,7 @@ def test_unsent_surplus_does_not_poison(server, transport):
 
     def late_surplus(visit):
         visit.send(reply(b'{"id": "1"}'))
-        time.sleep(0.05)
+        visit.pause(0.05)
         visit.send(reply(b'{"id": "poison"}'))
 
     server.plan.append(late_surplus)

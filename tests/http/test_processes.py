@@ -80,9 +80,9 @@ def test_interrupt(server, connect, begun):
 
     def interrupt(visit):
         visit.send(begun)
-        time.sleep(0.1)
+        visit.pause(0.1)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        time.sleep(0.3)
+        visit.pause(0.3)
         visit.send(b"the rest")
 
     server.plan.append(interrupt)
@@ -146,7 +146,7 @@ def test_late_answer_is_for_nobody(server, connect):
     """What comes after a call gave up does not reach the next one."""
 
     def late(visit):
-        time.sleep(0.3)
+        visit.pause(0.3)
         visit.send(reply(b"late"))
 
     server.plan.extend([late] * 2)

@@ -121,11 +121,14 @@ def orion_server(home: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def prefect_server(version: str, home: Path) -> Iterator[Server]:
-    """Run a Prefect server of *version*, 2.20.25 or 3.8.8, with all of it in *home*."""
+def prefect_server(version: str, home: Path, **variables: str) -> Iterator[Server]:
+    """Run a Prefect server of *version*, 2.20.25 or 3.8.8, with all of it in *home*.
+
+    *variables* are more of its environment, such as settings of Prefect.
+    """
     port = free_port()
     command = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
-    with _server(f"prefect-{version}", home, port, command) as server:
+    with _server(f"prefect-{version}", home, port, command, variables) as server:
         yield server
 
 
@@ -152,7 +155,11 @@ def orion_agent(server: Server, tag: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def prefect_worker(
-    server: Server, pool: str, *, environment: Environment | None = None
+    server: Server,
+    pool: str,
+    *,
+    environment: Environment | None = None,
+    **variables: str,
 ) -> Iterator[Path]:
     """Run a process worker for the work pool *pool*, which is made if it is missing.
 
@@ -160,6 +167,7 @@ def prefect_worker(
         server: Where it takes its runs from.
         pool: A process pool.
         environment: Where to run it, if not in the server's own environment.
+        variables: More of its environment, such as a ``PYTHONPATH``.
 
     Yields:
         The worker's log; flow runs print there too.
@@ -172,7 +180,11 @@ def prefect_worker(
     with running(
         (*command, "--pool", pool, "--type", "process"),
         lambda: _has_worker(server, pool),
-        variables={**_variables(place, home), "PREFECT_API_URL": server.api},
+        variables={
+            **_variables(place, home),
+            "PREFECT_API_URL": server.api,
+            **variables,
+        },
         folder=home,
         log=log,
     ):
@@ -181,11 +193,15 @@ def prefect_worker(
 
 @contextlib.contextmanager
 def _server(
-    name: str, home: Path, port: int, command: tuple[str | int, ...]
+    name: str,
+    home: Path,
+    port: int,
+    command: tuple[str | int, ...],
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     place = environment(name)
     api = f"http://127.0.0.1:{port}/api"
-    variables = _variables(place, home)
+    variables = {**_variables(place, home), **(more or {})}
     program = place.folder / "bin" / str(command[0])
     with running(
         (program, *map(str, command[1:])),

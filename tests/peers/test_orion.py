@@ -396,8 +396,10 @@ def test_four_shapes_of_errors(client):
 def test_headers_of_the_api(orion):
     """The server takes the version and the key that flowpack sends."""
     with Client(orion.api, api_key="anything") as client:
-        assert client.dialect.headers["X-PREFECT-API-VERSION"] == "0.6.0"
+        counting = Counting(client._transport)
+        client = Client(transport=counting)
         assert client.read_flows(names=["nothing"]) == ()
+    assert counting.sent[-1].headers == {"X-PREFECT-API-VERSION": "0.6.0"}
 
 
 def test_requests_of_a_first_deployment(orion, script, tmp_path):

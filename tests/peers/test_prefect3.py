@@ -1,0 +1,411 @@
+"""Against real servers and stock workers of Prefect 2.20 and 3.8."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+
+import attrs
+import pytest
+
+from flowpack import (
+    Client,
+    DeploymentSpec,
+    DockerFlowRunner,
+    FileStorageBlock,
+    KVServerStorageBlock,
+    LocalStorageBlock,
+    SubprocessFlowRunner,
+    UniversalFlowRunner,
+    deploy,
+    get_client,
+    load_flow_from_deployment,
+    plan,
+)
+from flowpack.cli import main
+from flowpack.deployments.load import fetch_script
+from flowpack.exceptions import (
+    APIStatusError,
+    DeploymentValidationError,
+    PackagingError,
+    StorageIntegrityError,
+)
+from tests.clients import Counting
+from tests.peers.nginx import nginx_webdav
+from tests.peers.prefect import prefect_server, prefect_worker
+
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.filterwarnings("ignore:.*current machine:UserWarning"),
+]
+
+CHECKOUT = str(Path(__file__).parents[2])
+VERSIONS = {"prefect2": "2.20.25", "prefect3": "3.8.8"}
+
+SCRIPT = '''\
+try:
+    from prefect import flow, get_run_logger
+except ImportError:
+    import logging
+
+    from flowpack import flow
+
+    get_run_logger = logging.getLogger
+
+
+@flow(version="v1")
+def greet_people(name: str = "world", n: int = 1):
+    """Greet.
+
+    Args:
+        name: who
+    """
+    get_run_logger().info(f"Hello {name}!")
+    return n
+'''
+
+
+@pytest.fixture(params=VERSIONS, ids=list(VERSIONS.values()))
+def server(request):
+    """Each of the two servers."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def client(server):
+    """A client of the server, which is watched."""
+    with Client(server.api) as real:
+        yield Client(transport=Counting(real._transport))
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "greet.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def unique(prefix: str) -> str:
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def run(server, client, done, expected: str) -> tuple[str, list[str]]:
+    """Run a deployment by a stock worker; return how it ended and what it logged."""
+    flow_run = client.create_flow_run_from_deployment(
+        done.id, parameters={"name": "Grace"}, idempotency_key=unique("run")
+    )
+    return server.outcome(str(flow_run.id), expected)
+
+
+def test_stock_worker_runs_what_every_worker_can_pull(
+    server, client, script, tmp_path, webdav, capsys
+):
+    """Local folder and HTTP without credentials: nothing is installed on a worker."""
+    pool = unique("pool")
+    storages = {
+        "local": LocalStorageBlock(str(tmp_path / "local folder")),
+        "file": FileStorageBlock(str(tmp_path / "files")),
+        "http": FileStorageBlock(f"{webdav}/some folder"),
+    }
+    specs = [
+        DeploymentSpec(
+            name=name,
+            flow_location=script,
+            flow_storage=storage,
+            work_pool=pool,
+            create_work_pool=True,
+            parameters={"n": 2},
+            tags=["x"],
+        )
+        for name, storage in storages.items()
+    ]
+    found = plan(specs, client)
+    assert all("workers pull it with the stock step" in each.notes for each in found.actions)
+    done = deploy(specs, client, confirm=True)
+    again = deploy(specs, client)
+    assert [each.action for each in again] == ["unchanged"] * 3
+    assert all(each.document_id is None for each in done)
+    with prefect_worker(server, pool):
+        for each in done:
+            state, said = run(server, client, each, "Hello Grace!")
+            assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
+        trigger = ["trigger", done[0].full_name, "-p", "name=Eve", "--api", server.api]
+        assert main([*trigger, "--wait"]) == 0
+    for each in done:
+        assert fetch_script(each.full_name, client).verified
+        assert load_flow_from_deployment(each.id, client)(n="3") == 3
+
+
+def test_changed_byte_is_never_run(server, client, script, tmp_path):
+    """A stored script that was changed fails the run, with both digests in its log."""
+    pool = unique("pool")
+    done = deploy(
+        [
+            DeploymentSpec(
+                name=pull,
+                flow_location=script,
+                flow_storage=FileStorageBlock(str(tmp_path / pull)),
+                work_pool=pool,
+                create_work_pool=True,
+                pull=pull,
+            )
+            for pull in ("stock", "flowpack")
+        ],
+        client,
+    )
+    ran = tmp_path / "ran"
+    for each in done:
+        stored = tmp_path / each.name / each.key
+        stored.write_bytes(stored.read_bytes() + f"\nopen({str(ran)!r}, 'w')\n".encode())
+        with pytest.raises(StorageIntegrityError):
+            load_flow_from_deployment(each.id, client)
+    with prefect_worker(server, pool, PYTHONPATH=CHECKOUT):
+        for each in done:
+            state, said = run(server, client, each, each.sha256)
+            assert state in ("FAILED", "CRASHED")
+            assert each.sha256 in "\n".join(said)
+    assert not ran.exists()
+
+
+def test_flowpack_step_reads_what_needs_a_client(
+    server, client, script, tmp_path, kv
+):
+    """KV and HTTP with a header are pulled by flowpack's step, secrets unseen."""
+    pool = unique("pool")
+    files, prefix = tmp_path / "closed", tmp_path / "nginx2"
+    files.mkdir()
+    prefix.mkdir()
+    rule = 'if ($http_authorization != "Bearer canary") { return 401; }'
+    with nginx_webdav(files, prefix, rules=rule) as url:
+        headers = {"Authorization": "Bearer canary"}
+        storages = {
+            "kv": KVServerStorageBlock(kv.address),
+            "header": FileStorageBlock(url, options={"headers": headers}),
+            "file": FileStorageBlock(str(tmp_path / "files")),
+        }
+        specs = [
+            DeploymentSpec(
+                name=name,
+                flow_location=script,
+                flow_storage=storage,
+                work_pool=pool,
+                create_work_pool=True,
+                pull="flowpack" if name == "file" else None,
+            )
+            for name, storage in storages.items()
+        ]
+        done = deploy(specs, client)
+        assert [each.action for each in deploy(specs, client)] == ["unchanged"] * 3
+        assert all(each.document_id for each in done)
+        with prefect_worker(server, pool, PYTHONPATH=CHECKOUT):
+            for each in done:
+                state, said = run(server, client, each, "Hello Grace!")
+                assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
+                assert "canary" not in "\n".join(said)
+        for each in done:
+            record = server.request("GET", f"/deployments/{each.id}")
+            assert "canary" not in json.dumps(record)
+            assert fetch_script(each.id, client).content == script.read_bytes()
+
+
+def test_what_is_registered(server, client, script, tmp_path):
+    """The server has what the official client would have sent."""
+    spec = DeploymentSpec(
+        name=unique("d"),
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "s")),
+        flow_runner=UniversalFlowRunner(env={"X": "1"}),
+        work_pool=unique("pool"),
+        create_work_pool=True,
+        schedule={"cron": "0 6 * * *", "timezone": "Europe/Paris"},
+    )
+    done = deploy(spec, client)[0]
+    record = server.request("GET", f"/deployments/{done.id}")
+    assert record["entrypoint"] == "greet.py:greet_people"
+    assert record["version"] == "v1"
+    assert record["description"].startswith("Greet.")
+    assert record["enforce_parameter_schema"] is True
+    assert record["parameter_openapi_schema"] == {
+        "title": "Parameters",
+        "type": "object",
+        "properties": {
+            "name": {
+                "title": "name",
+                "position": 0,
+                "type": "string",
+                "default": "world",
+                "description": "who",
+            },
+            "n": {"title": "n", "position": 1, "type": "integer", "default": 1},
+        },
+    }
+    variables = record.get("job_variables") or record.get("infra_overrides")
+    assert variables == {"env": {"X": "1"}}
+    (schedule,) = record["schedules"]
+    assert schedule["schedule"]["cron"] == "0 6 * * *"
+
+
+def test_redeploy_keeps_what_people_changed(server, client, script, tmp_path):
+    """A schedule made by hand, a paused deployment and parameters stay."""
+    spec = DeploymentSpec(
+        name=unique("d"),
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "s")),
+        work_pool=unique("pool"),
+        create_work_pool=True,
+        schedule={"interval": 3600},
+        parameters={"n": 5},
+    )
+    done = deploy(spec, client)[0]
+    path = f"/deployments/{done.id}"
+    by_hand = {"schedule": {"cron": "1 1 * * *", "timezone": "UTC"}, "active": False}
+    server.request("POST", f"{path}/schedules", [by_hand])
+    client.set_schedule_active(done.id, False)
+    assert client.read_deployment(done.id).is_schedule_active is False
+    script.write_text(SCRIPT + "\n# more\n")
+    bare = attrs.evolve(spec, parameters=flowpack_unset())
+    assert deploy(bare, client)[0].action == "updated"
+    record = server.request("GET", path)
+    assert record["paused"] is True
+    assert record["parameters"] == {"n": 5}
+    crons = {each["schedule"].get("cron"): each["active"] for each in record["schedules"]}
+    assert crons == {None: True, "1 1 * * *": False}
+    assert deploy(bare, client)[0].action == "unchanged"
+    client.set_schedule_active(done.id, True)
+    assert server.request("GET", path)["paused"] is False
+
+
+def flowpack_unset():
+    from flowpack import UNSET
+
+    return UNSET
+
+
+def test_pools(server, client, script, tmp_path, monkeypatch):
+    """No pool, an unknown one and one that does not fit are clear errors."""
+    spec = DeploymentSpec(
+        name=unique("d"),
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "s")),
+    )
+    pool = unique("pool")
+    client.create_work_pool(pool, "process")
+    with pytest.raises(DeploymentValidationError, match=f"no work pool.*{pool}"):
+        deploy(spec, client)
+    with pytest.raises(DeploymentValidationError, match="no work pool 'none-such'"):
+        deploy(attrs.evolve(spec, work_pool="none-such"), client)
+    unfit = attrs.evolve(spec, work_pool=pool, flow_runner=DockerFlowRunner())
+    with pytest.raises(DeploymentValidationError, match="docker.*type process"):
+        deploy(unfit, client)
+    monkeypatch.setenv("PREFECT_DEFAULT_WORK_POOL_NAME", pool)
+    done = deploy(spec, client)[0]
+    assert server.request("GET", f"/deployments/{done.id}")["work_pool_name"] == pool
+    assert deploy(spec, client)[0].action == "unchanged"
+    assert not list((tmp_path / "t").glob("*"))
+
+
+def test_storage_blocks(server, client, script, tmp_path, capsys, monkeypatch):
+    """save, ls, show and the default work, though today's servers have no default."""
+    monkeypatch.setenv("PREFECT_API_URL", server.api)
+    name = f"kept-{uuid.uuid4().hex[:8]}"
+    folder = f"file:{tmp_path / 'kept'}"
+    assert main(["storage", "save", folder, name, "--json"]) == 0
+    saved = json.loads(capsys.readouterr().out)
+    assert main(["storage", "default", "--set", saved["id"]]) == 0
+    try:
+        assert str(client.get_default_storage_block_document().id) == saved["id"]
+        spec = DeploymentSpec(
+            name=unique("d"),
+            flow_location=script,
+            work_pool=unique("pool"),
+            create_work_pool=True,
+        )
+        done = deploy(spec, client)[0]
+        assert (tmp_path / "kept" / done.key).exists()
+        client._transport.sent.clear()
+        assert deploy(spec, client)[0].action == "unchanged"
+        assert len(client._transport.calls()) <= 4
+    finally:
+        assert main(["storage", "default", "--clear"]) == 0
+    assert client.get_default_storage_block_document() is None
+    capsys.readouterr()
+    assert main(["storage", "ls", "--json"]) == 0
+    assert name in capsys.readouterr().out
+
+
+def test_deployment_of_others(server, client, tmp_path, capsys):
+    """Listed and inspected; pull says why it cannot fetch one."""
+    flow = server.request("POST", "/flows/", {"name": unique("theirs")})
+    body = {
+        "name": "theirs",
+        "flow_id": flow["id"],
+        "entrypoint": "x.py:f",
+        "parameter_openapi_schema": {"type": "object", "properties": {}},
+        "pull_steps": [
+            {"prefect.deployments.steps.set_working_directory": {"directory": "/x"}}
+        ],
+    }
+    server.request("POST", "/deployments/", body)
+    full = f"{flow['name']}/theirs"
+    assert main(["ls", "--json", "--api", server.api]) == 0
+    assert full in capsys.readouterr().out
+    assert main(["inspect", full, "--api", server.api]) == 0
+    with pytest.raises(PackagingError, match="made by another tool"):
+        fetch_script(full, client)
+
+
+def test_names_that_crash_the_server_are_not_sent(server, client):
+    """They are refused before anything is sent."""
+    for name in ("a/b", "a%b", "a&b", "a>b", "a<b"):
+        with pytest.raises(DeploymentValidationError):
+            DeploymentSpec(name=name)
+    assert client._transport.sent == []
+
+
+def test_unchanged_takes_four_requests(server, client, script, tmp_path):
+    """Reads only, and few of them."""
+    spec = DeploymentSpec(
+        name=unique("d"),
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "s")),
+        flow_runner=SubprocessFlowRunner(),
+        work_pool=unique("pool"),
+        create_work_pool=True,
+    )
+    deploy(spec, client)
+    client._transport.sent.clear()
+    assert deploy(spec, client)[0].action == "unchanged"
+    assert client._transport.writes() == []
+    assert len(client._transport.calls()) <= 4
+
+
+def test_csrf_and_basic_auth(tmp_path, script, monkeypatch):
+    """A server that wants a password and CSRF tokens is served too."""
+    settings = {
+        "PREFECT_SERVER_API_AUTH_STRING": "admin:canary",
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    }
+    home = tmp_path / "server"
+    home.mkdir()
+    spec = DeploymentSpec(
+        name="d",
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "s")),
+        work_pool="pool",
+        create_work_pool=True,
+    )
+    with prefect_server("3.8.8", home, **settings) as server:
+        with get_client(server.api) as client:
+            with pytest.raises(APIStatusError, match="sent was no credential"):
+                deploy(spec, client)
+        monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:wrong-canary")
+        with get_client(server.api) as client:
+            with pytest.raises(APIStatusError, match="PREFECT_API_AUTH_STRING") as caught:
+                deploy(spec, client)
+        assert "canary" not in str(caught.value)
+        monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:canary")
+        with get_client(server.api) as client:
+            assert deploy(spec, client)[0].action == "created"
+            assert deploy(spec, client)[0].action == "unchanged"

@@ -1,0 +1,531 @@
+"""The three schedules: what they take, what they make of it, what they refuse."""
+
+from __future__ import annotations
+
+import pickle
+import zoneinfo
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowpack.exceptions import DeploymentValidationError, SpecError
+from flowpack.schedules import (
+    CronSchedule,
+    IntervalSchedule,
+    RRuleSchedule,
+    parse_schedule,
+)
+
+UTC = timezone.utc
+HOUR = timedelta(hours=1)
+
+
+def problem(call, *arguments, **keywords) -> str:
+    """Return the only problem that *call* finds."""
+    with pytest.raises(DeploymentValidationError) as caught:
+        call(*arguments, **keywords)
+    assert caught.value.where == "schedule"
+    (said,) = caught.value.problems
+    assert len(said) < 1_000
+    assert said.isprintable()
+    return said
+
+
+# Intervals
+
+
+@pytest.mark.parametrize(
+    "given_, expected",
+    [
+        (HOUR, HOUR),
+        (3600, HOUR),
+        (3600.0, HOUR),
+        (0.25, timedelta(milliseconds=250)),
+        ("3600", HOUR),
+        (" 90.5 ", timedelta(seconds=90.5)),
+        (".5", timedelta(seconds=0.5)),
+        ("01:00:00", HOUR),
+        ("100:00:00", 100 * HOUR),
+        ("00:00:01.5", timedelta(seconds=1.5)),
+        ("2 days, 00:30:00", timedelta(days=2, minutes=30)),
+        ("1 day, 0:00:00", timedelta(days=1)),
+        ("3 01:00:00", timedelta(days=3, hours=1)),
+        ("PT1H", HOUR),
+        ("P1DT2H3M4.5S", timedelta(days=1, hours=2, minutes=3, seconds=4.5)),
+        ("P2W", timedelta(weeks=2)),
+        ("P1D", timedelta(days=1)),
+        ("PT0.5H", timedelta(minutes=30)),
+    ],
+    ids=str,
+)
+def test_spellings_of_an_interval(given_, expected):
+    """A duration is taken in each of its spellings."""
+    assert IntervalSchedule(given_).interval == expected
+
+
+@pytest.mark.parametrize(
+    "given_, said",
+    [
+        (0, "out of range"),
+        (-5, "out of range"),
+        (timedelta(0), "out of range"),
+        (timedelta.max, "out of range"),
+        (1e300, "out of range"),
+        (10**5000, "out of range"),
+        ("9" * 90, "out of range"),
+        ("0", "out of range"),
+        ("PT0S", "out of range"),
+        (True, "no duration"),
+        (float("nan"), "no duration"),
+        (float("inf"), "no duration"),
+        (None, "no duration"),
+        ("", "no duration"),
+        ("soon", "no duration"),
+        ("-5", "no duration"),
+        ("P", "no duration"),
+        ("PT", "no duration"),
+        ("P1M", "no duration"),
+        ("01:00", "no duration"),
+        ("01:99:00", "no duration"),
+        ("٣", "no duration"),
+        ("1e3", "no duration"),
+        ("1_000", "no duration"),
+        ("5\n5", "no duration"),
+        ("9" * 10_000, "no duration"),
+        ([], "no duration"),
+        (b"5", "no duration"),
+    ],
+    ids=range(28),
+)
+def test_interval_refused(given_, said):
+    """What is no duration above zero is refused, with the value."""
+    assert said in problem(IntervalSchedule, given_)
+
+
+@pytest.mark.parametrize(
+    "given_, expected",
+    [
+        (datetime(2021, 1, 2, tzinfo=UTC), datetime(2021, 1, 2, tzinfo=UTC)),
+        ("2021-01-02T03:04:05+00:00", datetime(2021, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2021-01-02T03:04:05Z", datetime(2021, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2021-01-02 03:04Z", datetime(2021, 1, 2, 3, 4, tzinfo=UTC)),
+        ("2021-01-02T03:04:05.5Z", datetime(2021, 1, 2, 3, 4, 5, 500_000, tzinfo=UTC)),
+        (
+            "2021-01-02T03:04:05.123456789-05:30",
+            datetime(2021, 1, 2, 8, 34, 5, 123_456, tzinfo=UTC),
+        ),
+        ("2021-01-02T03:04:05+0100", datetime(2021, 1, 2, 2, 4, 5, tzinfo=UTC)),
+        ("2021-01-02T03:04:05+01", datetime(2021, 1, 2, 2, 4, 5, tzinfo=UTC)),
+    ],
+    ids=str,
+)
+def test_spellings_of_an_anchor(given_, expected):
+    """A time with an offset is taken as it is and as ISO 8601."""
+    assert IntervalSchedule(60, anchor_date=given_).anchor_date == expected
+
+
+@pytest.mark.parametrize(
+    "given_, said",
+    [
+        (datetime(2021, 1, 2), "has no UTC offset; write '2021-01-02T00:00:00+00:00'"),
+        ("2021-01-02T00:00:00", "has no UTC offset"),
+        ("2021-01-02", "is no time"),
+        (date(2021, 1, 2), "is no time"),
+        ("2021-13-02T00:00:00Z", "is no time"),
+        ("2021-01-02T25:00:00Z", "is no time"),
+        ("2021-01-02T00:00:00+99:00", "is no time"),
+        ("", "is no time"),
+        (5, "is no time"),
+    ],
+    ids=str,
+)
+def test_anchor_refused(given_, said):
+    """A time without an offset never starts a run, so it is refused like no time."""
+    assert said in problem(IntervalSchedule, 60, anchor_date=given_)
+
+
+def test_anchor_and_timezone_go_together():
+    """The model takes both; a dialect decides what its server can do."""
+    schedule = IntervalSchedule(
+        60, anchor_date="2021-07-01T00:00Z", timezone="Europe/Paris"
+    )
+    assert schedule.timezone == "Europe/Paris"
+    assert schedule.anchor_date == datetime(2021, 7, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "keywords, anchor",
+    [
+        ({}, "2020-01-01T00:00:00+00:00"),
+        ({"timezone": "UTC"}, "2020-01-01T00:00:00+00:00"),
+        ({"timezone": "Europe/Paris"}, "2020-01-01T00:00:00+01:00"),
+        ({"anchor_date": "2021-07-01T00:00:00-05:00"}, "2021-07-01T00:00:00-05:00"),
+        (
+            {"anchor_date": "2021-07-01T00:00:00Z", "timezone": "Europe/Paris"},
+            "2021-07-01T02:00:00+02:00",
+        ),
+    ],
+    ids=["nothing", "utc", "zone", "anchor", "both"],
+)
+def test_without_timezone(keywords, anchor):
+    """The zone becomes the anchor's offset; the default anchor is the reference's."""
+    plain = IntervalSchedule(60, **keywords).without_timezone()
+    assert plain.timezone is None
+    assert plain.anchor_date is not None
+    assert plain.anchor_date.isoformat() == anchor
+    assert pickle.loads(pickle.dumps(plain)) == plain
+
+
+# Time zones
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Paris", "America/New_York"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda zone: IntervalSchedule(60, timezone=zone),
+        lambda zone: CronSchedule("* * * * *", timezone=zone),
+        lambda zone: RRuleSchedule("FREQ=DAILY", timezone=zone),
+    ],
+    ids=["interval", "cron", "rrule"],
+)
+def test_timezone(make, name):
+    """Each kind takes the names of the time zone database."""
+    assert make(name).timezone == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "Europe/Nowhere",
+        "europe/paris",
+        "Europe",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "zone.tab",
+        "Europe/Paris\0",
+        "a" * 10_000,
+        "\ud800",
+        "Europe/\nParis",
+        5,
+    ],
+    ids=range(12),
+)
+def test_timezone_refused(name):
+    """An unknown zone, and what is no name at all, is refused with an example."""
+    said = problem(CronSchedule, "* * * * *", timezone=name)
+    assert "timezone" in said
+
+
+def test_machine_without_zones(monkeypatch):
+    """Without a database the error says what to install; UTC needs none."""
+
+    def missing(key):
+        raise zoneinfo.ZoneInfoNotFoundError(key)
+
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", missing)
+    said = problem(RRuleSchedule, "FREQ=DAILY", timezone="Europe/Paris")
+    assert "no time zone database" in said
+    assert "'tzdata'" in said
+    assert RRuleSchedule("FREQ=DAILY", timezone="UTC").timezone == "UTC"
+
+
+# Cron
+
+#: Taken by a release of the library that Prefect's servers read cron with.
+CRON_TAKEN = """
+* * * * *|0 6 * * *|*/15 * * * *|5/10 * * * *|0-30/5 * * * *|1,2,3-5 * * * *
+0 0 1 1 *|59 23 31 12 7|05 06 * * *|0 0 * * sun|0 0 * * MON-FRI|0 0 * JAN,mar-MAY *
+0 0 L * *|0 0 l,15 * *|0 0 1-L * *|0 0 15W * *|0 0 * * L5|0 0 * * l0,L6
+0 0 * * mon#1|0 0 * * 1#1,2#3|0 0 * * mon-fri#1|0 0 ? * *|0 0 * * ?|0 0 31 2 *
+0 0 * * 5-7|0 0 * * 5-0|0 0 * * fri-sun|0 0 * * fri-mon|0 0 * nov-feb *
+R * * * *|R(0-5) * * * *|r/5 * * * *|R(0-30)/10 * * * *|*/100 * * * *|*,5 * * * *
+* * * * * *|0 0 1 * * 30|*/15 * * * * */10|@daily|@HOURLY|@midnight|@weekly|@monthly
+@yearly|@annually
+""".replace("\n", "|").strip("|").split("|")
+
+
+@pytest.mark.parametrize("text", CRON_TAKEN)
+def test_cron_taken(text):
+    """What a server may take is taken, and kept as it is."""
+    assert CronSchedule(text).cron == text
+
+
+@pytest.mark.parametrize("text", [" 0 0 * * * ", "0\t0\n* * *", "0 0 * * *\n"])
+def test_white_space_in_cron(text):
+    """White space around and between the fields is no mistake."""
+    assert CronSchedule(text).cron == text
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("60 * * * *", "minute '60': '60' must be 0 to 59"),
+        ("* 24 * * *", "hour '24': '24' must be 0 to 23"),
+        ("* * 0 * *", "day '0': '0' must be 1 to 31"),
+        ("* * 32 * *", "day '32': '32' must be 1 to 31"),
+        ("* * * 13 *", "month '13': '13' must be 1 to 12 or jan"),
+        ("* * * 0 *", "month '0'"),
+        ("* * * * 8", "weekday '8': '8' must be 0 to 7 or sun"),
+        ("* * * * * 60", "second '60': '60' must be 0 to 59"),
+        ("5-1 * * * *", "runs backwards; write two, 5-59,0-1"),
+        ("* 22-5 * * *", "runs backwards; write two, 22-23,0-5"),
+        ("0-60 * * * *", "'60' must be 0 to 59"),
+        ("*/0 * * * *", "the step '0' must be a whole number more than 0"),
+        ("*/x * * * *", "the step 'x'"),
+        ("1/2/3 * * * *", "the step '2/3'"),
+        ("1,,2 * * * *", "nothing before or after a comma"),
+        (", * * * *", "nothing before or after a comma"),
+        ("5- * * * *", "'' must be 0 to 59"),
+        ("-5 * * * *", "'' must be 0 to 59"),
+        ("1-5-6 * * * *", "'5-6' must be 0 to 59"),
+        ("+5 * * * *", "'+5' must be"),
+        ("1.5 * * * *", "'1.5' must be"),
+        ("1_0 * * * *", "'1_0' must be"),
+        ("٣ * * * *", "'٣' must be"),
+        ("jan * * * *", "'jan' must be 0 to 59"),
+        ("* * * * monday", "'monday' must be"),
+        ("* * * * mon#6", "'#' and 1 to 5"),
+        ("* * * * mon#", "'#' and 1 to 5"),
+        ("* * * * mon#1,tue", "cannot stand beside 'tue'"),
+        ("* * * * L", "'L' must be"),
+        ("* * * * 5L", "'5L' must be"),
+        ("* * L-1 * *", "'L' must be 1 to 31"),
+        ("? * * * *", "'?' must be"),
+        ("H * * * *", "'H' (hashed) is not known"),
+        ("R(5-0) * * * *", "runs backwards"),
+        ("R(0-99) * * * *", "'99' must be 0 to 59"),
+        ("R/0 * * * *", "'R' stands for"),
+        ("", "has 0 fields"),
+        ("   ", "has 0 fields"),
+        ("* * * *", "has 4 fields"),
+        ("* * * * * * *", "has 7 fields"),
+        ("@reboot", "has no meaning on a server"),
+        ("@fortnightly", "is no alias"),
+        (" @daily", "without spaces around them"),
+        ("* " * 5_000, "longer than 1000"),
+        ("9" * 900 + " * * * *", "minute"),
+        (None, "must be text, not NoneType"),
+        (5, "must be text, not int"),
+    ],
+    ids=range(47),
+)
+def test_cron_refused(text, said):
+    """A plain mistake is refused; field, value and range are said."""
+    assert said in problem(CronSchedule, text)
+
+
+def test_all_problems_at_once():
+    """Every field at fault is told, and the time zone and day_or besides."""
+    mistakes: Any = {"timezone": "X", "day_or": "yes"}
+    with pytest.raises(SpecError) as caught:
+        CronSchedule("60 24 * * 9", **mistakes)
+    assert len(caught.value.problems) == 5
+
+
+# Recurrence rules
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FREQ=DAILY;INTERVAL=2",
+        "freq=daily",
+        "RRULE:FREQ=DAILY",
+        "DTSTART:20200101T000000\nFREQ=DAILY",
+        "DTSTART:20200101T000000Z\r\nRRULE:FREQ=DAILY;COUNT=5",
+        "DTSTART;TZID=Europe/Paris:20200101T000000\nRRULE:FREQ=DAILY",
+        "DTSTART;VALUE=DATE:20200101\nRRULE:FREQ=DAILY",
+        "DTSTART:2020-01-01T00:00:00\nRRULE:FREQ=DAILY",
+        "RDATE:20200101T000000,20200102T000000",
+        "RRULE:FREQ=DAILY\nEXDATE:20200102T000000\nEXRULE:FREQ=WEEKLY;BYDAY=MO",
+        "FREQ=WEEKLY;BYDAY=MO,TU;WKST=SU",
+        "FREQ=MONTHLY;BYDAY=-1FR,+2MO;BYSETPOS=-1",
+        "FREQ=YEARLY;BYMONTH=1,12;BYMONTHDAY=-31,31;BYYEARDAY=-366;BYWEEKNO=53",
+        "FREQ=YEARLY;BYEASTER=-2",
+        "FREQ=SECONDLY;BYHOUR=0,23;BYMINUTE=59;BYSECOND=0",
+        "FREQ=DAILY;UNTIL=20300101T000000Z",
+        "FREQ=DAILY;UNTIL=20300101",
+        "BYDAY=MO;FREQ=WEEKLY",
+    ],
+    ids=range(18),
+)
+def test_rrule_taken(text):
+    """Rules of RFC 5545 are taken, and kept as they are."""
+    assert RRuleSchedule(text).rrule == text
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("garbage", "'GARBAGE' is no KEY=VALUE"),
+        ("FREQ=DAILY;", "'' is no KEY=VALUE"),
+        ("FREQ=", "'FREQ=' is no KEY=VALUE"),
+        ("FREQ=OFTEN", "'OFTEN' is none of YEARLY"),
+        ("INTERVAL=2", "FREQ is missing"),
+        ("FREQ=DAILY;FREQ=DAILY", "FREQ is given twice"),
+        ("FREQ=DAILY;EVERY=2", "unknown key 'EVERY'; known are FREQ"),
+        ("FREQ=DAILY;INTERVAL=0", "INTERVAL: '0' must be a whole number from 1"),
+        ("FREQ=DAILY;INTERVAL=-1", "INTERVAL: '-1'"),
+        ("FREQ=DAILY;COUNT=99999999999", "COUNT"),
+        ("FREQ=DAILY;COUNT=٣", "COUNT"),
+        ("FREQ=DAILY;BYHOUR=24", "BYHOUR: '24' must be 0 to 23"),
+        ("FREQ=DAILY;BYHOUR=-1", "BYHOUR: '-1' must be 0 to 23"),
+        ("FREQ=DAILY;BYMONTH=0", "BYMONTH: '0' must be 1 to 12"),
+        ("FREQ=DAILY;BYMONTHDAY=32", "must be 1 to 31 or -31 to -1"),
+        ("FREQ=DAILY;BYHOUR=1,,2", "BYHOUR: '' must be"),
+        ("FREQ=DAILY;BYSECOND=60", "BYSECOND: '60' must be 0 to 59"),
+        ("FREQ=DAILY;BYDAY=XX", "'XX' is no weekday"),
+        ("FREQ=DAILY;BYDAY=0MO", "must count from 1 to 53"),
+        ("FREQ=DAILY;WKST=1", "'1' is none of MO"),
+        ("FREQ=DAILY;UNTIL=20301301", "UNTIL: '20301301' is no time"),
+        ("FREQ=DAILY;UNTIL=soon", "is no time"),
+        ("FREQ=DAILY;COUNT=5;UNTIL=20300101", "COUNT and UNTIL exclude each other"),
+        ("RRULE;X=1:FREQ=DAILY", "takes no parameters"),
+        ("DTSTART:20200230T000000\nFREQ=DAILY", "is no time"),
+        ("DTSTART;TZID=Nowhere:20200101T000000\nFREQ=DAILY", "'Nowhere' is unknown"),
+        ("DTSTART;X=1:20200101T000000\nFREQ=DAILY", "unknown parameter 'X=1'"),
+        ("DTSTART:20200101", "no line that makes runs"),
+        ("DTSTART:20200101 DTSTART:20200101 FREQ=DAILY", "more than one DTSTART"),
+        ("SUMMARY:x\nRRULE:FREQ=DAILY", "unknown property 'SUMMARY'"),
+        ("", "is empty"),
+        (" \n ", "is empty"),
+        ("FREQ=DAILY;" * 1_000, "longer than 6500"),
+        (None, "must be text, not NoneType"),
+    ],
+    ids=range(34),
+)
+def test_rrule_refused(text, said):
+    """A rule that no server can follow is refused; line, key and value are said."""
+    assert said in problem(RRuleSchedule, text)
+
+
+# From mappings
+
+
+@pytest.mark.parametrize(
+    "mapping, expected",
+    [
+        ({"interval": "PT1H"}, IntervalSchedule(HOUR)),
+        (
+            {"interval": 60.0, "timezone": None, "anchor_date": "2020-01-01T00:00:00Z"},
+            IntervalSchedule(60, anchor_date=datetime(2020, 1, 1, tzinfo=UTC)),
+        ),
+        (
+            {"cron": "0 6 * * *", "timezone": "Europe/Paris", "day_or": False},
+            CronSchedule("0 6 * * *", timezone="Europe/Paris", day_or=False),
+        ),
+        (
+            {"rrule": "FREQ=DAILY", "timezone": "UTC"},
+            RRuleSchedule("FREQ=DAILY", timezone="UTC"),
+        ),
+    ],
+    ids=["interval", "anchor", "cron", "rrule"],
+)
+def test_parse_schedule(mapping, expected):
+    """The key says the kind, the others its fields; the mapping is not changed."""
+    before = dict(mapping)
+    assert parse_schedule(mapping) == expected
+    assert mapping == before
+
+
+@pytest.mark.parametrize(
+    "value, said",
+    [
+        ({}, "found none of them"),
+        ({"timezone": "UTC"}, "found none of them"),
+        ({"cron": "* * * * *", "interval": 5}, "found interval and cron"),
+        ({"cron": "* * * * *", "anchor_date": None}, "has no 'anchor_date'; it takes"),
+        ({"interval": 5, 7: 1}, "has no '7'"),
+        ({"interval": 5, **{f"k{n}": 1 for n in range(99)}}, "'k4'; it takes"),
+        ("* * * * *", "must be a mapping"),
+        (None, "must be a mapping"),
+        ([], "must be a mapping"),
+    ],
+    ids=range(9),
+)
+def test_parse_schedule_refuses(value, said):
+    """A mapping of no kind, of several, or with other keys is refused."""
+    assert said in problem(parse_schedule, value)
+
+
+# Laws
+
+
+@pytest.mark.parametrize("cls", [IntervalSchedule, CronSchedule, RRuleSchedule])
+def test_frozen_and_keyword_only(cls):
+    """Only what the schedule is about may be given by position."""
+    first, *rest = attrs.fields(cls)
+    assert not first.kw_only
+    assert all(field.kw_only for field in rest)
+    values = {"interval": 5, "cron": "* * * * *", "rrule": "FREQ=DAILY"}
+    schedule = cls(values[first.name])
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        schedule.timezone = "UTC"
+
+
+HOSTILE = st.one_of(
+    st.text(),
+    st.text(alphabet="0123456789-,/*#LWR?()@ \tjanmon", max_size=40),
+    st.text(alphabet="FREQ=DAILY;BYTUNTIL:0123456789,\n", max_size=60),
+    st.integers(),
+    st.floats(),
+    st.none(),
+    st.booleans(),
+    st.datetimes(),
+    st.timedeltas(),
+    st.binary(),
+    st.lists(st.integers(), max_size=3),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["interval", "cron", "rrule", "timezone", "anchor_date", "day_or", "x"]
+        ),
+        HOSTILE,
+        max_size=4,
+    )
+)
+def test_any_mapping_is_parsed_or_refused(mapping):
+    """Whatever a mapping holds, only our error comes out, bounded and printable."""
+    try:
+        schedule = parse_schedule(mapping)
+    except DeploymentValidationError as exc:
+        assert len(str(exc)) < 10_000
+        assert all(said.isprintable() for said in exc.problems)
+    else:
+        assert parse_schedule(attrs.asdict(schedule)) == schedule
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("0123456789*/,-?LWR#montue@ ", max_size=6), max_size=7))
+def test_cron_is_decided_by_its_fields(columns):
+    """The answer never depends on the white space between the fields."""
+
+    def taken(text):
+        try:
+            CronSchedule(text)
+        except DeploymentValidationError:
+            return False
+        return True
+
+    fields = " ".join(columns).split()
+    if not any(field.startswith("@") for field in fields):
+        assert taken(" ".join(fields)) == taken("  " + "\t".join(fields) + "\n")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.timedeltas(timedelta(microseconds=1), timedelta(999_999_999)))
+def test_interval_survives_seconds(interval):
+    """Seconds as a float, which is what servers keep, give the same schedule."""
+    schedule = IntervalSchedule(interval)
+    assert IntervalSchedule(schedule.interval.total_seconds()) == schedule
+    assert abs(schedule.interval - interval) < timedelta(milliseconds=10)

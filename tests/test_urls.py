@@ -1,0 +1,144 @@
+"""URLs are read with care and shown without secrets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowpack.urls import mask_url, parse_url
+
+CANARY = "c4n4ry"
+
+
+class Disguised(str):
+    """Text that prints itself otherwise."""
+
+    def __str__(self):
+        return "***"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://host", "http://host"),
+        ("http://host:80/a/b", "http://host:80/a/b"),
+        ("http://ann:secret@host/a", "http://host/a"),
+        ("http://ann:s@cret@host/a", "http://host/a"),
+        ("http://host/a?token=secret#part", "http://host/a"),
+        ("http://host?token=secret", "http://host"),
+        ("http://[::1]:80/a", "http://[::1]:80/a"),
+        ("http://ann:se/cret@host/a", "http://***"),
+        ("http://ann:se?cret@host/a", "http://***"),
+        ("http://ann:se#cret@host/a", "http://***"),
+        ("s3://bucket/key", "s3://bucket/key"),
+        ("host:4200/api", "host:4200/api"),
+        ("ann:secret@host", "host"),
+        ("not a URL", "not a URL"),
+        ("", ""),
+        (Disguised("http://ann:secret@host/a"), "http://host/a"),
+    ],
+)
+def test_masked(url, shown):
+    """Credentials, query and fragment are left out."""
+    assert mask_url(url) == shown
+
+
+@given(
+    scheme=st.sampled_from(["http", "https", "ftp"]),
+    host=st.sampled_from(["host", "host:80", "[::1]:8080", "a.b-c"]),
+    around=st.text(alphabet="ab:@/?#\\ %\n", max_size=6),
+)
+def test_password_is_never_shown(scheme, host, around):
+    """However odd a password is, it is not in what is shown."""
+    assert CANARY not in mask_url(f"{scheme}://ann:{around}{CANARY}@{host}/path")
+
+
+@given(st.text())
+def test_masking_never_fails(text):
+    """Any text has something to show."""
+    assert isinstance(mask_url(text), str)
+
+
+def test_parts_of_a_url():
+    """A URL falls into what is needed to send a request."""
+    address = parse_url("HTTPS://Ann:p%40ss@Host.Example:8443/a%20b/\u00e9 c?d=\u00e9 f")
+    assert (address.scheme, address.host, address.port) == ("https", "host.example", 8443)
+    assert address.path == "/a%20b/%C3%A9%20c"
+    assert address.query == "d=%C3%A9%20f"
+    assert address.credentials == "Ann:p@ss"
+    assert address.origin == "https://host.example:8443"
+    assert address.shown == "https://host.example:8443/a%20b/%C3%A9%20c"
+    assert "p@ss" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "host", "port"),
+    [
+        ("http://host", "http://host", "host", 80),
+        ("https://host:443", "https://host", "host", 443),
+        ("http://host:443/", "http://host:443", "host", 443),
+        ("http://[::1]:42", "http://[::1]:42", "::1", 42),
+        ("http://my_host", "http://my_host", "my_host", 80),
+        ("http://host.", "http://host.", "host.", 80),
+        ("http://b\u00fccher.example", "http://xn--bcher-kva.example",
+         "xn--bcher-kva.example", 80),
+    ],
+)
+def test_origin(url, origin, host, port):
+    """Names, numbers, usual ports."""
+    address = parse_url(url)
+    assert (address.origin, address.host, address.port) == (origin, host, port)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "does not start with"),
+        ("host/api", "does not start with"),
+        ("file:///etc/passwd", "does not start with"),
+        ("http:/host", "does not start with"),
+        ("http://", "no valid host"),
+        (f"http://ann:{CANARY}@", "no valid host"),
+        (f"http://ann:{CANARY}@host:port", "no valid host"),
+        (f"http://ann:{CANARY}@\u2100/", "no valid host"),
+        ("http://host:65536", "no valid host"),
+        ("http://host:-1", "no valid host"),
+        ("http://[::1", "no valid host"),
+        ("http://[nonsense]", "no valid host"),
+        ("http://a b/", "no valid host"),
+        ("http://a..b/", "no valid host"),
+        (f"http://{'a' * 64}/", "no valid host"),
+        (f"http://{'a.' * 130}/", "no valid host"),
+        ("http://a%41/", "no valid host"),
+        ("http://host:0", "port 0"),
+        ("http://host/\n", "line break"),
+        ("http://ho\tst", "control character"),
+        ("http://host/\x7f", "control character"),
+        ("http://host/\u2028", "line break"),
+        ("http://host/ ", "spaces"),
+        ("http://host\\@other", "backslash"),
+        ("http://host/#a", "'#'"),
+        ("http://host/\udc80", "not text"),
+        (7, "int"),
+    ],
+    ids=ascii,
+)
+def test_url_that_cannot_be_sent(url, reason):
+    """The reason is told, and nothing of the URL."""
+    with pytest.raises(ValueError, match=reason) as caught:
+        parse_url(url)
+    assert CANARY not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@given(st.text(), st.text())
+def test_parsing_fails_cleanly(host, path):
+    """Any text is a URL that can be sent, or a ValueError."""
+    try:
+        address = parse_url(f"http://{host}/{path}")
+    except ValueError:
+        return
+    assert (address.origin + address.path + address.query).isascii()
+    assert " " not in address.path + address.query
+    assert parse_url(address.shown).shown == address.shown
