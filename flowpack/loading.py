@@ -146,6 +146,12 @@ def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> 
     try:
         _run(script, filename, module)
         chosen = _select(_flows_in(module), flow_name, variable, script.name)
+    except ScriptError as exc:
+        # Whoever shows its traceback needs the lines for as long as it lives.
+        forget.detach()
+        sys.modules.pop(module.__name__, None)
+        weakref.finalize(exc, _forget, module.__name__, filename, lines)
+        raise
     except BaseException:
         forget()
         raise

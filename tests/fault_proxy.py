@@ -6,6 +6,7 @@ answered as it should be.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import ssl
@@ -86,12 +87,10 @@ class Visit:
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         for data in iter(lambda: source.recv(65536), b""):
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
 
 
 Fault = Callable[[Visit], None]
@@ -313,10 +312,8 @@ class FaultProxy:
         """End all connections and close the port."""
         self._closed.set()
         for sock in (self._listener, *self._open):
-            try:
+            with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             sock.close()
         for thread in self._threads:
             thread.join(10)
@@ -346,7 +343,8 @@ class FaultProxy:
                 while True:
                     self._visit(sock, self._read(stream, number))
         except ValueError:
-            sock.sendall(reply(b"", "400 Bad Request"))
+            with contextlib.suppress(OSError):
+                sock.sendall(reply(b"", "400 Bad Request"))
         except (Hangup, OSError):
             pass
         finally:

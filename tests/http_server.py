@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Iterator, List, Set, Union
 
@@ -98,7 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {key.lower(): value for key, value in self.headers.items()}
         request = Request(self.command, path, body, query=query, headers=headers)
         self.server.served.requests.append(request)
-        self._send(self.server.answer(request))
+        try:
+            answer = self.server.answer(request)
+        except Exception:
+            answer = Answer(500, traceback.format_exc().encode())
+        self._send(answer)
 
     def _read_body(self) -> Union[bytes, None]:
         if self.headers.get("transfer-encoding", "").lower() == "chunked":

@@ -158,7 +158,8 @@ def as_json(settings_: FlowRunnerSettings) -> str:
 
 def config_of(runner: FlowRunner) -> Dict[str, Any]:
     """Return the config that *runner* sends."""
-    config: Any = runner.to_settings().config
+    config = runner.to_settings().config
+    assert isinstance(config, dict)
     return config
 
 
@@ -419,7 +420,8 @@ def test_field_refused(cls, config, said):
 )
 def test_pull_policies(cls, policy):
     """Each kind has spellings of its own; an enum of them will do."""
-    for given_ in (policy, enum.Enum("Policy", {"ONE": policy})(policy)):
+    make: Any = enum.Enum
+    for given_ in (policy, make("Policy", {"ONE": policy}).ONE):
         runner = cls(image_pull_policy=given_)
         assert config_of(runner)["image_pull_policy"] == policy
 

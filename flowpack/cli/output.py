@@ -82,9 +82,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def facts(values: Mapping[str, object]) -> None:
     """Print names and values, one a line."""
-    width = max(map(len, values), default=0)
-    for name, value in values.items():
-        text(f"{name.ljust(width)}  {cell(value)}".rstrip())
+    told = {printable(name): cell(value) for name, value in values.items()}
+    width = max(map(len, told), default=0)
+    for name, value in told.items():
+        text(f"{name.ljust(width)}  {value}")
 
 
 def flat(values: Mapping[str, object]) -> Dict[str, object]:
@@ -99,7 +100,7 @@ def flat(values: Mapping[str, object]) -> Dict[str, object]:
 
 
 def cell(value: object) -> str:
-    """Return *value* as it stands in a table; nothing for None and empty."""
+    """Return *value* as it stands in a table; a dash for None and empty."""
     if value is None or (isinstance(value, (str, list, tuple, dict)) and not value):
         return "-"
     if isinstance(value, bool):

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import attrs
 
 from flowpack.connect import object_client
-from flowpack.discovery import FoundFlow, Script, select_flow
+from flowpack.discovery import FoundFlow, Script, find_flows, select_flow
 from flowpack.exceptions import (
     APIConnectionError,
     DeploymentValidationError,
@@ -116,18 +116,25 @@ def _find_in(script: Script, source: FlowSource) -> FoundFlow:
         return select_flow(script, source.flow_name)
     _check_same_file(script, source)
     flow = source.flow
-    function = getattr(flow.fn, "__name__", "")
-    try:
-        found = select_flow(script, function)
-    except MissingFlowError as exc:
-        raise _refused(source, f"the flow is not found in its script: {exc}") from exc
-    except DiscoveryError:
-        # What the source does not tell, the object does.
-        found = _told_by(flow, function, script)
+    found = _as_told(script, flow, source)
     version = getattr(flow, "version", None)
     return attrs.evolve(
         found, name=flow.name, version=str(version) if version else script.md5
     )
+
+
+def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
+    """Return what the source tells of *flow*, or else what the object does."""
+    function = getattr(flow.fn, "__name__", "")
+    for found in find_flows(script):
+        if (found.name, found.function) == (flow.name, function):
+            return found
+    try:
+        return select_flow(script, function)
+    except MissingFlowError as exc:
+        raise _refused(source, f"the flow is not found in its script: {exc}") from exc
+    except DiscoveryError:
+        return _told_by(flow, function, script)
 
 
 def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:

@@ -364,6 +364,11 @@ class DeploymentSpec:
         packager = self.packager or ScriptPackager(self.flow_storage)
         with using(client) as api:
             self._check_origin(flow.origin, api)
+            if flow.namesakes and not api.dialect.uses_work_pools:
+                raise self._refused(
+                    f"the script has several flows called {quoted(flow.name)}, and this"
+                    " server's agents know flows by name alone; give each its own name"
+                )
             runner = self.flow_runner or packager.default_flow_runner(api)
             runner.to_settings()
             complete = CompleteSpec(

@@ -52,13 +52,13 @@ class Findings:
         for each in self.undetermined:
             if not each.likely and (name is None or name in each.variables):
                 return each.error
+        if name is not None and name in self.others:
+            reason = f"{quoted(name)} is no flow of this script: {self.others[name]}"
+            return MissingFlowError(missing.where, reason)
         for each in self.undetermined:
             if each.likely and each.name is None:
                 reason = f"{missing.reason}. It may be the one in this line:"
                 return MissingFlowError(each.where, f"{reason} {each.reason}")
-        if name is not None and name in self.others:
-            reason = f"{quoted(name)} is no flow of this script: {self.others[name]}"
-            return MissingFlowError(missing.where, reason)
         return missing
 
 
@@ -186,5 +186,12 @@ def _others(names: Mapping[str, Values]) -> Iterator[Tuple[str, str]]:
                     " defines it"
                 )
             elif isinstance(value, Function):
-                line = value.node.lineno
-                yield name, f"it is a plain function (line {line}); put @flow above it"
+                yield name, _why_no_flow(value)
+
+
+def _why_no_flow(function: Function) -> str:
+    line = function.node.lineno
+    if function.wrapped_by:
+        wrapper = function.wrapped_by
+        return f"what {wrapper} makes of it (line {line}) cannot be told"
+    return f"it is a plain function (line {line}); put @flow above it"

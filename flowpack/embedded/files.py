@@ -5,32 +5,27 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
-from typing import Dict
 
 _OWNER_ONLY = 0o600
 _OWNER_ONLY_FOLDER = 0o700
-
-#: One lock for each process: a child of ``fork`` must not inherit one that another
-#: thread of its parent held.
-_creating: Dict[int, threading.Lock] = {}
 
 
 def prepare(path: str) -> None:
     """See that there is a file at *path*, empty if it is new, for SQLite to open.
 
+    No other thread may open it meanwhile. SQLite's locks belong to process and
+    file: when this function closes the file that it has made, it gives up those of
+    every connection that the process has to it.
+
     Raises:
         OSError: It cannot be made, or is no regular file.
     """
     make_folder(os.path.dirname(path))
-    # SQLite would make the file with the umask's mode. Its locks belong to process
-    # and file: closing any descriptor of the file gives up those that another
-    # thread's connection holds. So nobody may open it before this one is closed.
-    with _creating.setdefault(os.getpid(), threading.Lock()):
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
-        except FileExistsError:
-            pass
+    try:
+        # SQLite would make it with the mode that the umask leaves.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+    except FileExistsError:
+        pass
     found = os.stat(path)
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

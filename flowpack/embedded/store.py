@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 import threading
@@ -20,9 +21,27 @@ Row = sqlite3.Row
 APPLICATION_ID = int.from_bytes(b"flpk", "big")
 
 #: How long SQLite itself waits for a lock, in seconds. Short, for nothing can
-#: interrupt it; who waits longer asks again.
-_LOCK_WAIT = 0.1
+#: interrupt it, and other threads wait meanwhile; who waits longer asks again.
+_LOCK_WAIT = 0.02
 _PAUSE = 0.005
+
+#: Held by the one thread of this process that is in SQLite.
+_turn = threading.RLock()
+
+
+@functools.lru_cache(maxsize=None)
+def _keep_forks_out() -> None:
+    """See that no process is forked while one of its threads is in SQLite.
+
+    The child would inherit SQLite's own locks as they are, with nobody to release
+    them.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_turn.acquire,
+            after_in_parent=_turn.release,
+            after_in_child=_turn.release,
+        )
 
 
 class Unusable(Exception):
@@ -68,7 +87,6 @@ class Session:
 class _Handle:
     """What one process has open; *identity* tells whether it is still that file."""
 
-    lock: threading.Lock = attrs.field(factory=threading.Lock)
     connection: Optional[sqlite3.Connection] = None
     identity: Optional[Tuple[int, int]] = None
 
@@ -90,7 +108,7 @@ class Store:
 
     def __init__(self, path: str, busy_timeout: float) -> None:
         self.path = path
-        self._busy_timeout = min(max(busy_timeout, 0.0), threading.TIMEOUT_MAX)
+        self._busy_timeout = busy_timeout
         self._handles: Dict[int, _Handle] = {}
 
     def read(self, action: Callable[[Session], Result]) -> Result:
@@ -110,10 +128,8 @@ class Store:
 
     def close(self) -> None:
         """Close the file, unless it is closed; the next transaction opens it."""
-        handle = self._handles.get(os.getpid())
-        if handle is not None:
-            with handle.lock:
-                handle.drop()
+        with _turn:
+            self._handle().drop()
 
     def explain(self, failure: BaseException) -> str:
         """Say what a failure means, and what to do."""
@@ -135,24 +151,19 @@ class Store:
         return f"{file} failed: {printable(failure)}"
 
     def _transaction(self, begin: str, action: Callable[[Session], Result]) -> Result:
+        _keep_forks_out()
         deadline = time.monotonic() + self._busy_timeout
-        handle = self._handles.setdefault(os.getpid(), _Handle())
-        if not handle.lock.acquire(timeout=self._busy_timeout):
-            raise sqlite3.OperationalError("database is locked by another thread")
-        try:
-            while True:
-                try:
-                    return self._attempt(handle, begin, action)
-                except sqlite3.OperationalError as exc:
-                    if not _is_busy(exc) or time.monotonic() >= deadline:
-                        raise
-                time.sleep(_PAUSE)
-        finally:
-            handle.lock.release()
+        while True:
+            try:
+                with _turn:
+                    return self._attempt(begin, action)
+            except sqlite3.OperationalError as exc:
+                if not _is_busy(exc) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_PAUSE)
 
-    def _attempt(
-        self, handle: _Handle, begin: str, action: Callable[[Session], Result]
-    ) -> Result:
+    def _attempt(self, begin: str, action: Callable[[Session], Result]) -> Result:
+        handle = self._handle()
         connection = self._connection(handle)
         try:
             connection.execute(begin)
@@ -162,6 +173,10 @@ class Store:
             _undo(handle, connection, exc)
             raise
         return result
+
+    def _handle(self) -> _Handle:
+        """Return this process's handle; that of a parent stays as it is."""
+        return self._handles.setdefault(os.getpid(), _Handle())
 
     def _connection(self, handle: _Handle) -> sqlite3.Connection:
         if handle.connection is None or handle.identity != _identity(self.path):

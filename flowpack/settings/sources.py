@@ -74,7 +74,7 @@ def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
     if content is None:
         return None
     variables: Dict[str, str] = {}
-    for number, line in enumerate(_text(content, path).splitlines(), 1):
+    for number, line in enumerate(_LINE_BREAK.split(_text(content, path)), 1):
         try:
             pair = _parse_line(line)
         except ValueError as exc:
@@ -87,8 +87,10 @@ def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
     return Source(_relevant(variables), after=f" in {printable(path)}")
 
 
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
 _QUOTED = re.compile(r"""(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(?:\#.*)?\Z""")
+_COMMENT = re.compile(r"(?:^|\s+)#")
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -101,7 +103,7 @@ def _parse_line(line: str) -> Optional[Tuple[str, str, bool]]:
         return None  # A comment, an empty line, or of no concern here.
     name, rest = found.groups()
     if rest[:1] not in ("'", '"'):
-        return name, re.split(r"(?:^|\s+)#", rest, 1)[0].strip(), False
+        return name, _COMMENT.split(rest, 1)[0].strip(), False
     inside = _QUOTED.match(rest)
     if inside is None:
         if not name.upper().startswith(_PREFIXES):
@@ -140,9 +142,13 @@ def from_folder(folder: str) -> Iterator[Source]:
 
 
 def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
-    """Return all values of a TOML table, inner tables included, by dotted name."""
+    """Return all values of a TOML table, inner tables included, by dotted name.
+
+    Names in capitals, as variables have them, mean nothing in these files.
+    """
     for key, value in table.items():
-        yield prefix + key, value
+        if not key.isupper():
+            yield prefix + key, value
         if isinstance(value, dict):
             yield from _flattened(value, f"{prefix}{key}.")
 

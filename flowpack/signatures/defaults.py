@@ -131,7 +131,8 @@ class _Encoder:
     def plain_instance(self, cls: Class, call: Call) -> Any:
         """Return the instance of a class that extends a type of JSON's, or nothing."""
         for base in (str, int, float, list, tuple, dict, set):
-            if cls.is_a(f"builtins.{base.__name__}") and len(call.arguments) < 2:
+            names = f"builtins.{base.__name__}", f"typing.{base.__name__.title()}"
+            if cls.is_a(*names) and len(call.arguments) < 2:
                 empty: Any = base()
                 return self.encode(call.arguments[0] if call.arguments else empty)
         raise Unserialisable

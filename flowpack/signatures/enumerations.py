@@ -21,8 +21,13 @@ def members_of(cls: Class) -> Tuple[Member, ...]:
     return tuple(
         Member(cls, name)
         for name, value in cls.scope.names.items()
-        if not name.startswith("_") and not isinstance(value, (Function, Class))
+        if not _is_reserved(name) and not isinstance(value, (Function, Class))
     )
+
+
+def _is_reserved(name: str) -> bool:
+    """Tell whether *name* in the body is no member: ``_x_``, ``__x__``, ``__x``."""
+    return name.startswith("__") or (name.startswith("_") and name.endswith("_"))
 
 
 def values_of(cls: Class) -> List[object]:

@@ -88,7 +88,9 @@ def _parse(source: Union[str, bytes], where: str) -> ast.Module:
     except SyntaxError as exc:
         place = where if exc.lineno is None else f"{where}:{exc.lineno}"
         raise DiscoveryError(place, f"syntax error: {printable(exc.msg)}") from exc
-    except (ValueError, RecursionError, MemoryError) as exc:
+    except (RecursionError, MemoryError) as exc:
+        raise DiscoveryError(where, "the script is nested too deeply") from exc
+    except ValueError as exc:
         raise DiscoveryError(where, f"this is no Python: {printable(exc)}") from exc
 
 

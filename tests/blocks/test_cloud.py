@@ -13,12 +13,7 @@ from flowpack.blocks.cloud import (
     GoogleCloudStorageBlock,
     S3StorageBlock,
 )
-from flowpack.blocks.core import Block
-from flowpack.exceptions import (
-    ObjectMissingError,
-    StorageError,
-    StorageUnavailableError,
-)
+from flowpack.exceptions import StorageError, StorageUnavailableError
 
 DATA = b"print('hello')\n"
 KEY = hashlib.sha256(DATA).hexdigest()
@@ -113,81 +108,3 @@ def test_wrong_type_is_wrong_use(make):
     """Fields take what the reference's take."""
     with pytest.raises(TypeError):
         make()
-
-
-# A real server of each kind, where its SDK and an emulator are installed
-
-
-@pytest.fixture(scope="module")
-def moto():
-    """The address of an S3 server with a bucket."""
-    pytest.importorskip("boto3")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def s3(moto, monkeypatch):
-    """A storage on that server, in an empty bucket."""
-    import uuid
-
-    import boto3
-
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    bucket = f"bucket-{uuid.uuid4().hex}"
-    block = S3StorageBlock(bucket, "key-id", CANARY, region_name="us-east-1")
-    client = boto3.client(
-        "s3",
-        aws_access_key_id="key-id",
-        aws_secret_access_key=CANARY,
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket=bucket)
-    return block
-
-
-def test_s3_keeps_and_gives_back(s3):
-    """Objects are named by their content, written once, read back."""
-    assert s3.write(DATA) == KEY
-    assert s3.write(DATA) == KEY
-    assert s3.read(KEY) == DATA
-    assert s3.holds(KEY, KEY, len(DATA))
-    assert not s3.holds(KEY, KEY, 1)
-    assert Block.from_data is not None
-    assert S3StorageBlock.from_data(s3.to_document_data()).read(KEY) == DATA
-
-
-def test_s3_missing_object(s3):
-    """What is not there is told as missing."""
-    with pytest.raises(ObjectMissingError):
-        s3.read(KEY)
-    assert not s3.holds(KEY, KEY, 1)
-
-
-def test_s3_damaged_object_is_replaced(s3):
-    """A cut object under the key is written over."""
-    client = s3._store().open_client()
-    client.put_object(Bucket=s3.bucket, Key=KEY, Body=b"cut")
-    s3.write(DATA)
-    assert s3.read(KEY) == DATA
-
-
-def test_s3_limit(s3):
-    """No more is read than may be."""
-    s3.write(DATA)
-    with pytest.raises(StorageError, match="5 bytes"):
-        s3.read_into(KEY, io.BytesIO(), limit=5)
-
-
-def test_s3_missing_bucket(s3):
-    """The bucket must exist; the error says what S3 said, without credentials."""
-    other = S3StorageBlock("no-such-bucket", "key-id", CANARY, region_name="us-east-1")
-    for use in (lambda: other.write(DATA), lambda: other.read(KEY)):
-        with pytest.raises(StorageUnavailableError, match="NoSuchBucket") as caught:
-            use()
-        assert CANARY not in str(caught.value)
-        assert caught.value.__cause__ is caught.value.__context__ is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -215,7 +216,7 @@ class TestAnonymous:
 
 def everything(api, body):
     """Return all pages of a list of documents."""
-    found = []
+    found: list[Any] = []
     while True:
         page = {**body, "offset": len(found)}
         rows = api.done("POST", "/block_documents/filter", json=page)

@@ -371,7 +371,8 @@ def test_refused_schedules(api, body, schedule, expected):
 @pytest.mark.parametrize("schedule", ["x", 5, True])
 def test_schedules_that_are_no_objects(api, body, schedule):
     """What is no object fits none of the three kinds."""
-    status, answer = api.call("POST", "/deployments/", json={**body, "schedule": schedule})
+    body["schedule"] = schedule
+    status, answer = api.call("POST", "/deployments/", json=body)
     expected = [(("body", "schedule"), "type_error.dict")] * 3
     assert (status, problems(answer)) == (422, expected)
 

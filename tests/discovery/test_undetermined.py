@@ -219,6 +219,12 @@ def test_plain_function_is_no_flow():
         select_flow(script("import os\ndef etl(): pass\n"), "etl")
 
 
+def test_function_under_another_decorator_is_no_flow():
+    """What an unknown decorator gives may be anything."""
+    with pytest.raises(MissingFlowError, match=r"what @mine\(\) makes of it"):
+        select_flow(script("@mine()\ndef etl(): pass\n"), "etl")
+
+
 @pytest.mark.parametrize("text", ["", "\n", "x = 1", "'''docstring'''", "# comment"])
 def test_nothing_found(text):
     """A script without flows says what a flow is."""

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Iterator
 
 import pytest
 
 from flowpack.embedded import EmbeddedTransport
-from flowpack.transport import Request, Transport
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def call(
-    transport: Transport, method: str, path: str, body: Any = None
-) -> Tuple[int, Any]:
-    """Send a request; return the status and the JSON of the answer."""
-    content = None if body is None else json.dumps(body).encode()
-    answer = transport.send(Request(method, path, content))
-    return answer.status, json.loads(answer.body) if answer.body else None
 
 
 def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:

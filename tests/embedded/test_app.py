@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flowpack.embedded import EmbeddedTransport
 from flowpack.embedded.routes import ROUTES
 from flowpack.transport import Request
-from tests.embedded.conftest import call
+from tests.embedded.calls import call
 
 
 def test_nothing_is_made_before_the_first_request(database):

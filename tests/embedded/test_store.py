@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import sqlite3
 import stat
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from flowpack.embedded import EmbeddedTransport, filters, migrations
 from flowpack.embedded.store import APPLICATION_ID, Conflict, Store
 from flowpack.exceptions import APIConnectionError, FlowpackError
-from tests.embedded.conftest import call, run_python
+from tests.embedded.calls import call, deploy
+from tests.embedded.conftest import run_python
 
 
 def modes(folder):
@@ -27,13 +31,9 @@ def modes(folder):
 
 
 def fill(transport):
-    """Write enough for several pages; return the last flow."""
-    text = {"encoding": "text", "blob": "x" * 3000}
+    """Write enough for several pages: ten flows, each with a deployment."""
     for number in range(10):
-        _, flow = call(transport, "POST", "/flows/", {"name": f"flow {number}"})
-        body = {"name": "d", "flow_id": flow["id"], "flow_data": text}
-        assert call(transport, "POST", "/deployments/", body)[0] == 201
-    return flow
+        deploy(transport, f"flow {number}", "d", parameters={"x": "x" * 3000})
 
 
 @pytest.fixture
@@ -98,7 +98,8 @@ class TestPromises:
         store = Store(str(database), 1.0)
 
         def setting(name):
-            return store.read(lambda session: session.one(f"PRAGMA {name}")[0])
+            (value,) = store.read(lambda session: session.all(f"PRAGMA {name}"))[0]
+            return value
 
         assert setting("synchronous") == 2  # FULL
         assert setting("journal_mode") == "wal"
@@ -135,7 +136,8 @@ class TestPromises:
                 session.run(insert, "two")
 
         store.write(write)
-        assert store.read(lambda session: session.one("SELECT id FROM flow")[0]) == "one"
+        (row,) = store.read(lambda session: session.all("SELECT id FROM flow"))
+        assert row["id"] == "one"
         store.close()
 
     @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ class TestDamage:
         closed.write_text("this is no database, " * 100)
         self.expect_refusal(closed, "is damaged, or no SQLite database at all")
 
-    @pytest.mark.parametrize("size", [1, 10, 99, 100, 511, 512, 4096, 20_000, -1])
+    @pytest.mark.parametrize("size", [10, 99, 100, 511, 512, 4096, 20_000, -4096])
     def test_truncated(self, closed, size):
         """A file that was cut off."""
         content = closed.read_bytes()
@@ -237,9 +239,9 @@ class TestDamage:
         for start in range(4096, len(content), 4096):
             closed.write_bytes(content[:start] + bytes(4096) + content[start + 4096 :])
             transport = EmbeddedTransport(closed)
-            for body in ({"flows": {}}, {"deployments": {}}):
+            for path in ("/flows/filter", "/deployments/filter"):
                 try:
-                    assert call(transport, "POST", "/flows/filter", body)[0] == 200
+                    assert call(transport, "POST", path, {})[0] == 200
                 except APIConnectionError as exc:
                     assert f"{str(closed)!r} is damaged" in str(exc)
                     refusals += 1
@@ -351,22 +353,23 @@ class TestBusy:
         writer.execute("COMMIT")
         assert call(api, "POST", "/flows/", {"name": "f"})[0] == 200
 
-    def test_patience(self, open_api, writer):
+    def test_patience(self, api, database):
         """Who waits is served when the other one has finished."""
-        timer = threading.Timer(0.3, writer.interrupt)
-        timer.start()
-        release = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
-        release.daemon = True
-        before = signal.signal(
-            signal.SIGUSR1, lambda *_: writer.execute("ROLLBACK") and None
-        )
-        try:
-            release.start()
-            assert call(open_api(), "POST", "/flows/", {"name": "g"})[0] == 201
-        finally:
-            signal.signal(signal.SIGUSR1, before)
-            release.join()
-            timer.join()
+        call(api, "POST", "/flows/", {"name": "f"})
+        writing = threading.Event()
+
+        def write():
+            with contextlib.closing(sqlite3.connect(database)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                writing.set()
+                time.sleep(0.3)
+                connection.execute("COMMIT")
+
+        other = threading.Thread(target=write)
+        other.start()
+        writing.wait()
+        assert call(api, "POST", "/flows/", {"name": "g"})[0] == 201
+        other.join()
 
     def test_readers_do_not_wait(self, open_api, writer):
         """A reader sees what was there before."""
@@ -417,7 +420,7 @@ DISK_FULL = """
 import json, resource, sys
 from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import FlowpackError
-from tests.embedded.conftest import call
+from tests.embedded.calls import call
 
 api = EmbeddedTransport(sys.argv[1])
 limit = int(sys.argv[2])
@@ -442,7 +445,7 @@ api.close()
 """
 
 
-@pytest.mark.parametrize("limit", [0, 1, 100, 4096, 100_000, 1_000_000])
+@pytest.mark.parametrize("limit", [0, 100, 4096, 100_000])
 def test_full_disk(database, limit):
     """A full disk is a clean error; all that was answered is there, and it goes on."""
     written = int(run_python(DISK_FULL, database, limit))
@@ -456,7 +459,7 @@ READ_ONLY = """
 import os, sqlite3, sys
 from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import FlowpackError
-from tests.embedded.conftest import call
+from tests.embedded.calls import call
 
 if os.geteuid() == 0:  # Whom no mode stops.
     os.setgroups([])
@@ -475,11 +478,9 @@ class TestReadOnly:
     """What may not be written is a clean error."""
 
     @pytest.fixture
-    def folder(self, tmp_path_factory):
-        """A folder that everybody may reach."""
-        import tempfile
-
-        path = tmp_path_factory.mktemp("unused").__class__(tempfile.mkdtemp())
+    def folder(self):
+        """A folder that everybody may reach, unlike those of pytest's."""
+        path = Path(tempfile.mkdtemp())
         path.chmod(0o755)
         yield path
         path.chmod(0o755)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, BinaryIO, Dict, Iterable, Optional
 
 from flowpack.blocks.cloud.bucket import CHUNK, Bucket, TakenError, not_installed
@@ -78,7 +79,7 @@ class S3Bucket(Bucket):
             answer = client.get_object(Bucket=self.block.bucket, Key=key)
         except client.exceptions.NoSuchKey:
             return False
-        with answer["Body"] as body:
+        with contextlib.closing(answer["Body"]) as body:
             for chunk in body.iter_chunks(CHUNK):
                 file.write(chunk)
         return True

@@ -1,0 +1,293 @@
+"""The storages of clouds against emulators of them, over HTTP.
+
+Each needs its SDK in this environment and its emulator on the PATH: moto for S3,
+gcp-storage-emulator for Google, azurite for Azure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import socket
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import List
+
+import pytest
+
+from flowpack.blocks.cloud import (
+    AzureBlobStorageBlock,
+    GoogleCloudStorageBlock,
+    S3StorageBlock,
+)
+from flowpack.blocks.cloud.bucket import TakenError
+from flowpack.exceptions import (
+    ObjectMissingError,
+    StorageError,
+    StorageUnavailableError,
+)
+from tests.blocks.servers import serving
+from tests.peers.processes import free_port, running
+
+pytestmark = [
+    pytest.mark.peer,
+    # What the SDKs warn of is theirs to mend.
+    pytest.mark.filterwarnings("default"),
+]
+
+DATA = b"print('hello')\n"
+KEY = hashlib.sha256(DATA).hexdigest()
+CANARY = "Y2FuYXJ5LTdmM2EtMDEyMzQ1Njc4OQ=="
+
+
+def listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def emulator(tmp_path_factory, library, program, *arguments):
+    """Run an emulator and yield its port; skip where there is none."""
+    pytest.importorskip(library)
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    folder, port = tmp_path_factory.mktemp(program), free_port()
+    command = [found, *(argument.format(port=port) for argument in arguments)]
+    with running(
+        command,
+        lambda: listening(port),
+        variables=dict(os.environ),
+        folder=folder,
+        log=folder / "log",
+    ):
+        yield port
+
+
+@pytest.fixture(scope="module")
+def s3_port(tmp_path_factory):
+    arguments = ("-H", "127.0.0.1", "-p", "{port}")
+    yield from emulator(tmp_path_factory, "boto3", "moto_server", *arguments)
+
+
+@pytest.fixture(scope="module")
+def gcs_port(tmp_path_factory):
+    arguments = ("start", "--host", "127.0.0.1", "--port", "{port}", "--in-memory")
+    library, program = "google.cloud.storage", "gcp-storage-emulator"
+    yield from emulator(tmp_path_factory, library, program, *arguments)
+
+
+@pytest.fixture(scope="module")
+def azure_port(tmp_path_factory):
+    arguments = ("--blobHost", "127.0.0.1", "--blobPort", "{port}")
+    arguments += ("--skipApiVersionCheck", "--inMemoryPersistence")
+    library, program = "azure.storage.blob", "azurite-blob"
+    yield from emulator(tmp_path_factory, library, program, *arguments)
+
+
+def make_s3(port, bucket, monkeypatch):
+    import boto3
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+    credentials = {"aws_access_key_id": "me", "aws_secret_access_key": CANARY}
+    place = {"region_name": "us-east-1"}
+    boto3.client("s3", **credentials, **place).create_bucket(Bucket=bucket)
+    return S3StorageBlock(bucket, **credentials, **place)
+
+
+def make_gcs(port, bucket, monkeypatch):
+    from google.cloud import storage
+
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    storage.Client(project="mine").create_bucket(bucket)
+    return GoogleCloudStorageBlock(bucket, "mine")
+
+
+def make_azure(port, container, monkeypatch):
+    from azure.storage.blob import BlobServiceClient
+
+    key = (  # the emulator's own, which everybody knows
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/"
+        "K1SZFPTOtr/KBHBeksoGMGw=="
+    )
+    connection = (
+        "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
+        f"AccountKey={key};BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
+    )
+    service = BlobServiceClient.from_connection_string(connection)
+    service.create_container(container)
+    return AzureBlobStorageBlock(container, connection)
+
+
+@pytest.fixture(params=["s3", "gcs", "azure"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def storage(kind, request, monkeypatch):
+    """A storage in an empty bucket."""
+    port = request.getfixturevalue(f"{kind}_port")
+    make = {"s3": make_s3, "gcs": make_gcs, "azure": make_azure}[kind]
+    return make(port, f"bucket-{uuid.uuid4().hex}", monkeypatch)
+
+
+def damage(storage, content):
+    """Put *content* under the key, whatever is there."""
+    store = storage._store()
+    store.put(store.open_client(), KEY, io.BytesIO(content), len(content), True)
+
+
+def test_keeps_and_gives_back(storage):
+    """Objects are named by their content, and come back from it."""
+    assert storage.write(DATA) == KEY
+    assert storage.read(KEY) == DATA
+    assert storage.write(b"other") != KEY
+    again = type(storage).from_data(storage.to_document_data())
+    assert again.read(KEY) == DATA
+
+
+def test_holds(storage):
+    """An object of that length is there, or not."""
+    assert not storage.holds(KEY, KEY, len(DATA))
+    storage.write(DATA)
+    assert storage.holds(KEY, KEY, len(DATA))
+    assert not storage.holds(KEY, KEY, len(DATA) + 1)
+
+
+def test_what_is_there_is_not_sent_again(storage, monkeypatch):
+    """A second write only looks."""
+    storage.write(DATA)
+
+    def refuse(*arguments):
+        raise AssertionError("it was sent again")
+
+    monkeypatch.setattr(type(storage._store()), "put", refuse)
+    assert storage.write(DATA) == KEY
+
+
+@pytest.mark.parametrize("kind", ["s3", "azure"])
+def test_creates_only_what_is_not_there(storage):
+    """The service itself refuses to write over an object."""
+    storage.write(DATA)
+    store = storage._store()
+    with pytest.raises(TakenError):
+        store.put(store.open_client(), KEY, io.BytesIO(b"x"), 1, False)
+    assert storage.read(KEY) == DATA
+
+
+class Taken(BaseHTTPRequestHandler):
+    """Says of each upload that the object is there already."""
+
+    asked: List[str] = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.asked.append(self.path)
+        self.send_response(412)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format, *arguments):
+        pass
+
+
+def test_google_creates_only_what_is_not_there(monkeypatch):
+    """The condition is sent, which the emulator does not know."""
+    pytest.importorskip("google.cloud.storage")
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Taken)) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+        store = GoogleCloudStorageBlock("bucket", "mine")._store()
+        client = store.open_client()
+        with pytest.raises(TakenError):
+            store.put(client, KEY, io.BytesIO(DATA), len(DATA), False)
+        with pytest.raises(TakenError):
+            store.put(client, KEY, io.BytesIO(DATA), len(DATA), True)
+    first, second = Taken.asked
+    assert "ifGenerationMatch=0" in first
+    assert "ifGenerationMatch" not in second
+
+
+def test_missing_object(storage):
+    """What is not there is told as missing."""
+    with pytest.raises(ObjectMissingError, match="no such object"):
+        storage.read(KEY)
+
+
+def test_damaged_object_is_replaced(storage):
+    """A cut object under the key is written over."""
+    damage(storage, DATA[:5])
+    assert not storage.holds(KEY, KEY, len(DATA))
+    storage.write(DATA)
+    assert storage.read(KEY) == DATA
+
+
+def test_empty_object(storage):
+    """No bytes are bytes too."""
+    assert storage.read(storage.write(b"")) == b""
+
+
+def test_large_object(storage):
+    """More than one part goes up and down."""
+    data = os.urandom(1 << 20) * 20
+    file = io.BytesIO()
+    storage.read_into(storage.write(data), file)
+    assert file.getvalue() == data
+
+
+def test_limit(storage):
+    """No more is read than may be."""
+    storage.write(DATA)
+    with pytest.raises(StorageError, match="5 bytes"):
+        storage.read_into(KEY, io.BytesIO(), limit=5)
+
+
+def test_threads_that_write_the_same(storage):
+    """All of them succeed."""
+    failures = []
+
+    def write():
+        try:
+            assert storage.write(DATA) == KEY
+        except Exception as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_missing_bucket(storage):
+    """It must exist; the error names it and shows no credentials."""
+    import attrs
+
+    place = "container" if isinstance(storage, AzureBlobStorageBlock) else "bucket"
+    other = attrs.evolve(storage, **{place: "no-such-bucket"})
+    secrets = [
+        str(value)
+        for value in storage.to_document_data().values()
+        if len(str(value)) > 9
+    ]
+    with pytest.raises(StorageUnavailableError, match="no-such-bucket") as caught:
+        other.write(DATA)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    assert not [secret for secret in secrets if secret in str(caught.value)]
+    with pytest.raises(StorageError):
+        other.read(KEY)
+
+
+@pytest.mark.parametrize("connection", ["", "nonsense", f"AccountKey={CANARY}"])
+def test_connection_string_that_cannot_be_read(connection):
+    """What the SDK says of it is told, and the string is not."""
+    pytest.importorskip("azure.storage.blob")
+    with pytest.raises(StorageUnavailableError, match="ValueError") as caught:
+        AzureBlobStorageBlock("container", connection).write(DATA)
+    assert CANARY not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None

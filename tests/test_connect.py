@@ -1,0 +1,177 @@
+"""From settings to a client."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import attrs
+import pytest
+
+from flowpack.client import Client
+from flowpack.connect import get_client, object_client, using
+from flowpack.exceptions import APIConnectionError, SettingsError
+from flowpack.settings import load_settings
+from tests.fault_proxy import FaultProxy, reply, status
+from tests.http.conftest import CERTIFICATES
+
+
+@pytest.fixture
+def server():
+    """Says that it is Prefect 2.0b7, and has a flow of any name."""
+    with FaultProxy(answer=lambda seen: reply(b'"2.0b7"')) as proxy:
+        yield proxy
+
+
+def test_api_of_the_settings(server, monkeypatch):
+    """URL, key, headers come from the environment."""
+    monkeypatch.setenv("PREFECT_API_URL", f"{server.url}/api/")
+    monkeypatch.setenv("PREFECT_API_KEY", "k3y")
+    monkeypatch.setenv("PREFECT_CLIENT_CUSTOM_HEADERS", '{"X-Team": "blue"}')
+    with get_client() as client:
+        assert client.url == f"{server.url}/api"
+        assert not client.embedded
+        assert client.dialect is not None
+    seen = server.seen[0]
+    assert seen.target == "/api/admin/version"
+    assert seen.headers["authorization"] == "Bearer k3y"
+    assert seen.headers["x-team"] == "blue"
+
+
+def test_arguments_win(server):
+    """Address and key that are given win over the environment."""
+    environ = {"PREFECT_API_URL": "http://127.0.0.1:1", "PREFECT_API_KEY": "other"}
+    with get_client(server.url, api_key="k3y", timeout=5, environ=environ) as client:
+        assert client.dialect is not None
+    assert server.seen[0].headers["authorization"] == "Bearer k3y"
+
+
+def test_arguments_win_over_given_settings(server):
+    """The same where the settings are handed in."""
+    environ = {"PREFECT_API_URL": "http://127.0.0.1:1", "PREFECT_API_KEY": "other"}
+    settings = load_settings(environ=environ)
+    given = {"api_key": "", "settings": settings, "environ": {}}
+    with get_client(server.url, **given) as client:
+        assert client.dialect is not None
+    assert "authorization" not in server.seen[0].headers
+    with get_client(settings=settings) as client:
+        assert client.url == "http://127.0.0.1:1"
+    with get_client("", settings=settings) as client:
+        assert client.embedded
+
+
+def test_profile(server, monkeypatch, fresh_home):
+    """A profile is chosen by name."""
+    folder = fresh_home.parent / ".prefect"
+    folder.mkdir()
+    text = f'[profiles.work]\nPREFECT_API_URL = "{server.url}"\n'
+    (folder / "profiles.toml").write_text(text)
+    with get_client(profile="work") as client:
+        assert client.url == server.url
+
+
+def test_patience_of_the_settings(server):
+    """Retries and time-outs are the user's."""
+    server.plan.extend([status("522 Oops", "Retry-After: 0")] * 2)
+    environ = {
+        "PREFECT_API_URL": server.url,
+        "PREFECT_CLIENT_MAX_RETRIES": "1",
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "522",
+        "PREFECT_API_REQUEST_TIMEOUT": "90",
+    }
+    with get_client(environ=environ) as client:
+        with pytest.raises(Exception, match="answered 522"):
+            client.read_flow_by_name("x")
+    assert len(server.seen) == 2
+
+
+def test_embedded_api(fresh_home):
+    """Without an address it is the database in flowpack's home."""
+    with get_client() as client:
+        assert client.embedded
+        client.create_flow("hello")
+    assert (fresh_home / "flowpack.db").is_file()
+
+
+def test_embedded_api_speaks_no_http(fresh_home):
+    """Its path imports neither requests nor a socket's library."""
+    program = (
+        "import sys; from flowpack import get_client\n"
+        "with get_client(notify=print) as client: client.create_flow('hello')\n"
+        "assert not {'requests', 'urllib3', 'http.client', 'logging'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_writes_to_the_embedded_api_are_announced(fresh_home):
+    """In one line, once for a client, and not for reads."""
+    told = []
+    with get_client(notify=told.append) as client:
+        client.read_flows()
+        assert told == []
+        client.create_flow("a")
+        client.create_flow("b")
+    assert told == [
+        "no PREFECT_API_URL is set: writing to the embedded API, in"
+        f" {fresh_home / 'flowpack.db'}"
+    ]
+
+
+def test_announcement_is_logged(caplog):
+    """Who hands in nothing to tell finds it in the log."""
+    with caplog.at_level(logging.INFO, "flowpack.connect"), get_client() as client:
+        client.create_flow("a")
+    assert "writing to the embedded API" in caplog.text
+
+
+def test_server_is_required(monkeypatch):
+    """In CI nobody wants a database that is thrown away."""
+    monkeypatch.setenv("FLOWPACK_REQUIRE_SERVER", "1")
+    with pytest.raises(SettingsError, match="FLOWPACK_REQUIRE_SERVER.*PREFECT_API_URL"):
+        get_client()
+    with get_client("http://127.0.0.1:1") as client:
+        assert not client.embedded
+
+
+def test_api_that_is_none():
+    """The error names the argument."""
+    with pytest.raises(SettingsError, match=r"argument: api_url \('x'\)"):
+        get_client("x")
+
+
+def test_using_a_client(server):
+    """One that is given stays open; one of the settings is closed."""
+    with Client(server.url) as given:
+        with using(given) as client:
+            assert client is given
+    with using(None) as client:
+        assert client.embedded
+
+
+def test_objects_under_the_settings(monkeypatch):
+    """Storage trusts what the API's settings trust, and gets none of its secrets."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "localhost.pem")
+    monkeypatch.setenv("PREFECT_API_KEY", "k3y")
+    monkeypatch.setenv("PREFECT_CLIENT_CUSTOM_HEADERS", '{"X-Team": "blue"}')
+    with FaultProxy(context=context) as store:
+        monkeypatch.setenv("PREFECT_API_SSL_CERT_FILE", str(CERTIFICATES / "ca.pem"))
+        with object_client("store", headers={"X-Own": "1"}) as client:
+            assert client.get(f"{store.url}/a").status == 200
+        sent = store.seen[0].headers
+        assert sent["x-own"] == "1"
+        assert not {"authorization", "x-team"} & sent.keys()
+        monkeypatch.setenv("PREFECT_API_SSL_CERT_FILE", "")
+        monkeypatch.setenv("PREFECT_API_TLS_INSECURE_SKIP_VERIFY", "1")
+        with object_client("store") as client:
+            with pytest.raises(APIConnectionError, match="not trusted"):
+                client.get(f"{store.url}/a")
+
+
+def test_sources_of_arguments(server):
+    """Settings that arguments replaced say so."""
+    settings = load_settings(environ={})
+    assert attrs.evolve(settings, api_key="k").sources["api_key"] == "default"

@@ -1,0 +1,604 @@
+"""Settings: where they come from, what they may be, how they are shown."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import traceback
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowpack.exceptions import SettingsError
+from flowpack.settings import load_settings
+
+CANARY = "c4n4ry"
+
+DEFAULTS = {
+    "api_url": None,
+    "api_key": None,
+    "api_auth_string": None,
+    "profile": "default",
+    "request_timeout": 30.0,
+    "custom_headers": {},
+    "ssl_cert_file": None,
+    "tls_insecure_skip_verify": False,
+    "max_retries": None,
+    "retry_extra_codes": frozenset(),
+    "csrf_support_enabled": True,
+    "default_work_pool": None,
+    "require_server": False,
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The working folder; its parent is the user's home."""
+    path = tmp_path / "work"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def load(folder, tmp_path):
+    """Load the settings of an environment, in the folder."""
+
+    def load(environ=None, **arguments):
+        environ = {"HOME": str(tmp_path), **(environ or {})}
+        return load_settings(environ=environ, cwd=str(folder), **arguments)
+
+    return load
+
+
+@pytest.fixture
+def profiles(tmp_path):
+    """Write Prefect's file of profiles."""
+
+    def write(text):
+        path = tmp_path / ".prefect" / "profiles.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(text), "utf-8")
+        return path
+
+    return write
+
+
+def test_defaults(load, tmp_path):
+    """Without any source each setting has its default and says so."""
+    settings = load()
+    assert {name: getattr(settings, name) for name in DEFAULTS} == DEFAULTS
+    assert settings.home == str(tmp_path / ".flowpack")
+    assert settings.prefect_home == str(tmp_path / ".prefect")
+    assert settings.profiles_path == str(tmp_path / ".prefect" / "profiles.toml")
+    assert set(settings.sources.values()) == {"default"}
+
+
+def test_every_source_in_its_turn(load, folder, profiles):
+    """The first source that has a setting wins; taken away, the next one does."""
+    path = profiles('active = "work"\n[profiles.work]\nPREFECT_API_URL = "http://p"\n')
+    project = folder / "pyproject.toml"
+    project.write_text('[tool.prefect.api]\nurl = "http://pyproject"\n')
+    own = folder / "prefect.toml"
+    own.write_text('api.url = "http://prefect-toml"\n')
+    dot_env = folder / ".env"
+    dot_env.write_text("PREFECT_API_URL=http://dot-env\n")
+    environ = {"FLOWPACK_API_URL": "http://own", "PREFECT_API_URL": "http://theirs"}
+
+    def found(**arguments):
+        settings = load(environ, **arguments)
+        return settings.api_url, settings.sources["api_url"]
+
+    assert found(api="http://argument") == ("http://argument", "argument")
+    assert found() == ("http://own", "environment variable FLOWPACK_API_URL")
+    del environ["FLOWPACK_API_URL"]
+    assert found() == ("http://theirs", "environment variable PREFECT_API_URL")
+    del environ["PREFECT_API_URL"]
+    assert found() == ("http://dot-env", f"PREFECT_API_URL in {dot_env}")
+    dot_env.unlink()
+    assert found() == ("http://prefect-toml", f"api.url in {own}")
+    own.unlink()
+    place = f"api.url in [tool.prefect] of {project}"
+    assert found() == ("http://pyproject", place)
+    project.unlink()
+    place = f"PREFECT_API_URL in profile 'work' of {path}"
+    assert found() == ("http://p", place)
+    path.unlink()
+    assert found() == (None, "default")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "name", "value"),
+    [
+        ("PREFECT_API_URL", "https://h:1/api/", "api_url", "https://h:1/api"),
+        ("PREFECT_API_KEY", "key", "api_key", "key"),
+        ("FLOWPACK_API_KEY", "key", "api_key", "key"),
+        ("PREFECT_API_AUTH_STRING", "ann:b:c", "api_auth_string", "ann:b:c"),
+        ("FLOWPACK_HOME", "/a/b", "home", "/a/b"),
+        ("PREFECT_HOME", "/a/b", "prefect_home", "/a/b"),
+        ("PREFECT_HOME", "/a/b", "profiles_path", "/a/b/profiles.toml"),
+        ("PREFECT_PROFILES_PATH", "/a/p.toml", "profiles_path", "/a/p.toml"),
+        ("PREFECT_API_REQUEST_TIMEOUT", "7.5", "request_timeout", 7.5),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", '{"A": "b"}', "custom_headers", {"A": "b"}),
+        ("PREFECT_API_SSL_CERT_FILE", "/ca", "ssl_cert_file", "/ca"),
+        ("SSL_CERT_FILE", "/ca", "ssl_cert_file", "/ca"),
+        ("REQUESTS_CA_BUNDLE", "/ca", "ssl_cert_file", "/ca"),
+        ("CURL_CA_BUNDLE", "/ca", "ssl_cert_file", "/ca"),
+        ("PREFECT_API_TLS_INSECURE_SKIP_VERIFY", "True", "tls_insecure_skip_verify", True),
+        ("PREFECT_API_TLS_INSECURE_SKIP_VERIFY", "0", "tls_insecure_skip_verify", False),
+        ("PREFECT_CLIENT_MAX_RETRIES", "0", "max_retries", 0),
+        ("PREFECT_CLIENT_RETRY_EXTRA_CODES", "522, 524", "retry_extra_codes", {522, 524}),
+        ("PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", "off", "csrf_support_enabled", False),
+        ("PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME", "p", "default_work_pool", "p"),
+        ("PREFECT_DEFAULT_WORK_POOL_NAME", "p", "default_work_pool", "p"),
+        ("FLOWPACK_REQUIRE_SERVER", "1", "require_server", True),
+        ("prefect_api_url", "http://h", "api_url", "http://h"),
+    ],
+)
+def test_environment(load, variable, text, name, value):
+    """Each setting has its variable, in capitals or not."""
+    settings = load({variable: text})
+    assert getattr(settings, name) == value
+    if name in ("profiles_path",) and variable == "PREFECT_HOME":
+        return
+    assert settings.sources[name] == f"environment variable {variable.upper()}"
+
+
+def test_capitals_win(load):
+    """Of two spellings the usual one is meant."""
+    environ = {"prefect_api_key": "b", "PREFECT_API_KEY": "a", "Prefect_Api_Key": "c"}
+    assert load(environ).api_key == "a"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME", "PREFECT_DEFAULT_WORK_POOL_NAME"),
+    ],
+)
+def test_alias_comes_second(load, first, second):
+    """Where there are two names the newer one wins."""
+    assert load({first: "a", second: "b"}).default_work_pool == "a"
+
+
+def test_certificates_of_prefect_come_first(load):
+    """Its own setting wins over those for all programs; empty, it means none."""
+    common = {"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/c", "CURL_CA_BUNDLE": "/d"}
+    assert load({"PREFECT_API_SSL_CERT_FILE": "/a", **common}).ssl_cert_file == "/a"
+    assert load(common).ssl_cert_file == "/b"
+    settings = load({"PREFECT_API_SSL_CERT_FILE": "", **common})
+    assert (settings.ssl_cert_file, settings.verify) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("environ", "verify"),
+    [
+        ({}, True),
+        ({"SSL_CERT_FILE": "/ca"}, "/ca"),
+        ({"PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "true", "SSL_CERT_FILE": "/ca"}, False),
+        ({"PREFECT_API_TLS_INSECURE_SKIP_VERIFY": ""}, True),
+        ({"PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "false"}, True),
+    ],
+)
+def test_verification(load, environ, verify):
+    """It is on unless somebody says in so many words that it is off."""
+    assert load(environ).verify == verify
+
+
+@pytest.mark.parametrize("name", sorted(set(DEFAULTS) - {"profile"}))
+def test_empty_value_beats_lower_sources(load, folder, profiles, name):
+    """A variable that is set to nothing means the default, whatever a profile says."""
+    everything = {
+        "PREFECT_API_URL": "http://p",
+        "PREFECT_API_KEY": "k",
+        "PREFECT_API_AUTH_STRING": "a:b",
+        "PREFECT_API_REQUEST_TIMEOUT": "1",
+        "PREFECT_CLIENT_CUSTOM_HEADERS": "{'A': 'b'}",
+        "PREFECT_API_SSL_CERT_FILE": "/ca",
+        "PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "1",
+        "PREFECT_CLIENT_MAX_RETRIES": "1",
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "522",
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "0",
+        "PREFECT_DEFAULT_WORK_POOL_NAME": "p",
+        "FLOWPACK_REQUIRE_SERVER": "1",
+    }
+    lines = "".join(f'{key} = "{value}"\n' for key, value in everything.items())
+    profiles(f'active = "p"\n[profiles.p]\n{lines}')
+    settings = load(dict.fromkeys(everything, ""))
+    assert getattr(settings, name) == DEFAULTS[name]
+    assert settings.sources[name].startswith("environment variable")
+
+
+def test_empty_argument_means_no_server(load):
+    """``--api ''`` is a choice, too."""
+    settings = load({"PREFECT_API_URL": "http://h"}, api="")
+    assert (settings.api_url, settings.sources["api_url"]) == (None, "argument")
+
+
+def test_folders(load, folder, tmp_path):
+    """Folders are absolute: from the home of the user, or from the working folder."""
+    assert load({"FLOWPACK_HOME": "~/x"}).home == str(tmp_path / "x")
+    assert load({"FLOWPACK_HOME": "x"}).home == str(folder / "x")
+    assert load({"FLOWPACK_HOME": ""}).home == str(tmp_path / ".flowpack")
+    assert load(home="/given").home == "/given"
+    environ = {"PREFECT_HOME": "/h", "PREFECT_PROFILES_PATH": "${PREFECT_HOME}/p.toml"}
+    assert load(environ).profiles_path == "/h/p.toml"
+
+
+def test_prefect_home_is_not_taken_from_files(load, folder, tmp_path):
+    """``PREFECT_HOME`` counts in the environment only."""
+    (folder / ".env").write_text("PREFECT_HOME=/elsewhere\nPREFECT_PROFILE=none\n")
+    settings = load()
+    assert settings.prefect_home == str(tmp_path / ".prefect")
+    assert settings.profile == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("PREFECT_API_KEY=k", "k"),
+        ("export PREFECT_API_KEY = k  # mine", "k"),
+        ("PREFECT_API_KEY=a#b", "a#b"),
+        ("PREFECT_API_KEY=", None),
+        ("PREFECT_API_KEY='a # ${X} \\' b' # c", "a # ${X} ' b"),
+        ('PREFECT_API_KEY="a\\"b\\tc"', 'a"b\tc'),
+        ("prefect_api_key=k", "k"),
+        ("X=1\nPREFECT_API_KEY=a${X}b", "a1b"),
+        ("PREFECT_API_KEY=${NONE:-d}${NONE}", "d"),
+        ("PREFECT_API_KEY=${HOST}", "from-environment"),
+        ("\ufeffPREFECT_API_KEY=k\r\n", "k"),
+        ("OTHER='open\nPREFECT_API_KEY=k", "k"),
+        ("nonsense\n=x\n#PREFECT_API_KEY=a\n\nPREFECT_API_KEY=k", "k"),
+    ],
+    ids=ascii,
+)
+def test_dot_env(load, folder, text, expected):
+    """Quotes, comments, exports, references; what is of no concern is skipped."""
+    (folder / ".env").write_bytes(text.encode())
+    assert load({"HOST": "from-environment"}).api_key == expected
+
+
+def test_folder_called_dot_env(load, folder):
+    """Some keep a virtual environment there."""
+    (folder / ".env").mkdir()
+    assert load().api_url is None
+
+
+def test_toml_files(load, folder):
+    """Tables and dotted keys, values of their own types; capitals mean nothing."""
+    (folder / "prefect.toml").write_text(
+        textwrap.dedent(
+            """
+            profiles_path = "p.toml"
+            PREFECT_API_KEY = "ignored"
+            [api]
+            key = "k"
+            request_timeout = 7
+            tls_insecure_skip_verify = true
+            [client]
+            custom_headers = {"X-A" = "b"}
+            retry_extra_codes = [522, 524]
+            max_retries = 2
+            csrf_support_enabled = false
+            [deployments]
+            default_work_pool_name = "pool"
+            """
+        )
+    )
+    settings = load()
+    assert settings.profiles_path == str(folder / "p.toml")
+    assert (settings.api_key, settings.request_timeout) == ("k", 7.0)
+    assert settings.tls_insecure_skip_verify is True
+    assert settings.custom_headers == {"X-A": "b"}
+    assert (settings.retry_extra_codes, settings.max_retries) == ({522, 524}, 2)
+    assert settings.csrf_support_enabled is False
+    assert settings.default_work_pool == "pool"
+
+
+def test_file_of_another_project(load, folder):
+    """A pyproject.toml without settings for Prefect is not even parsed."""
+    (folder / "pyproject.toml").write_text("[project\nname = broken")
+    assert load().api_url is None
+    (folder / "pyproject.toml").write_text('[tool]\nother = "prefect"\n')
+    assert load().api_url is None
+
+
+def test_no_search_upwards(load, folder, tmp_path):
+    """Only the working folder counts."""
+    (tmp_path / "prefect.toml").write_text('api.key = "k"\n')
+    (tmp_path / ".env").write_text("PREFECT_API_KEY=k\n")
+    assert load().api_key is None
+
+
+def test_profile_in_force(load, profiles):
+    """Argument, variable, the file's own choice, ``default``."""
+    path = profiles(
+        """
+        active = "b"
+        [profiles.a]
+        PREFECT_API_KEY = "of-a"
+        [profiles.b]
+        PREFECT_API_KEY = "of-b"
+        [profiles.default]
+        PREFECT_API_KEY = "of-default"
+        """
+    )
+    assert load({"PREFECT_PROFILE": "b"}, profile="a").api_key == "of-a"
+    settings = load({"PREFECT_PROFILE": "a"})
+    assert (settings.profile, settings.api_key) == ("a", "of-a")
+    assert settings.sources["profile"] == "environment variable PREFECT_PROFILE"
+    settings = load()
+    assert (settings.profile, settings.api_key) == ("b", "of-b")
+    assert settings.sources["profile"] == f"'active' in {path}"
+    path.write_text(path.read_text().replace('active = "b"', ""))
+    settings = load()
+    assert (settings.profile, settings.api_key) == ("default", "of-default")
+
+
+def test_profile_of_any_prefect(load, profiles):
+    """Settings that are unknown here are no error, nor are values of other types."""
+    profiles(
+        """
+        active = "a"
+        [profiles.a]
+        PREFECT_API_REQUEST_TIMEOUT = 7
+        PREFECT_LOGGING_LEVEL = "DEBUG"
+        PREFECT_SERVER = {nested = true}
+        """
+    )
+    assert load().request_timeout == 7.0
+
+
+@pytest.mark.parametrize("name", ["default", "ephemeral", "local", "cloud", "test"])
+def test_built_in_profile(load, profiles, name):
+    """Prefect's own profiles need no entry and set nothing."""
+    profiles(f'active = "{name}"\n')
+    assert (load().profile, load().api_url) == (name, None)
+    assert load({"PREFECT_PROFILE": name}).profile == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "place"),
+    [
+        ({"profile": "nope"}, {}, "argument"),
+        ({}, {"PREFECT_PROFILE": "nope"}, "environment variable PREFECT_PROFILE"),
+    ],
+)
+def test_unknown_profile(load, profiles, arguments, environ, place):
+    """The error says who chose it, where it is missing, and which there are."""
+    path = profiles("[profiles.a]\n[profiles.b]\n")
+    with pytest.raises(SettingsError) as caught:
+        load(environ, **arguments)
+    assert str(caught.value) == (
+        f"{place}: there is no profile 'nope' in {path}; it has 'a', 'b'"
+    )
+
+
+def test_unknown_profile_of_the_file(load, profiles):
+    """The same where the file itself names it, and where there is no file."""
+    path = profiles('active = "nope"\n')
+    with pytest.raises(SettingsError, match="'active' in .*: there is no profile"):
+        load()
+    path.unlink()
+    with pytest.raises(SettingsError, match="it has no profiles"):
+        load(profile="nope")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "active = 7\n",
+        "profiles = 7\n",
+        'active = "a"\nprofiles.a = 7\n',
+        "[profiles\n",
+        "\ufffe".encode("utf-16-le").decode("latin-1"),
+    ],
+    ids=ascii,
+)
+def test_broken_file_of_profiles(load, profiles, text):
+    """The error names the file and what is wrong with it."""
+    path = profiles("")
+    path.write_bytes(text.encode("latin-1", "replace"))
+    with pytest.raises(SettingsError, match=r"profiles\.toml"):
+        load()
+
+
+@pytest.mark.parametrize("file", ["prefect.toml", "pyproject.toml"])
+def test_broken_toml(load, folder, file):
+    """The error names file and line."""
+    (folder / file).write_text("[tool.prefect]\nurl = \n")
+    with pytest.raises(SettingsError, match=rf"{file} is not valid TOML: .*line 2"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "words"),
+    [
+        ("PREFECT_API_URL", "localhost:4200", "does not start with http://"),
+        ("PREFECT_API_URL", "ftp://host", "does not start with http://"),
+        ("PREFECT_API_URL", f"http://ann:{CANARY}@", "no valid host"),
+        ("PREFECT_API_URL", f"http://h/api?k={CANARY}", "has a query"),
+        ("PREFECT_API_URL", "http://h/\n", "line break"),
+        ("PREFECT_API_REQUEST_TIMEOUT", "soon", "number of seconds"),
+        ("PREFECT_API_REQUEST_TIMEOUT", "0", "number of seconds"),
+        ("PREFECT_API_REQUEST_TIMEOUT", "-1", "number of seconds"),
+        ("PREFECT_API_REQUEST_TIMEOUT", "nan", "number of seconds"),
+        ("PREFECT_API_REQUEST_TIMEOUT", "inf", "number of seconds"),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", CANARY, "JSON object"),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", f'["{CANARY}"]', "JSON object"),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", '{"A": 7}', "JSON object"),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", "[" * 100_000, "JSON object"),
+        ("PREFECT_API_TLS_INSECURE_SKIP_VERIFY", "maybe", "true or false"),
+        ("PREFECT_CLIENT_MAX_RETRIES", "-1", "from 0 to 100"),
+        ("PREFECT_CLIENT_MAX_RETRIES", "101", "from 0 to 100"),
+        ("PREFECT_CLIENT_MAX_RETRIES", "9" * 5000, "from 0 to 100"),
+        ("PREFECT_CLIENT_RETRY_EXTRA_CODES", "5xx", "HTTP statuses"),
+        ("PREFECT_CLIENT_RETRY_EXTRA_CODES", "600", "HTTP statuses"),
+        ("PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", "2", "true or false"),
+        ("FLOWPACK_REQUIRE_SERVER", "please", "true or false"),
+        ("FLOWPACK_HOME", "a\0b", "NUL"),
+        ("PREFECT_PROFILES_PATH", "a\0b", "NUL"),
+    ],
+)
+def test_value_that_cannot_be_used(load, variable, text, words):
+    """The error names the variable and what is allowed, and no secret."""
+    with pytest.raises(SettingsError, match=f"environment variable {variable}: ") as got:
+        load({variable: text})
+    assert words in str(got.value)
+    assert CANARY not in str(got.value)
+    assert len(str(got.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "text", ["api = 7", "api.url = 7", "api.key = ['c4n4ry']", "profiles_path = 7"]
+)
+def test_toml_of_another_type(load, folder, text):
+    """A table that is none, a text that is none."""
+    (folder / "prefect.toml").write_text(text)
+    if text == "api = 7":
+        assert load().api_url is None
+        return
+    with pytest.raises(SettingsError, match=r"prefect\.toml: .* must be") as caught:
+        load()
+    assert CANARY not in str(caught.value)
+
+
+def test_open_quote_in_dot_env(load, folder):
+    """A value that is cut off is no value; the line is told, not its content."""
+    (folder / ".env").write_text(f"A=b\nPREFECT_API_KEY='{CANARY}\n")
+    with pytest.raises(SettingsError, match=r"\.env, line 2: PREFECT_API_KEY") as caught:
+        load()
+    assert CANARY not in str(caught.value)
+
+
+def test_all_problems_are_told_at_once(load, folder):
+    """One reading finds all that is wrong."""
+    (folder / "prefect.toml").write_text("[broken")
+    environ = {"PREFECT_API_URL": "x", "PREFECT_CLIENT_MAX_RETRIES": "x"}
+    with pytest.raises(SettingsError, match="^3 settings cannot be used:") as caught:
+        load(environ)
+    assert str(caught.value).count("\n  - ") == 3
+
+
+def test_file_that_cannot_be_read(load, folder):
+    """The error names it and says why."""
+    path = folder / "prefect.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"prefect\.toml is not UTF-8"):
+        load()
+    path.write_bytes(b" " * (5 * 2**20))
+    with pytest.raises(SettingsError, match="too long"):
+        load()
+
+
+def test_settings_are_shown_without_secrets(load, folder):
+    """repr, str, attrs.asdict and describe show names and places, never values."""
+    settings = load(
+        {
+            "PREFECT_API_URL": f"http://ann:{CANARY}@host/api",
+            "PREFECT_API_KEY": CANARY,
+            "PREFECT_API_AUTH_STRING": f"ann:{CANARY}",
+            "PREFECT_CLIENT_CUSTOM_HEADERS": f'{{"X-Token": "{CANARY}"}}',
+        }
+    )
+    described = settings.describe()
+    told = f"{settings!r} {settings} {described} {attrs.asdict(settings)}"
+    assert CANARY not in told
+    rows = {name: (value, place) for name, value, place in described}
+    assert rows["api_url"][0] == "http://host/api"
+    assert rows["api_key"] == ("********", "environment variable PREFECT_API_KEY")
+    assert rows["custom_headers"][0] == "X-Token: ********"
+    assert [name for name, *_ in described] == [
+        field.name for field in attrs.fields(type(settings)) if field.name != "sources"
+    ]
+
+
+def test_shown_values(load):
+    """The others are shown as one would write them."""
+    environ = {
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "524,522",
+        "PREFECT_API_REQUEST_TIMEOUT": "7.0",
+        "FLOWPACK_REQUIRE_SERVER": "yes",
+    }
+    rows = {name: value for name, value, _ in load(environ).describe()}
+    assert (rows["retry_extra_codes"], rows["request_timeout"]) == ("522,524", "7")
+    assert (rows["require_server"], rows["api_key"]) == ("true", "")
+
+
+def test_error_shows_no_secret_of_the_environment(load, folder, profiles, monkeypatch):
+    """Not even to tools that print the variables of a traceback."""
+    profiles(f'[profiles.default]\nPREFECT_API_KEY = "{CANARY}"\n')
+    (folder / ".env").write_text(f"PREFECT_API_AUTH_STRING={CANARY}\n[\n")
+    monkeypatch.setenv("PREFECT_API_KEY", CANARY)
+    monkeypatch.setenv("PREFECT_API_URL", f"http://ann:{CANARY}@:x/")
+    monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "x")
+    monkeypatch.chdir(folder)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert CANARY not in "".join(told.format())
+    assert caught.value.__context__ is None
+
+
+@given(st.text(max_size=60), st.sampled_from(sorted(DEFAULTS)))
+def test_any_value_is_used_or_refused(text, name):
+    """No text in a variable brings anything but settings or a SettingsError."""
+    variables = {f"PREFECT_API_{name.upper()}": text, f"PREFECT_{name.upper()}": text}
+    try:
+        load_settings(environ={"HOME": "/none", **variables}, cwd="/none")
+    except SettingsError:
+        pass
+
+
+@given(st.text(max_size=200))
+def test_any_dot_env_is_read_or_refused(tmp_path_factory, text):
+    """No .env brings anything but settings or a SettingsError."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / ".env").write_bytes(f"PREFECT_API_KEY={text}".encode("utf-8", "replace"))
+    try:
+        load_settings(environ={"HOME": "/none"}, cwd=str(folder))
+    except SettingsError:
+        pass
+
+
+def test_deleted_working_folder(tmp_path, monkeypatch):
+    """A process whose folder is gone still has an environment."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    monkeypatch.setenv("PREFECT_API_URL", "http://host")
+    assert load_settings().api_url == "http://host"
+    os.chdir(tmp_path)
+
+
+def test_unknown_home(monkeypatch):
+    """A user without a home is told what to set."""
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    with pytest.raises(SettingsError, match="home folder is not known"):
+        load_settings(environ={})
+    settings = load_settings(environ={"FLOWPACK_HOME": "/a", "PREFECT_HOME": "/b"})
+    assert settings.home == "/a"
+
+
+def test_loading_is_light(tmp_path):
+    """Without files nothing slow is imported."""
+    program = (
+        "import sys; from flowpack.settings import load_settings; load_settings();"
+        " print(*sys.modules)"
+    )
+    environ = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        cwd=tmp_path,
+        env=environ,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    heavy = {"asyncio", "email", "http.client", "ipaddress", "logging", "requests"}
+    heavy |= {"sqlite3", "subprocess", "tempfile", "tomli", "tomllib", "urllib.parse"}
+    assert not set(done.stdout.split()) & heavy
