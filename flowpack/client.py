@@ -18,7 +18,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.exceptions import WireError, quoted
+from flowpack.exceptions import WireError, printable, quoted
 from flowpack.models import (
     BlockDefinition,
     BlockDocument,
@@ -342,8 +342,14 @@ class Client:
 
     def get_default_storage_block_document(self) -> Optional[BlockDocument]:
         """Return the server's default storage, or None."""
-        value = self.dialect.get_default_storage(self._json)
-        return None if value is None else self.dialect.structure(value, BlockDocument)
+        asked: List[Request] = []
+
+        def ask(sent: Request) -> Json:
+            asked.append(sent)
+            return self._json(sent)
+
+        value = self.dialect.get_default_storage(ask)
+        return None if value is None else self._parsed(value, asked[-1], BlockDocument)
 
     def set_default_storage_block_document(self, document_id: UUID) -> None:
         """Make a storage block the server's default."""
@@ -378,7 +384,15 @@ class Client:
     # How it is said
 
     def _read(self, sent: Request, cls: Type[Model]) -> Model:
-        return self.dialect.structure(self._json(sent), cls)
+        return self._parsed(self._json(sent), sent, cls)
+
+    def _parsed(self, value: Json, sent: Request, cls: Type[Model]) -> Model:
+        """Return what an answer says; errors name the request that it answers."""
+        try:
+            return self.dialect.structure(value, cls)
+        except WireError as exc:
+            said = f"{sent.method} {printable(self.url)}{sent.path}: {exc}"
+            raise WireError(said) from exc
 
     def _pages(
         self, page: Callable[[int], Request], cls: Type[Model]
@@ -386,10 +400,14 @@ class Client:
         """Return what all pages hold; the server cuts lists."""
         found: List[Model] = []
         while True:
-            values = self._json(page(len(found)))
+            sent = page(len(found))
+            values = self._json(sent)
             if not isinstance(values, list):
-                raise WireError(f"a list of {cls.__name__} came as {quoted(values)}")
-            found += [self.dialect.structure(value, cls) for value in values]
+                raise WireError(
+                    f"{sent.method} {printable(self.url)}{sent.path}: a list of"
+                    f" {cls.__name__} came as {quoted(values)}"
+                )
+            found += [self._parsed(value, sent, cls) for value in values]
             if len(values) < PAGE:
                 return tuple(found)
 

@@ -13,11 +13,12 @@ CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 _HIDDEN = "***"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_END_OF_AUTHORITY = re.compile(r"[/?#\\]")
-_END_OF_PATH = re.compile(r"[?#]")
-_HOST_AND_PORT = re.compile(r"(?:[^\s:\[\]]+|\[[0-9A-Za-z:.%]+\])(?::[0-9]*)?\Z")
-_HOST_NAME = re.compile(r"(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z")
+# Compiled where they are used: many a run sees no URL.
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_END_OF_AUTHORITY = r"[/?#\\]"
+_END_OF_PATH = r"[?#]"
+_HOST_AND_PORT = r"(?:[^\s:\[\]]+|\[[0-9A-Za-z:.%]+\])(?::[0-9]*)?\Z"
+_HOST_NAME = r"(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z"
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
 
@@ -31,16 +32,16 @@ def mask_url(url: str) -> str:
     scheme, mark, rest = text.partition("://")
     if not mark:
         scheme, rest = "", text
-    found = _END_OF_AUTHORITY.search(rest)
+    found = re.search(_END_OF_AUTHORITY, rest)
     end = found.start() if found else len(rest)
     authority, tail = rest[:end], rest[end:]
     host = authority.rpartition("@")[2]
     # In "ann:80/secret@host" the password holds a slash, and host and port do not
     # tell; a path with an "@" behind a port is hidden with it.
     doubtful = "@" in tail and ":" in authority
-    if (mark or "@" in text) and (doubtful or not _HOST_AND_PORT.match(host)):
+    if (mark or "@" in text) and (doubtful or not re.match(_HOST_AND_PORT, host)):
         return f"{scheme}{mark}{_HIDDEN}"
-    return f"{scheme}{mark}{host}{_END_OF_PATH.split(tail, 1)[0]}"
+    return f"{scheme}{mark}{host}{re.split(_END_OF_PATH, tail, maxsplit=1)[0]}"
 
 
 @attrs.frozen(kw_only=True)
@@ -99,7 +100,7 @@ def parse_url(url: str) -> Address:
 
 
 def _check_characters(text: str) -> None:
-    if _CONTROL.search(text):
+    if re.search(_CONTROL, text):
         raise ValueError("holds a control character or a line break")
     if text != text.strip():
         raise ValueError("has spaces around it")
@@ -116,7 +117,7 @@ def _split(scheme: str, text: str) -> Address:
 
     try:
         parts = urlsplit(text)
-        host = _host(parts.hostname or "")
+        host = _host(parts.hostname or "", "[" in parts.netloc.rpartition("@")[2])
         port = parts.port
     except ValueError:
         host = ""  # Raised below: the error's own text may show the credentials.
@@ -135,15 +136,15 @@ def _split(scheme: str, text: str) -> Address:
     )
 
 
-def _host(name: str) -> str:
+def _host(name: str, bracketed: bool) -> str:
     """Return *name* as it is sent, or an empty text where it is no host."""
-    if ":" in name:
+    if bracketed:
         import ipaddress
 
         return str(ipaddress.IPv6Address(name))
     if not name.isascii():
         name = name.encode("idna").decode("ascii").lower()
-    return name if _HOST_NAME.match(name) else ""
+    return name if re.match(_HOST_NAME, name) else ""
 
 
 def _is_unicode(text: str) -> bool:

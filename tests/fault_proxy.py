@@ -98,7 +98,12 @@ Fault = Callable[[Visit], None]
 
 def status(line: str, *headers: str, body: bytes = b'{"detail": "no"}') -> Fault:
     """Answer with another status; the real server sees nothing of the request."""
-    return lambda visit: visit.send(reply(body, line, *headers))
+
+    def fault(visit: Visit) -> None:
+        head, mark, rest = reply(body, line, *headers).partition(b"\r\n\r\n")
+        visit.send(head + mark + (b"" if visit.seen.method == "HEAD" else rest))
+
+    return fault
 
 
 def raw(data: bytes) -> Fault:

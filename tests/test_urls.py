@@ -62,13 +62,13 @@ def test_masking_never_fails(text):
 
 def test_parts_of_a_url():
     """A URL falls into what is needed to send a request."""
-    address = parse_url("HTTPS://Ann:p%40ss@Host.Example:8443/a%20b/\u00e9 c?d=\u00e9 f")
-    assert (address.scheme, address.host, address.port) == ("https", "host.example", 8443)
+    address = parse_url("HTTPS://Ann:p%40ss@Host.Ex:8443/a%20b/\u00e9 c?d=\u00e9 f")
+    assert (address.scheme, address.host, address.port) == ("https", "host.ex", 8443)
     assert address.path == "/a%20b/%C3%A9%20c"
     assert address.query == "d=%C3%A9%20f"
     assert address.credentials == "Ann:p@ss"
-    assert address.origin == "https://host.example:8443"
-    assert address.shown == "https://host.example:8443/a%20b/%C3%A9%20c"
+    assert address.origin == "https://host.ex:8443"
+    assert address.shown == "https://host.ex:8443/a%20b/%C3%A9%20c"
     assert "p@ss" not in repr(address)
 
 
@@ -81,8 +81,7 @@ def test_parts_of_a_url():
         ("http://[::1]:42", "http://[::1]:42", "::1", 42),
         ("http://my_host", "http://my_host", "my_host", 80),
         ("http://host.", "http://host.", "host.", 80),
-        ("http://b\u00fccher.example", "http://xn--bcher-kva.example",
-         "xn--bcher-kva.example", 80),
+        ("http://b\u00fccher.ex", "http://xn--bcher-kva.ex", "xn--bcher-kva.ex", 80),
     ],
 )
 def test_origin(url, origin, host, port):

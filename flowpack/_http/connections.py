@@ -17,7 +17,7 @@ import socket
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http.client import HTTPException, HTTPResponse, IncompleteRead
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterable, Iterator, List, Optional
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -254,11 +254,11 @@ class _Timed:
     def _new_conn(self: Any) -> socket.socket:
         exchange = _CURRENT.get()
         try:
-            sock = _connect(self._dns_host, self.port, exchange)
+            sock = _connect(
+                self._dns_host, self.port, self.socket_options or (), exchange
+            )
         except OSError as exc:
             raise NewConnectionError(self, "no connection") from exc
-        for option in self.socket_options or ():
-            sock.setsockopt(*option)
         exchange.opened = True
         return sock
 
@@ -316,7 +316,9 @@ class TimedTLSPool(HTTPSConnectionPool):
 POOLS = {"http": TimedPool, "https": TimedTLSPool}
 
 
-def _connect(host: str, port: int, exchange: Exchange) -> socket.socket:
+def _connect(
+    host: str, port: int, options: Iterable[Any], exchange: Exchange
+) -> socket.socket:
     """Connect to the first address of *host* that takes the connection."""
     error: OSError = OSError("the host has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(
@@ -324,8 +326,11 @@ def _connect(host: str, port: int, exchange: Exchange) -> socket.socket:
     ):
         sock = socket.socket(family, kind, protocol)
         try:
+            for option in options:
+                sock.setsockopt(*option)
             sock.settimeout(exchange.patience())
             sock.connect(address)
+            sock.settimeout(exchange.patience())  # The next step may be TLS.
         except OSError as exc:
             sock.close()
             error = exc

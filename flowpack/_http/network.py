@@ -17,7 +17,8 @@ from flowpack._http.proxies import proxy_for
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.urls import CA_VARIABLES, Address
 
-#: As many idle connections are kept for one server.
+#: Connections are kept for so many servers, and so many of them idle for each.
+_SERVERS = 256
 _KEPT = 64
 
 
@@ -98,7 +99,7 @@ class Network:
         environ = os.environ if self._environ is None else self._environ
         proxy = proxy_for(address, environ)
         if self._adapter is None:
-            self._adapter = _Adapter(pool_connections=16, pool_maxsize=_KEPT)
+            self._adapter = _Adapter(pool_connections=_SERVERS, pool_maxsize=_KEPT)
         manager: Any = self._adapter.poolmanager
         if proxy is not None:
             context = self._tls(environ) if proxy.startswith("https:") else None

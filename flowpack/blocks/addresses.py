@@ -63,9 +63,11 @@ def absolute_folder(path: str) -> str:
     plain = os.path.normpath(whole)
     if plain.startswith("//"):
         plain = plain[1:]
+    if os.pardir not in whole.split(os.sep):
+        return plain
     # "link/.." is not where it seems to be.
     moved = os.path.realpath(plain) != os.path.realpath(whole)
-    return whole if os.pardir in whole.split(os.sep) and moved else plain
+    return whole if moved else plain
 
 
 def base_path(value: object) -> str:

@@ -7,6 +7,7 @@ list a folder of a hundred thousand objects to find them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -61,8 +62,10 @@ class Draft:
     def discard(self) -> None:
         """Close it, and remove it unless it was published."""
         try:
-            if _is_at(self.descriptor, self.path):
-                os.unlink(self.path)
+            # What cannot be removed now is removed by the next writer.
+            with contextlib.suppress(OSError):
+                if _is_at(self.descriptor, self.path):
+                    os.unlink(self.path)
         finally:
             _close(self.descriptor)
 

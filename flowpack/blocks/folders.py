@@ -18,7 +18,7 @@ from typing import BinaryIO, Iterator, List, Mapping, Optional
 import attrs
 
 from flowpack.blocks.drafts import Draft, open_draft, open_safely
-from flowpack.blocks.stores import changed_while_read
+from flowpack.blocks.stores import changed_while_read, key_taken
 from flowpack.exceptions import (
     ObjectMissingError,
     StorageError,
@@ -129,12 +129,16 @@ class Folder:
 
         Raises:
             StorageUnavailableError: The folder cannot be written.
+            ObjectExistsError: The name is no digest, and taken by other bytes.
             StorageError: The bytes have another digest; nothing was stored.
         """
         path = self.path_of(name)
         with self._border(name):
             mode = self._prepare()
             if self._digest(path) != sha256:
+                # Only what is named by its digest can be damaged.
+                if name != sha256 and os.path.lexists(path):
+                    raise key_taken(self.label, name)
                 self._put(file, path, sha256, mode)
             # Also where it was there: who wrote it may have died before this.
             _sync_folder(self.path)

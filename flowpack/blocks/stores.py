@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Optional, Protocol
 
-from flowpack.exceptions import StorageError
+from flowpack.exceptions import ObjectExistsError, StorageError
 
 # Digests, UUIDs and time stamps; nothing that means something in a URL.
 _PLAIN_KEY = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._:+-]{0,254}\Z")
@@ -22,7 +22,10 @@ class Store(Protocol):
     def write_from(self, file: BinaryIO, key: str, sha256: str) -> object:
         """Keep what *file* holds under *key*; what is there already is left alone.
 
+        A damaged object is replaced where *key* is its digest.
+
         Raises:
+            ObjectExistsError: *key* is no digest, and taken by other bytes.
             StorageError: The bytes have another digest than *sha256*.
         """
 
@@ -66,4 +69,11 @@ def changed_while_read(
         key,
         f"the bytes changed while they were read: announced with digest {announced},"
         f" found {found}. Nothing was stored; try again",
+    )
+
+
+def key_taken(label: str, key: str) -> ObjectExistsError:
+    """Return the error of a key that other bytes have."""
+    return ObjectExistsError(
+        label, key, "other bytes have this key already; nothing was stored. Try again"
     )

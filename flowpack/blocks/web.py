@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Mapping, Option
 import attrs
 
 from flowpack.blocks.secret import as_address
-from flowpack.blocks.stores import changed_while_read, check_key
+from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
     APIConnectionError,
     ObjectMissingError,
@@ -127,6 +127,8 @@ class WebFolder(_Server):
             found = self._find(client, key, sha256, size)
             if found:
                 return
+            if found is False and key != sha256:
+                raise key_taken(self.label, key)
             try:
                 body = _Checked(file, sha256, size)
                 answer = self._put(client, key, body, size, replace=found is False)
@@ -135,6 +137,8 @@ class WebFolder(_Server):
             except OSError as exc:
                 said = f"the bytes to store cannot be read: {printable(exc)}"
                 raise StorageError(self.label, key, said) from exc
+            if answer.status == 412 and key != sha256:
+                raise key_taken(self.label, key)
             if not self._find(client, key, sha256, size):
                 raise self._not_kept(key, "PUT", answer)
 

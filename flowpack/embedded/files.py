@@ -32,7 +32,7 @@ def prepare(path: str) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", path)
     if not found.st_size and _is_ours(found):
-        os.chmod(path, _OWNER_ONLY)
+        _set_mode(path, _OWNER_ONLY)
 
 
 def make_folder(folder: str) -> None:
@@ -46,15 +46,22 @@ def make_folder(folder: str) -> None:
     if os.path.isdir(folder):
         return
     above = os.path.dirname(folder)
-    make_folder(above)
+    if above != folder:
+        make_folder(above)
     try:
         os.mkdir(folder, _OWNER_ONLY_FOLDER)
     except FileExistsError:
         if not os.path.isdir(folder):
             raise
     else:
-        os.chmod(folder, _OWNER_ONLY_FOLDER)  # Whatever the umask took away.
+        _set_mode(folder, _OWNER_ONLY_FOLDER)
         _sync_folder(above)
+
+
+def _set_mode(path: str, mode: int) -> None:
+    """Set a mode that the umask, or whoever made the file, left different."""
+    if stat.S_IMODE(os.stat(path).st_mode) != mode:
+        os.chmod(path, mode)
 
 
 def _is_ours(found: os.stat_result) -> bool:

@@ -56,6 +56,27 @@ class Conflict(Exception):
 FAILURES = (sqlite3.Error, OSError, Unusable)
 
 
+_RESTORE = (
+    "Put a copy of it back, or move it away to begin with an empty one; flowpack does"
+    " not touch it"
+)
+
+#: Parts of SQLite's messages, and what they mean here. (Its error codes reach
+#: Python in 3.11 only.)
+_MEANINGS = (
+    ("readonly", "cannot be written. Check owner and mode, its folder's too"),
+    ("disk is full", "cannot grow: the disk is full. Make room; nothing was changed"),
+    (
+        "disk I/O error",
+        "cannot be read or written: the disk is full, over its quota or faulty."
+        " Nothing was changed",
+    ),
+    ("malformed", f"is damaged. {_RESTORE}"),
+    ("not a database", f"is damaged, or no SQLite database at all. {_RESTORE}"),
+    ("unable to open", "cannot be opened. Check the owner and the mode of its folder"),
+)
+
+
 @attrs.frozen
 class Session:
     """Runs statements inside one transaction."""
@@ -220,27 +241,6 @@ class Store:
                 f" the log {quoted(log, 500)} away to begin with an empty one; flowpack"
                 " does not touch it"
             )
-
-
-_RESTORE = (
-    "Put a copy of it back, or move it away to begin with an empty one; flowpack does"
-    " not touch it"
-)
-
-#: Parts of SQLite's messages, and what they mean here. (Its error codes reach
-#: Python in 3.11 only.)
-_MEANINGS = (
-    ("readonly", "cannot be written. Check owner and mode, its folder's too"),
-    ("disk is full", "cannot grow: the disk is full. Make room; nothing was changed"),
-    (
-        "disk I/O error",
-        "cannot be read or written: the disk is full, over its quota or faulty."
-        " Nothing was changed",
-    ),
-    ("malformed", f"is damaged. {_RESTORE}"),
-    ("not a database", f"is damaged, or no SQLite database at all. {_RESTORE}"),
-    ("unable to open", "cannot be opened. Check the owner and the mode of its folder"),
-)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -74,7 +74,7 @@ def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
     if content is None:
         return None
     variables: Dict[str, str] = {}
-    for number, line in enumerate(_LINE_BREAK.split(_text(content, path)), 1):
+    for number, line in enumerate(re.split(_LINE_BREAK, _text(content, path)), 1):
         try:
             pair = _parse_line(line)
         except ValueError as exc:
@@ -87,24 +87,25 @@ def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
     return Source(_relevant(variables), after=f" in {printable(path)}")
 
 
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z")
-_QUOTED = re.compile(r"""(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(?:\#.*)?\Z""")
-_COMMENT = re.compile(r"(?:^|\s+)#")
-_ESCAPE = re.compile(r"\\(.)")
+# Compiled where they are used: most folders have no such file.
+_LINE_BREAK = r"\r\n|\r|\n"
+_LINE = r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z"
+_QUOTED = r"""(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(?:\#.*)?\Z"""
+_COMMENT = r"(?:^|\s+)#"
+_ESCAPE = r"\\(.)"
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}"
 
 
 def _parse_line(line: str) -> Optional[Tuple[str, str, bool]]:
     """Return name, value and whether the value is to be taken literally."""
-    found = _LINE.match(line)
+    found = re.match(_LINE, line)
     if found is None:
         return None  # A comment, an empty line, or of no concern here.
     name, rest = found.groups()
     if rest[:1] not in ("'", '"'):
-        return name, _COMMENT.split(rest, 1)[0].strip(), False
-    inside = _QUOTED.match(rest)
+        return name, re.split(_COMMENT, rest, maxsplit=1)[0].strip(), False
+    inside = re.match(_QUOTED, rest)
     if inside is None:
         if not name.upper().startswith(_PREFIXES):
             return None
@@ -112,14 +113,14 @@ def _parse_line(line: str) -> Optional[Tuple[str, str, bool]]:
     single, double = inside.groups()
     if single is not None:
         return name, re.sub(r"\\(['\\])", r"\1", single), True
-    value = _ESCAPE.sub(lambda each: _ESCAPED.get(each[1], each[1]), double)
+    value = re.sub(_ESCAPE, lambda each: _ESCAPED.get(each[1], each[1]), double)
     return name, value, False
 
 
 def _fill_in(value: str, variables: Mapping[str, str]) -> str:
     """Replace ``${NAME}`` and ``${NAME:-default}`` in *value*."""
-    return _REFERENCE.sub(
-        lambda each: variables.get(each[1]) or (each[2] or ""), value
+    return re.sub(
+        _REFERENCE, lambda each: variables.get(each[1]) or (each[2] or ""), value
     )
 
 

@@ -17,6 +17,11 @@ POOL_TYPES: Mapping[str, Tuple[str, ...]] = {
 }
 
 
+#: The default image of the docker and kubernetes runners, which is 2.0b7's own; a
+#: pool has a better one.
+_ORION_IMAGE = "prefecthq/prefect:2.0b7-python3.9"
+
+
 def problem(settings: FlowRunnerSettings, pool_type: str) -> str:
     """Return why a runner does not fit a pool of *pool_type*; empty if it does."""
     runner = str(settings.type)
@@ -54,10 +59,15 @@ def _subprocess(config: Mapping[str, Any]) -> Dict[str, Any]:
     return found
 
 
+def _image(config: Mapping[str, Any]) -> Any:
+    image = config.get("image")
+    return None if image == _ORION_IMAGE else image
+
+
 def _docker(config: Mapping[str, Any]) -> Dict[str, Any]:
     return {
         **_universal(config),
-        "image": config.get("image"),
+        "image": _image(config),
         "image_pull_policy": _PULL_POLICIES.get(config.get("image_pull_policy") or ""),
         "networks": config.get("networks"),
         "network_mode": config.get("network_mode"),
@@ -72,7 +82,7 @@ def _kubernetes(config: Mapping[str, Any]) -> Dict[str, Any]:
     namespace = config.get("namespace")
     return {
         **_universal(config),
-        "image": config.get("image"),
+        "image": _image(config),
         "namespace": None if namespace == "default" else namespace,
         "service_account_name": config.get("service_account_name"),
         "labels": config.get("labels"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime, timezone
 from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple
 from uuid import UUID
 
@@ -181,21 +180,10 @@ def _kept_schedule(schedule: Any) -> Optional[AnySchedule]:
     on one that has a zone only; an anchor with an offset is what works.
     """
     if isinstance(schedule, IntervalSchedule):
-        anchor = schedule.anchor_date or _first_of_2020(schedule.timezone)
-        return attrs.evolve(schedule, anchor_date=anchor, timezone=None)
+        return schedule.without_timezone()
     if isinstance(schedule, RRuleSchedule) and schedule.timezone is None:
         return attrs.evolve(schedule, timezone="UTC")
     return schedule or None
-
-
-def _first_of_2020(zone: Optional[str]) -> datetime:
-    """Return the reference's default anchor, as an offset from UTC."""
-    if zone is None:
-        return datetime(2020, 1, 1, tzinfo=timezone.utc)
-    from zoneinfo import ZoneInfo
-
-    local = datetime(2020, 1, 1, tzinfo=ZoneInfo(zone))
-    return datetime.fromisoformat(local.isoformat())
 
 
 def block_schema(definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:

@@ -18,17 +18,20 @@ from flowpack.exceptions import (
 )
 from flowpack.models import (
     UNSET,
+    AnySchedule,
     BlockDefinition,
     BlockDocument,
     Deployment,
     DeploymentCreate,
     FlowRunnerSettings,
+    OpaqueSchedule,
     ScriptSource,
 )
+from flowpack.schedules import parse_schedule
 from flowpack.transport import Answer, Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.base import PAGE, Change, Dialect, Model, Send
-from flowpack.wire.conversion import read_schedule, write_schedule
+from flowpack.wire.conversion import write_schedule
 from flowpack.wire.exchange import Json, path, request
 from flowpack.wire.job_variables import job_variables, problem
 
@@ -125,7 +128,7 @@ class Prefect3(Dialect):
             plain,
             flow_data=None if stored is None else pulling.flow_data(stored),
             script=script,
-            schedule=None if own is None else read_schedule(own.get("schedule")),
+            schedule=None if own is None else _readable(own.get("schedule")),
             is_schedule_active=self._active(value),
             extra=value,
         )
@@ -149,7 +152,7 @@ class Prefect3(Dialect):
         _, script = pulling.read_steps(value.get("pull_steps"))
         if script is None or script.schedule is None:
             return None
-        made = read_schedule(script.schedule)
+        made = _readable(script.schedule)
         equal = (each for each in schedules if _same_schedule(each["schedule"], made))
         return next(equal, None)
 
@@ -302,9 +305,14 @@ class Prefect3(Dialect):
 
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
-        if new.script is None:
-            return ()
-        return (f"workers pull it with the {pulling.choice(new.script)} step",)
+        notes = []
+        if new.script is not None:
+            chosen = pulling.choice(new.script)
+            notes.append(f"workers pull it with the {chosen} step")
+        for field in ("labels", "concurrency_limit"):
+            if getattr(new, field) and not self.knows(field):
+                notes.append(f"a server of release {self.version} keeps no {field}")
+        return tuple(notes)
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
         """Pause or resume a deployment."""
@@ -486,9 +494,17 @@ def _same_schedule(current: Any, wanted: Any) -> bool:
     return old == new
 
 
+def _readable(schedule: Any) -> AnySchedule:
+    """Return what a schedule says; it need not be written back as it is."""
+    try:
+        return parse_schedule(schedule)
+    except ValueError:
+        return OpaqueSchedule(schedule)
+
+
 def _moment(value: Any) -> Any:
-    schedule = read_schedule({"interval": 1.0, "anchor_date": value, "timezone": None})
-    return getattr(schedule, "anchor_date", value)
+    """Return the moment that an anchor date says, however it is written."""
+    return getattr(_readable({"interval": 1, "anchor_date": value}), "anchor_date", value)
 
 
 def _pull_changes(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:

@@ -14,7 +14,7 @@ import socket
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import List
+from typing import Any, Dict, List
 
 import pytest
 
@@ -81,8 +81,8 @@ def gcs_port(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def azure_port(tmp_path_factory):
-    arguments = ("--blobHost", "127.0.0.1", "--blobPort", "{port}")
-    arguments += ("--skipApiVersionCheck", "--inMemoryPersistence")
+    arguments = ["--blobHost", "127.0.0.1", "--blobPort", "{port}"]
+    arguments += ["--skipApiVersionCheck", "--inMemoryPersistence"]
     library, program = "azure.storage.blob", "azurite-blob"
     yield from emulator(tmp_path_factory, library, program, *arguments)
 
@@ -91,10 +91,13 @@ def make_s3(port, bucket, monkeypatch):
     import boto3
 
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
-    credentials = {"aws_access_key_id": "me", "aws_secret_access_key": CANARY}
-    place = {"region_name": "us-east-1"}
-    boto3.client("s3", **credentials, **place).create_bucket(Bucket=bucket)
-    return S3StorageBlock(bucket, **credentials, **place)
+    given: Dict[str, Any] = {
+        "aws_access_key_id": "me",
+        "aws_secret_access_key": CANARY,
+        "region_name": "us-east-1",
+    }
+    boto3.client("s3", **given).create_bucket(Bucket=bucket)
+    return S3StorageBlock(bucket, **given)
 
 
 def make_gcs(port, bucket, monkeypatch):
@@ -201,7 +204,7 @@ def test_google_creates_only_what_is_not_there(monkeypatch):
     with serving(ThreadingHTTPServer(("127.0.0.1", 0), Taken)) as server:
         address = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
-        store = GoogleCloudStorageBlock("bucket", "mine")._store()
+        store: Any = GoogleCloudStorageBlock("bucket", "mine")._store()
         client = store.open_client()
         with pytest.raises(TakenError):
             store.put(client, KEY, io.BytesIO(DATA), len(DATA), False)

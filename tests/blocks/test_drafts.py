@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import List
 
 import pytest
 
@@ -98,7 +99,7 @@ def test_system_without_locks(folder, monkeypatch):
 def test_draft_that_was_taken_for_abandoned(folder, monkeypatch):
     """A writer whose new file is removed before it was locked takes another one."""
     real = drafts._lock
-    stolen = []
+    stolen: List[str] = []
 
     def steal(descriptor):
         if not stolen:
@@ -164,6 +165,7 @@ def test_drafts_of_killed_processes_do_not_pile_up(folder):
         child = subprocess.Popen(
             [sys.executable, "-c", HOLD, folder], stdout=subprocess.PIPE
         )
+        assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
         assert len(names(folder)) == 3
         mine = open_draft(folder)

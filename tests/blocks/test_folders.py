@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flowpack.blocks.folders import Folder
 from flowpack.blocks.storage import (
     FileStorageBlock,
     LocalStorageBlock,
@@ -23,6 +24,7 @@ from flowpack.blocks.storage import (
 )
 from flowpack.exceptions import (
     FlowpackError,
+    ObjectExistsError,
     ObjectMissingError,
     StorageError,
     StorageUnavailableError,
@@ -165,6 +167,18 @@ def test_stock_agents_find_file_objects(store):
     with open(storage.base_path + key, "rb") as file:
         assert file.read() == DATA
     assert storage.location(key) == storage.base_path + key
+
+
+def test_taken_name_that_is_no_digest(store):
+    """Two writers in one microsecond do not write over each other."""
+    folder = Folder(str(store), "File Storage")
+    name = "2024-02-29T12:00:00.000000+00:00"
+    folder.write_from(io.BytesIO(DATA), name, KEY)
+    folder.write_from(io.BytesIO(DATA), name, KEY)
+    other = hashlib.sha256(b"other").hexdigest()
+    with pytest.raises(ObjectExistsError, match="Try again"):
+        folder.write_from(io.BytesIO(b"other"), name, other)
+    assert (store / name).read_bytes() == DATA
 
 
 # Where
@@ -625,7 +639,7 @@ class Steps:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="looks into /proc")
 def test_order_of_what_makes_it_last(local, store, monkeypatch):
-    """Each rename follows the file's way to the disk and is followed by its folder's."""
+    """A rename comes after the file is on the disk, and before its folder is."""
     steps = Steps(monkeypatch)
     local.write(DATA)
     assert steps.taken == [

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Optional
 
 import pytest
 
@@ -95,8 +96,9 @@ class Bad(ThreadingHTTPServer):
 
     def __init__(self, status, body):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.status, self.body = status, body
-        self.authorization = None
+        self.status: int = status
+        self.body: bytes = body
+        self.authorization: Optional[str] = None
 
     @property
     def address(self):
@@ -104,6 +106,7 @@ class Bad(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: Bad
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):

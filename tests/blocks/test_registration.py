@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import List
+from typing import Any, List
 
 import attrs
 import pytest
@@ -130,7 +130,7 @@ class Late:
 def test_lost_race_for_type_and_schema(client):
     """Who comes second takes what the first one made."""
     first = MemoryStorage.register(client)
-    late = Late(client, "read_block_schema_by_checksum", "read_block_type_by_name")
+    late: Any = Late(client, "read_block_schema_by_checksum", "read_block_type_by_name")
     assert MemoryStorage.register(late).id == first.id
 
 
@@ -141,8 +141,9 @@ def test_conflict_for_another_reason_is_told(client):
         def create_block_schema(self, definition: BlockDefinition, block_type_id):
             raise ObjectAlreadyExists(409, "POST", "/block_schemas/", "type is gone")
 
+    broken: Any = Broken(client)
     with pytest.raises(ObjectAlreadyExists, match="type is gone"):
-        MemoryStorage.register(Broken(client))
+        MemoryStorage.register(broken)
 
 
 def test_unfit_class_sends_nothing(client, transport):
@@ -355,7 +356,10 @@ class Named:
 
     class dialect:
         name = "prefect3"
-        block_schema = staticmethod(lambda definition: ({}, "checksum"))
+
+        @staticmethod
+        def block_schema(definition):
+            return {}, "checksum"
 
     def __init__(self, client):
         self._client = client
@@ -381,7 +385,7 @@ class Careful(Block):
 
 def test_document_named_by_its_content(client):
     """Equal configurations get one name, whatever their secrets."""
-    named = Named(client)
+    named: Any = Named(client)
     one = Careful("me", Inner(1, Secret("a")), Secret("b"))
     first = one.ensure_document(named)
     assert one.ensure_document(named) == first
@@ -398,7 +402,7 @@ def test_document_named_by_its_content(client):
 )
 def test_other_secrets_are_told(client, changes):
     """The same configuration with other secrets is not registered silently."""
-    named = Named(client)
+    named: Any = Named(client)
     one = Careful("me", Inner(1, Secret("a")), Secret("b"))
     one.ensure_document(named)
     with pytest.raises(BlockError, match=r"other\s+secrets.*save") as caught:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import io
 import pickle
+from typing import Any
 
 import attrs
 import pytest
@@ -50,7 +51,7 @@ def storage_of(kind, tmp_path, request):
     if kind.startswith("local"):
         folder = None if kind == "local-home" else str(tmp_path / "store")
         return LocalStorageBlock(folder)
-    key_type = kind.partition("-")[2] or "hash"
+    key_type: Any = kind.partition("-")[2] or "hash"
     if kind.startswith("http"):
         address = request.getfixturevalue("files").address
         return FileStorageBlock(f"{address}/deep/folder", key_type=key_type)

@@ -6,12 +6,15 @@ import base64
 import hashlib
 import io
 import threading
+from typing import Dict
 
 import pytest
 
 from flowpack.blocks.storage import FileStorageBlock
+from flowpack.blocks.web import WebFolder
 from flowpack.exceptions import (
     APIConnectionError,
+    ObjectExistsError,
     ObjectMissingError,
     StorageError,
     StorageUnavailableError,
@@ -70,7 +73,7 @@ def test_object_of_another_length_is_replaced(storage, files):
 def test_another_was_faster(storage, files):
     """412 says that it is there already; its length is looked at."""
 
-    class Faster(dict):
+    class Faster(Dict[str, bytes]):
         asked = 0
 
         def get(self, path, default=None):
@@ -103,6 +106,19 @@ def test_timestamp_keys(files):
     key = storage.write(DATA)
     assert list(files.files) == [f"/{key}"]
     assert storage.read(key) == DATA
+
+
+@pytest.mark.parametrize("other", [b"other", DATA[::-1]], ids=["length", "content"])
+def test_taken_key_that_is_no_digest(files, other):
+    """Two writers in one microsecond do not write over each other."""
+    folder = WebFolder(f"{files.address}/", "File Storage")
+    key = "2024-02-29T12:00:00.000000+00:00"
+    files.files[f"/{key}"] = other
+    if len(other) == len(DATA):
+        files.behaviour.statuses["HEAD"] = 404  # it comes after the first look
+    with pytest.raises(ObjectExistsError, match="Try again"):
+        folder.write_from(io.BytesIO(DATA), key, KEY)
+    assert files.files == {f"/{key}": other}
 
 
 # Folders

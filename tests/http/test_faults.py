@@ -128,7 +128,7 @@ def test_refused_connection_is_survived(connect):
     server = FaultProxy()
     port = server.port
     server.close()
-    waits = []
+    waits: list[float] = []
 
     def wait(seconds):
         waits.append(seconds)
@@ -152,7 +152,7 @@ def test_dead_server_is_told(connect):
 
 def test_idle_connection_that_was_closed_costs_nothing(server, connect):
     """A server may close what is idle, and at the next request at the latest."""
-    waits = []
+    waits: list[float] = []
     transport = connect(sleep=waits.append)
     transport.send(READ)
     server.plan.append(raw(b""))

@@ -188,7 +188,7 @@ def test_drip_over_tls(tls_server, connect):
 def test_idle_tls_connection_that_was_closed(tls_server, connect):
     """As without TLS it costs no attempt."""
     server = tls_server()
-    waits = []
+    waits: list[float] = []
     transport = connect(server.url, verify=CA, sleep=waits.append)
     transport.send(READ)
     server.plan.append(raw(b""))
@@ -198,7 +198,7 @@ def test_idle_tls_connection_that_was_closed(tls_server, connect):
 
 def test_server_without_tls(connect):
     """A plain server where TLS is expected is told, and not asked again."""
-    came = []
+    came: list[socket.socket] = []
 
     def refuse():
         with contextlib.suppress(OSError):

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,7 +80,7 @@ def test_interrupt(server, connect, begun):
     def interrupt(visit):
         visit.send(begun)
         visit.pause(0.1)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
         visit.pause(0.3)
         visit.send(b"the rest")
 

@@ -108,5 +108,6 @@ def test_nothing_shows_of_a_proxy(logs, environ):
     with pytest.raises((APIConnectionError, SettingsError)) as caught:
         transport.send(Request("GET", "/x"))
     error = caught.value
+    assert error.__traceback__ is not None
     error.__traceback__ = error.__traceback__.tb_next  # The test's own variables.
     assert CANARY not in everything_about(error) + logs.text

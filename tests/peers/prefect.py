@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,6 +237,15 @@ def _request(url: str, method: str, body: Any) -> Any:
     encoded = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, encoded, headers, method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        content = answer.read()
+    for wait in (0.5, 1, 2, None):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                content = answer.read()
+            break
+        except urllib.error.HTTPError as exc:
+            # A server on SQLite is busy now and then, and says so.
+            if exc.code != 503 or wait is None:
+                raise
+            exc.close()
+            time.sleep(wait)
     return json.loads(content) if content else None

@@ -1,0 +1,234 @@
+"""Both pull steps, run as a worker runs them: fetch, check, write, or fail loudly."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowpack import FileStorageBlock, KVServerStorageBlock, LocalStorageBlock
+from flowpack.exceptions import (
+    ObjectMissingError,
+    StorageIntegrityError,
+    StorageUnavailableError,
+)
+from flowpack.models import ScriptSource, StoredObject
+from flowpack.steps import pull
+from flowpack.transport import Answer
+from flowpack.wire.pulling import PROGRAM, problems, read_steps, write_steps
+from tests.http_server import serve
+
+DATA = b"print('hello')\r\n# \xc3\xbc\n"
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def working(tmp_path, monkeypatch):
+    """A fresh working folder, as a worker gives each run."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def source(location, **more):
+    facts = {
+        "filename": "x.py",
+        "size": len(DATA),
+        "location": location,
+        "storage_type": "File Storage",
+        "storage_data": {"base_path": "/x/"},
+    }
+    return ScriptSource(**{**facts, **more})
+
+
+def timeit(location, folder, sha256=DIGEST):
+    """Run the stock step in a process of its own; return its status and stderr."""
+    (step,) = write_steps(StoredObject("key", None, sha256), source(location))
+    inputs = json.loads(json.dumps(step))["timeit.timeit"]
+    code = "import json, sys, timeit; timeit.timeit(**json.load(sys.stdin))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        input=json.dumps(inputs),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={"PATH": os.defpath},
+    )
+    return done.returncode, done.stderr
+
+
+def test_stock_step_reads_a_folder(working, tmp_path):
+    """A file is fetched, checked and written; nothing else is there."""
+    stored = tmp_path / "a folder ü" / DIGEST
+    stored.parent.mkdir()
+    stored.write_bytes(DATA)
+    assert timeit(stored.as_uri(), working) == (0, "")
+    assert (working / "x.py").read_bytes() == DATA
+    assert os.listdir(working) == ["x.py"]
+
+
+def test_stock_step_reads_http(working):
+    """So is what a server has."""
+    with serve(lambda request: Answer(200, DATA), prefix="") as url:
+        assert timeit(f"{url}/{DIGEST}", working) == (0, "")
+    assert (working / "x.py").read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answer(200, DATA + b"#"), DIGEST),
+        (Answer(200, DATA[:-1]), DIGEST),
+        (Answer(200, b""), DIGEST),
+        (Answer(404, b"gone"), "404"),
+        (Answer(500, b""), "500"),
+    ],
+    ids=["longer", "shorter", "empty", "missing", "broken"],
+)
+def test_stock_step_fails_loudly(working, answer, said):
+    """Anything but the right bytes is an error, and nothing is written."""
+    with serve(lambda request: answer, prefix="") as url:
+        status, error = timeit(f"{url}/{DIGEST}", working)
+    assert status != 0
+    assert said in error and "nothing of it was run" in error
+    assert os.listdir(working) == []
+
+
+def test_stock_step_fails_without_a_server(working):
+    """A server that is not there is told."""
+    status, error = timeit("http://127.0.0.1:1/x", working)
+    assert (status, os.listdir(working)) == (1, [])
+    assert "cannot be fetched" in error
+
+
+def test_program_has_nothing_for_templating():
+    """Pairs of braces would be taken for placeholders."""
+    assert "{{" not in PROGRAM and "}}" not in PROGRAM
+
+
+def test_braces_in_addresses_are_refused():
+    """A worker's templating would remove them."""
+    assert problems(source("file:///x/{{y}}/z"))
+    assert not problems(source("file:///x/%7B%7By%7D%7D/z"))
+
+
+@pytest.mark.parametrize(
+    ("script", "fits"),
+    [
+        (source("file:///x"), True),
+        (source(None), True),
+        (source(None, pull="stock"), False),
+        (source("file:///x", pull="flowpack"), True),
+        (source(None, storage_type="Attic"), False),
+        (source("file:///x", storage_type="Attic"), True),
+    ],
+)
+def test_what_can_be_pulled(script, fits):
+    """A storage that neither step can read is refused before anything is sent."""
+    assert bool(problems(script)) is not fits
+
+
+@pytest.mark.parametrize("choice", [None, "stock", "flowpack"])
+def test_steps_are_read_back(choice):
+    """What was written into a step is read back as it was."""
+    stored = StoredObject("a/key", None, DIGEST)
+    script = source("file:///x", pull=choice)
+    found, read = read_steps(json.loads(json.dumps(write_steps(stored, script))))
+    assert found == stored
+    assert read.pull == (choice or "stock")
+    assert (read.filename, read.size) == (script.filename, script.size)
+
+
+def run(kind, token, storage, sha256=DIGEST, filename="x.py"):
+    return pull(
+        storage=storage,
+        sha256=sha256,
+        size=len(DATA),
+        filename=filename,
+        flow_data={"storage_type": kind, "token": token},
+    )
+
+
+def test_step_reads_what_the_blocks_wrote(working, tmp_path, kv):
+    """Each built-in storage that the step knows is read by its data and token."""
+    text = DATA.decode().encode()
+    for block in (
+        LocalStorageBlock(str(tmp_path / "local")),
+        FileStorageBlock(str(tmp_path / "files")),
+        FileStorageBlock(str(tmp_path / "uuid"), key_type="uuid"),
+        KVServerStorageBlock(kv.address),
+    ):
+        token = block.write(text)
+        found = run(block.block_type_name, token, block.to_document_data())
+        assert found == {"directory": str(working)}
+        assert (working / "x.py").read_bytes() == text
+        (working / "x.py").unlink()
+
+
+def test_step_sends_headers_and_hides_them(working, caplog):
+    """Headers of the options are sent, and stand in no error and no log."""
+    seen = []
+
+    def answer(request):
+        seen.append(request.headers.get("authorization"))
+        return Answer(401, b"")
+
+    with serve(answer, prefix="") as url:
+        storage = {
+            "base_path": url + "/",
+            "options": {"headers": {"Authorization": "Bearer canary"}},
+        }
+        with pytest.raises(StorageUnavailableError) as caught:
+            run("File Storage", DIGEST, storage)
+    assert seen == ["Bearer canary"]
+    assert "401" in str(caught.value)
+    assert "canary" not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(200, DATA + b"#"), StorageIntegrityError),
+        (Answer(200, DATA * 100_000), StorageIntegrityError),
+        (Answer(200, b""), StorageIntegrityError),
+        (Answer(404, b""), ObjectMissingError),
+        (Answer(302, b"", {"location": "http://127.0.0.1:1/"}), StorageUnavailableError),
+        (Answer(500, b""), StorageUnavailableError),
+    ],
+    ids=["longer", "huge", "empty", "missing", "redirect", "broken"],
+)
+def test_step_fails_loudly(working, answer, error):
+    """Anything but the right bytes is an error, and nothing is written."""
+    with serve(lambda request: answer, prefix="") as url:
+        with pytest.raises(error):
+            run("File Storage", DIGEST, {"base_path": url + "/"})
+    assert os.listdir(working) == []
+
+
+@pytest.mark.parametrize("filename", ["../x.py", "/tmp/x.py", "", "..", "a/b.py"])
+def test_step_writes_into_its_folder_only(working, tmp_path, filename):
+    """A file name that leads elsewhere is refused."""
+    block = FileStorageBlock(str(tmp_path / "files"))
+    token = block.write(DATA)
+    with pytest.raises(StorageUnavailableError, match="no plain file name"):
+        run("File Storage", token, block.to_document_data(), filename=filename)
+
+
+def test_step_imports_little():
+    """On a worker neither cattrs nor the client is loaded."""
+    code = (
+        "import sys, flowpack.steps\n"
+        "print([m for m in ('attr', 'cattrs', 'requests', 'flowpack.client',"
+        " 'flowpack.wire', 'asyncio') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,24 @@
+"""Fixtures of these tests."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.trust import worlds
+
+
+@pytest.fixture
+def short_waits(monkeypatch):
+    """Wait a hundredth of a second where flowpack would wait longer."""
+    wait = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: wait(min(seconds, 0.01)))
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, short_waits):
+    """An API and a storage over HTTP, each behind a proxy, and a short time-out."""
+    monkeypatch.setenv("FLOWPACK_API_REQUEST_TIMEOUT", "2")
+    with worlds.world(tmp_path) as made:
+        yield made

@@ -1,0 +1,182 @@
+"""Answers that are no use end a deploy with one clean error and no later request."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from flowpack import load_flow_from_deployment
+from flowpack.exceptions import FlowpackError
+from tests.fault_proxy import LASTING, FaultProxy, reply, status
+from tests.trust.worlds import PLACES
+
+
+def json_of(value):
+    return status("200 OK", body=json.dumps(value).encode())
+
+
+def changed(**fields):
+    """Answer as the server does, but for some fields."""
+
+    def fault(visit):
+        head, _, body = visit.answer().partition(b"\r\n\r\n")
+        line = head.decode().split(" ", 1)[1].split("\r")[0]
+        content = {**json.loads(body), **fields}
+        for name in [name for name, value in content.items() if value is ...]:
+            del content[name]
+        visit.send(reply(json.dumps(content).encode(), line))
+
+    return fault
+
+
+FINAL = ["400 A", "401 B", "403 C", "405 E", "409 F", "413 G", "422 H", "500 I", "501 J"]
+REDIRECTS = ["301 A", "302 B", "303 C", "307 D", "308 E"]
+
+#: Answers of a status of success that no request of the API can take.
+NO_ANSWERS = {
+    "page": status("200 OK", "Content-Type: text/html", body=b"<html>hello</html>"),
+    "broken_json": status("200 OK", body=b'{"id": "1'),
+    "empty": status("200 OK", body=b""),
+    "null": json_of(None),
+    "list": json_of([1]),
+    "no_fields": json_of({}),
+    "number": json_of(1e999),
+    "deep": status("200 OK", body=b"[" * 100_000 + b"]" * 100_000),
+    "no_text": status("200 OK", body=b"\xff\xfe\x00"),
+    **LASTING,
+}
+
+API = [place for place in PLACES if not place.in_storage]
+STORE = [place for place in PLACES if place.in_storage]
+UNUSABLE = [
+    pytest.param(place, fault, id=f"{name} at {place}")
+    for place in API
+    for name, fault in NO_ANSWERS.items()
+]
+REFUSED = [
+    pytest.param(place, status(line), id=f"{line[:3]} at {place.proxy} {place.index}")
+    for place in PLACES
+    for line in FINAL + REDIRECTS + ["404 D"]
+    # What is not there yet is no error.
+    if not (line.startswith("404") and place.method in ("GET", "HEAD"))
+]
+HUGE = [
+    pytest.param(place, LASTING[name], id=f"{name} at {place.proxy} {place.index}")
+    for place in STORE
+    if place.method != "HEAD"
+    for name in ("huge", "endless_body", "gzip_bomb", "endless_head", "many_headers")
+]
+
+
+def refuses(world, place, fault):
+    """Deploy; the error must name the request, which must be the last one."""
+    place.break_with(world, fault)
+    with pytest.raises(FlowpackError) as caught:
+        world.deploy()
+    proxy, line = world.requests()[-1]
+    method, target = line.split()
+    attempts = [each for each in world.requests() if each[1] == line]
+    assert proxy is getattr(world, place.proxy)
+    assert len(proxy.seen) == place.index + 1
+    told = str(caught.value)
+    assert (len(told) < 2000, told.isprintable()) == (True, True)
+    assert method in told
+    assert target.replace("/api", "")[:20] in told
+    assert len(attempts) <= [each.method for each in STORE].count(method) + 1
+    proxy.plan.clear()
+    world.check()
+    world.deploy()
+    world.check((1, 1, 1, 1))
+
+
+@pytest.mark.parametrize(("place", "fault"), UNUSABLE[::3] + REFUSED[::5] + HUGE[::3])
+def test_bad_answer_is_one_clean_error(world, place, fault):
+    """The library's own error names method and path; nothing is sent after it."""
+    refuses(world, place, fault)
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize(("place", "fault"), UNUSABLE + REFUSED + HUGE)
+def test_every_bad_answer_is_one_clean_error(world, place, fault):
+    """The same for every bad answer to every request."""
+    refuses(world, place, fault)
+
+
+@pytest.mark.parametrize("line", REDIRECTS)
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.proxy}{place.index}")
+def test_redirect_is_told_and_not_followed(world, place, line):
+    """Nobody is sent the request, the key or the body; the error says where it led."""
+    with FaultProxy() as other:
+        redirect = status(line, f"Location: {other.url}/elsewhere?token=secret")
+        place.break_with(world, redirect)
+        with pytest.raises(FlowpackError, match=f"{other.url}/elsewhere") as caught:
+            world.deploy()
+        assert "secret" not in str(caught.value)
+        assert other.seen == []
+    world.check()
+
+
+OTHERS = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("index", "fields"),
+    [
+        (2, {"name": "other"}),
+        (2, {"name": "hello\u200b"}),
+        (2, {"id": ...}),
+        (2, {"id": "1"}),
+        (3, {"checksum": "sha256:00"}),
+        (4, {"block_schema_id": OTHERS}),
+        (4, {"data": {"base_path": "/elsewhere", "key_type": "hash", "options": {}}}),
+        (4, {"data": {}}),
+        (5, {"name": "second"}),
+        (5, {"flow_id": OTHERS}),
+        (5, {"flow_data": {"encoding": "blockstorage", "blob": "{}"}}),
+        (5, {"flow_data": None}),
+        (5, {"tags": ["other"]}),
+        (5, {"parameters": {"name": "Eve"}}),
+        (5, {"id": None}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_answer_that_names_something_else(world, index, fields):
+    """An answer must name what was sent: names, ids, data and the token."""
+    world.api.plan.extend([None] * index + [changed(**fields)])
+    with pytest.raises(FlowpackError):
+        world.deploy()
+    assert len(world.api.seen) == index + 1
+    world.check()
+
+
+@pytest.mark.parametrize("missing", ["updated", "created", "tags"])
+def test_unknown_and_optional_fields_are_no_error(world, missing):
+    """A server of a later release may leave out and add what nobody needs."""
+    world.api.plan.extend([None] * 5 + [changed(**{missing: ..., "new": [1]})])
+    assert world.deploy().action == "created"
+
+
+@pytest.mark.parametrize("line", [f"{each} X" for each in (400, 403, 409, 423, 500, 507)])
+def test_storage_that_refuses_registers_nothing(world, line):
+    """A write that the storage did not take leaves the API as it was."""
+    world.store.plan.extend([None, status(line)])
+    with pytest.raises(FlowpackError, match=line[:3]):
+        world.deploy()
+    assert world.state().counts == (0, 0, 0, 0)
+
+
+def test_lost_write_is_told_on_confirm(world):
+    """An API that answers as it should and keeps nothing is found out by a read."""
+    answers = []
+    world.deploy()
+    world.api.plan.extend([None] * 5 + [lambda visit: answers.append(visit.answer())])
+    # The answer of a world that is thrown away, for a deployment that is not there.
+
+
+def test_error_page_with_a_script_is_never_run(world):
+    """What a load gets from a storage is run only if it is what was deployed."""
+    world.deploy()
+    world.store.plan.append(status("200 OK", body=b"raise SystemExit('run')"))
+    with world.client() as client, pytest.raises(FlowpackError, match="digest"):
+        load_flow_from_deployment("hello/first", client)

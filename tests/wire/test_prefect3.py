@@ -1,0 +1,269 @@
+"""The dialect of today's Prefect, over all releases that it speaks to."""
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import attrs
+import pytest
+
+from flowpack.exceptions import WireError
+from flowpack.models import (
+    DataDocument,
+    Deployment,
+    DeploymentCreate,
+    FlowRunnerSettings,
+    ScriptSource,
+    StoredObject,
+)
+from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.wire import dialect_for
+from flowpack.wire.job_variables import job_variables, problem
+from flowpack.wire.prefect3 import SLUG, parse_version, slug
+
+DATA = Path(__file__).parent / "data" / "prefect3"
+RELEASES = ["2.10.14", "2.10.21", "2.14.21", "2.16.0", "2.17.0", "2.20.25", "3.0.11", "3.1.5", "3.4.13", "3.8.8"]
+HISTORY = json.loads((DATA / "field_history.json").read_text())["DeploymentCreate"]
+DIGEST = "ab" * 32
+SCRIPT = ScriptSource(
+    filename="x.py",
+    size=10,
+    location="file:///store/" + DIGEST,
+    storage_type="File Storage",
+    storage_data={"base_path": "/store/", "key_type": "hash"},
+    version="f" * 32,
+    description="Doc.",
+)
+STORED = StoredObject(DIGEST, None, DIGEST)
+
+
+def wanted(**fields):
+    """Return a deployment to be created."""
+    return DeploymentCreate(
+        name="d",
+        flow_id=UUID(int=1),
+        flow_data=DataDocument.encode("blockstorage", fields.pop("stored", STORED)),
+        script=fields.pop("script", SCRIPT),
+        entrypoint="x.py:f",
+        parameter_openapi_schema={"type": "object", "properties": {}},
+        flow_runner=FlowRunnerSettings("universal", {"env": {"A": "1"}}),
+        **{"work_pool_name": "pool", **fields},
+    )
+
+
+def body(dialect, new):
+    return json.loads(dialect.create_deployment(dialect.settled(new, None)).body)
+
+
+def answer(dialect, new, **more):
+    """Return what a server would answer to *new*, as a deployment."""
+    sent = body(dialect, new)
+    return dialect.structure({**sent, "id": str(UUID(int=2)), **more}, Deployment)
+
+
+def introduced(field):
+    """Return the first and the last release that has *field*, from the history."""
+    first, last = HISTORY[field][-1].split("..", 1)
+    return parse_version(first), parse_version(last) or (99,)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_only_fields_that_the_release_knows_are_sent(release):
+    """Servers refuse what they do not know; the history of releases says what."""
+    dialect = dialect_for(release)
+    full = wanted(
+        labels={"x": 1},
+        concurrency_limit=3,
+        description="d",
+        version="v",
+        schedule=CronSchedule("0 6 * * *"),
+        work_queue_name="q",
+    )
+    sent = body(dialect, full)
+    for field in sent:
+        first, last = introduced(field)
+        assert first <= parse_version(release) <= last, field
+    for field in ("entrypoint", "pull_steps", "parameter_openapi_schema", "work_pool_name"):
+        assert field in sent
+    with_slug = '"slug"' in json.dumps(sent)
+    assert with_slug is (parse_version(release) >= (3, 2, 0))
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        None,
+        CronSchedule("0 6 * * *", timezone="Europe/Paris"),
+        IntervalSchedule(timedelta(hours=1)),
+        IntervalSchedule(timedelta(hours=1), timezone="Europe/Paris"),
+        RRuleSchedule("FREQ=DAILY"),
+    ],
+    ids=["none", "cron", "interval", "interval-zone", "rrule"],
+)
+def test_what_was_sent_is_no_difference(release, schedule):
+    """A server's answer to a deployment does not differ from it."""
+    dialect = dialect_for(release)
+    new = wanted(schedule=schedule, tags=("a",), parameters={"n": 1})
+    current = answer(dialect, new)
+    assert current.flow_data.stored_object == STORED
+    assert current.schedule == schedule
+    assert dialect.differences(current, dialect.settled(new, current)) == ()
+
+
+@pytest.mark.parametrize(
+    ("release", "added"),
+    [
+        ("3.8.8", {"interval": 3600.0, "anchor_date": "2020-01-01T00:00:00Z", "timezone": "UTC"}),
+        ("2.20.25", {"interval": 3600.0, "anchor_date": "2026-01-01T00:00:00+00:00", "timezone": "UTC"}),
+    ],
+)
+def test_what_a_server_adds_to_a_schedule_is_no_difference(release, added):
+    """An anchor date, a zone and a rule's start are added by servers."""
+    dialect = dialect_for(release)
+    new = wanted(schedule=IntervalSchedule(timedelta(hours=1)))
+    current = answer(dialect, new)
+    schedules = [{**current.extra["schedules"][0], "schedule": added, "id": "x"}]
+    current = dialect.structure({**current.extra, "schedules": schedules}, Deployment)
+    assert dialect.differences(current, dialect.settled(new, current)) == ()
+
+
+@pytest.mark.parametrize("release", ["2.20.25", "3.8.8"])
+def test_schedules_of_others_are_sent_again(release):
+    """A redeploy changes flowpack's own schedule and no other."""
+    dialect = dialect_for(release)
+    own = wanted(schedule=CronSchedule("0 6 * * *"))
+    sent = body(dialect, own)["schedules"]
+    theirs = {"schedule": {"cron": "1 1 * * *", "timezone": "UTC", "day_or": True}, "active": False}
+    listed = [{**theirs, "id": "1", "created": "x", "deployment_id": "y"}, *sent]
+    current = answer(dialect, own, schedules=listed)
+    changed = dialect.settled(wanted(schedule=CronSchedule("0 7 * * *")), current)
+    crons = {each["schedule"]["cron"]: each for each in changed.schedules}
+    assert set(crons) == {"0 7 * * *", "1 1 * * *"}
+    assert crons["1 1 * * *"] == theirs
+    cleared = dialect.settled(wanted(schedule=None), current)
+    assert [each["schedule"]["cron"] for each in cleared.schedules] == ["1 1 * * *"]
+    kept = dialect.settled(wanted(), current)
+    assert len(kept.schedules) == 2
+
+
+def test_own_schedule_switched_off_stays_off():
+    """A schedule of flowpack's that people switched off is changed, not woken."""
+    dialect = dialect_for("3.8.8")
+    new = wanted(schedule=CronSchedule("0 6 * * *"))
+    (own,) = body(dialect, new)["schedules"]
+    assert own["slug"] == SLUG
+    current = answer(dialect, new, schedules=[{**own, "active": False}])
+    later = dialect.settled(wanted(schedule=CronSchedule("0 7 * * *")), current)
+    assert later.schedules[0]["active"] is False
+
+
+def test_unset_fields_keep_what_the_server_has():
+    """What a POST would reset is sent again."""
+    dialect = dialect_for("3.8.8")
+    full = wanted(
+        parameters={"n": 1},
+        tags=("a",),
+        labels={"x": 1},
+        description="theirs",
+        version="v7",
+        concurrency_limit=2,
+        work_queue_name="q",
+        is_schedule_active=False,
+    )
+    labels = {"prefect.flow.id": "1", "x": 1}
+    current = answer(dialect, full, labels=labels, global_concurrency_limit={"limit": 2}, concurrency_limit=None)
+    settled = dialect.settled(wanted(), current)
+    sent = json.loads(dialect.create_deployment(settled).body)
+    assert (sent["parameters"], sent["tags"], sent["labels"]) == ({"n": 1}, ["a"], {"x": 1})
+    assert (sent["description"], sent["version"]) == ("theirs", "v7")
+    assert (sent["concurrency_limit"], sent["work_queue_name"]) == (2, "q")
+    assert sent["paused"] is True
+    assert dialect.differences(current, settled) == ()
+
+
+def test_computed_version_follows_the_code():
+    """A version that is a digest is the tool's own; it changes with the script."""
+    dialect = dialect_for("3.8.8")
+    current = answer(dialect, wanted())
+    script = attrs.evolve(SCRIPT, version="e" * 32)
+    assert dialect.settled(wanted(script=script), current).version == "e" * 32
+
+
+@pytest.mark.parametrize("release", ["2.10.21", "2.14.21", "2.20.25", "3.0.11", "3.4.13", "3.8.8"])
+@pytest.mark.parametrize("trace", ["recommended_local", "recommended_stdlib", "recommended_pkg"])
+def test_recorded_deployments_of_others_are_read(release, trace):
+    """A deployment that another tool made is read; it says not where its script is."""
+    dialect = dialect_for(release)
+    exchanges = json.loads((DATA / release / f"{trace}.json").read_text())["exchanges"]
+    found = 0
+    for exchange in exchanges:
+        value = exchange["response"]["json"]
+        if isinstance(value, dict) and "pull_steps" in value:
+            text = re.sub(r"<uuid-(\d+)>", lambda m: str(UUID(int=int(m[1]))), json.dumps(value))
+            text = text.replace("<timestamp>", "2026-01-01T00:00:00Z")
+            deployment = dialect.structure(json.loads(text), Deployment)
+            assert deployment.flow_data is None
+            assert deployment.parameters == value["parameters"]
+            found += 1
+    assert found >= 2
+
+
+@pytest.mark.parametrize("edit", ["sha256", "size", "filename", "flow_data"])
+def test_pull_step_that_was_edited(edit):
+    """A step of flowpack's that lacks a value is an error, not a guess."""
+    dialect = dialect_for("3.8.8")
+    sent = body(dialect, wanted())
+    del sent["pull_steps"][0]["timeit.timeit"]["globals"][edit]
+    if edit == "flow_data":
+        assert dialect.structure({**sent, "id": str(UUID(int=2))}, Deployment).flow_data is None
+        return
+    with pytest.raises(WireError, match="Deploy again"):
+        dialect.structure({**sent, "id": str(UUID(int=2))}, Deployment)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("File Storage", "file-storage"), ("KV Server Storage", "kv-server-storage"), ("a--B 9!", "a-b-9")],
+)
+def test_slug(name, expected):
+    """A block type's slug is made of its name."""
+    assert slug(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (FlowRunnerSettings("universal", {"env": {}}), {}),
+        (FlowRunnerSettings("subprocess", {"env": {"A": "1"}, "stream_output": False}), {"env": {"A": "1"}, "stream_output": False}),
+        (FlowRunnerSettings("subprocess", {"virtualenv": "/v"}), {"command": "/v/bin/python -m prefect.engine"}),
+        (FlowRunnerSettings("subprocess", {"condaenv": "e"}), {"command": "conda run -n e python -m prefect.engine"}),
+        (FlowRunnerSettings("docker", {"image": "prefecthq/prefect:2.0b7-python3.9", "networks": []}), {}),
+        (FlowRunnerSettings("docker", {"image": "i", "image_pull_policy": "ALWAYS"}), {"image": "i", "image_pull_policy": "Always"}),
+        (FlowRunnerSettings("kubernetes", {"namespace": "n", "image": "i"}), {"namespace": "n", "image": "i"}),
+    ],
+)
+def test_job_variables(settings, expected):
+    """A runner's settings become the variables of its kind of pool."""
+    assert job_variables(settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("runner", "pool", "fits"),
+    [
+        ("universal", "kubernetes", True),
+        ("subprocess", "process", True),
+        ("subprocess", "docker", False),
+        ("docker", "docker", True),
+        ("docker", "process", False),
+        ("kubernetes", "process", False),
+    ],
+)
+def test_runner_and_pool(runner, pool, fits):
+    """A runner that does not fit a pool is told with both names."""
+    said = problem(FlowRunnerSettings(runner, {}), pool)
+    assert bool(said) is not fits
+    if said:
+        assert runner in said and pool in said
