@@ -1,14 +1,16 @@
-"""Every error that flowpack raises on purpose::
+"""Every error that flowpack raises on purpose.
+
+The tree::
 
     FlowpackError
       SettingsError                 a setting has a value that cannot be used
-      SpecError                     spec files: *problems*, all of them at once
-        DeploymentValidationError   a deployment spec that cannot be deployed (also a ValueError)
+      SpecError                     problems of a spec or a file of specs, all at once
+        DeploymentValidationError   a spec that cannot be deployed (also a ValueError)
       DiscoveryError                what a script defines cannot be told
         MissingFlowError            no such flow in it
         UnspecifiedFlowError        several flows, and nobody said which
       ScriptError                   the user's code failed while it ran
-      ParameterError                an argument does not fit the flow's parameter (also a TypeError)
+      ParameterError                an argument that does not fit (also a TypeError)
       PackagingError                a flow cannot be packaged
       PlanChangedError              what a plan saw is no longer so
       DeploymentsFailedError        some deployments of a set failed

@@ -331,9 +331,7 @@ class DeploymentCreate:
     flow_runner: Union[FlowRunnerSettings, None, Unset] = UNSET
     script: Optional[ScriptSource] = None
     entrypoint: Optional[str] = None
-    parameter_openapi_schema: Mapping[str, Any] = attrs.field(
-        factory=dict, repr=False
-    )
+    parameter_openapi_schema: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     description: Union[str, None, Unset] = UNSET
     version: Union[str, None, Unset] = UNSET
     enforce_parameter_schema: Union[bool, Unset] = UNSET

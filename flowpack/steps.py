@@ -11,12 +11,11 @@ import hashlib
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, Mapping
 
 from flowpack.exceptions import (
     FlowpackError,
     ObjectMissingError,
-    StorageError,
     StorageIntegrityError,
     StorageUnavailableError,
     printable,
@@ -123,9 +122,7 @@ def _from_files(token: str, storage: Mapping[str, Any], size: int) -> bytes:
     return _get("File Storage", base + token, headers, size)
 
 
-def _from_key_value_server(
-    token: str, storage: Mapping[str, Any], size: int
-) -> bytes:
+def _from_key_value_server(token: str, storage: Mapping[str, Any], size: int) -> bytes:
     import json
 
     where = "KV Server Storage"

@@ -86,6 +86,12 @@ class Visit:
             self.pause(pause)
 
 
+def _hang_up(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
 def _pump(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         for data in iter(lambda: source.recv(65536), b""):
@@ -316,10 +322,11 @@ class FaultProxy:
     def close(self) -> None:
         """End all connections and close the port."""
         self._closed.set()
-        for sock in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
+        _hang_up(self._listener)
+        for thread in self._threads[:1]:  # It makes no further ones after that.
+            thread.join(10)
+        for sock in self._open:
+            _hang_up(sock)
         for thread in self._threads:
             thread.join(10)
 
@@ -339,8 +346,8 @@ class FaultProxy:
             self._start(self._serve, sock, self.connections)
 
     def _serve(self, sock: socket.socket, number: int) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is not None:
                 sock = self._context.wrap_socket(sock, server_side=True)
                 self._open.append(sock)
@@ -379,6 +386,8 @@ class FaultProxy:
             visit.send(visit.answer())
         else:
             fault(visit)
+        if seen.headers.get("connection") == "close":
+            visit.close()
 
     def _answer(self, seen: Seen) -> bytes:
         if self._upstream is None:

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from flowpack.jsonvalues import json_copy, json_problem
 
-RECURSIVE: list = []
+RECURSIVE: Any = []
 RECURSIVE.append(RECURSIVE)
 
 
@@ -18,7 +19,9 @@ RECURSIVE.append(RECURSIVE)
     [
         pytest.param({"x": [1, {"y": float("nan")}]}, "at x[1].y: nan", id="nan"),
         pytest.param([float("inf")], "at [0]: inf", id="infinity"),
-        pytest.param({"d": datetime.date(2026, 1, 1)}, "at d: a value of type date", id="date"),
+        pytest.param(
+            {"d": datetime.date(2026, 1, 1)}, "at d: a value of type date", id="date"
+        ),
         pytest.param({"a": {1: 2}}, "at a: a key of type int", id="key"),
         pytest.param({"a": "\ud800"}, "at a: the text holds half", id="surrogate"),
         pytest.param({"a": {"\ud800": 1}}, "half a surrogate", id="surrogate-key"),
@@ -29,12 +32,14 @@ RECURSIVE.append(RECURSIVE)
 )
 def test_problem_says_what_and_where(value, where):
     """The path of the first value that is not JSON is named."""
-    assert where in json_problem(value)
+    assert where in str(json_problem(value))
 
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
-    lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner)
+    | st.tuples(inner)
+    | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
 

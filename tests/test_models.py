@@ -14,7 +14,11 @@ from flowpack.models import UNSET, DataDocument, StoredObject, name_problem
 DOCUMENT = UUID(int=7)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
     max_leaves=10,
 )
@@ -67,7 +71,9 @@ def test_older_key_of_the_block_is_read(blob):
 def test_pickle_is_refused_by_name_and_never_decoded(encoding):
     """A pickle is refused, and the text says that it is one."""
     with pytest.raises(WireError, match="holds a pickle"):
-        DataDocument(encoding, "gASVHAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOUjAJpZJSFlFKULg==").decode()
+        DataDocument(
+            encoding, "gASVHAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOUjAJpZJSFlFKULg=="
+        ).decode()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +111,13 @@ def test_decoding_any_document_raises_only_our_error(encoding, blob):
 
 @pytest.mark.parametrize(
     ("encoding", "data"),
-    [("text", b"x"), ("json", {1, 2}), ("json", float("nan")), ("pickle", 1), ("blockstorage", "t")],
+    [
+        ("text", b"x"),
+        ("json", {1, 2}),
+        ("json", float("nan")),
+        ("pickle", 1),
+        ("blockstorage", "t"),
+    ],
 )
 def test_unfit_data_is_not_encoded(encoding, data):
     """Encoding refuses what its encoding cannot hold."""
@@ -124,7 +136,9 @@ def test_names_that_servers_take(name):
     assert name_problem(name) is None
 
 
-@pytest.mark.parametrize("name", ["a/b", "100%", "a&b", "a>b", "<b", "\ud800", "a\0b", 5])
+@pytest.mark.parametrize(
+    "name", ["a/b", "100%", "a&b", "a>b", "<b", "\ud800", "a\0b", 5]
+)
 def test_names_that_servers_refuse(name):
     """What the name rule forbids is told, in one line."""
     problem = name_problem(name)

@@ -139,6 +139,7 @@ def test_steps_are_read_back(choice):
     script = source("file:///x", pull=choice)
     found, read = read_steps(json.loads(json.dumps(write_steps(stored, script))))
     assert found == stored
+    assert read is not None
     assert read.pull == (choice or "stock")
     assert (read.filename, read.size) == (script.filename, script.size)
 
@@ -196,7 +197,10 @@ def test_step_sends_headers_and_hides_them(working, caplog):
         (Answer(200, DATA * 100_000), StorageIntegrityError),
         (Answer(200, b""), StorageIntegrityError),
         (Answer(404, b""), ObjectMissingError),
-        (Answer(302, b"", {"location": "http://127.0.0.1:1/"}), StorageUnavailableError),
+        (
+            Answer(302, b"", {"location": "http://127.0.0.1:1/"}),
+            StorageUnavailableError,
+        ),
         (Answer(500, b""), StorageUnavailableError),
     ],
     ids=["longer", "huge", "empty", "missing", "redirect", "broken"],

@@ -113,17 +113,17 @@ class Block:
     def schema(cls) -> Dict[str, Any]:
         """Return the schema of the class as Prefect 2.0b7 keeps it."""
         # Only here for cost: most programs that name a block never ask for it.
-        from flowpack.wire.orion import block_schema
+        from flowpack.wire.block_schemas import orion_schema
 
-        fields: Dict[str, Any] = json_copy(block_schema(cls.definition())[0])
+        fields: Dict[str, Any] = json_copy(orion_schema(cls.definition())[0])
         return fields
 
     @classmethod
     def schema_checksum(cls) -> str:
         """Return the checksum by which Prefect 2.0b7 knows the class."""
-        from flowpack.wire.orion import block_schema
+        from flowpack.wire.block_schemas import orion_schema
 
-        return block_schema(cls.definition())[1]
+        return orion_schema(cls.definition())[1]
 
     @classmethod
     def register(cls, client: Optional[Client] = None) -> BlockSchema:

@@ -143,9 +143,9 @@ def _entry_points() -> Iterable[Any]:
 def _checksums(cls: Type[Any]) -> Tuple[str, ...]:
     """Return the checksums of *cls*, one for each dialect; none if it is unfit."""
     try:
-        from flowpack.wire.prefect3 import block_schema
+        from flowpack.wire.block_schemas import prefect3_schema
 
-        return (cls.schema_checksum(), block_schema(cls.definition())[1])
+        return (cls.schema_checksum(), prefect3_schema(cls.definition())[1])
     except BlockError:
         return ()
 

@@ -176,6 +176,8 @@ class WebFolder(_Server):
             answer = client.mkcol(url)
             if _is_success(answer) or answer.status == 405:
                 break
+            if answer.status == 501:  # It knows no folders; the PUT's answer is final.
+                return False
             if answer.status not in (404, 409):
                 raise self._failed(key, "MKCOL", url, answer)
             missing.append(url)

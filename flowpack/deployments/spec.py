@@ -170,7 +170,9 @@ def _flow(value: Any) -> Any:
     if value is None:
         return None
     if not isinstance(value, FlowLike) or not callable(value.fn):
-        raise _wrong("flow", f"expected a flow, which has fn and name, not {_kind(value)}")
+        raise _wrong(
+            "flow", f"expected a flow, which has fn and name, not {_kind(value)}"
+        )
     return value
 
 

@@ -29,9 +29,11 @@ def dialect_for(version: object) -> Dialect:
 
         return Orion(version)
     if isinstance(version, str) and re.match(r"\d+\.\d+", version):
-        from flowpack.wire.prefect3 import OLDEST, Prefect3, parse_version
+        from flowpack.wire.releases import OLDEST, parse_version
 
         if OLDEST <= parse_version(version) < (4,):
+            from flowpack.wire.prefect3 import Prefect3
+
             return Prefect3(version)
         raise WireError(
             f"the server is Prefect {quoted(version)}; flowpack speaks to {SUPPORTED}"

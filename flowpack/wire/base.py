@@ -359,7 +359,6 @@ class Dialect(ABC):
         return request("POST", "/work_pools/", body, Effect.UPSERT)
 
 
-
 def by_name(names: Iterable[str]) -> Dict[str, Sequence[str]]:
     """Return the filter for any of *names*."""
     return {"any_": list(names)}

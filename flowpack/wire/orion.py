@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple
 from uuid import UUID
 
@@ -19,9 +17,9 @@ from flowpack.models import (
 from flowpack.schedules import IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
 from flowpack.wire.base import PAGE, Change, Dialect, Send
+from flowpack.wire.block_schemas import orion_schema
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.exchange import Json, path, request
-
 
 #: Fields of the models that this server does not have.
 _OF_PREFECT_3 = frozenset(
@@ -114,8 +112,8 @@ class Orion(Dialect):
     # Blocks
 
     def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
-        """See :func:`block_schema`."""
-        return block_schema(definition)
+        """See :meth:`Dialect.block_schema`."""
+        return orion_schema(definition)
 
     def create_block_type(self, definition: BlockDefinition) -> Request:
         """Create the type of a block class; its name is unique."""
@@ -184,44 +182,3 @@ def _kept_schedule(schedule: Any) -> Optional[AnySchedule]:
     if isinstance(schedule, RRuleSchedule) and schedule.timezone is None:
         return attrs.evolve(schedule, timezone="UTC")
     return schedule or None
-
-
-def block_schema(definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
-    """Return ``fields`` and checksum of a block class as 2.0b7 knows it."""
-    fields: Dict[str, Any] = dict(definition.fields)
-    fields["block_type_name"] = definition.type_name
-    fields["block_schema_references"] = {
-        field: _one_or_many([_reference(each) for each in definitions])
-        for field, definitions in definition.references.items()
-    }
-    return fields, checksum(fields)
-
-
-def _reference(definition: BlockDefinition) -> Dict[str, str]:
-    return {
-        "block_type_name": definition.type_name,
-        "block_schema_checksum": block_schema(definition)[1],
-    }
-
-
-def _one_or_many(items: Any) -> Any:
-    return items[0] if len(items) == 1 else items
-
-
-def checksum(fields: Mapping[str, Any]) -> str:
-    """Return the checksum by which the server knows a schema with *fields*.
-
-    References:
-        Prefect 2.0b7: the digest of ``[[fields], {}]`` as JSON with sorted keys,
-        where descriptions and definitions do not count.
-    """
-    content = json.dumps([[_without_prose(fields)], {}], sort_keys=True)
-    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
-
-
-def _without_prose(value: Mapping[str, Any]) -> Dict[str, Any]:
-    return {
-        key: _without_prose(item) if isinstance(item, dict) else item
-        for key, item in value.items()
-        if key not in ("description", "definitions")
-    }

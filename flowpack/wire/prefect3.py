@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
@@ -18,45 +17,25 @@ from flowpack.exceptions import (
 )
 from flowpack.models import (
     UNSET,
-    AnySchedule,
     BlockDefinition,
     BlockDocument,
     Deployment,
     DeploymentCreate,
     FlowRunnerSettings,
-    OpaqueSchedule,
     ScriptSource,
 )
-from flowpack.schedules import parse_schedule
 from flowpack.transport import Answer, Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.base import PAGE, Change, Dialect, Model, Send
+from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.exchange import Json, path, request
 from flowpack.wire.job_variables import job_variables, problem
-
-#: The oldest release that is spoken to: it brought the module of the pull steps.
-OLDEST = (2, 10, 14)
-
-#: The release that brought each field of ``POST /deployments/``; what is not here
-#: is older than :data:`OLDEST`. Servers refuse fields that they do not know.
-SINCE: Mapping[str, Tuple[int, ...]] = {
-    "enforce_parameter_schema": (2, 13, 2),
-    "paused": (2, 16, 0),
-    "schedules": (2, 16, 0),
-    "job_variables": (2, 17, 0),
-    "concurrency_limit": (3, 0, 0),
-    "labels": (3, 1, 5),
-}
-
-#: The release that brought slugs to schedules, by which flowpack knows its own.
-SLUGS = (3, 2, 0)
+from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
+from flowpack.wire.server_schedules import read_any, same_schedule, sendable
 
 #: The slug of the schedule that flowpack owns.
 SLUG = "flowpack"
-
-#: Set by the server in every schedule; not taken back.
-_OF_THE_SERVER = ("id", "created", "updated", "deployment_id")
 
 #: What a deployment keeps where a spec does not say it: field and default.
 _KEPT: Mapping[str, Any] = {
@@ -67,12 +46,6 @@ _KEPT: Mapping[str, Any] = {
     "work_queue_name": None,
     "enforce_parameter_schema": True,
 }
-
-
-def parse_version(version: str) -> Tuple[int, ...]:
-    """Return the numbers of a release: ``3.0.0rc2`` gives ``(3, 0, 0)``."""
-    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
-    return tuple(int(each or 0) for each in found.groups()) if found else ()
 
 
 class Prefect3(Dialect):
@@ -122,13 +95,16 @@ class Prefect3(Dialect):
     def _deployment(self, value: Dict[str, Any]) -> Deployment:
         """Read a deployment; all that is only here stays in ``extra``."""
         stored, script = pulling.read_steps(value.get("pull_steps"))
-        plain = super().structure({**value, "flow_data": None, "schedule": None, "flow_runner": None}, Deployment)
+        plain = super().structure(
+            {**value, "flow_data": None, "schedule": None, "flow_runner": None},
+            Deployment,
+        )
         own = self._own_schedule(value)
         return attrs.evolve(
             plain,
             flow_data=None if stored is None else pulling.flow_data(stored),
             script=script,
-            schedule=None if own is None else _readable(own.get("schedule")),
+            schedule=None if own is None else read_any(own.get("schedule")),
             is_schedule_active=self._active(value),
             extra=value,
         )
@@ -152,8 +128,8 @@ class Prefect3(Dialect):
         _, script = pulling.read_steps(value.get("pull_steps"))
         if script is None or script.schedule is None:
             return None
-        made = _readable(script.schedule)
-        equal = (each for each in schedules if _same_schedule(each["schedule"], made))
+        made = read_any(script.schedule)
+        equal = (each for each in schedules if same_schedule(each["schedule"], made))
         return next(equal, None)
 
     # Deployments
@@ -203,10 +179,10 @@ class Prefect3(Dialect):
         if not self.knows("schedules"):
             listed = [] if own is None else [own]
         if wanted is UNSET:
-            return tuple(_sendable(each) for each in listed)
-        if own is not None and _same_schedule(own.get("schedule"), wanted):
-            return tuple(_sendable(each) for each in listed)
-        others = [_sendable(each) for each in listed if each is not own]
+            return tuple(sendable(each) for each in listed)
+        if own is not None and same_schedule(own.get("schedule"), wanted):
+            return tuple(sendable(each) for each in listed)
+        others = [sendable(each) for each in listed if each is not own]
         if wanted is None:
             return tuple(others)
         mine: Dict[str, Any] = {
@@ -232,13 +208,15 @@ class Prefect3(Dialect):
         for field, wanted in body.items():
             if field in _COMPARED_APART or has.get(field) == wanted:
                 continue
-            changes.append(Change(_SPEC_NAMES.get(field, field), has.get(field), wanted))
+            changes.append(
+                Change(_SPEC_NAMES.get(field, field), has.get(field), wanted)
+            )
         if current.is_schedule_active != new.is_schedule_active:
             old, now = not current.is_schedule_active, not new.is_schedule_active
             changes.append(Change("paused", old, now))
         own = self._own_schedule(current.extra)
         old_schedule = None if own is None else own.get("schedule")
-        if not _same_schedule(old_schedule, new.schedule):
+        if not same_schedule(old_schedule, new.schedule):
             changes.append(
                 Change("schedule", old_schedule, write_schedule(new.schedule))
             )
@@ -327,8 +305,8 @@ class Prefect3(Dialect):
     # Blocks
 
     def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
-        """See :func:`block_schema`."""
-        return block_schema(definition)
+        """See :meth:`Dialect.block_schema`."""
+        return prefect3_schema(definition)
 
     def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
         """See :meth:`Dialect.echoes`; answers to writes have secrets masked."""
@@ -336,7 +314,9 @@ class Prefect3(Dialect):
         listed = () if schema is None else schema.fields.get("secret_fields", ())
         secret = {str(name).partition(".")[0] for name in listed}
         answered, sent = dict(document.data), dict(data)
-        return all(answered.get(name) == sent[name] for name in sent if name not in secret)
+        return all(
+            answered.get(name) == sent[name] for name in sent if name not in secret
+        )
 
     def create_block_type(self, definition: BlockDefinition) -> Request:
         """Create the type of a block class; its slug is unique."""
@@ -378,7 +358,6 @@ class Prefect3(Dialect):
         target = path("block_documents", document_id)
         body = {"data": dict(data), "merge_existing_data": False}
         return request("PATCH", target, body, Effect.UPSERT)
-
 
     # Default storage: there is none since 2.0b11, so a variable names it
 
@@ -424,7 +403,6 @@ def _variable(method: str, body: Any = UNSET) -> Request:
     return request(method, target, body, effect)
 
 
-
 #: Fields of the body whose comparison is a matter of its own.
 _COMPARED_APART = frozenset(
     {
@@ -468,45 +446,6 @@ def _concurrency_limit(has: Mapping[str, Any]) -> Optional[int]:
     return has.get("concurrency_limit") if limit is None else limit
 
 
-def _sendable(schedule: Mapping[str, Any]) -> Dict[str, Any]:
-    return {key: each for key, each in schedule.items() if key not in _OF_THE_SERVER}
-
-
-def _same_schedule(current: Any, wanted: Any) -> bool:
-    """Return whether the server's schedule is the one that is wanted.
-
-    Servers add a time zone, an anchor date and, to rules, a start.
-    """
-    if current is None or wanted is None:
-        return current is None and wanted is None
-    old, new = dict(current), dict(write_schedule(wanted))
-    for each in (old, new):
-        each["timezone"] = each.get("timezone") or "UTC"
-    if new.get("anchor_date") is None:
-        old.pop("anchor_date", None)
-        new.pop("anchor_date", None)
-    else:
-        old["anchor_date"] = _moment(old.get("anchor_date"))
-        new["anchor_date"] = _moment(new["anchor_date"])
-    if "rrule" in new and "DTSTART" not in new["rrule"]:
-        start, _, rest = str(old.get("rrule")).partition("\n")
-        old["rrule"] = rest if start.startswith("DTSTART") else old.get("rrule")
-    return old == new
-
-
-def _readable(schedule: Any) -> AnySchedule:
-    """Return what a schedule says; it need not be written back as it is."""
-    try:
-        return parse_schedule(schedule)
-    except ValueError:
-        return OpaqueSchedule(schedule)
-
-
-def _moment(value: Any) -> Any:
-    """Return the moment that an anchor date says, however it is written."""
-    return getattr(_readable({"interval": 1, "anchor_date": value}), "anchor_date", value)
-
-
 def _pull_changes(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
     """Return what differs in how the script is pulled, code and storage aside."""
     steps = current.extra.get("pull_steps")
@@ -521,7 +460,9 @@ def _pull_changes(current: Deployment, new: DeploymentCreate) -> Tuple[Change, .
         storage_data=current.script.storage_data,
     )
     wanted = pulling.write_steps(stored, script)
-    return () if steps == wanted else (Change("pull_steps", _told(steps), _told(wanted)),)
+    return (
+        () if steps == wanted else (Change("pull_steps", _told(steps), _told(wanted)),)
+    )
 
 
 def _told(steps: Any) -> Any:
@@ -538,35 +479,3 @@ def _flat(variables: Mapping[str, Any]) -> Dict[str, Any]:
         else:
             flat[key] = value
     return flat
-
-
-def block_schema(definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
-    """Return ``fields`` and checksum of a block class as 2.10.14 and later know it."""
-    fields: Dict[str, Any] = dict(definition.fields)
-    fields["block_type_slug"] = slug(definition.type_name)
-    fields["block_schema_references"] = {}
-    properties = fields.get("properties", {})
-    # Servers mask text only: a secret mapping is told by what is in it.
-    fields["secret_fields"] = [
-        f"{name}.*" if properties.get(name, {}).get("type") == "object" else name
-        for name in definition.secret_fields
-    ]
-    return fields, digest_of(without(fields, "secret_fields"))
-
-
-def slug(name: str) -> str:
-    """Return the slug of a block type's name: lower case, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def digest_of(fields: Mapping[str, Any]) -> str:
-    """Return the checksum of a schema's fields."""
-    content = json.dumps([[fields], {}], sort_keys=True)
-    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
-
-
-def without(value: Any, name: str) -> Any:
-    """Return *value* without the key *name*, wherever an object has it."""
-    if isinstance(value, dict):
-        return {key: without(item, name) for key, item in value.items() if key != name}
-    return value

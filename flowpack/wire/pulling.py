@@ -32,7 +32,7 @@ PULLED_BY_FLOWPACK = (
 
 #: Runs on the worker. Constant, so that plans can compare it, and without braces
 #: in pairs, which the templating of inputs would take for its own.
-PROGRAM = '''\
+PROGRAM = """\
 import hashlib, logging, os, time, urllib.request
 def refuse(reason):
     message = "flowpack: " + location + ": " + reason + "; nothing of it was run"
@@ -60,13 +60,14 @@ except Exception as error:
     refuse("the script cannot be fetched: " + repr(error))
 found = hashlib.sha256(content).hexdigest()
 if found != sha256:
-    refuse("the stored bytes were changed: expected SHA-256 " + sha256 + ", found " + found)
+    expected = "expected SHA-256 " + sha256 + ", found " + found
+    refuse("the stored bytes were changed: " + expected)
 try:
     with open(filename, "wb") as file:
         file.write(content)
 except OSError as error:
     refuse("the script cannot be written: " + repr(error))
-'''
+"""
 
 
 def choice(script: ScriptSource) -> str:
@@ -80,8 +81,10 @@ def problems(script: ScriptSource) -> Tuple[str, ...]:
     """Return why workers could not pull *script*; nothing where they can."""
     chosen = choice(script)
     if "{{" in json.dumps([script.filename, script.location, script.storage_data]):
-        return ("pairs of braces in file names and addresses cannot be used in pull"
-            " steps, where workers take them for placeholders",)
+        return (
+            "pairs of braces in file names and addresses cannot be used in pull"
+            " steps, where workers take them for placeholders",
+        )
     if chosen == STOCK and script.location is None:
         return (
             f"{script.storage_type} cannot be read with what every worker has (it"

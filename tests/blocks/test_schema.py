@@ -45,7 +45,7 @@ from flowpack.blocks.storage import (
     TempStorageBlock,
 )
 from flowpack.exceptions import BlockError
-from flowpack.wire.orion import checksum
+from flowpack.wire.block_schemas import orion_checksum as checksum
 
 
 class Colour(enum.Enum):

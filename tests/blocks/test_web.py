@@ -178,9 +178,10 @@ def test_server_that_makes_no_folders(files):
         FileStorageBlock(f"{files.address}/x").write(DATA)
 
 
-def test_server_that_knows_no_folders(files):
-    """Where 405 says that there is no MKCOL, the PUT is told."""
-    files.behaviour.statuses["MKCOL"] = 405
+@pytest.mark.parametrize("status", [405, 501])
+def test_server_that_knows_no_folders(files, status):
+    """Where that says that there is no MKCOL, the PUT is told."""
+    files.behaviour.statuses["MKCOL"] = status
     with pytest.raises(StorageUnavailableError, match="PUT .* answered 409"):
         FileStorageBlock(f"{files.address}/x").write(DATA)
 

@@ -337,6 +337,44 @@ def test_nested_schema_without_definition(api, nested):
     assert api.call("GET", f"/block_schemas/checksum/{checksum(fields)}")[0] == 404
 
 
+@pytest.mark.parametrize("references", [5, {"kid": 5}, {"kid": {}}, {"kid": [{}]}])
+def test_broken_references(api, references):
+    """At references that say nothing the reference breaks; nothing is registered."""
+    block_type = api.block_type()
+    fields = {"title": block_type["name"], "block_schema_references": references}
+    body = {"fields": fields, "block_type_id": block_type["id"]}
+    assert api.call("POST", "/block_schemas/", json=body)[0] == 500
+    assert api.call("GET", f"/block_schemas/checksum/{checksum(fields)}")[0] == 404
+
+
+def test_one_block_of_several(api, nested):
+    """A field may take one of several blocks; all their schemas are registered."""
+    inner, outer, fields = nested
+    other = api.block_type()
+    child = {
+        "title": other["name"],
+        "block_type_name": other["name"],
+        "block_schema_references": {},
+    }
+    fields["definitions"][other["name"]] = child
+    fields["properties"]["kid"] = {
+        "anyOf": [{"$ref": f"#/definitions/{name}"} for name in fields["definitions"]]
+    }
+    fields["block_schema_references"]["kid"] = [
+        fields["block_schema_references"]["kid"],
+        {
+            "block_type_name": other["name"],
+            "block_schema_checksum": checksum(child),
+        },
+    ]
+    body = {"fields": fields, "block_type_id": outer["id"]}
+    schema = api.done("POST", "/block_schemas/", json=body)
+    found = api.done("GET", f"/block_schemas/{schema['id']}")["fields"]
+    assert found["definitions"] == fields["definitions"]
+    assert len(found["block_schema_references"]["kid"]) == 2
+    assert api.call("GET", f"/block_schemas/checksum/{checksum(child)}")[0] == 200
+
+
 def test_nested_documents(api, nested):
     """A document refers to another; it shows the other's data in its own."""
     inner, outer, fields = nested

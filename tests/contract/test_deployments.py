@@ -225,6 +225,7 @@ ANCHOR = "2020-01-01T00:00:00+00:00"
         ({"interval": "01:00:00"}, {"interval": 3600.0}),
         ({"interval": "1 02:03:04.5"}, {"interval": 93784.5}),
         ({"interval": 60, "anchor_date": None}, {"interval": 60.0}),
+        ({"interval": 60, "anchor_date": ""}, {"interval": 60.0}),
         ({"interval": 60, "timezone": ""}, {"interval": 60.0, "timezone": ""}),
         (
             {"interval": 60, "anchor_date": "2021-01-01T00:00:00Z"},
@@ -366,6 +367,32 @@ def test_refused_schedules(api, body, schedule, expected):
     status, answer = api.call("POST", "/deployments/", json=body)
     wanted = sorted((("body", "schedule", key), kind) for key, kind in expected)
     assert (status, problems(answer)) == (422, wanted)
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "kind"),
+    [
+        ({"interval": []}, "interval", "type_error"),
+        ({"interval": "-PT1H"}, "interval", "value_error"),
+        ({"interval": True}, "interval", "value_error.duration"),
+        ({"interval": "P1W"}, "interval", "value_error.duration"),
+        ({"interval": None}, "interval", "type_error.none.not_allowed"),
+        ({"interval": 60, "timezone": []}, "timezone", "type_error.str"),
+        ({"interval": 60, "anchor_date": [1]}, "anchor_date", "type_error"),
+        (
+            {"interval": 60, "anchor_date": "2020-13-01T00:00:00Z"},
+            "anchor_date",
+            "value_error.datetime",
+        ),
+    ],
+)
+def test_refused_intervals(api, body, fields, key, kind):
+    """Durations and times must be such."""
+    body["schedule"] = fields
+    status, answer = api.call("POST", "/deployments/", json=body)
+    assert status == 422
+    first = answer["exception_detail"][0]
+    assert (first["loc"], first["type"]) == (["body", "schedule", key], kind)
 
 
 @pytest.mark.parametrize("schedule", ["x", 5, True])

@@ -156,6 +156,15 @@ def test_idempotency_key(api, deployment):
     assert run(api, api.deployment(), idempotency_key=key)["id"] != first["id"]
 
 
+def test_empty_idempotency_key(api):
+    """An empty key is none, but can be had only once."""
+    path = f"/deployments/{api.deployment()['id']}/create_flow_run"
+    assert api.call("POST", path, json={"idempotency_key": ""})[0] == 201
+    status, answer = api.call("POST", path, json={"idempotency_key": ""})
+    assert status == 409
+    assert answer["detail"].startswith("Data integrity conflict.")
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

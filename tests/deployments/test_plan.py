@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -144,7 +145,9 @@ def test_missing_bytes_are_put_back(client, transport, spec, tmp_path):
 
 
 @pytest.mark.parametrize("key_type", ["uuid", "timestamp"])
-def test_missing_bytes_under_a_chance_key_are_an_update(client, script, tmp_path, key_type):
+def test_missing_bytes_under_a_chance_key_are_an_update(
+    client, script, tmp_path, key_type
+):
     """Where the key cannot be made again, the deployment points at a new one."""
     storage = FileStorageBlock(str(tmp_path / "store"), key_type=key_type)
     spec = DeploymentSpec(name="d", flow_location=script, flow_storage=storage)
@@ -208,7 +211,7 @@ def test_plan_is_applied(client, spec):
 
 @pytest.mark.parametrize("what", ["script", "server"])
 def test_plan_that_no_longer_holds_is_refused(client, transport, spec, script, what):
-    """Files or deployments that moved since the plan stop it, and nothing is written."""
+    """Files or deployments that moved since the plan stop it; nothing is written."""
     deploy(spec, client)
     changed = attrs.evolve(spec, tags=("new",))
     found = plan(changed, client)
@@ -256,7 +259,10 @@ def test_one_failure_does_not_lose_the_others(client, spec, tmp_path):
         deploy([spec, bad, other], client)
     assert [name for name, _ in caught.value.failed] == ["hello/bad"]
     assert isinstance(caught.value.failed[0][1], StorageUnavailableError)
-    assert [each.full_name for each in caught.value.deployed] == ["hello/d", "hello/other"]
+    assert [each.full_name for each in caught.value.deployed] == [
+        "hello/d",
+        "hello/other",
+    ]
     with pytest.raises(DeploymentsFailedError) as caught:
         deploy([bad, attrs.evolve(spec, name="late")], client, fail_fast=True)
     assert caught.value.deployed == ()
@@ -266,7 +272,7 @@ def test_one_failure_does_not_lose_the_others(client, spec, tmp_path):
 def test_set_registers_each_thing_once(client, transport, spec, jobs):
     """Equal storages and flows of a set are looked up once; order is kept."""
     specs = [attrs.evolve(spec, name=f"d{index}") for index in range(10)]
-    seen = []
+    seen: list[Any] = []
     done = deploy(specs, client, jobs=jobs, progress=seen.append)
     assert [each.name for each in done] == [each.name for each in specs]
     assert sorted(each.name for each in seen) == sorted(each.name for each in specs)

@@ -14,7 +14,6 @@ from flowpack import (
     CronSchedule,
     DeploymentSpec,
     FileStorageBlock,
-    IntervalSchedule,
     SubprocessFlowRunner,
 )
 from flowpack.exceptions import (
@@ -26,7 +25,6 @@ from flowpack.exceptions import (
 )
 from flowpack.loading import load_flow_from_script
 from tests.http_server import serve
-
 
 TWO_FLOWS = """\
 from prefect import flow
@@ -158,7 +156,9 @@ def test_several_flows_need_a_name(client, pair, storage):
     with pytest.raises(UnspecifiedFlowError, match="Second Flow.*one"):
         spec.validate(client)
     for name in ("Second Flow", "two"):
-        chosen = DeploymentSpec(flow_location=pair, flow_storage=storage, flow_name=name)
+        chosen = DeploymentSpec(
+            flow_location=pair, flow_storage=storage, flow_name=name
+        )
         flow = chosen.validate(client).flow
         assert (flow.name, flow.version, flow.function) == ("Second Flow", "v2", "two")
 
@@ -257,7 +257,23 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(["name", "parameters", "tags", "schedule", "flow_runner", "flow_location", "flow_name", "paused"]), JSON))
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "name",
+                "parameters",
+                "tags",
+                "schedule",
+                "flow_runner",
+                "flow_location",
+                "flow_name",
+                "paused",
+            ]
+        ),
+        JSON,
+    )
+)
 def test_any_values_give_a_spec_or_our_error(values):
     """Whatever a file says, the constructor raises nothing but our error."""
     try:

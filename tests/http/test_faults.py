@@ -54,6 +54,18 @@ def test_creation_is_sent_once(server, transport, fault):
     assert len(server.seen) == 1
 
 
+def test_lost_answer_reached_the_server(server, connect):
+    """What was done already is done again where that is harmless, else never."""
+    with FaultProxy(("127.0.0.1", server.port)) as proxy:
+        transport = connect(proxy.url)
+        proxy.plan.append(PASSING["reset_after"])
+        assert transport.send(UPSERT).body == b'{"id": "1"}'
+        proxy.plan.append(PASSING["lost_answer"])
+        with pytest.raises(APIConnectionError, match="before an answer came"):
+            transport.send(CREATE)
+    assert server.targets == ["POST /flows/", "POST /flows/", "POST /runs/"]
+
+
 @EACH_LASTING
 def test_lasting_fault_is_one_clean_error(server, transport, fault):
     """It is told at once, names the request, and spoils nothing."""

@@ -108,7 +108,10 @@ def test_remote_storage_fits_every_runner(client, script, tmp_path, runner, kind
     """Remote storage is taken in silence, whatever the runner and however given."""
     storage = given(REMOTE[kind](tmp_path / "store"), how, client)
     spec = DeploymentSpec(
-        name="d", flow_location=script, flow_runner=RUNNERS[runner](), flow_storage=storage
+        name="d",
+        flow_location=script,
+        flow_runner=RUNNERS[runner](),
+        flow_storage=storage,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -118,18 +121,25 @@ def test_remote_storage_fits_every_runner(client, script, tmp_path, runner, kind
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("kind", LOCAL)
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_local_storage_fits_subprocess_only(client, script, tmp_path, runner, kind, how):
+def test_local_storage_fits_subprocess_only(
+    client, script, tmp_path, runner, kind, how
+):
     """Storage of this machine warns with subprocess and is refused with others."""
     storage = given(LOCAL[kind](tmp_path / "store"), how, client)
     spec = DeploymentSpec(
-        name="d", flow_location=script, flow_runner=RUNNERS[runner](), flow_storage=storage
+        name="d",
+        flow_location=script,
+        flow_runner=RUNNERS[runner](),
+        flow_storage=storage,
     )
     if runner == "subprocess":
         with pytest.warns(UserWarning, match="only usable from the current machine"):
             spec.validate(client)
     else:
         name = runner.capitalize()
-        with pytest.raises(DeploymentValidationError, match=f"{name} flow runner needs"):
+        with pytest.raises(
+            DeploymentValidationError, match=f"{name} flow runner needs"
+        ):
             spec.validate(client)
 
 
@@ -147,7 +157,12 @@ def test_no_storage_at_all(client, script, runner):
 
 @pytest.mark.parametrize(
     ("kind", "runner"),
-    [("local", "subprocess"), ("temp", "subprocess"), ("file", "universal"), ("own", "universal")],
+    [
+        ("local", "subprocess"),
+        ("temp", "subprocess"),
+        ("file", "universal"),
+        ("own", "universal"),
+    ],
 )
 def test_runner_that_nobody_named(client, script, tmp_path, kind, runner):
     """No runner means subprocess for storage of this machine, else universal."""
@@ -182,7 +197,9 @@ def test_unknown_id_of_a_storage(client, script):
         spec.validate(client)
 
 
-@pytest.mark.parametrize("value", [LocalStorageBlock, {"type": "Local Storage"}, "folder", 5])
+@pytest.mark.parametrize(
+    "value", [LocalStorageBlock, {"type": "Local Storage"}, "folder", 5]
+)
 def test_what_is_no_storage(value):
     """A class, a mapping or any other text is refused at once."""
     with pytest.raises(DeploymentValidationError, match="expected a storage block"):
@@ -200,7 +217,9 @@ def test_abstract_runner_cannot_be_deployed(client, script, tmp_path):
         ).validate(client)
 
 
-def test_package_stores_and_registers_but_does_not_deploy(client, transport, script, tmp_path):
+def test_package_stores_and_registers_but_does_not_deploy(
+    client, transport, script, tmp_path
+):
     """package() stores the bytes, then registers flow and block, and no more."""
     storage = file(tmp_path / "store")
     packager = ScriptPackager(storage)

@@ -17,7 +17,15 @@ ROOT = Path(__file__).parents[2]
 def test_contract_holds_on_the_real_server(orion):
     """What the tests ask of the embedded API, they ask of the real one too."""
     said = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/contract",
+        ],
         cwd=ROOT,
         env={**os.environ, "FLOWPACK_TEST_API_URL": orion.api},
         capture_output=True,

@@ -58,14 +58,14 @@ def greet_people(name: str = "world", n: int = 1):
 '''
 
 #: What a person prints goes to the run's log only through a logger.
-LOGGING = '''\
+LOGGING = """\
 from prefect import flow, get_run_logger
 
 
 @flow(name="Logged Flow", version="v7")
 def logged(name="world"):
     get_run_logger().info(f"Hello {name}!")
-'''
+"""
 
 CHECKSUMS = [
     "3a67d4187da98a983d948e042969437dbd14d49854c528a8026cb9a96121ccef",
@@ -282,7 +282,12 @@ def test_flowpack_loads_where_prefect_is_installed(orion, tmp_path):
     )
     checkout = str(Path(__file__).parents[2])
     said = orion.run(
-        "python", "-W", "ignore", "-c", code, f"theirs/{name}",
+        "python",
+        "-W",
+        "ignore",
+        "-c",
+        code,
+        f"theirs/{name}",
         PYTHONPATH=f"{checkout}:{cattrs_only(packages, tmp_path)}",
     )
     assert said.stdout.split() == ["prefect.flows", "theirs", "5"]
@@ -293,7 +298,15 @@ def cattrs_only(packages: list[str], folder: Path) -> str:
     target = folder / "packages"
     target.mkdir()
     for each in packages:
-        for name in ("attr", "attrs", "cattr", "cattrs", "typing_extensions.py", "tomli", "exceptiongroup"):
+        for name in (
+            "attr",
+            "attrs",
+            "cattr",
+            "cattrs",
+            "typing_extensions.py",
+            "tomli",
+            "exceptiongroup",
+        ):
             source = Path(each) / name
             if source.exists():
                 (target / name).symlink_to(source)

@@ -90,7 +90,7 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
-def run(server, client, done, expected: str) -> tuple[str, list[str]]:
+def run(server, client, done, expected):
     """Run a deployment by a stock worker; return how it ended and what it logged."""
     flow_run = client.create_flow_run_from_deployment(
         done.id, parameters={"name": "Grace"}, idempotency_key=unique("run")
@@ -121,7 +121,9 @@ def test_stock_worker_runs_what_every_worker_can_pull(
         for name, storage in storages.items()
     ]
     found = plan(specs, client)
-    assert all("workers pull it with the stock step" in each.notes for each in found.actions)
+    assert all(
+        "workers pull it with the stock step" in each.notes for each in found.actions
+    )
     done = deploy(specs, client, confirm=True)
     again = deploy(specs, client)
     assert [each.action for each in again] == ["unchanged"] * 3
@@ -157,20 +159,20 @@ def test_changed_byte_is_never_run(server, client, script, tmp_path):
     ran = tmp_path / "ran"
     for each in done:
         stored = tmp_path / each.name / each.key
-        stored.write_bytes(stored.read_bytes() + f"\nopen({str(ran)!r}, 'w')\n".encode())
+        stored.write_bytes(
+            stored.read_bytes() + f"\nopen({str(ran)!r}, 'w')\n".encode()
+        )
         with pytest.raises(StorageIntegrityError):
             load_flow_from_deployment(each.id, client)
     with prefect_worker(server, pool, PYTHONPATH=CHECKOUT):
         for each in done:
             state, said = run(server, client, each, each.sha256)
             assert state in ("FAILED", "CRASHED")
-            assert each.sha256 in "\n".join(said)
+            assert str(each.sha256) in "\n".join(said)
     assert not ran.exists()
 
 
-def test_flowpack_step_reads_what_needs_a_client(
-    server, client, script, tmp_path, kv
-):
+def test_flowpack_step_reads_what_needs_a_client(server, client, script, tmp_path, kv):
     """KV and HTTP with a header are pulled by flowpack's step, secrets unseen."""
     pool = unique("pool")
     files, prefix = tmp_path / "closed", tmp_path / "nginx2"
@@ -269,7 +271,9 @@ def test_redeploy_keeps_what_people_changed(server, client, script, tmp_path):
     record = server.request("GET", path)
     assert record["paused"] is True
     assert record["parameters"] == {"n": 5}
-    crons = {each["schedule"].get("cron"): each["active"] for each in record["schedules"]}
+    crons = {
+        each["schedule"].get("cron"): each["active"] for each in record["schedules"]
+    }
     assert crons == {None: True, "1 1 * * *": False}
     assert deploy(bare, client)[0].action == "unchanged"
     client.set_schedule_active(done.id, True)
@@ -402,7 +406,9 @@ def test_csrf_and_basic_auth(tmp_path, script, monkeypatch):
                 deploy(spec, client)
         monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:wrong-canary")
         with get_client(server.api) as client:
-            with pytest.raises(APIStatusError, match="PREFECT_API_AUTH_STRING") as caught:
+            with pytest.raises(
+                APIStatusError, match="PREFECT_API_AUTH_STRING"
+            ) as caught:
                 deploy(spec, client)
         assert "canary" not in str(caught.value)
         monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:canary")

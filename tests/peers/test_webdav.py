@@ -107,7 +107,10 @@ def test_server_that_wants_a_header(webdav, tmp_path, other):
         ({"largest": "4"}, "413"),
         ({"rules": "if ($request_method = PUT) { return 507; }"}, "507"),
         ({"rules": "if ($request_method = PUT) { return 403; }"}, "403"),
-        ({"rules": "if ($request_method = PUT) { return 302 http://127.0.0.1:1/; }"}, "302"),
+        (
+            {"rules": "if ($request_method = PUT) { return 302 http://127.0.0.1:1/; }"},
+            "302",
+        ),
     ],
     ids=["read-only", "too-large", "full", "forbidden", "redirect"],
 )

@@ -49,14 +49,14 @@ class World:
         """Return a client made from the settings, as the command line makes it."""
         return get_client(f"{self.api.url}/api", **options)
 
-    def deploy(self, **fields: Any) -> Deployed:
+    def deploy(self, confirm: bool = False, **fields: Any) -> Deployed:
         """Deploy the script as it is now."""
         self.deployed.append(self.script.read_bytes())
         fields.setdefault("name", "first")
         fields.setdefault("flow_storage", self.storage)
         spec = DeploymentSpec(flow_location=self.script, **fields)
         with self.client() as client:
-            return deploy(spec, client)[0]
+            return deploy(spec, client, confirm=confirm)[0]
 
     def requests(self) -> List[Tuple[FaultProxy, str]]:
         """Return proxy, method and target of all requests, in order of time."""

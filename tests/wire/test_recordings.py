@@ -16,7 +16,8 @@ from flowpack.models import (
     FlowRecord,
     FlowRun,
 )
-from flowpack.wire.orion import Orion, checksum
+from flowpack.wire.block_schemas import orion_checksum as checksum
+from flowpack.wire.orion import Orion
 
 DATA = Path(__file__).parent / "data" / "orion"
 KINDS = (
@@ -50,7 +51,9 @@ def answers():
         path = exchange["path"].partition("?")[0]
         cls = next((cls for pattern, cls in KINDS if re.match(pattern, path)), None)
         content = body(exchange["response"])
-        for index, item in enumerate(content if isinstance(content, list) else [content]):
+        for index, item in enumerate(
+            content if isinstance(content, list) else [content]
+        ):
             if cls and isinstance(item, dict) and "id" in item:
                 where = f"{name}-{exchange['seq']}-{index}"
                 yield pytest.param(cls, item, id=where)
