@@ -25,6 +25,8 @@ class Behaviour:
     tells_length: bool = True
     #: Whether If-None-Match is heeded.
     conditional: bool = True
+    #: Answered to MKCOL where the folder could be made.
+    new_folder: int = 201
     #: An Authorization without which nothing is answered.
     authorization: Optional[str] = None
 
@@ -111,8 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(405)
         if path.rstrip("/").rpartition("/")[0] + "/" not in self.server.folders:
             return self._answer(409)
-        self.server.folders.add(path)
-        self._answer(201)
+        if self.server.behaviour.new_folder == 201:
+            self.server.folders.add(path)
+        self._answer(self.server.behaviour.new_folder)
 
     def _answer(self, status: int, body: bytes = b"") -> None:
         behaviour = self.server.behaviour

@@ -121,6 +121,9 @@ def test_relative_file_url(folder):
     ("address", "registered"),
     [
         ("http://host", "http://host/"),
+        ("http://1host.example/", "http://1host.example/"),
+        ("http://10.0.0.1", "http://10.0.0.1/"),
+        ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]:80/x/"),
         ("http://host/", "http://host/"),
         ("https://host:8443/a b/é", "https://host:8443/a b/é/"),
         ("HTTP://host/x", "HTTP://host/x/"),

@@ -213,6 +213,23 @@ def test_document_of_another_class_is_told():
         StorageBlock.from_document(document_of(Inner(1)))
 
 
+def test_unfit_class_does_not_stand_in_the_way():
+    """A class of that name that cannot be a block is passed by."""
+
+    def define(kind):
+        @attrs.frozen
+        class Named(Block):
+            __annotations__ = {"x": kind}
+            x = attrs.field()
+
+        return Named
+
+    fit, unfit = define(int), define(complex)
+    document = document_of(fit(1))
+    assert unfit.block_type_name == "Named"
+    assert type(Block.from_document(document)) is fit
+
+
 def test_document_without_schema_is_told():
     """Without its schema nobody can tell what a document is."""
     document = document_of(Inner(1), block_schema=None)
@@ -452,6 +469,15 @@ def test_data_of_one_process_look_alike_only_if_equal():
     one, two = ({"x": Inner(number).to_document_data()} for number in (1, 2))
     assert repr(one) != repr(two)
     assert repr(Inner(1).to_document_data()) == repr(Inner(1).to_document_data())
+
+
+def test_mapping_with_secrets():
+    """Its keys are shown and its values are not; it compares like any mapping."""
+    options = FileStorageBlock("/x", options={"token": CANARY}).options
+    assert "token" in repr(options) and CANARY not in repr(options)
+    assert options == {"token": CANARY}
+    assert (len(options), list(options)) == (1, ["token"])
+    assert pickle.loads(pickle.dumps(options)) == options
 
 
 def test_options_cannot_be_changed():

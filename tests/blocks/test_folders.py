@@ -10,6 +10,7 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -464,6 +465,17 @@ def test_planted_temporary_folder_is_refused(temporary, plant):
 # Faults of the system
 
 
+def test_no_temporary_folder(monkeypatch):
+    """Where the system has none, the variable that names one is told."""
+
+    def refuse():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    with pytest.raises(StorageUnavailableError, match="Set TMPDIR"):
+        TempStorageBlock().write(DATA)
+
+
 def test_storage_folder_below_a_file(tmp_path):
     """A file where a folder should be is named."""
     (tmp_path / "file").write_bytes(b"")
@@ -635,6 +647,26 @@ class Steps:
         if not is_folder:
             return "file"
         return os.path.basename(os.readlink(f"/proc/self/fd/{target}"))
+
+
+@pytest.mark.parametrize(
+    ("number", "works"), [(errno.EINVAL, True), (errno.EIO, False)]
+)
+def test_folder_that_cannot_be_brought_to_the_disk(local, monkeypatch, number, works):
+    """Where a file system knows no such thing it is done without; faults are told."""
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if works:
+        assert local.read(local.write(DATA)) == DATA
+    else:
+        with pytest.raises(StorageUnavailableError, match="disk may be failing"):
+            local.write(DATA)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="looks into /proc")

@@ -318,6 +318,20 @@ def test_odd_names(client, name):
     assert Inner.load(name, client) == Inner(1)
 
 
+def test_name_that_is_gone_again(client):
+    """A conflict after which there is no such document is the server's own error."""
+
+    class Gone(Late):
+        def create_block_document(self, **named):
+            raise ObjectAlreadyExists(
+                409, "POST", "/block_documents/", "schema is gone"
+            )
+
+    gone: Any = Gone(client)
+    with pytest.raises(ObjectAlreadyExists, match="schema is gone"):
+        Inner(1).save("mine", gone)
+
+
 def test_missing_name_is_told(client):
     """Nothing is saved under that name."""
     with pytest.raises(ObjectNotFound):

@@ -169,6 +169,26 @@ def test_refuses_bytes_other_than_announced(storage):
     assert token is None or not storage.holds(token, announced, 9)
 
 
+@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize("digest", ["", "x" * 64, "A" * 64, "../x", "0" * 63])
+def test_announced_digest_must_be_one(storage, digest):
+    """It becomes the key, so it must be 64 digits of hex."""
+    with pytest.raises(ValueError, match="64 digits"):
+        storage.write_from(io.BytesIO(b""), digest)
+
+
+def test_location_is_the_object_or_nothing(storage, kind):
+    """Where anyone can read it there are the very bytes."""
+    location = storage.location(storage.write(b"there"))
+    if kind in ("own", "kv"):
+        assert location is None
+    elif kind.startswith("http"):
+        assert location.startswith("http://127.0.0.1:")
+    else:
+        with open(location, "rb") as file:
+            assert file.read() == b"there"
+
+
 def test_is_a_value(storage):
     """Copies are equal and hash alike; they work like the original."""
     token = storage.write(b"kept")

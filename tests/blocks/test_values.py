@@ -70,6 +70,23 @@ def test_order_of_a_mapping_does_not_matter():
     assert json.dumps(one) == json.dumps(other)
 
 
+def test_enum_as_key():
+    """An enum with text as value is a key like others."""
+    assert to_json({Colour.RED: 1}) == {"red": 1}
+
+
+class Odd(enum.Enum):
+    """An enum with a member that is no JSON."""
+
+    STRANGE = 1j
+    PLAIN = "x"
+
+
+def test_enum_with_strange_members():
+    """Members that JSON cannot say are passed by."""
+    assert from_json("x", Odd) is Odd.PLAIN
+
+
 def test_order_of_a_set_does_not_matter():
     """A set comes out in one order, also one of unlike things."""
     assert to_json({3, 1, 2}) == [1, 2, 3]
@@ -201,6 +218,7 @@ def test_value_that_fits(value, annotation, expected):
         ({}, Inner, "its field 'a' is missing"),
         ([], Union[int, str], "a whole number.*; or .*text"),
         (5, type(None), "expected null, not a number"),
+        (5, object.__class__, "nothing is known of the type type"),
     ],
     ids=repr,
 )

@@ -178,6 +178,14 @@ def test_server_that_makes_no_folders(files):
         FileStorageBlock(f"{files.address}/x").write(DATA)
 
 
+def test_folder_that_cannot_be_made(files):
+    """A folder above exists, and still the one below is refused."""
+    files.folders = {"/", "/x/"}
+    files.behaviour.new_folder = 403
+    with pytest.raises(StorageUnavailableError, match="MKCOL .*/x/y/ answered 403"):
+        FileStorageBlock(f"{files.address}/x/y/z").write(DATA)
+
+
 @pytest.mark.parametrize("status", [405, 501])
 def test_server_that_knows_no_folders(files, status):
     """Where that says that there is no MKCOL, the PUT is told."""
@@ -210,6 +218,7 @@ def test_refused_put_is_no_success(storage, files, status):
         (405, "dav_methods"),
         (413, "client_max_body_size"),
         (507, "full"),
+        (505, "the server failed"),
     ],
 )
 def test_next_step_is_told(storage, files, status, step):
