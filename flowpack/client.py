@@ -38,6 +38,9 @@ from flowpack.wire.exchange import Json, decode, error_for, request
 
 Model = TypeVar("Model")
 
+#: An id, as it is or as text; text that is none is a ``ValueError``.
+Id = Union[UUID, str]
+
 
 class Client:
     """Speaks to one API; every method blocks and returns a value.
@@ -138,10 +141,11 @@ class Client:
         _expect("flow", "name", flow.name, name)
         return flow.id
 
-    def read_flow(self, flow_id: UUID) -> FlowRecord:
+    def read_flow(self, flow_id: Id) -> FlowRecord:
         """Return a flow by its id."""
-        flow = self._read(self.dialect.read_flow(flow_id), FlowRecord)
-        _expect("flow", "id", flow.id, flow_id)
+        wanted = _uuid(flow_id)
+        flow = self._read(self.dialect.read_flow(wanted), FlowRecord)
+        _expect("flow", "id", flow.id, wanted)
         return flow
 
     def read_flow_by_name(self, name: str) -> FlowRecord:
@@ -154,12 +158,14 @@ class Client:
         self,
         *,
         names: Optional[Iterable[str]] = None,
-        ids: Optional[Iterable[UUID]] = None,
+        ids: Optional[Iterable[Id]] = None,
     ) -> Tuple[FlowRecord, ...]:
         """Return all flows, or those with any of *names* or *ids*, by name."""
 
+        wanted = None if ids is None else [_uuid(each) for each in ids]
+
         def page(offset: int) -> Request:
-            return self.dialect.read_flows(names=names, ids=ids, offset=offset)
+            return self.dialect.read_flows(names=names, ids=wanted, offset=offset)
 
         return self._pages(page, FlowRecord)
 
@@ -176,15 +182,16 @@ class Client:
         _expect("deployment", "name", answered.name, settled.name)
         _expect("deployment", "flow_id", answered.flow_id, settled.flow_id)
         _expect("deployment", "flow_data", answered.flow_data, settled.flow_data)
-        for change in self.dialect.differences(answered, settled):
-            _expect("deployment", change.field, change.old, change.new)
+        other = [each.field for each in self.dialect.differences(answered, settled)]
+        if other:  # Without the values: a runner's variables may be secret.
+            raise _mistaken("deployment", ", ".join(other))
         return answered.id
 
-    def read_deployment(self, deployment_id: UUID) -> Deployment:
+    def read_deployment(self, deployment_id: Id) -> Deployment:
         """Return a deployment by its id."""
-        sent = self.dialect.read_deployment(deployment_id)
-        deployment = self._read(sent, Deployment)
-        _expect("deployment", "id", deployment.id, deployment_id)
+        wanted = _uuid(deployment_id)
+        deployment = self._read(self.dialect.read_deployment(wanted), Deployment)
+        _expect("deployment", "id", deployment.id, wanted)
         return deployment
 
     def read_deployment_by_name(self, name: str) -> Deployment:
@@ -210,19 +217,19 @@ class Client:
 
         return self._pages(page, Deployment)
 
-    def delete_deployment(self, deployment_id: UUID) -> None:
+    def delete_deployment(self, deployment_id: Id) -> None:
         """Delete a deployment; what it stored stays."""
-        self._json(self.dialect.delete_deployment(deployment_id))
+        self._json(self.dialect.delete_deployment(_uuid(deployment_id)))
 
-    def set_schedule_active(self, deployment_id: UUID, active: bool) -> None:
+    def set_schedule_active(self, deployment_id: Id, active: bool) -> None:
         """Switch a deployment's schedule on or off."""
-        self._json(self.dialect.set_schedule_active(deployment_id, active))
+        self._json(self.dialect.set_schedule_active(_uuid(deployment_id), active))
 
     # Flow runs
 
     def create_flow_run_from_deployment(
         self,
-        deployment_id: UUID,
+        deployment_id: Id,
         *,
         parameters: Optional[Mapping[str, Any]] = None,
         tags: Iterable[str] = (),
@@ -239,17 +246,19 @@ class Client:
             idempotency_key: A second request with it returns the first one's run;
                 without it the request is never repeated.
         """
+        wanted = _uuid(deployment_id)
         sent = self.dialect.create_flow_run(
-            deployment_id, parameters or {}, tags, name, idempotency_key
+            wanted, parameters or {}, tags, name, idempotency_key
         )
         run = self._read(sent, FlowRun)
-        _expect("flow run", "deployment_id", run.deployment_id, deployment_id)
+        _expect("flow run", "deployment_id", run.deployment_id, wanted)
         return run
 
-    def read_flow_run(self, flow_run_id: UUID) -> FlowRun:
+    def read_flow_run(self, flow_run_id: Id) -> FlowRun:
         """Return a flow run by its id."""
-        run = self._read(self.dialect.read_flow_run(flow_run_id), FlowRun)
-        _expect("flow run", "id", run.id, flow_run_id)
+        wanted = _uuid(flow_run_id)
+        run = self._read(self.dialect.read_flow_run(wanted), FlowRun)
+        _expect("flow run", "id", run.id, wanted)
         return run
 
     # Blocks
@@ -263,10 +272,10 @@ class Client:
         return self._read(self.dialect.read_block_type_by_name(name), BlockType)
 
     def create_block_schema(
-        self, definition: BlockDefinition, block_type_id: UUID
+        self, definition: BlockDefinition, block_type_id: Id
     ) -> BlockSchema:
         """Create the schema of a block class, capabilities included."""
-        sent = self.dialect.create_block_schema(definition, block_type_id)
+        sent = self.dialect.create_block_schema(definition, _uuid(block_type_id))
         schema = self._read(sent, BlockSchema)
         checksum = self.dialect.block_schema(definition)[1]
         _expect("block schema", "checksum", schema.checksum, checksum)
@@ -283,30 +292,31 @@ class Client:
         self,
         *,
         data: Mapping[str, Any],
-        block_schema_id: UUID,
-        block_type_id: UUID,
+        block_schema_id: Id,
+        block_type_id: Id,
         name: Optional[str] = None,
         is_anonymous: bool = False,
     ) -> BlockDocument:
         """Create a block document, or read the anonymous one with equal content."""
+        schema_id = _uuid(block_schema_id)
         sent = self.dialect.create_block_document(
             data=data,
-            block_schema_id=block_schema_id,
-            block_type_id=block_type_id,
+            block_schema_id=schema_id,
+            block_type_id=_uuid(block_type_id),
             name=name,
             is_anonymous=is_anonymous,
         )
         document = self._read(sent, BlockDocument)
-        _expect("block document", "schema", document.block_schema_id, block_schema_id)
+        _expect("block document", "schema", document.block_schema_id, schema_id)
         if not self.dialect.echoes(document, data):
             raise WireError("the server answered with a block document of other data")
         return document
 
-    def read_block_document(self, document_id: UUID) -> BlockDocument:
+    def read_block_document(self, document_id: Id) -> BlockDocument:
         """Return a block document by its id."""
-        sent = self.dialect.read_block_document(document_id)
-        document = self._read(sent, BlockDocument)
-        _expect("block document", "id", document.id, document_id)
+        wanted = _uuid(document_id)
+        document = self._read(self.dialect.read_block_document(wanted), BlockDocument)
+        _expect("block document", "id", document.id, wanted)
         return document
 
     def read_block_document_by_name(
@@ -329,14 +339,14 @@ class Client:
         return self._pages(page, BlockDocument)
 
     def update_block_document(
-        self, document_id: UUID, *, data: Mapping[str, Any]
+        self, document_id: Id, *, data: Mapping[str, Any]
     ) -> None:
         """Replace the data of a block document."""
-        self._json(self.dialect.update_block_document(document_id, data))
+        self._json(self.dialect.update_block_document(_uuid(document_id), data))
 
-    def delete_block_document(self, document_id: UUID) -> None:
+    def delete_block_document(self, document_id: Id) -> None:
         """Delete a block document; deployments that use it can no longer load."""
-        self._json(self.dialect.delete_block_document(document_id))
+        self._json(self.dialect.delete_block_document(_uuid(document_id)))
 
     # Default storage
 
@@ -351,9 +361,9 @@ class Client:
         value = self.dialect.get_default_storage(ask)
         return None if value is None else self._parsed(value, asked[-1], BlockDocument)
 
-    def set_default_storage_block_document(self, document_id: UUID) -> None:
+    def set_default_storage_block_document(self, document_id: Id) -> None:
         """Make a storage block the server's default."""
-        self.dialect.set_default_storage(document_id, self._json)
+        self.dialect.set_default_storage(_uuid(document_id), self._json)
 
     def clear_default_storage_block_document(self) -> None:
         """Have no default storage on the server."""
@@ -426,10 +436,21 @@ class Client:
         return self._transport.send(attrs.evolve(sent, headers=headers))
 
 
+def _uuid(value: Id) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    try:
+        return UUID(value)
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(f"{quoted(value)} is no id; an id is a UUID") from None
+
+
 def _expect(what: str, field: str, answered: Union[Json, UUID], sent: Any) -> None:
     """Raise unless the answer names what was sent: it may be somebody else's."""
     if answered != sent:
-        raise WireError(
-            f"the server answered with a {what} of other {field}: sent"
-            f" {quoted(sent)}, got {quoted(answered)}"
-        )
+        facts = f": sent {quoted(sent)}, got {quoted(answered)}"
+        raise _mistaken(what, field + facts)
+
+
+def _mistaken(what: str, field: str) -> WireError:
+    return WireError(f"the server answered with a {what} of other {field}")

@@ -130,7 +130,7 @@ def _tls(error: Union[ssl.SSLError, CertificateError]) -> Tuple[str, bool]:
         return reason, False
     if isinstance(error, _DROPPED):
         return "the connection was closed in the middle of TLS", True
-    said = printable(error.reason or type(error).__name__)
+    said = printable(getattr(error, "reason", None) or type(error).__name__)
     return f"TLS failed ({said}); does the server speak https on this port?", False
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import time
+from http.client import BadStatusLine, CannotSendRequest, UnknownProtocol
 
 import pytest
+from urllib3.exceptions import LocationParseError, ProtocolError
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from flowpack._http import RetryPolicy
 from flowpack._http.connections import Exchange
@@ -265,11 +269,45 @@ def test_budget_for_a_server_that_is_down(server, connect):
 
 
 @pytest.mark.parametrize(
-    ("number", "passing"), [(socket.EAI_NONAME, False), (socket.EAI_AGAIN, True)]
+    ("error", "words", "passing"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "no"), "resolved (no)", False),
+        (socket.gaierror(socket.EAI_AGAIN, "busy"), "resolved (busy)", True),
+        (OSError(113, "No route to host"), "on the way (No route to host)", True),
+        (socket.timeout("timed out"), "no connection within 30 s", True),
+        (ConnectionResetError(), "as soon as it was made", True),
+        (ssl.SSLEOFError(8, "EOF"), "in the middle of TLS", True),
+        (ssl.SSLError(1, "odd"), "TLS failed (SSLError)", False),
+        (CertificateError("other name"), "not trusted: other name", False),
+        (UnknownProtocol("HTTP/9.9"), "no HTTP answer", True),
+        (CannotSendRequest("busy"), "cannot be sent (CannotSendRequest)", False),
+        (LocationParseError("http://canary"), "(LocationParseError)", False),
+        (ValueError("canary"), "cannot be sent (ValueError)", False),
+    ],
+    ids=lambda value: type(value).__name__,
 )
-def test_host_without_address(number, passing):
-    """A name that does not exist is final; a name server that is busy is not."""
+def test_words_for_an_error(error, words, passing):
+    """Each says what happened; what may pass does; nothing secret is in it."""
+    failure = explain(error, Exchange("/", Deadline(60.0), 30.0))
+    assert words in failure.reason
+    assert "canary" not in f"{failure.reason} {failure.cause}"
+    assert (failure.passing, failure.sent, failure.idle) == (passing, False, False)
+
+
+def test_words_of_a_server_are_no_cause():
+    """What a server says may hold control characters; a traceback would print it."""
     exchange = Exchange("/", Deadline(60.0), 30.0)
-    failure = explain(socket.gaierror(number, "Name or service"), exchange)
-    assert "cannot be resolved (Name or service)" in failure.reason
-    assert (failure.passing, failure.sent) == (passing, False)
+    assert explain(BadStatusLine("\x1b[31m"), exchange).cause is None
+
+
+def test_context_of_the_caller_is_not_the_cause():
+    """An error that the caller is handling has nothing to do with ours."""
+    try:
+        try:
+            raise KeyError("the caller's own")
+        except KeyError:
+            raise ProtocolError("Connection aborted.", ConnectionResetError()) from None
+    except ProtocolError as caught:
+        failure = explain(caught, Exchange("/", Deadline(60.0), 30.0))
+    assert isinstance(failure.cause, ConnectionResetError)
+    assert failure.cause.__context__ is None

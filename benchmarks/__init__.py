@@ -1,0 +1,1 @@
+"""How fast flowpack is, beside what it replaces: ``python -m benchmarks``."""

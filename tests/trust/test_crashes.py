@@ -1,0 +1,99 @@
+"""Deploys that are killed, lose their power or fail at any step."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.source import PACKAGE
+
+pytestmark = pytest.mark.skipif(
+    not os.path.exists("/proc/self/fd") or not hasattr(os, "fork"),
+    reason="needs fork and /proc",
+)
+
+#: What earlier deploys left: nothing, other bytes, or the same bytes.
+STATES = ("fresh", "update", "again")
+
+
+def tried(how, state, folder, stride):
+    """Return what became of a deploy that each *stride*-th step struck at."""
+    command = [sys.executable, "-m", "tests.trust.crashing", how, state, folder]
+    done = subprocess.run(
+        [*map(str, command), str(stride)],
+        cwd=PACKAGE.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=600,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def bad(results, state):
+    """Return the steps after which something was wrong, or stayed so."""
+    counts = [1, 1, 1, 2 if state == "update" else 1]
+    return [
+        each
+        for each in results
+        if each["problems"]
+        or each["problems_again"]
+        or each["counts"] != counts
+        or each["again"] not in ("created", "updated", "unchanged")
+    ]
+
+
+def killed(how, state, folder, stride):
+    results = tried(how, state, folder, stride)
+    assert bad(results, state) == []
+    assert {each["ended"] for each in results} == {"signal 9"}
+    assert len(results) > (15 if state == "again" else 40) / stride
+
+
+@pytest.mark.parametrize(
+    ("how", "state", "stride"),
+    [
+        ("kill", "fresh", 11),
+        ("kill", "update", 6),
+        ("kill", "again", 5),
+        ("data", "update", 6),
+        ("entries", "fresh", 11),
+    ],
+)
+def test_killed_at_some_steps(tmp_path, how, state, stride):
+    """Nothing points at what is missing or torn, and the next deploy succeeds."""
+    killed(how, state, tmp_path / "runs", stride)
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("how", ["kill", "data", "entries"])
+def test_killed_at_each_step(tmp_path, how, state):
+    """The same at each step: SIGKILL, lost data, lost data and names."""
+    killed(how, state, tmp_path / "runs", 1)
+
+
+def raised(what, state, folder, stride):
+    results = tried(what, state, folder, stride)
+    assert bad(results, state) == []
+    told = "FlowpackError" if what == "OSError" else what
+    assert {each["ended"].split(":")[0] for each in results} == {told}
+
+
+@pytest.mark.parametrize("what", ["KeyboardInterrupt", "MemoryError", "OSError"])
+def test_error_at_some_steps(tmp_path, what):
+    """No draft is left, no transaction is open, no lock is held; it is told cleanly."""
+    raised(what, "update", tmp_path / "runs", 9)
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("what", ["KeyboardInterrupt", "MemoryError", "OSError"])
+def test_error_at_each_step(tmp_path, what, state):
+    """The same at each step."""
+    raised(what, state, tmp_path / "runs", 1)
