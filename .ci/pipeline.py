@@ -31,6 +31,9 @@ LIMIT = 1200
 #: The line that pytest closes with.
 PYTEST_SUMMARY = r"^=* ?((?:\d+ \w+, )*\d+ \w+ in [\d.]+s.*?) ?=*$"
 
+#: The peer tests that want SDKs and emulators of their own.
+CLOUD_TESTS = "tests/blocks/test_cloud_peers.py"
+
 #: What is not copied: it is not part of a clean clone.
 IGNORED = (
     ".*_cache",
@@ -277,7 +280,29 @@ def marked(
         venv_python = check.venv(python)
         check.install(venv_python, f"{folder}[test]")
         test = ("-m", "pytest", "-m", marker, "--durations=10")
-        check.run(venv_python, *test, folder=folder, FLOWPACK_PEERS=cache)
+        apart = ("--ignore", CLOUD_TESTS)
+        check.run(venv_python, *test, *apart, folder=folder, FLOWPACK_PEERS=cache)
+
+    return body
+
+
+def clouds(python: Path) -> Callable[[Check], None]:
+    """Run the tests of the cloud storages, with their SDKs and emulators."""
+
+    def body(check: Check) -> None:
+        folder = check.copy(with_package=True)
+        venv_python = check.venv(python)
+        emulators = ("moto[server]", "gcp-storage-emulator")
+        check.install(venv_python, f"{folder}[test,s3,gcs,azure]", *emulators)
+        azurite = check.work / "peers" / "azurite"
+        programs = azurite / "node_modules" / ".bin"
+        if not (programs / "azurite-blob").exists():
+            quiet = ("--no-audit", "--no-fund", "--loglevel=error")
+            npm = ("npm", "install", *quiet, "--prefix", azurite, "azurite")
+            check.run(*npm, folder=check.work)
+        path = f"{venv_python.parent}:{programs}:{os.environ['PATH']}"
+        test = ("-m", "pytest", "-m", "peer", CLOUD_TESTS)
+        check.run(venv_python, *test, folder=folder, PATH=path)
 
     return body
 
@@ -299,6 +324,7 @@ def checks(work: Path, pythons: dict[str, Path]) -> tuple[list[Check], list[Chec
     together = [
         Check("peers", work, marked("peer", last, peers=True)),
         Check(f"readme {newest}", work, readme(last)),
+        Check("clouds", work, clouds(pythons.get("3.12", last))),
         Check(f"tests {oldest} lowest", work, suite(first, wheel, lowest)),
         Check(f"coverage {newest}", work, coverage(last, wheel)),
         Check(f"types {newest}", work, types(last)),
@@ -348,6 +374,7 @@ def main(work: Path, wanted: list[str]) -> int:
     for check in everything:
         print(check.summary)
     print(f"{len(failures)} of {len(everything)} checks failed")
+    print(f"{len(everything) - len(failures)} passed, {len(failures)} failed")
     return 1 if failures else 0
 
 

@@ -106,7 +106,7 @@ def _home(folder: Path, name: str) -> Path:
 def _say_versions(report: Report, theirs: Environment, ours: Environment) -> None:
     report.versions[f"{theirs.name}, the whole processes"] = versions(theirs, "prefect")
     names = ("flowpack", "attrs", "cattrs", "requests", "urllib3")
-    report.versions["flowpack beside it"] = versions(ours, *names)
+    report.versions[f"flowpack beside {theirs.name}"] = versions(ours, *names)
 
 
 _NOTES = (

@@ -61,7 +61,6 @@ def _install(place: Environment) -> None:
         # Without PEP 517 an old pip makes scripts that look for their entry point.
         pip = ("-m", "pip", "install", "--quiet", "--use-pep517", "--upgrade")
         _run(place.python, *pip, folder)
-        _run(place.python, *pip, "--force-reinstall", "--no-deps", folder)
 
 
 def _run(*command: str | Path) -> None:
@@ -77,12 +76,16 @@ def versions(place: Environment, *names: str) -> str:
     """Return the releases of Python and of some distributions in *place*."""
     code = (
         "import platform, sys; from importlib.metadata import version;"
-        "print('Python', platform.python_version(), *("
-        "f', {name} {version(name)}' for name in sys.argv[1:]), sep='')"
+        "said = [f'{name} {version(name)}' for name in sys.argv[1:]];"
+        "print(', '.join([f'Python {platform.python_version()}', *said]))"
     )
-    command = [place.python, "-c", code, *names]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return said.strip().replace("Python", "Python ", 1)
+    said = subprocess.run(
+        [str(place.python), "-c", code, *names],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return said.stdout.strip()
 
 
 def variables(place: Environment, home: Path, **more: str) -> Mapping[str, str]:

@@ -56,7 +56,8 @@ def paired(
         repeats: How often each side runs in one round, in turns as well. More of
             them for what is short.
     """
-    ours.seconds(), other.seconds()
+    for side in (ours, other):
+        side.seconds()
     return tuple(_round(ours, other, repeats, turn) for turn in range(rounds))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import (
     Any,
     Callable,
@@ -161,12 +162,8 @@ class Client:
         ids: Optional[Iterable[Id]] = None,
     ) -> Tuple[FlowRecord, ...]:
         """Return all flows, or those with any of *names* or *ids*, by name."""
-
         wanted = None if ids is None else [_uuid(each) for each in ids]
-
-        def page(offset: int) -> Request:
-            return self.dialect.read_flows(names=names, ids=wanted, offset=offset)
-
+        page = partial(self.dialect.read_flows, names=names, ids=wanted)
         return self._pages(page, FlowRecord)
 
     # Deployments
@@ -209,12 +206,8 @@ class Client:
         names: Optional[Iterable[str]] = None,
     ) -> Tuple[Deployment, ...]:
         """Return all deployments, or those with any of the names, by name."""
-
-        def page(offset: int) -> Request:
-            return self.dialect.read_deployments(
-                flow_names=flow_names, names=names, offset=offset
-            )
-
+        ask = self.dialect.read_deployments
+        page = partial(ask, flow_names=flow_names, names=names)
         return self._pages(page, Deployment)
 
     def delete_deployment(self, deployment_id: Id) -> None:
@@ -332,10 +325,7 @@ class Client:
         self, *, anonymous: bool = False
     ) -> Tuple[BlockDocument, ...]:
         """Return all named block documents, with *anonymous* the others too."""
-
-        def page(offset: int) -> Request:
-            return self.dialect.read_block_documents(anonymous=anonymous, offset=offset)
-
+        page = partial(self.dialect.read_block_documents, anonymous=anonymous)
         return self._pages(page, BlockDocument)
 
     def update_block_document(
@@ -379,11 +369,7 @@ class Client:
 
     def read_work_pools(self) -> Tuple[WorkPool, ...]:
         """Return all work pools."""
-
-        def page(offset: int) -> Request:
-            return self.dialect.read_work_pools(offset=offset)
-
-        return self._pages(page, WorkPool)
+        return self._pages(self.dialect.read_work_pools, WorkPool)
 
     def create_work_pool(self, name: str, pool_type: str) -> WorkPool:
         """Create a work pool; a worker that starts fills in the rest."""
@@ -405,12 +391,15 @@ class Client:
             raise WireError(said) from exc
 
     def _pages(
-        self, page: Callable[[int], Request], cls: Type[Model]
+        self, page: Callable[..., Request], cls: Type[Model]
     ) -> Tuple[Model, ...]:
-        """Return what all pages hold; the server cuts lists."""
+        """Return what all pages hold; the server cuts lists.
+
+        *page* takes an ``offset`` and returns the request for what follows it.
+        """
         found: List[Model] = []
         while True:
-            sent = page(len(found))
+            sent = page(offset=len(found))
             values = self._json(sent)
             if not isinstance(values, list):
                 raise WireError(
