@@ -224,8 +224,9 @@ def test_flow_of_no_file_is_refused(client, storage):
         spec.validate(client)
 
 
-def test_flow_from_a_url(client, transport, storage):
+def test_flow_from_a_url(client, transport, storage, monkeypatch):
     """A script is fetched from an address, once, and deployed from there."""
+    monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
     with serve_text(b"from prefect import flow\n@flow\ndef f(): ...\n") as url:
         spec = DeploymentSpec(flow_location=url + "/f.py", flow_storage=storage)
         assert spec.validate(client).flow.entrypoint == "f.py:f"

@@ -175,7 +175,7 @@ def test_schedules_of_others_are_sent_again(release):
     listed = [{**theirs, "id": "1", "created": "x", "deployment_id": "y"}, *sent]
     current = answer(dialect, own, schedules=listed)
     changed = dialect.settled(wanted(schedule=CronSchedule("0 7 * * *")), current)
-    crons = {each["schedule"]["cron"]: each for each in list(changed.schedules or ())}
+    crons = {each["schedule"]["cron"]: each for each in changed.schedules or ()}
     assert set(crons) == {"0 7 * * *", "1 1 * * *"}
     assert crons["1 1 * * *"] == theirs
     cleared = dialect.settled(wanted(schedule=None), current)
