@@ -91,6 +91,19 @@ def environment(name: str) -> Environment:
     return made
 
 
+def add_beside(place: Environment, folder: Path, *wanted: str) -> Path:
+    """Install packages for the Python of *place* into *folder*, for a PYTHONPATH.
+
+    The environment itself stays as it is.
+
+    Raises:
+        PeerUnavailable: They could not be installed.
+    """
+    target = ["--python", str(place.python), "--target", str(folder)]
+    _run([_find_uv(), "pip", "install", "--quiet", *target, *wanted])
+    return folder
+
+
 def _make(made: Environment, wanted: Path) -> None:
     releases = PYTHONS[made.name]
     found = next(filter(None, map(find_interpreter, releases)), None)

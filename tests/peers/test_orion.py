@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import uuid
 from pathlib import Path
 from typing import Any, Optional
@@ -39,6 +38,7 @@ from flowpack.exceptions import (
     ScriptError,
 )
 from tests.clients import Counting
+from tests.peers.environments import add_beside
 from tests.peers.prefect import orion_agent
 
 pytestmark = pytest.mark.peer
@@ -273,14 +273,16 @@ def test_flowpack_loads_where_prefect_is_installed(orion, tmp_path):
     storage = f"FileStorageBlock(base_path={str(tmp_path / 'theirs')!r})"
     path.write_text(STOCK.format(name=name, storage=storage))
     orion.run("prefect", "deployment", "create", path)
-    packages = [each for each in sys.path if "site-packages" in each]
     code = (
         "import sys\n"
         "from flowpack import load_flow_from_deployment\n"
         "flow = load_flow_from_deployment(sys.argv[1])\n"
         "print(type(flow).__module__, flow.name, flow.fn(4))\n"
     )
-    checkout = str(Path(__file__).parents[2])
+    checkout = Path(__file__).parents[2]
+    beside = add_beside(
+        orion.environment, tmp_path / "packages", "attrs", "cattrs", "requests"
+    )
     said = orion.run(
         "python",
         "-W",
@@ -288,29 +290,9 @@ def test_flowpack_loads_where_prefect_is_installed(orion, tmp_path):
         "-c",
         code,
         f"theirs/{name}",
-        PYTHONPATH=f"{checkout}:{cattrs_only(packages, tmp_path)}",
+        PYTHONPATH=f"{checkout}:{beside}",
     )
     assert said.stdout.split() == ["prefect.flows", "theirs", "5"]
-
-
-def cattrs_only(packages: list[str], folder: Path) -> str:
-    """Make a folder with flowpack's dependencies only, for another environment."""
-    target = folder / "packages"
-    target.mkdir()
-    for each in packages:
-        for name in (
-            "attr",
-            "attrs",
-            "cattr",
-            "cattrs",
-            "typing_extensions.py",
-            "tomli",
-            "exceptiongroup",
-        ):
-            source = Path(each) / name
-            if source.exists():
-                (target / name).symlink_to(source)
-    return str(target)
 
 
 def test_all_seven_checksums_are_known(client):

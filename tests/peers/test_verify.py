@@ -1,0 +1,111 @@
+"""``flowpack verify`` and plan files against real servers of every generation."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+
+import pytest
+
+from flowpack import Client, DeploymentSpec, FileStorageBlock, UniversalFlowRunner
+from flowpack import deploy, plan
+from flowpack.cli import main
+from flowpack.deployments.verify import verify_all
+from flowpack.exceptions import PlanChangedError
+
+pytestmark = pytest.mark.peer
+
+SERVERS = {"orion": "2.0b7", "prefect2": "2.20.25", "prefect3": "3.8.8"}
+SCRIPT = """\
+from prefect import flow
+
+
+@flow
+def checked(n: int = {number}):
+    return n
+"""
+
+
+@pytest.fixture(params=SERVERS, ids=list(SERVERS.values()))
+def server(request):
+    """Each of the servers."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def client(server):
+    with Client(server.api) as client:
+        yield client
+
+
+def specs(tmp_path, storages, **fields):
+    """Return a spec for each storage, each with a script of its own."""
+    made = []
+    for number, (name, storage) in enumerate(storages.items()):
+        script = tmp_path / f"script{number}.py"
+        script.write_text(SCRIPT.format(number=number))
+        made.append(
+            DeploymentSpec(
+                name=f"{name}-{uuid.uuid4().hex[:8]}",
+                flow_location=script,
+                flow_storage=storage,
+                work_pool="verified",
+                create_work_pool=True,
+                **fields,
+            )
+        )
+    return made
+
+
+def test_damage_is_found(server, client, tmp_path, webdav, capsys):
+    """What is missing or changed is told, whatever the server and the storage."""
+    storages = {
+        "file": FileStorageBlock(str(tmp_path / "files")),
+        "web": FileStorageBlock(f"{webdav}/flows"),
+        "gone": FileStorageBlock(str(tmp_path / "gone")),
+    }
+    done = deploy(specs(tmp_path, storages), client, confirm=True)
+    names = [each.full_name for each in done]
+    assert [each.status for each in verify_all(client, names)] == ["ok"] * 3
+    (tmp_path / "webdav" / "flows" / done[1].key).write_bytes(b"other")
+    (tmp_path / "gone" / done[2].key).unlink()
+    found = verify_all(client, names)
+    assert [each.status for each in found] == ["ok", "corrupt", "missing"]
+    assert main(["verify", "--json", "--api", server.api]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert {
+        each["name"]: each["status"]
+        for each in told["deployments"]
+        if each["name"] in names
+    } == dict(zip(names, ["ok", "corrupt", "missing"]))
+
+
+def test_unreferenced_is_told(server, client, tmp_path, capsys):
+    """What an update leaves behind is no deployment's any more."""
+    storage = FileStorageBlock(str(tmp_path / "files"))
+    (spec,) = specs(tmp_path, {"file": storage})
+    first = deploy(spec, client)[0]
+    (tmp_path / "script0.py").write_text(SCRIPT.format(number=99))
+    deploy(spec, client)
+    main(["verify", "--json", "--api", server.api])
+    told = json.loads(capsys.readouterr().out)
+    mine = os.path.realpath(tmp_path)
+    found = [path for path in told["unreferenced"] if path.startswith(mine)]
+    assert found == [os.path.join(mine, "files", first.key)]
+
+
+def test_plan_that_moved(client, tmp_path):
+    """A plan is the same until what it says is no longer so; it holds no secret."""
+    storages = {"file": FileStorageBlock(str(tmp_path / "files"))}
+    runner = UniversalFlowRunner(env={"TOKEN": "canary-1"})
+    (spec,) = specs(tmp_path, storages, flow_runner=runner)
+    planned = plan(spec, client).to_json()
+    assert "canary" not in planned and "TOKEN" in planned
+    assert deploy(spec, client, planned=planned, confirm=True)[0].action == "created"
+    with pytest.raises(PlanChangedError, match="what is to be done"):
+        deploy(spec, client, planned=planned)
+    unchanged = plan(spec, client)
+    assert [each.kind for each in unchanged.actions] == ["unchanged"]
+    done = deploy(spec, client, planned=unchanged.to_json(), confirm=True)
+    assert done[0].action == "unchanged"
