@@ -65,6 +65,7 @@ class Client:
         transport: Optional[Transport] = None,
         dialect: Optional[Dialect] = None,
         credential: str = "",
+        renewing: bool = True,
     ) -> None:
         """Make a client; nothing is sent yet.
 
@@ -77,6 +78,7 @@ class Client:
             dialect: What the server speaks; None asks it, once.
             credential: What errors say of the credentials that are sent, and where
                 they came from; never the credentials themselves.
+            renewing: Whether to fetch a CSRF token where the server wants one.
 
         Raises:
             ValueError: Neither *api* nor *transport* is given, or both are.
@@ -90,6 +92,7 @@ class Client:
             transport = HTTPTransport(str(api), api_key=api_key, timeout=timeout)
         self._transport = transport
         self._dialect = dialect
+        self._renewing = renewing
         self._credential = credential or ("the api_key argument" if api_key else "")
 
     def __enter__(self) -> Client:
@@ -132,6 +135,7 @@ class Client:
             transport=Snapshot(self._transport),
             dialect=self.dialect,
             credential=self._credential,
+            renewing=self._renewing,
         )
 
     # Flows
@@ -412,8 +416,9 @@ class Client:
 
     def _json(self, sent: Request) -> Json:
         answer = self._send(sent)
-        if self._dialect is not None and self._dialect.renew(answer, self._send):
-            answer = self._send(sent)
+        if self._renewing and self._dialect is not None:
+            if self._dialect.renew(answer, self._send):
+                answer = self._send(sent)
         if not 200 <= answer.status < 300:
             raise error_for(answer, sent, self.url, self._credential)
         return decode(answer, sent, self.url)

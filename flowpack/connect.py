@@ -66,6 +66,7 @@ def get_client(
     return Client(
         transport=_over_http(settings, settings.api_url, environ),
         credential=_credential(settings),
+        renewing=settings.csrf_support_enabled,
     )
 
 
