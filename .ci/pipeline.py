@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -71,15 +72,17 @@ class Check:
         """Where everything is that its commands printed."""
         return self.work / "logs" / f"{self.name.replace(' ', '-')}.log"
 
-    def copy(self, *, with_package: bool) -> Path:
-        """Return a new copy of the repository, maybe without the package itself.
+    def copy(self) -> Path:
+        """Return a new copy of the repository."""
+        target = self.work / "source" / self.name.replace(" ", "-")
+        shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*IGNORED))
+        return target
 
-        Tests that run in a copy without it test the installed package.
-        """
-        kind = "source" if with_package else "tests"
-        target = self.work / kind / self.name.replace(" ", "-")
-        ignored = IGNORED if with_package else (*IGNORED, "flowpack")
-        shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*ignored))
+    def copy_around(self, wheel: Path) -> Path:
+        """Return a new copy whose package is the one that *wheel* brings."""
+        target = self.copy()
+        shutil.rmtree(target / "flowpack")
+        shutil.unpack_archive(wheel, target, "zip")
         return target
 
     def run(
@@ -163,7 +166,7 @@ def readme(python: Path) -> Callable[[Check], None]:
     """Type what README.rst says, as a user with *python* would."""
 
     def body(check: Check) -> None:
-        folder = check.copy(with_package=True)
+        folder = check.copy()
         commands = check.work / "commands"
         commands.mkdir()
         (commands / "python").write_text(f'#!/bin/sh\nexec "{python}" "$@"\n')
@@ -183,9 +186,15 @@ def readme(python: Path) -> Callable[[Check], None]:
 def lowest(check: Check, python: Path) -> tuple[str | Path, ...]:
     """Return constraints that hold the dependencies at the lowest that we allow."""
     pins = check.work / "lowest.txt"
-    source = check.copy(with_package=True) / "setup.cfg"
     command = ("uv", "pip", "compile", "-q", "--resolution", "lowest-direct")
-    check.run(*command, "--python", python, "-o", pins, source, folder=check.work)
+    target = ("--python", python, "-o", pins)
+    # This leaves files beside setup.cfg, so it is not that of the repository.
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("setup.py", "setup.cfg", "README.rst", "flowpack/__init__.py"):
+            copied = Path(folder) / name
+            copied.parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, copied)
+        check.run(*command, *target, "setup.cfg", folder=Path(folder))
     return "-c", pins
 
 
@@ -196,13 +205,13 @@ def suite(
     *,
     profile: str = "normal",
 ) -> Callable[[Check], None]:
-    """Run the tests on the installed wheel."""
+    """Run the tests on what the wheel brings."""
 
     def body(check: Check) -> None:
         venv_python = check.venv(python)
         held = constraints(check, python) if constraints else ()
         check.install(venv_python, f"{wheel}[test]", *held)
-        folder = check.copy(with_package=False)
+        folder = check.copy_around(wheel)
         check.run(
             venv_python, "-m", "pytest", folder=folder, HYPOTHESIS_PROFILE=profile
         )
@@ -211,12 +220,12 @@ def suite(
 
 
 def coverage(python: Path, wheel: Path) -> Callable[[Check], None]:
-    """Run the tests on the installed wheel and see which lines they reach."""
+    """Run the tests on what the wheel brings and see which lines they reach."""
 
     def body(check: Check) -> None:
         venv_python = check.venv(python)
         check.install(venv_python, f"{wheel}[test]")
-        folder = check.copy(with_package=False)
+        folder = check.copy_around(wheel)
         measured = (venv_python, "-m", "coverage")
         check.run(*measured, "run", "-m", "pytest", folder=folder)
         check.run(*measured, "combine", "-q", folder=folder)
@@ -230,7 +239,7 @@ def types(python: Path) -> Callable[[Check], None]:
     """Check types as *python* sees them."""
 
     def body(check: Check) -> None:
-        folder = check.copy(with_package=True)
+        folder = check.copy()
         venv_python = check.venv(python)
         check.install(venv_python, f"{folder}[dev,test]")
         check.run(venv_python, "-m", "mypy", folder=folder)
@@ -242,7 +251,7 @@ def lint(python: Path) -> Callable[[Check], None]:
     """Check style."""
 
     def body(check: Check) -> None:
-        folder = check.copy(with_package=True)
+        folder = check.copy()
         venv_python = check.venv(python)
         check.install(venv_python, "flake8", "flake8-docstrings")
         check.run(venv_python, "-m", "flake8", folder=folder)
@@ -272,7 +281,7 @@ def marked(
     """Run the tests with *marker*, in a checkout as their authors do."""
 
     def body(check: Check) -> None:
-        folder = check.copy(with_package=True)
+        folder = check.copy()
         cache = os.environ.get("FLOWPACK_PEERS") or str(check.work / "peers")
         if peers:
             make = ("-m", "tests.peers.environments")
@@ -290,7 +299,7 @@ def clouds(python: Path) -> Callable[[Check], None]:
     """Run the tests of the cloud storages, with their SDKs and emulators."""
 
     def body(check: Check) -> None:
-        folder = check.copy(with_package=True)
+        folder = check.copy()
         venv_python = check.venv(python)
         emulators = ("moto[server]", "gcp-storage-emulator")
         check.install(venv_python, f"{folder}[test,s3,gcs,azure]", *emulators)
@@ -310,7 +319,7 @@ def clouds(python: Path) -> Callable[[Check], None]:
 def build(work: Path) -> Path:
     """Build source archive and wheel; return the wheel."""
     check = Check("build", work, lambda check: None)
-    folder = check.copy(with_package=True)
+    folder = check.copy()
     check.run(sys.executable, "-m", "build", "-o", work / "dist", folder=folder)
     (wheel,) = (work / "dist").glob("*.whl")
     return wheel
@@ -341,8 +350,12 @@ def checks(work: Path, pythons: dict[str, Path]) -> tuple[list[Check], list[Chec
 def clean(work: Path) -> None:
     """Forget the last run, but not what takes long to install."""
     for path in work.iterdir():
-        if path.is_dir() and path.name not in ("peers", "tools"):
+        if path.name in ("peers", "run.lock", "tools"):
+            continue
+        if path.is_dir():
             shutil.rmtree(path)
+        else:
+            path.unlink()
     (work / "logs").mkdir()
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from flowpack.exceptions import printable
 
 #: Deeper values are refused: servers and parsers give up at a thousand or so.
 DEEPEST = 200
 
+#: Python and others refuse to read or write integers of more than 4300 digits.
+LONGEST_INTEGER = 14_000
+
 
 def json_problem(value: Any) -> Optional[str]:
     """Return what in *value* is not JSON and where, or None.
 
     Tuples count as arrays. NaN and infinity are not JSON, nor are keys that are
-    not text, nor half surrogate pairs.
+    not text, nor half surrogate pairs, nor integers of thousands of digits.
     """
     return _problem(value, "", 0)
 
@@ -30,14 +33,12 @@ def json_copy(value: Any) -> Any:
 
 
 def _problem(value: Any, path: str, depth: int) -> Optional[str]:
-    if value is None or isinstance(value, (bool, int)):
+    if value is None:
         return None
     if isinstance(value, str):
         return _text_problem(value, path)
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return None
-        return f"{_at(path)}{value} is not JSON, which has finite numbers only"
+    if isinstance(value, (int, float)):
+        return _number_problem(value, path)
     if depth >= DEEPEST:
         return f"{_at(path)}it is nested more than {DEEPEST} levels deep"
     if isinstance(value, dict):
@@ -61,6 +62,16 @@ def _object_problem(value: Any, path: str, depth: int) -> Optional[str]:
         if found:
             return found
     return None
+
+
+def _number_problem(value: Union[int, float], path: str) -> Optional[str]:
+    if isinstance(value, int):
+        if value.bit_length() <= LONGEST_INTEGER:
+            return None
+        return f"{_at(path)}an integer of {value.bit_length()} bits is too large"
+    if math.isfinite(value):
+        return None
+    return f"{_at(path)}{value} is not JSON, which has finite numbers only"
 
 
 def _text_problem(value: str, path: str) -> Optional[str]:

@@ -8,9 +8,13 @@ take and give the bytes that travel, so that one contract holds for both.
 from __future__ import annotations
 
 import enum
-from typing import Mapping, Optional, Protocol
+import json
+from typing import Iterable, Mapping, Optional, Protocol
 
 import attrs
+
+_MASK = "**********"
+_SHORTEST_SECRET = 4
 
 
 class Effect(enum.Enum):
@@ -59,6 +63,25 @@ class Answer:
     status: int
     body: bytes = attrs.field(default=b"", repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+    def without(self, secrets: Iterable[str]) -> Answer:
+        """Return the answer with asterisks for all of *secrets* that it echoes.
+
+        What is shorter than four characters is left: it is part of many words.
+        """
+        body, location = self.body, self.headers.get("location", "")
+        for secret in sorted(set(secrets), key=len, reverse=True):
+            if len(secret) < _SHORTEST_SECRET:
+                continue
+            location = location.replace(secret, _MASK)
+            # As it is, or in JSON, or in JSON that stands in JSON.
+            for _ in range(3):
+                body = body.replace(secret.encode("utf-8", "replace"), _MASK.encode())
+                secret = json.dumps(secret)[1:-1]
+        if (body, location) == (self.body, self.headers.get("location", "")):
+            return self
+        headers = {**self.headers, "location": location} if location else self.headers
+        return Answer(self.status, body, headers)
 
 
 class Transport(Protocol):

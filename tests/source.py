@@ -9,7 +9,6 @@ from typing import Iterator, NamedTuple, Union
 
 import flowpack
 
-#: The repository; in CI without the package, which is then an installed one.
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(flowpack.__file__).resolve().parent
 

@@ -1,4 +1,4 @@
-"""HTTP, through the adapter of requests: the only part that imports it.
+"""HTTP, on urllib3 and, where a proxy or TLS wants it, requests: nobody else does it.
 
 - :mod:`~flowpack._http.transport` carries requests to an API,
   :mod:`~flowpack._http.objects` stores and fetches large objects;

@@ -16,7 +16,12 @@ import io
 import socket
 from contextlib import contextmanager
 from contextvars import ContextVar
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from http.client import (
+    HTTPException,
+    HTTPResponse,
+    IncompleteRead,
+    NotConnected,
+)
 from typing import Any, Iterable, Iterator, List, Optional
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -28,8 +33,9 @@ from flowpack._http.retries import Deadline
 #: Longest head of an answer, in bytes.
 HEAD_LIMIT = 512 * 1024
 
-#: What is sent in one go, in bytes: one TLS record.
-_PIECE = 16 * 1024
+#: Most that is handed to the system in one go, in bytes; it takes what it has room
+#: for.
+_PIECE = 256 * 1024
 
 _BUFFER = 64 * 1024
 
@@ -129,9 +135,12 @@ class Exchange:
             return self._head + data
         return data
 
-    def count_sent(self, size: int) -> None:
-        """Take note that *size* bytes are about to be sent."""
+    def begin_sending(self) -> None:
+        """Take note that something is about to be sent."""
         self.sent = self.sent or self._requesting
+
+    def count_sent(self, size: int) -> None:
+        """Take note that *size* bytes were sent."""
         self._count(size)
 
     def count_received(self, size: int) -> None:
@@ -277,14 +286,16 @@ class _Timed:
         if self.sock is None and self.auto_open:
             self.connect()
         exchange = _CURRENT.get()
-        urllib3s: Any = super()
         view = memoryview(exchange.to_send(data))
-        for start in range(0, len(view), _PIECE):
-            piece = view[start : start + _PIECE]
-            if self.sock is not None:
-                self.sock.settimeout(exchange.patience())
-            exchange.count_sent(len(piece))
-            urllib3s.send(piece)
+        while view:
+            if self.sock is None:
+                raise NotConnected()
+            exchange.begin_sending()
+            # Not ``sendall``, whose time-out is for all of the data.
+            self.sock.settimeout(exchange.patience())
+            size = self.sock.send(view[:_PIECE])
+            exchange.count_sent(size)
+            view = view[size:]
 
 
 class TimedConnection(_Timed, HTTPConnection):

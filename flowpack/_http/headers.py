@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Dict, Mapping, Optional
+from typing import Dict, Mapping, Optional, Set
 
 from flowpack import __version__
 from flowpack.exceptions import quoted
@@ -29,6 +29,8 @@ _OWN = frozenset(
         "upgrade",
     }
 )
+
+_PUBLIC = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
 
 
 class Headers(Dict[str, str]):
@@ -58,6 +60,27 @@ def common_headers(
         own["Authorization"] = f"Bearer {api_key[:]}"
     # Answers are wanted as they are: what is unpacked has no known size.
     return merged(own, given, {"Accept-Encoding": "identity"})
+
+
+def secrets_in(headers: Mapping[str, str]) -> Set[str]:
+    """Return what must not be shown of *headers* that a request has."""
+    found: Set[str] = set()
+    for name, value in headers.items():
+        if name.lower() in _PUBLIC:
+            continue
+        found.add(value)
+        if name.lower() == "authorization":
+            token = value.partition(" ")[2]
+            found |= {token, *_parts_of_basic(token)}
+    return found
+
+
+def _parts_of_basic(token: str) -> Set[str]:
+    try:
+        decoded = base64.b64decode(token, validate=True).decode()
+    except ValueError:
+        return set()
+    return {decoded, decoded.partition(":")[2]}
 
 
 def basic(credentials: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 import threading
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Union
 
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.poolmanager import PoolManager
 from urllib3.util.ssl_ import create_urllib3_context
 
 from flowpack._http.connections import POOLS
@@ -17,28 +17,12 @@ from flowpack._http.proxies import proxy_for
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.urls import CA_VARIABLES, Address
 
+if TYPE_CHECKING:
+    from flowpack._http.proxied import ProxyAdapter
+
 #: Connections are kept for so many servers, and so many of them idle for each.
 _SERVERS = 256
 _KEPT = 64
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter of requests whose connections keep to deadlines.
-
-    Used without a session: what a session adds to its adapter (``.netrc``, cookies,
-    redirects, settings from the environment) is what must not happen here.
-    """
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools for direct connections."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOLS
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Return the pools for connections through *proxy*."""
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = POOLS
-        return manager
 
 
 class Network:
@@ -68,7 +52,8 @@ class Network:
     def _forget(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._adapter: Optional[_Adapter] = None
+        self._direct: Optional[PoolManager] = None
+        self._adapter: Optional[ProxyAdapter] = None
         self._pools: Dict[str, HTTPConnectionPool] = {}
         self._context: Optional[ssl.SSLContext] = None
 
@@ -91,19 +76,17 @@ class Network:
 
     def close(self) -> None:
         """Close the connections. The next use opens new ones."""
-        if self._adapter is not None and self._pid == os.getpid():
-            self._adapter.close()
+        if self._pid == os.getpid():
+            if self._direct is not None:
+                self._direct.clear()
+            if self._adapter is not None:
+                self._adapter.close()
         self._forget()
 
     def _open(self, address: Address) -> HTTPConnectionPool:
         environ = os.environ if self._environ is None else self._environ
         proxy = proxy_for(address, environ)
-        if self._adapter is None:
-            self._adapter = _Adapter(pool_connections=_SERVERS, pool_maxsize=_KEPT)
-        manager: Any = self._adapter.poolmanager
-        if proxy is not None:
-            context = self._tls(environ) if proxy.startswith("https:") else None
-            manager = self._adapter.proxy_manager_for(proxy, proxy_ssl_context=context)
+        manager = self._manager() if proxy is None else self._through(proxy, environ)
         options = {}
         if address.scheme == "https":
             context = self._tls(environ)
@@ -112,6 +95,23 @@ class Network:
             address.host, address.port, address.scheme, pool_kwargs=options
         )
         return pool
+
+    def _manager(self) -> Any:
+        """Return the pools for direct connections."""
+        if self._direct is None:
+            self._direct = PoolManager(num_pools=_SERVERS, maxsize=_KEPT)
+            self._direct.pool_classes_by_scheme = POOLS
+        return self._direct
+
+    def _through(self, proxy: str, environ: Mapping[str, str]) -> Any:
+        """Return the pools for connections through *proxy*."""
+        from flowpack._http.proxied import ProxyAdapter  # loads requests
+
+        if self._adapter is None:
+            adapter = ProxyAdapter(pool_connections=_SERVERS, pool_maxsize=_KEPT)
+            self._adapter = adapter
+        context = self._tls(environ) if proxy.startswith("https:") else None
+        return self._adapter.proxy_manager_for(proxy, proxy_ssl_context=context)
 
     def _tls(self, environ: Mapping[str, str]) -> ssl.SSLContext:
         if self._context is None:
@@ -122,26 +122,47 @@ class Network:
 def _tls_context(
     verify: Union[bool, str, None], environ: Mapping[str, str]
 ) -> ssl.SSLContext:
-    context = create_urllib3_context()
     if verify is False:
+        context = create_urllib3_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    # Whether OpenSSL or urllib3 compares the host's name depends on its release.
-    context.verify_mode = ssl.CERT_REQUIRED
     trusted = verify if isinstance(verify, str) else ""
     if verify is None:
         trusted = next(filter(None, map(environ.get, CA_VARIABLES)), "")
-    trusted = trusted or DEFAULT_CA_BUNDLE_PATH
-    folder = os.path.isdir(trusted)
+    trusted = trusted or _own_certificates()
     try:
-        context.load_verify_locations(
-            cafile=None if folder else trusted, capath=trusted if folder else None
-        )
+        return _trusting(trusted, os.stat(trusted).st_mtime_ns)
     except (OSError, ValueError) as exc:
         raise SettingsError(
             f"the CA certificates in {quoted(trusted)} cannot be read"
             f" ({type(exc).__name__}: {exc}); set PREFECT_API_SSL_CERT_FILE or"
             f" SSL_CERT_FILE to a file of PEM certificates"
         ) from exc
+
+
+@functools.lru_cache(maxsize=8)
+def _trusting(trusted: str, changed: int) -> ssl.SSLContext:
+    """Return a context that trusts the file or folder *trusted*.
+
+    It takes some 30 ms to read the usual certificates, and each operation on a
+    storage has a network of its own.
+
+    Args:
+        trusted: Holds CA certificates.
+        changed: When it changed last.
+    """
+    context = create_urllib3_context()
+    # Whether OpenSSL or urllib3 compares the host's name depends on its release.
+    context.verify_mode = ssl.CERT_REQUIRED
+    folder = os.path.isdir(trusted)
+    context.load_verify_locations(
+        cafile=None if folder else trusted, capath=trusted if folder else None
+    )
     return context
+
+
+def _own_certificates() -> str:
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # slow to load
+
+    return str(DEFAULT_CA_BUNDLE_PATH)

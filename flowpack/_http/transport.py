@@ -14,6 +14,7 @@ from flowpack._http.headers import (
     credentials_fault,
     headers_fault,
     merged,
+    secrets_in,
 )
 from flowpack._http.network import Network
 from flowpack._http.retries import RetryPolicy
@@ -78,13 +79,13 @@ class HTTPTransport:
             raise SettingsError(fault)
         self._root = attrs.evolve(root, path=root.path.rstrip("/"), credentials=None)
         self._network = Network(verify, environ)
+        common = common_headers(
+            headers or {}, api_key=api_key, credentials=auth_string or root.credentials
+        )
+        self._secrets = secrets_in(common)
         self._caller = Caller(
             self._network,
-            headers=common_headers(
-                headers or {},
-                api_key=api_key,
-                credentials=auth_string or root.credentials,
-            ),
+            headers=common,
             timeout=timeout,
             seconds=deadline,
             policy=retries,
@@ -131,7 +132,11 @@ class HTTPTransport:
             headers=merged(kind, request.headers),
             content=content,
         )
-        return self._caller.call(call)
+        answer = self._caller.call(call)
+        if answer.status < 300 and _is_json(answer.body):
+            return answer
+        # It will be shown in part, and some servers repeat what they were sent.
+        return answer.without(self._secrets | secrets_in(request.headers))
 
     def close(self) -> None:
         """Close the connections. A second call does nothing."""
@@ -144,6 +149,11 @@ def _url_fault(api_url: str) -> str:
     except ValueError as exc:
         return str(exc)
     return "has a query, which an API's root cannot have" if address.query else ""
+
+
+def _is_json(body: bytes) -> bool:
+    """Return whether *body* looks like JSON, without reading it to its end."""
+    return not body or body.lstrip()[:1] in b'{["0123456789-tfn'
 
 
 def _request_fault(request: Request) -> str:

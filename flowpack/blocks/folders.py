@@ -180,6 +180,7 @@ class Folder:
         for each in reversed(missing):
             with contextlib.suppress(FileExistsError):  # made by another process
                 os.mkdir(each, 0o700)
+                os.chmod(each, 0o700)  # the umask may have taken bits away
             _sync_folder(os.path.dirname(each))
 
     def _check_private(self) -> None:

@@ -31,7 +31,7 @@ from flowpack.blocks.addresses import (
 )
 from flowpack.blocks.core import Block
 from flowpack.blocks.folders import Folder
-from flowpack.blocks.secret import SecretMapping
+from flowpack.blocks.secret import SecretAddress, SecretMapping
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import (
     BlockError,
@@ -161,11 +161,16 @@ class StorageBlock(Block, ABC):
         return None
 
     def public_data(self) -> Dict[str, Any]:
-        """Return the block's data as JSON, without its secrets."""
+        """Return the block's data as JSON, without secrets and credentials in URLs."""
         from flowpack.blocks.registration import without_secrets
 
         secret = self.definition().secret_fields
-        return without_secrets(self.to_document_data(), secret)
+        data = without_secrets(self.to_document_data(), secret)
+        for name in data:
+            address = getattr(self, name, None)
+            if isinstance(address, SecretAddress):
+                data[name] = str(address)
+        return data
 
 
 @attrs.frozen

@@ -28,8 +28,8 @@ ALLOWED = (
     " s3://BUCKET, gs://BUCKET, azure://CONTAINER, block:ID or block:TYPE-NAME/NAME"
 )
 
-# One letter before the colon is a drive of Windows.
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+# One letter before a colon without two slashes is a drive of Windows.
+_SCHEME = re.compile(r"([A-Za-z](?:[A-Za-z0-9+.-]+|(?=://))):")
 
 
 def parse_where(

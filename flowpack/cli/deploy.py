@@ -3,53 +3,66 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any, Dict, Iterable, Sequence
+from typing import Any, Dict, Sequence
 
 from flowpack.cli import output
 from flowpack.cli.connection import connect
 from flowpack.cli.plan import show
+from flowpack.cli.progress import progress_of
 from flowpack.cli.specs import make_specs, read_targets
-from flowpack.client import Client
 from flowpack.deployments.actions import Deployed
 from flowpack.deployments.plan import deploy
-from flowpack.deployments.spec import DeploymentSpec
-from flowpack.exceptions import DeploymentsFailedError, printable
+from flowpack.exceptions import (
+    DeploymentsFailedError,
+    FlowpackError,
+    printable,
+    quoted,
+)
 
 
 def run(arguments: Namespace) -> None:
     """Deploy what the arguments say, or with ``--plan`` say what would be done."""
     targets = read_targets(arguments)
+    planned = None if arguments.plan_file is None else read_plan(arguments.plan_file)
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
         if arguments.plan:
             show(specs, client, as_json=arguments.json)
             return
-        warn_of_schedules(specs, client)
         try:
-            deployed = deploy(
-                specs,
-                client,
-                jobs=arguments.jobs,
-                fail_fast=arguments.fail_fast,
-                confirm=arguments.confirm,
-            )
+            with progress_of(len(specs)) as progress:
+                deployed = deploy(
+                    specs,
+                    client,
+                    jobs=arguments.jobs,
+                    fail_fast=arguments.fail_fast,
+                    confirm=arguments.confirm,
+                    progress=progress,
+                    planned=planned,
+                )
         except DeploymentsFailedError as exc:
             _report(exc.deployed, as_json=arguments.json, many=True)
             raise
     _report(deployed, as_json=arguments.json, many=len(specs) > 1)
 
 
-def warn_of_schedules(specs: Iterable[DeploymentSpec], client: Client) -> None:
-    """Say it in one line if schedules are set that nobody will follow."""
-    if not client.embedded:
-        return
-    count = sum(1 for spec in specs if spec.schedule)
-    if count:
-        what = "the schedule is" if count == 1 else f"{count} schedules are"
-        output.warning(
-            f"{what} only kept: no server runs behind the embedded API, so it starts"
-            " no runs"
-        )
+def read_plan(path: str) -> str:
+    """Return the plan in the file at *path*, as JSON.
+
+    Raises:
+        FlowpackError: It cannot be read.
+        SpecError: It is no plan.
+    """
+    from flowpack.deployments.moves import parse_plan
+
+    try:
+        with open(path, "rb") as file:
+            text = file.read().decode("utf-8-sig")
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or "it is no text in UTF-8"
+        raise FlowpackError(f"{quoted(path)} cannot be read: {reason}") from exc
+    parse_plan(text, path)
+    return text
 
 
 def _report(deployed: Sequence[Deployed], *, as_json: bool, many: bool) -> None:

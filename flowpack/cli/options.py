@@ -10,6 +10,9 @@ from flowpack.exceptions import quoted
 #: What ``--runner`` takes, so that no runner is loaded to parse it.
 RUNNERS = ("universal", "subprocess", "docker", "kubernetes")
 
+#: What ``--pull`` takes.
+PULLS = ("stock", "flowpack")
+
 _OWN = "laid over the deployment's own parameters"
 
 # A parser and a group of one take arguments alike; the library has no public name
@@ -19,8 +22,14 @@ _OWN = "laid over the deployment's own parameters"
 def deploy(parser: Any) -> None:
     """Add what ``deploy`` takes."""
     plan(parser)
-    parser.add_argument(
+    planned = parser.add_mutually_exclusive_group()
+    planned.add_argument(
         "--plan", action="store_true", help="say what would be done, and stop"
+    )
+    planned.add_argument(
+        "--plan-file",
+        metavar="FILE",
+        help="go on only if that is what FILE says, made by flowpack plan --json",
     )
 
 
@@ -36,6 +45,7 @@ def plan(parser: Any) -> None:
     )
     _script(parser.add_argument_group("the deployment of a script"))
     _schedule(parser.add_argument_group("the schedule of a script's deployment"))
+    _prefect3(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is done")
     group.add_argument(
         "--confirm",
@@ -122,6 +132,43 @@ def _schedule(group: Any) -> None:
     )
 
 
+def _prefect3(group: Any) -> None:
+    group.add_argument(
+        "--pool", metavar="NAME", help="work pool; the settings' if not given"
+    )
+    group.add_argument(
+        "--create-pool",
+        action="store_const",
+        const=True,
+        help="make the pool if it is missing",
+    )
+    group.add_argument("--queue", metavar="NAME", help="work queue in the pool")
+    group.add_argument(
+        "--pull",
+        choices=PULLS,
+        help="how workers fetch the script: with what every worker has, or with a step"
+        " that needs flowpack there",
+    )
+    group.add_argument(
+        "--pull-requires",
+        metavar="REQ",
+        help="what workers install for the flowpack step, as in flowpack==1.0",
+    )
+    group.add_argument(
+        "--concurrency-limit",
+        type=_count,
+        metavar="N",
+        help="how many runs at a time",
+    )
+    group.add_argument(
+        "--label",
+        action="append",
+        type=_pair,
+        metavar="KEY=VALUE",
+        help="one more label; VALUE is text",
+    )
+
+
 def run(parser: Any) -> None:
     """Add what ``run`` takes."""
     _deployment(parser)
@@ -152,6 +199,17 @@ def pull(parser: Any) -> None:
     )
     _unverified(parser)
     _json(parser, "tell what was written as JSON; needs --output")
+
+
+def verify(parser: Any) -> None:
+    """Add what ``verify`` takes."""
+    parser.add_argument(
+        "deployments",
+        nargs="*",
+        metavar="FLOW/DEPLOYMENT",
+        help="which; all if none is given",
+    )
+    _json(parser)
 
 
 def trigger(parser: Any) -> None:

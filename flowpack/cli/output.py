@@ -18,6 +18,9 @@ from flowpack.exceptions import FlowpackError, printable
 LINE = 4000
 CELL = 200
 
+#: What :func:`status` shows now.
+_status = ""
+
 
 class OutputClosed(Exception):
     """Whoever reads standard output wants no more of it, as in ``| head``."""
@@ -122,6 +125,27 @@ def warning(message: object) -> None:
     note(f"warning: {message}")
 
 
+def is_watched() -> bool:
+    """Say whether standard error is a terminal, where somebody may be waiting."""
+    try:
+        return sys.stderr is not None and sys.stderr.isatty()
+    except ValueError:  # It is closed.
+        return False
+
+
+def status(line: str) -> None:
+    """Show *line* on standard error in place of the last one; empty to remove it.
+
+    Only for a terminal.
+    """
+    global _status
+    width = max(_columns() - 1, 20)
+    shown = printable(line, LINE)[:width]
+    blank = " " * (len(_status) - len(shown))
+    _status = shown
+    _write_error(f"\r{shown}{blank}" if shown else f"\r{blank}\r")
+
+
 def error(message: object) -> None:
     """Print *message*, an error's text, on standard error; it may have lines."""
     lines = [printable(line, LINE) for line in str(message).split("\n")]
@@ -199,6 +223,19 @@ def _write_result(block: str) -> None:
 
 
 def _write_aside(block: str) -> None:
+    if _status:
+        status("")
+    _write_error(block)
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (AttributeError, OSError, ValueError):
+        return 80
+
+
+def _write_error(block: str) -> None:
     try:
         _write(sys.stderr, block)
         if sys.stderr is not None:

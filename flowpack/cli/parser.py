@@ -34,9 +34,33 @@ TARGET is one of
 
 """
 
+VERIFY = """\
+Each deployment is
+  ok            its bytes are those that were deployed
+  missing       nothing is stored where it points
+  corrupt       other bytes are stored there
+  unreadable    they cannot be read
+  unverifiable  nothing says what they must be (others made the deployment)
+  skipped       nothing says where they are (others made the deployment)
+The status is 1 where one is missing, corrupt or unreadable. Objects that no
+deployment points at are listed where a storage is a folder of this machine, if
+no FLOW/DEPLOYMENT is given. Nothing is changed or deleted.
+
+"""
+
 
 class UsageError(Exception):
     """What was asked for contradicts itself; ends with status 2."""
+
+
+class _Narrow(argparse.RawDescriptionHelpFormatter):
+    """Asks nobody how wide the terminal is, which takes a slow import.
+
+    One is made for each argument that is added, and most are never used.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=78)
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,8 +68,13 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         settings.setdefault("allow_abbrev", False)
-        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        settings.setdefault("formatter_class", _Narrow)
         super().__init__(**settings)
+
+    def format_help(self) -> str:
+        """Return the help, as wide as the terminal."""
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Print usage and *message*, and end with status 2."""
@@ -98,7 +127,9 @@ def make_parser(argv: Sequence[str]) -> Parser:
 def _add_commands(
     parser: Parser, commands: Sequence[Command], argv: Sequence[str]
 ) -> None:
-    added = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    added = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog=parser.prog
+    )
     for command in commands:
         own = added.add_parser(command.name, help=command.help)
         if command.name in argv:
@@ -190,6 +221,14 @@ COMMANDS = (
         "fetch a deployment's script, verify it and write it out",
         "flowpack pull hello/nightly -o flows.py",
         options.pull,
+    ),
+    Command(
+        "verify",
+        "verify",
+        "read and hash again what deployments point at",
+        "flowpack verify hello/nightly",
+        options.verify,
+        VERIFY,
     ),
     Command(
         "delete",

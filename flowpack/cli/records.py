@@ -8,10 +8,10 @@ from typing import Any, Dict, Mapping, Optional
 from flowpack.blocks.core import Block
 from flowpack.blocks.registration import without_secrets
 from flowpack.blocks.secret import MASK
+from flowpack.deployments.masking import without_credentials
 from flowpack.exceptions import BlockError
 from flowpack.models import AnySchedule, BlockDocument, Deployment, OpaqueSchedule
 from flowpack.schedules import CronSchedule, IntervalSchedule
-from flowpack.urls import mask_url
 from flowpack.wire.conversion import write_schedule
 
 
@@ -117,11 +117,5 @@ def _masked(data: Mapping[str, Any], public: Mapping[str, Any]) -> Dict[str, Any
         elif isinstance(value, dict):
             shown[key] = _masked(value, public[key])
         else:
-            shown[key] = _without_credentials(value)
+            shown[key] = without_credentials(value)
     return shown
-
-
-def _without_credentials(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_credentials(item) for item in value]
-    return mask_url(value) if isinstance(value, str) and "://" in value else value

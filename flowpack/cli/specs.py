@@ -48,6 +48,13 @@ _FOR_SCRIPTS = {
     "no_schedule": "--no-schedule",
     "timezone": "--timezone",
     "paused": "--paused, --active",
+    "pool": "--pool",
+    "create_pool": "--create-pool",
+    "queue": "--queue",
+    "pull": "--pull",
+    "pull_requires": "--pull-requires",
+    "concurrency_limit": "--concurrency-limit",
+    "label": "--label",
 }
 
 
@@ -118,6 +125,13 @@ def _common(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "paused": arguments.paused,
         "description": arguments.description,
         "version": arguments.version,
+        "work_pool": arguments.pool,
+        "create_work_pool": arguments.create_pool,
+        "work_queue": arguments.queue,
+        "pull": arguments.pull,
+        "pull_requires": arguments.pull_requires,
+        "concurrency_limit": arguments.concurrency_limit,
+        "labels": None if arguments.label is None else unique(arguments.label),
     }
     return {
         "name": arguments.name,

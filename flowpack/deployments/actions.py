@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from flowpack.client import Client
+from flowpack.exceptions import printable
 from flowpack.models import Deployment
 from flowpack.packaging.base import CompleteSpec, Package
 from flowpack.wire.base import Change
@@ -17,6 +18,10 @@ CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 
 #: What became of a deployment, by the kind of its action.
 DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
+
+
+#: Longest note that is shown, in characters.
+_NOTE = 500
 
 
 class Spec(Protocol):
@@ -38,7 +43,9 @@ class Action:
         kind: ``create``, ``update`` or ``unchanged``.
         flow_name: The flow's name.
         name: The deployment's name.
-        changes: The fields that differ; ``code`` has digest and size.
+        changes: The fields that differ, of a new deployment those that are set;
+            ``code`` has digest and size. Values of a runner's environment
+            variables are masked.
         upload: Whether bytes are to be stored. An unchanged deployment whose
             bytes have gone missing has them put back.
         sha256: Digest of the bytes in lower-case hex; None where a packager of
@@ -98,17 +105,22 @@ class Plan:
 
 
 def _told(action: Action) -> List[str]:
+    """Return the lines that tell of *action*; what is from outside is escaped."""
     size = "" if action.size is None else f" ({action.size} bytes)"
     digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
-    lines = [f"{action.kind:<10} {action.full_name}{digest}"]
-    if action.kind == UPDATE:
-        for change in action.changes:
-            old, new = json.dumps(change.old), json.dumps(change.new)
-            lines.append(f"             {change.field}: {old} -> {new}")
-    elif action.kind == UNCHANGED and action.upload:
-        lines.append("             the stored bytes are missing and are put back")
-    lines += [f"             {note}" for note in action.notes]
-    return lines
+    details = [_change_told(change, action.kind) for change in action.changes]
+    if action.kind == UNCHANGED and action.upload:
+        details.append("the stored bytes are missing and are put back")
+    details += [printable(note, _NOTE) for note in action.notes]
+    first = f"{action.kind:<10} {printable(action.full_name)}{digest}"
+    return [first, *(f"             {detail}" for detail in details)]
+
+
+def _change_told(change: Change, kind: str) -> str:
+    new = printable(json.dumps(change.new))
+    if kind == CREATE:
+        return f"{printable(change.field)}: {new}"
+    return f"{printable(change.field)}: {printable(json.dumps(change.old))} -> {new}"
 
 
 @attrs.frozen(kw_only=True)

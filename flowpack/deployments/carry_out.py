@@ -1,9 +1,8 @@
-"""Carrying a plan out: bytes first, the deployment last, one after the other or many
-at a time.
-"""
+"""Carrying a plan out: bytes first, the deployment last; many at a time."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Callable, List, Optional, Tuple, Union
 from uuid import UUID
 
@@ -12,9 +11,12 @@ import attrs
 from flowpack.client import Client
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
 from flowpack.deployments.pools import choose_pool, ensure_pool
-from flowpack.exceptions import DeploymentsFailedError, FlowpackError, WireError
+from flowpack.exceptions import DeploymentsFailedError, FlowpackError, printable
 from flowpack.models import Deployment, DeploymentCreate
 from flowpack.packaging.base import Registry, put_bytes, store
+
+#: What the server is to have: what was sent, or what it had already.
+_Wanted = Union[Deployment, DeploymentCreate]
 
 
 def carry_out(
@@ -28,12 +30,16 @@ def carry_out(
 ) -> Tuple[Deployed, ...]:
     """Do what *plan* says; arguments and errors are those of ``deploy``."""
     registry = Registry(api)
+    _warn_of_schedules(plan, api)
 
     def run(step: Step) -> Union[Deployed, FlowpackError]:
         try:
-            done = _do(step, api, registry)
+            wanted, done = _do(step, api, registry)
             if confirm:
-                _confirm(step, done, api)
+                # Only here for cost: it is seldom asked for.
+                from flowpack.deployments.confirm import check
+
+                check(step, wanted, done, api)
         except FlowpackError as exc:
             return exc
         if progress is not None:
@@ -52,6 +58,20 @@ def carry_out(
     if failed:
         raise DeploymentsFailedError(failed, done)
     return done
+
+
+def _warn_of_schedules(plan: Plan, api: Client) -> None:
+    """Warn of each schedule that nobody will follow."""
+    if not api.embedded:
+        return
+    for step in plan.steps:
+        if step.spec.schedule:
+            warnings.warn(
+                f"{printable(step.action.full_name)}: the schedule is only kept: no"
+                " server runs behind the embedded API, so it starts no runs",
+                UserWarning,
+                stacklevel=4,  # Whoever called deploy or apply.
+            )
 
 
 def _jobs(jobs: Optional[int], plan: Plan, api: Client) -> int:
@@ -93,13 +113,13 @@ def _run_in_threads(
         return list(pool.map(guarded, steps))
 
 
-def _do(step: Step, api: Client, registry: Registry) -> Deployed:
-    """Carry one action out: bytes first, the deployment last."""
+def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]:
+    """Carry one action out; return what the server is to have now, and a report."""
     action, current = step.action, step.current
     if action.kind == UNCHANGED and current is not None:
         if action.upload and step.package is not None:
             put_bytes(step.package)
-        return _deployed(step, current.id, current, api)
+        return current, _deployed(step, current.id, current, api)
     if step.package is None:
         new = step.spec.packager.package(step.spec, api)
     else:
@@ -111,17 +131,17 @@ def _do(step: Step, api: Client, registry: Registry) -> Deployed:
         settled = attrs.evolve(settled, work_pool_name=pool)
         if step.spec.create_work_pool:
             ensure_pool(settled, api)
-    return _deployed(step, api.create_deployment(settled), settled, api)
+    return settled, _deployed(step, api.create_deployment(settled), settled, api)
 
 
 def _deployed(
-    step: Step, deployment_id: UUID, body: Union[Deployment, DeploymentCreate], api: Client
+    step: Step, deployment_id: UUID, wanted: _Wanted, api: Client
 ) -> Deployed:
-    stored = body.flow_data.stored_object if body.flow_data else None
+    stored = wanted.flow_data.stored_object if wanted.flow_data else None
     package = step.package
     return Deployed(
         id=deployment_id,
-        flow_id=body.flow_id,
+        flow_id=wanted.flow_id,
         flow_name=step.spec.flow_name,
         name=step.spec.name,
         action=DONE[step.action.kind],
@@ -131,21 +151,3 @@ def _deployed(
         sha256=stored.sha256 if stored else None,
         api=api.url,
     )
-
-
-def _confirm(step: Step, done: Deployed, api: Client) -> None:
-    """Read deployment and bytes once more; both must be what was deployed."""
-    flow_data = api.read_deployment(done.id).flow_data
-    stored = None if flow_data is None else flow_data.stored_object
-    if stored is None or (stored.token, stored.sha256) != (done.key, done.sha256):
-        raise WireError(
-            f"{done.full_name} was deployed, but the server has other code for it now;"
-            " somebody else may have deployed it, or the server lost the write"
-        )
-    if step.package is not None and done.key is not None:
-        content = step.package.content
-        data = step.package.storage.read(done.key)
-        if data != content.data:
-            raise WireError(
-                f"{done.full_name} was deployed, but the storage gives back other bytes"
-            )

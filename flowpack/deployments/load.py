@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from typing import Any, Optional, Tuple, Union
+import io
+from typing import Any, Dict, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
 
 from flowpack.blocks.core import Block
 from flowpack.blocks.finding import built_in
-from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
+from flowpack.blocks.storage import StorageBlock, TempStorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
+from flowpack.deployments.digests import Digest, Hashing, check, expected_digest
+from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
     ObjectNotFound,
     PackagingError,
-    StorageIntegrityError,
     quoted,
 )
-from flowpack.loading import load_flow_from_bytes
 from flowpack.models import DataDocument, Deployment, StoredObject
 
 _UNVERIFIED = (
@@ -70,6 +69,9 @@ def load_flow_from_deployment(
         ScriptError: The script failed.
         MissingFlowError: The script does not define the flow.
     """
+    # Only here for cost: most who import this module run no script.
+    from flowpack.loading import load_flow_from_bytes
+
     script = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
     return load_flow_from_bytes(
         script.content, f"{script.flow_name}.py", script.flow_name
@@ -92,8 +94,19 @@ def fetch_script(
         flow_name = api.read_flow(record.flow_id).name
         content, verified = _content(record, api, unverified or sha256 is not None)
     if sha256 is not None:
-        _check(content, "sha256", sha256.lower(), quoted(record.name), "")
+        _check(content, Digest("sha256", sha256.lower()), quoted(record.name), "")
     return FetchedScript(content, flow_name, verified or sha256 is not None)
+
+
+def find_deployments(client: Client) -> Dict[str, Deployment]:
+    """Return all deployments by their full names, ``FLOW/DEPLOYMENT``, sorted."""
+    deployments = client.read_deployments()
+    flows = {flow.id: flow.name for flow in client.read_flows()} if deployments else {}
+    named = {
+        f"{flows.get(each.flow_id, each.flow_id)}/{each.name}": each
+        for each in deployments
+    }
+    return dict(sorted(named.items()))
 
 
 def find_deployment(
@@ -127,7 +140,9 @@ def _content(
     if stored is None:
         return _inline_content(document, record, unverified), False
     storage = find_storage(stored, record, client)
-    content = storage.read(stored.token)
+    file = io.BytesIO()
+    storage.read_into(stored.token, file, SIZE_LIMIT)
+    content = file.getvalue()
     verified = verify(content, stored, storage)
     if not verified and not unverified:
         raise PackagingError(
@@ -198,35 +213,19 @@ def _unregistered_storage(record: Deployment) -> StorageBlock:
 
 
 def verify(content: bytes, stored: StoredObject, storage: StorageBlock) -> bool:
-    """Check *content* against every digest there is; return whether there is one.
-
-    flowpack's deployments carry a SHA-256 and name the object by it. Of others',
-    the stock client's File Storage names objects by their MD5.
+    """Check *content* against the digest there is; return whether there is one.
 
     Raises:
-        StorageIntegrityError: A digest differs.
+        StorageIntegrityError: It differs.
     """
-    key = stored.token.replace("\\", "/").rpartition("/")[2].lower()
-    expected = stored.sha256 or (key if _is_hex(key, 64) else None)
-    where = storage.block_type_name
-    if expected is not None:
-        _check(content, "sha256", expected.lower(), where, stored.token)
-        return True
-    hashed = isinstance(storage, FileStorageBlock) and storage.key_type == "hash"
-    if hashed and _is_hex(key, 32):
-        _check(content, "md5", key, where, stored.token)
-        return True
-    return False
+    expected = expected_digest(stored, storage)
+    if expected is None:
+        return False
+    _check(content, expected, storage.block_type_name, stored.token)
+    return True
 
 
-def _is_hex(text: str, length: int) -> bool:
-    return len(text) == length and all(each in "0123456789abcdef" for each in text)
-
-
-def _check(
-    content: bytes, algorithm: str, expected: str, where: str, token: str
-) -> None:
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    digest.update(content)
-    if not hmac.compare_digest(digest.hexdigest().encode(), expected.encode()):
-        raise StorageIntegrityError(where, token, expected, digest.hexdigest())
+def _check(content: bytes, expected: Digest, where: str, token: str) -> None:
+    found = Hashing([expected.algorithm])
+    found.write(content)
+    check(found.hexdigest(expected.algorithm), expected, where, token)

@@ -9,6 +9,7 @@ from typing import (
     ClassVar,
     Dict,
     Iterable,
+    List,
     Mapping,
     Optional,
     Sequence,
@@ -100,7 +101,7 @@ class Dialect(ABC):
         try:
             return self._converter.structure(value, cls)
         except Exception as exc:
-            problems = "; ".join(faults(exc))
+            problems = "; ".join(_all_faults(value, cls) or faults(exc))
             raise WireError(
                 f"an answer is no {cls.__name__}: {printable(problems, 500)}"
             ) from exc
@@ -357,6 +358,15 @@ class Dialect(ABC):
         """Create a work pool; its name is unique."""
         body = {"name": name, "type": pool_type}
         return request("POST", "/work_pools/", body, Effect.UPSERT)
+
+
+def _all_faults(value: Json, cls: Type[Any]) -> List[str]:
+    """Return everything that is wrong with *value*; slower than finding one fault."""
+    try:
+        make_converter(detailed=True).structure(value, cls)
+    except Exception as exc:
+        return faults(exc)
+    return []
 
 
 def by_name(names: Iterable[str]) -> Dict[str, Sequence[str]]:

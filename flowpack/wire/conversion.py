@@ -36,12 +36,16 @@ from flowpack.schedules import (
 Json = Any
 
 
-def make_converter() -> cattrs.Converter:
+def make_converter(*, detailed: bool = False) -> cattrs.Converter:
     """Return a converter with the hooks that every dialect shares.
 
     It is strict: text is not turned into numbers, nor numbers into text.
+
+    Args:
+        detailed: Whether its errors tell every fault, as :func:`faults` says them;
+            else it stops at the first, and is faster to make and to use.
     """
-    converter = cattrs.Converter()
+    converter = cattrs.Converter(detailed_validation=detailed)
     # Of two hooks that fit, the later one counts: schedules are attrs classes too.
     converter.register_structure_hook_factory(
         attrs.has, lambda cls: _structure_fn(cls, converter)
@@ -179,10 +183,18 @@ def _add_unset(converter: cattrs.Converter) -> None:
 def _structure_fn(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
     """Return a reader of *cls* that keeps unknown fields in ``extra``."""
     names = {field.name for field in attrs.fields(cls)}
+    detailed = converter.detailed_validation
     if "extra" not in names:
-        plain = make_dict_structure_fn(cls, converter)
+        plain = make_dict_structure_fn(
+            cls, converter, _cattrs_detailed_validation=detailed
+        )
         return lambda value, _: plain(_object(value), cls)
-    read = make_dict_structure_fn(cls, converter, extra=override(omit=True))
+    read = make_dict_structure_fn(
+        cls,
+        converter,
+        _cattrs_detailed_validation=detailed,
+        extra=override(omit=True),
+    )
     known = names - {"extra"}
 
     def hook(value: Any, _: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Iterator, Set
 from urllib.parse import quote
 
 from flowpack.exceptions import (
@@ -15,6 +15,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import UNSET
 from flowpack.transport import Answer, Effect, Request
+from flowpack.urls import mask_url
 
 Json = Any
 
@@ -80,6 +81,26 @@ def decode(answer: Answer, sent: Request, url: str) -> Json:
         ) from exc
 
 
+#: Members of a request's body that may hold secrets at any depth.
+_PRIVATE = ("data", "parameters", "flow_runner", "infra_overrides", "job_variables")
+
+
+def _private(sent: Request) -> Set[str]:
+    """Return the texts in *sent* that an error must not show."""
+    content = json.loads(sent.body) if sent.body else None
+    if not isinstance(content, dict):
+        return set()
+    return set(_texts([content.get(name) for name in _PRIVATE]))
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+
+
 def server_words(body: bytes) -> str:
     """Return what an error answer says, without the request that it may echo.
 
@@ -128,11 +149,12 @@ def error_for(
         url: The API's root, without credentials.
         credential: Which credential was sent, and where it came from.
     """
+    answer = answer.without(_private(sent))
     words = server_words(answer.body)
     if answer.status in (401, 403):
         used = credential or "no credential (set PREFECT_API_KEY or its like)"
         words = f"{words}; sent was {used}"
     if 300 <= answer.status < 400:
-        target = answer.headers.get("location", "nowhere").split("?")[0]
+        target = mask_url(answer.headers.get("location", "nowhere"))
         words = f"redirects are not followed; it pointed to {quoted(target)}"
     return status_error(answer.status, sent.method, url + sent.path, words)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import attrs
 import pytest
 
 from flowpack import (
+    UNSET,
     CronSchedule,
     DeploymentSpec,
     FileStorageBlock,
@@ -25,9 +27,12 @@ from flowpack.exceptions import (
     DeploymentValidationError,
     PackagingError,
     PlanChangedError,
+    SpecError,
     StorageUnavailableError,
 )
 from flowpack.models import DataDocument, DeploymentCreate
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is only kept:UserWarning")
 
 
 @pytest.fixture
@@ -201,6 +206,126 @@ def test_two_plans_are_equal_to_the_byte(client, spec):
         {"field": "parameters", "old": {"name": "Ada"}, "new": {"name": "Grace"}}
     ]
     assert 'parameters: {"name": "Ada"} -> {"name": "Grace"}' in str(one)
+
+
+def test_new_deployment_is_told_field_by_field(client, spec, tmp_path):
+    """So a plan of other fields, or of another storage, is another plan."""
+    found = plan(spec, client)
+    changes = {change.field: change.new for change in found.actions[0].changes}
+    assert changes["parameters"] == {"name": "Ada"}
+    assert changes["tags"] == ["b", "a"]
+    assert changes["storage"] == {
+        "type": "File Storage",
+        "base_path": f"{tmp_path}/store/",
+        "key_type": "hash",
+        "options": {},
+    }
+    assert {change.old for change in found.actions[0].changes} == {None}
+    assert '             parameters: {"name": "Ada"}\n' in str(found)
+    others = {
+        "parameters": {"name": "Grace"},
+        "tags": (),
+        "paused": True,
+        "schedule": None,
+        "flow_runner": UniversalFlowRunner(env={"X": "2"}),
+        "flow_storage": FileStorageBlock(str(tmp_path / "other")),
+    }
+    told = [plan(attrs.evolve(spec, **{key: others[key]}), client) for key in others]
+    assert len({each.to_json() for each in [found, *told]}) == 1 + len(others)
+
+
+def test_values_of_variables_are_not_told(client, spec):
+    """Text, JSON and repr have names; other values make another plan."""
+    deploy(spec, client)
+    plans = [
+        plan(
+            attrs.evolve(spec, flow_runner=UniversalFlowRunner(env={"TOKEN": secret})),
+            client,
+        )
+        for secret in ("canary-1", "canary-2", "canary-1")
+    ]
+    for each in plans:
+        told = f"{each} {each.to_json()} {each!r} {attrs.asdict(each.actions[0])}"
+        assert "canary" not in told
+        assert "TOKEN" in str(each) and "TOKEN" in each.to_json()
+        assert '"X": "1"' not in told
+    one, two, three = (each.to_json() for each in plans)
+    assert one != two
+    assert one == three
+
+
+def test_names_and_notes_stay_in_their_lines(client, script, tmp_path):
+    """Whatever is in a name, it cannot pass for another line of the plan."""
+    spec = DeploymentSpec(
+        name="d\ncreate     other/d \x1b[31m\u202e",
+        flow_location=script,
+        packager=InTheDeployment(),
+        tags=["a\nb\x7f"],
+        work_pool="p\nq",
+    )
+    lines = str(plan(spec, client)).split("\n")
+    assert [line for line in lines if not line.startswith(" ")] == lines[:1]
+    assert all(line.isprintable() for line in lines)
+    stored = attrs.evolve(
+        spec, packager=None, flow_storage=FileStorageBlock(str(tmp_path / "s\ns"))
+    )
+    lines = str(plan(stored, client)).split("\n")
+    assert [line for line in lines if not line.startswith(" ")] == lines[:1]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_what_a_server_cannot_keep_is_noted(client, spec):
+    """Fields of today's Prefect are named where the server has no place for them."""
+    assert plan(spec, client).actions[0].notes == ()
+    more = attrs.evolve(spec, work_pool="p", labels={"a": 1}, pull="stock")
+    (note,) = plan(more, client).actions[0].notes
+    assert "no place for work_pool, labels, pull" in note
+    deploy(spec, client)
+    assert kinds(plan(more, client)) == [("unchanged", False)]
+
+
+def test_schedule_on_the_embedded_api_is_a_warning(client, spec):
+    """One for each deployment that sets one, at the line that deploys."""
+    specs = [
+        spec,
+        attrs.evolve(spec, name="b"),
+        attrs.evolve(spec, name="never", schedule=None),
+        attrs.evolve(spec, name="kept", schedule=UNSET),
+    ]
+    for act in (
+        lambda: deploy(specs, client),
+        lambda: apply(plan(specs, client), client),
+    ):
+        with pytest.warns(UserWarning, match="no server runs behind") as caught:
+            act()
+        assert [str(each.message).partition(":")[0] for each in caught] == [
+            *("hello/d", "hello/b")
+        ]
+        assert {each.filename for each in caught} == {__file__}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plan(specs, client)
+
+
+def test_deploy_of_an_earlier_plan(client, transport, spec, script):
+    """It goes on only if planning again says the same; else nothing is written."""
+    planned = plan(spec, client).to_json()
+    assert deploy(spec, client, planned=planned)[0].action == "created"
+    changed = attrs.evolve(spec, tags=("new",))
+    planned = plan(changed, client).to_json()
+    script.write_text(script.read_text() + "# more\n")
+    transport.sent.clear()
+    with pytest.raises(PlanChangedError) as caught:
+        deploy(changed, client, planned=planned)
+    assert {each.split(" was ")[0] for each in caught.value.moved} == {
+        "hello/d: sha256",
+        "hello/d: size",
+        "hello/d: code",
+        "hello/d: whether bytes are to be stored",
+    }
+    assert transport.writes() == []
+    with pytest.raises(SpecError, match="this is no plan"):
+        deploy(changed, client, planned="{}")
 
 
 def test_plan_is_applied(client, spec):

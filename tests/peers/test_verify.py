@@ -65,9 +65,10 @@ def test_damage_is_found(server, client, tmp_path, webdav, capsys):
         "web": FileStorageBlock(f"{webdav}/flows"),
         "gone": FileStorageBlock(str(tmp_path / "gone")),
     }
-    done = deploy(specs(tmp_path, storages), client, confirm=True)
+    done = deploy(specs(tmp_path, storages), client, jobs=1, confirm=True)
     names = [each.full_name for each in done]
-    assert [each.status for each in verify_all(client, names)] == ["ok"] * 3
+    found = verify_all(client, names)
+    assert [each.status for each in found] == ["ok"] * 3, found
     (tmp_path / "webdav" / "flows" / done[1].key).write_bytes(b"other")
     (tmp_path / "gone" / done[2].key).unlink()
     found = verify_all(client, names)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import shutil
@@ -56,9 +57,9 @@ class Steps:
     def counted(self) -> Iterator[None]:
         """Count what happens meanwhile."""
         sys.addaudithook(self._audit)
-        os.fsync = self._wrapped(os.fsync)  # type: ignore[assignment]
-        os.fchmod = self._wrapped(os.fchmod)  # type: ignore[assignment]
-        connect = sqlite3.connect
+        os.fsync = self._wrapped(os.fsync)
+        os.fchmod = self._wrapped(os.fchmod)
+        connect: Any = sqlite3.connect
 
         class Connection(sqlite3.Connection):
             def execute(self, sql: str, *values: Any) -> Any:
@@ -66,9 +67,8 @@ class Steps:
                 return super().execute(sql, *values)
 
         steps = self
-        sqlite3.connect = lambda *args, **kwargs: connect(  # type: ignore[assignment]
-            *args, factory=Connection, **kwargs
-        )
+        counting: Any = functools.partial(connect, factory=Connection)
+        sqlite3.connect = counting
         self._active = True
         try:
             yield
@@ -78,13 +78,16 @@ class Steps:
     def _audit(self, event: str, arguments: Tuple[Any, ...]) -> None:
         if self._active and event in EVENTS:
             paths = [each for each in arguments if isinstance(each, (str, bytes))]
+            if event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+                event = "opened to write"
             if paths and os.fsencode(paths[0]).startswith(self._folder):
                 self.step(event, *map(os.fsdecode, paths[:2]))
 
     def _wrapped(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(descriptor: int, *arguments: Any) -> None:
             if not self._active:
-                return call(descriptor, *arguments)
+                call(descriptor, *arguments)
+                return
             self.step(call.__name__, str(descriptor))
             call(descriptor, *arguments)
             if call.__name__ == "fsync":
@@ -169,37 +172,39 @@ def strike_for(how: str) -> Callable[[], Any]:
 def lose(folder: Path, entries: bool) -> None:
     """Leave of the storage what a power loss leaves, by what was synced."""
     log = [json.loads(line) for line in (folder / "steps").read_text().splitlines()]
-    store = str(folder / "new" / "store")
-    synced = {path for what, *paths in log if what == "synced" for path in paths[:1]}
-    renamed: List[Tuple[str, str]] = []
-    made: List[str] = []
-    for what, *paths in log:
-        if what == "os.rename" and paths[1].startswith(store):
-            renamed.append((paths[0], paths[1]))
-        elif what == "os.mkdir" and "/new" in paths[0]:
-            made.append(paths[0])
-        elif what == "synced":
-            renamed = [pair for pair in renamed if os.path.dirname(pair[1]) != paths[0]]
-            made = [path for path in made if os.path.dirname(path) != paths[0]]
-    whole = synced | {new for old, new in _renames(log) if old in synced}
-    for name, data in objects_in(Path(store)).items():
-        path = os.path.join(store, name)
-        if path not in whole and _was_written(path, log):
-            Path(path).write_bytes(data[: len(data) // 2])
+    store = folder / "new" / "store"
+    synced = {entry[1] for entry in log if entry[0] == "synced"}
+    renames = [(entry[1], entry[2]) for entry in log if entry[0] == "os.rename"]
+    whole = synced | {new for old, new in renames if old in synced}
+    for name, data in objects_in(store).items():
+        path = store / name
+        if str(path) not in whole and _was_written(str(path), log):
+            path.write_bytes(data[: len(data) // 2])
     if entries:
-        for old, new in reversed(renamed):
-            if os.path.exists(new):
-                os.rename(new, old)
-        for path in made:
-            shutil.rmtree(path, ignore_errors=True)
+        _undo(log, folder / "new")
 
 
-def _renames(log: List[List[str]]) -> List[Tuple[str, str]]:
-    return [(entry[1], entry[2]) for entry in log if entry[0] == "os.rename"]
+def _undo(log: List[List[str]], below: Path) -> None:
+    """Undo what was made and renamed in folders that were not synced afterwards."""
+    todo: List[List[str]] = []
+    for what, *paths in log:
+        if what == "synced":
+            todo = [each for each in todo if os.path.dirname(each[-1]) != paths[0]]
+        elif what in ("os.rename", "os.mkdir") and paths[-1].startswith(str(below)):
+            todo.append(paths)
+    for paths in reversed(todo):
+        if len(paths) == 1:
+            shutil.rmtree(paths[0], ignore_errors=True)
+        elif os.path.exists(paths[1]):
+            os.rename(paths[1], paths[0])
 
 
 def _was_written(path: str, log: List[List[str]]) -> bool:
-    return any(path in entry[1:] for entry in log if entry[0] in ("open", "os.rename"))
+    return any(
+        path in entry[1:]
+        for entry in log
+        if entry[0] in ("opened to write", "os.rename")
+    )
 
 
 def try_step(how: str, state: str, folder: Path, at: int) -> Optional[Dict[str, Any]]:

@@ -77,9 +77,7 @@ def _pointer(deployment: Deployment) -> Tuple[str, Optional[StoredObject]]:
     return deployment.name, None if data is None else data.stored_object
 
 
-def problems(
-    state: State, deployed: Iterable[bytes], *, drafts: int = 0
-) -> List[str]:
+def problems(state: State, deployed: Iterable[bytes], *, drafts: int = 0) -> List[str]:
     """Return what is wrong with a state; an empty list if nothing is.
 
     Args:

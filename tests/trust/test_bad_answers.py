@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any, List
 
 import pytest
 
@@ -30,7 +31,17 @@ def changed(**fields):
     return fault
 
 
-FINAL = ["400 A", "401 B", "403 C", "405 E", "409 F", "413 G", "422 H", "500 I", "501 J"]
+FINAL = [
+    "400 A",
+    "401 B",
+    "403 C",
+    "405 E",
+    "409 F",
+    "413 G",
+    "422 H",
+    "500 I",
+    "501 J",
+]
 REDIRECTS = ["301 A", "302 B", "303 C", "307 D", "308 E"]
 
 #: Answers of a status of success that no request of the API can take.
@@ -106,7 +117,9 @@ def test_every_bad_answer_is_one_clean_error(world, place, fault):
 
 
 @pytest.mark.parametrize("line", REDIRECTS)
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.proxy}{place.index}")
+@pytest.mark.parametrize(
+    "place", PLACES, ids=lambda place: f"{place.proxy}{place.index}"
+)
 def test_redirect_is_told_and_not_followed(world, place, line):
     """Nobody is sent the request, the key or the body; the error says where it led."""
     with FaultProxy() as other:
@@ -176,17 +189,17 @@ def test_lost_write_is_told_on_confirm(world):
     known = world.script.read_bytes()
     world.script.write_bytes(known + b"# more")
 
+    kept: List[Any] = []
+
     def forget(visit):
         sent = json.loads(visit.seen.body)
-        head, _, body = before.answer().partition(b"\r\n\r\n")
+        head, _, body = kept[0].answer().partition(b"\r\n\r\n")
         visit.send(reply(json.dumps({**json.loads(body), **sent}).encode()))
 
     def remember(visit):
-        nonlocal before
-        before = visit
+        kept.append(visit)
         visit.send(visit.answer())
 
-    before = None
     world.api.plan.extend([None, remember, None, None, None, forget])
     with pytest.raises(FlowpackError, match="the server has other code for it"):
         world.deploy(confirm=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -16,9 +17,7 @@ FAULTS = {**PASSING, "slow": drip(40, 0.002)}
 
 #: An answer to HEAD has no body that they could spoil.
 OF_BODIES = {"length_too_long", "length_too_short", "length_no_number"}
-ABOUT_HEAD = {
-    name: fault for name, fault in FAULTS.items() if name not in OF_BODIES
-}
+ABOUT_HEAD = {name: fault for name, fault in FAULTS.items() if name not in OF_BODIES}
 
 EVERY = [
     pytest.param(place, fault, id=f"{name} at {place.proxy} {place.index}")
@@ -113,11 +112,15 @@ class Restless:
 
 
 def deploy_often(world, count, seed):
+    """Deploy other bytes each time; five losses in a row are an error, and tried on."""
     world.api.plan = Restless(seed)
     world.store.plan = Restless(seed + 100)
     for number in range(count):
         world.script.write_text(f"{world.script.read_text()}# {number}\n")
-        world.deploy()
+        for attempt in range(5):
+            with contextlib.suppress(FlowpackError):
+                world.deploy()
+                break
     world.check((1, 1, 1, count))
 
 

@@ -60,7 +60,9 @@ class World:
 
     def requests(self) -> List[Tuple[FaultProxy, str]]:
         """Return proxy, method and target of all requests, in order of time."""
-        seen = [(each, proxy) for proxy in (self.api, self.store) for each in proxy.seen]
+        seen = [
+            (each, proxy) for proxy in (self.api, self.store) for each in proxy.seen
+        ]
         seen.sort(key=lambda pair: pair[0].at)
         return [(proxy, f"{each.method} {each.target}") for each, proxy in seen]
 
@@ -72,9 +74,7 @@ class World:
     def state(self) -> State:
         """Return what API and storage hold."""
         prefix = "/dav/"
-        objects = {
-            path[len(prefix) :]: data for path, data in self.files.files.items()
-        }
+        objects = {path[len(prefix) :]: data for path, data in self.files.files.items()}
         return state_of(self.database, objects)
 
     def check(self, counts: Optional[Tuple[int, int, int, int]] = None) -> None:

@@ -1,0 +1,182 @@
+"""What is wanted of one deployment, held against what the server and storage have."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Tuple
+from uuid import UUID
+
+import attrs
+
+from flowpack.blocks.storage import StorageBlock
+from flowpack.client import Client
+from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
+from flowpack.deployments.masking import masked, shown_storage
+from flowpack.deployments.pools import check_pool, choose_pool
+from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, WireError
+from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
+from flowpack.packaging.base import CompleteSpec, Package, describe
+from flowpack.wire.base import Change, Dialect
+
+#: Stands for the id of what is not registered yet; never sent.
+_NO_ID = UUID(int=0)
+
+#: Fields of a spec that servers without work pools have no place for.
+_OF_WORK_POOLS = (
+    "description",
+    "version",
+    "work_pool",
+    "work_queue",
+    "concurrency_limit",
+    "labels",
+    "enforce_parameter_schema",
+    "pull",
+    "pull_requires",
+)
+
+
+def compare(
+    spec: CompleteSpec, package: Package, current: Optional[Deployment], reader: Client
+) -> Action:
+    """Return what is to be done for a deployment; only reads.
+
+    Args:
+        spec: What is wanted.
+        package: What would be stored.
+        current: The deployment as it is; None where there is none.
+        reader: Refuses everything but reads.
+
+    Raises:
+        DeploymentValidationError: The server or its workers could not use it.
+        StorageUnavailableError: The storage cannot be asked what it has.
+    """
+    new, notes = _wanted(spec, package, current, reader)
+    if current is None:
+        kind, upload = CREATE, True
+        changes = _all_fields(package, new, reader.dialect)
+    else:
+        changes, upload = _code_and_storage(package, current, reader)
+        changes += reader.dialect.differences(current, new)
+        kind = UPDATE if changes else UNCHANGED
+    return Action(
+        kind=kind,
+        flow_name=spec.flow_name,
+        name=spec.name,
+        changes=tuple(map(masked, changes)),
+        upload=upload,
+        sha256=package.content.sha256,
+        size=package.content.size,
+        notes=package.notes + notes,
+    )
+
+
+def _wanted(
+    spec: CompleteSpec, package: Package, current: Optional[Deployment], reader: Client
+) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
+    """Return the deployment as it is to be, and notes; refuse what cannot work.
+
+    Where the token is known only after a write, the digest stands in for it.
+    """
+    dialect = reader.dialect
+    sha256 = package.content.sha256
+    token = package.storage.token_for(sha256) or sha256
+    flow_id = current.flow_id if current is not None else _NO_ID
+    described = describe(spec, package, flow_id, token, None)
+    new = dialect.settled(described, current)
+    problems = dialect.problems(new)
+    if problems:
+        raise DeploymentValidationError(spec.full_name, problems)
+    if not dialect.uses_work_pools:
+        return new, dialect.notes(new) + _left_out(spec)
+    new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
+    note = check_pool(spec.full_name, new, reader, spec.create_work_pool)
+    return new, dialect.notes(new) + ((note,) if note else ())
+
+
+def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
+    """Return a note of what is set and has no place on the server."""
+    values = {name: getattr(spec, name) for name in _OF_WORK_POOLS}
+    given = [name for name, value in values.items() if value not in (UNSET, None)]
+    if not given:
+        return ()
+    return (f"this server has no place for {', '.join(given)}; they are left out",)
+
+
+def _all_fields(
+    package: Package, new: DeploymentCreate, dialect: Dialect
+) -> Tuple[Change, ...]:
+    """Return what a new deployment is to have, where that is not empty."""
+    nothing = Deployment(id=_NO_ID, name=new.name, flow_id=new.flow_id, flow_data=None)
+    fields = dialect.differences(nothing, new)
+    if dialect.uses_work_pools and new.script is not None:
+        fields += (Change("pull_requires", None, new.script.requires),)
+    return (
+        _storage_change(None, package.storage),
+        *(each for each in fields if each.new not in (None, "", [], {})),
+    )
+
+
+def _code_and_storage(
+    package: Package, current: Deployment, reader: Client
+) -> Tuple[Tuple[Change, ...], bool]:
+    """Return what differs in code and storage, and whether to store the bytes."""
+    content, storage = package.content, package.storage
+    stored = _stored(current)
+    if stored is None:
+        return (_code_change(None, package), _storage_change(None, storage)), True
+    changes: List[Change] = []
+    if stored.sha256 != content.sha256:
+        changes.append(_code_change(stored, package))
+    if not _same_storage(stored, current, storage, reader):
+        changes.append(_storage_change(stored, storage))
+    if changes:
+        return tuple(changes), True
+    upload = not storage.holds(stored.token, content.sha256, content.size)
+    if upload and storage.token_for(content.sha256) != stored.token:
+        # The bytes cannot go back where they were.
+        changes.append(Change("key", stored.token, None))
+    return tuple(changes), upload
+
+
+def _stored(current: Deployment) -> Optional[StoredObject]:
+    """Return where *current* has its bytes; None where that cannot be told."""
+    try:
+        return current.flow_data.stored_object if current.flow_data else None
+    except WireError:
+        return None
+
+
+def _same_storage(
+    stored: StoredObject, current: Deployment, storage: StorageBlock, reader: Client
+) -> bool:
+    """Return whether the deployment's storage is the one that is wanted."""
+    if stored.block_document_id is None:
+        script = current.script
+        return (
+            script is not None
+            and script.storage_type == storage.block_type_name
+            and dict(script.storage_data) == storage.public_data()
+        )
+    if storage.document_id is not None:
+        return stored.block_document_id == storage.document_id
+    try:
+        document = reader.read_block_document(stored.block_document_id)
+    except ObjectNotFound:
+        return False
+    schema = document.block_schema
+    return (
+        schema is not None
+        and schema.checksum == reader.dialect.block_schema(storage.definition())[1]
+        and dict(document.data) == storage.to_document_data()
+    )
+
+
+def _code_change(stored: Optional[StoredObject], package: Package) -> Change:
+    old = None if stored is None else {"sha256": stored.sha256}
+    content = package.content
+    return Change("code", old, {"sha256": content.sha256, "size": content.size})
+
+
+def _storage_change(stored: Optional[StoredObject], storage: StorageBlock) -> Change:
+    document_id = None if stored is None else stored.block_document_id
+    old = None if document_id is None else {"document_id": str(document_id)}
+    return Change("storage", old, shown_storage(storage))

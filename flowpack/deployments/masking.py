@@ -1,0 +1,96 @@
+"""What a plan shows of values that may be secret: that they are, and that they moved.
+
+A plan is printed, kept as a file and looked at by many. Of a secret value it says a
+short digest, so that two plans of other values are not equal. A digest of eight
+digits gives no value away; still, a guess can be held against it, so it is made slow
+to compute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Dict, Mapping
+
+from flowpack.blocks.secret import MASK
+from flowpack.blocks.storage import StorageBlock
+from flowpack.urls import mask_url
+from flowpack.wire.base import Change
+
+_ROUNDS = 10_000
+
+
+def masked(change: Change) -> Change:
+    """Return *change* without the values of a runner's environment variables."""
+    if change.field != "flow_runner":
+        return change
+    return Change(change.field, _without_env(change.old), _without_env(change.new))
+
+
+def _without_env(value: Any) -> Any:
+    """Return a runner's settings, or job variables, without values of variables.
+
+    Variables stand under ``env``, wherever that is: as a mapping, or as the list of
+    a Kubernetes manifest. Older servers flatten them to ``env.NAME``. Operations of
+    a JSON patch may put them in too.
+    """
+    if isinstance(value, list):
+        return [_without_env(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "/env" in str(value.get("path")) and "value" in value:
+        return {**value, "value": _entry(value["value"])}
+    return {
+        key: _values(item, key)
+        if key == "env" or key.startswith("env.")
+        else _without_env(item)
+        for key, item in value.items()
+    }
+
+
+def _values(value: Any, key: str) -> Any:
+    """Return *value* with each text and number in it masked."""
+    if isinstance(value, Mapping):
+        return {name: _values(item, str(name)) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_entry(item) for item in value]
+    return value if value in (None, "") else mask(value, key)
+
+
+def _entry(value: Any) -> Any:
+    """Return an entry of a manifest's list, its name shown."""
+    shown = _values(value, "value")
+    if isinstance(value, Mapping) and "name" in value:
+        shown["name"] = value["name"]
+    return shown
+
+
+def mask(value: Any, key: str) -> str:
+    """Return asterisks, and a digest by which other values under *key* differ."""
+    content = json.dumps(value, sort_keys=True).encode()
+    salt = f"flowpack plan {key}".encode("utf-8", "surrogatepass")
+    digest = hashlib.pbkdf2_hmac("sha256", content, salt, _ROUNDS, 4)
+    return f"{MASK} {digest.hex()}"
+
+
+def shown_storage(storage: StorageBlock) -> Dict[str, Any]:
+    """Return what a plan says of a storage: its type and data, secrets masked."""
+    public = storage.public_data()
+    shown: Dict[str, Any] = {"type": storage.block_type_name}
+    if storage.document_id is not None:
+        shown["document_id"] = str(storage.document_id)
+    for key, value in storage.to_document_data().items():
+        if key in public:
+            shown[key] = without_credentials(public[key])
+        else:
+            shown[key] = mask(value, key) if value else value
+    return shown
+
+
+def without_credentials(value: Any) -> Any:
+    """Return *value* with URLs in it shown without their credentials."""
+    if isinstance(value, Mapping):
+        return {key: without_credentials(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_credentials(item) for item in value]
+    return mask_url(value) if isinstance(value, str) and "://" in value else value

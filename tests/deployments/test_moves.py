@@ -1,0 +1,176 @@
+"""What moved between two plans: the deployment and the field are named."""
+
+import copy
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowpack.deployments.moves import find_moves, parse_plan
+from flowpack.exceptions import SpecError
+
+PLAN = {
+    "api": "http://127.0.0.1/api",
+    "actions": [
+        {
+            "flow_name": "hello",
+            "name": name,
+            "kind": "update",
+            "changes": [
+                {"field": "tags", "old": ["a"], "new": ["b"]},
+                {"field": "parameters", "old": {"n": 1}, "new": {"n": 2}},
+            ],
+            "upload": True,
+            "sha256": "0" * 64,
+            "size": 12,
+            "notes": [],
+        }
+        for name in ("one", "two")
+    ],
+}
+
+
+def other(change):
+    """Return a plan that is changed by *change*."""
+    plan = copy.deepcopy(PLAN)
+    change(plan)
+    return plan
+
+
+def action(plan):
+    return plan["actions"][0]
+
+
+MOVES = {
+    "api": (
+        lambda plan: plan.update(api="http://other/api"),
+        "the plan is for \"http://127.0.0.1/api\", not for \"http://other/api\"",
+    ),
+    "gone": (lambda plan: plan["actions"].pop(), "hello/two is not to be deployed now"),
+    "new": (
+        lambda plan: plan["actions"].append({**action(plan), "name": "three"}),
+        "hello/three was not planned",
+    ),
+    "order": (
+        lambda plan: plan["actions"].reverse(),
+        "the deployments are in another order",
+    ),
+    "kind": (
+        lambda plan: action(plan).update(kind="create"),
+        'hello/one: what is to be done was "update", and is "create"',
+    ),
+    "code": (
+        lambda plan: action(plan).update(size=13),
+        "hello/one: size was 12, and is 13",
+    ),
+    "upload": (
+        lambda plan: action(plan).update(upload=False),
+        "hello/one: whether bytes are to be stored was true, and is false",
+    ),
+    "new value": (
+        lambda plan: action(plan)["changes"][0].update(new=["c"]),
+        'hello/one: tags was to go from ["a"] to ["b"], and is to go from ["a"] to'
+        ' ["c"]',
+    ),
+    "old value": (
+        lambda plan: action(plan)["changes"][1].update(old={"n": True}),
+        'hello/one: parameters was to go from {"n": 1} to {"n": 2}, and is to go from'
+        ' {"n": true} to {"n": 2}',
+    ),
+    "no change": (
+        lambda plan: action(plan)["changes"].pop(0),
+        'hello/one: tags was to go from ["a"] to ["b"], and is to stay',
+    ),
+    "one more": (
+        lambda plan: action(plan)["changes"].append(
+            {"field": "paused", "old": False, "new": True}
+        ),
+        "hello/one: paused was to stay, and is to go from false to true",
+    ),
+    "something else": (
+        lambda plan: plan.update(extra=1),
+        "the plan says other things than planned",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), MOVES.values(), ids=MOVES)
+def test_moves(change, told):
+    """One thing that moved is told in one sentence that names it."""
+    assert find_moves(PLAN, other(change)) == (told,)
+
+
+def test_several_moves():
+    """All that moved is told."""
+
+    def change(plan):
+        action(plan).update(kind="unchanged", changes=[], upload=False)
+        plan["actions"][1].update(sha256="1" * 64)
+
+    told = find_moves(PLAN, other(change))
+    assert [each.split(" was ")[0] for each in told] == [
+        "hello/one: what is to be done",
+        "hello/one: tags",
+        "hello/one: parameters",
+        "hello/one: whether bytes are to be stored",
+        "hello/two: sha256",
+    ]
+
+
+def test_format_does_not_count():
+    """Spaces and the order of keys are no difference; types are."""
+    text = json.dumps(dict(reversed(PLAN.items())), indent=None)
+    assert find_moves(parse_plan(text), PLAN) == ()
+    one, real = parse_plan(text), parse_plan(text.replace('": 12,', '": 12.0,'))
+    assert find_moves(one, real) == ("hello/one: size was 12, and is 12.0",) + (
+        "hello/two: size was 12, and is 12.0",
+    )
+
+
+def test_text_from_outside_is_escaped_and_bounded():
+    """A plan file may come from anywhere."""
+
+    def change(plan):
+        action(plan).update(name="x\n\x1b[31m", kind="y" * 10_000)
+
+    told = find_moves(PLAN, other(change)) + find_moves(other(change), PLAN)
+    assert all(each.isprintable() for each in told)
+    assert max(map(len, told)) < 1000
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["actions", "api", "flow_name", "name", "kind", "changes"])
+        | st.text(max_size=5),
+        inner,
+        max_size=5,
+    ),
+)
+
+
+@given(JSON, JSON)
+def test_any_json(one, two):
+    """Files that are no plans are refused; of others the differences are told."""
+    plans = []
+    for value in (one, two):
+        try:
+            plans.append(parse_plan(json.dumps(value), "FILE"))
+        except SpecError as exc:
+            assert str(exc) == "FILE: this is no plan; flowpack plan --json writes one"
+    if len(plans) == 2:
+        same = json.dumps(one, sort_keys=True) == json.dumps(two, sort_keys=True)
+        assert bool(find_moves(*plans)) is not same
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "{}", '{"actions": {}}', '{"actions": [1]}', "[" * 100_000],
+    ids=lambda text: text[:20] or "empty",
+)
+def test_no_plan(text):
+    """What is no plan is an error that names the file."""
+    with pytest.raises(SpecError, match="plan.json: this is no plan"):
+        parse_plan(text, "plan.json")

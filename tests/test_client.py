@@ -1,0 +1,129 @@
+"""The client: ids as they come, and answers that are somebody else's."""
+
+import json
+from uuid import UUID, uuid4
+
+import pytest
+
+from flowpack import (
+    DeploymentCreate,
+    DeploymentSpec,
+    FileStorageBlock,
+    IntervalSchedule,
+    UniversalFlowRunner,
+    deploy,
+)
+from flowpack.client import Client
+from flowpack.exceptions import WireError
+from flowpack.transport import Answer
+from tests.clients import client, script, transport
+
+__all__ = ["client", "script", "transport"]
+
+SECRET = "canary-5d1c"
+
+
+@pytest.fixture
+def done(client, script, tmp_path):
+    """A deployment of hello.py."""
+    storage = FileStorageBlock(str(tmp_path / "store"))
+    spec = DeploymentSpec(name="d", flow_location=script, flow_storage=storage)
+    return deploy(spec, client)[0]
+
+
+@pytest.mark.parametrize("form", [str, lambda each: each.hex, lambda each: each])
+def test_ids_may_be_text(client, done, form):
+    """A UUID and its text mean the same, in every method that takes one."""
+    deployment_id, flow_id = form(done.id), form(done.flow_id)
+    assert client.read_deployment(deployment_id).id == done.id
+    assert client.read_flow(flow_id).id == done.flow_id
+    assert [each.id for each in client.read_flows(ids=[flow_id])] == [done.flow_id]
+    assert client.read_flows(ids=[]) == ()
+    document_id = form(done.document_id)
+    document = client.read_block_document(document_id)
+    assert document.id == done.document_id
+    client.set_default_storage_block_document(document_id)
+    client.update_block_document(document_id, data=document.data)
+    client.set_schedule_active(deployment_id, False)
+    assert not client.read_deployment(done.id).is_schedule_active
+    run = client.create_flow_run_from_deployment(deployment_id)
+    assert client.read_flow_run(form(run.id)).deployment_id == done.id
+    made = client.create_block_document(
+        data=document.data,
+        block_schema_id=form(document.block_schema_id),
+        block_type_id=form(document.block_type_id),
+        is_anonymous=True,
+    )
+    assert made.id == done.document_id
+    client.delete_deployment(deployment_id)
+    client.delete_block_document(document_id)
+    assert client.read_deployments() == ()
+
+
+@pytest.mark.parametrize("value", ["hello/d", "", "12", None, 7, b"bytes"], ids=repr)
+def test_nonsense_is_no_id(client, transport, value):
+    """What is no id is a ValueError that shows it, and nothing is sent for it."""
+    _ = client.dialect
+    transport.sent.clear()
+    for method in (
+        client.read_deployment,
+        client.read_flow,
+        client.read_flow_run,
+        client.read_block_document,
+        client.delete_deployment,
+        client.delete_block_document,
+        client.create_flow_run_from_deployment,
+        client.set_default_storage_block_document,
+    ):
+        with pytest.raises(ValueError, match="is no id; an id is a UUID"):
+            method(value)
+    with pytest.raises(ValueError):
+        client.read_flows(ids=[uuid4(), value])
+    assert transport.sent == []
+
+
+class Changing:
+    """A transport whose answers to new deployments are changed."""
+
+    def __init__(self, transport, change):
+        self.transport = transport
+        self.change = change
+
+    url, embedded = "changing", False
+
+    def send(self, request):
+        answer = self.transport.send(request)
+        if (request.method, request.path) != ("POST", "/deployments/"):
+            return answer
+        body = json.loads(answer.body)
+        self.change(body)
+        return Answer(answer.status, json.dumps(body).encode())
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("name", lambda body: body.update(name="other")),
+        ("flow_id", lambda body: body.update(flow_id=str(UUID(int=5)))),
+        ("tags", lambda body: body["tags"].append("more")),
+        ("flow_runner", lambda body: body["flow_runner"]["config"]["env"].update(A="")),
+        ("schedule", lambda body: body.update(schedule=None)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_answer_of_another_deployment(client, done, transport, field, change):
+    """An answer must name what was sent; the error shows no variable's value."""
+    new = DeploymentCreate(
+        name="d",
+        flow_id=done.flow_id,
+        flow_data=client.read_deployment(done.id).flow_data,
+        flow_runner=UniversalFlowRunner(env={"A": SECRET}).to_settings(),
+        schedule=IntervalSchedule(3600),
+    )
+    other = Client(transport=Changing(transport, change))
+    with pytest.raises(WireError, match=f"a deployment of other {field}") as caught:
+        other.create_deployment(new)
+    assert SECRET not in str(caught.value)
