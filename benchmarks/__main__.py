@@ -53,6 +53,9 @@ def main() -> int:
         "--quick", action="store_true", help="few rounds, and no Prefect 3"
     )
     parser.add_argument(
+        "--rounds", type=int, help="default: 9, and 3 of the quick ones"
+    )
+    parser.add_argument(
         "--output", type=Path, default=RESULTS, help="default: %(default)s"
     )
     options = parser.parse_args()
@@ -61,7 +64,8 @@ def main() -> int:
         f"{platform.python_implementation()} {platform.python_version()}"
     )
     with scratch() as folder:
-        _measure(report, folder, 3 if options.quick else 9, options.quick)
+        rounds = options.rounds or (3 if options.quick else 9)
+        _measure(report, folder, rounds, options.quick)
     report.notes += _NOTES
     page = table.render(report.figures, report.versions, report.notes, options.quick)
     options.output.write_text(page, "utf-8")

@@ -106,12 +106,16 @@ def _all_fields(
 ) -> Tuple[Change, ...]:
     """Return what a new deployment is to have, where that is not empty."""
     nothing = Deployment(id=_NO_ID, name=new.name, flow_id=new.flow_id, flow_data=None)
-    fields = dialect.differences(nothing, new)
+    fields = {each.field: each.new for each in dialect.differences(nothing, new)}
     if dialect.uses_work_pools and new.script is not None:
-        fields += (Change("pull_requires", None, new.script.requires),)
+        fields["pull_requires"] = new.script.requires
     return (
         _storage_change(None, package.storage),
-        *(each for each in fields if each.new not in (None, "", [], {})),
+        *(
+            Change(field, None, value)
+            for field, value in fields.items()
+            if value not in (None, "", [], {})
+        ),
     )
 
 

@@ -93,7 +93,7 @@ def test_unreferenced_is_told(server, client, tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     mine = os.path.realpath(tmp_path)
     found = [path for path in told["unreferenced"] if path.startswith(mine)]
-    assert found == [os.path.join(mine, "files", first.key)]
+    assert found == [os.path.join(mine, "files", str(first.key))]
 
 
 def test_plan_that_moved(client, tmp_path):

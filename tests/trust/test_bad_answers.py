@@ -201,7 +201,7 @@ def test_lost_write_is_told_on_confirm(world):
         visit.send(visit.answer())
 
     world.api.plan.extend([None, remember, None, None, None, forget])
-    with pytest.raises(FlowpackError, match="the server has other code for it"):
+    with pytest.raises(FlowpackError, match="the server has something else now"):
         world.deploy(confirm=True)
     world.deployed.pop()
     world.check()

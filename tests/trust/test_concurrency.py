@@ -182,9 +182,13 @@ def test_kill_storm(tmp_path, monkeypatch, kills):
     folder = tmp_path / "shared"
     chance = random.Random(kills)
     deployed = set()
-    for number in range(kills // 4):
-        with workers(folder, 4, 1000, "tuples") as started:
-            for process in started:
+    for number in range(1 + kills // 4):
+        # One whole deploy first: a slow machine kills the others before theirs.
+        count, each = (4, 1000) if number else (1, 1)
+        with workers(folder, count, each, "tuples") as started:
+            if not number:
+                finished(started)
+            for process in started if number else ():
                 time.sleep(chance.random() * 0.05)
                 process.send_signal(signal.SIGKILL)
         deployed |= {path.read_bytes() for path in folder.glob("scripts-*/hello.py")}
