@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from pathlib import Path
@@ -28,11 +29,13 @@ class Report:
     figures: list[Figure] = attrs.field(factory=list)
     versions: dict[str, str] = attrs.field(factory=dict)
     notes: list[str] = attrs.field(factory=list)
+    load: list[float] = attrs.field(factory=lambda: [os.getloadavg()[0]])
 
     def add(self, found: Iterable[Figure]) -> None:
         """Take figures."""
         for figure in found:
             self.figures.append(figure)
+            self.load.append(os.getloadavg()[0])
             print(table.line(figure), flush=True)
 
     def attempt(self, theme: Callable[[], None], name: str) -> None:
@@ -67,7 +70,9 @@ def main() -> int:
         rounds = options.rounds or (3 if options.quick else 9)
         _measure(report, folder, rounds, options.quick)
     report.notes += _NOTES
-    page = table.render(report.figures, report.versions, report.notes, options.quick)
+    page = table.render(
+        report.figures, report.versions, report.notes, report.load, options.quick
+    )
     options.output.write_text(page, "utf-8")
     print(f"written to {options.output}")
     return 0

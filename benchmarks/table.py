@@ -14,7 +14,7 @@ Benchmarks
 ==========
 
 Made by ``python -m benchmarks``{options} on {date}; running that again replaces this
-page. {machine}.
+page. {machine}. {load}
 
 Each figure is the median of several rounds, with the lowest and the highest. In a
 round both sides run right after each other, on the same machine and with compiled
@@ -49,13 +49,23 @@ def render(
     figures: Iterable[Figure],
     versions: Mapping[str, str],
     notes: Sequence[str],
+    load: Sequence[float],
     quick: bool,
 ) -> str:
-    """Return the page with *figures*, in reStructuredText."""
+    """Return the page with *figures*, in reStructuredText.
+
+    Args:
+        figures: The lines of the table.
+        versions: Releases, by what they are of.
+        notes: Further sentences.
+        load: What :func:`os.getloadavg` said of the last minute, at times.
+        quick: Whether only some of it was measured.
+    """
     head = _HEAD.format(
         options=" --quick" if quick else "",
         date=datetime.date.today().isoformat(),
         machine=machine(),
+        load=_load(load),
     )
     page = head + "".join(map(_row, figures))
     page += _NOTES_HEAD + "".join(f"* {note}\n" for note in notes)
@@ -78,6 +88,14 @@ def machine() -> str:
         f"{os.cpu_count()} cores, {platform.machine()},"
         f" {platform.system()} {platform.release().split('-')[0]}"
     )
+
+
+def _load(load: Sequence[float]) -> str:
+    """Return how busy the machine was: what else ran makes all of it slower."""
+    between = f"{min(load):.1f} to {max(load):.1f}"
+    quiet = max(load) <= 1.5 * (os.cpu_count() or 1)
+    state = "" if quiet else ": it was **busy with other work**, which adds spread"
+    return f"Its load average was {between}{state}."
 
 
 def _row(figure: Figure) -> str:

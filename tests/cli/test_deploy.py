@@ -156,6 +156,44 @@ def test_description_and_version(files):
     assert told() == (UNSET, UNSET)
 
 
+def test_options_of_work_pools(files):
+    """They are part of the spec; where there are no pools they are of no concern."""
+    options = {
+        "--pool": "main",
+        "--queue": "high",
+        "--pull": "flowpack",
+        "--pull-requires": "flowpack==1.0",
+        "--concurrency-limit": "3",
+    }
+    flat = [word for pair in options.items() for word in pair]
+    labels = ["--label", "team=data", "--label", "tier=1", "--create-pool"]
+
+    def specs(*options):
+        argv = ["deploy", "flows.py:second", *options]
+        arguments = make_parser(argv).parse_args(argv)
+        with get_client() as client:
+            return make_specs(read_targets(arguments), arguments, client)
+
+    (spec,) = specs(*flat, *labels)
+    assert (spec.work_pool, spec.work_queue) == ("main", "high")
+    assert spec.create_work_pool is True
+    assert (spec.pull, spec.pull_requires) == ("flowpack", "flowpack==1.0")
+    assert spec.concurrency_limit == 3
+    assert spec.labels == {"team": "data", "tier": "1"}
+    (plain,) = specs()
+    assert (plain.work_pool, plain.create_work_pool, plain.pull) == (None, False, None)
+    assert (plain.work_queue, plain.concurrency_limit) == (UNSET, UNSET)
+    assert plain.labels is UNSET
+
+
+def test_options_of_work_pools_here(flowpack, files):
+    """A plan says which of them the server has no place for."""
+    base = ("flows.py:second", "--storage", "file:s", "--pool", "p", "--label", "a=b")
+    assert "no place for work_pool, labels" in flowpack("plan", *base).out
+    assert flowpack("deploy", *base).out.startswith("created")
+    assert flowpack("deploy", *base).out.startswith("unchanged")
+
+
 def test_image(flowpack, files, deployed):
     """--image is the image of a Docker runner."""
     base = ("deploy", "flows.py:second", "--storage", "file:s", "--runner", "docker")
@@ -264,6 +302,9 @@ def test_errors(flowpack, files, argv, told):
     [
         (["specs.py", "-n", "x"], "--name cannot be given with a spec file"),
         (["specs.py", "--version", "1"], "--version cannot be given"),
+        (["specs.py", "--pool", "p", "--create-pool"], "--pool, --create-pool cannot"),
+        (["specs.py", "--label", "a=b"], "--label cannot be given with a spec file"),
+        (["flows.py:second", "--label", "a=b", "--label", "a=c"], "'a' is given twice"),
         (["specs.py", "--active", "-t", "x"], "--tag, --paused, --active cannot"),
         (["flows.py", "--env", "A=1"], "--env can only be given with --runner"),
         (["flows.py", "--image", "x"], "--image can only be given with --runner"),

@@ -63,6 +63,17 @@ def test_runners_are_those_of_the_package():
     assert set(options.RUNNERS) == set(FLOW_RUNNERS)
 
 
+def test_help_is_as_wide_as_the_terminal(flowpack, monkeypatch):
+    """The width is asked for when there is help to print."""
+    widths = []
+    for columns in (60, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = flowpack("deploy", "--help").out.splitlines()
+        usage = lines[: lines.index("")]
+        widths.append(max(map(len, usage)))
+    assert widths[0] <= 70 < widths[1] <= 120
+
+
 @pytest.mark.parametrize(
     "argv",
     [
@@ -72,6 +83,10 @@ def test_runners_are_those_of_the_package():
         ["deploy", "x.py", "--nam", "abbreviated"],
         ["deploy", "x.py", "-p", "no equals sign"],
         ["deploy", "x.py", "-p", "=value"],
+        ["deploy", "x.py", "--pull", "git"],
+        ["deploy", "x.py", "--concurrency-limit", "0"],
+        ["deploy", "x.py", "--label", "x"],
+        ["deploy", "x.py", "--plan", "--plan-file", "x"],
         ["deploy", "x.py", "--jobs", "0"],
         ["deploy", "x.py", "--jobs", "-1"],
         ["deploy", "x.py", "--jobs", "many"],
