@@ -6,8 +6,6 @@ flowpack costs next to nothing. Every error is in :mod:`flowpack.exceptions`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
 
 __all__ = [
@@ -53,6 +51,9 @@ __all__ = [
     "plan",
 ]
 
+# True for type checkers; importing it from typing costs more than all the rest.
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from flowpack.blocks.cloud import (
         AzureBlobStorageBlock,
@@ -95,8 +96,6 @@ if TYPE_CHECKING:
     from flowpack.transport import Transport
 else:
     # Kept from type checkers, so that they reject misspelt names.
-    import importlib
-
     _HOMES = {
         "Action": "flowpack.deployments.actions",
         "AzureBlobStorageBlock": "flowpack.blocks.cloud",
@@ -145,6 +144,8 @@ else:
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
         value = getattr(importlib.import_module(home), name)
         globals()[name] = value
         return value
