@@ -1,5 +1,7 @@
 """What every test runs under, the examples of README.rst included."""
 
+import signal
+
 from tests.isolation import (
     fresh_home,
     only_loopback,
@@ -11,5 +13,9 @@ __all__ = ["fresh_home", "only_loopback"]
 
 
 def pytest_configure() -> None:
+    # A shell that starts something in the background has it ignore Ctrl-C, which
+    # tests send to themselves and to their children.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     refuse_other_machines()
     register_hypothesis_profiles()

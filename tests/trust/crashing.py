@@ -97,6 +97,8 @@ class Steps:
 
     def step(self, *what: str) -> None:
         """Take note of a step, unless it is the one to strike at."""
+        if not self._active:
+            return
         self.count += 1
         if self.count == self._at:
             self._active = False

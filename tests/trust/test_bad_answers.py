@@ -103,7 +103,7 @@ def refuses(world, place, fault):
     world.check((1, 1, 1, 1))
 
 
-@pytest.mark.parametrize(("place", "fault"), UNUSABLE[::3] + REFUSED[::5] + HUGE[::3])
+@pytest.mark.parametrize(("place", "fault"), UNUSABLE[::5] + REFUSED[::7] + HUGE[::3])
 def test_bad_answer_is_one_clean_error(world, place, fault):
     """The library's own error names method and path; nothing is sent after it."""
     refuses(world, place, fault)
@@ -116,9 +116,18 @@ def test_every_bad_answer_is_one_clean_error(world, place, fault):
     refuses(world, place, fault)
 
 
-@pytest.mark.parametrize("line", REDIRECTS)
+def redirected(numbers, marks=()):
+    """Return each place with the redirects of these numbers, one for each."""
+    return [
+        pytest.param(place, REDIRECTS[(index + number) % 5], marks=marks)
+        for index, place in enumerate(PLACES)
+        for number in numbers
+    ]
+
+
 @pytest.mark.parametrize(
-    "place", PLACES, ids=lambda place: f"{place.proxy}{place.index}"
+    ("place", "line"),
+    redirected([0]) + redirected([1, 2, 3, 4], marks=pytest.mark.stress),
 )
 def test_redirect_is_told_and_not_followed(world, place, line):
     """Nobody is sent the request, the key or the body; the error says where it led."""

@@ -58,11 +58,11 @@ def killed(how, state, folder, stride):
 @pytest.mark.parametrize(
     ("how", "state", "stride"),
     [
-        ("kill", "fresh", 11),
-        ("kill", "update", 6),
-        ("kill", "again", 5),
-        ("data", "update", 6),
-        ("entries", "fresh", 11),
+        ("kill", "fresh", 17),
+        ("kill", "update", 8),
+        ("kill", "again", 6),
+        ("data", "update", 8),
+        ("entries", "fresh", 17),
     ],
 )
 def test_killed_at_some_steps(tmp_path, how, state, stride):
@@ -88,7 +88,7 @@ def raised(what, state, folder, stride):
 @pytest.mark.parametrize("what", ["KeyboardInterrupt", "MemoryError", "OSError"])
 def test_error_at_some_steps(tmp_path, what):
     """No draft is left, no transaction is open, no lock is held; it is told cleanly."""
-    raised(what, "update", tmp_path / "runs", 9)
+    raised(what, "update", tmp_path / "runs", 13)
 
 
 @pytest.mark.stress
