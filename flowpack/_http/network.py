@@ -80,7 +80,8 @@ class Network:
             if self._direct is not None:
                 self._direct.clear()
             if self._adapter is not None:
-                self._adapter.close()
+                adapter: Any = self._adapter
+                adapter.close()
         self._forget()
 
     def _open(self, address: Address) -> HTTPConnectionPool:

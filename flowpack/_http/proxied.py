@@ -22,6 +22,8 @@ class ProxyAdapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Return the pools for connections through *proxy*."""
-        manager = super().proxy_manager_for(proxy, **kwargs)
+        # Old stubs of requests leave it untyped.
+        make: Any = super().proxy_manager_for
+        manager = make(proxy, **kwargs)
         manager.pool_classes_by_scheme = POOLS
         return manager

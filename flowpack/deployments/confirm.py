@@ -26,6 +26,7 @@ def check(
 
     Raises:
         WireError: The server has something else; the text says what.
+        BlockError: The storage that the server names cannot be used.
         ObjectMissingError: The storage has nothing there.
         StorageIntegrityError: It has other bytes.
         StorageError: It cannot be read.
@@ -50,16 +51,14 @@ def check(
 
 
 def _check_bytes(step: Step, record: Deployment, api: Client) -> None:
+    """Read the bytes as a run would: from where the server says that they are."""
     stored = record.flow_data.stored_object if record.flow_data else None
     if stored is None:
         return
-    expected: Optional[Digest]
+    storage = find_storage(stored, record, api)
+    expected = expected_digest(stored, storage)
     if step.package is not None:
-        storage = step.package.storage
         expected = Digest("sha256", step.package.content.sha256)
-    else:
-        storage = find_storage(stored, record, api)
-        expected = expected_digest(stored, storage)
     algorithm = "sha256" if expected is None else expected.algorithm
     found = hash_object(storage, stored.token, [algorithm]).hexdigest(algorithm)
     if expected is not None:

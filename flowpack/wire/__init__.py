@@ -24,7 +24,7 @@ def dialect_for(version: object) -> Dialect:
     Raises:
         WireError: No dialect for that release; the text lists what is supported.
     """
-    if version == "2.0b7":
+    if isinstance(version, str) and version == "2.0b7":
         from flowpack.wire.orion import Orion
 
         return Orion(version)

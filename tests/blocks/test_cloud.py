@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_missing_extra_is_told(extra, monkeypatch):
 @pytest.mark.parametrize("extra", BLOCKS)
 def test_data_hold_every_field(extra):
     """Fields that are not given are registered as null, in declared order."""
-    expected = {
+    expected: Any = {
         "s3": {
             "bucket": "bucket",
             "aws_access_key_id": None,

@@ -68,10 +68,10 @@ def test_help_is_as_wide_as_the_terminal(flowpack, monkeypatch):
     widths = []
     for columns in (60, 120):
         monkeypatch.setenv("COLUMNS", str(columns))
-        lines = flowpack("deploy", "--help").out.splitlines()
+        lines = flowpack("run", "--help").out.splitlines()
         usage = lines[: lines.index("")]
         widths.append(max(map(len, usage)))
-    assert widths[0] <= 70 < widths[1] <= 120
+    assert widths[0] <= 60 < 80 < widths[1] <= 120
 
 
 @pytest.mark.parametrize(

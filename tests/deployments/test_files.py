@@ -8,6 +8,7 @@ import sys
 import textwrap
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import attrs
@@ -834,7 +835,7 @@ def test_any_content(tmp_path_factory, suffix, content):
         assert specs
 
 
-_JSON = st.recursive(
+_JSON: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(st.text(max_size=10), inner, max_size=4),
@@ -849,7 +850,7 @@ _JSON = st.recursive(
         | st.fixed_dictionaries({"interval": _JSON}, optional={"timezone": _JSON})
         | st.fixed_dictionaries({"cron": _JSON}, optional={"day_or": _JSON})
         | st.fixed_dictionaries({"rrule": _JSON})
-        | st.fixed_dictionaries(
+        | st.fixed_dictionaries(  # type: ignore[misc,unused-ignore]
             {"type": st.sampled_from(["docker", "kubernetes"])},
             optional={
                 "config": st.dictionaries(

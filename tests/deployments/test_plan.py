@@ -480,9 +480,13 @@ def test_packager_and_storage_exclude_each_other(client, script, tmp_path):
 
 
 def test_confirm_reads_back(client, transport, spec, tmp_path):
-    """With confirm the deployment is read once more after the last write."""
+    """With confirm deployment and storage are read once more after the last write."""
     done = deploy(spec, client, confirm=True)[0]
-    assert transport.calls()[-1] == f"GET /deployments/{done.id}"
+    assert transport.calls()[-3:] == [
+        "POST /deployments/",
+        f"GET /deployments/{done.id}",
+        f"GET /block_documents/{done.document_id}",
+    ]
 
 
 def test_cost_does_not_grow_with_redeploys(client, transport, spec):
