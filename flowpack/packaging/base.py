@@ -206,6 +206,7 @@ class Registry:
         self._known: Dict[Hashable, Any] = {}
         self._locks: Dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._documents = threading.Lock()
 
     def flow_id(self, name: str) -> UUID:
         """Return the id of the flow called *name*, made if missing."""
@@ -217,7 +218,10 @@ class Registry:
             return storage.document_id
         data = json.dumps(storage.to_document_data(), sort_keys=True)
         key = ("document", storage.schema_checksum(), data)
-        return self._once(key, lambda: storage.ensure_document(self._client))
+        # One at a time: a fresh 2.0b7 server makes its key at its first document,
+        # and of two keys one is lost, with what it encrypted.
+        with self._documents:
+            return self._once(key, lambda: storage.ensure_document(self._client))
 
     def _once(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:

@@ -94,7 +94,11 @@ class Prefect3(Dialect):
 
     def _deployment(self, value: Dict[str, Any]) -> Deployment:
         """Read a deployment; all that is only here stays in ``extra``."""
-        stored, script = pulling.read_steps(value.get("pull_steps"))
+        try:
+            stored, script = pulling.read_steps(value.get("pull_steps"))
+        except WireError:
+            # One deployment that was edited must not hide all the others.
+            stored, script = None, None
         plain = super().structure(
             {**value, "flow_data": None, "schedule": None, "flow_runner": None},
             Deployment,
@@ -125,7 +129,10 @@ class Prefect3(Dialect):
         schedules = value.get("schedules") or []
         if self._release >= SLUGS:
             return next((each for each in schedules if each.get("slug") == SLUG), None)
-        _, script = pulling.read_steps(value.get("pull_steps"))
+        try:
+            _, script = pulling.read_steps(value.get("pull_steps"))
+        except WireError:
+            return None
         if script is None or script.schedule is None:
             return None
         made = read_any(script.schedule)
