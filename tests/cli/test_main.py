@@ -189,3 +189,32 @@ def test_embedded_deploy_stays_light(tmp_path):
     if sys.version_info >= (3, 11):  # Before, uuid imports it.
         unused.add("subprocess")
     assert sorted(unused & modules) == []
+
+
+KEEPER = """\
+from pathlib import Path
+from flowpack import flow
+
+
+class Node:
+    def __del__(self):
+        Path({path!r}).write_text("kept")
+
+
+@flow
+def keep():
+    node = Node()
+    node.itself = node
+"""
+
+
+def test_what_user_code_left_is_collected(tmp_path):
+    """The finalizer of an object that a flow left in a cycle runs at the end."""
+    path, script = tmp_path / "left.txt", tmp_path / "keeper.py"
+    script.write_text(KEEPER.format(path=str(path)))
+    store = str(tmp_path / "store")
+    deploy = ("deploy", str(script), "--name", "it", "--storage", store)
+    for command in (deploy, ("run", "keep/it")):
+        done = process(subprocess.PIPE, *command)
+        assert (done.returncode, path.exists()) == (0, command is not deploy), done
+    assert path.read_text() == "kept"
