@@ -402,17 +402,21 @@ class Client:
         *page* takes an ``offset`` and returns the request for what follows it.
         """
         found: List[Model] = []
+        before: Json = None
         while True:
             sent = page(offset=len(found))
             values = self._json(sent)
+            where = f"{sent.method} {printable(self.url)}{sent.path}"
             if not isinstance(values, list):
                 raise WireError(
-                    f"{sent.method} {printable(self.url)}{sent.path}: a list of"
-                    f" {cls.__name__} came as {quoted(values)}"
+                    f"{where}: a list of {cls.__name__} came as {quoted(values)}"
                 )
             found += [self._parsed(value, sent, cls) for value in values]
             if len(values) < PAGE:
                 return tuple(found)
+            if values == before:  # Who ignores the offset would never end.
+                raise WireError(f"{where}: the same page came twice")
+            before = values
 
     def _json(self, sent: Request) -> Json:
         answer = self._send(sent)

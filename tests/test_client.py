@@ -17,6 +17,7 @@ from flowpack.client import Client
 from flowpack.exceptions import WireError
 from flowpack.transport import Answer
 from tests.clients import client, script, transport
+from tests.http_server import serve
 
 __all__ = ["client", "script", "transport"]
 
@@ -127,3 +128,17 @@ def test_answer_of_another_deployment(client, done, transport, field, change):
     with pytest.raises(WireError, match=f"a deployment of other {field}") as caught:
         other.create_deployment(new)
     assert SECRET not in str(caught.value)
+
+
+def test_server_that_ignores_the_offset():
+    """A list that would never end is an error."""
+    one = {"id": str(uuid4()), "name": "f", "tags": []}
+    page = json.dumps([one] * 200).encode()
+
+    def answer(request):
+        return Answer(200, page if "filter" in request.path else b'"2.0b7"')
+
+    with serve(answer) as url, Client(url) as client:
+        with pytest.raises(WireError, match=r"POST .*/flows/filter: the same page"):
+            client.read_flows()
+    assert len(url.requests) == 3
