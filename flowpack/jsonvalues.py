@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Union
+from typing import Any, Mapping, Optional, Union
 
 from flowpack.exceptions import printable
 
@@ -30,6 +30,17 @@ def json_copy(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [json_copy(item) for item in value]
     return value
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Return whether two values are the same JSON, where 1 is 1.0 but not true."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(
+            same_json(item, other[key]) for key, item in one.items()
+        )
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _problem(value: Any, path: str, depth: int) -> Optional[str]:

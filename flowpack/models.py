@@ -282,6 +282,7 @@ class Deployment:
         flow_data: Where the script is. None where others made the deployment in a
             way that does not say so.
         script: How workers get it; None on servers that keep no such thing.
+        flaw: Why it cannot be told where the script is, though flowpack deployed it.
         is_schedule_active: Whether the server makes runs from the schedule.
         extra: What the server sent besides, to be sent back with an update.
     """
@@ -296,6 +297,7 @@ class Deployment:
     tags: Tuple[str, ...] = ()
     flow_runner: Optional[FlowRunnerSettings] = None
     script: Optional[ScriptSource] = None
+    flaw: Optional[str] = None
     created: Optional[datetime] = None
     updated: Optional[datetime] = None
     extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
@@ -319,6 +321,8 @@ class DeploymentCreate:
         labels: Facts about the deployment.
         schedules: All schedules as they are sent, those of others included; made
             by the dialect.
+        job_variables: Variables of the pool's jobs; None for what the runner says.
+            UNSET, where nobody named a runner, keeps the server's.
     """
 
     name: str
@@ -340,6 +344,9 @@ class DeploymentCreate:
     concurrency_limit: Union[int, None, Unset] = UNSET
     labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
+    job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(
+        default=None, repr=False
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.jsonvalues import json_copy, json_problem
+from flowpack.jsonvalues import json_copy, json_problem, same_json
 
 RECURSIVE: Any = []
 RECURSIVE.append(RECURSIVE)
@@ -61,3 +61,20 @@ def test_copy_is_its_own():
     copy = json_copy(original)
     original["a"].append(4)
     assert copy == {"a": [1, [2, 3]]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (1, 1.0, True),
+        (True, 1, False),
+        ({"a": [1, {"b": False}]}, {"a": (1, {"b": False})}, True),
+        ({"a": [0]}, {"a": [False]}, False),
+        ({"a": 1}, {"a": 1, "b": None}, False),
+        ([1], [1, 2], False),
+        (None, {}, False),
+    ],
+)
+def test_same(one, other, same):
+    """Numbers are compared as numbers, and a boolean is none."""
+    assert same_json(one, other) is same

@@ -139,7 +139,7 @@ def status(line: str) -> None:
     Only for a terminal.
     """
     global _status
-    width = max(_columns() - 1, 20)
+    width = max(columns() - 1, 20)
     shown = printable(line, LINE)[:width]
     blank = " " * (len(_status) - len(shown))
     _status = shown
@@ -228,7 +228,8 @@ def _write_aside(block: str) -> None:
     _write_error(block)
 
 
-def _columns() -> int:
+def columns() -> int:
+    """Return the width of the terminal; some do not tell theirs."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except (AttributeError, OSError, ValueError):

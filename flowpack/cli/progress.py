@@ -60,7 +60,10 @@ class _Bar:
 
     def update(self, done: Deployed) -> None:
         if self._bar is None:
-            self._bar = self._tqdm(total=self._count, unit="deployment", leave=False)
+            width = output.columns()
+            self._bar = self._tqdm(
+                total=self._count, unit="deployment", leave=False, ncols=width
+            )
         self._bar.update()
 
     def close(self) -> None:

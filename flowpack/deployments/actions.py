@@ -31,6 +31,10 @@ class Spec(Protocol):
     def source(self) -> Optional[str]:
         """Where it was written, for messages."""
 
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+
     def validate(self, client: Optional[Client] = None) -> CompleteSpec:
         """Return the spec with nothing missing; only reads."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -11,9 +12,17 @@ import attrs
 from flowpack.client import Client
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
 from flowpack.deployments.pools import choose_pool, ensure_pool
-from flowpack.exceptions import DeploymentsFailedError, FlowpackError, printable
+from flowpack.exceptions import (
+    APIStatusError,
+    DeploymentsFailedError,
+    FlowpackError,
+    printable,
+)
 from flowpack.models import Deployment, DeploymentCreate
 from flowpack.packaging.base import Registry, put_bytes, store
+
+#: Name and error of each deployment that failed, by its position in the set.
+Failures = Dict[int, Tuple[str, FlowpackError]]
 
 #: What the server is to have: what was sent, or what it had already.
 _Wanted = Union[Deployment, DeploymentCreate]
@@ -22,13 +31,15 @@ _Wanted = Union[Deployment, DeploymentCreate]
 def carry_out(
     plan: Plan,
     api: Client,
+    failed: Failures,
     *,
     jobs: Optional[int] = None,
     fail_fast: bool = False,
     confirm: bool = False,
     progress: Optional[Callable[[Deployed], None]] = None,
 ) -> Tuple[Deployed, ...]:
-    """Do what *plan* says; arguments and errors are those of ``deploy``."""
+    """Do what *plan* says; *failed* could not be planned. See ``deploy``."""
+    telling = threading.Lock()
     registry = Registry(api)
     _warn_of_schedules(plan, api)
 
@@ -43,20 +54,26 @@ def carry_out(
         except FlowpackError as exc:
             return exc
         if progress is not None:
-            progress(done)
+            with telling:
+                progress(done)
         return done
 
     results = _run_all(run, plan.steps, _jobs(jobs, plan, api), fail_fast)
-    failed = [
-        (step.action.full_name, result)
-        for step, result in zip(plan.steps, results)
-        if isinstance(result, FlowpackError)
-    ]
+    return _judge(plan, results, failed)
+
+
+def _judge(plan: Plan, results: List[Any], failed: Failures) -> Tuple[Deployed, ...]:
+    """Return what was done, or raise what went wrong."""
     done = tuple(result for result in results if isinstance(result, Deployed))
-    if failed and len(plan.steps) == 1:
-        raise failed[0][1]
-    if failed:
-        raise DeploymentsFailedError(failed, done)
+    errors = dict(failed)
+    planned = (n for n in range(len(plan.specs)) if n not in failed)
+    for position, step, result in zip(planned, plan.steps, results):
+        if isinstance(result, FlowpackError):
+            errors[position] = (step.action.full_name, result)
+    if errors and len(plan.specs) == 1:
+        raise errors[0][1]
+    if errors:
+        raise DeploymentsFailedError([errors[n] for n in sorted(errors)], done)
     return done
 
 
@@ -77,7 +94,7 @@ def _warn_of_schedules(plan: Plan, api: Client) -> None:
 def _jobs(jobs: Optional[int], plan: Plan, api: Client) -> int:
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
-    most = jobs or (1 if api.embedded else 8)
+    most = jobs or (1 if api.embedded else api.dialect.workers)
     return min(most, len(plan.steps))
 
 
@@ -110,7 +127,18 @@ def _run_in_threads(
         return result
 
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(guarded, steps))
+        results = list(pool.map(guarded, steps))
+    for position, step in enumerate(steps):
+        if _is_busy(results[position]) and not stopped:
+            # SQLite behind a server has no patience for many writers at once.
+            results[position] = guarded(step)
+            if _is_busy(results[position]):
+                break
+    return results
+
+
+def _is_busy(result: object) -> bool:
+    return isinstance(result, APIStatusError) and result.status == 503
 
 
 def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]:
@@ -130,7 +158,7 @@ def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]
         pool = choose_pool(settled.work_pool_name or None)
         settled = attrs.evolve(settled, work_pool_name=pool)
         if step.spec.create_work_pool:
-            ensure_pool(settled, api)
+            registry.once(("pool", pool), lambda: ensure_pool(settled, api))
     return settled, _deployed(step, api.create_deployment(settled), settled, api)
 
 

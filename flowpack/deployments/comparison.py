@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 from uuid import UUID
 
 import attrs
@@ -12,7 +12,12 @@ from flowpack.client import Client
 from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
 from flowpack.deployments.masking import masked, shown_storage
 from flowpack.deployments.pools import check_pool, choose_pool
-from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, WireError
+from flowpack.exceptions import (
+    BlockError,
+    DeploymentValidationError,
+    ObjectNotFound,
+    WireError,
+)
 from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, describe
 from flowpack.wire.base import Change, Dialect
@@ -79,6 +84,9 @@ def _wanted(
     dialect = reader.dialect
     sha256 = package.content.sha256
     token = package.storage.token_for(sha256) or sha256
+    stored = None if current is None else _stored(current)
+    if stored is not None and stored.sha256 == sha256:
+        token = stored.token
     flow_id = current.flow_id if current is not None else _NO_ID
     described = describe(spec, package, flow_id, token, None)
     new = dialect.settled(described, current)
@@ -106,15 +114,12 @@ def _all_fields(
 ) -> Tuple[Change, ...]:
     """Return what a new deployment is to have, where that is not empty."""
     nothing = Deployment(id=_NO_ID, name=new.name, flow_id=new.flow_id, flow_data=None)
-    fields = {each.field: each.new for each in dialect.differences(nothing, new)}
-    if dialect.uses_work_pools and new.script is not None:
-        fields["pull_requires"] = new.script.requires
     return (
-        _storage_change(None, package.storage),
+        Change("storage", None, shown_storage(package.storage)),
         *(
-            Change(field, None, value)
-            for field, value in fields.items()
-            if value not in (None, "", [], {})
+            Change(each.field, None, each.new)
+            for each in dialect.differences(nothing, new)
+            if each.new not in (None, "", [], {})
         ),
     )
 
@@ -125,19 +130,22 @@ def _code_and_storage(
     """Return what differs in code and storage, and whether to store the bytes."""
     content, storage = package.content, package.storage
     stored = _stored(current)
-    if stored is None:
-        return (_code_change(None, package), _storage_change(None, storage)), True
     changes: List[Change] = []
+    if stored is None:
+        changes.append(_code_change(current, package))
+        changes.append(Change("storage", None, shown_storage(storage)))
+        return tuple(changes), True
     if stored.sha256 != content.sha256:
-        changes.append(_code_change(stored, package))
+        changes.append(_code_change(current, package))
     if not _same_storage(stored, current, storage, reader):
-        changes.append(_storage_change(stored, storage))
+        old = _shown_place(stored, current, reader)
+        changes.append(Change("storage", old, shown_storage(storage)))
     if changes:
         return tuple(changes), True
     upload = not storage.holds(stored.token, content.sha256, content.size)
     if upload and storage.token_for(content.sha256) != stored.token:
         # The bytes cannot go back where they were.
-        changes.append(Change("key", stored.token, None))
+        changes.append(Change("key", stored.token, storage.token_for(content.sha256)))
     return tuple(changes), upload
 
 
@@ -153,13 +161,14 @@ def _same_storage(
     stored: StoredObject, current: Deployment, storage: StorageBlock, reader: Client
 ) -> bool:
     """Return whether the deployment's storage is the one that is wanted."""
+    script = current.script
+    if script is not None and (script.storage_type, dict(script.storage_data)) != (
+        storage.block_type_name,
+        storage.public_data(),
+    ):
+        return False
     if stored.block_document_id is None:
-        script = current.script
-        return (
-            script is not None
-            and script.storage_type == storage.block_type_name
-            and dict(script.storage_data) == storage.public_data()
-        )
+        return script is not None
     if storage.document_id is not None:
         return stored.block_document_id == storage.document_id
     try:
@@ -174,13 +183,26 @@ def _same_storage(
     )
 
 
-def _code_change(stored: Optional[StoredObject], package: Package) -> Change:
-    old = None if stored is None else {"sha256": stored.sha256}
+def _code_change(current: Deployment, package: Package) -> Change:
+    """Return the change of code; how long the old one is only some servers know."""
+    old: Optional[Dict[str, Any]] = None
+    stored = _stored(current)
+    if stored is not None:
+        old = {"sha256": stored.sha256}
+        if current.script is not None:
+            old["size"] = current.script.size
     content = package.content
     return Change("code", old, {"sha256": content.sha256, "size": content.size})
 
 
-def _storage_change(stored: Optional[StoredObject], storage: StorageBlock) -> Change:
-    document_id = None if stored is None else stored.block_document_id
-    old = None if document_id is None else {"document_id": str(document_id)}
-    return Change("storage", old, shown_storage(storage))
+def _shown_place(
+    stored: StoredObject, current: Deployment, reader: Client
+) -> Dict[str, Any]:
+    """Return what a plan says of the storage that a deployment has now."""
+    # Only here for cost: few deployments move to another storage.
+    from flowpack.deployments.load import find_storage
+
+    try:
+        return shown_storage(find_storage(stored, current, reader))
+    except BlockError:
+        return {"document_id": str(stored.block_document_id)}

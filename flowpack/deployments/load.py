@@ -132,9 +132,8 @@ def _content(
     document = record.flow_data
     if document is None:
         raise PackagingError(
-            f"the deployment {quoted(record.name)} was made by another tool, in a way"
-            " that does not say where its script is; use that tool, or deploy the"
-            " script with flowpack"
+            f"where the script of {quoted(record.name)} is cannot be told:"
+            f" {why_no_script(record)}; deploy the script with flowpack"
         )
     stored = document.stored_object
     if stored is None:
@@ -151,6 +150,13 @@ def _content(
             f" {_UNVERIFIED}"
         )
     return content, verified
+
+
+def why_no_script(record: Deployment) -> str:
+    """Return why *record* has no ``flow_data``."""
+    if record.flaw is not None:
+        return record.flaw
+    return "it was made by another tool, in a way that does not say where its script is"
 
 
 def _inline_content(

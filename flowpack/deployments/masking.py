@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock
+from flowpack.jsonvalues import json_copy
 from flowpack.urls import mask_url
 from flowpack.wire.base import Change
 
@@ -21,10 +22,23 @@ _ROUNDS = 10_000
 
 
 def masked(change: Change) -> Change:
-    """Return *change* without the values of a runner's environment variables."""
-    if change.field != "flow_runner":
-        return change
-    return Change(change.field, _without_env(change.old), _without_env(change.new))
+    """Return *change* for others to see, with values that nobody else can alter.
+
+    Without the values of a runner's environment variables, and of pull steps.
+    """
+    shown = _SHOWN.get(change.field, json_copy)
+    return Change(change.field, shown(change.old), shown(change.new))
+
+
+def _step_names(steps: Any) -> Any:
+    """Return the names of pull steps, each with a digest of its inputs."""
+    if not isinstance(steps, list):
+        return steps
+    return [
+        f"{name} {_digest(inputs, name)}"
+        for step in steps
+        for name, inputs in (step if isinstance(step, Mapping) else {"?": step}).items()
+    ]
 
 
 def _without_env(value: Any) -> Any:
@@ -67,10 +81,20 @@ def _entry(value: Any) -> Any:
 
 def mask(value: Any, key: str) -> str:
     """Return asterisks, and a digest by which other values under *key* differ."""
+    return f"{MASK} {_digest(value, key)}"
+
+
+def _digest(value: Any, key: str) -> str:
     content = json.dumps(value, sort_keys=True).encode()
     salt = f"flowpack plan {key}".encode("utf-8", "surrogatepass")
-    digest = hashlib.pbkdf2_hmac("sha256", content, salt, _ROUNDS, 4)
-    return f"{MASK} {digest.hex()}"
+    return hashlib.pbkdf2_hmac("sha256", content, salt, _ROUNDS, 4).hex()
+
+
+#: How the values of a field are shown, where they are not shown as they are.
+_SHOWN: Mapping[str, Callable[[Any], Any]] = {
+    "flow_runner": _without_env,
+    "pull_steps": _step_names,
+}
 
 
 def shown_storage(storage: StorageBlock) -> Dict[str, Any]:

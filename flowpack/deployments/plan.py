@@ -19,21 +19,28 @@ from flowpack.deployments.actions import (
     Spec,
     Step,
 )
-from flowpack.deployments.carry_out import carry_out
+from flowpack.deployments.carry_out import Failures, carry_out
 from flowpack.deployments.comparison import compare
 from flowpack.exceptions import (
+    APIStatusError,
+    BlockError,
     DeploymentValidationError,
     DiscoveryError,
     FlowpackError,
     ObjectNotFound,
+    PackagingError,
     PlanChangedError,
     SpecError,
+    printable,
     quoted,
 )
 from flowpack.models import Deployment
 from flowpack.packaging.base import CompleteSpec
 
 Specs = Union[Spec, Iterable[Spec]]
+
+#: Errors that say what is wrong with a spec; the others are of server and storage.
+_PROBLEMS = (SpecError, DiscoveryError, BlockError, PackagingError, ObjectNotFound)
 
 
 def plan(specs: Specs, client: Optional[Client] = None) -> Plan:
@@ -48,17 +55,8 @@ def plan(specs: Specs, client: Optional[Client] = None) -> Plan:
         APIError: The server could not be read.
         StorageError: A storage could not be asked what it has.
     """
-    wanted = tuple(specs) if isinstance(specs, Iterable) else (specs,)
     with using(client) as api:
-        reader = api.snapshot()
-        complete = _validated(wanted, reader)
-        steps = _steps(complete, reader)
-        return Plan(
-            api=api.url,
-            actions=tuple(step.action for step in steps),
-            specs=wanted,
-            steps=steps,
-        )
+        return _whole(*_plan(specs, api))
 
 
 def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
@@ -69,7 +67,11 @@ def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
         FlowpackError: As :func:`deploy`.
     """
     with using(client) as api:
-        return carry_out(_plan_again(plan.specs, plan.to_json(), api), api)
+        try:
+            fresh = _plan_again(plan.specs, plan.to_json(), api)
+        except (SpecError, DiscoveryError) as exc:
+            raise PlanChangedError([str(exc)]) from exc
+        return carry_out(fresh, api, {})
 
 
 def deploy(
@@ -84,18 +86,19 @@ def deploy(
 ) -> Tuple[Deployed, ...]:
     """Deploy one spec or many; what is unchanged is left alone.
 
-    Everything is validated before the first write. One that fails after that
-    does not keep the others from being deployed. A schedule on the embedded API,
+    Everything is validated before the first write. One that fails for another
+    reason does not keep the others from being deployed. A schedule on the embedded API,
     where nobody follows it, is a ``UserWarning``.
 
     Args:
         specs: One spec or many.
         client: None connects to what the settings say.
-        jobs: How many to deploy at a time; None is one for the embedded API, else
-            up to 8.
+        jobs: How many to deploy at a time; None is one for the embedded API, up to
+            8 for 2.0b7 and up to 4 for today's Prefect.
         fail_fast: Whether to stop at the first failure.
         confirm: Whether to read deployment and bytes back after the last write.
-        progress: Called with each one that is done, in the order they finish.
+        progress: Called with each one that is done, in the order they finish, one
+            at a time.
         planned: An earlier plan as JSON; nothing is done unless planning again
             gives the same.
 
@@ -109,13 +112,17 @@ def deploy(
         FlowpackError: The only one failed; running it again finishes the job.
     """
     with using(client) as api:
-        if planned is None:
+        failed: Failures = {}
+        if planned is not None:
+            found = _plan_again(specs, planned, api)
+        elif fail_fast:
             found = plan(specs, api)
         else:
-            found = _plan_again(specs, planned, api)
+            found, failed = _plan(specs, api)
         return carry_out(
             found,
             api,
+            failed,
             jobs=jobs,
             fail_fast=fail_fast,
             confirm=confirm,
@@ -126,28 +133,50 @@ def deploy(
 # --- planning -------------------------------------------------------------------
 
 
-def _validated(
-    specs: Tuple[Spec, ...], reader: Client
-) -> Tuple[CompleteSpec, ...]:
-    """Return complete specs, or raise one error with the problems of all."""
-    complete: List[CompleteSpec] = []
-    failed: List[Tuple[Spec, FlowpackError]] = []
-    for spec in specs:
+def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
+    """Plan what can be planned; return also what the server would not tell of.
+
+    Raises:
+        SpecError: Problems of all specs, told together; that of a single one as it
+            is, whatever its class.
+    """
+    wanted = tuple(specs) if isinstance(specs, Iterable) else (specs,)
+    reader = api.snapshot()
+    steps: List[Step] = []
+    problems: List[str] = []
+    failed: Failures = {}
+    for position, spec in enumerate(wanted):
+        complete = None
         try:
-            complete.append(spec.validate(reader))
-        except (SpecError, DiscoveryError) as exc:
-            failed.append((spec, exc))
-    if len(failed) == 1 and len(specs) == 1:
-        raise failed[0][1]
-    problems = [_problem(spec, error) for spec, error in failed]
-    problems += _clashes(complete)
+            complete = spec.validate(reader)
+            steps.append(_step(complete, reader))
+        except _PROBLEMS as exc:
+            if len(wanted) == 1:
+                raise
+            problems.append(_problem(spec, exc))
+        except APIStatusError as exc:
+            if exc.status in (401, 403):  # It would be the same with the others.
+                raise
+            failed[position] = complete.full_name if complete else spec.label, exc
+    problems += _clashes(step.spec for step in steps)
     if problems:
-        raise DeploymentValidationError(f"{len(specs)} deployments", problems)
-    return tuple(complete)
+        raise DeploymentValidationError(f"{len(wanted)} deployments", problems)
+    actions = tuple(step.action for step in steps)
+    made = Plan(api=api.url, actions=actions, specs=wanted, steps=tuple(steps))
+    return made, failed
+
+
+def _whole(found: Plan, failed: Failures) -> Plan:
+    for _, error in failed.values():
+        raise error
+    return found
 
 
 def _problem(spec: Spec, error: FlowpackError) -> str:
-    return f"{error} ({spec.source})" if spec.source else str(error)
+    told = str(error)
+    if not isinstance(error, (SpecError, DiscoveryError)):
+        told = f"{printable(spec.label)}: {told}"
+    return f"{told} ({spec.source})" if spec.source else told
 
 
 def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
@@ -159,22 +188,6 @@ def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
         for name, count in seen.items()
         if count > 1
     ]
-
-
-def _steps(complete: Tuple[CompleteSpec, ...], reader: Client) -> Tuple[Step, ...]:
-    """Return a step for each spec, or raise one error with the problems of all."""
-    steps: List[Step] = []
-    problems: List[str] = []
-    for spec in complete:
-        try:
-            steps.append(_step(spec, reader))
-        except DeploymentValidationError as exc:
-            if len(complete) == 1:
-                raise
-            problems.append(str(exc))
-    if problems:
-        raise DeploymentValidationError(f"{len(complete)} deployments", problems)
-    return tuple(steps)
 
 
 def _step(spec: CompleteSpec, reader: Client) -> Step:

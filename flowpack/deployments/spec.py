@@ -254,7 +254,7 @@ class DeploymentSpec:
         paused: Whether the schedule rests.
         flow_runner: Where runs are executed; also as ``{"type", "config"}``. None
             is ``subprocess`` where the storage is of this machine, else
-            ``universal``.
+            ``universal``, and keeps what today's Prefect has as job variables.
         flow_storage: A storage block, the id of a registered one, or None for the
             server's default.
         packager: Used in place of packaging the script into ``flow_storage``.
@@ -394,6 +394,7 @@ class DeploymentSpec:
                 pull=self.pull,
                 pull_requires=self.pull_requires,
                 create_work_pool=self.create_work_pool,
+                runner_named=self.flow_runner is not None,
             )
             packager.check_compat(complete, api)
         return complete

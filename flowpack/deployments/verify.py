@@ -16,7 +16,12 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.deployments.digests import Digest, Hashing, expected_digest, hash_object
-from flowpack.deployments.load import find_deployment, find_deployments, find_storage
+from flowpack.deployments.load import (
+    find_deployment,
+    find_deployments,
+    find_storage,
+    why_no_script,
+)
 from flowpack.exceptions import (
     APIConnectionError,
     FlowpackError,
@@ -127,9 +132,8 @@ def _pointer(
     if record.flow_data is None:
         return attrs.evolve(
             base,
-            status=SKIPPED,
-            reason="it was made by another tool, in a way that does not say where its"
-            " script is",
+            status=SKIPPED if record.flaw is None else UNREADABLE,
+            reason=why_no_script(record),
         )
     try:
         stored = record.flow_data.stored_object

@@ -63,6 +63,7 @@ class CompleteSpec:
         paused: Whether the schedule rests; UNSET keeps the server's.
         flow_runner: Where runs are executed.
         packager: What will package the flow.
+        runner_named: Whether somebody named the runner.
 
     The others are what today's Prefect has besides; see ``DeploymentSpec``.
     """
@@ -87,6 +88,7 @@ class CompleteSpec:
     pull: Optional[str] = None
     pull_requires: Optional[str] = None
     create_work_pool: bool = False
+    runner_named: bool = True
 
     @property
     def full_name(self) -> str:
@@ -196,7 +198,7 @@ class Packager(ABC):
 
 
 class Registry:
-    """Flows and storage blocks that one deploy has registered, each once.
+    """Flows, storage blocks and pools that one deploy has registered, each once.
 
     Threads may share it.
     """
@@ -210,7 +212,7 @@ class Registry:
 
     def flow_id(self, name: str) -> UUID:
         """Return the id of the flow called *name*, made if missing."""
-        return self._once(("flow", name), lambda: self._client.create_flow(name))
+        return self.once(("flow", name), lambda: self._client.create_flow(name))
 
     def document_id(self, storage: StorageBlock) -> UUID:
         """Return the id of the document of *storage*, made if missing."""
@@ -221,9 +223,10 @@ class Registry:
         # One at a time: a fresh 2.0b7 server makes its key at its first document,
         # and of two keys one is lost, with what it encrypted.
         with self._documents:
-            return self._once(key, lambda: storage.ensure_document(self._client))
+            return self.once(key, lambda: storage.ensure_document(self._client))
 
-    def _once(self, key: Hashable, make: Callable[[], Value]) -> Value:
+    def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return what *make* makes, made once for *key*."""
         with self._lock:
             making = self._locks.setdefault(key, threading.Lock())
         with making:
@@ -262,6 +265,7 @@ def describe(
         work_queue_name=deployment.work_queue,
         concurrency_limit=deployment.concurrency_limit,
         labels=deployment.labels,
+        job_variables=None if deployment.runner_named else UNSET,
     )
 
 

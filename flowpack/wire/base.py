@@ -54,8 +54,8 @@ class Change:
     """
 
     field: str
-    old: Json
-    new: Json
+    old: Json = attrs.field(hash=False)
+    new: Json = attrs.field(hash=False)
 
 
 class Dialect(ABC):
@@ -67,10 +67,12 @@ class Dialect(ABC):
         name: ``orion`` or ``prefect3``.
         version: The server's release.
         uses_work_pools: Whether a deployment needs a work pool to be run.
+        workers: How many requests at a time the server is glad of.
     """
 
     name: ClassVar[str]
     uses_work_pools: ClassVar[bool] = False
+    workers: ClassVar[int] = 8
 
     def __init__(self, version: str) -> None:
         self.version = version

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
     AnySchedule,
@@ -35,6 +36,8 @@ _OF_PREFECT_3 = frozenset(
         "concurrency_limit",
         "labels",
         "schedules",
+        "flaw",
+        "job_variables",
     }
 )
 
@@ -80,7 +83,7 @@ class Orion(Dialect):
         changes = []
         for field in fields:
             old, wanted = getattr(current, field), getattr(new, field)
-            if old != wanted:
+            if not same_json(old, wanted):
                 changes.append(self._change(field, old, wanted))
         return tuple(changes)
 

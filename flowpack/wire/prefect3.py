@@ -24,6 +24,7 @@ from flowpack.models import (
     FlowRunnerSettings,
     ScriptSource,
 )
+from flowpack.jsonvalues import same_json
 from flowpack.transport import Answer, Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.base import PAGE, Change, Dialect, Model, Send
@@ -53,6 +54,7 @@ class Prefect3(Dialect):
 
     name: ClassVar[str] = "prefect3"
     uses_work_pools: ClassVar[bool] = True
+    workers: ClassVar[int] = 4
 
     def __init__(self, version: str) -> None:
         super().__init__(version)
@@ -94,20 +96,22 @@ class Prefect3(Dialect):
 
     def _deployment(self, value: Dict[str, Any]) -> Deployment:
         """Read a deployment; all that is only here stays in ``extra``."""
+        stored, script, flaw = None, None, None
         try:
             stored, script = pulling.read_steps(value.get("pull_steps"))
-        except WireError:
+        except WireError as exc:
             # One deployment that was edited must not hide all the others.
-            stored, script = None, None
+            flaw = str(exc)
         plain = super().structure(
             {**value, "flow_data": None, "schedule": None, "flow_runner": None},
             Deployment,
         )
-        own = self._own_schedule(value)
+        own = self._own_schedule(value, script)
         return attrs.evolve(
             plain,
             flow_data=None if stored is None else pulling.flow_data(stored),
             script=script,
+            flaw=flaw,
             schedule=None if own is None else read_any(own.get("schedule")),
             is_schedule_active=self._active(value),
             extra=value,
@@ -118,7 +122,9 @@ class Prefect3(Dialect):
             return not value.get("paused", False)
         return bool(value.get("is_schedule_active", True))
 
-    def _own_schedule(self, value: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+    def _own_schedule(
+        self, value: Mapping[str, Any], script: Optional[ScriptSource]
+    ) -> Optional[Mapping[str, Any]]:
         """Return the schedule that is flowpack's.
 
         It has a slug. Before there were slugs, the pull step says which it is.
@@ -129,10 +135,6 @@ class Prefect3(Dialect):
         schedules = value.get("schedules") or []
         if self._release >= SLUGS:
             return next((each for each in schedules if each.get("slug") == SLUG), None)
-        try:
-            _, script = pulling.read_steps(value.get("pull_steps"))
-        except WireError:
-            return None
         if script is None or script.schedule is None:
             return None
         made = read_any(script.schedule)
@@ -153,6 +155,7 @@ class Prefect3(Dialect):
             "tags": () if current is None else current.tags,
             "is_schedule_active": current is None or current.is_schedule_active,
             "work_pool_name": has.get("work_pool_name"),
+            "job_variables": None if current is None else _variables(has),
         }
         for field, default in _KEPT.items():
             kept[field] = has.get(field, default)
@@ -168,7 +171,10 @@ class Prefect3(Dialect):
             for field, value in kept.items()
             if getattr(new, field) is UNSET
         }
-        schedules = self._schedules(new.schedule, has)
+        if has and new.work_queue_name is None:
+            unset["work_queue_name"] = "default"
+        own = None if current is None else self._own_schedule(has, current.script)
+        schedules = self._schedules(new.schedule, has, own)
         schedule = new.schedule
         if schedule is UNSET:
             schedule = None if current is None else current.schedule
@@ -179,9 +185,10 @@ class Prefect3(Dialect):
             new, schedules=schedules, schedule=schedule, script=script, **unset
         )
 
-    def _schedules(self, wanted: Any, has: Mapping[str, Any]) -> Tuple[Json, ...]:
-        """Return the schedules to send: those of others as they are, and ours."""
-        own = self._own_schedule(has)
+    def _schedules(
+        self, wanted: Any, has: Mapping[str, Any], own: Optional[Mapping[str, Any]]
+    ) -> Tuple[Json, ...]:
+        """Return the schedules to send: those of others as they are, and our own."""
         listed = has.get("schedules") or []
         if not self.knows("schedules"):
             listed = [] if own is None else [own]
@@ -209,11 +216,10 @@ class Prefect3(Dialect):
         body, has = self._body(new), dict(current.extra)
         has["labels"] = _own_labels(has.get("labels"))
         has["concurrency_limit"] = _concurrency_limit(has)
-        # 2.x answers with the older name of the field that it takes by the newer.
-        has.setdefault("job_variables", has.get("infra_overrides"))
+        has["job_variables"] = _variables(has)
         changes: List[Change] = []
         for field, wanted in body.items():
-            if field in _COMPARED_APART or has.get(field) == wanted:
+            if field in _COMPARED_APART or same_json(has.get(field), wanted):
                 continue
             changes.append(
                 Change(_SPEC_NAMES.get(field, field), has.get(field), wanted)
@@ -221,13 +227,13 @@ class Prefect3(Dialect):
         if current.is_schedule_active != new.is_schedule_active:
             old, now = not current.is_schedule_active, not new.is_schedule_active
             changes.append(Change("paused", old, now))
-        own = self._own_schedule(current.extra)
+        own = self._own_schedule(current.extra, current.script)
         old_schedule = None if own is None else own.get("schedule")
         if not same_schedule(old_schedule, new.schedule):
             changes.append(
                 Change("schedule", old_schedule, write_schedule(new.schedule))
             )
-        return tuple(changes) + _pull_changes(current, new)
+        return tuple(changes) + pulling.differences(current, new)
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """See :meth:`Dialect.create_deployment`."""
@@ -240,7 +246,6 @@ class Prefect3(Dialect):
                 new.name,
                 [f"a {self.version} server needs a script that its workers can pull"],
             )
-        settings = new.flow_runner or FlowRunnerSettings("universal", {})
         body: Dict[str, Any] = {
             "name": new.name,
             "flow_id": str(new.flow_id),
@@ -260,11 +265,7 @@ class Prefect3(Dialect):
         if new.work_queue_name is not None:
             body["work_queue_name"] = new.work_queue_name
         self._add_schedules(body, new)
-        variables = job_variables(settings)
-        if self.knows("job_variables"):
-            body["job_variables"] = variables
-        else:
-            body["infra_overrides"] = _flat(variables)
+        self._add_variables(body, new)
         return {field: value for field, value in body.items() if self.knows(field)}
 
     def _add_schedules(self, body: Dict[str, Any], new: DeploymentCreate) -> None:
@@ -275,6 +276,16 @@ class Prefect3(Dialect):
             return
         body["schedule"] = schedules[0]["schedule"] if schedules else None
         body["is_schedule_active"] = new.is_schedule_active
+
+    def _add_variables(self, body: Dict[str, Any], new: DeploymentCreate) -> None:
+        variables = new.job_variables
+        if not isinstance(variables, Mapping):
+            settings = new.flow_runner or FlowRunnerSettings("universal", {})
+            variables = job_variables(settings)
+            if not self.knows("job_variables"):
+                variables = _flat(variables)
+        field = "job_variables" if self.knows("job_variables") else "infra_overrides"
+        body[field] = dict(variables)
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.problems`."""
@@ -453,28 +464,9 @@ def _concurrency_limit(has: Mapping[str, Any]) -> Optional[int]:
     return has.get("concurrency_limit") if limit is None else limit
 
 
-def _pull_changes(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
-    """Return what differs in how the script is pulled, code and storage aside."""
-    steps = current.extra.get("pull_steps")
-    stored = None if current.flow_data is None else current.flow_data.stored_object
-    if stored is None or current.script is None or new.script is None:
-        return (Change("pull_steps", steps, None),)
-    script = attrs.evolve(
-        new.script,
-        size=current.script.size,
-        location=current.script.location,
-        storage_type=current.script.storage_type,
-        storage_data=current.script.storage_data,
-    )
-    wanted = pulling.write_steps(stored, script)
-    return (
-        () if steps == wanted else (Change("pull_steps", _told(steps), _told(wanted)),)
-    )
-
-
-def _told(steps: Any) -> Any:
-    """Return the names of pull steps, which is what a plan shows of them."""
-    return [name for step in steps or () for name in step]
+def _variables(has: Mapping[str, Any]) -> Any:
+    """Return the job variables; 2.x answers by the older name of the field."""
+    return has.get("job_variables", has.get("infra_overrides")) or {}
 
 
 def _flat(variables: Mapping[str, Any]) -> Dict[str, Any]:

@@ -9,11 +9,20 @@ program's globals, where flowpack reads them back. The *flowpack* step calls
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
+import attrs
+
 from flowpack.exceptions import WireError
-from flowpack.models import DataDocument, ScriptSource, StoredObject
+from flowpack.models import (
+    DataDocument,
+    Deployment,
+    DeploymentCreate,
+    ScriptSource,
+    StoredObject,
+)
+from flowpack.wire.base import Change
 
 STOCK = "stock"
 FLOWPACK = "flowpack"
@@ -134,16 +143,18 @@ def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSourc
         if not isinstance(step, dict):
             continue
         stock = step.get(_STOCK_STEP)
-        if isinstance(stock, dict) and isinstance(stock.get("globals"), dict):
-            if "flow_data" in stock["globals"]:
-                return _read(stock["globals"], STOCK)
+        if isinstance(stock, dict):
+            values = stock.get("globals")
+            ours = isinstance(values, dict) and "flow_data" in values
+            if ours or stock.get("stmt") == PROGRAM:
+                return _read(values, STOCK)
         own = step.get(_FLOWPACK_STEP)
         if isinstance(own, dict):
             return _read(own, FLOWPACK)
     return None, None
 
 
-def _read(values: Mapping[str, Any], pull: str) -> Tuple[StoredObject, ScriptSource]:
+def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
     try:
         flow_data = values["flow_data"]
         document_id = flow_data["block_document_id"]
@@ -164,9 +175,63 @@ def _read(values: Mapping[str, Any], pull: str) -> Tuple[StoredObject, ScriptSou
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise WireError(
-            "a pull step of flowpack's cannot be read: was it edited? Deploy again"
+            "flowpack's pull step no longer says what it must; somebody edited it"
         ) from exc
     return stored, script
+
+
+def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
+    """Return what differs in how the script is pulled, code and storage aside."""
+    steps = current.extra.get("pull_steps")
+    stored = None if current.flow_data is None else current.flow_data.stored_object
+    has, wanted = current.script, new.script
+    if wanted is None:
+        return ()
+    changes = [
+        Change("pull", has and choice(has), choice(wanted)),
+        Change("pull_requires", has and has.requires, wanted.requires),
+    ]
+    if choice(wanted) != FLOWPACK:
+        changes.pop()
+    if stored is None or has is None:
+        expected = write_steps(StoredObject("", None, ""), wanted) if steps else steps
+    else:
+        expected = write_steps(stored, _but_for_changes(has, current, new))
+    changes.append(Change("pull_steps", steps, expected))
+    return tuple(change for change in changes if change.old != change.new)
+
+
+def _but_for_changes(
+    has: ScriptSource, current: Deployment, new: DeploymentCreate
+) -> ScriptSource:
+    """Return how the script would be pulled, were it not for what is told apart.
+
+    That are changes of code, storage, entry point, step and schedule.
+    """
+    kept = {"pull", "requires", "schedule"}
+    if new.script is None or not same_storage(has, new.script):
+        kept |= {"storage_type", "storage_data", "location"}
+    if _object(current) != _object(new):
+        kept |= {"size", "location"}
+    if current.extra.get("entrypoint") != new.entrypoint:
+        kept.add("filename")
+    return attrs.evolve(
+        new.script or has, **{field: getattr(has, field) for field in kept}
+    )
+
+
+def _object(deployment: Union[Deployment, DeploymentCreate]) -> Any:
+    document = deployment.flow_data
+    stored = None if document is None else document.stored_object
+    return stored and (stored.sha256, stored.token)
+
+
+def same_storage(one: ScriptSource, other: ScriptSource) -> bool:
+    """Return whether two scripts are in storages of equal type and data."""
+    return (one.storage_type, dict(one.storage_data)) == (
+        other.storage_type,
+        dict(other.storage_data),
+    )
 
 
 def flow_data(stored: StoredObject) -> DataDocument:

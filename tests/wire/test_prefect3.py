@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from flowpack.models import (
+    UNSET,
     DataDocument,
     Deployment,
     DeploymentCreate,
@@ -19,6 +20,7 @@ from flowpack.models import (
 )
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.wire import dialect_for
+from flowpack.wire.base import Change
 from flowpack.wire.job_variables import job_variables, problem
 from flowpack.wire.block_schemas import slug
 from flowpack.wire.prefect3 import SLUG
@@ -262,16 +264,130 @@ def test_recorded_deployments_of_others_are_read(release, trace):
     assert found >= 2
 
 
-@pytest.mark.parametrize("edit", ["sha256", "size", "filename", "flow_data"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda step: step["globals"].pop("sha256"),
+        lambda step: step["globals"].pop("size"),
+        lambda step: step["globals"].pop("filename"),
+        lambda step: step["globals"].pop("flow_data"),
+        lambda step: step["globals"].update(flow_data=5),
+        lambda step: step.pop("globals"),
+    ],
+)
 def test_pull_step_that_was_edited(edit):
     """A step that lacks a value tells no script; a redeploy writes it anew."""
     dialect = dialect_for("3.8.8")
     sent = body(dialect, wanted())
-    del sent["pull_steps"][0]["timeit.timeit"]["globals"][edit]
+    edit(sent["pull_steps"][0]["timeit.timeit"])
     edited = dialect.structure({**sent, "id": str(UUID(int=2))}, Deployment)
     assert (edited.flow_data, edited.script) == (None, None)
+    assert edited.flaw is not None and "edited" in edited.flaw
     changes = dialect.differences(edited, dialect.settled(wanted(), edited))
     assert "pull_steps" in [change.field for change in changes]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda step: step.update(stmt=step["stmt"] + "\npass"),
+        lambda step: step.update(number=2),
+        lambda step: step["globals"].update(location="http://elsewhere/x"),
+        lambda step: step["globals"].update(size=9),
+        lambda step: step["globals"].update(filename="y.py"),
+        lambda step: step["globals"].update(more=1),
+    ],
+    ids=["stmt", "number", "location", "size", "filename", "more"],
+)
+def test_any_edit_of_a_pull_step_is_a_difference(edit):
+    """What is not as flowpack writes it is told, and a redeploy mends it."""
+    dialect = dialect_for("3.8.8")
+    sent = body(dialect, wanted())
+    steps = json.loads(json.dumps(sent["pull_steps"]))
+    edit(steps[0]["timeit.timeit"])
+    current = answer(dialect, wanted(), pull_steps=steps)
+    (change,) = dialect.differences(current, dialect.settled(wanted(), current))
+    assert change == Change("pull_steps", steps, sent["pull_steps"])
+
+
+def test_step_that_somebody_added_is_a_difference():
+    """Steps of others beside flowpack's go away with a redeploy."""
+    dialect = dialect_for("3.8.8")
+    sent = body(dialect, wanted())
+    steps = [*sent["pull_steps"], {"run_shell_script": {"script": "echo"}}]
+    current = answer(dialect, wanted(), pull_steps=steps)
+    (change,) = dialect.differences(current, dialect.settled(wanted(), current))
+    assert change == Change("pull_steps", steps, sent["pull_steps"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, {"pull": "flowpack"}, [Change("pull", "stock", "flowpack")]),
+        (
+            {"pull": "flowpack", "requires": "flowpack==1"},
+            {"pull": "flowpack", "requires": "flowpack==2"},
+            [Change("pull_requires", "flowpack==1", "flowpack==2")],
+        ),
+        ({}, {"requires": "flowpack==2"}, []),
+        ({"storage_data": {"base_path": "/old/"}, "location": "file:///old/x"}, {}, []),
+    ],
+    ids=["step", "requires", "requires nothing", "storage"],
+)
+def test_how_a_script_is_pulled_is_told_by_field(before, after, expected):
+    """Fields of the spec that the pull step holds are told by their own names."""
+    dialect = dialect_for("3.8.8")
+    current = answer(dialect, wanted(script=attrs.evolve(SCRIPT, **before)))
+    new = wanted(script=attrs.evolve(SCRIPT, **after))
+    assert list(dialect.differences(current, dialect.settled(new, current))) == expected
+
+
+def test_steps_of_another_tool_are_replaced():
+    """What another tool made is told by its steps and those that take their place."""
+    dialect = dialect_for("3.8.8")
+    theirs = [{"git_clone": {"repository": "https://example.org/x.git"}}]
+    current = answer(dialect, wanted(), pull_steps=theirs)
+    found = dialect.differences(current, dialect.settled(wanted(), current))
+    assert [change.field for change in found] == ["pull", "pull_steps"]
+    assert (found[1].old, [*found[1].new[0]]) == (theirs, ["timeit.timeit"])
+
+
+def test_queue_is_cleared():
+    """None goes back to the default queue of the pool, and stays there."""
+    dialect = dialect_for("3.8.8")
+    current = answer(dialect, wanted(work_queue_name="q"))
+    new = dialect.settled(wanted(work_queue_name=None), current)
+    assert dialect.differences(current, new) == (Change("work_queue", "q", "default"),)
+    current = answer(dialect, wanted(), work_queue_name="default")
+    new = dialect.settled(wanted(work_queue_name=None), current)
+    assert dialect.differences(current, new) == ()
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_job_variables_of_others_stay_where_no_runner_is_named(release):
+    """Variables that somebody set in the UI are kept, as they are."""
+    dialect = dialect_for(release)
+    variables = {"env": {"UI": "1"}, "memory": 5}
+    current = answer(
+        dialect, wanted(), job_variables=variables, infra_overrides=variables
+    )
+    kept = dialect.settled(wanted(job_variables=UNSET), current)
+    assert dialect.differences(current, kept) == ()
+    sent = json.loads(dialect.create_deployment(kept).body or b"")
+    assert variables in (sent.get("job_variables"), sent.get("infra_overrides"))
+    named = dialect.settled(wanted(), current)
+    assert [each.field for each in dialect.differences(current, named)] == [
+        "flow_runner"
+    ]
+
+
+def test_true_is_not_one():
+    """JSON tells booleans from numbers, and so do plans."""
+    dialect = dialect_for("3.8.8")
+    current = answer(dialect, wanted(labels={"a": True}, parameters={"n": [1]}))
+    new = dialect.settled(wanted(labels={"a": 1}, parameters={"n": [True]}), current)
+    fields = [change.field for change in dialect.differences(current, new)]
+    assert fields == ["parameters", "labels"]
 
 
 @pytest.mark.parametrize(
