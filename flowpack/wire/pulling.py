@@ -9,7 +9,7 @@ program's globals, where flowpack reads them back. The *flowpack* step calls
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -194,7 +194,9 @@ def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...
     if choice(wanted) != FLOWPACK:
         changes.pop()
     if stored is None or has is None:
-        expected = write_steps(StoredObject("", None, ""), wanted) if steps else steps
+        # Where there is no deployment yet, the step is told by its name.
+        is_new = not current.extra
+        expected = steps if is_new else write_steps(StoredObject("", None, ""), wanted)
     else:
         expected = write_steps(stored, _but_for_changes(has, current, new))
     changes.append(Change("pull_steps", steps, expected))

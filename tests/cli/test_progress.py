@@ -48,10 +48,10 @@ def counted(shown):
     return [step for step in steps if re.match(r"\d+/\d+ ", step)]
 
 
-def watched(program, *argv):
+def watched(program, *argv, columns=80):
     """Run a command whose standard error is a terminal; return what it showed."""
     ours, theirs = pty.openpty()
-    size = struct.pack("HHHH", 24, 80, 0, 0)
+    size = struct.pack("HHHH", 24, columns, 0, 0)
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
     try:
         child = subprocess.Popen(
@@ -89,10 +89,12 @@ def test_plain_line(specs):
     assert (last[-2].strip(), last[-1]) == ("", "")
 
 
-def test_bar(specs):
-    """With tqdm it shows its bar."""
+@pytest.mark.parametrize("columns", [80, 0])
+def test_bar(specs, columns):
+    """With tqdm it shows its bar, also where a terminal does not tell its width."""
     pytest.importorskip("tqdm")
-    out, shown = watched("import sys; " + MAIN, "deploy", "--spec", specs(3))
+    program = "import sys; " + MAIN
+    out, shown = watched(program, "deploy", "--spec", specs(3), columns=columns)
     assert len(out.splitlines()) == 3
     assert "/3 [" in shown
 

@@ -2,15 +2,18 @@
 
 import json
 import os
+import threading
 import warnings
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
 
 from flowpack import (
     UNSET,
+    Client,
     CronSchedule,
     DeploymentSpec,
     FileStorageBlock,
@@ -23,14 +26,18 @@ from flowpack import (
     plan,
 )
 from flowpack.exceptions import (
+    APIStatusError,
     DeploymentsFailedError,
     DeploymentValidationError,
+    FlowpackError,
     PackagingError,
     PlanChangedError,
     SpecError,
     StorageUnavailableError,
 )
 from flowpack.models import DataDocument, DeploymentCreate
+from flowpack.transport import Answer
+from tests.clients import Counting
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is only kept:UserWarning")
 
@@ -133,7 +140,12 @@ def test_other_storage_is_an_update(client, spec, tmp_path):
     """A storage of another folder is told."""
     deploy(spec, client)
     moved = attrs.evolve(spec, flow_storage=FileStorageBlock(str(tmp_path / "two")))
-    assert fields(plan(moved, client)) == ["storage"]
+    (change,) = plan(moved, client).actions[0].changes
+    assert change.field == "storage"
+    assert (change.old["base_path"], change.new["base_path"]) == (
+        str(tmp_path / "store") + "/",
+        str(tmp_path / "two") + "/",
+    )
     assert deploy(moved, client)[0].action == "updated"
     assert len(list((tmp_path / "two").iterdir())) == 1
 
@@ -334,6 +346,29 @@ def test_plan_is_applied(client, spec):
     assert apply(found, client)[0].action == "created"
 
 
+def test_plan_of_a_script_that_is_gone_is_refused(client, transport, spec, script):
+    """What could be planned and cannot any more has moved."""
+    found = plan(spec, client)
+    script.unlink()
+    with pytest.raises(PlanChangedError, match="there is no such file"):
+        apply(found, client)
+    assert transport.writes() == []
+
+
+def test_plan_is_a_value(client, spec):
+    """Equal plans have equal hashes, and nobody alters what one says."""
+    parameters = {"name": ["Ada"]}
+    found = plan(attrs.evolve(spec, parameters=parameters), client)
+    told = found.to_json()
+    assert hash(found) == hash(plan(found.specs, client))
+    found.specs[0].parameters["name"].append("Grace")
+    assert found.to_json() == told
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        found.actions = ()
+    with pytest.raises(PlanChangedError, match="Grace"):
+        apply(found, client)
+
+
 @pytest.mark.parametrize("what", ["script", "server"])
 def test_plan_that_no_longer_holds_is_refused(client, transport, spec, script, what):
     """Files or deployments that moved since the plan stop it; nothing is written."""
@@ -363,6 +398,128 @@ def test_problems_of_a_set_are_told_together(client, transport, spec, tmp_path):
     assert len(caught.value.problems) == 2
     assert transport.writes() == []
     assert not (tmp_path / "store").exists()
+
+
+def test_problems_of_every_kind_are_told_together(client, transport, spec, tmp_path):
+    """Whatever is wrong with a spec keeps no other problem from being told."""
+    plain = tmp_path / "plain.py"
+    plain.write_text("x = 1\n")
+    unknown = UUID(int=7)
+    bad = {
+        "it defines no flow": attrs.evolve(spec, name="two", flow_location=plain),
+        str(unknown): attrs.evolve(spec, name="three", flow_storage=unknown),
+        "remote storage": attrs.evolve(
+            spec, name="four", flow_storage=LocalStorageBlock(str(tmp_path / "l"))
+        ),
+        "a plan only reads": attrs.evolve(
+            spec, name="five", flow_storage=None, packager=Eager()
+        ),
+        "2 times": attrs.evolve(spec, source="here"),
+    }
+    with pytest.raises(DeploymentValidationError) as caught:
+        plan([spec, *bad.values()], client)
+    problems = caught.value.problems
+    assert len(problems) == len(bad)
+    assert all(told in problem for told, problem in zip(bad, problems)), problems
+    assert "three" in problems[1]
+    assert transport.writes() == []
+
+
+class Answering(Counting):
+    """Answers requests that name a deployment with a status, so many times."""
+
+    def __init__(self, transport, name, status, method, times=1000):
+        super().__init__(transport)
+        self.name, self.status, self.method = name.encode(), status, method
+        self.times = times
+
+    def send(self, request):
+        at = request.path.encode() + (request.body or b"")
+        if request.method == self.method and self.name in at and self.times:
+            self.times -= 1
+            self.sent.append(request)
+            return Answer(self.status, b'{"detail": "injected"}')
+        return super().send(request)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("status", [422, 500])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_refusal_of_one_does_not_lose_the_others(
+    transport, spec, method, status, jobs
+):
+    """A server that fails with one, read or written, gets the others all the same."""
+    specs = [attrs.evolve(spec, name=f"n{index}") for index in range(6)]
+    watched = Answering(transport, "n2", status, method)
+    with Client(transport=watched) as client:
+        with pytest.raises(DeploymentsFailedError) as caught:
+            deploy(specs, client, jobs=jobs)
+        assert [name.rpartition("/")[2] for name, _ in caught.value.failed] == ["n2"]
+        names = [each.name for each in caught.value.deployed]
+        assert names == ["n0", "n1", "n3", "n4", "n5"]
+        with pytest.raises(APIStatusError if method == "GET" else FlowpackError):
+            deploy(specs[1:4], client, fail_fast=True)
+
+
+def test_failures_are_told_in_the_order_of_the_set(transport, spec):
+    """Whether they failed while they were read or while they were written."""
+    specs = [attrs.evolve(spec, name=f"n{index}") for index in range(4)]
+    watched = Answering(
+        Answering(Answering(transport, "n2", 500, "GET"), "n1", 422, "POST"),
+        "n3",
+        422,
+        "POST",
+    )
+    with Client(transport=watched) as client:
+        with pytest.raises(DeploymentsFailedError) as caught:
+            deploy(specs, client)
+    assert [name.rpartition("/")[2] for name, _ in caught.value.failed] == [
+        *("n1", "n2", "n3")
+    ]
+
+
+@pytest.mark.parametrize(("times", "action"), [(1, "created"), (2, None)])
+def test_busy_server_is_asked_once_more(transport, spec, times, action):
+    """What a busy server had no time for is done at the end, one by one."""
+    specs = [attrs.evolve(spec, name=f"n{index}") for index in range(5)]
+    watched = Answering(transport, "n2", 503, "POST", times)
+    with Client(transport=watched) as client:
+        if action:
+            done = deploy(specs, client, jobs=3)
+            assert [each.action for each in done] == [action] * 5
+        else:
+            with pytest.raises(DeploymentsFailedError) as caught:
+                deploy(specs, client, jobs=3)
+            assert len(caught.value.deployed) == 4
+    sent = [each for each in watched.sent if b"n2" in (each.body or b"")]
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_are_tried_once(transport, spec, status):
+    """Where nothing may be read, the first answer is enough."""
+    specs = [attrs.evolve(spec, name=f"n{index}") for index in range(3)]
+    watched = Answering(transport, "/n", status, "GET")
+    with Client(transport=watched) as client, pytest.raises(APIStatusError):
+        deploy(specs, client)
+    assert len([each for each in watched.sent if "/name/" in each.path]) == 1
+
+
+def test_progress_is_told_one_at_a_time(client, spec):
+    """A callback needs no lock of its own."""
+    specs = [attrs.evolve(spec, name=f"n{index}") for index in range(12)]
+    inside = threading.Lock()
+    together = []
+
+    def tell(done):
+        if not inside.acquire(blocking=False):
+            together.append(done)
+            return
+        threading.Event().wait(0.005)
+        inside.release()
+
+    deploy(specs, client, jobs=6, progress=tell)
+    assert not together
 
 
 def test_one_name_twice_in_a_set(client, transport, spec):
@@ -453,16 +610,16 @@ def test_packager_of_ones_own(client, transport, script):
     assert client.read_deployment_by_name("hello/d").flow_data.encoding == "text"
 
 
+class Eager(InTheDeployment):
+    """Registers the flow too early."""
+
+    def prepare(self, deployment, client=None):
+        """Write, which a plan may not."""
+        client.create_flow(deployment.flow_name)
+
+
 def test_packager_that_writes_while_planning_is_stopped(client, script):
     """What a packager would write while only reading is refused."""
-
-    @attrs.frozen
-    class Eager(InTheDeployment):
-        """Registers the flow too early."""
-
-        def prepare(self, deployment, client=None):
-            client.create_flow(deployment.flow_name)
-
     with pytest.raises(PackagingError, match="a plan only reads"):
         plan(DeploymentSpec(name="d", flow_location=script, packager=Eager()), client)
 
