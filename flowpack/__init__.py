@@ -21,6 +21,7 @@ __all__ = [
     "DeploymentSpec",
     "DockerFlowRunner",
     "FileStorageBlock",
+    "Finding",
     "Flow",
     "FlowRunner",
     "FlowRunnerSettings",
@@ -49,6 +50,7 @@ __all__ = [
     "load_flow_from_deployment",
     "load_flow_from_script",
     "plan",
+    "verify_all",
 ]
 
 # True for type checkers; importing it from typing costs more than all the rest.
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from flowpack.deployments.load import load_flow_from_deployment
     from flowpack.deployments.plan import apply, deploy, plan
     from flowpack.deployments.spec import DeploymentSpec
+    from flowpack.deployments.verify import Finding, verify_all
     from flowpack.exceptions import FlowpackError
     from flowpack.flow_runners import (
         DockerFlowRunner,
@@ -109,6 +112,7 @@ else:
         "DeploymentSpec": "flowpack.deployments.spec",
         "DockerFlowRunner": "flowpack.flow_runners",
         "FileStorageBlock": "flowpack.blocks.storage",
+        "Finding": "flowpack.deployments.verify",
         "Flow": "flowpack.flows",
         "FlowRunner": "flowpack.flow_runners",
         "FlowRunnerSettings": "flowpack.models",
@@ -137,6 +141,7 @@ else:
         "load_flow_from_deployment": "flowpack.deployments.load",
         "load_flow_from_script": "flowpack.loading",
         "plan": "flowpack.deployments.plan",
+        "verify_all": "flowpack.deployments.verify",
     }
 
     def __getattr__(name):

@@ -60,9 +60,12 @@ class _Bar:
 
     def update(self, done: Deployed) -> None:
         if self._bar is None:
-            width = output.columns()
             self._bar = self._tqdm(
-                total=self._count, unit="deployment", leave=False, ncols=width
+                total=self._count,
+                unit="deployment",
+                leave=False,
+                ncols=output.columns(),
+                nrows=20,  # What it takes itself where a terminal has no size.
             )
         self._bar.update()
 

@@ -48,11 +48,10 @@ def counted(shown):
     return [step for step in steps if re.match(r"\d+/\d+ ", step)]
 
 
-def watched(program, *argv, columns=80):
+def watched(program, *argv, size=(24, 80)):
     """Run a command whose standard error is a terminal; return what it showed."""
     ours, theirs = pty.openpty()
-    size = struct.pack("HHHH", 24, columns, 0, 0)
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
     try:
         child = subprocess.Popen(
             [sys.executable, "-c", program, *map(str, argv)],
@@ -89,12 +88,12 @@ def test_plain_line(specs):
     assert (last[-2].strip(), last[-1]) == ("", "")
 
 
-@pytest.mark.parametrize("columns", [80, 0])
-def test_bar(specs, columns):
-    """With tqdm it shows its bar, also where a terminal does not tell its width."""
+@pytest.mark.parametrize("size", [(24, 80), (0, 0)])
+def test_bar(specs, size):
+    """With tqdm it shows its bar, also where a terminal does not tell its size."""
     pytest.importorskip("tqdm")
     program = "import sys; " + MAIN
-    out, shown = watched(program, "deploy", "--spec", specs(3), columns=columns)
+    out, shown = watched(program, "deploy", "--spec", specs(3), size=size)
     assert len(out.splitlines()) == 3
     assert "/3 [" in shown
 

@@ -5,7 +5,7 @@ import os
 import threading
 import warnings
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import attrs
@@ -361,10 +361,10 @@ def test_plan_is_a_value(client, spec):
     found = plan(attrs.evolve(spec, parameters=parameters), client)
     told = found.to_json()
     assert hash(found) == hash(plan(found.specs, client))
-    found.specs[0].parameters["name"].append("Grace")
+    cast(Any, found.specs[0]).parameters["name"].append("Grace")
     assert found.to_json() == told
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        found.actions = ()
+        setattr(found, "actions", ())
     with pytest.raises(PlanChangedError, match="Grace"):
         apply(found, client)
 
