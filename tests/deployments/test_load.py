@@ -201,3 +201,11 @@ def test_record_is_not_changed_by_loading(client, deployed):
     before = client.read_deployment(deployed.id)
     load_flow_from_deployment("hello/d", client)
     assert attrs.evolve(client.read_deployment(deployed.id)) == before
+
+
+def test_deployment_whose_pull_step_was_edited(client, deployed):
+    """It says so, and is not taken for one of another tool."""
+    record = client.read_deployment(deployed.id)
+    edited = attrs.evolve(record, flow_data=None, flaw="somebody edited it")
+    with pytest.raises(PackagingError, match="somebody edited it; deploy the script"):
+        fetch_script(edited, client)

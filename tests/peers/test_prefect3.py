@@ -18,10 +18,12 @@ from flowpack import (
     LocalStorageBlock,
     SubprocessFlowRunner,
     UniversalFlowRunner,
+    apply,
     deploy,
     get_client,
     load_flow_from_deployment,
     plan,
+    verify_all,
 )
 from flowpack.cli import main
 from flowpack.deployments.load import fetch_script
@@ -29,6 +31,7 @@ from flowpack.exceptions import (
     APIStatusError,
     DeploymentValidationError,
     PackagingError,
+    PlanChangedError,
     StorageIntegrityError,
 )
 from tests.clients import Counting
@@ -357,6 +360,89 @@ def test_deployment_of_others(server, client, tmp_path, capsys):
     assert main(["inspect", full, "--api", server.api]) == 0
     with pytest.raises(PackagingError, match="made by another tool"):
         fetch_script(full, client)
+
+
+def edited(steps, what):
+    """Return pull steps that somebody edited."""
+    step = steps[0]["timeit.timeit"]
+    if what == "unreadable":
+        del step["globals"]["sha256"]
+    elif what == "location":
+        step["globals"]["location"] = "http://elsewhere.example/x"
+    elif what == "more":
+        steps.append({"prefect.deployments.steps.run_shell_script": {"script": "x"}})
+    return [] if what == "removed" else steps
+
+
+def fields_of(found):
+    return [change.field for change in found.actions[0].changes]
+
+
+def set_by_others(server, deployment_id, **fields):
+    """Change a deployment as another client would."""
+    has = server.request("GET", f"/deployments/{deployment_id}")
+    kept = ("name", "flow_id", "entrypoint", "work_pool_name", "version", "pull_steps")
+    same = {field: has[field] for field in (*kept, "parameter_openapi_schema")}
+    server.request("POST", "/deployments/", {**same, **fields})
+
+
+@pytest.mark.parametrize("what", ["unreadable", "location", "more", "removed"])
+def test_pull_step_edited_on_the_server(server, client, script, tmp_path, what):
+    """A plan sees it and says so, one from before is refused, a redeploy mends it."""
+    spec = DeploymentSpec(
+        name=unique("d"),
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "s")),
+        work_pool=unique("pool"),
+        create_work_pool=True,
+    )
+    done = deploy(spec, client)[0]
+    before = plan(spec, client)
+    path = f"/deployments/{done.id}"
+    steps = server.request("GET", path)["pull_steps"]
+    theirs = edited(json.loads(json.dumps(steps)), what)
+    set_by_others(server, done.id, pull_steps=theirs)
+    found = plan(spec, client).actions[0]
+    told = {change.field: (change.old, change.new) for change in found.changes}
+    assert told["pull_steps"][0] != told["pull_steps"][1]
+    client._transport.sent.clear()
+    with pytest.raises(PlanChangedError, match="pull_steps"):
+        apply(before, client)
+    assert client._transport.writes() == []
+    if what == "unreadable":
+        with pytest.raises(PackagingError, match="somebody edited it"):
+            fetch_script(done.full_name, client)
+        (finding,) = verify_all(client, [done.full_name])
+        assert (finding.status, "edited" in finding.reason) == ("unreadable", True)
+    assert deploy(spec, client)[0].action == "updated"
+    assert server.request("GET", path)["pull_steps"] == steps
+    assert plan(spec, client).actions == before.actions
+
+
+def test_what_people_set_stays(server, client, script, tmp_path):
+    """Job variables and a queue that somebody set in the UI are kept, or cleared."""
+    spec = DeploymentSpec(
+        name=unique("d"),
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "s")),
+        work_pool=unique("pool"),
+        create_work_pool=True,
+    )
+    done = deploy(spec, client)[0]
+    path = f"/deployments/{done.id}"
+    theirs = {"env": {"A": "1"}}
+    set_by_others(server, done.id, job_variables=theirs, work_queue_name="q")
+    assert fields_of(plan(spec, client)) == []
+    script.write_text(script.read_text() + "# more\n")
+    assert deploy(spec, client)[0].action == "updated"
+    has = server.request("GET", path)
+    name = "job_variables" if "job_variables" in has else "infra_overrides"
+    assert (has[name], has["work_queue_name"]) == (theirs, "q")
+    clear = attrs.evolve(spec, flow_runner=UniversalFlowRunner(), work_queue=None)
+    assert sorted(fields_of(plan(clear, client))) == ["flow_runner", "work_queue"]
+    deploy(clear, client)
+    has = server.request("GET", path)
+    assert (has[name], has["work_queue_name"]) == ({}, "default")
 
 
 def test_names_that_crash_the_server_are_not_sent(server, client):
