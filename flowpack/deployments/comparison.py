@@ -18,25 +18,13 @@ from flowpack.exceptions import (
     ObjectNotFound,
     WireError,
 )
-from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
+from flowpack.models import Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, describe
+from flowpack.packaging.fields import PoolFields
 from flowpack.wire.base import Change, Dialect
 
 #: Stands for the id of what is not registered yet; never sent.
 _NO_ID = UUID(int=0)
-
-#: Fields of a spec that servers without work pools have no place for.
-_OF_WORK_POOLS = (
-    "description",
-    "version",
-    "work_pool",
-    "work_queue",
-    "concurrency_limit",
-    "labels",
-    "enforce_parameter_schema",
-    "pull",
-    "pull_requires",
-)
 
 
 def compare(
@@ -102,8 +90,8 @@ def _wanted(
 
 def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
     """Return a note of what is set and has no place on the server."""
-    values = {name: getattr(spec, name) for name in _OF_WORK_POOLS}
-    given = [name for name, value in values.items() if value not in (UNSET, None)]
+    fields = attrs.fields(PoolFields)
+    given = [each.name for each in fields if getattr(spec, each.name) != each.default]
     if not given:
         return ()
     return (f"this server has no place for {', '.join(given)}; they are left out",)

@@ -39,6 +39,14 @@ from flowpack.models import (
     name_problem,
 )
 from flowpack.packaging.base import CompleteSpec, Packager
+from flowpack.packaging.fields import (
+    PoolFields,
+    check_flag,
+    check_text,
+    inherited_last,
+    kind_of,
+    wrong,
+)
 from flowpack.packaging.script import ScriptPackager
 from flowpack.schedules import (
     CronSchedule,
@@ -49,6 +57,8 @@ from flowpack.schedules import (
 
 if TYPE_CHECKING:
     from flowpack.client import Client
+
+_POOL_FIELDS = attrs.fields(PoolFields)
 
 #: Collects the specs that a spec file makes while it runs; None elsewhere.
 _collected: ContextVar[Optional[List[DeploymentSpec]]] = ContextVar(
@@ -67,19 +77,15 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         _collected.reset(token)
 
 
-def _wrong(field: str, problem: str) -> DeploymentValidationError:
-    return DeploymentValidationError("DeploymentSpec", [f"{field}: {problem}"])
-
-
 def _location(value: object) -> Optional[str]:
     """Make a path absolute; leave a URL as it is."""
     if value is None:
         return None
     if not isinstance(value, (str, os.PathLike)):
-        raise _wrong("flow_location", f"expected a path or a URL, not {_kind(value)}")
+        raise wrong("flow_location", f"expected a path or a URL, not {kind_of(value)}")
     text = os.fspath(value)
     if not isinstance(text, str) or not text or "\0" in text:
-        raise _wrong("flow_location", f"{quoted(text)} is no path and no URL")
+        raise wrong("flow_location", f"{quoted(text)} is no path and no URL")
     if text.startswith(("http://", "https://")):
         return text
     if text.startswith("file://"):
@@ -87,7 +93,7 @@ def _location(value: object) -> Optional[str]:
 
         text = url2pathname(text[len("file://") :])
     elif "://" in text:
-        raise _wrong(
+        raise wrong(
             "flow_location",
             f"{quoted(text)} is of a kind that cannot be read; use a path, http:// or"
             " https://",
@@ -101,11 +107,11 @@ def _parameters(value: object) -> Any:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise _wrong("parameters", f"expected a mapping, not {_kind(value)}")
+        raise wrong("parameters", f"expected a mapping, not {kind_of(value)}")
     copy = dict(value)
     problem = json_problem(copy)
     if problem:
-        raise _wrong("parameters", problem)
+        raise wrong("parameters", problem)
     return json_copy(copy)
 
 
@@ -115,13 +121,13 @@ def _tags(value: object) -> Any:
     if value is None:
         return ()
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise _wrong("tags", f"expected a list of texts, not {_kind(value)}")
+        raise wrong("tags", f"expected a list of texts, not {kind_of(value)}")
     tags = tuple(sorted(value) if isinstance(value, (set, frozenset)) else value)
     for tag in tags:
         if not isinstance(tag, str):
-            raise _wrong("tags", f"a tag must be text, not {_kind(tag)}")
+            raise wrong("tags", f"a tag must be text, not {kind_of(tag)}")
         if json_problem(tag):
-            raise _wrong("tags", f"{quoted(tag)} cannot travel as text")
+            raise wrong("tags", f"{quoted(tag)} cannot travel as text")
     return tags
 
 
@@ -131,7 +137,7 @@ def _schedule(value: object) -> Any:
     kinds = (IntervalSchedule, CronSchedule, RRuleSchedule, Unset)
     if value is None or isinstance(value, kinds):
         return value
-    raise _wrong("schedule", f"expected a schedule or a mapping, not {_kind(value)}")
+    raise wrong("schedule", f"expected a schedule or a mapping, not {kind_of(value)}")
 
 
 def _flow_runner(value: object) -> Any:
@@ -139,23 +145,17 @@ def _flow_runner(value: object) -> Any:
         unknown = set(value) - {"type", "config"}
         if unknown:
             listed = ", ".join(sorted(map(quoted, unknown)))
-            raise _wrong("flow_runner", f"unknown keys {listed}; it has type, config")
+            raise wrong("flow_runner", f"unknown keys {listed}; it has type, config")
         value = FlowRunnerSettings(value.get("type"), value.get("config") or {})
     if isinstance(value, FlowRunnerSettings):
         return FlowRunner.from_settings(value)
     if value is None or isinstance(value, FlowRunner):
         return value
-    raise _wrong("flow_runner", f"expected a flow runner, not {_kind(value)}")
+    raise wrong("flow_runner", f"expected a flow runner, not {kind_of(value)}")
 
 
 def _flow_storage(value: object) -> Any:
     return ScriptPackager(value).storage
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    return type(value).__name__
 
 
 @runtime_checkable
@@ -170,8 +170,8 @@ def _flow(value: Any) -> Any:
     if value is None:
         return None
     if not isinstance(value, FlowLike) or not callable(value.fn):
-        raise _wrong(
-            "flow", f"expected a flow, which has fn and name, not {_kind(value)}"
+        raise wrong(
+            "flow", f"expected a flow, which has fn and name, not {kind_of(value)}"
         )
     return value
 
@@ -179,63 +179,16 @@ def _flow(value: Any) -> Any:
 def _check_name(_: object, __: object, value: Any) -> None:
     problem = None if value is None else name_problem(value)
     if problem:
-        raise _wrong("name", problem)
-
-
-def _check_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not isinstance(value, str):
-        raise _wrong(field.name, f"expected text, not {_kind(value)}")
-
-
-def _check_flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, (bool, Unset)):
-        raise _wrong(field.name, f"expected True or False, not {_kind(value)}")
-
-
-def _check_kept_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is None or isinstance(value, Unset):
-        return
-    if not isinstance(value, str) or json_problem(value):
-        raise _wrong(field.name, f"expected text, not {_kind(value)}")
-
-
-def _check_limit(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is None or isinstance(value, Unset):
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise _wrong(field.name, "expected a number of runs, at least 1")
-
-
-def _labels(value: object) -> Any:
-    """Take a mapping from text to text, numbers and booleans."""
-    if isinstance(value, Unset):
-        return value
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise _wrong("labels", f"expected a mapping, not {_kind(value)}")
-    copy = dict(value)
-    problem = json_problem(copy)
-    for key, item in copy.items():
-        if not isinstance(item, (str, int, float)):
-            problem = problem or f"{quoted(key)} holds {_kind(item)}"
-    if problem:
-        raise _wrong("labels", problem)
-    return copy
-
-
-def _check_pull(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value not in (None, "stock", "flowpack"):
-        raise _wrong(field.name, f"expected 'stock' or 'flowpack', not {quoted(value)}")
+        raise wrong("name", problem)
 
 
 def _check_packager(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not isinstance(value, Packager):
-        raise _wrong(field.name, f"expected a packager, not {_kind(value)}")
+        raise wrong(field.name, f"expected a packager, not {kind_of(value)}")
 
 
-@attrs.frozen(kw_only=True)
-class DeploymentSpec:
+@attrs.frozen(kw_only=True, field_transformer=inherited_last)
+class DeploymentSpec(PoolFields):
     """What to deploy: a flow, where it is, and how it is to run.
 
     Nothing is read or sent before :meth:`validate`, and nothing is changed by it.
@@ -258,10 +211,11 @@ class DeploymentSpec:
         flow_storage: A storage block, the id of a registered one, or None for the
             server's default.
         packager: Used in place of packaging the script into ``flow_storage``.
-        description: What it is for. New deployments get the flow's.
-        version: New and changed deployments get the flow's.
         entrypoint: ``path/file.py:function``, in place of ``flow_location`` and
             ``flow_name``.
+        source: Where the spec was written, for messages.
+        description: What it is for. New deployments get the flow's.
+        version: New and changed deployments get the flow's.
         work_pool: Where runs are queued; None takes the pool of the settings.
         work_queue: The queue in the pool.
         create_work_pool: Whether to make the pool where it is missing.
@@ -273,7 +227,6 @@ class DeploymentSpec:
             ``flowpack`` with a step that needs flowpack there; None is ``stock``
             where that can read the storage.
         pull_requires: What workers are told to install for the flowpack step.
-        source: Where the spec was written, for messages.
 
     *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*,
     *work_queue* and *concurrency_limit* are kept as the server has them unless
@@ -286,7 +239,7 @@ class DeploymentSpec:
 
     name: Optional[str] = attrs.field(default=None, validator=_check_name)
     flow: Optional[FlowLike] = attrs.field(default=None, converter=_flow)
-    flow_name: Optional[str] = attrs.field(default=None, validator=_check_text)
+    flow_name: Optional[str] = attrs.field(default=None, validator=check_text)
     flow_location: Optional[str] = attrs.field(default=None, converter=_location)
     parameters: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=_parameters, repr=False
@@ -295,7 +248,7 @@ class DeploymentSpec:
         default=UNSET, converter=_schedule
     )
     tags: Union[Tuple[str, ...], Unset] = attrs.field(default=UNSET, converter=_tags)
-    paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
+    paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=check_flag)
     flow_runner: Optional[FlowRunner] = attrs.field(
         default=None, converter=_flow_runner
     )
@@ -303,29 +256,7 @@ class DeploymentSpec:
         default=None, converter=_flow_storage
     )
     packager: Optional[Packager] = attrs.field(default=None, validator=_check_packager)
-    description: Union[str, None, Unset] = attrs.field(
-        default=UNSET, validator=_check_kept_text
-    )
-    version: Union[str, None, Unset] = attrs.field(
-        default=UNSET, validator=_check_kept_text
-    )
-    entrypoint: Optional[str] = attrs.field(default=None, validator=_check_text)
-    work_pool: Optional[str] = attrs.field(default=None, validator=_check_text)
-    work_queue: Union[str, None, Unset] = attrs.field(
-        default=UNSET, validator=_check_kept_text
-    )
-    create_work_pool: bool = attrs.field(default=False, validator=_check_flag)
-    concurrency_limit: Union[int, None, Unset] = attrs.field(
-        default=UNSET, validator=_check_limit
-    )
-    labels: Union[Mapping[str, Any], Unset] = attrs.field(
-        default=UNSET, converter=_labels
-    )
-    enforce_parameter_schema: Union[bool, Unset] = attrs.field(
-        default=UNSET, validator=_check_flag
-    )
-    pull: Optional[str] = attrs.field(default=None, validator=_check_pull)
-    pull_requires: Optional[str] = attrs.field(default=None, validator=_check_text)
+    entrypoint: Optional[str] = attrs.field(default=None, validator=check_text)
     source: Optional[str] = attrs.field(default=None, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -384,17 +315,8 @@ class DeploymentSpec:
                 paused=self.paused,
                 flow_runner=runner,
                 packager=packager,
-                description=self.description,
-                version=self.version,
-                work_pool=self.work_pool or UNSET,
-                work_queue=self.work_queue,
-                concurrency_limit=self.concurrency_limit,
-                labels=self.labels,
-                enforce_parameter_schema=self.enforce_parameter_schema,
-                pull=self.pull,
-                pull_requires=self.pull_requires,
-                create_work_pool=self.create_work_pool,
                 runner_named=self.flow_runner is not None,
+                **{each.name: getattr(self, each.name) for each in _POOL_FIELDS},
             )
             packager.check_compat(complete, api)
         return complete

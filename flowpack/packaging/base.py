@@ -44,12 +44,13 @@ from flowpack.models import (
     StoredObject,
     Unset,
 )
+from flowpack.packaging.fields import PoolFields, inherited_last
 
 Value = TypeVar("Value")
 
 
-@attrs.frozen(kw_only=True)
-class CompleteSpec:
+@attrs.frozen(kw_only=True, field_transformer=inherited_last)
+class CompleteSpec(PoolFields):
     """A deployment spec with nothing missing; made by ``DeploymentSpec.validate``.
 
     Attributes:
@@ -78,16 +79,6 @@ class CompleteSpec:
     paused: Union[bool, Unset]
     flow_runner: FlowRunner
     packager: Packager
-    description: Union[str, None, Unset] = UNSET
-    version: Union[str, None, Unset] = UNSET
-    work_pool: Union[str, None, Unset] = UNSET
-    work_queue: Union[str, None, Unset] = UNSET
-    concurrency_limit: Union[int, None, Unset] = UNSET
-    labels: Union[Mapping[str, Any], Unset] = UNSET
-    enforce_parameter_schema: Union[bool, Unset] = UNSET
-    pull: Optional[str] = None
-    pull_requires: Optional[str] = None
-    create_work_pool: bool = False
     runner_named: bool = True
 
     @property
@@ -261,7 +252,7 @@ def describe(
         description=deployment.description,
         version=deployment.version,
         enforce_parameter_schema=deployment.enforce_parameter_schema,
-        work_pool_name=deployment.work_pool,
+        work_pool_name=deployment.work_pool or UNSET,
         work_queue_name=deployment.work_queue,
         concurrency_limit=deployment.concurrency_limit,
         labels=deployment.labels,

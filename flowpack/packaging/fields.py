@@ -1,0 +1,108 @@
+"""What a deployment has besides on servers with work pools, and how it is checked."""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping, Optional, Union
+
+import attrs
+
+from flowpack.exceptions import DeploymentValidationError, quoted
+from flowpack.jsonvalues import json_problem
+from flowpack.models import UNSET, Unset
+
+
+def wrong(field: str, problem: str) -> DeploymentValidationError:
+    """Return the error for a value of *field* that cannot be right."""
+    return DeploymentValidationError("DeploymentSpec", [f"{field}: {problem}"])
+
+
+def kind_of(value: object) -> str:
+    """Return what messages call the type of *value*."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return type(value).__name__
+
+
+def check_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    """Take text or None; a validator."""
+    if value is not None and not isinstance(value, str):
+        raise wrong(field.name, f"expected text, not {kind_of(value)}")
+
+
+def check_flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    """Take True, False or UNSET; a validator."""
+    if not isinstance(value, (bool, Unset)):
+        raise wrong(field.name, f"expected True or False, not {kind_of(value)}")
+
+
+def _check_kept_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None or isinstance(value, Unset):
+        return
+    if not isinstance(value, str) or json_problem(value):
+        raise wrong(field.name, f"expected text, not {kind_of(value)}")
+
+
+def _check_limit(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None or isinstance(value, Unset):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise wrong(field.name, "expected a number of runs, at least 1")
+
+
+def _labels(value: object) -> Any:
+    """Take a mapping from text to text, numbers and booleans."""
+    if isinstance(value, Unset):
+        return value
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise wrong("labels", f"expected a mapping, not {kind_of(value)}")
+    copy = dict(value)
+    problem = json_problem(copy)
+    for key, item in copy.items():
+        if not isinstance(item, (str, int, float)):
+            problem = problem or f"{quoted(key)} holds {kind_of(item)}"
+    if problem:
+        raise wrong("labels", problem)
+    return copy
+
+
+def _check_pull(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value not in (None, "stock", "flowpack"):
+        raise wrong(field.name, f"expected 'stock' or 'flowpack', not {quoted(value)}")
+
+
+def inherited_last(
+    _: type, fields: List[attrs.Attribute[Any]]
+) -> List[attrs.Attribute[Any]]:
+    """Put the fields of a class itself before those of its base, as people read."""
+    # The stubs of attrs do not know the attribute.
+    return sorted(fields, key=lambda each: each.inherited)  # type: ignore[attr-defined]
+
+
+@attrs.frozen(kw_only=True)
+class PoolFields:
+    """The fields of a spec for today's Prefect; see ``DeploymentSpec``."""
+
+    description: Union[str, None, Unset] = attrs.field(
+        default=UNSET, validator=_check_kept_text
+    )
+    version: Union[str, None, Unset] = attrs.field(
+        default=UNSET, validator=_check_kept_text
+    )
+    work_pool: Optional[str] = attrs.field(default=None, validator=check_text)
+    work_queue: Union[str, None, Unset] = attrs.field(
+        default=UNSET, validator=_check_kept_text
+    )
+    create_work_pool: bool = attrs.field(default=False, validator=check_flag)
+    concurrency_limit: Union[int, None, Unset] = attrs.field(
+        default=UNSET, validator=_check_limit
+    )
+    labels: Union[Mapping[str, Any], Unset] = attrs.field(
+        default=UNSET, converter=_labels
+    )
+    enforce_parameter_schema: Union[bool, Unset] = attrs.field(
+        default=UNSET, validator=check_flag
+    )
+    pull: Optional[str] = attrs.field(default=None, validator=_check_pull)
+    pull_requires: Optional[str] = attrs.field(default=None, validator=check_text)
