@@ -10,7 +10,7 @@ import attrs
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
-from flowpack.deployments.masking import masked, shown_storage
+from flowpack.deployments.masking import masked, shown_storage, without_credentials
 from flowpack.deployments.pools import check_pool, choose_pool
 from flowpack.exceptions import (
     BlockError,
@@ -191,6 +191,9 @@ def _shown_place(
     from flowpack.deployments.load import find_storage
 
     try:
-        return shown_storage(find_storage(stored, current, reader))
+        shown = shown_storage(find_storage(stored, current, reader))
     except BlockError:
-        return {"document_id": str(stored.block_document_id)}
+        shown = {"document_id": str(stored.block_document_id)}
+    if current.script is not None:  # Workers go by that, whatever the block says.
+        shown.update(without_credentials(current.script.storage_data))
+    return shown

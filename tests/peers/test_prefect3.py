@@ -419,6 +419,30 @@ def test_pull_step_edited_on_the_server(server, client, script, tmp_path, what):
     assert plan(spec, client).actions == before.actions
 
 
+def test_named_storage_that_moved(server, client, script, tmp_path):
+    """Workers go by the address in the pull step, so that is what has to move too."""
+    saved = FileStorageBlock(str(tmp_path / "one")).save(unique("block"), client)
+    spec = DeploymentSpec(
+        name=unique("d"),
+        flow_location=script,
+        flow_storage=saved.document_id,
+        work_pool=unique("pool"),
+        create_work_pool=True,
+    )
+    done = deploy(spec, client)[0]
+    moved = FileStorageBlock(str(tmp_path / "two")).to_document_data()
+    client.update_block_document(saved.document_id, data=moved)
+    (change,) = plan(spec, client).actions[0].changes
+    assert change.field == "storage"
+    assert [Path(each["base_path"]).name for each in (change.old, change.new)] == [
+        *("one", "two")
+    ]
+    assert deploy(spec, client, confirm=True)[0].action == "updated"
+    steps = server.request("GET", f"/deployments/{done.id}")["pull_steps"]
+    assert "/two/" in steps[0]["timeit.timeit"]["globals"]["location"]
+    assert deploy(spec, client)[0].action == "unchanged"
+
+
 def test_what_people_set_stays(server, client, script, tmp_path):
     """Job variables and a queue that somebody set in the UI are kept, or cleared."""
     spec = DeploymentSpec(
