@@ -65,12 +65,21 @@ class Address:
     credentials: Optional[str] = attrs.field(default=None, repr=False)
 
     @property
+    def bracketed(self) -> str:
+        """The host as URLs write it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def authority(self) -> str:
+        """Host and port, the port where it is not the usual one."""
+        if self.port == _DEFAULT_PORTS[self.scheme]:
+            return self.bracketed
+        return f"{self.bracketed}:{self.port}"
+
+    @property
     def origin(self) -> str:
         """Scheme, host and port, the port where it is not the usual one."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        if self.port == _DEFAULT_PORTS[self.scheme]:
-            return f"{self.scheme}://{host}"
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{self.authority}"
 
     @property
     def shown(self) -> str:

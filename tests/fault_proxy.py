@@ -7,6 +7,7 @@ answered as it should be.
 from __future__ import annotations
 
 import contextlib
+import select
 import gzip
 import socket
 import ssl
@@ -74,11 +75,14 @@ class Visit:
     def join(self, address: Tuple[str, int]) -> None:
         """Pass everything on, both ways, until one side hangs up."""
         with socket.create_connection(address) as other:
-            back = threading.Thread(target=_pump, args=(other, self.sock), daemon=True)
-            back.start()
-            _pump(self.sock, other)
-            back.join(10)
-        raise Hangup
+            opposite = {self.sock: other, other: self.sock}
+            while True:
+                # One thread: two must not use one TLS connection at a time.
+                for source in select.select(list(opposite), [], [])[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        raise Hangup
+                    opposite[source].sendall(data)
 
     def drip(self, data: bytes, size: int, pause: float) -> None:
         for start in range(0, len(data), size):
@@ -90,13 +94,6 @@ def _hang_up(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
     sock.close()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        for data in iter(lambda: source.recv(65536), b""):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
 
 
 Fault = Callable[[Visit], None]

@@ -1,4 +1,4 @@
-"""HTTP, on urllib3 and, where a proxy or TLS wants it, requests: nobody else does it.
+"""HTTP, on the standard library's parser: nobody else does it.
 
 - :mod:`~flowpack._http.transport` carries requests to an API,
   :mod:`~flowpack._http.objects` stores and fetches large objects;
@@ -6,8 +6,12 @@
   and the reading of answers come together;
 - :mod:`~flowpack._http.retries` knows what is repeated and when time is up,
   :mod:`~flowpack._http.faults` puts what went wrong into words;
-- :mod:`~flowpack._http.network` opens the way (proxies, certificates),
-  :mod:`~flowpack._http.connections` keeps it within the deadline.
+- :mod:`~flowpack._http.network` finds the way (proxies, certificates),
+  :mod:`~flowpack._http.connections` goes it, :mod:`~flowpack._http.answers` reads
+  what comes back, and :mod:`~flowpack._http.exchanges` keeps both within the time.
+
+requests would be in the way: it follows redirects, reads ``.netrc``, unpacks what it
+gets, knows no deadline, and takes longer to load than a deployment does.
 """
 
 from flowpack._http.objects import ObjectClient

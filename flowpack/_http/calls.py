@@ -8,16 +8,10 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Callable, Dict, Iterator, Mapping, Optional, Union
 
 import attrs
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.util.timeout import Timeout
 
-from flowpack._http.connections import (
-    AnswerRefused,
-    BrokenAnswer,
-    Exchange,
-    TimedAnswer,
-    serving,
-)
+from flowpack._http.answers import TimedAnswer
+from flowpack._http.connections import Pool
+from flowpack._http.exchanges import AnswerRefused, BrokenAnswer, Exchange
 from flowpack._http.faults import FOREIGN, bare, explain
 from flowpack._http.headers import merged
 from flowpack._http.network import Network
@@ -219,7 +213,7 @@ class Caller:
         error = APIConnectionError(call.method, call.address.shown, reason)
         raise error from outcome.cause
 
-    def _pool(self, address: Address) -> HTTPConnectionPool:
+    def _pool(self, address: Address) -> Pool:
         try:
             return self._network.pool_for(address)
         except SettingsError as exc:
@@ -227,61 +221,38 @@ class Caller:
         raise error
 
     def _attempt(
-        self, call: Call, pool: HTTPConnectionPool, sink: Sink, deadline: Deadline
+        self, call: Call, pool: Pool, sink: Sink, deadline: Deadline
     ) -> Outcome:
         """Send the request once; foreign errors end here."""
-        exchange = Exchange(
-            _target(call.address, pool),
-            deadline,
-            self._timeout,
-            joined=call.content is not None and call.content.small,
-        )
+        exchange = Exchange(deadline, self._timeout)
         try:
             return self._exchange(call, pool, sink, exchange)
         except LocalFault as exc:
             own = exc.error
         except FOREIGN as exc:
             return explain(exc, exchange)
-        finally:
-            exchange.end()
         raise bare(own)
 
     def _exchange(
-        self, call: Call, pool: HTTPConnectionPool, sink: Sink, exchange: Exchange
+        self, call: Call, pool: Pool, sink: Sink, exchange: Exchange
     ) -> Answer:
-        step = exchange.patience()
         content = call.content
         size = {} if content is None else {"Content-Length": str(content.size)}
-        with serving(exchange):
-            response = pool.urlopen(
-                call.method,
-                call.address.shown,
-                body=content,
-                headers=merged(self._headers, call.headers, size),
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                timeout=Timeout(connect=step, read=step),
-                preload_content=False,
-                decode_content=False,
-            )
+        headers = merged(self._headers, call.headers, size)
+        connection = pool.take()
         try:
-            return _receive(exchange, call, sink)
+            with connection.ask(
+                exchange, call.method, call.address, headers, content or ()
+            ) as reply:
+                return _receive(reply, exchange, call, sink)
         finally:
-            if not exchange.complete:
-                response.close()
-            response.release_conn()
+            if exchange.complete:
+                pool.give_back(connection)
+            else:
+                connection.close()
 
 
-def _target(address: Address, pool: HTTPConnectionPool) -> str:
-    """Return what the request's first line asks for."""
-    target = address.path or "/"
-    if pool.proxy is not None and address.scheme == "http":
-        target = address.origin + target
-    return f"{target}?{address.query}" if address.query else target
-
-
-def _receive(exchange: Exchange, call: Call, sink: Sink) -> Answer:
+def _receive(reply: TimedAnswer, exchange: Exchange, call: Call, sink: Sink) -> Answer:
     """Read the answer to its end.
 
     Raises:
@@ -289,8 +260,6 @@ def _receive(exchange: Exchange, call: Call, sink: Sink) -> Answer:
         HTTPException: It is broken.
     """
     sink.clear()
-    reply = exchange.answer
-    assert reply is not None
     headers = _headers_of(reply)
     limit = call.limit
     if reply.status != 200:

@@ -1,347 +1,256 @@
-"""Connections that end when the call's time is over, whatever the peer does.
-
-The time-outs of requests and urllib3 begin anew with every byte that arrives, so a
-peer that sends one now and then holds a call for ever. Here every wait on the
-socket is cut to what is left of the call's deadline, and the bytes of an answer
-are counted as they come from the socket, its head and chunk marks included.
-
-urllib3 makes connections and answers by itself. They find the :class:`Exchange`
-they serve in a context variable, which, unlike a thread's local storage, also tells
-greenlets apart.
-"""
+"""Connections that end when the call's time is over, whatever the peer does."""
 
 from __future__ import annotations
 
-import io
+import contextlib
+import select
 import socket
-from contextlib import contextmanager
-from contextvars import ContextVar
-from http.client import (
-    HTTPException,
-    HTTPResponse,
-    IncompleteRead,
-    NotConnected,
-)
-from typing import Any, Iterable, Iterator, List, Optional
+import ssl
+from collections import deque
+from typing import Any, Deque, Iterable, Mapping, Optional
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+import attrs
 
-from flowpack._http.retries import Deadline
-
-#: Longest head of an answer, in bytes.
-HEAD_LIMIT = 512 * 1024
+from flowpack._http.answers import TimedAnswer
+from flowpack._http.exchanges import BrokenAnswer, Exchange, ProxyRefused
+from flowpack._http.headers import Headers, basic, merged
+from flowpack.urls import Address
 
 #: Most that is handed to the system in one go, in bytes; it takes what it has room
 #: for.
 _PIECE = 256 * 1024
 
-_BUFFER = 64 * 1024
+#: So many connections are kept idle for one server.
+_KEPT = 64
 
 
-class AnswerRefused(Exception):
-    """The answer breaks a rule and would do so again.
-
-    Attributes:
-        reason: Which rule, for people.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class BrokenAnswer(HTTPException):
-    """The answer is not as HTTP wants it; another one may be."""
-
-
-class Exchange:
-    """One request and its answer, while they are on the way.
+@attrs.frozen(kw_only=True)
+class Way:
+    """How a server is reached.
 
     Attributes:
-        target: What stands between method and version in the request's first line.
-        joined: Whether the head waits for the body, to leave in one packet with it.
-        deadline: When the call ends.
-        timeout: Longest wait for one step, in seconds.
-        opened: Whether a connection was made for it; else one was used again.
-        sent: Whether some of the request may have reached the server.
-        answered: Whether some of the answer has come.
-        surplus: Whether more came than the answer announced.
-        complete: Whether the answer was read to its end, as it should be.
-        answer: The answer, once its head is there.
+        server: The server.
+        tls: Checks its certificate; None where it speaks plain HTTP.
+        proxy: What stands between; None for nothing.
+        proxy_tls: Checks the certificate of a proxy that speaks TLS, else None.
     """
 
-    def __init__(
-        self, target: str, deadline: Deadline, timeout: float, joined: bool = False
-    ) -> None:
-        self.target = target
-        self.joined = joined
-        self.deadline = deadline
-        self.timeout = timeout
-        self.opened = False
-        self.sent = False
-        self.answered = False
-        self.surplus = False
-        self.complete = False
-        self.answer: Optional[TimedAnswer] = None
-        self._begun: List[TimedAnswer] = []
-        self._requesting = False
-        self._head: Optional[bytes] = None
-        self._moved = 0
-        self._received = 0
-        self._receivable: float = HEAD_LIMIT
+    server: Address
+    tls: Optional[ssl.SSLContext] = None
+    proxy: Optional[Address] = None
+    proxy_tls: Optional[ssl.SSLContext] = None
 
-    def patience(self) -> float:
-        """Return how long the next step may take, in seconds.
+    @property
+    def relayed(self) -> bool:
+        """Whether a proxy reads the requests, which then name the server."""
+        return self.proxy is not None and self.tls is None
 
-        Raises:
-            TimeoutError: The deadline has passed.
-        """
-        left = self.deadline.left()
-        if left <= 0:
-            raise socket.timeout("the deadline has passed")
-        return min(self.timeout, left)
+    @property
+    def proxy_headers(self) -> Headers:
+        """What the proxy alone is told."""
+        if self.proxy is None or self.proxy.credentials is None:
+            return Headers()
+        return Headers({"Proxy-Authorization": basic(self.proxy.credentials)})
 
-    def begin_request(self) -> None:
-        """Take note that what is sent from here on is for the server itself."""
-        self._requesting = True
-        self.answered = self.surplus = False
-        self._received = 0
-        self._receivable = HEAD_LIMIT
+    def target(self, address: Address) -> str:
+        """Return what the first line of a request for *address* asks for."""
+        target = address.path or "/"
+        if self.relayed:
+            target = address.origin + target
+        return f"{target}?{address.query}" if address.query else target
 
-    def allow_body(self, limit: Optional[int]) -> None:
-        """Let the answer go on for *limit* bytes more; None for any number."""
-        self._receivable = float("inf") if limit is None else self._received + limit
 
-    def begin_answer(self, answer: TimedAnswer) -> None:
-        """Take note of an answer whose head is about to be read."""
-        self._begun.append(answer)
+class Connection:
+    """A connection to a server; opened by its first request.
 
-    def end(self) -> None:
-        """Let go of the answers, those of proxies included, read to the end or not."""
-        for answer in self._begun:
-            answer.close()
-        self._begun.clear()
-        self.answer = None
+    Attributes:
+        spent: Whether no other request may be sent through it.
+    """
 
-    def to_send(self, data: Any) -> Any:
-        """Return what to send for *data*: nothing, itself, or the head and it."""
-        if self.joined and self._requesting:
-            if self._head is None:
-                self._head = bytes(data)
-                return b""
-            self.joined = False
-            return self._head + data
-        return data
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._sock: Any = None
+        self.spent = False
 
-    def begin_sending(self) -> None:
-        """Take note that something is about to be sent."""
-        self.sent = self.sent or self._requesting
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing has come since the last answer, not even the end."""
+        return not _readable(self._sock)
 
-    def count_sent(self, size: int) -> None:
-        """Take note that *size* bytes were sent."""
-        self._count(size)
+    def ask(
+        self,
+        exchange: Exchange,
+        method: str,
+        address: Address,
+        headers: Mapping[str, str],
+        body: Iterable[Any],
+    ) -> TimedAnswer:
+        """Send a request and return the answer, its head read.
 
-    def count_received(self, size: int) -> None:
-        """Take note that *size* bytes have come.
+        Args:
+            exchange: Says how long that may take.
+            method: HTTP method in capitals.
+            address: Where to.
+            headers: All but the one that names the server.
+            body: Sent part by part, the first one in one piece with the head.
 
         Raises:
-            AnswerRefused: They are too many.
+            HTTPException: The answer is broken.
+            OSError: The network failed.
         """
-        self.answered = self.answered or size > 0
-        self._received += size
-        self._count(size)
-        if self._received > self._receivable:
-            raise AnswerRefused("the answer does not end within its size limit")
-
-    def _count(self, size: int) -> None:
-        self._moved += size
-        self.deadline.moved(self._moved)
-
-
-_CURRENT: ContextVar[Exchange] = ContextVar("flowpack_exchange")
-
-
-@contextmanager
-def serving(exchange: Exchange) -> Iterator[None]:
-    """Let the connections that are used meanwhile serve *exchange*."""
-    token = _CURRENT.set(exchange)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
-
-
-class _TimedSource(io.RawIOBase):
-    """Reads from a socket for as long as its exchange has time."""
-
-    def __init__(self, sock: Any, source: io.RawIOBase, exchange: Exchange) -> None:
-        self._sock = sock
-        self._source = source
-        self._exchange = exchange
-        self._ended = False
-        self.at_end = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> Optional[int]:
-        if self._ended:
-            return 0
-        patience = self._exchange.patience()
-        if self._sock.gettimeout() != patience:
-            self._sock.settimeout(patience)
-        size = self._source.readinto(buffer)
-        self.at_end = size == 0
-        self._exchange.count_received(size or 0)
-        return size
-
-    def end(self) -> None:
-        """Read nothing more from the socket."""
-        self._ended = True
-
-    def close(self) -> None:
-        self._source.close()
-        super().close()
-
-
-class _AnswerReader(io.BufferedReader):
-    """Buffers an answer and notices what came after its end."""
-
-    def __init__(self, source: _TimedSource, exchange: Exchange) -> None:
-        super().__init__(source, _BUFFER)
-        self._source = source
-        self._exchange = exchange
-
-    def close(self) -> None:
-        if not self.closed:
-            self._source.end()
-            self._exchange.surplus = bool(self.peek(1))
-        super().close()
-
-
-class TimedAnswer(HTTPResponse):
-    """An answer that is read under the deadline and the limits of its exchange."""
-
-    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.exchange = _CURRENT.get()
-        self._timed = _TimedSource(sock, self.fp.detach(), self.exchange)
-        self.fp = _AnswerReader(self._timed, self.exchange)
-        self.exchange.begin_answer(self)
-
-    def begin(self) -> None:
-        """Read the head.
-
-        Raises:
-            HTTPException: It is too long, cut off, or one of its lines is no header.
-        """
-        super().begin()
-        # The parser takes the end of the connection for the end of the head.
-        if self._timed.at_end:
-            raise BrokenAnswer("the answer broke off in its head")
-        # The parser stops at the first bad line, and what follows is lost.
-        if self.msg.defects and self.msg.get_content_maintype() != "multipart":
-            raise BrokenAnswer("a line in the head of the answer is no header")
-        self.exchange.answer = self
-
-    def _read_next_chunk_size(self) -> int:
-        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
-        if size < 0:  # int() of the base class takes "-1", which reads on for ever.
-            raise IncompleteRead(b"")
-        return size
-
-
-class _Timed:
-    """What makes a connection of urllib3 keep to its exchange's deadline."""
-
-    response_class: Any = TimedAnswer
-    #: Not printed even where ``http.client`` was told to print what it sends.
-    debuglevel = 0
-
-    def _new_conn(self: Any) -> socket.socket:
-        exchange = _CURRENT.get()
-        try:
-            sock = _connect(
-                self._dns_host, self.port, self.socket_options or (), exchange
-            )
-        except OSError as exc:
-            raise NewConnectionError(self, "no connection") from exc
-        exchange.opened = True
-        return sock
-
-    def putrequest(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        """Begin a request for the exact target, which urllib3 is never shown.
-
-        It would normalise the target and write it, secrets and all, into its log.
-        """
-        exchange = _CURRENT.get()
+        if self._sock is None:
+            self._open(exchange)
+        if self._way.relayed:
+            headers = merged(headers, self._way.proxy_headers)
+        data = _head(f"{method} {self._way.target(address)}", address, headers)
         exchange.begin_request()
-        urllib3s: Any = super()
-        urllib3s.putrequest(method, exchange.target, *args, **kwargs)
+        try:
+            for block in body:
+                self._send(exchange, data + block if data else block)
+                data = b""
+            self._send(exchange, data)
+        except (BrokenPipeError, ConnectionResetError):
+            # A server that refuses a body hangs up, and has said why before.
+            self.spent = True
+        answer = TimedAnswer(self._sock, exchange, method)
+        try:
+            answer.begin()
+        except BaseException:
+            answer.close()
+            raise
+        self.spent = self.spent or bool(answer.will_close)
+        return answer
 
-    def send(self: Any, data: Any) -> None:
+    def close(self) -> None:
+        """Close it. A second call does nothing."""
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
+
+    def _send(self, exchange: Exchange, data: Any) -> None:
         """Send *data* in pieces, each within what is left of the time."""
-        if self.sock is None and self.auto_open:
-            self.connect()
-        exchange = _CURRENT.get()
-        view = memoryview(exchange.to_send(data))
+        view = memoryview(data)
         while view:
-            if self.sock is None:
-                raise NotConnected()
             exchange.begin_sending()
             # Not ``sendall``, whose time-out is for all of the data.
-            self.sock.settimeout(exchange.patience())
-            size = self.sock.send(view[:_PIECE])
+            self._sock.settimeout(exchange.patience())
+            size = self._sock.send(view[:_PIECE])
             exchange.count_sent(size)
             view = view[size:]
 
+    def _open(self, exchange: Exchange) -> None:
+        way = self._way
+        self._sock = _connect(way.proxy or way.server, exchange)
+        exchange.opened = True
+        if way.proxy is not None and way.proxy_tls is not None:
+            self._encrypt(way.proxy_tls, way.proxy, exchange)
+        if way.proxy is not None and way.tls is not None:
+            self._tunnel(exchange)
+        if way.tls is not None:
+            self._encrypt(way.tls, way.server, exchange)
 
-class TimedConnection(_Timed, HTTPConnection):
-    """A plain connection."""
+    def _tunnel(self, exchange: Exchange) -> None:
+        """Have the proxy connect to the server."""
+        server = self._way.server
+        first = f"CONNECT {server.bracketed}:{server.port}"
+        self._send(exchange, _head(first, server, self._way.proxy_headers))
+        answer = TimedAnswer(self._sock, exchange, "CONNECT")
+        try:
+            answer.begin()
+        finally:
+            answer.close()
+        if not 200 <= answer.status < 300:
+            raise ProxyRefused(answer.status, answer.reason)
+        if exchange.surplus:
+            raise BrokenAnswer("the proxy said more than it was asked")
+
+    def _encrypt(
+        self, context: ssl.SSLContext, peer: Address, exchange: Exchange
+    ) -> None:
+        """Speak TLS with *peer* from here on."""
+        name = peer.host.rstrip(".")
+        self._sock.settimeout(exchange.patience())
+        if isinstance(self._sock, ssl.SSLSocket):
+            # Only here for cost, and few need it: the standard library has no TLS
+            # within TLS for sockets that block.
+            from urllib3.util.ssltransport import SSLTransport
+
+            self._sock = SSLTransport(self._sock, context, name)
+        else:
+            self._sock = context.wrap_socket(self._sock, server_hostname=name)
 
 
-class TimedTLSConnection(_Timed, HTTPSConnection):
-    """A connection over TLS."""
+class Pool:
+    """Keeps connections that go one way; threads may share it."""
 
-    def connect(self) -> None:
-        """Connect and shake hands."""
-        super().connect()
-        # Where certificates are not checked the user said so; once is enough.
-        self.is_verified = True
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        # Appending and popping are atomic, so that no lock is held across a fork.
+        self._idle: Deque[Connection] = deque()
+        self._closed = False
+
+    def take(self) -> Connection:
+        """Return a connection that is nobody else's; give it back or close it."""
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return Connection(self._way)
+            if connection.quiet:
+                return connection
+            connection.close()
+
+    def give_back(self, connection: Connection) -> None:
+        """Take back a connection whose last answer was read to its end."""
+        if connection.spent or len(self._idle) >= _KEPT:
+            connection.close()
+            return
+        self._idle.append(connection)
+        if self._closed:
+            self.close()
+
+    def close(self) -> None:
+        """Close those that are idle now, the others when they are given back."""
+        self._closed = True
+        while self._idle:
+            with contextlib.suppress(IndexError):
+                self._idle.pop().close()
 
 
-class TimedPool(HTTPConnectionPool):
-    """Keeps plain connections."""
+def _head(first: str, server: Address, headers: Mapping[str, str]) -> bytes:
+    """Return the head of a request to *server*.
 
-    ConnectionCls = TimedConnection
+    Raises:
+        ValueError: There would be other lines in it.
+    """
+    lines = [first + " HTTP/1.1", "Host: " + server.authority]
+    # Not formatted: secrets are texts that print themselves otherwise.
+    lines += [name + ": " + headers[name] for name in headers]
+    if any("\n" in line or "\r" in line for line in lines):
+        raise ValueError("a line break in the head of a request")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-class TimedTLSPool(HTTPSConnectionPool):
-    """Keeps connections over TLS."""
+def _readable(sock: Any) -> bool:
+    """Return whether something, or the end, can be read right now."""
+    if not hasattr(select, "poll"):  # Windows.
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
-    ConnectionCls = TimedTLSConnection
 
-
-POOLS = {"http": TimedPool, "https": TimedTLSPool}
-
-
-def _connect(
-    host: str, port: int, options: Iterable[Any], exchange: Exchange
-) -> socket.socket:
-    """Connect to the first address of *host* that takes the connection."""
+def _connect(peer: Address, exchange: Exchange) -> socket.socket:
+    """Connect to the first address of *peer* that takes the connection."""
     error: OSError = OSError("the host has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
+        peer.host, peer.port, type=socket.SOCK_STREAM
     ):
         sock = socket.socket(family, kind, protocol)
         try:
-            for option in options:
-                sock.setsockopt(*option)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(exchange.patience())
             sock.connect(address)
-            sock.settimeout(exchange.patience())  # The next step may be TLS.
         except OSError as exc:
             sock.close()
             error = exc

@@ -12,19 +12,21 @@ from http.client import (
     RemoteDisconnected,
     UnknownProtocol,
 )
-from typing import Optional, Tuple, Type, TypeVar, Union
+from typing import Optional, Tuple, Type, TypeVar
 
-from urllib3.exceptions import HTTPError
-from urllib3.util.ssl_match_hostname import CertificateError
-
-from flowpack._http.connections import AnswerRefused, BrokenAnswer, Exchange
+from flowpack._http.exchanges import (
+    AnswerRefused,
+    BrokenAnswer,
+    Exchange,
+    ProxyRefused,
+)
 from flowpack._http.retries import Failure
 from flowpack.exceptions import printable
 
 #: Everything that the libraries below raise for a call that did not work out.
 FOREIGN: Tuple[Type[Exception], ...] = (
     AnswerRefused,
-    HTTPError,
+    ProxyRefused,
     HTTPException,
     OSError,
     ValueError,
@@ -60,27 +62,15 @@ def explain(error: Exception, exchange: Exchange) -> Failure:
     """Return what *error* means for the *exchange* that it ended."""
     if isinstance(error, AnswerRefused):
         return Failure(error.reason, passing=False)
-    root = _root(error)
-    reason, passing = _explain_root(root, exchange)
-    dropped = isinstance(root, _DROPPED)
+    reason, passing = _explain(error, exchange)
+    dropped = isinstance(error, _DROPPED)
     return Failure(
         reason=reason,
         passing=passing,
         sent=exchange.sent,
         idle=dropped and exchange.sent and not (exchange.opened or exchange.answered),
-        cause=_alone(root),
+        cause=_alone(error),
     )
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return the error of the standard library that *error* wraps."""
-    while not isinstance(error, (OSError, HTTPException)):
-        wrapped = [each for each in error.args if isinstance(each, BaseException)]
-        inner = wrapped[-1] if wrapped else error.__cause__ or error.__context__
-        if inner is None:
-            break
-        error = inner
-    return error
 
 
 def _alone(error: BaseException) -> Optional[BaseException]:
@@ -92,24 +82,27 @@ def _alone(error: BaseException) -> Optional[BaseException]:
     return error
 
 
-def _explain_root(root: BaseException, exchange: Exchange) -> Tuple[str, bool]:
+def _explain(error: BaseException, exchange: Exchange) -> Tuple[str, bool]:
     """Return what happened, and whether another attempt may go better."""
-    if isinstance(root, socket.timeout):
+    if isinstance(error, ProxyRefused):
+        said = f"the proxy refused: {error.status} {printable(error.words)}"
+        return said, error.status in (502, 503, 504)
+    if isinstance(error, socket.timeout):
         return _timed_out(exchange), True
-    if isinstance(root, (ssl.SSLError, CertificateError)):
-        return _tls(root)
-    if isinstance(root, socket.gaierror):
-        passing = root.errno == socket.EAI_AGAIN
-        return f"the host name cannot be resolved ({_words(root)})", passing
-    if isinstance(root, ConnectionRefusedError):
+    if isinstance(error, ssl.SSLError):
+        return _tls(error)
+    if isinstance(error, socket.gaierror):
+        passing = error.errno == socket.EAI_AGAIN
+        return f"the host name cannot be resolved ({_words(error)})", passing
+    if isinstance(error, ConnectionRefusedError):
         return f"the connection was refused; {_HINT_REFUSED}", True
-    if isinstance(root, HTTPException) and not isinstance(root, RemoteDisconnected):
-        return _no_http(root)
-    if isinstance(root, ConnectionError):
+    if isinstance(error, HTTPException) and not isinstance(error, RemoteDisconnected):
+        return _no_http(error)
+    if isinstance(error, ConnectionError):
         return _dropped(exchange), True
-    if isinstance(root, OSError):
-        return _system(root, exchange)
-    return f"the request cannot be sent ({type(root).__name__})", False
+    if isinstance(error, OSError):
+        return _system(error, exchange)
+    return f"the request cannot be sent ({type(error).__name__})", False
 
 
 def _timed_out(exchange: Exchange) -> str:
@@ -123,8 +116,8 @@ def _timed_out(exchange: Exchange) -> str:
     return f"no connection {waited}"
 
 
-def _tls(error: Union[ssl.SSLError, CertificateError]) -> Tuple[str, bool]:
-    if isinstance(error, (ssl.SSLCertVerificationError, CertificateError)):
+def _tls(error: ssl.SSLError) -> Tuple[str, bool]:
+    if isinstance(error, ssl.SSLCertVerificationError):
         said = printable(getattr(error, "verify_message", error))
         reason = f"the server's certificate is not trusted: {said}; {_HINT_UNTRUSTED}"
         return reason, False
@@ -155,15 +148,8 @@ def _dropped(exchange: Exchange) -> str:
 
 
 def _system(error: OSError, exchange: Exchange) -> Tuple[str, bool]:
-    text = str(error)
-    if text.startswith("Tunnel connection failed"):
-        return f"the proxy refused: {printable(text)}", _proxy_may_recover(text)
     step = "while the answer came" if exchange.answered else "on the way"
     return f"the connection failed {step} ({_words(error)})", True
-
-
-def _proxy_may_recover(text: str) -> bool:
-    return any(f" {status} " in f"{text} " for status in (502, 503, 504))
 
 
 def _words(error: OSError) -> str:

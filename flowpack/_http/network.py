@@ -6,23 +6,12 @@ import functools
 import os
 import ssl
 import threading
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Union
+from typing import Dict, Mapping, Optional, Union
 
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.poolmanager import PoolManager
-from urllib3.util.ssl_ import create_urllib3_context
-
-from flowpack._http.connections import POOLS
+from flowpack._http.connections import Pool, Way
 from flowpack._http.proxies import proxy_for
 from flowpack.exceptions import SettingsError, quoted
-from flowpack.urls import CA_VARIABLES, Address
-
-if TYPE_CHECKING:
-    from flowpack._http.proxied import ProxyAdapter
-
-#: Connections are kept for so many servers, and so many of them idle for each.
-_SERVERS = 256
-_KEPT = 64
+from flowpack.urls import CA_VARIABLES, Address, parse_url
 
 
 class Network:
@@ -52,67 +41,48 @@ class Network:
     def _forget(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._direct: Optional[PoolManager] = None
-        self._adapter: Optional[ProxyAdapter] = None
-        self._pools: Dict[str, HTTPConnectionPool] = {}
+        self._pools: Dict[str, Pool] = {}
         self._context: Optional[ssl.SSLContext] = None
 
-    def pool_for(self, address: Address) -> HTTPConnectionPool:
+    def pool_for(self, address: Address) -> Pool:
         """Return the pool of connections to the server at *address*.
 
         Raises:
             SettingsError: A proxy or a CA file cannot be used.
         """
         if self._pid != os.getpid():
-            # Closing the parent's connections here could wait for a lock that one
-            # of its threads held during the fork.
-            self._forget()
-        pool = self._pools.get(address.origin)
+            # A thread of the parent's may have held the lock during the fork.
+            self.close()
+        origin = address.origin
+        pool = self._pools.get(origin)
         if pool is None:
             with self._lock:
-                pool = self._pools.get(address.origin) or self._open(address)
-                self._pools[address.origin] = pool
+                pool = self._pools.get(origin) or Pool(self._way(address))
+                self._pools[origin] = pool
         return pool
 
     def close(self) -> None:
         """Close the connections. The next use opens new ones."""
-        if self._pid == os.getpid():
-            if self._direct is not None:
-                self._direct.clear()
-            if self._adapter is not None:
-                adapter: Any = self._adapter
-                adapter.close()
+        pools = list(self._pools.values())
         self._forget()
+        for pool in pools:
+            pool.close()
 
-    def _open(self, address: Address) -> HTTPConnectionPool:
+    def _way(self, address: Address) -> Way:
         environ = os.environ if self._environ is None else self._environ
-        proxy = proxy_for(address, environ)
-        manager = self._manager() if proxy is None else self._through(proxy, environ)
-        options = {}
-        if address.scheme == "https":
-            context = self._tls(environ)
-            options = {"ssl_context": context, "cert_reqs": context.verify_mode}
-        pool: HTTPConnectionPool = manager.connection_from_host(
-            address.host, address.port, address.scheme, pool_kwargs=options
+        proxy_url = proxy_for(address, environ)
+        proxy = None if proxy_url is None else parse_url(proxy_url)
+
+        def tls_with(peer: Optional[Address]) -> Optional[ssl.SSLContext]:
+            encrypted = peer is not None and peer.scheme == "https"
+            return self._tls(environ) if encrypted else None
+
+        return Way(
+            server=address,
+            tls=tls_with(address),
+            proxy=proxy,
+            proxy_tls=tls_with(proxy),
         )
-        return pool
-
-    def _manager(self) -> Any:
-        """Return the pools for direct connections."""
-        if self._direct is None:
-            self._direct = PoolManager(num_pools=_SERVERS, maxsize=_KEPT)
-            self._direct.pool_classes_by_scheme = POOLS
-        return self._direct
-
-    def _through(self, proxy: str, environ: Mapping[str, str]) -> Any:
-        """Return the pools for connections through *proxy*."""
-        from flowpack._http.proxied import ProxyAdapter  # loads requests
-
-        if self._adapter is None:
-            adapter = ProxyAdapter(pool_connections=_SERVERS, pool_maxsize=_KEPT)
-            self._adapter = adapter
-        context = self._tls(environ) if proxy.startswith("https:") else None
-        return self._adapter.proxy_manager_for(proxy, proxy_ssl_context=context)
 
     def _tls(self, environ: Mapping[str, str]) -> ssl.SSLContext:
         if self._context is None:
@@ -124,7 +94,7 @@ def _tls_context(
     verify: Union[bool, str, None], environ: Mapping[str, str]
 ) -> ssl.SSLContext:
     if verify is False:
-        context = create_urllib3_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
@@ -153,13 +123,11 @@ def _trusting(trusted: str, changed: int) -> ssl.SSLContext:
         trusted: Holds CA certificates.
         changed: When it changed last.
     """
-    context = create_urllib3_context()
-    # Whether OpenSSL or urllib3 compares the host's name depends on its release.
-    context.verify_mode = ssl.CERT_REQUIRED
     folder = os.path.isdir(trusted)
-    context.load_verify_locations(
+    context = ssl.create_default_context(
         cafile=None if folder else trusted, capath=trusted if folder else None
     )
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 

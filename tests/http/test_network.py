@@ -103,23 +103,61 @@ def test_request_past_the_proxy(server, proxy, connect):
     assert (len(server.seen), proxy.seen) == (1, [])
 
 
-def test_tls_through_a_proxy(tls_server, proxy, connect):
-    """The proxy sees where to, its own credentials, and nothing else."""
-    server = tls_server()
+def tunnel_to(server):
+    """Return what a proxy does that connects to *server*."""
 
     def tunnel(visit):
         visit.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         visit.join(("127.0.0.1", server.port))
 
-    proxy.plan.append(tunnel)
+    return tunnel
+
+
+def test_tls_through_a_proxy(tls_server, proxy, connect):
+    """The proxy sees where to, its own credentials, and nothing else."""
+    server = tls_server()
+    proxy.plan.append(tunnel_to(server))
     environ = {"HTTPS_PROXY": f"http://ann:secret@127.0.0.1:{proxy.port}"}
     transport = connect(server.url, environ=environ, verify=CA, api_key="k3y")
-    assert transport.send(READ).status == 200
+    assert [transport.send(READ).status for _ in range(2)] == [200, 200]
     assert proxy.targets == [f"CONNECT 127.0.0.1:{server.port}"]
     assert "proxy-authorization" in proxy.seen[0].headers
     assert "authorization" not in proxy.seen[0].headers
     assert "proxy-authorization" not in server.seen[0].headers
     assert server.seen[0].headers["authorization"] == "Bearer k3y"
+
+
+def test_tls_through_a_proxy_with_tls(tls_server, connect):
+    """One within the other; both certificates are checked."""
+    server, proxy = tls_server(), tls_server()
+    proxy.plan.append(tunnel_to(server))
+    transport = connect(server.url, environ={"HTTPS_PROXY": proxy.url}, verify=CA)
+    assert [transport.send(READ).status for _ in range(2)] == [200, 200]
+    assert (len(proxy.seen), len(server.seen)) == (1, 2)
+    proxy.plan.append(tunnel_to(tls_server("self-signed")))
+    environ = {"HTTPS_PROXY": proxy.url}
+    other = connect("https://127.0.0.1:1", environ=environ, verify=CA)
+    with pytest.raises(APIConnectionError, match="certificate is not trusted"):
+        other.send(READ)
+
+
+def test_plain_request_through_a_proxy_with_tls(server, tls_server, connect):
+    """The proxy reads the request; nobody else on the way to it does."""
+    proxy = tls_server()
+    environ = {"HTTP_PROXY": proxy.url.replace("//", "//ann:secret@")}
+    transport = connect(environ=environ, verify=CA)
+    assert transport.send(READ).status == 200
+    assert proxy.targets == [f"GET {server.url}/api/flows/1"]
+    assert "proxy-authorization" in proxy.seen[0].headers
+
+
+def test_proxy_that_speaks_first(tls_server, proxy, connect):
+    """What stands behind its answer would be taken for the server's."""
+    proxy.plan.append(raw(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{}"))
+    proxy.plan.append(tunnel_to(server := tls_server()))
+    transport = connect(server.url, environ={"HTTPS_PROXY": proxy.url}, verify=CA)
+    assert transport.send(READ).status == 200
+    assert len(proxy.seen) == 2
 
 
 @pytest.mark.parametrize(
@@ -130,7 +168,7 @@ def test_proxy_that_refuses(proxy, connect, line, attempts):
     proxy.plan.append(raw(f"HTTP/1.1 {line}\r\n\r\n".encode()))
     proxy.plan.append(raw(b"HTTP/1.1 403 Forbidden\r\n\r\n"))
     environ = {"HTTPS_PROXY": proxy.url}
-    with pytest.raises(APIConnectionError, match="the proxy refused: Tunnel"):
+    with pytest.raises(APIConnectionError, match="the proxy refused: 40[37]"):
         connect("https://127.0.0.1:1", environ=environ).send(READ)
     assert len(proxy.seen) == attempts
 

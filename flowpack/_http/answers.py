@@ -1,0 +1,94 @@
+"""Answers that are read under the deadline and the limits of their exchange."""
+
+from __future__ import annotations
+
+import io
+from http.client import HTTPResponse, IncompleteRead
+from typing import Any
+
+from flowpack._http.exchanges import BrokenAnswer, Exchange
+
+_BUFFER = 64 * 1024
+
+
+class TimedAnswer(HTTPResponse):
+    """One answer; closing it leaves the connection open."""
+
+    def __init__(self, sock: Any, exchange: Exchange, method: str) -> None:
+        """Make one.
+
+        Args:
+            sock: Where it comes from.
+            exchange: What it belongs to.
+            method: That of the request.
+        """
+        self._timed = _TimedSource(sock, exchange)
+        source: Any = self._timed  # All that is asked of a socket is a file.
+        super().__init__(source, method=method)
+
+    def begin(self) -> None:
+        """Read the head.
+
+        Raises:
+            HTTPException: It is too long, cut off, or one of its lines is no header.
+        """
+        super().begin()
+        # The parser takes the end of the connection for the end of the head.
+        if self._timed.at_end:
+            raise BrokenAnswer("the answer broke off in its head")
+        # The parser stops at the first bad line, and what follows is lost.
+        if self.msg.defects and self.msg.get_content_maintype() != "multipart":
+            raise BrokenAnswer("a line in the head of the answer is no header")
+
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:  # int() of the base class takes "-1", which reads on for ever.
+            raise IncompleteRead(b"")
+        return size
+
+
+class _TimedSource(io.RawIOBase):
+    """Reads from a socket for as long as its exchange has time."""
+
+    def __init__(self, sock: Any, exchange: Exchange) -> None:
+        self._sock = sock
+        self._exchange = exchange
+        self._ended = False
+        self.at_end = False
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Return a file to read from, as a socket does."""
+        return _AnswerReader(self, self._exchange)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._ended:
+            return 0
+        patience = self._exchange.patience()
+        if self._sock.gettimeout() != patience:
+            self._sock.settimeout(patience)
+        size: int = self._sock.recv_into(buffer)
+        self.at_end = size == 0
+        self._exchange.count_received(size)
+        return size
+
+    def end(self) -> None:
+        """Read nothing more from the socket."""
+        self._ended = True
+
+
+class _AnswerReader(io.BufferedReader):
+    """Buffers an answer and notices what came after its end."""
+
+    def __init__(self, source: _TimedSource, exchange: Exchange) -> None:
+        super().__init__(source, _BUFFER)
+        self._source = source
+        self._exchange = exchange
+
+    def close(self) -> None:
+        if not self.closed:
+            self._source.end()
+            self._exchange.surplus = bool(self.peek(1))
+        super().close()
