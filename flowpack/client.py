@@ -17,8 +17,6 @@ from typing import (
 )
 from uuid import UUID
 
-import attrs
-
 from flowpack.exceptions import WireError, printable, quoted
 from flowpack.models import (
     BlockDefinition,
@@ -430,8 +428,7 @@ class Client:
     def _send(self, sent: Request) -> Answer:
         if self._dialect is None:
             return self._transport.send(sent)
-        headers = {**sent.headers, **self._dialect.headers(sent)}
-        return self._transport.send(attrs.evolve(sent, headers=headers))
+        return self._transport.send(sent.adding(self._dialect.headers(sent)))
 
 
 def _uuid(value: Id) -> UUID:

@@ -49,6 +49,13 @@ class Request:
     query: str = ""
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
+    def adding(self, headers: Mapping[str, str]) -> Request:
+        """Return the request with *headers*, too; of equal names they win."""
+        joined = {**self.headers, **headers}
+        return Request(
+            self.method, self.path, self.body, self.effect, self.query, joined
+        )
+
 
 @attrs.frozen
 class Answer:

@@ -64,6 +64,12 @@ class Address:
     query: str = attrs.field(default="", repr=False)
     credentials: Optional[str] = attrs.field(default=None, repr=False)
 
+    def at(self, path: str, query: str = "") -> Address:
+        """Return an address on the same server, without credentials."""
+        return Address(
+            scheme=self.scheme, host=self.host, port=self.port, path=path, query=query
+        )
+
     @property
     def bracketed(self) -> str:
         """The host as URLs write it."""

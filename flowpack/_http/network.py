@@ -78,7 +78,7 @@ class Network:
             return self._tls(environ) if encrypted else None
 
         return Way(
-            server=address,
+            server=address.at(""),
             tls=tls_with(address),
             proxy=proxy,
             proxy_tls=tls_with(proxy),

@@ -6,8 +6,6 @@ import re
 import time
 from typing import Callable, Mapping, Optional, Union
 
-import attrs
-
 from flowpack._http.calls import Call, Caller, Content
 from flowpack._http.headers import (
     common_headers,
@@ -77,7 +75,7 @@ class HTTPTransport:
         fault = fault or headers_fault(headers or {})
         if fault:
             raise SettingsError(fault)
-        self._root = attrs.evolve(root, path=root.path.rstrip("/"), credentials=None)
+        self._root = root.at(root.path.rstrip("/"))
         self._network = Network(verify, environ)
         common = common_headers(
             headers or {}, api_key=api_key, credentials=auth_string or root.credentials
@@ -124,10 +122,9 @@ class HTTPTransport:
             kind = {"Content-Type": "application/json"}
         elif request.method not in ("GET", "HEAD"):
             content = Content(b"", 0)
-        path = self._root.path + request.path
         call = Call(
             method=request.method,
-            address=attrs.evolve(self._root, path=path, query=request.query),
+            address=self._root.at(self._root.path + request.path, request.query),
             effect=request.effect,
             headers=merged(kind, request.headers),
             content=content,

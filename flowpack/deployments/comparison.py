@@ -76,7 +76,8 @@ def _wanted(
     if stored is not None and stored.sha256 == sha256:
         token = stored.token
     flow_id = current.flow_id if current is not None else _NO_ID
-    described = describe(spec, package, flow_id, token, None)
+    source, stored = package.source(spec, token), StoredObject(token, None, sha256)
+    described = describe(spec, package, source, flow_id, stored)
     new = dialect.settled(described, current)
     problems = dialect.problems(new)
     if problems:

@@ -230,12 +230,11 @@ class Registry:
 def describe(
     deployment: CompleteSpec,
     package: Package,
+    source: ScriptSource,
     flow_id: UUID,
-    token: str,
-    document_id: Optional[UUID],
+    stored: StoredObject,
 ) -> DeploymentCreate:
-    """Return the body of the deployment whose bytes are stored under *token*."""
-    stored = StoredObject(token, document_id, package.content.sha256)
+    """Return the body of the deployment that *package* is stored for."""
     paused = deployment.paused
     return DeploymentCreate(
         name=deployment.name,
@@ -246,7 +245,7 @@ def describe(
         parameters=deployment.parameters,
         tags=deployment.tags,
         flow_runner=deployment.flow_runner.to_settings(),
-        script=package.source(deployment, token),
+        script=source,
         entrypoint=package.entrypoint,
         parameter_openapi_schema=package.parameter_schema,
         description=deployment.description,
@@ -292,7 +291,8 @@ def store(
         document_id = package.storage.document_id
         if api.dialect.needs_document(source):
             document_id = registry.document_id(package.storage)
-    return describe(deployment, package, flow_id, token, document_id)
+    stored = StoredObject(token, document_id, package.content.sha256)
+    return describe(deployment, package, source, flow_id, stored)
 
 
 def put_bytes(package: Package) -> str:
