@@ -30,7 +30,11 @@ from flowpack.urls import Address
 ANSWER_LIMIT = 8 * 1024 * 1024
 
 _BLOCK = 256 * 1024
-_SMALL = 16 * 1024
+
+#: So much of a body is read and sent in one go, in bytes. While the next part is
+#: read, and hashed, the server has this one to take.
+_PART = 1024 * 1024
+
 _DIGITS = re.compile(r"[0-9]{1,18}\Z")
 
 
@@ -66,21 +70,18 @@ class Content:
     size: int
     start: int = 0
 
-    @property
-    def small(self) -> bool:
-        """Whether it fits into one packet with the head."""
-        return isinstance(self.source, bytes) and 0 < self.size <= _SMALL
-
     def __iter__(self) -> Iterator[Any]:
         if isinstance(self.source, bytes):
-            yield self.source
+            view = memoryview(self.source)
+            for start in range(0, self.size, _PART):
+                yield view[start : start + _PART]
             return
         with _own_file():
             self.source.seek(self.start)
         left = self.size
         while left:
             with _own_file():
-                block = self.source.read(min(left, _BLOCK))
+                block = self.source.read(min(left, _PART))
                 if not block:
                     raise OSError("the file that was to be sent has become shorter")
             left -= len(block)

@@ -16,9 +16,10 @@ from flowpack._http.exchanges import BrokenAnswer, Exchange, ProxyRefused
 from flowpack._http.headers import Headers, basic, merged
 from flowpack.urls import Address
 
-#: Most that is handed to the system in one go, in bytes; it takes what it has room
-#: for.
-_PIECE = 256 * 1024
+#: Most that is handed to the system in one go, in bytes. A plain connection takes
+#: what it has room for, TLS all of it within one time-out.
+_PIECE = 1024 * 1024
+_TLS_PIECE = 64 * 1024
 
 #: So many connections are kept idle for one server.
 _KEPT = 64
@@ -70,6 +71,7 @@ class Connection:
     def __init__(self, way: Way) -> None:
         self._way = way
         self._sock: Any = None
+        self._piece = _PIECE
         self.spent = False
 
     @property
@@ -134,7 +136,7 @@ class Connection:
             exchange.begin_sending()
             # Not ``sendall``, whose time-out is for all of the data.
             self._sock.settimeout(exchange.patience())
-            size = self._sock.send(view[:_PIECE])
+            size = self._sock.send(view[: self._piece])
             exchange.count_sent(size)
             view = view[size:]
 
@@ -169,6 +171,7 @@ class Connection:
     ) -> None:
         """Speak TLS with *peer* from here on."""
         name = peer.host.rstrip(".")
+        self._piece = _TLS_PIECE
         self._sock.settimeout(exchange.patience())
         if isinstance(self._sock, ssl.SSLSocket):
             # Only here for cost, and few need it: the standard library has no TLS

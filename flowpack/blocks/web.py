@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Mapping, Option
 
 import attrs
 
+from flowpack.blocks.hashing import ChangedError, Checked, Hashing
 from flowpack.blocks.secret import as_address
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
@@ -130,9 +131,9 @@ class WebFolder(_Server):
             if found is False and key != sha256:
                 raise key_taken(self.label, key)
             try:
-                body = _Checked(file, sha256, size)
+                body = Checked(file, sha256, size)
                 answer = self._put(client, key, body, size, replace=found is False)
-            except _ChangedError as exc:
+            except ChangedError as exc:
                 raise changed_while_read(self.label, key, sha256, exc.found) from exc
             except OSError as exc:
                 said = f"the bytes to store cannot be read: {printable(exc)}"
@@ -146,7 +147,7 @@ class WebFolder(_Server):
         self,
         client: ObjectClient,
         key: str,
-        body: _Checked,
+        body: Checked,
         size: int,
         replace: bool,
     ) -> Answer:
@@ -230,7 +231,7 @@ class WebFolder(_Server):
         length = answer.headers.get("content-length", "")
         if length.isdigit():
             return int(length) == size
-        file = _Digest()
+        file = Hashing()
         answer = client.get(url, into=cast(BinaryIO, file))
         return answer.status == 200 and file.hexdigest() == sha256
 
@@ -332,81 +333,6 @@ class KeyValueServer(_Server):
 
     def _url(self, key: str) -> str:
         return as_address(f"{self.address[:]}/{key}")
-
-
-class _ChangedError(OSError):
-    """Bytes to be sent are not those that were announced."""
-
-    def __init__(self, found: str) -> None:
-        super().__init__("the bytes changed while they were read")
-        self.found = found
-
-
-class _Checked:
-    """A file that hashes what is read of it, and holds back the end of wrong bytes.
-
-    So what a server gets is whole and right, or breaks off.
-    """
-
-    def __init__(self, file: BinaryIO, sha256: str, size: int) -> None:
-        self._file = file
-        self._sha256 = sha256
-        self._size = size
-        self.start = file.tell()
-        self._restart()
-        self._check()
-
-    def _restart(self) -> None:
-        self._left = self._size
-        self._digest = hashlib.sha256()
-
-    def _check(self) -> None:
-        if not self._left and self._digest.hexdigest() != self._sha256:
-            raise _ChangedError(self._digest.hexdigest())
-
-    def tell(self) -> int:
-        """Return where the file stands."""
-        return self._file.tell()
-
-    def seek(self, offset: int) -> int:
-        """Go back to the start, for another attempt."""
-        self._restart()
-        return self._file.seek(offset)
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes."""
-        block = self._file.read(size)
-        self._digest.update(block)
-        self._left -= len(block)
-        self._check()
-        return block
-
-
-class _Digest:
-    """A file that keeps nothing of what is written to it but the digest."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    def tell(self) -> int:
-        """Return the only place that it can be set back to."""
-        return 0
-
-    def seek(self, offset: int) -> int:
-        """Forget what was written."""
-        self._digest = hashlib.sha256()
-        return 0
-
-    def truncate(self) -> None:
-        """Do nothing; :meth:`seek` did it."""
-
-    def write(self, block: bytes) -> None:
-        """Take some bytes."""
-        self._digest.update(block)
-
-    def hexdigest(self) -> str:
-        """Return the digest of all that came."""
-        return self._digest.hexdigest()
 
 
 def _is_success(answer: Answer) -> bool:

@@ -1,13 +1,12 @@
-"""What stored bytes must hash to, and what they do hash to; in constant memory."""
+"""What stored bytes must hash to, and what they do hash to."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-from typing import Any, BinaryIO, Iterable, Optional, cast
+from typing import BinaryIO, Iterable, Optional, cast
 
 import attrs
 
+from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock
 from flowpack.exceptions import StorageIntegrityError, printable
 from flowpack.models import StoredObject
@@ -45,59 +44,6 @@ def expected_digest(
 
 def _is_hex(text: str, length: int) -> bool:
     return len(text) == length and all(each in "0123456789abcdef" for each in text)
-
-
-class Hashing(io.RawIOBase):
-    """A file that keeps nothing of what is written to it but digests and length.
-
-    It can go back to its start, as for another attempt, and nowhere else.
-    """
-
-    def __init__(self, algorithms: Iterable[str]) -> None:
-        super().__init__()
-        self._algorithms = tuple(algorithms)
-        self._restart()
-
-    def _restart(self) -> None:
-        self._length = 0
-        self._digests = {
-            each: hashlib.new(each, usedforsecurity=False) for each in self._algorithms
-        }
-
-    def hexdigest(self, algorithm: str) -> str:
-        """Return the digest of all that was written, in lower-case hex."""
-        return self._digests[algorithm].hexdigest()
-
-    def writable(self) -> bool:
-        """Return True."""
-        return True
-
-    def write(self, block: Any) -> int:
-        """Take some bytes; return how many."""
-        length = memoryview(block).nbytes
-        for digest in self._digests.values():
-            digest.update(block)
-        self._length += length
-        return length
-
-    def tell(self) -> int:
-        """Return how many bytes were written."""
-        return self._length
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Forget what was written, if *offset* is the start.
-
-        Raises:
-            UnsupportedOperation: It is elsewhere.
-        """
-        if (offset, whence) != (0, io.SEEK_SET):
-            raise io.UnsupportedOperation("what was written was not kept")
-        self._restart()
-        return 0
-
-    def truncate(self, size: Optional[int] = None) -> int:
-        """Do nothing: there is never anything behind the end."""
-        return self._length
 
 
 def hash_object(

@@ -8,12 +8,13 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.core import Block
 from flowpack.blocks.finding import built_in
 from flowpack.blocks.storage import StorageBlock, TempStorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.deployments.digests import Digest, Hashing, check, expected_digest
+from flowpack.deployments.digests import Digest, check, expected_digest
 from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,

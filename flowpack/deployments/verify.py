@@ -12,10 +12,11 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.deployments.digests import Digest, Hashing, expected_digest, hash_object
+from flowpack.deployments.digests import Digest, expected_digest, hash_object
 from flowpack.deployments.load import (
     find_deployment,
     find_deployments,

@@ -1,0 +1,126 @@
+"""Files that hash what goes through them, in constant memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any, BinaryIO, Iterable, Optional
+
+
+class Hashing(io.RawIOBase):
+    """A file that keeps nothing of what is written to it but digests and length.
+
+    It can go back to its start, as for another attempt, and nowhere else.
+    """
+
+    def __init__(self, algorithms: Iterable[str] = ("sha256",)) -> None:
+        super().__init__()
+        self._algorithms = tuple(algorithms)
+        self._restart()
+
+    def _restart(self) -> None:
+        self._length = 0
+        self._digests = {
+            each: hashlib.new(each, usedforsecurity=False) for each in self._algorithms
+        }
+
+    def hexdigest(self, algorithm: str = "sha256") -> str:
+        """Return the digest of all that was written, in lower-case hex."""
+        return self._digests[algorithm].hexdigest()
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, block: Any) -> int:
+        """Take some bytes; return how many."""
+        length = memoryview(block).nbytes
+        for digest in self._digests.values():
+            digest.update(block)
+        self._length += length
+        return length
+
+    def tell(self) -> int:
+        """Return how many bytes were written."""
+        return self._length
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Forget what was written, if *offset* is the start.
+
+        Raises:
+            UnsupportedOperation: It is elsewhere.
+        """
+        if (offset, whence) != (0, io.SEEK_SET):
+            raise io.UnsupportedOperation("what was written was not kept")
+        self._restart()
+        return 0
+
+    def truncate(self, size: Optional[int] = None) -> int:
+        """Do nothing: there is never anything behind the end."""
+        return self._length
+
+
+class ChangedError(OSError):
+    """Bytes that were read are not those that were announced.
+
+    Attributes:
+        found: Their digest.
+    """
+
+    def __init__(self, found: str) -> None:
+        super().__init__("the bytes changed while they were read")
+        self.found = found
+
+
+class Checked:
+    """A file to read from that holds back the end of wrong bytes.
+
+    So whoever is sent what is read of it gets all of the right bytes, or not all.
+    """
+
+    def __init__(self, file: BinaryIO, sha256: str, size: int) -> None:
+        """Take a file from where it stands.
+
+        Args:
+            file: Not closed.
+            sha256: What the bytes must have, in lower-case hex.
+            size: How many there are.
+
+        Raises:
+            ChangedError: There are none, and that has another digest.
+        """
+        self._file = file
+        self._sha256 = sha256
+        self._size = size
+        self.start = file.tell()
+        self._restart()
+        self._check()
+
+    def _restart(self) -> None:
+        self._left = self._size
+        self._digest = hashlib.sha256()
+
+    def _check(self) -> None:
+        if not self._left and self._digest.hexdigest() != self._sha256:
+            raise ChangedError(self._digest.hexdigest())
+
+    def tell(self) -> int:
+        """Return where the file stands."""
+        return self._file.tell()
+
+    def seek(self, offset: int) -> int:
+        """Go back to the start, for another attempt."""
+        self._restart()
+        return self._file.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            ChangedError: They are the last ones, and all together are not right.
+        """
+        block = self._file.read(size)
+        self._digest.update(block)
+        self._left -= len(block)
+        self._check()
+        return block
