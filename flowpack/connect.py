@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional
+from contextvars import ContextVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 import attrs
 
@@ -13,7 +24,7 @@ from flowpack.settings import Settings, load_settings
 from flowpack.transport import Answer, Effect, Request, Transport
 
 if TYPE_CHECKING:
-    from flowpack._http import ObjectClient, RetryPolicy
+    from flowpack._http import Network, ObjectClient, RetryPolicy
     from flowpack.client import Client
 
 #: Longest time for a call of the API, in seconds; more where one step may take more.
@@ -85,39 +96,86 @@ def using(client: Optional[Client]) -> Iterator[Client]:
 
 
 def object_client(
-    what: str,
-    *,
-    headers: Optional[Mapping[str, str]] = None,
-    settings: Optional[Settings] = None,
-    environ: Optional[Mapping[str, str]] = None,
+    what: str, *, headers: Optional[Mapping[str, str]] = None
 ) -> ObjectClient:
     """Return a client for objects on HTTP servers; close it.
 
     It has the time-out and the retries of the API's settings and trusts the same CA
     certificates. It always checks certificates and sends none of the API's headers
-    and credentials.
+    and credentials. Within :func:`shared_connections` it uses what is open already.
 
     Args:
         what: What it is for: the storage's name.
         headers: Sent with each request.
-        settings: Used in place of those that are found.
-        environ: The environment; None for this process's own.
 
     Raises:
         SettingsError: A setting cannot be used, or a header cannot be sent.
     """
     from flowpack._http import ObjectClient
 
-    settings = settings or load_settings(environ=environ)
+    shared = _shared.get()
+    settings, network = (load_settings(), None) if shared is None else shared.get()
     return ObjectClient(
         what=what,
         headers=headers,
         timeout=settings.request_timeout,
         deadline=max(_DEADLINE, settings.request_timeout),
-        verify=settings.ssl_cert_file or True,
+        verify=_verified_objects(settings),
         retries=_retries(settings),
-        environ=environ,
+        network=network,
     )
+
+
+def _verified_objects(settings: Settings) -> Union[str, bool]:
+    return settings.ssl_cert_file or True
+
+
+class _Shared:
+    """What object clients share; made when it is first asked for."""
+
+    def __init__(self) -> None:
+        import threading  # Only here for cost: most commands do without.
+
+        self._lock = threading.Lock()
+        self._made: Optional[Tuple[Settings, Network]] = None
+
+    def get(self) -> Tuple[Settings, Network]:
+        """Return the settings, and the network under them."""
+        from flowpack._http import Network
+
+        with self._lock:
+            if self._made is None:
+                settings = load_settings()
+                self._made = settings, Network(_verified_objects(settings))
+            return self._made
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._made is not None:
+            self._made[1].close()
+
+
+_shared: ContextVar[Optional[_Shared]] = ContextVar("flowpack_shared", default=None)
+
+
+@contextlib.contextmanager
+def shared_connections() -> Iterator[None]:
+    """Have the object clients made meanwhile share settings and connections.
+
+    A storage makes a client for each of its operations, for it may not be told of
+    any. The connections are closed at the end. Threads share them where they run in
+    a copy of the context.
+    """
+    if _shared.get() is not None:
+        yield
+        return
+    shared = _Shared()
+    token = _shared.set(shared)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+        shared.close()
 
 
 def _given(settings: Settings, **values: Any) -> Settings:

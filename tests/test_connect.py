@@ -6,11 +6,13 @@ import logging
 import ssl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
 
 from flowpack.client import Client
-from flowpack.connect import get_client, object_client, using
+from flowpack.connect import get_client, object_client, shared_connections, using
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.settings import load_settings
 from tests.fault_proxy import FaultProxy, reply, status
@@ -167,3 +169,43 @@ def test_objects_under_the_settings(monkeypatch):
         with object_client("store") as client:
             with pytest.raises(APIConnectionError, match="not trusted"):
                 client.get(f"{store.url}/a")
+
+
+def test_objects_over_shared_connections(monkeypatch):
+    """Clients that follow each other use one connection, and it ends with the block."""
+    with FaultProxy() as store, FaultProxy() as other:
+        with object_client("store") as client:
+            client.get(store.url)
+        with shared_connections():
+            for secret in "ab":
+                with shared_connections():
+                    with object_client("store", headers={"X-Own": secret}) as client:
+                        client.get(store.url)
+            monkeypatch.setenv("HTTP_PROXY", other.url)  # Too late for this block.
+            with object_client("store") as client:
+                client.get(store.url)
+        assert [each.connection for each in store.seen] == [1, 2, 2, 2]
+        assert [each.headers.get("x-own") for each in store.seen] == [
+            *(None, "a", "b", None)
+        ]
+        with object_client("store") as client:
+            client.get(store.url)
+        assert len(other.seen) == 1
+
+
+def test_threads_over_shared_connections():
+    """Threads share them in a copy of the context, without mixing up answers."""
+    with FaultProxy(answer=lambda seen: reply(seen.target.encode())) as store:
+
+        def get(number):
+            with object_client("store") as client:
+                return client.get(f"{store.url}/{number}").body
+
+        with shared_connections(), ThreadPoolExecutor(8) as pool:
+            contexts = [copy_context() for _ in range(200)]
+            jobs = [
+                pool.submit(context.run, get, number)
+                for number, context in enumerate(contexts)
+            ]
+            assert [job.result() for job in jobs] == [b"/%d" % n for n in range(200)]
+        assert store.connections <= 8

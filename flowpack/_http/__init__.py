@@ -15,7 +15,8 @@ gets, knows no deadline, and takes longer to load than a deployment does.
 """
 
 from flowpack._http.objects import ObjectClient
+from flowpack._http.network import Network
 from flowpack._http.retries import RetryPolicy
 from flowpack._http.transport import HTTPTransport
 
-__all__ = ["HTTPTransport", "ObjectClient", "RetryPolicy"]
+__all__ = ["HTTPTransport", "Network", "ObjectClient", "RetryPolicy"]

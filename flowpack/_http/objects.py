@@ -42,6 +42,7 @@ class ObjectClient:
         verify: Union[bool, str, None] = None,
         retries: Optional[RetryPolicy] = None,
         environ: Optional[Mapping[str, str]] = None,
+        network: Optional[Network] = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Optional[Callable[[float], object]] = None,
     ) -> None:
@@ -56,6 +57,8 @@ class ObjectClient:
             verify: As for :class:`~flowpack._http.transport.HTTPTransport`.
             retries: What is repeated; None for the usual policy.
             environ: Names proxies and CA files; None for this process's own.
+            network: Whose connections to use, in place of *verify* and *environ*;
+                left open.
             clock: Says the time in seconds.
             sleep: Waits so many seconds.
 
@@ -66,7 +69,8 @@ class ObjectClient:
         if fault:
             raise SettingsError(f"{what}: {fault}")
         self._what = what
-        self._network = Network(verify, environ)
+        self._network = network or Network(verify, environ)
+        self._shared = network is not None
         self._caller = Caller(
             self._network,
             headers=common_headers(headers or {}),
@@ -152,8 +156,9 @@ class ObjectClient:
         return self._call("MKCOL", url, Effect.UPSERT, content=_content(b"", None))
 
     def close(self) -> None:
-        """Close the connections. A second call does nothing."""
-        self._network.close()
+        """Close the connections that are its own. A second call does nothing."""
+        if not self._shared:
+            self._network.close()
 
     def _call(
         self,

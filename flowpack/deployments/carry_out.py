@@ -115,6 +115,8 @@ def _run_in_threads(
     run: Callable[[Step], Any], steps: Tuple[Step, ...], jobs: int, fail_fast: bool
 ) -> List[Any]:
     from concurrent.futures import ThreadPoolExecutor
+    from contextvars import Context, copy_context
+    from itertools import repeat
 
     stopped: List[bool] = []
 
@@ -126,8 +128,10 @@ def _run_in_threads(
             stopped.append(True)
         return result
 
+    # Each with its own copy, since only one thread at a time can be in a context.
+    contexts = [copy_context() for _ in steps]
     with ThreadPoolExecutor(jobs) as pool:
-        results = list(pool.map(guarded, steps))
+        results = list(pool.map(Context.run, contexts, repeat(guarded), steps))
     for position, step in enumerate(steps):
         if _is_busy(results[position]) and not stopped:
             # SQLite behind a server has no patience for many writers at once.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from flowpack.client import Client
-from flowpack.connect import using
+from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import (
     CREATE,
     UPDATE,
@@ -55,7 +55,7 @@ def plan(specs: Specs, client: Optional[Client] = None) -> Plan:
         APIError: The server could not be read.
         StorageError: A storage could not be asked what it has.
     """
-    with using(client) as api:
+    with shared_connections(), using(client) as api:
         return _whole(*_plan(specs, api))
 
 
@@ -66,7 +66,7 @@ def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
         PlanChangedError: A script or a deployment is no longer as the plan saw it.
         FlowpackError: As :func:`deploy`.
     """
-    with using(client) as api:
+    with shared_connections(), using(client) as api:
         try:
             fresh = _plan_again(plan.specs, plan.to_json(), api)
         except (SpecError, DiscoveryError) as exc:
@@ -111,7 +111,7 @@ def deploy(
         DeploymentsFailedError: Some of several failed, the others are done.
         FlowpackError: The only one failed; running it again finishes the job.
     """
-    with using(client) as api:
+    with shared_connections(), using(client) as api:
         failed: Failures = {}
         if planned is not None:
             found = _plan_again(specs, planned, api)

@@ -15,7 +15,7 @@ import attrs
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
-from flowpack.connect import using
+from flowpack.connect import shared_connections, using
 from flowpack.deployments.digests import Digest, expected_digest, hash_object
 from flowpack.deployments.load import (
     find_deployment,
@@ -106,7 +106,8 @@ def verify_all(
         else:
             records = {name: find_deployment(name, reader) for name in names}
         pointers = [_pointer(name, each, reader) for name, each in records.items()]
-    readings = _read_all([each for each in pointers if isinstance(each, _Pointer)])
+    with shared_connections():
+        readings = _read_all(each for each in pointers if isinstance(each, _Pointer))
     return tuple(
         _judge(each, readings[each.key]) if isinstance(each, _Pointer) else each
         for each in pointers

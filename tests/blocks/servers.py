@@ -40,6 +40,7 @@ class FileServer(ThreadingHTTPServer):
         log: Method and path of every request, in order.
         headers: The headers of every request, in order, with lower-case names.
         behaviour: What is done wrong.
+        connections: How many connections were made.
     """
 
     daemon_threads = True
@@ -51,7 +52,12 @@ class FileServer(ThreadingHTTPServer):
         self.log: List[str] = []
         self.headers: List[Dict[str, str]] = []
         self.behaviour = Behaviour()
+        self.connections = 0
         self.lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
 
     @property
     def address(self) -> str:
