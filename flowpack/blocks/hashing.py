@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import Any, BinaryIO, Iterable, Optional
+from typing import Any, BinaryIO, Iterable, Optional, Union, cast
 
 
 class Hashing(io.RawIOBase):
@@ -60,6 +60,20 @@ class Hashing(io.RawIOBase):
         return self._length
 
 
+class Known(io.BytesIO):
+    """Bytes in memory, as a file, with the digest that they have.
+
+    Attributes:
+        data: The bytes, whatever becomes of the file.
+        sha256: Their digest in lower-case hex.
+    """
+
+    def __init__(self, data: bytes, sha256: Optional[str] = None) -> None:
+        super().__init__(data)
+        self.data = data
+        self.sha256 = sha256 or hashlib.sha256(data).hexdigest()
+
+
 class ChangedError(OSError):
     """Bytes that were read are not those that were announced.
 
@@ -70,6 +84,27 @@ class ChangedError(OSError):
     def __init__(self, found: str) -> None:
         super().__init__("the bytes changed while they were read")
         self.found = found
+
+
+def checked(file: BinaryIO, sha256: str, size: int) -> Union[bytes, BinaryIO]:
+    """Return the rest of *file* as what may be sent to somebody.
+
+    Bytes that cannot change are not hashed once more; other files are checked while
+    they are read.
+
+    Args:
+        file: Not closed.
+        sha256: What the bytes must have, in lower-case hex.
+        size: How many there are.
+
+    Raises:
+        ChangedError: They are known to have another digest.
+    """
+    if isinstance(file, Known) and not file.tell():
+        if file.sha256 != sha256:
+            raise ChangedError(file.sha256)
+        return file.data
+    return cast(BinaryIO, Checked(file, sha256, size))
 
 
 class Checked:
@@ -92,7 +127,6 @@ class Checked:
         self._file = file
         self._sha256 = sha256
         self._size = size
-        self.start = file.tell()
         self._restart()
         self._check()
 

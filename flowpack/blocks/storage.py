@@ -31,6 +31,7 @@ from flowpack.blocks.addresses import (
 )
 from flowpack.blocks.core import Block
 from flowpack.blocks.folders import Folder
+from flowpack.blocks.hashing import Known
 from flowpack.blocks.secret import SecretAddress, SecretMapping
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import (
@@ -200,7 +201,8 @@ class OwnStorageBlock(StorageBlock):
         """
         if not isinstance(data, bytes):
             raise TypeError(f"a storage keeps bytes, not {type(data).__name__}")
-        return self.write_from(io.BytesIO(data), hashlib.sha256(data).hexdigest())
+        file = Known(data)
+        return self.write_from(file, file.sha256)
 
     def read(self, token: str) -> bytes:
         """Return what was kept under *token*; it is not verified.

@@ -6,11 +6,21 @@ import contextlib
 import hashlib
 import io
 import json
-from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Mapping, Optional, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    cast,
+)
 
 import attrs
 
-from flowpack.blocks.hashing import ChangedError, Checked, Hashing
+from flowpack.blocks.hashing import ChangedError, Hashing, checked
 from flowpack.blocks.secret import as_address
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
@@ -121,9 +131,7 @@ class WebFolder(_Server):
 
     def write_from(self, file: BinaryIO, key: str, sha256: str) -> None:
         """See :meth:`Store.write_from`."""
-        start = file.tell()
-        size = file.seek(0, io.SEEK_END) - start
-        file.seek(start)
+        _, size = _extent(file)
         with self._client(key) as client:
             found = self._find(client, key, sha256, size)
             if found:
@@ -131,8 +139,7 @@ class WebFolder(_Server):
             if found is False and key != sha256:
                 raise key_taken(self.label, key)
             try:
-                body = Checked(file, sha256, size)
-                answer = self._put(client, key, body, size, replace=found is False)
+                answer = self._put(client, key, file, sha256, found is False)
             except ChangedError as exc:
                 raise changed_while_read(self.label, key, sha256, exc.found) from exc
             except OSError as exc:
@@ -147,8 +154,8 @@ class WebFolder(_Server):
         self,
         client: ObjectClient,
         key: str,
-        body: Checked,
-        size: int,
+        file: BinaryIO,
+        sha256: str,
         replace: bool,
     ) -> Answer:
         """Send the object; 412 says that another was faster.
@@ -156,16 +163,21 @@ class WebFolder(_Server):
         Args:
             client: Sends it.
             key: Where to.
-            body: The bytes.
-            size: How many.
+            file: The bytes.
+            sha256: Their digest.
             replace: Whether to replace what is there, which is damaged.
         """
         url = self._url(key)
         headers = {} if replace else {"if-none-match": "*"}
-        answer = client.put(url, cast(BinaryIO, body), size, headers)
+        start, size = _extent(file)
+
+        def put() -> Answer:
+            file.seek(start)
+            return client.put(url, checked(file, sha256, size), size, headers)
+
+        answer = put()
         if answer.status in _NO_FOLDER and self._make_folders(client, key):
-            body.seek(body.start)
-            answer = client.put(url, cast(BinaryIO, body), size, headers)
+            answer = put()
         if not (_is_success(answer) or answer.status == 412):
             raise self._failed(key, "PUT", url, answer)
         return answer
@@ -333,6 +345,14 @@ class KeyValueServer(_Server):
 
     def _url(self, key: str) -> str:
         return as_address(f"{self.address[:]}/{key}")
+
+
+def _extent(file: BinaryIO) -> Tuple[int, int]:
+    """Return where *file* stands, and how many bytes follow."""
+    start = file.tell()
+    size = file.seek(0, io.SEEK_END) - start
+    file.seek(start)
+    return start, size
 
 
 def _is_success(answer: Answer) -> bool:

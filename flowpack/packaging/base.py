@@ -8,7 +8,6 @@ at them is left to the caller and comes last.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import threading
 from abc import ABC, abstractmethod
@@ -29,6 +28,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.hashing import Known
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
@@ -110,7 +110,7 @@ class Content:
 
     def open(self) -> BinaryIO:
         """Return the bytes as a file that can be read once more each time."""
-        return io.BytesIO(self.data)
+        return Known(self.data, self.sha256)
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.blocks.hashing import ChangedError, Checked, Hashing
+from flowpack.blocks.hashing import ChangedError, Checked, Hashing, Known, checked
 
 
 @given(st.lists(st.binary(max_size=50)))
@@ -43,17 +43,29 @@ def test_right_bytes_pass(before, data, size):
     """All of them, from where the file stood, and once more after going back."""
     file = io.BytesIO(before + data)
     file.seek(len(before))
-    checked = Checked(file, hashlib.sha256(data).hexdigest(), len(data))
+    whole = Checked(file, hashlib.sha256(data).hexdigest(), len(data))
     for _ in range(2):
-        assert b"".join(iter(lambda: checked.read(size), b"")) == data
-        checked.seek(checked.start)
+        assert b"".join(iter(lambda: whole.read(size), b"")) == data
+        whole.seek(len(before))
 
 
 @given(st.binary(max_size=50), st.integers(1, 60))
 def test_wrong_bytes_are_held_back(data, size):
     """Their end is not given, and the error tells what they hash to."""
     with pytest.raises(ChangedError) as caught:
-        checked = Checked(io.BytesIO(data), "0" * 64, len(data))
+        whole = Checked(io.BytesIO(data), "0" * 64, len(data))
         for _ in range(len(data)):
-            checked.read(size)
+            whole.read(size)
     assert caught.value.found == hashlib.sha256(data).hexdigest()
+
+
+def test_bytes_whose_digest_is_known():
+    """They are sent as they are, whoever writes to the file, or refused at once."""
+    file = Known(b"data")
+    assert file.sha256 == hashlib.sha256(b"data").hexdigest()
+    file.getbuffer()[:] = b"evil"
+    assert checked(file, file.sha256, 4) == b"data"
+    with pytest.raises(ChangedError):
+        checked(file, "0" * 64, 4)
+    file.seek(1)
+    assert isinstance(checked(file, file.sha256, 3), Checked)
