@@ -140,22 +140,16 @@ class Client:
 
     def create_flow(self, name: str) -> UUID:
         """Return the id of the flow called *name*, which is made if missing."""
-        flow = self._read(self.dialect.create_flow(name), FlowRecord)
-        _expect("flow", "name", flow.name, name)
-        return flow.id
+        return self._read(self.dialect.create_flow(name), FlowRecord, name=name).id
 
     def read_flow(self, flow_id: Id) -> FlowRecord:
         """Return a flow by its id."""
         wanted = _uuid(flow_id)
-        flow = self._read(self.dialect.read_flow(wanted), FlowRecord)
-        _expect("flow", "id", flow.id, wanted)
-        return flow
+        return self._read(self.dialect.read_flow(wanted), FlowRecord, id=wanted)
 
     def read_flow_by_name(self, name: str) -> FlowRecord:
         """Return a flow by its name."""
-        flow = self._read(self.dialect.read_flow_by_name(name), FlowRecord)
-        _expect("flow", "name", flow.name, name)
-        return flow
+        return self._read(self.dialect.read_flow_by_name(name), FlowRecord, name=name)
 
     def read_flows(
         self,
@@ -177,29 +171,29 @@ class Client:
         updated; see :meth:`Dialect.settled` for keeping what the server has.
         """
         settled = self.dialect.settled(deployment, None)
-        answered = self._read(self.dialect.create_deployment(settled), Deployment)
-        _expect("deployment", "name", answered.name, settled.name)
-        _expect("deployment", "flow_id", answered.flow_id, settled.flow_id)
-        _expect("deployment", "flow_data", answered.flow_data, settled.flow_data)
+        sent = self.dialect.create_deployment(settled)
+        answered = self._read(
+            sent,
+            Deployment,
+            name=settled.name,
+            flow_id=settled.flow_id,
+            flow_data=settled.flow_data,
+        )
         other = [each.field for each in self.dialect.differences(answered, settled)]
         if other:  # Without the values: a runner's variables may be secret.
-            raise _mistaken("deployment", ", ".join(other))
+            raise self._mistaken(sent, ", ".join(other))
         return answered.id
 
     def read_deployment(self, deployment_id: Id) -> Deployment:
         """Return a deployment by its id."""
         wanted = _uuid(deployment_id)
-        deployment = self._read(self.dialect.read_deployment(wanted), Deployment)
-        _expect("deployment", "id", deployment.id, wanted)
-        return deployment
+        return self._read(self.dialect.read_deployment(wanted), Deployment, id=wanted)
 
     def read_deployment_by_name(self, name: str) -> Deployment:
         """Return a deployment by its name, ``FLOW/DEPLOYMENT``."""
         flow_name, _, own_name = name.partition("/")
         sent = self.dialect.read_deployment_by_name(flow_name, own_name)
-        deployment = self._read(sent, Deployment)
-        _expect("deployment", "name", deployment.name, own_name)
-        return deployment
+        return self._read(sent, Deployment, name=own_name)
 
     def read_deployments(
         self,
@@ -245,16 +239,12 @@ class Client:
         sent = self.dialect.create_flow_run(
             wanted, parameters or {}, tags, name, idempotency_key
         )
-        run = self._read(sent, FlowRun)
-        _expect("flow run", "deployment_id", run.deployment_id, wanted)
-        return run
+        return self._read(sent, FlowRun, deployment_id=wanted)
 
     def read_flow_run(self, flow_run_id: Id) -> FlowRun:
         """Return a flow run by its id."""
         wanted = _uuid(flow_run_id)
-        run = self._read(self.dialect.read_flow_run(wanted), FlowRun)
-        _expect("flow run", "id", run.id, wanted)
-        return run
+        return self._read(self.dialect.read_flow_run(wanted), FlowRun, id=wanted)
 
     # Blocks
 
@@ -271,17 +261,13 @@ class Client:
     ) -> BlockSchema:
         """Create the schema of a block class, capabilities included."""
         sent = self.dialect.create_block_schema(definition, _uuid(block_type_id))
-        schema = self._read(sent, BlockSchema)
         checksum = self.dialect.block_schema(definition)[1]
-        _expect("block schema", "checksum", schema.checksum, checksum)
-        return schema
+        return self._read(sent, BlockSchema, checksum=checksum)
 
     def read_block_schema_by_checksum(self, checksum: str) -> BlockSchema:
         """Return a block schema by its checksum."""
         sent = self.dialect.read_block_schema_by_checksum(checksum)
-        schema = self._read(sent, BlockSchema)
-        _expect("block schema", "checksum", schema.checksum, checksum)
-        return schema
+        return self._read(sent, BlockSchema, checksum=checksum)
 
     def create_block_document(
         self,
@@ -301,27 +287,23 @@ class Client:
             name=name,
             is_anonymous=is_anonymous,
         )
-        document = self._read(sent, BlockDocument)
-        _expect("block document", "schema", document.block_schema_id, schema_id)
+        document = self._read(sent, BlockDocument, block_schema_id=schema_id)
         if not self.dialect.echoes(document, data):
-            raise WireError("the server answered with a block document of other data")
+            raise self._mistaken(sent, "data")
         return document
 
     def read_block_document(self, document_id: Id) -> BlockDocument:
         """Return a block document by its id."""
         wanted = _uuid(document_id)
-        document = self._read(self.dialect.read_block_document(wanted), BlockDocument)
-        _expect("block document", "id", document.id, wanted)
-        return document
+        sent = self.dialect.read_block_document(wanted)
+        return self._read(sent, BlockDocument, id=wanted)
 
     def read_block_document_by_name(
         self, name: str, block_type_name: str
     ) -> BlockDocument:
         """Return a block document by its name and its type's."""
         sent = self.dialect.read_block_document_by_name(name, block_type_name)
-        document = self._read(sent, BlockDocument)
-        _expect("block document", "name", document.name, name)
-        return document
+        return self._read(sent, BlockDocument, name=name)
 
     def read_block_documents(
         self, *, anonymous: bool = False
@@ -365,9 +347,7 @@ class Client:
 
     def read_work_pool(self, name: str) -> WorkPool:
         """Return a work pool by its name."""
-        pool = self._read(self.dialect.read_work_pool(name), WorkPool)
-        _expect("work pool", "name", pool.name, name)
-        return pool
+        return self._read(self.dialect.read_work_pool(name), WorkPool, name=name)
 
     def read_work_pools(self) -> Tuple[WorkPool, ...]:
         """Return all work pools."""
@@ -375,22 +355,36 @@ class Client:
 
     def create_work_pool(self, name: str, pool_type: str) -> WorkPool:
         """Create a work pool; a worker that starts fills in the rest."""
-        pool = self._read(self.dialect.create_work_pool(name, pool_type), WorkPool)
-        _expect("work pool", "name", pool.name, name)
-        return pool
+        sent = self.dialect.create_work_pool(name, pool_type)
+        return self._read(sent, WorkPool, name=name)
 
     # How it is said
 
-    def _read(self, sent: Request, cls: Type[Model]) -> Model:
-        return self._parsed(self._json(sent), sent, cls)
+    def _read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
+        """Return what comes back; it must have what is *expected* of its fields.
+
+        An answer may be somebody else's.
+        """
+        model = self._parsed(self._json(sent), sent, cls)
+        for field, wanted in expected.items():
+            found = getattr(model, field)
+            if found != wanted:
+                facts = f"{field}: sent {quoted(wanted)}, got {quoted(found)}"
+                raise self._mistaken(sent, facts)
+        return model
+
+    def _mistaken(self, sent: Request, field: str) -> WireError:
+        return self._unfit(sent, f"the server answered with another {field}")
+
+    def _unfit(self, sent: Request, problem: object) -> WireError:
+        return WireError(f"{sent.method} {printable(self.url)}{sent.path}: {problem}")
 
     def _parsed(self, value: Json, sent: Request, cls: Type[Model]) -> Model:
         """Return what an answer says; errors name the request that it answers."""
         try:
             return self.dialect.structure(value, cls)
         except WireError as exc:
-            said = f"{sent.method} {printable(self.url)}{sent.path}: {exc}"
-            raise WireError(said) from exc
+            raise self._unfit(sent, exc) from exc
 
     def _pages(
         self, page: Callable[..., Request], cls: Type[Model]
@@ -404,16 +398,14 @@ class Client:
         while True:
             sent = page(offset=len(found))
             values = self._json(sent)
-            where = f"{sent.method} {printable(self.url)}{sent.path}"
             if not isinstance(values, list):
-                raise WireError(
-                    f"{where}: a list of {cls.__name__} came as {quoted(values)}"
-                )
+                problem = f"a list of {cls.__name__} came as {quoted(values)}"
+                raise self._unfit(sent, problem)
             found += [self._parsed(value, sent, cls) for value in values]
             if len(values) < PAGE:
                 return tuple(found)
             if values == before:  # Who ignores the offset would never end.
-                raise WireError(f"{where}: the same page came twice")
+                raise self._unfit(sent, "the same page came twice")
             before = values
 
     def _json(self, sent: Request) -> Json:
@@ -438,14 +430,3 @@ def _uuid(value: Id) -> UUID:
         return UUID(value)
     except (AttributeError, TypeError, ValueError):
         raise ValueError(f"{quoted(value)} is no id; an id is a UUID") from None
-
-
-def _expect(what: str, field: str, answered: Union[Json, UUID], sent: Any) -> None:
-    """Raise unless the answer names what was sent: it may be somebody else's."""
-    if answered != sent:
-        facts = f": sent {quoted(sent)}, got {quoted(answered)}"
-        raise _mistaken(what, field + facts)
-
-
-def _mistaken(what: str, field: str) -> WireError:
-    return WireError(f"the server answered with a {what} of other {field}")

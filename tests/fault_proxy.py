@@ -220,6 +220,7 @@ PASSING: Dict[str, Fault] = {
     "length_too_long": _too_short,
     "length_too_short": _surplus,
     "length_no_number": raw(b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n{}"),
+    "two_lengths": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n{}"),
     "bad_chunk": _chunked(b"zz\r\n{}\r\n0\r\n\r\n"),
     "negative_chunk": _chunked(b"-1\r\n{}\r\n0\r\n\r\n"),
     "broken_chunk": _chunked(b"ff\r\n{}"),

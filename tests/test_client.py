@@ -125,7 +125,7 @@ def test_answer_of_another_deployment(client, done, transport, field, change):
         schedule=IntervalSchedule(3600),
     )
     other = Client(transport=Changing(transport, change))
-    with pytest.raises(WireError, match=f"a deployment of other {field}") as caught:
+    with pytest.raises(WireError, match=f"another {field}") as caught:
         other.create_deployment(new)
     assert SECRET not in str(caught.value)
 

@@ -7,15 +7,31 @@ import io
 from typing import Any, BinaryIO, Iterable, Optional, Union, cast
 
 
+class TooLongError(OSError):
+    """More came than was to be taken."""
+
+    def __init__(self) -> None:
+        super().__init__("more came than there should be")
+
+
 class Hashing(io.RawIOBase):
     """A file that keeps nothing of what is written to it but digests and length.
 
     It can go back to its start, as for another attempt, and nowhere else.
     """
 
-    def __init__(self, algorithms: Iterable[str] = ("sha256",)) -> None:
+    def __init__(
+        self, algorithms: Iterable[str] = ("sha256",), limit: Optional[int] = None
+    ) -> None:
+        """Make an empty one.
+
+        Args:
+            algorithms: Names that :mod:`hashlib` knows.
+            limit: Most bytes that are taken; None for any number.
+        """
         super().__init__()
         self._algorithms = tuple(algorithms)
+        self._limit = limit
         self._restart()
 
     def _restart(self) -> None:
@@ -33,11 +49,17 @@ class Hashing(io.RawIOBase):
         return True
 
     def write(self, block: Any) -> int:
-        """Take some bytes; return how many."""
+        """Take some bytes; return how many.
+
+        Raises:
+            TooLongError: They are too many.
+        """
         length = memoryview(block).nbytes
+        self._length += length
+        if self._limit is not None and self._length > self._limit:
+            raise TooLongError()
         for digest in self._digests.values():
             digest.update(block)
-        self._length += length
         return length
 
     def tell(self) -> int:

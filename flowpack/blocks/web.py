@@ -20,8 +20,9 @@ from typing import (
 
 import attrs
 
-from flowpack.blocks.hashing import ChangedError, Hashing, checked
+from flowpack.blocks.hashing import ChangedError, Hashing, TooLongError, checked
 from flowpack.blocks.secret import as_address
+from flowpack.blocks.spool import Spool
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
     APIConnectionError,
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 
 #: Longest text that is taken from a KV server unless the caller says otherwise, as
 #: JSON, in bytes.
-LONGEST_TEXT = 256 * 1024 * 1024
+LONGEST_TEXT = 200 * 1024 * 1024
+
+#: What is longer is read only if it begins as a text does, in bytes.
+_BRIEF = 1024 * 1024
 
 _MISSING = (404, 410)
 
@@ -110,12 +114,14 @@ class _Server:
             " deploy again to store it anew",
         )
 
-    def _not_kept(self, key: str, method: str, answer: Answer) -> StorageError:
+    def _not_kept(
+        self, key: str, method: str, url: str, answer: Answer
+    ) -> StorageError:
         return StorageUnavailableError(
             self.label,
             key,
-            f"{method} answered {answer.status}, but afterwards the object is not"
-            " there, or not all of it. See the server's log and its disk",
+            f"{method} {mask_url(url)} answered {answer.status}, but afterwards the"
+            " object is not there, or not all of it. See the server's log and its disk",
         )
 
 
@@ -148,7 +154,7 @@ class WebFolder(_Server):
             if answer.status == 412 and key != sha256:
                 raise key_taken(self.label, key)
             if not self._find(client, key, sha256, size):
-                raise self._not_kept(key, "PUT", answer)
+                raise self._not_kept(key, "PUT", self._url(key), answer)
 
     def _put(
         self,
@@ -232,7 +238,7 @@ class WebFolder(_Server):
     ) -> Optional[bool]:
         """Return whether the object there is the right one; None for no object.
 
-        Its length decides. A server that does not tell it is read from.
+        Where the server does not say that it has the right length, it is read.
         """
         url = self._url(key)
         answer = client.head(url)
@@ -240,11 +246,13 @@ class WebFolder(_Server):
             return None
         if not _is_success(answer):
             raise self._failed(key, "HEAD", url, answer)
-        length = answer.headers.get("content-length", "")
-        if length.isdigit():
-            return int(length) == size
-        file = Hashing()
-        answer = client.get(url, into=cast(BinaryIO, file))
+        if answer.headers.get("content-length", "") == str(size):
+            return True
+        file = Hashing(limit=size)
+        try:
+            answer = client.get(url, into=cast(BinaryIO, file))
+        except TooLongError:
+            return False
         return answer.status == 200 and file.hexdigest() == sha256
 
     def location(self, key: str) -> Optional[str]:
@@ -278,8 +286,8 @@ class KeyValueServer(_Server):
             if not _is_success(answer):
                 raise self._failed(key, "POST", url, answer)
             # There are servers that say yes and keep nothing.
-            if self._get(client, key) != data:
-                raise self._not_kept(key, "POST", answer)
+            if not self._has(client, key, sha256, len(data)):
+                raise self._not_kept(key, "POST", url, answer)
 
     def _text(self, data: bytes, key: str) -> str:
         if not data:
@@ -297,18 +305,28 @@ class KeyValueServer(_Server):
         self, key: str, file: BinaryIO, limit: Optional[int] = None
     ) -> None:
         """See :meth:`Store.read_into`."""
-        with self._client(key) as client:
-            data = self._get(client, key, limit)
+        too_long = f"GET {mask_url(self._url(key))}: it is larger than {limit} bytes"
+        try:
+            with self._client(key) as client:
+                data = self._get(client, key, limit)
+        except TooLongError as exc:
+            raise StorageError(self.label, key, too_long) from exc
         if data is None:
             raise self._missing(key)
         if limit is not None and len(data) > limit:
-            raise StorageError(self.label, key, f"it is larger than {limit} bytes")
+            raise StorageError(self.label, key, too_long)
         file.write(data)
 
     def holds(self, key: str, sha256: str, size: int) -> bool:
         """Return whether the text is there; it is read and hashed."""
         with self._client(key) as client:
-            data = self._get(client, key)
+            return self._has(client, key, sha256, size)
+
+    def _has(self, client: ObjectClient, key: str, sha256: str, size: int) -> bool:
+        try:
+            data = self._get(client, key, size)
+        except TooLongError:
+            return False
         return data is not None and hashlib.sha256(data).hexdigest() == sha256
 
     def location(self, key: str) -> None:
@@ -318,21 +336,31 @@ class KeyValueServer(_Server):
     def _get(
         self, client: ObjectClient, key: str, limit: Optional[int] = None
     ) -> Optional[bytes]:
-        """Return the text as bytes; None where the server has none."""
+        """Return the text as bytes; None where the server has none.
+
+        Raises:
+            TooLongError: The answer is longer than *limit* bytes can be as JSON.
+        """
         url = self._url(key)
         # JSON may take six characters for one.
         most = LONGEST_TEXT if limit is None else min(6 * limit + 1024, LONGEST_TEXT)
-        answer = client.get(url, limit=most)
-        if answer.status in _MISSING or answer.status == 204:
-            return None
-        if answer.status != 200:
-            raise self._failed(key, "GET", url, answer)
-        return self._value(key, url, answer.body)
+        with Spool(self.label, key, most) as file:
+            answer = client.get(url, into=cast(BinaryIO, file))
+            if answer.status in _MISSING or answer.status == 204:
+                return None
+            if answer.status != 200:
+                raise self._failed(key, "GET", url, answer)
+            return self._value(key, url, file)
 
-    def _value(self, key: str, url: str, body: bytes) -> Optional[bytes]:
+    def _value(self, key: str, url: str, file: Spool) -> Optional[bytes]:
         value: Any = ...
+        length = file.tell()
+        file.seek(0)
+        start = file.read(_BRIEF)
         try:
-            value = json.loads(body) if body else None
+            if length <= _BRIEF or start.lstrip()[:1] == b'"':
+                body = start + file.read()
+                value = json.loads(body) if body else None
             if value is None:
                 return None
             if isinstance(value, str):

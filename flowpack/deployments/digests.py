@@ -8,6 +8,7 @@ import attrs
 
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock
+from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import StorageIntegrityError, printable
 from flowpack.models import StoredObject
 
@@ -53,10 +54,10 @@ def hash_object(
 
     Raises:
         ObjectMissingError: There is nothing.
-        StorageError: It cannot be read.
+        StorageError: It cannot be read, or is longer than a script may be.
     """
     found = Hashing(algorithms)
-    storage.read_into(token, cast(BinaryIO, found))
+    storage.read_into(token, cast(BinaryIO, found), SIZE_LIMIT)
     return found
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, BinaryIO, Dict, Optional, Tuple, Union, cast
 from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.core import Block
 from flowpack.blocks.finding import built_in
+from flowpack.blocks.hashing import Hashing
+from flowpack.blocks.spool import Spool
 from flowpack.blocks.storage import StorageBlock, TempStorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
@@ -23,6 +23,8 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
+
+_BLOCK = 256 * 1024
 
 _UNVERIFIED = (
     "say unverified=True (--unverified) if you trust whoever can write there, or"
@@ -140,17 +142,29 @@ def _content(
     if stored is None:
         return _inline_content(document, record, unverified), False
     storage = find_storage(stored, record, client)
-    file = io.BytesIO()
-    storage.read_into(stored.token, file, SIZE_LIMIT)
-    content = file.getvalue()
-    verified = verify(content, stored, storage)
-    if not verified and not unverified:
-        raise PackagingError(
-            f"the script of {quoted(record.name)} cannot be verified: neither the"
-            f" deployment nor the key {quoted(stored.token)} holds a digest of it;"
-            f" {_UNVERIFIED}"
-        )
-    return content, verified
+    expected = expected_digest(stored, storage)
+    with Spool(storage.block_type_name, stored.token) as file:
+        storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
+        if expected is not None:
+            found = _digest_of(file, expected.algorithm)
+            check(found, expected, storage.block_type_name, stored.token)
+        elif not unverified:
+            raise PackagingError(
+                f"the script of {quoted(record.name)} cannot be verified: neither the"
+                f" deployment nor the key {quoted(stored.token)} holds a digest of it;"
+                f" {_UNVERIFIED}"
+            )
+        file.seek(0)
+        return file.read(), expected is not None
+
+
+def _digest_of(file: Spool, algorithm: str) -> str:
+    """Return the digest of all of *file*, in constant memory."""
+    found = Hashing([algorithm])
+    file.seek(0)
+    for block in iter(lambda: file.read(_BLOCK), b""):
+        found.write(block)
+    return found.hexdigest(algorithm)
 
 
 def why_no_script(record: Deployment) -> str:
@@ -217,19 +231,6 @@ def _unregistered_storage(record: Deployment) -> StorageBlock:
             f" {quoted(script.storage_type)}, which is not known here"
         )
     return cls.from_data(script.storage_data)
-
-
-def verify(content: bytes, stored: StoredObject, storage: StorageBlock) -> bool:
-    """Check *content* against the digest there is; return whether there is one.
-
-    Raises:
-        StorageIntegrityError: It differs.
-    """
-    expected = expected_digest(stored, storage)
-    if expected is None:
-        return False
-    _check(content, expected, storage.block_type_name, stored.token)
-    return True
 
 
 def _check(content: bytes, expected: Digest, where: str, token: str) -> None:

@@ -23,6 +23,8 @@ class Behaviour:
     kept: str = "all"
     #: Whether HEAD tells the length.
     tells_length: bool = True
+    #: Added to the length that HEAD tells.
+    length_error: int = 0
     #: Whether If-None-Match is heeded.
     conditional: bool = True
     #: Answered to MKCOL where the folder could be made.
@@ -131,7 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD" and not behaviour.tells_length:
             self.send_header("Transfer-Encoding", "chunked")
         elif status != 204:
-            self.send_header("Content-Length", str(len(body)))
+            error = behaviour.length_error if self.command == "HEAD" else 0
+            self.send_header("Content-Length", str(len(body) + error))
         self.end_headers()
         if self.command != "HEAD" and status != 204:
             self.wfile.write(body)

@@ -44,6 +44,14 @@ def test_asking_reads_and_hashes(storage, values):
     assert values.log == [f"GET /storage/{KEY}"] * 2
 
 
+def test_longer_text_is_not_it_and_is_replaced(storage, values):
+    """Of what is far too long only the beginning is read."""
+    values.values[KEY] = "x" * 100_000
+    assert not storage.holds(KEY, KEY, len(DATA))
+    storage.write(DATA)
+    assert storage.read(KEY) == DATA
+
+
 def test_address_is_used_as_it_is(values):
     """A slash at its end stays, as stock agents ask."""
     storage = KVServerStorageBlock(f"{values.address}/")

@@ -52,13 +52,24 @@ def test_requests_of_a_second_write(storage, files):
 
 
 def test_asking_is_one_request(storage, files):
-    """Whether an object is there is told by HEAD."""
+    """Whether an object is there is told by HEAD; another length is looked into."""
     storage.write(DATA)
     files.log.clear()
     assert storage.holds(KEY, KEY, len(DATA))
-    assert not storage.holds(KEY, KEY, len(DATA) + 1)
     assert not storage.holds("0" * 64, "0" * 64, 1)
-    assert files.methods() == "HEAD HEAD HEAD"
+    assert files.methods() == "HEAD HEAD"
+    assert not storage.holds(KEY, KEY, len(DATA) + 1)
+    assert not storage.holds(KEY, KEY, len(DATA) - 1)
+    assert files.methods() == "HEAD HEAD HEAD GET HEAD GET"
+
+
+def test_length_that_is_wrong(storage, files):
+    """A proxy that tells another length to HEAD is not believed."""
+    storage.write(DATA)
+    files.behaviour.length_error = 10
+    assert storage.holds(KEY, KEY, len(DATA))
+    assert storage.write(DATA) == KEY
+    assert files.methods().count("PUT") == 1
 
 
 def test_object_of_another_length_is_replaced(storage, files):

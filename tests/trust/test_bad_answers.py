@@ -168,9 +168,11 @@ OTHERS = "00000000-0000-4000-8000-000000000000"
 def test_answer_that_names_something_else(world, index, fields):
     """An answer must name what was sent: names, ids, data and the token."""
     world.api.plan.extend([None] * index + [changed(**fields)])
-    with pytest.raises(FlowpackError):
+    with pytest.raises(FlowpackError) as caught:
         world.deploy()
     assert len(world.api.seen) == index + 1
+    asked = world.api.seen[-1]
+    assert f"{asked.method} {world.api.url}{asked.target}" in str(caught.value)
     world.check()
 
 
