@@ -279,6 +279,25 @@ class Client:
         is_anonymous: bool = False,
     ) -> BlockDocument:
         """Create a block document, or read the anonymous one with equal content."""
+        document, _ = self.ensure_block_document(
+            data=data,
+            block_schema_id=block_schema_id,
+            block_type_id=block_type_id,
+            name=name,
+            is_anonymous=is_anonymous,
+        )
+        return document
+
+    def ensure_block_document(
+        self,
+        *,
+        data: Mapping[str, Any],
+        block_schema_id: Id,
+        block_type_id: Id,
+        name: Optional[str] = None,
+        is_anonymous: bool = False,
+    ) -> Tuple[BlockDocument, bool]:
+        """Do as :meth:`create_block_document`; say also whether it was made now."""
         schema_id = _uuid(block_schema_id)
         sent = self.dialect.create_block_document(
             data=data,
@@ -287,10 +306,11 @@ class Client:
             name=name,
             is_anonymous=is_anonymous,
         )
-        document = self._read(sent, BlockDocument, block_schema_id=schema_id)
+        value, status = self._answered(sent)
+        document = self._fitting(value, sent, BlockDocument, block_schema_id=schema_id)
         if not self.dialect.echoes(document, data):
             raise self._mistaken(sent, "data")
-        return document
+        return document, status == 201
 
     def read_block_document(self, document_id: Id) -> BlockDocument:
         """Return a block document by its id."""
@@ -361,11 +381,16 @@ class Client:
     # How it is said
 
     def _read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
-        """Return what comes back; it must have what is *expected* of its fields.
+        return self._fitting(self._json(sent), sent, cls, **expected)
+
+    def _fitting(
+        self, value: Json, sent: Request, cls: Type[Model], **expected: Any
+    ) -> Model:
+        """Return what an answer says; it must have what is *expected* of its fields.
 
         An answer may be somebody else's.
         """
-        model = self._parsed(self._json(sent), sent, cls)
+        model = self._parsed(value, sent, cls)
         for field, wanted in expected.items():
             found = getattr(model, field)
             if found != wanted:
@@ -409,13 +434,17 @@ class Client:
             before = values
 
     def _json(self, sent: Request) -> Json:
+        return self._answered(sent)[0]
+
+    def _answered(self, sent: Request) -> Tuple[Json, int]:
+        """Return the JSON of the answer, and its status, which is one of success."""
         answer = self._send(sent)
         if self._renewing and self._dialect is not None:
             if self._dialect.renew(answer, self._send):
                 answer = self._send(sent)
         if not 200 <= answer.status < 300:
             raise error_for(answer, sent, self.url, self._credential)
-        return decode(answer, sent, self.url)
+        return decode(answer, sent, self.url), answer.status
 
     def _send(self, sent: Request) -> Answer:
         if self._dialect is None:

@@ -6,11 +6,13 @@ Two that do so at once, or an answer that was lost, make nothing twice.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 from uuid import UUID
 
 from flowpack.client import Client
 from flowpack.exceptions import (
+    APIStatusError,
     BlockError,
     ObjectAlreadyExists,
     ObjectNotFound,
@@ -81,12 +83,7 @@ def ensure_document(
     schema = schema or register(definition, client)
     if client.dialect.name == "orion":
         # Anonymous ones with equal content are one.
-        return client.create_block_document(
-            data=data,
-            block_schema_id=schema.id,
-            block_type_id=schema.block_type_id,
-            is_anonymous=True,
-        ).id
+        return _create_or_read(None, definition, data, client, schema)[1].id
     name = _name_by_content(definition, data)
     made, document = _create_or_read(name, definition, data, client, schema)
     if made or _same(document, data, schema):
@@ -142,28 +139,83 @@ def _check_name(name: str) -> None:
 
 
 def _create_or_read(
-    name: str,
+    name: Optional[str],
     definition: BlockDefinition,
     data: Mapping[str, Any],
     client: Client,
     schema: BlockSchema,
 ) -> Tuple[bool, BlockDocument]:
-    """Return whether the document was made now, and the document."""
+    """Return whether the document was made now, and the document.
+
+    With its first document a new server makes its encryption key. Of several that
+    come at once it refuses some, as if they were there already.
+
+    Args:
+        name: None for an anonymous one.
+        definition: The block's class.
+        data: What the document holds.
+        client: The server.
+        schema: The class's schema there.
+
+    Raises:
+        ObjectAlreadyExists: Schema or type have gone meanwhile.
+    """
+    ensure = partial(
+        client.ensure_block_document,
+        data=data,
+        block_schema_id=schema.id,
+        block_type_id=schema.block_type_id,
+        name=name,
+        is_anonymous=name is None,
+    )
     try:
-        made = client.create_block_document(
-            data=data,
-            block_schema_id=schema.id,
-            block_type_id=schema.block_type_id,
-            name=name,
-        )
-        return True, made
-    except ObjectAlreadyExists as exc:
-        conflict = exc
+        document, made = ensure()
+    except ObjectAlreadyExists:
+        found = _find(name, definition, data, client, schema)
+        if found is not None:
+            return False, found
+        if not client.read_block_documents(anonymous=True):
+            raise
+        document, made = ensure()
+    if made and not client.embedded:
+        _secure(document, data, client)
+    return made, document
+
+
+def _find(
+    name: Optional[str],
+    definition: BlockDefinition,
+    data: Mapping[str, Any],
+    client: Client,
+    schema: BlockSchema,
+) -> Optional[BlockDocument]:
+    """Return the document called *name*, or the anonymous one that has the data."""
+    if name is None:
+        documents = client.read_block_documents(anonymous=True)
+        equal = (each for each in documents if each.is_anonymous)
+        return next((each for each in equal if _same(each, data, schema)), None)
     try:
-        return False, client.read_block_document_by_name(name, definition.type_name)
+        return client.read_block_document_by_name(name, definition.type_name)
     except ObjectNotFound:
-        # The server also says "conflict" where schema or type have gone meanwhile.
-        raise conflict from None
+        return None
+
+
+def _secure(
+    document: BlockDocument, data: Mapping[str, Any], client: Client
+) -> None:
+    """See that a document made now can be read, and write it anew where it cannot.
+
+    So it is where a new server has lost the key that the document was encrypted
+    with: it made another one for a document that came at the same time.
+    """
+    try:
+        client.read_block_document(document.id)
+        return
+    except APIStatusError as exc:
+        if exc.status != 500:
+            raise
+    client.update_block_document(document.id, data=data)
+    client.read_block_document(document.id)
 
 
 def _same(
