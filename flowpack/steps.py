@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
+import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Mapping
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Union
 
 from flowpack.exceptions import (
     FlowpackError,
@@ -141,11 +141,38 @@ def _from_key_value_server(token: str, storage: Mapping[str, Any], size: int) ->
 
 
 def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
-    """Return at most one byte more than *size* of what *url* has."""
+    """Return at most one byte more than *size* of what *url* has, in time.
+
+    What requests waits for begins anew with every byte that arrives, so that a
+    server could hold it for ever; a thread of its own can be left behind.
+    """
+    shown = url.split("?")[0].rpartition("@")[2]
+    results: List[Union[bytes, Exception]] = []
+
+    def fetch() -> None:
+        try:
+            results.append(_fetch_url(where, url, shown, headers, size))
+        except Exception as exc:  # Raised again where it can be caught.
+            results.append(exc)
+
+    longest = DEADLINE + size / 2**20
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    thread.join(longest)
+    result = results[0] if results else None
+    if isinstance(result, bytes):
+        return result
+    if result is None:
+        reason = f"the answer took longer than {longest:.1f} s"
+        result = StorageUnavailableError(where, shown, reason)
+    raise result
+
+
+def _fetch_url(
+    where: str, url: str, shown: str, headers: Mapping[str, str], size: int
+) -> bytes:
     import requests
 
-    shown = url.split("?")[0].rpartition("@")[2]
-    end = time.monotonic() + DEADLINE + size / 2**20
     try:
         with requests.Session() as session:
             session.trust_env = False
@@ -160,7 +187,7 @@ def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
                 verify=verify,
             ) as answer:
                 _check_status(where, shown, answer.status_code)
-                return _read_all(where, shown, answer.iter_content(_CHUNK), size, end)
+                return _read_all(answer.iter_content(_CHUNK), size)
     except requests.RequestException as exc:
         raise StorageUnavailableError(
             where, shown, f"the server did not answer: {type(exc).__name__}"
@@ -174,16 +201,12 @@ def _check_status(where: str, shown: str, status: int) -> None:
         raise StorageUnavailableError(where, shown, f"the server answered {status}")
 
 
-def _read_all(
-    where: str, shown: str, chunks: Iterable[bytes], size: int, end: float
-) -> bytes:
+def _read_all(chunks: Iterable[bytes], size: int) -> bytes:
     content = bytearray()
     for chunk in chunks:
         content += chunk
         if len(content) > size:
             break
-        if time.monotonic() > end:
-            raise StorageUnavailableError(where, shown, "the answer took too long")
     return bytes(content)
 
 

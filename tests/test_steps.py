@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from flowpack.models import ScriptSource, StoredObject
 from flowpack.steps import pull
 from flowpack.transport import Answer
 from flowpack.wire.pulling import PROGRAM, problems, read_steps, write_steps
+from tests.fault_proxy import ENDLESS, FaultProxy
 from tests.http_server import serve
 
 DATA = b"print('hello')\r\n# \xc3\xbc\n"
@@ -210,6 +212,25 @@ def test_step_fails_loudly(working, answer, error):
     with serve(lambda request: answer, prefix="") as url:
         with pytest.raises(error):
             run("File Storage", DIGEST, {"base_path": url + "/"})
+    assert os.listdir(working) == []
+
+
+@pytest.mark.parametrize("fault", ["drip_in_head", "endless_chunks", "stall"])
+def test_step_ends_in_time(working, monkeypatch, fault):
+    """A server that sends a byte now and then holds no worker for ever."""
+    monkeypatch.setattr("flowpack.steps.DEADLINE", 0.5)
+    with FaultProxy() as server:
+        server.plan.append(ENDLESS[fault])
+        started = time.monotonic()
+        with pytest.raises(StorageUnavailableError, match="took longer than 0.5 s"):
+            pull(
+                storage={"base_path": f"{server.url}/"},
+                sha256=DIGEST,
+                size=len(DATA) * 1000,
+                filename="x.py",
+                flow_data={"storage_type": "File Storage", "token": DIGEST},
+            )
+        assert time.monotonic() - started < 3
     assert os.listdir(working) == []
 
 

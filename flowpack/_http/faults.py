@@ -132,7 +132,8 @@ def _no_http(error: HTTPException) -> Tuple[str, bool]:
         return str(error), True
     if isinstance(error, IncompleteRead):
         return "the answer broke off before its end", True
-    if isinstance(error, (BadStatusLine, UnknownProtocol)):
+    no_status = isinstance(error, LineTooLong) and "status line" in str(error)
+    if no_status or isinstance(error, (BadStatusLine, UnknownProtocol)):
         return "what came back is no HTTP answer", True
     if isinstance(error, LineTooLong) or type(error) is HTTPException:
         return "the head of the answer is too long", False

@@ -6,8 +6,9 @@ Two that do so at once, or an answer that was lost, make nothing twice.
 from __future__ import annotations
 
 import json
+import time
 from functools import partial
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from uuid import UUID
 
 from flowpack.client import Client
@@ -25,6 +26,13 @@ from flowpack.models import (
     BlockType,
     name_problem,
 )
+
+
+#: Pauses between attempts to make one of a server's first documents, in seconds.
+_WAITS = (0.05, 0.1, 0.2, 0.4)
+
+#: Told the id and the data of a document that was made now.
+Made = Callable[[UUID, Mapping[str, Any]], object]
 
 
 def register(definition: BlockDefinition, client: Client) -> BlockSchema:
@@ -68,6 +76,7 @@ def ensure_document(
     data: Mapping[str, Any],
     client: Client,
     schema: Optional[BlockSchema] = None,
+    made: Optional[Made] = None,
 ) -> UUID:
     """Return the id of the one document with these *data*, made if missing.
 
@@ -76,17 +85,21 @@ def ensure_document(
         data: What the document holds.
         client: The server.
         schema: The class's schema there; None looks it up.
+        made: Told of a document that was made now; the caller calls :func:`secure`
+            for it later. None does so here.
 
     Raises:
         BlockError: The document of that configuration has other secrets.
     """
     schema = schema or register(definition, client)
-    if client.dialect.name == "orion":
-        # Anonymous ones with equal content are one.
-        return _create_or_read(None, definition, data, client, schema)[1].id
-    name = _name_by_content(definition, data)
-    made, document = _create_or_read(name, definition, data, client, schema)
-    if made or _same(document, data, schema):
+    name = None
+    if client.dialect.name != "orion":
+        name = _name_by_content(definition, data)
+    is_new, document = _create_or_read(name, definition, data, client, schema)
+    if is_new:
+        (made or partial(secure, client))(document.id, data)
+    # 2.0b7 has one anonymous document for equal content.
+    if is_new or name is None or _same(document, data, schema):
         return document.id
     raise BlockError(
         f"the block document {quoted(name)} holds this {definition.type_name} with"
@@ -110,6 +123,8 @@ def save_document(
     _check_name(name)
     schema = register(definition, client)
     made, document = _create_or_read(name, definition, data, client, schema)
+    if made:
+        secure(client, document.id, data)
     if made or _same(document, data, schema):
         return document.id
     taken = f"there is a {definition.type_name} called {quoted(name)} already,"
@@ -170,16 +185,26 @@ def _create_or_read(
     )
     try:
         document, made = ensure()
-    except ObjectAlreadyExists:
-        found = _find(name, definition, data, client, schema)
-        if found is not None:
-            return False, found
-        if not client.read_block_documents(anonymous=True):
-            raise
-        document, made = ensure()
-    if made and not client.embedded:
-        _secure(document, data, client)
-    return made, document
+    except ObjectAlreadyExists as exc:
+        conflict: APIStatusError = exc
+    else:
+        return made, document
+    found = _find(name, definition, data, client, schema)
+    if found is not None:
+        return False, found
+    if not _has_documents(client):
+        raise conflict
+    for wait in _WAITS:
+        try:
+            document, made = ensure()
+        except APIStatusError as exc:
+            if exc.status not in (409, 500):
+                raise
+            conflict = exc
+            time.sleep(wait)
+        else:
+            return made, document
+    raise conflict
 
 
 def _find(
@@ -190,32 +215,43 @@ def _find(
     schema: BlockSchema,
 ) -> Optional[BlockDocument]:
     """Return the document called *name*, or the anonymous one that has the data."""
-    if name is None:
-        documents = client.read_block_documents(anonymous=True)
-        equal = (each for each in documents if each.is_anonymous)
-        return next((each for each in equal if _same(each, data, schema)), None)
     try:
-        return client.read_block_document_by_name(name, definition.type_name)
-    except ObjectNotFound:
+        if name is not None:
+            return client.read_block_document_by_name(name, definition.type_name)
+        documents = client.read_block_documents(anonymous=True)
+    except APIStatusError as exc:
+        if exc.status not in (404, 500):
+            raise
         return None
+    equal = (each for each in documents if each.is_anonymous)
+    return next((each for each in equal if _same(each, data, schema)), None)
 
 
-def _secure(
-    document: BlockDocument, data: Mapping[str, Any], client: Client
-) -> None:
+def _has_documents(client: Client) -> bool:
+    try:
+        return bool(client.read_block_documents(anonymous=True))
+    except APIStatusError as exc:
+        # One of them has lost its key and is not written anew yet.
+        return exc.status == 500
+
+
+def secure(client: Client, document_id: UUID, data: Mapping[str, Any]) -> None:
     """See that a document made now can be read, and write it anew where it cannot.
 
     So it is where a new server has lost the key that the document was encrypted
-    with: it made another one for a document that came at the same time.
+    with: it made another one for a document that came at the same time. The later
+    this is called, the surer it is.
     """
+    if client.embedded:
+        return
     try:
-        client.read_block_document(document.id)
+        client.read_block_document(document_id)
         return
     except APIStatusError as exc:
         if exc.status != 500:
             raise
-    client.update_block_document(document.id, data=data)
-    client.read_block_document(document.id)
+    client.update_block_document(document_id, data=data)
+    client.read_block_document(document_id)
 
 
 def _same(

@@ -18,6 +18,7 @@ from typing import (
     Callable,
     Dict,
     Hashable,
+    List,
     Mapping,
     Optional,
     Tuple,
@@ -200,6 +201,7 @@ class Registry:
         self._locks: Dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
         self._documents = threading.Lock()
+        self._made: List[Tuple[UUID, Mapping[str, Any]]] = []
 
     def flow_id(self, name: str) -> UUID:
         """Return the id of the flow called *name*, made if missing."""
@@ -209,12 +211,31 @@ class Registry:
         """Return the id of the document of *storage*, made if missing."""
         if storage.document_id is not None:
             return storage.document_id
-        data = json.dumps(storage.to_document_data(), sort_keys=True)
-        key = ("document", storage.schema_checksum(), data)
+        from flowpack.blocks.registration import ensure_document
+
+        data = storage.to_document_data()
+        key = ("document", storage.schema_checksum(), json.dumps(data, sort_keys=True))
+
+        def ensure() -> UUID:
+            return ensure_document(
+                storage.definition(),
+                data,
+                self._client,
+                made=lambda *made: self._made.append(made),
+            )
+
         # One at a time: a fresh 2.0b7 server makes its key at its first document,
         # and of two keys one is lost, with what it encrypted.
         with self._documents:
-            return self.once(key, lambda: storage.ensure_document(self._client))
+            return self.once(key, ensure)
+
+    def secure(self) -> None:
+        """See that the documents made can be read; call it after the last write."""
+        for document_id, data in self._made:
+            # Only here for cost: most deploys make none.
+            from flowpack.blocks.registration import secure
+
+            secure(self._client, document_id, data)
 
     def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return what *make* makes, made once for *key*."""
@@ -273,7 +294,7 @@ def store(
         package: What to store and where.
         client: None connects to what the settings say.
         flow_id: The flow, where it is known already.
-        registry: What others of the same set have registered.
+        registry: What others of the same set have registered; the caller secures it.
 
     Returns:
         The deployment to be created, which points at the stored bytes.
@@ -284,13 +305,15 @@ def store(
     """
     token = put_bytes(package)
     with using(client) as api:
-        registry = registry or Registry(api)
+        known = registry or Registry(api)
         if flow_id is None:
-            flow_id = registry.flow_id(deployment.flow_name)
+            flow_id = known.flow_id(deployment.flow_name)
         source = package.source(deployment, token)
         document_id = package.storage.document_id
         if api.dialect.needs_document(source):
-            document_id = registry.document_id(package.storage)
+            document_id = known.document_id(package.storage)
+        if registry is None:
+            known.secure()
     stored = StoredObject(token, document_id, package.content.sha256)
     return describe(deployment, package, source, flow_id, stored)
 
