@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any, List
 
 import pytest
 
@@ -46,15 +47,16 @@ def test_first_documents_at_once(tmp_path, rounds):
             deploy_at_once(folder, server.api, 8)
             with get_client(server.api) as client:
                 deployments = client.read_deployments()
+                assert len(deployments) == 8
                 for each in deployments:
-                    stored = each.flow_data.stored_object
-                    client.read_block_document(stored.block_document_id)
-            assert len(deployments) == 8
+                    data: Any = each.flow_data
+                    document_id = data.stored_object.block_document_id
+                    client.read_block_document(document_id)
 
 
 def deploy_at_once(folder, api, count):
     """Start processes that wait for one another; all must succeed."""
-    started = [
+    started: List[Any] = [
         subprocess.Popen(
             [sys.executable, "-c", DEPLOY, str(folder), str(own), api],
             cwd=PACKAGE.parent,
