@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 
 import pytest
 
@@ -260,3 +262,23 @@ def test_time_that_is_none(options):
 def test_server_is_there(transport):
     """It is not the embedded API."""
     assert not transport.embedded
+
+
+def test_what_a_direct_request_loads(server):
+    """Neither requests nor urllib3, which take longer than the request."""
+    program = (
+        "import sys\n"
+        "from flowpack._http import HTTPTransport\n"
+        "from flowpack.transport import Request\n"
+        "transport = HTTPTransport(sys.argv[1], environ={})\n"
+        "assert transport.send(Request('GET', '/x')).status == 200\n"
+        "transport.close()\n"
+        "print(sorted({'requests', 'urllib3'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, server.url],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
