@@ -220,7 +220,8 @@ def _find(
             return client.read_block_document_by_name(name, definition.type_name)
         documents = client.read_block_documents(anonymous=True)
     except APIStatusError as exc:
-        if exc.status not in (404, 500):
+        # In a list one may have lost its key, and not be written anew yet.
+        if exc.status != (500 if name is None else 404):
             raise
         return None
     equal = (each for each in documents if each.is_anonymous)
@@ -231,8 +232,7 @@ def _has_documents(client: Client) -> bool:
     try:
         return bool(client.read_block_documents(anonymous=True))
     except APIStatusError as exc:
-        # One of them has lost its key and is not written anew yet.
-        return exc.status == 500
+        return exc.status == 500  # As in _find.
 
 
 def secure(client: Client, document_id: UUID, data: Mapping[str, Any]) -> None:

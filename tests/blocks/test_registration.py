@@ -409,6 +409,21 @@ def test_name_that_is_gone_again(client):
         Inner(1).save("mine", gone)
 
 
+def test_name_that_cannot_be_read(client):
+    """A failure of the server after a conflict is told as it is, at once."""
+
+    class Broken(Late):
+        def ensure_block_document(self, **named):
+            raise ObjectAlreadyExists(409, "POST", "/block_documents/", "exists")
+
+        def read_block_document_by_name(self, name, block_type_name):
+            raise APIStatusError(500, "GET", "/block_types/name/1", "broken")
+
+    broken: Any = Broken(client)
+    with pytest.raises(APIStatusError, match="GET .* answered 500: broken"):
+        Inner(1).save("mine", broken)
+
+
 def test_missing_name_is_told(client):
     """Nothing is saved under that name."""
     with pytest.raises(ObjectNotFound):
