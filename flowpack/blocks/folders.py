@@ -13,10 +13,11 @@ import hashlib
 import io
 import os
 import stat
-from typing import BinaryIO, Iterator, List, Mapping, Optional
+from typing import BinaryIO, Iterator, Mapping, Optional
 
 import attrs
 
+from flowpack._folders import holds_at_most, keep_folder, make_folder, sync_folder
 from flowpack.blocks.drafts import Draft, open_draft, open_safely
 from flowpack.blocks.stores import changed_while_read, key_taken
 from flowpack.exceptions import (
@@ -141,10 +142,12 @@ class Folder:
                     raise key_taken(self.label, name)
                 self._put(file, path, sha256, mode)
             # Also where it was there: who wrote it may have died before this.
-            _sync_folder(self.path)
+            sync_folder(self.path)
         return path
 
     def _put(self, file: BinaryIO, path: str, sha256: str, mode: int) -> None:
+        if holds_at_most(self.path, 0):
+            keep_folder(self.path)
         draft = open_draft(self.path)
         try:
             found = _fill(draft, file, mode)
@@ -160,7 +163,7 @@ class Folder:
         try:
             status = os.stat(self.path)
         except FileNotFoundError:
-            self._make()
+            make_folder(self.path)
             status = os.stat(self.path)
         if self.private:
             self._check_private()
@@ -170,18 +173,6 @@ class Folder:
         # to the group is meant to be shared.
         shared = bool(status.st_mode & stat.S_IRGRP) and not self.private
         return 0o640 if shared else 0o600
-
-    def _make(self) -> None:
-        missing: List[str] = []
-        path = self.path
-        while not os.path.lexists(path) and path != os.path.dirname(path):
-            missing.append(path)
-            path = os.path.dirname(path)
-        for each in reversed(missing):
-            with contextlib.suppress(FileExistsError):  # made by another process
-                os.mkdir(each, 0o700)
-                os.chmod(each, 0o700)  # the umask may have taken bits away
-            _sync_folder(os.path.dirname(each))
 
     def _check_private(self) -> None:
         """Raise unless only its owner, who we are, can change the folder."""
@@ -332,18 +323,3 @@ def _fill(draft: Draft, file: BinaryIO, mode: int) -> str:
             os.fchmod(draft.descriptor, mode)
         os.fsync(draft.descriptor)
     return digest.hexdigest()
-
-
-def _sync_folder(path: str) -> None:
-    """Bring what was renamed or made in a folder to the disk."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        os.fsync(descriptor)
-    except OSError as exc:
-        # Some network file systems cannot, and need not.
-        if exc.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)

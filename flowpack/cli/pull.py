@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from argparse import Namespace
 
+from flowpack._folders import sync_folder
 from flowpack.cli import output
 from flowpack.cli.connection import connect
 from flowpack.cli.parser import UsageError
@@ -89,3 +91,5 @@ def _replace(target: str, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+    with contextlib.suppress(PermissionError):  # It may be written and not be read.
+        sync_folder(folder)

@@ -676,9 +676,9 @@ def test_order_of_what_makes_it_last(local, store, monkeypatch):
     local.write(DATA)
     assert steps.taken == [
         ("mkdir", "a"),
-        ("fsync", os.path.basename(store.parent.parent)),
         ("mkdir", "store"),
         ("fsync", "a"),
+        ("fsync", os.path.basename(store.parent.parent)),
         ("fsync", "file"),
         ("replace", ".flowpack-00.tmp"),
         ("fsync", "store"),
@@ -686,6 +686,19 @@ def test_order_of_what_makes_it_last(local, store, monkeypatch):
     steps.taken.clear()
     local.write(DATA)
     assert steps.taken == [("fsync", "store")]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="looks into /proc")
+def test_folder_whose_maker_was_killed(local, store, monkeypatch):
+    """The first to put something into a folder brings it to the disk, too."""
+    store.mkdir(parents=True)
+    steps = Steps(monkeypatch)
+    local.write(DATA)
+    synced = [("fsync", "a"), ("fsync", os.path.basename(store.parent.parent))]
+    assert steps.taken[:3] == [*synced, ("fsync", "file")]
+    steps.taken.clear()
+    local.write(DATA + b"# more\n")
+    assert steps.taken[0] == ("fsync", "file")
 
 
 def test_final_name_is_never_opened_for_writing(local, store, opened):
