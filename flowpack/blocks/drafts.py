@@ -71,16 +71,16 @@ class Draft:
 
 
 def open_draft(folder: str) -> Draft:
-    """Return a new draft in *folder*.
+    """Return a new draft in *folder*, and remove those that were abandoned.
 
     Raises:
         OSError: No file can be made there.
     """
-    for slot in range(SLOTS):
-        path = os.path.join(folder, f".flowpack-{slot:02}.tmp")
+    paths = [os.path.join(folder, f".flowpack-{slot:02}.tmp") for slot in range(SLOTS)]
+    for path in filter(os.path.lexists, paths):
+        _remove_abandoned(path)
+    for path in paths:
         draft = _create(path)
-        if draft is None and _remove_abandoned(path):
-            draft = _create(path)
         if draft is not None:
             return draft
     path = os.path.join(folder, f".flowpack-{os.urandom(16).hex()}.tmp")
@@ -104,21 +104,15 @@ def _create(path: str) -> Optional[Draft]:
     return None
 
 
-def _remove_abandoned(path: str) -> bool:
-    """Remove a draft whose writer is gone; return whether that was done."""
-    try:
+def _remove_abandoned(path: str) -> None:
+    """Remove a draft if its writer is gone."""
+    with contextlib.suppress(OSError):
         descriptor = open_safely(path)
-    except OSError:
-        return False
-    try:
-        if not (_is_abandoned(descriptor) and _is_at(descriptor, path)):
-            return False
-        os.unlink(path)
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+        try:
+            if _is_abandoned(descriptor) and _is_at(descriptor, path):
+                os.unlink(path)
+        finally:
+            os.close(descriptor)
 
 
 def _is_abandoned(descriptor: int) -> bool:

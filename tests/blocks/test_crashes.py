@@ -148,12 +148,15 @@ def test_interrupted_at_each_step(tmp_path, what, state):
     assert lines.count(told) > 6
 
 
-def test_kills_leave_no_growing_litter(tmp_path):
+@pytest.mark.parametrize(
+    "kills", [6, pytest.param(100, marks=pytest.mark.stress)], ids=str
+)
+def test_kills_leave_no_growing_litter(tmp_path, kills):
     """After many kills there is at most what one of them leaves."""
     folder = tmp_path / "store"
     LocalStorageBlock(str(folder)).write(OLD)
     left = []
-    for _ in range(6):
+    for _ in range(kills):
         run(KILLED, folder, 7)
         left.append(len(names(folder)) - len(objects(folder)))
     assert max(left) == 1

@@ -56,14 +56,16 @@ def test_living_drafts_are_left_alone(folder):
     assert names(folder) == []
 
 
-def test_draft_of_a_dead_writer_is_removed(folder):
-    """What a killed process left is removed by the next writer."""
-    left = os.path.join(folder, ".flowpack-00.tmp")
-    with open(left, "wb") as file:
-        file.write(b"torn")
+def test_drafts_of_dead_writers_are_removed(folder):
+    """What killed processes left is removed by the next writer, all of it."""
+    left = [os.path.join(folder, f".flowpack-{slot}.tmp") for slot in ("00", "07", 63)]
+    for path in left:
+        with open(path, "wb") as file:
+            file.write(b"torn")
     draft = open_draft(folder)
-    assert draft.path == left
+    assert draft.path == left[0]
     assert os.fstat(draft.descriptor).st_size == 0
+    assert names(folder) == [".flowpack-00.tmp"]
     draft.discard()
 
 
