@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from argparse import Namespace
 from importlib import import_module
@@ -9,10 +10,17 @@ from typing import Optional, Sequence, Union
 
 from flowpack.cli import output
 from flowpack.cli.parser import UsageError, make_parser
-from flowpack.exceptions import FlowpackError, ScriptError
+from flowpack.exceptions import FlowpackError, ScriptError, printable
 
 #: Statuses of the process.
 DONE, FAILED, USAGE, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
+
+#: What the operating system says when it has no more of something, or breaks.
+_REFUSALS = {
+    getattr(errno, name)
+    for name in ("EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC")
+    if hasattr(errno, name)
+}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -74,6 +82,13 @@ def _status_of(exc: BaseException) -> int:
 
             output.lines_aside(user_traceback(exc.user_exc))
         output.error(exc)
+        return FAILED
+    if isinstance(exc, MemoryError):
+        output.error("there is not enough memory; give it more and try again")
+        return FAILED
+    if isinstance(exc, OSError) and exc.errno in _REFUSALS:
+        # Anywhere: while a module is imported, say.
+        output.error(f"the operating system refused: {printable(exc)}")
         return FAILED
     from flowpack.cli.failures import write_log
 

@@ -1,5 +1,6 @@
 """The process: statuses, streams, signals, and what is loaded for what."""
 
+import errno
 import os
 import signal
 import stat
@@ -75,7 +76,29 @@ def test_script_errors_come_with_a_traceback(flowpack, monkeypatch):
     assert done.err.splitlines()[-1].startswith("flowpack: error: the script their.py")
 
 
-@pytest.mark.parametrize("error", [RuntimeError("odd"), SystemExit(0)], ids=repr)
+REFUSALS = {
+    MemoryError(): "there is not enough memory",
+    OSError(errno.EMFILE, "Too many open files", "\x1b[31m"): "Too many open files",
+    OSError(errno.EIO, "Input/output error"): "Input/output error",
+}
+
+
+@pytest.mark.parametrize(("error", "said"), REFUSALS.items(), ids=repr)
+def test_system_that_gives_no_more(flowpack, monkeypatch, fresh_home, error, said):
+    """Where memory or files end is no defect of ours, whoever met it."""
+    raising(monkeypatch, error)
+    done = flowpack("ls", "--json")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("flowpack: error: ")
+    assert said in done.err
+    assert MARK not in done.err
+    assert not fresh_home.exists()
+
+
+ODD = (RuntimeError("odd"), OSError("odd"), SystemExit(0))
+
+
+@pytest.mark.parametrize("error", ODD, ids=repr)
 def test_unexpected_is_status_3(flowpack, monkeypatch, fresh_home, error):
     """What nobody foresaw is a short text; the traceback goes to a private log."""
     raising(monkeypatch, error)
