@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
+from collections import deque
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 from uuid import UUID
 
@@ -129,30 +131,52 @@ def _run_in_threads(
     run: Callable[[Step], Any], steps: Tuple[Step, ...], jobs: int, fail_fast: bool
 ) -> List[Any]:
     from concurrent.futures import ThreadPoolExecutor
-    from contextvars import Context, copy_context
-    from itertools import repeat
+    from contextvars import copy_context
 
-    stopped: List[bool] = []
+    todo = deque(enumerate(steps))
+    results: List[Any] = [None] * len(steps)
 
-    def guarded(step: Step) -> Any:
-        if stopped:
-            return None
-        result = run(step)
-        if fail_fast and isinstance(result, FlowpackError):
-            stopped.append(True)
-        return result
+    def work() -> None:
+        while True:
+            try:
+                number, step = todo.popleft()
+            except IndexError:
+                return
+            results[number] = run(step)
+            if fail_fast and isinstance(results[number], FlowpackError):
+                todo.clear()
 
-    # Each with its own copy, since only one thread at a time can be in a context.
-    contexts = [copy_context() for _ in steps]
-    with ThreadPoolExecutor(jobs) as pool:
-        results = list(pool.map(Context.run, contexts, repeat(guarded), steps))
-    for position, step in enumerate(steps):
-        if _is_busy(results[position]) and not stopped:
-            # SQLite behind a server has no patience for many writers at once.
-            results[position] = guarded(step)
-            if _is_busy(results[position]):
-                break
+    with ThreadPoolExecutor(jobs - 1) as pool:
+        helpers = []
+        try:
+            # Where the system gives no more threads, fewer do it.
+            with contextlib.suppress(RuntimeError):
+                for _ in range(jobs - 1):
+                    # A copy: only one thread at a time can be in a context.
+                    helpers.append(pool.submit(copy_context().run, work))
+            work()
+        finally:
+            todo.clear()
+        for helper in helpers:
+            helper.result()
+    _try_busy_again(run, steps, results)
     return results
+
+
+def _try_busy_again(
+    run: Callable[[Step], Any], steps: Tuple[Step, ...], results: List[Any]
+) -> None:
+    """Run once more, one by one, what a server had no time for.
+
+    SQLite behind a server has no patience for many writers at once.
+    """
+    if any(result is None for result in results):  # An error has stopped the set.
+        return
+    for position, step in enumerate(steps):
+        if _is_busy(results[position]):
+            results[position] = run(step)
+            if _is_busy(results[position]):
+                return
 
 
 def _is_busy(result: object) -> bool:

@@ -564,6 +564,25 @@ def test_set_registers_each_thing_once(client, transport, spec, jobs):
     assert len({each.document_id for each in done}) == 1
 
 
+@pytest.mark.parametrize("most", [0, 1])
+def test_set_with_too_few_threads(client, spec, monkeypatch, most):
+    """Where the system gives fewer threads than asked for, fewer do all of it."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def refuse(thread):
+        if len(started) == most:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    specs = [attrs.evolve(spec, name=f"d{index}") for index in range(6)]
+    done = deploy(specs, client, jobs=4)
+    assert [each.name for each in done] == [each.name for each in specs]
+    assert len(started) == most
+
+
 def test_same_storage_of_two_specs_is_one_document(client, script, tmp_path):
     """Equal configurations share a document, whatever object says them."""
     ids = {
