@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +26,14 @@ def world(tmp_path, monkeypatch, short_waits):
     monkeypatch.setenv("FLOWPACK_API_REQUEST_TIMEOUT", "2")
     with worlds.world(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def in_memory(tmp_path):
+    """A folder for tests that sync often: in memory where that can be."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="flowpack-"))
+    yield folder
+    shutil.rmtree(folder)

@@ -7,7 +7,8 @@ that brings something to the disk, and each SQL statement. The program deploys i
 a forked child that HOW happens to, looks at what is left, deploys again in another
 one, and prints one line of JSON for each step that it tried.
 
-HOW is ``kill`` (SIGKILL), ``data`` (and what was not synced is cut in half),
+HOW is ``kill`` (SIGKILL), ``lines`` (the same, and steps are the executed lines of
+the library), ``data`` (and what was not synced is cut in half),
 ``entries`` (and names whose folder was not synced are as before), or the name of
 an exception to raise. STATE is ``fresh``, ``update`` (an earlier deploy of other
 bytes) or ``again`` (of the same bytes).
@@ -25,11 +26,13 @@ import signal
 import sqlite3
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from flowpack import DeploymentSpec, FileStorageBlock, deploy, get_client
 from flowpack.exceptions import FlowpackError
 from tests.clients import SCRIPT
+from tests.source import PACKAGE
 from tests.trust.invariants import objects_in, problems, state_of
 
 EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.chmod", "sqlite3.connect")
@@ -45,9 +48,12 @@ RAISED: Dict[str, Callable[[], BaseException]] = {
 class Steps:
     """Counts the steps of this process, and strikes before one of them."""
 
-    def __init__(self, folder: Path, at: int, strike: Callable[[], Any]) -> None:
+    def __init__(
+        self, folder: Path, at: int, strike: Callable[[], Any], lines: bool = False
+    ) -> None:
         self._folder = os.fsencode(folder)
         self._at = at
+        self._lines = lines
         self._strike = strike
         self._log = os.open(folder / "steps", os.O_CREAT | os.O_WRONLY)
         self.count = 0
@@ -56,6 +62,12 @@ class Steps:
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
         """Count what happens meanwhile."""
+        if self._lines:
+            self._active = True
+            sys.settrace(self._trace)
+            yield
+            self._active = False
+            return
         sys.addaudithook(self._audit)
         os.fsync = self._wrapped(os.fsync)
         os.fchmod = self._wrapped(os.fchmod)
@@ -74,6 +86,14 @@ class Steps:
             yield
         finally:
             self._active = False
+
+    def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
+        code = frame.f_code
+        if not code.co_filename.startswith(str(PACKAGE)):
+            return None
+        if event == "line":
+            self.step(code.co_filename, str(frame.f_lineno))
+        return self._trace
 
     def _audit(self, event: str, arguments: Tuple[Any, ...]) -> None:
         if self._active and event in EVENTS:
@@ -218,7 +238,7 @@ def try_step(how: str, state: str, folder: Path, at: int) -> Optional[Dict[str, 
         in_child(lambda: deploy_here(folder, earlier))
 
     def work() -> str:
-        steps = Steps(folder, at, strike_for(how))
+        steps = Steps(folder, at, strike_for(how), lines=how == "lines")
         return f"done {deploy_here(folder, NEW, steps)}"
 
     ended = in_child(work)

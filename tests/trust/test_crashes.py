@@ -20,11 +20,10 @@ pytestmark = pytest.mark.skipif(
 STATES = ("fresh", "update", "again")
 
 
-def tried(how, state, folder, stride):
-    """Return what became of a deploy that each *stride*-th step struck at."""
-    command = [sys.executable, "-m", "tests.trust.crashing", how, state, folder]
+def tried(program, *arguments):
+    """Return what became of the deploys that *program* struck at."""
     done = subprocess.run(
-        [*map(str, command), str(stride)],
+        [sys.executable, "-m", program, *map(str, arguments)],
         cwd=PACKAGE.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -49,10 +48,11 @@ def bad(results, state):
 
 
 def killed(how, state, folder, stride):
-    results = tried(how, state, folder, stride)
+    results = tried("tests.trust.crashing", how, state, folder, stride)
     assert bad(results, state) == []
     assert {each["ended"] for each in results} == {"signal 9"}
-    assert len(results) > (15 if state == "again" else 40) / stride
+    steps = 3000 if how == "lines" else 15 if state == "again" else 40
+    assert len(results) > steps / stride
 
 
 @pytest.mark.parametrize(
@@ -63,37 +63,45 @@ def killed(how, state, folder, stride):
         ("kill", "again", 6),
         ("data", "update", 8),
         ("entries", "fresh", 17),
+        ("lines", "update", 1200),
     ],
 )
-def test_killed_at_some_steps(tmp_path, how, state, stride):
+def test_killed_at_some_steps(in_memory, how, state, stride):
     """Nothing points at what is missing or torn, and the next deploy succeeds."""
-    killed(how, state, tmp_path / "runs", stride)
+    killed(how, state, in_memory / "runs", stride)
 
 
 @pytest.mark.stress
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("how", ["kill", "data", "entries"])
-def test_killed_at_each_step(tmp_path, how, state):
+def test_killed_at_each_step(in_memory, how, state):
     """The same at each step: SIGKILL, lost data, lost data and names."""
-    killed(how, state, tmp_path / "runs", 1)
+    killed(how, state, in_memory / "runs", 1)
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("state", STATES)
+def test_killed_at_many_lines(in_memory, state):
+    """The same at some eighty of the lines that are executed."""
+    killed("lines", state, in_memory / "runs", 43 if state == "again" else 83)
 
 
 def raised(what, state, folder, stride):
-    results = tried(what, state, folder, stride)
+    results = tried("tests.trust.crashing", what, state, folder, stride)
     assert bad(results, state) == []
     told = "FlowpackError" if what == "OSError" else what
     assert {each["ended"].split(":")[0] for each in results} == {told}
 
 
 @pytest.mark.parametrize("what", ["KeyboardInterrupt", "MemoryError", "OSError"])
-def test_error_at_some_steps(tmp_path, what):
+def test_error_at_some_steps(in_memory, what):
     """No draft is left, no transaction is open, no lock is held; it is told cleanly."""
-    raised(what, "update", tmp_path / "runs", 13)
+    raised(what, "update", in_memory / "runs", 13)
 
 
 @pytest.mark.stress
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("what", ["KeyboardInterrupt", "MemoryError", "OSError"])
-def test_error_at_each_step(tmp_path, what, state):
+def test_error_at_each_step(in_memory, what, state):
     """The same at each step."""
-    raised(what, state, tmp_path / "runs", 1)
+    raised(what, state, in_memory / "runs", 1)

@@ -45,7 +45,7 @@ def command(place, *arguments, before=None, environ=None, program=None):
     }
     given = {**base, **(environ or {})}
     done = subprocess.run(
-        [sys.executable, "-m", "flowpack", *map(str, arguments)],
+        [sys.executable, *(program or ["-m", "flowpack"]), *map(str, arguments)],
         env={name: value for name, value in given.items() if value is not None},
         cwd=place,
         stdout=subprocess.PIPE,
@@ -83,7 +83,11 @@ def check(place, counts=None):
         assert state.counts == counts
 
 
-@pytest.mark.parametrize("limit", [0, 512, 4096, 65536, 10**9])
+def stress(*cases):
+    return [pytest.param(case, marks=pytest.mark.stress) for case in cases]
+
+
+@pytest.mark.parametrize("limit", [0, 512, 65536, 10**9, *stress(1, 100, 1024, 4096)])
 def test_file_size_limit(place, limit):
     """Where files may not grow there is a clean error; with room a rerun succeeds."""
 
@@ -98,7 +102,7 @@ def test_file_size_limit(place, limit):
     check(place, (1, 1, 1, 1))
 
 
-@pytest.mark.parametrize("size", ["16k", "200k"])
+@pytest.mark.parametrize("size", ["16k", "200k", *stress("4k", "8k", "32k", "64k")])
 def test_small_disk(place, size):
     """A disk that is full is told, the old version still loads, room mends it."""
     disk = place / "disk"
@@ -229,7 +233,7 @@ def test_folders_of_others(others_folder, capsys, monkeypatch, name, mode):
     assert list((others_folder / name).iterdir()) == []
 
 
-@pytest.mark.parametrize("descriptors", [8, 12, 20])
+@pytest.mark.parametrize("descriptors", [8, 20, *stress(4, 5, 6, 7, 12)])
 def test_few_descriptors(place, descriptors):
     """It works, or is one clean error."""
 
@@ -238,6 +242,37 @@ def test_few_descriptors(place, descriptors):
 
     done = deploys(place, before=before)
     assert done.returncode == 0 or "flowpack: error: " in done.stderr
+    assert deploys(place).returncode == 0
+    check(place, (1, 1, 1, 1))
+
+
+LIMITED = """
+import resource, signal, sys
+from flowpack.cli import main
+import flowpack.cli.deploy, flowpack.embedded, flowpack.blocks.folders
+
+if sys.argv[1] == "signals":
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+else:
+    with open("/proc/self/statm") as file:
+        size = int(file.read().split()[0]) * resource.getpagesize()
+    size += int(sys.argv[1]) << 20
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+status = main(sys.argv[2:])
+signal.setitimer(signal.ITIMER_REAL, 0)
+sys.exit(status)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="looks into /proc")
+@pytest.mark.parametrize("limit", ["signals", "64", "12", *stress("4", "2", "1", "0")])
+def test_little_memory_or_many_signals(place, limit):
+    """With so many megabytes, or a signal each millisecond, it works or is told."""
+    done = deploys(place, program=["-c", LIMITED, limit])
+    assert done.returncode == 0 or "not enough memory" in done.stderr
+    assert done.returncode == 0 or limit in ("0", "1", "2")
+    check(place)
     assert deploys(place).returncode == 0
     check(place, (1, 1, 1, 1))
 

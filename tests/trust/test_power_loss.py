@@ -1,0 +1,45 @@
+"""Power that fails at any system call of a deploy, with what disks then forget."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.trust.test_crashes import STATES, bad, tried
+from tests.trust.traced import require_strace
+
+
+@pytest.fixture(autouse=True)
+def _traced():
+    require_strace()
+
+
+def survived(state, folder, *how):
+    results = tried("tests.trust.power_loss", state, folder / "run", *how)
+    assert bad(results, state) == []
+    return results
+
+
+@pytest.mark.parametrize(("state", "stride"), [("fresh", 40), ("update", 13)])
+def test_power_fails_at_some_calls(in_memory, state, stride):
+    """Nothing points at what is missing or torn, and the next deploy succeeds."""
+    assert len(survived(state, in_memory, stride)) > 8
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("state", STATES)
+def test_power_fails_at_each_call(in_memory, state):
+    """The same at each call; what was said to be done is never lost."""
+    least = {"fresh": 300, "update": 50, "again": 10}
+    assert len(survived(state, in_memory, 1)) > least[state]
+
+
+@pytest.mark.parametrize(
+    ("state", "stride"),
+    [
+        ("fresh", 4),
+        *(pytest.param(each, 1, marks=pytest.mark.stress) for each in STATES),
+    ],
+)
+def test_power_fails_after_a_kill_and_another_deploy(in_memory, state, stride):
+    """What the killed one made is brought to the disk by the one that succeeds."""
+    survived(state, in_memory, stride, "twice")
