@@ -253,7 +253,8 @@ class WebFolder(_Server):
             answer = client.get(url, into=cast(BinaryIO, file))
         except TooLongError:
             return False
-        return answer.status == 200 and file.hexdigest() == sha256
+        found = (file.tell(), file.hexdigest())
+        return answer.status == 200 and found == (size, sha256)
 
     def location(self, key: str) -> Optional[str]:
         """Return the URL; None where headers or credentials are needed for it."""
