@@ -28,9 +28,10 @@ def test_power_fails_at_some_calls(in_memory, state, stride):
 @pytest.mark.stress
 @pytest.mark.parametrize("state", STATES)
 def test_power_fails_at_each_call(in_memory, state):
-    """The same at each call; what was said to be done is never lost."""
-    least = {"fresh": 300, "update": 50, "again": 10}
-    assert len(survived(state, in_memory, 1)) > least[state]
+    """The same at each call; of a new database's pages, which are many, every other."""
+    least = {"fresh": 150, "update": 50, "again": 10}
+    stride = 2 if state == "fresh" else 1
+    assert len(survived(state, in_memory, stride)) > least[state]
 
 
 @pytest.mark.parametrize(

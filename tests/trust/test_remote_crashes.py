@@ -62,9 +62,9 @@ ENDS = {"kill": -signal.SIGKILL, "KeyboardInterrupt": 130, "MemoryError": 1}
     ("how", "count"),
     [
         ("kill", 4),
-        pytest.param("kill", 40, marks=pytest.mark.stress),
-        pytest.param("KeyboardInterrupt", 15, marks=pytest.mark.stress),
-        pytest.param("MemoryError", 15, marks=pytest.mark.stress),
+        pytest.param("kill", 20, marks=pytest.mark.stress),
+        pytest.param("KeyboardInterrupt", 8, marks=pytest.mark.stress),
+        pytest.param("MemoryError", 8, marks=pytest.mark.stress),
     ],
 )
 def test_struck_at_events(world, how, count):

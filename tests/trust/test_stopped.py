@@ -87,7 +87,7 @@ def try_point(folder, at):
 
 
 @pytest.mark.parametrize(
-    "count", [3, pytest.param(60, marks=pytest.mark.stress)], ids=str
+    "count", [3, pytest.param(25, marks=pytest.mark.stress)], ids=str
 )
 def test_stopped_anywhere(in_memory, count):
     """Others go on, or are told that it is busy; when it goes on, it succeeds."""
