@@ -17,7 +17,7 @@ from typing import (
 )
 from uuid import UUID
 
-from flowpack.exceptions import WireError, printable, quoted
+from flowpack.exceptions import IdentifierError, WireError, printable, quoted
 from flowpack.models import (
     BlockDefinition,
     BlockDocument,
@@ -190,8 +190,13 @@ class Client:
         return self._read(self.dialect.read_deployment(wanted), Deployment, id=wanted)
 
     def read_deployment_by_name(self, name: str) -> Deployment:
-        """Return a deployment by its name, ``FLOW/DEPLOYMENT``."""
-        flow_name, _, own_name = name.partition("/")
+        """Return a deployment by its name, ``FLOW/DEPLOYMENT``.
+
+        Raises:
+            IdentifierError: This is no such name.
+            ObjectNotFound: There is no such deployment.
+        """
+        flow_name, own_name = _both_names(name)
         sent = self.dialect.read_deployment_by_name(flow_name, own_name)
         return self._read(sent, Deployment, name=own_name)
 
@@ -458,4 +463,15 @@ def _uuid(value: Id) -> UUID:
     try:
         return UUID(value)
     except (AttributeError, TypeError, ValueError):
-        raise ValueError(f"{quoted(value)} is no id; an id is a UUID") from None
+        raise IdentifierError(f"{quoted(value)} is no id; an id is a UUID") from None
+
+
+def _both_names(value: object) -> List[str]:
+    """Return what stands on either side of the slash of ``FLOW/DEPLOYMENT``."""
+    names = value.split("/") if isinstance(value, str) else []
+    if len(names) != 2 or not all(names):
+        raise IdentifierError(
+            f"{quoted(value)} names no deployment; write FLOW/DEPLOYMENT, as flowpack"
+            " ls lists them"
+        )
+    return names

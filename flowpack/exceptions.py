@@ -14,6 +14,7 @@ The tree::
       PackagingError                a flow cannot be packaged
       PlanChangedError              what a plan saw is no longer so
       DeploymentsFailedError        some deployments of a set failed
+      IdentifierError               what no id or name can be (also a ValueError)
       WireError                     JSON that does not say what it must
       BlockError                    a block class or document that cannot be used
       StorageError
@@ -34,10 +35,14 @@ survive pickling. Wrong use of a function stays ``TypeError`` or ``ValueError``.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, List, Mapping, Sequence
 
 #: Longest part of somebody else's text that a message shows, in characters.
 SHOWN = 200
+
+#: Longest text of an error, in bytes of UTF-8, and how much of that is its end.
+_LONGEST = 1900
+_END = 400
 
 
 def printable(value: object, limit: int = SHOWN) -> str:
@@ -47,7 +52,7 @@ def printable(value: object, limit: int = SHOWN) -> str:
     and whatever else prints nothing come out as escapes; what is longer than
     *limit* characters is cut.
     """
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else _text_of(value)
     shown = text[: limit + 1]
     if not shown.isprintable():
         shown = "".join(map(_escaped, shown))
@@ -61,6 +66,14 @@ def quoted(value: object, limit: int = SHOWN) -> str:
     return f"'{printable(value, limit)}'"
 
 
+def _text_of(value: object) -> str:
+    """Return what *value* says of itself, if it can: some nest too deeply to."""
+    try:
+        return str(value)
+    except Exception:
+        return f"a value of type {type(value).__name__} that cannot be shown"
+
+
 def _escaped(character: str) -> str:
     if character.isprintable():
         return character
@@ -69,6 +82,37 @@ def _escaped(character: str) -> str:
 
 class FlowpackError(Exception):
     """The base of every error that flowpack raises on purpose."""
+
+    def __str__(self) -> str:
+        """Return the text, without its middle where it is very long."""
+        return _bounded(self._text())
+
+    def _text(self) -> str:
+        """Return the text, of any length."""
+        return super().__str__()
+
+
+def _bounded(text: str) -> str:
+    """Return *text* with its start and its end, where the advice is."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size <= _LONGEST:
+        return text
+    each = size / len(text)
+    start, end = int((_LONGEST - _END) / each), int(_END / each)
+    return f"{text[:start]} [...] {text[-end:]}"
+
+
+def _listed(items: Sequence[str]) -> str:
+    """Return *items* one a line, and how many more there are than have room."""
+    shown: List[str] = []
+    room = _LONGEST - _END
+    for item in items:
+        room -= len(item.encode("utf-8", "surrogatepass")) + 5
+        if room < 0 and shown:
+            shown.append(f"and {len(items) - len(shown)} more")
+            break
+        shown.append(item)
+    return "".join(f"\n  - {item}" for item in shown)
 
 
 class SettingsError(FlowpackError):
@@ -88,12 +132,11 @@ class SpecError(FlowpackError):
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__(self.where, self.problems)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         where = printable(self.where)
         if len(self.problems) == 1:
             return f"{where}: {self.problems[0]}"
-        lines = "".join(f"\n  - {problem}" for problem in self.problems)
-        return f"{where}: {len(self.problems)} problems:{lines}"
+        return f"{where}: {len(self.problems)} problems:{_listed(self.problems)}"
 
 
 class DeploymentValidationError(SpecError, ValueError):
@@ -113,7 +156,7 @@ class DiscoveryError(FlowpackError):
         self.reason = reason
         super().__init__(where, reason)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{printable(self.where)}: {self.reason}"
 
 
@@ -136,7 +179,7 @@ class ScriptError(FlowpackError):
         self.user_exc = user_exc
         super().__init__(where, user_exc)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         kind = type(self.user_exc).__name__
         said = printable(self.user_exc)
         return f"the script {printable(self.where)} failed: {kind}: {said}"
@@ -156,7 +199,7 @@ class ParameterError(FlowpackError, TypeError):
         self.reason = reason
         super().__init__(parameter, reason)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         if not self.parameter:
             return self.reason
         return f"parameter {quoted(self.parameter)}: {self.reason}"
@@ -177,8 +220,12 @@ class PlanChangedError(FlowpackError):
         self.moved = tuple(moved)
         super().__init__(self.moved)
 
-    def __str__(self) -> str:
-        return "the plan no longer holds; plan again: " + "; ".join(self.moved)
+    def _text(self) -> str:
+        if len(self.moved) == 1:
+            told = self.moved[0]
+        else:
+            told = f"{len(self.moved)} things moved:{_listed(self.moved)}"
+        return f"the plan no longer holds; plan again: {told}"
 
 
 class DeploymentsFailedError(FlowpackError):
@@ -198,9 +245,13 @@ class DeploymentsFailedError(FlowpackError):
         self.deployed = tuple(deployed)
         super().__init__(self.failed, self.deployed)
 
-    def __str__(self) -> str:
-        lines = "".join(f"\n  - {printable(name)}: {exc}" for name, exc in self.failed)
-        return f"{len(self.failed)} of the deployments failed:{lines}"
+    def _text(self) -> str:
+        told = _listed([f"{printable(name)}: {exc}" for name, exc in self.failed])
+        return f"{len(self.failed)} of the deployments failed:{told}"
+
+
+class IdentifierError(FlowpackError, ValueError):
+    """An id, a name or a digest that nothing can have was asked for."""
 
 
 class WireError(FlowpackError):
@@ -226,7 +277,7 @@ class StorageError(FlowpackError):
         self.reason = reason
         super().__init__(storage, token, reason)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{printable(self.storage)}: {quoted(self.token)}: {self.reason}"
 
 
@@ -284,7 +335,7 @@ class APIConnectionError(APIError):
         self.reason = reason
         super().__init__(method, url, reason)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"{self.method} {printable(self.url)}: {self.reason}"
 
 
@@ -305,7 +356,7 @@ class APIStatusError(APIError):
         self.detail = detail
         super().__init__(status, method, url, detail)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         said = f": {self.detail}" if self.detail else ""
         return f"{self.method} {printable(self.url)} answered {self.status}{said}"
 

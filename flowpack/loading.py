@@ -40,7 +40,7 @@ class MissingModuleError(ScriptError):
         user_exc: The original exception.
     """
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         missing = getattr(self.user_exc, "name", None) or ""
         if missing.partition(".")[0] == "prefect":
             advice = (
@@ -53,7 +53,7 @@ class MissingModuleError(ScriptError):
                 "install what has it where flowpack runs; a module of your own is not"
                 " stored with the script"
             )
-        return f"{super().__str__()}; {advice}"
+        return f"{super()._text()}; {advice}"
 
 
 def load_flow_from_script(

@@ -19,6 +19,7 @@ from flowpack.exceptions import DeploymentValidationError, quoted
 # and each of them would pay for it.
 
 _WHERE = "schedule"
+_SHORTEST_INTERVAL = timedelta(milliseconds=1)
 _LONGEST_INTERVAL = timedelta(days=999_999_999)
 
 
@@ -35,10 +36,10 @@ def _interval(value: Union[timedelta, float, str]) -> timedelta:
             f"the interval {_shown(value)} is no duration; give a timedelta, a number"
             " of seconds, 'HH:MM:SS' or ISO 8601 such as 'PT1H'"
         )
-    if not timedelta(0) < interval <= _LONGEST_INTERVAL:
+    if not _SHORTEST_INTERVAL <= interval <= _LONGEST_INTERVAL:
         raise _error(
-            f"the interval {_shown(value)} is out of range; it must be more than 0"
-            f" seconds and at most {_LONGEST_INTERVAL.days} days"
+            f"the interval {_shown(value)} is out of range; it must be at least"
+            f" 0.001 seconds and at most {_LONGEST_INTERVAL.days} days"
         )
     # Servers keep a float; what comes back must equal what was sent.
     return timedelta(seconds=interval.total_seconds())
@@ -67,11 +68,7 @@ def _anchor(value: Union[datetime, str, None]) -> Optional[datetime]:
 
 
 def _shown(value: object) -> str:
-    """Return *value* for a message; a number may be too long to be written out."""
-    try:
-        return f"{quoted(value)} ({type(value).__name__})"
-    except ValueError:
-        return f"of type {type(value).__name__}"
+    return f"{quoted(value)} ({type(value).__name__})"
 
 
 def _error(problem: str) -> DeploymentValidationError:
@@ -111,6 +108,13 @@ class IntervalSchedule:
 
     def __attrs_post_init__(self) -> None:
         _raise_for([], self.timezone)
+        try:
+            self._fixed_anchor()
+        except OverflowError:
+            raise _error(
+                f"the anchor date {_shown(self.anchor_date)} is too close to the end of"
+                " time for its timezone; take one within the years 2 to 9998"
+            ) from None
 
     def without_timezone(self) -> IntervalSchedule:
         """Return the schedule with its timezone told by the anchor's offset alone.
@@ -118,13 +122,16 @@ class IntervalSchedule:
         For servers that take no timezone here; what follows changes of daylight
         saving time no longer does.
         """
+        return IntervalSchedule(self.interval, anchor_date=self._fixed_anchor())
+
+    def _fixed_anchor(self) -> datetime:
+        """Return the anchor with the offset that it has in the timezone."""
         zone = find_zone(self.timezone or "UTC") or fixed_zone.utc
         anchor = self.anchor_date or datetime(2020, 1, 1, tzinfo=zone)
         if self.timezone is not None:
             anchor = anchor.astimezone(zone)
         offset = anchor.utcoffset() or timedelta(0)
-        anchor = anchor.replace(tzinfo=fixed_zone(offset))
-        return IntervalSchedule(self.interval, anchor_date=anchor)
+        return anchor.replace(tzinfo=fixed_zone(offset))
 
 
 @attrs.frozen

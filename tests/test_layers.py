@@ -12,7 +12,7 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 #: below it, not its neighbours. Change this knowingly: it is the architecture.
 LAYERS = (
     {"exceptions"},
-    {"_folders", "_interpreter", "_times", "_timezones"},
+    {"_files", "_folders", "_interpreter", "_times", "_timezones"},
     {"jsonvalues", "signatures", "transport", "urls"},
     {"_cron", "_rrule", "_runner_fields", "snapshot"},
     {"schedules"},

@@ -14,10 +14,12 @@ from flowpack.deployments.actions import Deployed
 from flowpack.deployments.plan import deploy
 from flowpack.exceptions import (
     DeploymentsFailedError,
-    FlowpackError,
+    SpecError,
     printable,
-    quoted,
 )
+
+#: Longest file with a plan that is read, in bytes.
+PLAN_LIMIT = 64 * 1024 * 1024
 
 
 def run(arguments: Namespace) -> None:
@@ -50,17 +52,17 @@ def read_plan(path: str) -> str:
     """Return the plan in the file at *path*, as JSON.
 
     Raises:
-        FlowpackError: It cannot be read.
-        SpecError: It is no plan.
+        SpecError: It cannot be read, or is no plan.
     """
+    from flowpack._files import UNREADABLE, read_file, reason
     from flowpack.deployments.moves import parse_plan
 
     try:
-        with open(path, "rb") as file:
-            text = file.read().decode("utf-8-sig")
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "it is no text in UTF-8"
-        raise FlowpackError(f"{quoted(path)} cannot be read: {reason}") from exc
+        text = read_file(path, PLAN_LIMIT).decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise SpecError(path, ["this is no plan, for it is not UTF-8"]) from exc
+    except UNREADABLE as exc:
+        raise SpecError(path, [f"{reason(exc)}; give a plan"]) from exc
     parse_plan(text, path)
     return text
 

@@ -14,7 +14,9 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 def user_traceback(exc: BaseException) -> str:
     """Return the traceback of *exc* from the first line of the user's code on."""
     found = _skip_ours(exc.__traceback__)
-    return "".join(format_exception(type(exc), exc, found))
+    told = "".join(format_exception(type(exc), exc, found))
+    # Whoever watches for a crash of flowpack's own watches for Python's word.
+    return told.replace("Traceback (most", "In the user's code (most")
 
 
 def _skip_ours(traceback: Optional[TracebackType]) -> Optional[TracebackType]:

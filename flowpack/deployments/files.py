@@ -20,13 +20,13 @@ what a key that is left out and what null means is said there.
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING, List, Optional, Tuple, Union
 
+from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.deployments._spec_scripts import collect_specs, makes_specs
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.discovery import Script
-from flowpack.exceptions import DiscoveryError, SpecError, printable, quoted
+from flowpack.exceptions import DiscoveryError, SpecError, quoted
 
 if TYPE_CHECKING:
     from flowpack.client import Client
@@ -119,36 +119,13 @@ def _read_text(path: str) -> str:
     Raises:
         SpecError: It cannot be read, is no regular file, too long or not UTF-8.
     """
-    content = _read(path)
-    if len(content) > SIZE_LIMIT:
-        problem = f"the file is too long; {SIZE_LIMIT} bytes are read at most"
-        raise SpecError(path, [problem])
+    try:
+        content = read_file(path, SIZE_LIMIT)
+    except UNREADABLE as exc:
+        raise SpecError(path, [reason(exc)]) from exc
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
         problem = f"line {line}: this is not UTF-8; save the file as UTF-8"
         raise SpecError(path, [problem]) from exc
-
-
-def _read(path: str) -> bytes:
-    """Return the content of the file at *path*, cut a byte beyond the limit."""
-    try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise SpecError(path, ["it is no regular file"])
-            return file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError as exc:
-        raise SpecError(path, ["there is no such file"]) from exc
-    except IsADirectoryError as exc:
-        raise SpecError(path, ["it is a folder; give a file of specs"]) from exc
-    except OSError as exc:
-        said = exc.strerror or type(exc).__name__
-        raise SpecError(path, [f"the file cannot be read: {said}"]) from exc
-    except ValueError as exc:
-        raise SpecError(path, [f"this is no path: {printable(exc)}"]) from exc
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open *path*; a FIFO must not keep us waiting for its writer."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

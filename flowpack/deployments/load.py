@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, BinaryIO, Dict, Optional, Tuple, Union, cast
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from flowpack.deployments.digests import Digest, check, expected_digest
 from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
+    IdentifierError,
     ObjectNotFound,
     PackagingError,
     quoted,
@@ -65,6 +67,7 @@ def load_flow_from_deployment(
             says.
 
     Raises:
+        IdentifierError: *sha256* is no digest.
         StorageIntegrityError: The bytes are not those that were deployed.
         PackagingError: They cannot be verified, or the deployment has no script.
         ObjectNotFound: No such deployment, flow or storage block.
@@ -92,13 +95,23 @@ def fetch_script(
 
     Arguments and errors are those of :func:`load_flow_from_deployment`.
     """
+    pinned = None if sha256 is None else _pin(sha256)
     with using(client) as api:
         record = find_deployment(deployment, api)
         flow_name = api.read_flow(record.flow_id).name
-        content, verified = _content(record, api, unverified or sha256 is not None)
-    if sha256 is not None:
-        _check(content, Digest("sha256", sha256.lower()), quoted(record.name), "")
-    return FetchedScript(content, flow_name, verified or sha256 is not None)
+        content, verified = _content(record, api, unverified or pinned is not None)
+    if pinned is not None:
+        _check(content, pinned, quoted(record.name), "")
+    return FetchedScript(content, flow_name, verified or pinned is not None)
+
+
+def _pin(sha256: object) -> Digest:
+    """Return the digest that the caller asks for."""
+    if not isinstance(sha256, str) or not re.fullmatch("[0-9A-Fa-f]{64}", sha256):
+        raise IdentifierError(
+            f"{quoted(sha256)} is no SHA-256 digest, which has 64 hexadecimal digits"
+        )
+    return Digest("sha256", sha256.lower())
 
 
 def find_deployments(client: Client) -> Dict[str, Deployment]:
@@ -120,12 +133,6 @@ def find_deployment(
         return deployment
     if isinstance(deployment, UUID):
         return client.read_deployment(deployment)
-    flow_name, slash, name = deployment.partition("/")
-    if not (flow_name and slash and name) or "/" in name:
-        raise PackagingError(
-            f"{quoted(deployment)} names no deployment; write FLOW/DEPLOYMENT, as"
-            " flowpack ls lists them"
-        )
     return client.read_deployment_by_name(deployment)
 
 

@@ -26,7 +26,7 @@ def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
     """
     try:
         found = json.loads(text)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         found = None
     actions = found.get("actions") if isinstance(found, dict) else None
     if not isinstance(actions, list) or not all(map(_is_action, actions)):

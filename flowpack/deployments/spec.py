@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from flowpack.client import Client
 
 _POOL_FIELDS = attrs.fields(PoolFields)
+_MOST_TAGS = 100_000
 
 #: Collects the specs that a spec file makes while it runs; None elsewhere.
 _collected: ContextVar[Optional[List[DeploymentSpec]]] = ContextVar(
@@ -122,13 +123,16 @@ def _tags(value: object) -> Any:
         return ()
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise wrong("tags", f"expected a list of texts, not {kind_of(value)}")
-    tags = tuple(sorted(value) if isinstance(value, (set, frozenset)) else value)
-    for tag in tags:
+    tags: List[str] = []
+    for tag in value:  # Which may have no end.
         if not isinstance(tag, str):
             raise wrong("tags", f"a tag must be text, not {kind_of(tag)}")
         if json_problem(tag):
             raise wrong("tags", f"{quoted(tag)} cannot travel as text")
-    return tags
+        if len(tags) == _MOST_TAGS:
+            raise wrong("tags", f"there are more than {_MOST_TAGS} of them")
+        tags.append(tag)
+    return tuple(sorted(tags) if isinstance(value, (set, frozenset)) else tags)
 
 
 def _schedule(value: object) -> Any:
@@ -144,7 +148,7 @@ def _flow_runner(value: object) -> Any:
     if isinstance(value, Mapping):
         unknown = set(value) - {"type", "config"}
         if unknown:
-            listed = ", ".join(sorted(map(quoted, unknown)))
+            listed = ", ".join(sorted(map(quoted, unknown))[:5])
             raise wrong("flow_runner", f"unknown keys {listed}; it has type, config")
         value = FlowRunnerSettings(value.get("type"), value.get("config") or {})
     if isinstance(value, FlowRunnerSettings):

@@ -11,8 +11,9 @@ from flowpack.exceptions import (
     quoted,
 )
 
-#: So many names are listed in a message.
+#: So many names are listed in a message, and so many characters of each.
 _LISTED = 20
+_SHOWN = 60
 
 
 class Candidate(Protocol):
@@ -84,10 +85,11 @@ def _answers(
 def _shown(candidate: Candidate) -> str:
     variables = "/".join(candidate.variables)
     if candidate.name is None:
-        return f"the flow bound to {printable(variables)}"
+        return f"the flow bound to {printable(variables, _SHOWN)}"
+    told = quoted(candidate.name, _SHOWN)
     if candidate.name in (variables, variables.replace("_", "-")):
-        return quoted(candidate.name)
-    return f"{quoted(candidate.name)} ({printable(variables)})"
+        return told
+    return f"{told} ({printable(variables, _SHOWN)})"
 
 
 def _missing(name: Optional[str]) -> str:

@@ -10,13 +10,13 @@ import ast
 import functools
 import os
 import re
-import stat
 import sys
 import warnings
 from typing import Optional, Union
 
 import attrs
 
+from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import DiscoveryError, printable
 
 #: Longest script that is read, in bytes.
@@ -57,21 +57,12 @@ class Script:
         Raises:
             DiscoveryError: There is no such file, or it cannot be read.
         """
-        name = os.fsdecode(path)
         try:
-            with open(name, "rb", opener=_open_without_waiting) as file:
-                _check_file(os.fstat(file.fileno()), name, limit)
-                content = file.read()
-        except FileNotFoundError as exc:
-            raise DiscoveryError(name, "there is no such file") from exc
-        except IsADirectoryError as exc:
-            raise DiscoveryError(name, "it is a folder; give a script in it") from exc
-        except OSError as exc:
-            said = exc.strerror or type(exc).__name__
-            raise DiscoveryError(name, f"the script cannot be read: {said}") from exc
-        except ValueError as exc:
-            reason = f"this is no path: {printable(exc)}"
-            raise DiscoveryError(name, reason) from exc
+            name = os.fsdecode(path)
+            content = read_file(name, limit)
+        except UNREADABLE as exc:
+            said = f"{reason(exc)}; give a script"
+            raise DiscoveryError(printable(path), said) from exc
         return cls(content, name, os.path.abspath(name))
 
     @property
@@ -133,20 +124,6 @@ class Script:
     def at(self, line: Optional[int]) -> str:
         """Return the place of *line* for messages: ``flows.py:12``."""
         return f"{self.name}:{line}" if line else self.name
-
-
-def _check_file(status: os.stat_result, name: str, limit: int) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise DiscoveryError(name, "it is no regular file; give a script")
-    if status.st_size > limit:
-        raise DiscoveryError(
-            name, f"it has {status.st_size} bytes, and a script may have {limit}"
-        )
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open *path*; a FIFO must not keep us waiting for its writer."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _silence_parser() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 import attrs
 
+from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import SettingsError, printable, quoted
 
 #: Profiles that Prefect has without an entry in the file. They set nothing here.
@@ -232,14 +233,9 @@ def _read(path: str) -> Optional[bytes]:
     try:
         if not os.path.isfile(path):
             return None
-        with open(path, "rb") as file:
-            content = file.read(_LONGEST + 1)
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or type(exc).__name__
-        raise SettingsError(f"{printable(path)} cannot be read: {reason}") from exc
-    if len(content) > _LONGEST:
-        raise SettingsError(f"{printable(path)} is too long for a file of settings")
-    return content
+        return read_file(path, _LONGEST)
+    except UNREADABLE as exc:
+        raise SettingsError(f"{printable(path)}: {reason(exc)}") from exc
 
 
 def _text(content: bytes, path: str) -> str:

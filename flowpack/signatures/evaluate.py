@@ -7,7 +7,15 @@ from typing import Any, Dict, Iterable, Iterator, List
 
 from flowpack.signatures.calls import call, call_method, has_method, iterated, known
 from flowpack.signatures.enumerations import is_enumeration, members_of
-from flowpack.signatures.plain import as_key, binary, holds, is_plain, size, unary
+from flowpack.signatures.plain import (
+    MOST_BITS,
+    as_key,
+    binary,
+    holds,
+    is_plain,
+    size,
+    unary,
+)
 from flowpack.signatures.values import (
     UNKNOWN,
     Alias,
@@ -84,6 +92,8 @@ class _Evaluation(ast.NodeVisitor):
             raise
         except Exception:  # Python's own refusal, such as 1/0: the script fails there
             return UNKNOWN
+        if isinstance(value, int) and value.bit_length() > MOST_BITS:
+            return UNKNOWN  # Python refuses to write it out.
         self.steps += size(value)
         return value if self.steps <= _MOST_STEPS else UNKNOWN
 

@@ -26,7 +26,8 @@ from flowpack.signatures.values import (
 
 #: Most items of a container, and characters of a text.
 LONGEST = 10_000
-_MOST_BITS = 4_096
+#: Most bits of an integer.
+MOST_BITS = 4_096
 
 _NOT_PLAIN = (
     Alias,
@@ -143,7 +144,7 @@ def _stays_small(op: ast.operator, left: Any, right: Any) -> bool:
     if not isinstance(op, (ast.Mult, ast.Pow, ast.LShift)):
         return size(left) + size(right) <= LONGEST
     if isinstance(left, int) and isinstance(right, int):
-        return _bits(op, left, right) <= _MOST_BITS
+        return _bits(op, left, right) <= MOST_BITS
     for items, times in ((left, right), (right, left)):
         if isinstance(items, SIZED) and isinstance(times, int):
             return size(items) * times <= LONGEST

@@ -256,10 +256,10 @@ def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
 
 
 def source_of(node: ast.expr) -> str:
-    """Return the source of *node*, or dots where it is nested without end."""
+    """Return the source of *node*, or dots where it cannot be spelt."""
     try:
         return ast.unparse(node)
-    except RecursionError:
+    except (ValueError, RecursionError):
         return "..."
 
 

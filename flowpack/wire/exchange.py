@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from flowpack.exceptions import (
     APIStatusError,
+    IdentifierError,
     WireError,
     printable,
     quoted,
@@ -30,8 +31,15 @@ def path(*segments: object) -> str:
 
 def _segment(segment: object) -> str:
     text = str(segment)
-    # A segment of dots would be taken for a step up by whoever normalises paths.
-    return quote(text, safe="") if text.strip(".") else "%2E" * len(text)
+    if not text.strip("."):
+        # Dots would be taken for a step up by whoever normalises paths.
+        return "%2E" * len(text)
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as exc:
+        raise IdentifierError(
+            f"{quoted(text)} holds half a surrogate pair, which no name has"
+        ) from exc
 
 
 def request(

@@ -44,7 +44,7 @@ def test_the_same_plan(flowpack, script, planned):
         (("-t", "a"), ("-t", "b"), "hello/d: tags was to go"),
         ((), ("-t", "b"), "hello/d: tags was to stay"),
         (("--paused",), (), "hello/d: paused was to go"),
-        (("-n", "e"), ("-n", "f"), "hello/e is not to be deployed now; hello/f was"),
+        (("-n", "e"), ("-n", "f"), "2 things moved:\n  - hello/e is not to be deployed now\n  - hello/f was"),
         (("--storage", "file:s"), ("--storage", "file:t"), "hello/d: storage was"),
         (
             ("--runner", "universal", "--env", "TOKEN=canary-1"),
@@ -102,8 +102,8 @@ def test_file_as_other_programs_write_it(flowpack, script, planned):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "cannot be read: No such file or directory"),
-        (b"\xff\xfe{\x00", "cannot be read: it is no text in UTF-8"),
+        (None, "there is no such file; give a plan"),
+        (b"\xff\xfe{\x00", "this is no plan, for it is not UTF-8"),
         (b"created hello/d", "this is no plan; flowpack plan --json writes one"),
         (b"[]", "this is no plan"),
         (b"", "this is no plan"),

@@ -132,7 +132,7 @@ def test_failure(flowpack, flows):
     done = flowpack("run", name, "-p", "depth=1")
     assert (done.status, done.out) == (1, "loading\n")
     lines = done.err.splitlines()
-    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[0] == "In the user's code (most recent call last):"
     assert "in failing" in lines[1]
     assert "return 1 / depth if depth == 0" in done.err
     assert "ZeroDivisionError: division by zero" in lines

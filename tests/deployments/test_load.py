@@ -16,6 +16,7 @@ from flowpack import (
 from flowpack.deployments.load import fetch_script
 from flowpack.exceptions import (
     BlockError,
+    IdentifierError,
     MissingFlowError,
     ObjectMissingError,
     ObjectNotFound,
@@ -172,7 +173,7 @@ def test_token_that_leads_outside_is_refused(client, storage, token):
 @pytest.mark.parametrize("name", ["", "hello", "hello/", "/d", "a/b/c"])
 def test_what_names_no_deployment(client, name):
     """A text that is not FLOW/DEPLOYMENT says how to write one."""
-    with pytest.raises(PackagingError, match="FLOW/DEPLOYMENT"):
+    with pytest.raises(IdentifierError, match="FLOW/DEPLOYMENT"):
         load_flow_from_deployment(name, client)
 
 

@@ -24,8 +24,8 @@ from flowpack.client import Client
 from flowpack.deployments.unreferenced import find_unreferenced
 from flowpack.deployments.verify import verify_all
 from flowpack.exceptions import (
+    IdentifierError,
     ObjectNotFound,
-    PackagingError,
     StorageIntegrityError,
 )
 from flowpack.models import ScriptSource, StoredObject
@@ -299,7 +299,7 @@ def test_names(client, tmp_path):
     assert [each.deployment_id for each in found] == [done[2].id, done[1].id]
     with pytest.raises(ObjectNotFound):
         verify_all(client, ["hello/d001", "hello/none"])
-    with pytest.raises(PackagingError, match="write FLOW/DEPLOYMENT"):
+    with pytest.raises(IdentifierError, match="write FLOW/DEPLOYMENT"):
         verify_all(client, ["hello"])
 
 

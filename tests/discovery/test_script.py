@@ -109,7 +109,7 @@ def test_size_limit(tmp_path):
     path = tmp_path / "flow.py"
     path.write_bytes(FLOW)
     assert Script.read(path, limit=len(FLOW)).content == FLOW
-    with pytest.raises(DiscoveryError, match=f"{len(FLOW)} bytes, and a script may"):
+    with pytest.raises(DiscoveryError, match=f"more than {len(FLOW) - 1} bytes"):
         Script.read(path, limit=len(FLOW) - 1)
 
 

@@ -1,0 +1,58 @@
+"""Files that people name, read so that none keeps us waiting or fills memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import List, Union
+
+from flowpack.exceptions import printable
+
+#: What :func:`read_file` may raise.
+UNREADABLE = (OSError, ValueError, TypeError)
+
+_BLOCK = 1 << 16
+
+
+def read_file(path: Union[str, os.PathLike[str]], limit: int) -> bytes:
+    """Return the content of a regular file.
+
+    Args:
+        path: The file; links are followed.
+        limit: Longest content that is taken, in bytes.
+
+    Raises:
+        OSError: It cannot be read, is no regular file, or too long.
+        ValueError: This is no path; TypeError, if it is not even text.
+    """
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        blocks: List[bytes] = []
+        left = limit + 1
+        # What the kernel makes up has no size before it is read, and may have no end.
+        while left > 0 and status.st_size <= limit:
+            block = file.read(min(left, _BLOCK))
+            if not block:
+                return b"".join(blocks)
+            blocks.append(block)
+            left -= len(block)
+    raise OSError(errno.EFBIG, f"it is too long, with more than {limit} bytes")
+
+
+def reason(error: BaseException) -> str:
+    """Return why a file cannot be read, for a message that names it."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder"
+    if isinstance(error, OSError):
+        return f"it cannot be read: {error.strerror or type(error).__name__}"
+    return f"this is no path: {printable(error)}"
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open *path*; a FIFO must not keep us waiting for its writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
