@@ -6,6 +6,7 @@ import contextlib
 import os
 from argparse import Namespace
 
+from flowpack._files import read_file
 from flowpack._folders import sync_folder
 from flowpack.cli import output
 from flowpack.cli.connection import connect
@@ -64,9 +65,8 @@ def write_file(path: str, content: bytes, *, force: bool) -> bool:
         if os.path.lexists(target):
             if not os.path.isfile(target):
                 raise FlowpackError(f"{quoted(path)} is there and is no regular file")
-            with open(target, "rb") as file:
-                if file.read() == content:
-                    return False
+            if _holds(target, content):
+                return False
             if not force:
                 raise FlowpackError(
                     f"{quoted(path)} is there with other content; --force replaces it"
@@ -76,6 +76,13 @@ def write_file(path: str, content: bytes, *, force: bool) -> bool:
         reason = getattr(exc, "strerror", None) or exc
         raise FlowpackError(f"{quoted(path)} cannot be written: {reason}") from exc
     return True
+
+
+def _holds(path: str, content: bytes) -> bool:
+    # The size first: what the kernel makes up may have no end.
+    if os.path.getsize(path) != len(content):
+        return False
+    return read_file(path, len(content)) == content
 
 
 def _replace(target: str, content: bytes) -> None:

@@ -20,6 +20,10 @@ _PREFIXES = ("FLOWPACK_", "PREFECT_")
 #: Longest file that is read, in bytes.
 _LONGEST = 4 * 1024 * 1024
 
+#: Deeper tables hold no settings, and keys of more parts are not read.
+_DEEPEST = 10
+_MOST_PARTS = 200
+
 
 @attrs.frozen
 class Source:
@@ -92,7 +96,7 @@ def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
 _LINE_BREAK = r"\r\n|\r|\n"
 _LINE = r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z"
 _QUOTED = r"""(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(?:\#.*)?\Z"""
-_COMMENT = r"(?:^|\s+)#"
+_COMMENT = r"(?:^|\s)#"
 _ESCAPE = r"\\(.)"
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 _REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}"
@@ -151,7 +155,7 @@ def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str
     for key, value in table.items():
         if not key.isupper():
             yield prefix + key, value
-        if isinstance(value, dict):
+        if isinstance(value, dict) and prefix.count(".") < _DEEPEST:
             yield from _flattened(value, f"{prefix}{key}.")
 
 
@@ -221,11 +225,27 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
     else:
         import tomli as tomllib
     text = _text(content, path)
+    if _has_long_key(text):
+        raise SettingsError(f"{printable(path)}: a key in it has too many parts")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as exc:
-        reason = printable(exc)
-    raise SettingsError(f"{printable(path)} is not valid TOML: {reason}")
+        said = printable(exc)
+    raise SettingsError(f"{printable(path)} is not valid TOML: {said}")
+
+
+_TOML_TEXT = r""""[^"\n]*"|'[^'\n]*'"""
+
+
+def _has_long_key(text: str) -> bool:
+    """Say whether *text* has a key of so many parts that reading it takes minutes.
+
+    The parsers take time and memory by the square of their number.
+    """
+    if text.count(".") <= _MOST_PARTS:
+        return False
+    bare = re.sub(_TOML_TEXT, "", text)
+    return any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare))
 
 
 def _read(path: str) -> Optional[bytes]:

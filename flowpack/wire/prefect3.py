@@ -96,6 +96,7 @@ class Prefect3(Dialect):
 
     def _deployment(self, value: Dict[str, Any]) -> Deployment:
         """Read a deployment; all that is only here stays in ``extra``."""
+        _check_shapes(value)
         stored, script, flaw = None, None, None
         try:
             stored, script = pulling.read_steps(value.get("pull_steps"))
@@ -329,8 +330,9 @@ class Prefect3(Dialect):
     def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
         """See :meth:`Dialect.echoes`; answers to writes have secrets masked."""
         schema = document.block_schema
-        listed = () if schema is None else schema.fields.get("secret_fields", ())
-        secret = {str(name).partition(".")[0] for name in listed}
+        listed = None if schema is None else schema.fields.get("secret_fields")
+        names = listed if isinstance(listed, list) else ()
+        secret = {str(name).partition(".")[0] for name in names}
         answered, sent = dict(document.data), dict(data)
         return all(
             answered.get(name) == sent[name] for name in sent if name not in secret
@@ -442,6 +444,36 @@ _SPEC_NAMES = {
     "work_pool_name": "work_pool",
     "work_queue_name": "work_queue",
 }
+
+
+#: What is read of ``extra``: each member, if it is not null, and its items.
+_SHAPES: Mapping[str, Tuple[type, str]] = {
+    "schedule": (dict, "an object"),
+    "schedules": (list, "an array of objects with a schedule each"),
+    "pull_steps": (list, "an array of objects"),
+    "labels": (dict, "an object"),
+    "global_concurrency_limit": (dict, "an object"),
+}
+
+
+def _check_shapes(value: Mapping[str, Any]) -> None:
+    """Refuse a deployment of which the rest of this module could not read a part.
+
+    Raises:
+        WireError: A member is of another type.
+    """
+    for name, (kind, told) in _SHAPES.items():
+        member = value.get(name)
+        items = member if isinstance(member, list) else ()
+        fits = member is None or isinstance(member, kind)
+        if name == "schedules":
+            fits = fits and all(isinstance(_of(each), dict) for each in items)
+        if not fits or not all(isinstance(each, dict) for each in items):
+            raise WireError(f"an answer is no Deployment: {name} must be {told}")
+
+
+def _of(item: Any) -> Any:
+    return item.get("schedule") if isinstance(item, dict) else None
 
 
 def _is_computed(version: Any) -> bool:

@@ -9,7 +9,7 @@ program's globals, where flowpack reads them back. The *flowpack* step calls
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -166,12 +166,12 @@ def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
         script = ScriptSource(
             filename=_expect(values["filename"], str),
             size=_expect(values["size"], int),
-            location=values.get("location"),
+            location=_expect(values.get("location"), (str, type(None))),
             storage_type=_expect(flow_data["storage_type"], str),
             storage_data=_expect(flow_data["storage_data"], dict),
             pull=pull,
-            requires=values.get("requires"),
-            schedule=flow_data.get("schedule"),
+            requires=_expect(values.get("requires"), (str, type(None))),
+            schedule=_expect(flow_data.get("schedule"), (dict, type(None))),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise WireError(
@@ -241,9 +241,9 @@ def flow_data(stored: StoredObject) -> DataDocument:
     return DataDocument.encode("blockstorage", stored)
 
 
-def _expect(value: Any, kind: type) -> Any:
+def _expect(value: Any, kind: Union[type, Tuple[type, ...]]) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(kind.__name__)
+        raise TypeError(type(value).__name__)
     return value
 
 

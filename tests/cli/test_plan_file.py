@@ -44,7 +44,11 @@ def test_the_same_plan(flowpack, script, planned):
         (("-t", "a"), ("-t", "b"), "hello/d: tags was to go"),
         ((), ("-t", "b"), "hello/d: tags was to stay"),
         (("--paused",), (), "hello/d: paused was to go"),
-        (("-n", "e"), ("-n", "f"), "2 things moved:\n  - hello/e is not to be deployed now\n  - hello/f was"),
+        (
+            ("-n", "e"),
+            ("-n", "f"),
+            "2 things moved:\n  - hello/e is not to be deployed now\n  - hello/f was",
+        ),
         (("--storage", "file:s"), ("--storage", "file:t"), "hello/d: storage was"),
         (
             ("--runner", "universal", "--env", "TOKEN=canary-1"),
