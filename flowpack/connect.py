@@ -21,6 +21,7 @@ import attrs
 
 from flowpack.exceptions import SettingsError, printable
 from flowpack.settings import Settings, load_settings
+from flowpack.settings.values import parse_number
 from flowpack.transport import Answer, Effect, Request, Transport
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def get_client(
     if api_key is not None:
         settings = _given(settings, api_key=api_key or None)
     if timeout is not None:
-        settings = _given(settings, request_timeout=timeout)
+        settings = _given(settings, request_timeout=_argument(timeout))
     if settings.api_url is None:
         return Client(transport=_embedded(settings, notify))
     return Client(
@@ -176,6 +177,13 @@ def shared_connections() -> Iterator[None]:
     finally:
         _shared.reset(token)
         shared.close()
+
+
+def _argument(timeout: float) -> float:
+    try:
+        return parse_number(timeout)
+    except ValueError as exc:
+        raise SettingsError(f"the argument timeout {exc}") from None
 
 
 def _given(settings: Settings, **values: Any) -> Settings:

@@ -17,6 +17,7 @@ The tree::
       IdentifierError               what no id or name can be (also a ValueError)
       WireError                     JSON that does not say what it must
       BlockError                    a block class or document that cannot be used
+        BlockArgumentError          a field's value (also a TypeError and ValueError)
       StorageError
         ObjectMissingError          nothing is stored under that token
         ObjectExistsError           the key is taken by other content
@@ -260,6 +261,10 @@ class WireError(FlowpackError):
 
 class BlockError(FlowpackError):
     """A block class or a block document cannot be used."""
+
+
+class BlockArgumentError(BlockError, TypeError, ValueError):
+    """A block was given what its field cannot hold."""
 
 
 class StorageError(FlowpackError):

@@ -6,7 +6,12 @@ import os
 import re
 
 from flowpack.blocks.secret import as_address
-from flowpack.exceptions import BlockError, printable, quoted
+from flowpack.exceptions import (
+    BlockArgumentError,
+    BlockError,
+    printable,
+    quoted,
+)
 from flowpack.urls import Address, parse_url
 
 # One letter is a drive of Windows.
@@ -27,11 +32,12 @@ def as_text(value: object, what: str) -> str:
     """Return a path or text as text.
 
     Raises:
-        TypeError: It is neither.
+        BlockArgumentError: It is neither.
     """
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str):
-        raise TypeError(f"{what} must be text or a path, not {type(value).__name__}")
+        kind = type(value).__name__
+        raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
     return text[:] if type(text) is not str else text
 
 

@@ -6,6 +6,7 @@ import functools
 import os
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
+from flowpack.exceptions import BlockArgumentError
 from flowpack.urls import mask_url
 
 #: What stands for a secret wherever something is printed.
@@ -23,7 +24,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
-            raise TypeError(f"a secret is text, not {type(value).__name__}")
+            raise BlockArgumentError(f"a secret is text, not {type(value).__name__}")
         self._value = value
 
     def get_secret_value(self) -> str:
@@ -56,7 +57,7 @@ def as_secret(value: object) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
-        raise TypeError(f"expected text, not {type(value).__name__}")
+        raise BlockArgumentError(f"expected text, not {type(value).__name__}")
     return Secret(value)
 
 

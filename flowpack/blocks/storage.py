@@ -35,11 +35,13 @@ from flowpack.blocks.hashing import Known
 from flowpack.blocks.secret import SecretAddress, SecretMapping
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import (
+    BlockArgumentError,
     BlockError,
     ObjectMissingError,
     StorageError,
     StorageUnavailableError,
     printable,
+    quoted,
 )
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -53,7 +55,8 @@ def _optional_folder(value: object) -> Optional[str]:
 def _options(value: object) -> Mapping[str, Any]:
     """Take a mapping with text as keys, and ``headers`` of text in it."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"options must be a mapping, not {type(value).__name__}")
+        kind = type(value).__name__
+        raise BlockArgumentError(f"options must be a mapping, not {kind}")
     headers = value.get("headers", {})
     if not all(isinstance(key, str) for key in value):
         raise BlockError("options must have text as keys")
@@ -62,6 +65,13 @@ def _options(value: object) -> Mapping[str, Any]:
     ):
         raise BlockError("options['headers'] must be a mapping from text to text")
     return SecretMapping(value)
+
+
+def _check_key_type(_: object, __: object, value: object) -> None:
+    if value not in _KEY_TYPES:
+        known = ", ".join(_KEY_TYPES)
+        said = f"key_type must be one of {known}, not {quoted(value)}"
+        raise BlockArgumentError(said)
 
 
 def _home_folders() -> Tuple[str, ...]:
@@ -359,7 +369,7 @@ class FileStorageBlock(OwnStorageBlock):
     )
     key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
         default="hash",
-        validator=attrs.validators.in_(_KEY_TYPES),
+        validator=_check_key_type,
         metadata={"description": "How files are named."},
     )
     options: Mapping[str, Any] = attrs.field(

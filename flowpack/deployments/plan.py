@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
@@ -130,6 +130,15 @@ def deploy(
         )
 
 
+def _each(specs: Specs) -> Iterator[Spec]:
+    for spec in specs if isinstance(specs, Iterable) else (specs,):
+        if not hasattr(spec, "validate"):
+            kind = type(spec).__name__
+            problem = f"expected deployment specs, not {kind}"
+            raise DeploymentValidationError("what to deploy", [problem])
+        yield spec
+
+
 # --- planning -------------------------------------------------------------------
 
 
@@ -140,7 +149,7 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
         SpecError: Problems of all specs, told together; that of a single one as it
             is, whatever its class.
     """
-    wanted = tuple(specs) if isinstance(specs, Iterable) else (specs,)
+    wanted = tuple(_each(specs))
     reader = api.snapshot()
     steps: List[Step] = []
     problems: List[str] = []

@@ -16,10 +16,16 @@ from flowpack import (
     Client,
     CronSchedule,
     DeploymentSpec,
+    FileStorageBlock,
     IntervalSchedule,
+    KVServerStorageBlock,
+    LocalStorageBlock,
     RRuleSchedule,
+    S3StorageBlock,
     deploy,
+    get_client,
     load_flow_from_deployment,
+    plan,
 )
 from flowpack.cli import main
 from flowpack.deployments.files import load_specs
@@ -28,6 +34,7 @@ from flowpack.exceptions import (
     FlowpackError,
     IdentifierError,
     ObjectNotFound,
+    SettingsError,
     StorageIntegrityError,
     printable,
 )
@@ -180,6 +187,42 @@ def test_value_that_is_not_json(here, value, where):
     with pytest.raises(DeploymentValidationError, match="parameters: ") as caught:
         here.deploy(parameters=value)
     assert where in str(caught.value)
+
+
+BLOCKS = {
+    "folder": lambda value: LocalStorageBlock(value),
+    "base_path": lambda value: FileStorageBlock(value),
+    "key_type": lambda value: FileStorageBlock("/x", key_type=value),
+    "options": lambda value: FileStorageBlock("/x", options=value),
+    "api_address": lambda value: KVServerStorageBlock(value),
+    "bucket": lambda value: S3StorageBlock(bucket=value),
+    "secret": lambda value: S3StorageBlock(bucket="b", aws_secret_access_key=value),
+}
+
+
+@pytest.mark.parametrize("make", BLOCKS.values(), ids=BLOCKS)
+@pytest.mark.parametrize("value", [5, [1], True, MUTE], ids=["5", "[]", "t", "m"])
+def test_value_that_no_block_has(make, value):
+    """It is an error of ours, and of Python's kind for wrong arguments, too."""
+    with pytest.raises(FlowpackError) as caught:
+        make(value)
+    assert isinstance(caught.value, TypeError)
+    clean(caught.value)
+
+
+@pytest.mark.parametrize("specs", [5, "abc", [None], b"x", [{}]], ids=ascii)
+def test_what_is_no_spec(here, specs):
+    """Deploying and planning something else is told as that."""
+    for do in (deploy, plan):
+        with pytest.raises(DeploymentValidationError, match="expected deployment"):
+            do(specs, here.client)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, math.nan, math.inf, "soon", [], True])
+def test_timeout_that_is_none(timeout):
+    """The argument is held against the rule of the setting."""
+    with pytest.raises(SettingsError, match="timeout .* number of seconds"):
+        get_client("http://127.0.0.1:9/api", timeout=timeout)
 
 
 NO_NAMES = ["", "x", "a/", "/b", "a/b/c", None, 5, b"a/b", "a/\ud800", MUTE]
@@ -450,12 +493,12 @@ def test_plan_file(here, monkeypatch, capsys, text):
     assert not (here.folder / "store").exists()
 
 
-@pytest.mark.parametrize("plan", [5, b"x", [], {}, "x"], ids=ascii)
-def test_plan_of_another_kind(here, plan):
+@pytest.mark.parametrize("planned", [5, b"x", [], {}, "x"], ids=ascii)
+def test_plan_of_another_kind(here, planned):
     """From Python, too."""
     with pytest.raises(FlowpackError, match="this is no plan"):
         spec = DeploymentSpec(flow_location=here.script, name="d")
-        deploy(spec, here.client, planned=plan)
+        deploy(spec, here.client, planned=planned)
 
 
 def test_every_id_is_taken():

@@ -19,12 +19,13 @@ from flowpack.blocks.secret import (
 )
 from flowpack.blocks.storage import OwnStorageBlock
 from flowpack.blocks.stores import Store
+from flowpack.exceptions import BlockArgumentError
 
 
 def _as_text(value: object) -> str:
     if isinstance(value, str):
         return value
-    raise TypeError(f"expected text, not {type(value).__name__}")
+    raise BlockArgumentError(f"expected text, not {type(value).__name__}")
 
 
 def _as_optional_text(value: object) -> Optional[str]:
@@ -35,7 +36,7 @@ def _as_account(value: object) -> Optional[Mapping[str, str]]:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise TypeError(f"expected a mapping, not {type(value).__name__}")
+        raise BlockArgumentError(f"expected a mapping, not {type(value).__name__}")
     return SecretMapping({_as_text(key): _as_text(value[key]) for key in value})
 
 
