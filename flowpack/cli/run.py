@@ -8,6 +8,7 @@ from contextlib import nullcontext, redirect_stdout
 from types import CoroutineType
 from typing import Any, Mapping, Sequence, Tuple
 
+from flowpack._interpreter import restored
 from flowpack.cli import output
 from flowpack.cli.connection import connect
 from flowpack.cli.values import is_str, read_values
@@ -52,7 +53,8 @@ def call_flow(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
         FlowpackError: The parameters do not fit, or the flow is async.
     """
     try:
-        result = flow(**parameters)
+        with restored():
+            result = flow(**parameters)
     except (FlowpackError, KeyboardInterrupt):
         raise
     except BaseException as exc:

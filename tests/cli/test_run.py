@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -53,6 +54,17 @@ def failing(depth: int = 0):
 @flow
 def leaving():
     sys.exit(0)
+
+
+@flow
+def untidy():
+    import os, signal
+
+    os.chdir("/")
+    sys.argv, sys.path = ["x"], []
+    sys.stdout = None
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return "done"
 
 
 @flow
@@ -145,6 +157,18 @@ def test_failure_is_escaped(flowpack, flows):
     done = flowpack("run", flows("noisy"))
     assert done.status == 1
     assert "\x1b" not in done.err
+
+
+def test_process_is_as_before(flowpack, flows):
+    """What the flow changes in the process is put back, and its result is printed."""
+
+    def state():
+        handler = signal.getsignal(signal.SIGTERM)
+        return os.getcwd(), sys.argv, list(sys.path), handler
+
+    name, before = flows("untidy"), state()
+    assert flowpack("run", name).out == "loading\ndone\n"
+    assert state() == before
 
 
 @pytest.mark.parametrize("name", ["leaving", "drastic"])
