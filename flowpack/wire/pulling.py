@@ -9,7 +9,7 @@ program's globals, where flowpack reads them back. The *flowpack* step calls
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
