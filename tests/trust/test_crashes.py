@@ -82,8 +82,8 @@ def test_killed_at_each_step(in_memory, how, state):
 @pytest.mark.stress
 @pytest.mark.parametrize("state", STATES)
 def test_killed_at_many_lines(in_memory, state):
-    """The same at some eighty of the lines that are executed."""
-    killed("lines", state, in_memory / "runs", 43 if state == "again" else 83)
+    """The same at some sixty of the lines that are executed."""
+    killed("lines", state, in_memory / "runs", 59 if state == "again" else 113)
 
 
 def raised(what, state, folder, stride):

@@ -30,7 +30,7 @@ import flowpack.blocks.folders, flowpack.embedded.store
 
 at, folder = int(sys.argv[1]), sys.argv[2]
 parts = os.path.dirname(flowpack.__file__)
-writing = (parts + "/embedded/store", parts + "/embedded/files", parts + "/blocks/")
+writing = (parts + "/embedded/", parts + "/blocks/folders", parts + "/blocks/drafts")
 count = 0
 
 def trace(frame, event, _):
@@ -96,4 +96,4 @@ def test_stopped_anywhere(in_memory, count):
     assert whole.returncode == 0
     points = [number * lines // (count + 1) for number in range(1, count + 1)]
     busy = [try_point(in_memory / str(at), at) for at in points]
-    assert count < 10 or 0 < sum(busy) < count
+    assert count < 10 or any(busy)
