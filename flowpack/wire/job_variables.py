@@ -104,3 +104,14 @@ _PULL_POLICIES = {
     "ALWAYS": "Always",
     "NEVER": "Never",
 }
+
+
+def flat(variables: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return job variables as the overrides of older releases: dotted for env."""
+    found: Dict[str, Any] = {}
+    for key, value in variables.items():
+        if key == "env":
+            found.update({f"env.{name}": text for name, text in value.items()})
+        else:
+            found[key] = value
+    return found

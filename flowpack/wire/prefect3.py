@@ -9,30 +9,29 @@ from uuid import UUID, uuid4
 
 import attrs
 
-from flowpack.exceptions import (
-    DeploymentValidationError,
-    ObjectAlreadyExists,
-    ObjectNotFound,
-    WireError,
-)
+from flowpack.exceptions import DeploymentValidationError, WireError
+from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
-    BlockDefinition,
-    BlockDocument,
     Deployment,
     DeploymentCreate,
     FlowRunnerSettings,
     ScriptSource,
 )
-from flowpack.jsonvalues import same_json
 from flowpack.transport import Answer, Effect, Request
 from flowpack.wire import pulling
-from flowpack.wire.base import PAGE, Change, Dialect, Model, Send
-from flowpack.wire.block_schemas import prefect3_schema, slug
+from flowpack.wire.base import Change, Model
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.exchange import Json, path, request
-from flowpack.wire.job_variables import job_variables, problem
+from flowpack.wire.job_variables import flat, job_variables, problem
+from flowpack.wire.prefect3_blocks import Prefect3Blocks
 from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
+from flowpack.wire.server_deployments import (
+    check_shapes,
+    concurrency_limit,
+    own_labels,
+    variables_of,
+)
 from flowpack.wire.server_schedules import read_any, same_schedule, sendable
 
 #: The slug of the schedule that flowpack owns.
@@ -49,7 +48,7 @@ _KEPT: Mapping[str, Any] = {
 }
 
 
-class Prefect3(Dialect):
+class Prefect3(Prefect3Blocks):
     """Speaks to servers with work pools; fields are gated by their release."""
 
     name: ClassVar[str] = "prefect3"
@@ -96,7 +95,7 @@ class Prefect3(Dialect):
 
     def _deployment(self, value: Dict[str, Any]) -> Deployment:
         """Read a deployment; all that is only here stays in ``extra``."""
-        _check_shapes(value)
+        check_shapes(value)
         stored, script, flaw = None, None, None
         try:
             stored, script = pulling.read_steps(value.get("pull_steps"))
@@ -156,7 +155,7 @@ class Prefect3(Dialect):
             "tags": () if current is None else current.tags,
             "is_schedule_active": current is None or current.is_schedule_active,
             "work_pool_name": has.get("work_pool_name"),
-            "job_variables": None if current is None else _variables(has),
+            "job_variables": None if current is None else variables_of(has),
         }
         for field, default in _KEPT.items():
             kept[field] = has.get(field, default)
@@ -165,8 +164,8 @@ class Prefect3(Dialect):
                 kept["description"] = new.script.description
             if current is None or _is_computed(kept["version"]):
                 kept["version"] = new.script.version
-        kept["labels"] = _own_labels(kept["labels"])
-        kept["concurrency_limit"] = _concurrency_limit(has)
+        kept["labels"] = own_labels(kept["labels"])
+        kept["concurrency_limit"] = concurrency_limit(has)
         unset = {
             field: value
             for field, value in kept.items()
@@ -215,9 +214,9 @@ class Prefect3(Dialect):
     ) -> Tuple[Change, ...]:
         """See :meth:`Dialect.differences`."""
         body, has = self._body(new), dict(current.extra)
-        has["labels"] = _own_labels(has.get("labels"))
-        has["concurrency_limit"] = _concurrency_limit(has)
-        has["job_variables"] = _variables(has)
+        has["labels"] = own_labels(has.get("labels"))
+        has["concurrency_limit"] = concurrency_limit(has)
+        has["job_variables"] = variables_of(has)
         changes: List[Change] = []
         for field, wanted in body.items():
             if field in _COMPARED_APART or same_json(has.get(field), wanted):
@@ -284,7 +283,7 @@ class Prefect3(Dialect):
             settings = new.flow_runner or FlowRunnerSettings("universal", {})
             variables = job_variables(settings)
             if not self.knows("job_variables"):
-                variables = _flat(variables)
+                variables = flat(variables)
         field = "job_variables" if self.knows("job_variables") else "infra_overrides"
         body[field] = dict(variables)
 
@@ -321,107 +320,6 @@ class Prefect3(Dialect):
         target = path("deployments", deployment_id)
         return request("PATCH", target, {"paused": not active}, Effect.UPSERT)
 
-    # Blocks
-
-    def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
-        """See :meth:`Dialect.block_schema`."""
-        return prefect3_schema(definition)
-
-    def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
-        """See :meth:`Dialect.echoes`; answers to writes have secrets masked."""
-        schema = document.block_schema
-        listed = None if schema is None else schema.fields.get("secret_fields")
-        names = listed if isinstance(listed, list) else ()
-        secret = {str(name).partition(".")[0] for name in names}
-        answered, sent = dict(document.data), dict(data)
-        return all(
-            answered.get(name) == sent[name] for name in sent if name not in secret
-        )
-
-    def create_block_type(self, definition: BlockDefinition) -> Request:
-        """Create the type of a block class; its slug is unique."""
-        body = {
-            "name": definition.type_name,
-            "slug": slug(definition.type_name),
-            "logo_url": definition.logo_url,
-            "documentation_url": definition.documentation_url,
-            "description": definition.description,
-            "code_example": definition.code_example,
-        }
-        return request("POST", "/block_types/", body, Effect.UPSERT)
-
-    def read_block_type_by_name(self, name: str) -> Request:
-        """Read a block type by its name."""
-        return request("GET", path("block_types", "slug", slug(name)))
-
-    def read_block_document(self, document_id: UUID) -> Request:
-        """Read a block document by its id, secrets in clear."""
-        target = path("block_documents", document_id)
-        return request("GET", target, query=_SECRETS)
-
-    def read_block_document_by_name(self, name: str, block_type_name: str) -> Request:
-        """Read a block document by its name and its type's, secrets in clear."""
-        segments = ("slug", slug(block_type_name), "block_documents", "name", name)
-        return request("GET", path("block_types", *segments), query=_SECRETS)
-
-    def read_block_documents(self, *, anonymous: bool, offset: int = 0) -> Request:
-        """List block documents by name, one page of them."""
-        body: Dict[str, Any] = {"limit": PAGE, "offset": offset}
-        if not anonymous:
-            body["block_documents"] = {"is_anonymous": {"eq_": False}}
-        return request("POST", "/block_documents/filter", body)
-
-    def update_block_document(
-        self, document_id: UUID, data: Mapping[str, Any]
-    ) -> Request:
-        """Replace the data of a block document."""
-        target = path("block_documents", document_id)
-        body = {"data": dict(data), "merge_existing_data": False}
-        return request("PATCH", target, body, Effect.UPSERT)
-
-    # Default storage: there is none since 2.0b11, so a variable names it
-
-    def get_default_storage(self, send: Send) -> Json:
-        """See :meth:`Dialect.get_default_storage`."""
-        try:
-            document_id = send(_variable("GET"))["value"]
-            return send(self.read_block_document(UUID(document_id)))
-        except ObjectNotFound:
-            return None
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise WireError(
-                f"the variable {DEFAULT_STORAGE!r} on the server names no block; set"
-                " it with flowpack storage default"
-            ) from exc
-
-    def set_default_storage(self, document_id: UUID, send: Send) -> None:
-        """See :meth:`Dialect.set_default_storage`."""
-        send(self.read_block_document(document_id))
-        body = {"name": DEFAULT_STORAGE, "value": str(document_id)}
-        try:
-            send(request("POST", "/variables/", body, Effect.UPSERT))
-        except ObjectAlreadyExists:
-            send(_variable("PATCH", {"value": str(document_id)}))
-
-    def clear_default_storage(self, send: Send) -> None:
-        """See :meth:`Dialect.clear_default_storage`."""
-        try:
-            send(_variable("DELETE"))
-        except ObjectNotFound:
-            pass
-
-
-#: Name of the variable that holds the id of the default storage.
-DEFAULT_STORAGE = "flowpack_default_storage"
-
-_SECRETS = "include_secrets=true"
-
-
-def _variable(method: str, body: Any = UNSET) -> Request:
-    effect = Effect.READ if method == "GET" else Effect.UPSERT
-    target = path("variables", "name", DEFAULT_STORAGE)
-    return request(method, target, body, effect)
-
 
 #: Fields of the body whose comparison is a matter of its own.
 _COMPARED_APART = frozenset(
@@ -446,67 +344,6 @@ _SPEC_NAMES = {
 }
 
 
-#: What is read of ``extra``: each member, if it is not null, and its items.
-_SHAPES: Mapping[str, Tuple[type, str]] = {
-    "schedule": (dict, "an object"),
-    "schedules": (list, "an array of objects with a schedule each"),
-    "pull_steps": (list, "an array of objects"),
-    "labels": (dict, "an object"),
-    "global_concurrency_limit": (dict, "an object"),
-}
-
-
-def _check_shapes(value: Mapping[str, Any]) -> None:
-    """Refuse a deployment of which the rest of this module could not read a part.
-
-    Raises:
-        WireError: A member is of another type.
-    """
-    for name, (kind, told) in _SHAPES.items():
-        member = value.get(name)
-        items = member if isinstance(member, list) else ()
-        fits = member is None or isinstance(member, kind)
-        if name == "schedules":
-            fits = fits and all(isinstance(_of(each), dict) for each in items)
-        if not fits or not all(isinstance(each, dict) for each in items):
-            raise WireError(f"an answer is no Deployment: {name} must be {told}")
-
-
-def _of(item: Any) -> Any:
-    return item.get("schedule") if isinstance(item, dict) else None
-
-
 def _is_computed(version: Any) -> bool:
     """Return whether a version is the digest of a script, as tools make it."""
     return version is None or re.fullmatch("[0-9a-f]{32}", str(version)) is not None
-
-
-def _own_labels(labels: Any) -> Dict[str, Any]:
-    """Return *labels* without those that the server adds."""
-    return {
-        key: value
-        for key, value in (labels or {}).items()
-        if not key.startswith("prefect.")
-    }
-
-
-def _concurrency_limit(has: Mapping[str, Any]) -> Optional[int]:
-    """Return the limit; since 3.0.3 an answer has it in an object of its own."""
-    limit = (has.get("global_concurrency_limit") or {}).get("limit")
-    return has.get("concurrency_limit") if limit is None else limit
-
-
-def _variables(has: Mapping[str, Any]) -> Any:
-    """Return the job variables; 2.x answers by the older name of the field."""
-    return has.get("job_variables", has.get("infra_overrides")) or {}
-
-
-def _flat(variables: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return job variables as the overrides of older releases: dotted for env."""
-    flat: Dict[str, Any] = {}
-    for key, value in variables.items():
-        if key == "env":
-            flat.update({f"env.{name}": text for name, text in value.items()})
-        else:
-            flat[key] = value
-    return flat
