@@ -34,28 +34,26 @@ with get_client(api) as client:
 """
 
 
-@pytest.mark.parametrize(
-    "rounds", [1, pytest.param(10, marks=pytest.mark.stress)], ids=str
-)
-def test_first_documents_at_once(tmp_path, rounds):
-    """All succeed, and what each has registered can be read afterwards."""
-    for number in range(rounds):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        (folder / "hello.py").write_text(SCRIPT)
-        with orion_server(folder) as server:
-            deploy_at_once(folder, server.api, 8)
-            with get_client(server.api) as client:
-                deployments = client.read_deployments()
-                assert len(deployments) == 8
-                for each in deployments:
-                    data: Any = each.flow_data
-                    document_id = data.stored_object.block_document_id
-                    client.read_block_document(document_id)
+def test_first_documents_at_once(tmp_path):
+    """All that succeed can be read afterwards; who was refused succeeds later."""
+    (tmp_path / "hello.py").write_text(SCRIPT)
+    with orion_server(tmp_path) as server:
+        for refused in deploy_at_once(tmp_path, server.api, range(8)):
+            assert deploy_at_once(tmp_path, server.api, [refused]) == []
+        with get_client(server.api) as client:
+            deployments = client.read_deployments()
+            assert len(deployments) == 8
+            for each in deployments:
+                data: Any = each.flow_data
+                client.read_block_document(data.stored_object.block_document_id)
 
 
-def deploy_at_once(folder, api, count):
-    """Start processes that wait for one another; all must succeed."""
+def deploy_at_once(folder, api, names):
+    """Start processes that wait for one another; return whom the server refused.
+
+    While it makes its key, 2.0b7 may answer 500, which nobody repeats.
+    """
+    refused = []
     started: List[Any] = [
         subprocess.Popen(
             [sys.executable, "-c", DEPLOY, str(folder), str(own), api],
@@ -65,7 +63,7 @@ def deploy_at_once(folder, api, count):
             stderr=subprocess.PIPE,
             text=True,
         )
-        for own in range(count)
+        for own in names
     ]
     try:
         for process in started:
@@ -73,10 +71,13 @@ def deploy_at_once(folder, api, count):
         for process in started:
             process.stdin.write("go\n")
             process.stdin.flush()
-        for process in started:
+        for own, process in zip(names, started):
             _, errors = process.communicate(timeout=120)
-            assert (process.returncode, errors) == (0, "")
+            if process.returncode:
+                assert "APIStatusError: POST" in errors and "answered 500" in errors
+                refused.append(own)
     finally:
         for process in started:
             process.kill()
             process.communicate()
+    return refused

@@ -398,7 +398,10 @@ def test_headers_of_the_api(orion):
 
 
 def test_requests_of_a_first_deployment(orion, script, tmp_path):
-    """At most one request more than the stock client's four; three when unchanged."""
+    """At most one request more than the stock client's four; three when unchanged.
+
+    Where the storage is new, too, its block is read back once.
+    """
     with Client(orion.api) as real:
         counting = Counting(real._transport)
         client = Client(transport=counting)
@@ -408,6 +411,9 @@ def test_requests_of_a_first_deployment(orion, script, tmp_path):
             flow_storage=FileStorageBlock(str(tmp_path / unique("s"))),
         )
         deploy(spec, client)
+        assert len(counting.calls()) <= 6
+        counting.sent.clear()
+        deploy(attrs.evolve(spec, name=unique("d")), client)
         assert len(counting.calls()) <= 5
         counting.sent.clear()
         deploy(spec, client)
