@@ -419,7 +419,7 @@ URLS = [
 
 
 @pytest.mark.parametrize("url", URLS, ids=lambda url: ascii(url)[:30])
-def test_odd_api_url(capsys, url):
+def test_odd_api_url(capsys, short_waits, url):
     """It is refused before anything is sent, or nobody is there."""
     assert main(["ls", "--api", url]) in (1, 2)
     told = capsys.readouterr().err

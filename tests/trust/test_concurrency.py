@@ -138,7 +138,7 @@ def test_processes_deploy_different_names(tmp_path, count, each):
 @pytest.mark.parametrize(
     ("count", "rounds"),
     [
-        pytest.param(6, 1, id="6"),
+        pytest.param(4, 1, id="4"),
         pytest.param(16, 20, id="16", marks=pytest.mark.stress),
     ],
 )
@@ -175,7 +175,7 @@ def test_no_mixing(tmp_path, monkeypatch, count, each):
 
 
 @pytest.mark.parametrize(
-    "kills", [8, pytest.param(200, marks=pytest.mark.stress)], ids=str
+    "kills", [4, pytest.param(200, marks=pytest.mark.stress)], ids=str
 )
 def test_kill_storm(tmp_path, monkeypatch, kills):
     """Whoever dies, nothing is torn, and nobody is locked out afterwards."""

@@ -58,12 +58,12 @@ def killed(how, state, folder, stride):
 @pytest.mark.parametrize(
     ("how", "state", "stride"),
     [
-        ("kill", "fresh", 17),
-        ("kill", "update", 8),
-        ("kill", "again", 6),
-        ("data", "update", 8),
-        ("entries", "fresh", 17),
-        ("lines", "update", 1200),
+        ("kill", "fresh", 25),
+        ("kill", "update", 12),
+        ("kill", "again", 9),
+        ("data", "update", 12),
+        ("entries", "fresh", 25),
+        ("lines", "update", 2000),
     ],
 )
 def test_killed_at_some_steps(in_memory, how, state, stride):
@@ -96,7 +96,7 @@ def raised(what, state, folder, stride):
 @pytest.mark.parametrize("what", ["KeyboardInterrupt", "MemoryError", "OSError"])
 def test_error_at_some_steps(in_memory, what):
     """No draft is left, no transaction is open, no lock is held; it is told cleanly."""
-    raised(what, "update", in_memory / "runs", 13)
+    raised(what, "update", in_memory / "runs", 20)
 
 
 @pytest.mark.stress

@@ -19,10 +19,10 @@ def survived(state, folder, *how):
     return results
 
 
-@pytest.mark.parametrize(("state", "stride"), [("fresh", 40), ("update", 13)])
+@pytest.mark.parametrize(("state", "stride"), [("fresh", 60), ("update", 20)])
 def test_power_fails_at_some_calls(in_memory, state, stride):
     """Nothing points at what is missing or torn, and the next deploy succeeds."""
-    assert len(survived(state, in_memory, stride)) > 8
+    assert len(survived(state, in_memory, stride)) > 5
 
 
 @pytest.mark.stress
@@ -36,7 +36,7 @@ def test_power_fails_at_each_call(in_memory, state):
 
 @pytest.mark.parametrize(
     ("state", "stride"),
-    [("fresh", 4), pytest.param("fresh", 1, marks=pytest.mark.stress)],
+    [("fresh", 8), pytest.param("fresh", 1, marks=pytest.mark.stress)],
 )
 def test_power_fails_after_a_kill_and_another_deploy(in_memory, state, stride):
     """What the killed one made is brought to the disk by the one that succeeds."""

@@ -28,7 +28,7 @@ def struck(how, state, folder, stride):
 
 @pytest.mark.parametrize(
     ("how", "state", "stride"),
-    [("kill", "fresh", 60), ("EIO", "update", 16), ("ENOSPC", "fresh", 70)],
+    [("kill", "fresh", 100), ("EIO", "update", 24), ("ENOSPC", "fresh", 110)],
 )
 def test_struck_at_some_calls(in_memory, how, state, stride):
     """It dies or is one clean error, leaves nothing half done, and can be repeated."""
