@@ -267,11 +267,11 @@ sys.exit(status)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="looks into /proc")
-@pytest.mark.parametrize("limit", ["signals", "64", "12", *stress("4", "2", "1", "0")])
+@pytest.mark.parametrize("limit", ["signals", "64", "12", *stress("4", "2")])
 def test_little_memory_or_many_signals(place, limit):
     """With so many megabytes, or a signal each millisecond, it works or is told."""
     done = deploys(place, program=["-c", LIMITED, limit])
-    assert done.returncode == 0 or limit in ("0", "1", "2"), done.stderr
+    assert done.returncode == 0 or limit == "2", done.stderr
     check(place)
     assert deploys(place).returncode == 0
     check(place, (1, 1, 1, 1))
