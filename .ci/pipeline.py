@@ -213,8 +213,15 @@ def suite(
         held = constraints(check, python) if constraints else ()
         check.install(venv_python, f"{wheel}[test]", *held)
         folder = check.copy_around(wheel)
-        test = (venv_python, "-m", "pytest", *(f"--ignore={each}" for each in without))
-        check.run(*test, folder=folder, HYPOTHESIS_PROFILE=profile)
+        left_out = [f"--ignore={each}" for each in without]
+        check.run(
+            venv_python,
+            "-m",
+            "pytest",
+            *left_out,
+            folder=folder,
+            HYPOTHESIS_PROFILE=profile,
+        )
 
     return body
 
