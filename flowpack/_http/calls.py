@@ -33,7 +33,7 @@ _BLOCK = 256 * 1024
 
 #: So much of a body is read and sent in one go, in bytes. While the next part is
 #: read, and hashed, the server has this one to take.
-_PART = 1024 * 1024
+_PART = 256 * 1024
 
 _DIGITS = re.compile(r"[0-9]{1,18}\Z")
 
@@ -243,7 +243,12 @@ class Caller:
         connection = pool.take()
         try:
             with connection.ask(
-                exchange, call.method, call.address, headers, content or ()
+                exchange,
+                call.method,
+                call.address,
+                headers,
+                content or (),
+                content.size if content else 0,
             ) as reply:
                 return _receive(reply, exchange, call, sink)
         finally:

@@ -21,6 +21,14 @@ from flowpack.urls import Address
 _PIECE = 1024 * 1024
 _TLS_PIECE = 64 * 1024
 
+#: Longest body that is sent in one piece with the head, in bytes. Before a longer one
+#: the server has time to read the head alone, and can then move whole pages.
+_JOINED = 16 * 1024
+
+#: Most that waits in the system for the network to take it, in bytes: what is sent
+#: at once is still in the processor's cache.
+_WAITING = 128 * 1024
+
 #: So many connections are kept idle for one server.
 _KEPT = 64
 
@@ -86,6 +94,7 @@ class Connection:
         address: Address,
         headers: Mapping[str, str],
         body: Iterable[Any],
+        size: int,
     ) -> TimedAnswer:
         """Send a request and return the answer, its head read.
 
@@ -94,7 +103,8 @@ class Connection:
             method: HTTP method in capitals.
             address: Where to.
             headers: All but the one that names the server.
-            body: Sent part by part, the first one in one piece with the head.
+            body: Sent part by part.
+            size: How many bytes all of it has.
 
         Raises:
             HTTPException: The answer is broken.
@@ -107,6 +117,9 @@ class Connection:
         data = _head(f"{method} {self._way.target(address)}", address, headers)
         exchange.begin_request()
         try:
+            if size > _JOINED:
+                self._send(exchange, data)
+                data = b""
             for block in body:
                 self._send(exchange, data + block if data else block)
                 data = b""
@@ -252,6 +265,10 @@ def _connect(peer: Address, exchange: Exchange) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(AttributeError, OSError):  # Not everywhere.
+                sock.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _WAITING
+                )
             sock.settimeout(exchange.patience())
             sock.connect(address)
         except OSError as exc:
