@@ -246,12 +246,21 @@ async def _nothing() -> None:
     """Stand in for a coroutine: ``asyncio.run(my_flow())`` must find one."""
 
 
+def undecorated(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that decorators made with :func:`functools.wraps` wrap."""
+    try:
+        function: Callable[..., Any] = inspect.unwrap(fn)
+    except ValueError:  # They wrap each other.
+        return fn
+    return function
+
+
 def _version_of_file(fn: Callable[..., Any]) -> Optional[str]:
     """Return the MD5 of the file that *fn* was defined in, as it is now."""
     import hashlib
 
     try:
-        with open(inspect.getsourcefile(fn) or "", "rb") as file:
+        with open(inspect.getsourcefile(undecorated(fn)) or "", "rb") as file:
             content = file.read()
     except (OSError, TypeError):
         return None

@@ -31,6 +31,9 @@ from flowpack.flows import Flow, calls_skipped
 _LOCK = threading.RLock()
 _NUMBERS = itertools.count(1)
 
+#: By what their code names as its file.
+_texts: weakref.WeakValueDictionary[str, _Text] = weakref.WeakValueDictionary()
+
 
 class MissingModuleError(ScriptError):
     """The script imports a module that is not there.
@@ -65,7 +68,8 @@ def load_flow_from_script(
     """Run a script and return its flow.
 
     Modules in the folder of a script that was read from a file can be imported
-    while it is loaded.
+    while it is loaded. Loads take turns: a script that, while it is loaded, waits
+    for another thread to load one waits for ever.
 
     Args:
         script: A path, or a script that was read already.
@@ -111,6 +115,27 @@ def load_flow_from_bytes(
 class _Anchor:
     """Lives as long as a flow that was loaded, or a copy of it, does."""
 
+    def __deepcopy__(self, memo: object) -> _Anchor:
+        return self
+
+
+class _Text:
+    """Lives as long as tracebacks may show lines of what was loaded from a script."""
+
+    def __init__(self, filename: str, content: bytes) -> None:
+        self.content = content
+        self.lines = (len(content), None, _lines(content), filename)
+        weakref.finalize(self, _forget_lines, filename, self.lines)
+
+    @classmethod
+    def shown(cls, filename: str, script: Script) -> _Text:
+        """Return that of *script*, which is shown from now on."""
+        text = _texts.get(filename)
+        if text is None or text.content != script.content:
+            text = _texts[filename] = cls(filename, script.content)
+        linecache.cache[filename] = text.lines
+        return text
+
 
 @attrs.frozen
 class _Loaded:
@@ -138,19 +163,17 @@ class _Loaded:
 def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> Any:
     script.check_readable()
     module, filename = _new_module(script)
-    lines = (script.size, None, _lines(script), filename)
+    text = _Text.shown(filename, script)
     anchor = _Anchor()
-    forget = weakref.finalize(anchor, _forget, module.__name__, filename, lines)
+    forget = weakref.finalize(anchor, _forget, module.__name__, text)
     sys.modules[module.__name__] = module
-    linecache.cache[filename] = lines
     try:
         _run(script, filename, module)
         chosen = _select(_flows_in(module), flow_name, variable, script.name)
     except ScriptError as exc:
         # Whoever shows its traceback needs the lines for as long as it lives.
-        forget.detach()
-        sys.modules.pop(module.__name__, None)
-        weakref.finalize(exc, _forget, module.__name__, filename, lines)
+        weakref.finalize(exc, _forget, module.__name__, text)
+        forget()
         raise
     except BaseException:
         forget()
@@ -170,17 +193,21 @@ def _new_module(script: Script) -> Tuple[ModuleType, str]:
     return module, filename
 
 
-def _lines(script: Script) -> List[str]:
-    """Return the lines of *script*, for tracebacks; none if it is no text."""
+def _lines(content: bytes) -> List[str]:
+    """Return the lines of a script, for tracebacks; none if it is no text."""
     try:
-        text = importlib.util.decode_source(script.content)
+        text = importlib.util.decode_source(content)
     except (SyntaxError, ValueError):
         return []
     return [f"{line}\n" for line in text.split("\n")]
 
 
-def _forget(name: str, filename: str, lines: Any) -> None:
+def _forget(name: str, text: _Text) -> None:
+    """Drop a module, and with *text* what may have been the last use of it."""
     sys.modules.pop(name, None)
+
+
+def _forget_lines(filename: str, lines: Any) -> None:
     if linecache.cache.get(filename) is lines:
         del linecache.cache[filename]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import hashlib
 import inspect
@@ -242,6 +243,29 @@ def test_module_lives_as_long_as_its_flow():
     del copied
     assert modules_of_scripts() == []
     assert code.co_filename not in linecache.cache
+
+
+def test_deep_copy_is_a_copy_too():
+    """The module lives for it as well."""
+    flow = load(HELLO)
+    copied = copy.deepcopy(flow)
+    del flow
+    gc.collect()
+    assert modules_of_scripts() == [copied.fn.__module__]
+    del copied
+    gc.collect()
+    assert modules_of_scripts() == []
+
+
+def test_lines_live_as_long_as_one_of_their_flows():
+    """One load of the same bytes does not take them from another."""
+    one, two = load(HELLO), load(HELLO)
+    name = one.fn.__code__.co_filename
+    assert name == two.fn.__code__.co_filename
+    del two
+    assert "def hello" in inspect.getsource(one.fn)
+    del one
+    assert name not in linecache.cache
 
 
 def test_many_loads_leave_nothing():

@@ -103,9 +103,15 @@ def _file_of(source: FlowSource) -> str:
     return location
 
 
+def _code(flow: Any) -> Any:
+    """Return the code of the flow's function, under what wraps it."""
+    from flowpack.flows import undecorated
+
+    return getattr(undecorated(flow.fn), "__code__", None)
+
+
 def _defined_in(flow: Any) -> Optional[str]:
-    code = getattr(flow.fn, "__code__", None)
-    filename = getattr(code, "co_filename", None)
+    filename = getattr(_code(flow), "co_filename", None)
     if not isinstance(filename, str) or not os.path.isfile(filename):
         return None
     return os.path.abspath(filename)
@@ -138,7 +144,6 @@ def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
 
 
 def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
-    code = getattr(flow.fn, "__code__", None)
     return FoundFlow(
         script=script,
         function=function,
@@ -146,7 +151,7 @@ def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
         name=flow.name,
         version=script.md5,
         description=getattr(flow, "description", None),
-        line=getattr(code, "co_firstlineno", 1),
+        line=getattr(_code(flow), "co_firstlineno", 1),
         origin=frozenset({type(flow).__module__.partition(".")[0]}),
         is_async=False,
         parameters=(),

@@ -199,6 +199,23 @@ def test_flow_object_gives_its_file(client, script, storage):
     assert complete.flow.entrypoint == "hello.py:hello"
 
 
+def test_flow_object_under_a_decorator(client, tmp_path, storage):
+    """The file is the function's, not the one that wraps it comes from."""
+    decorator = (
+        "import functools\ndef twice(fn):\n    @functools.wraps(fn)\n"
+        "    def both(*args): return fn(*args), fn(*args)\n    return both\n"
+    )
+    (tmp_path / "decorators_of_test_spec.py").write_text(decorator)
+    path = tmp_path / "wrapped.py"
+    text = "from decorators_of_test_spec import twice\nfrom flowpack import flow\n"
+    path.write_text(f"{text}@flow\n@twice\ndef f(): return 1\n")
+    flow = load_flow_from_script(path)
+    assert flow() == (1, 1)
+    complete = DeploymentSpec(flow=flow, flow_storage=storage).validate(client)
+    assert complete.flow.script.content == path.read_bytes()
+    assert complete.flow.version == flow.version == complete.flow.script.md5
+
+
 def test_flow_of_another_file_is_refused(client, script, pair, storage):
     """flow and flow_location must be of one file."""
     flow = load_flow_from_script(script)
