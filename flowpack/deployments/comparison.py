@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Dict, List, Optional, Tuple
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from flowpack.exceptions import (
     BlockError,
     DeploymentValidationError,
     ObjectNotFound,
+    StorageError,
     WireError,
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
@@ -65,18 +67,12 @@ def compare(
 def _wanted(
     spec: CompleteSpec, package: Package, current: Optional[Deployment], reader: Client
 ) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
-    """Return the deployment as it is to be, and notes; refuse what cannot work.
-
-    Where the token is known only after a write, the digest stands in for it.
-    """
+    """Return the deployment as it is to be, and notes; refuse what cannot work."""
     dialect = reader.dialect
-    sha256 = package.content.sha256
-    token = package.storage.token_for(sha256) or sha256
-    stored = None if current is None else _stored(current)
-    if stored is not None and stored.sha256 == sha256:
-        token = stored.token
+    token = _token(package, current, reader)
     flow_id = current.flow_id if current is not None else _NO_ID
-    source, stored = package.source(spec, token), StoredObject(token, None, sha256)
+    source = package.source(spec, token)
+    stored = StoredObject(token, None, package.content.sha256)
     described = describe(spec, package, source, flow_id, stored)
     new = dialect.settled(described, current)
     problems = dialect.problems(new)
@@ -87,6 +83,25 @@ def _wanted(
     new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
     note = check_pool(spec.full_name, new, reader, spec.create_work_pool)
     return new, dialect.notes(new) + ((note,) if note else ())
+
+
+def _token(package: Package, current: Optional[Deployment], reader: Client) -> str:
+    """Return the token that the bytes have now, else the one that they will get.
+
+    Where that is known only after a write, the digest stands in for it.
+    """
+    storage, sha256 = package.storage, package.content.sha256
+    stored = None if current is None else _stored(current)
+    if (
+        current is not None
+        and stored is not None
+        and stored.sha256 == sha256
+        and _same_storage(stored, current, storage, reader)
+    ):
+        with suppress(StorageError):  # It may be none of this storage's.
+            storage.location(stored.token)
+            return stored.token
+    return storage.token_for(sha256) or sha256
 
 
 def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:

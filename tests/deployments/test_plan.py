@@ -1,5 +1,6 @@
 """Plan, apply and deploy: what is compared, written and left alone."""
 
+import itertools
 import json
 import os
 import threading
@@ -20,9 +21,11 @@ from flowpack import (
     IntervalSchedule,
     LocalStorageBlock,
     Packager,
+    TempStorageBlock,
     UniversalFlowRunner,
     apply,
     deploy,
+    load_flow_from_deployment,
     plan,
 )
 from flowpack.exceptions import (
@@ -39,7 +42,10 @@ from flowpack.models import DataDocument, DeploymentCreate
 from flowpack.transport import Answer
 from tests.clients import Counting
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*is only kept:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*is only kept:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning"),
+]
 
 
 @pytest.fixture
@@ -148,6 +154,56 @@ def test_other_storage_is_an_update(client, spec, tmp_path):
     )
     assert deploy(moved, client)[0].action == "updated"
     assert len(list((tmp_path / "two").iterdir())) == 1
+
+
+_STORAGES = {
+    "local": lambda folder: LocalStorageBlock(str(folder)),
+    "other local": lambda folder: LocalStorageBlock(str(folder / "other")),
+    "file": lambda folder: FileStorageBlock(str(folder)),
+    "other file": lambda folder: FileStorageBlock(str(folder / "other")),
+    "uuid": lambda folder: FileStorageBlock(str(folder), key_type="uuid"),
+    "temporary": lambda folder: TempStorageBlock(),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), [*itertools.permutations(_STORAGES, 2)])
+def test_unchanged_script_moves_to_another_storage(
+    client, script, tmp_path, monkeypatch, old, new
+):
+    """One storage's token may be none of another's."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def spec(kind):
+        storage = _STORAGES[kind](tmp_path / "store")
+        return DeploymentSpec(name="d", flow_location=script, flow_storage=storage)
+
+    deploy(spec(old), client)
+    assert fields(plan(spec(new), client))[0] == "storage"
+    actions = [deploy(spec(new), client)[0].action for _ in range(2)]
+    assert actions == ["updated", "unchanged"]
+    assert load_flow_from_deployment("hello/d", client)(name="Ada") == "Hello Ada!"
+
+
+def test_token_that_leads_out_of_its_storage_is_replaced(client, script, tmp_path):
+    """A deployment that somebody broke is mended by deploying it again."""
+    storage = LocalStorageBlock(str(tmp_path / "store"))
+    spec = DeploymentSpec(name="d", flow_location=script, flow_storage=storage)
+    done = deploy(spec, client)[0]
+    current = client.read_deployment_by_name("hello/d")
+    stored = current.flow_data.stored_object
+    odd = str(tmp_path / "elsewhere" / done.sha256)
+    client.create_deployment(
+        DeploymentCreate(
+            name="d",
+            flow_id=current.flow_id,
+            flow_data=DataDocument.encode(
+                "blockstorage", attrs.evolve(stored, token=odd)
+            ),
+        )
+    )
+    assert fields(plan(spec, client))[0] == "key"
+    assert deploy(spec, client)[0].action == "updated"
+    assert load_flow_from_deployment("hello/d", client)(name="Ada") == "Hello Ada!"
 
 
 def test_missing_bytes_are_put_back(client, transport, spec, tmp_path):
