@@ -207,7 +207,9 @@ class Caller:
             label=f"{call.method} {call.address.shown}",
         )
         if isinstance(outcome, Answer):
-            return outcome
+            # It will be shown in part, and some proxies repeat what they were sent.
+            shown = outcome.status >= 300
+            return outcome.without(pool.way.secrets) if shown else outcome
         reason = outcome.reason
         if attempts > 1:
             reason += f" ({attempts} attempts in {deadline.elapsed():.1f} s)"

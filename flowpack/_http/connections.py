@@ -7,13 +7,13 @@ import select
 import socket
 import ssl
 from collections import deque
-from typing import Any, Deque, Iterable, Mapping, Optional
+from typing import Any, Deque, Iterable, Mapping, Optional, Set
 
 import attrs
 
 from flowpack._http.answers import TimedAnswer
 from flowpack._http.exchanges import BrokenAnswer, Exchange, ProxyRefused
-from flowpack._http.headers import Headers, basic, merged
+from flowpack._http.headers import Headers, basic, merged, secrets_in
 from flowpack.urls import Address
 
 #: Most that is handed to the system in one go, in bytes. A plain connection takes
@@ -60,6 +60,11 @@ class Way:
         if self.proxy is None or self.proxy.credentials is None:
             return Headers()
         return Headers({"Proxy-Authorization": basic(self.proxy.credentials)})
+
+    @property
+    def secrets(self) -> Set[str]:
+        """What must not be shown of that."""
+        return secrets_in(self.proxy_headers)
 
     def target(self, address: Address) -> str:
         """Return what the first line of a request for *address* asks for."""
@@ -175,7 +180,7 @@ class Connection:
         finally:
             answer.close()
         if not 200 <= answer.status < 300:
-            raise ProxyRefused(answer.status, answer.reason)
+            raise ProxyRefused(answer.status)
         if exchange.surplus:
             raise BrokenAnswer("the proxy said more than it was asked")
 
@@ -197,10 +202,14 @@ class Connection:
 
 
 class Pool:
-    """Keeps connections that go one way; threads may share it."""
+    """Keeps connections that go one way; threads may share it.
+
+    Attributes:
+        way: The way.
+    """
 
     def __init__(self, way: Way) -> None:
-        self._way = way
+        self.way = way
         # Appending and popping are atomic, so that no lock is held across a fork.
         self._idle: Deque[Connection] = deque()
         self._closed = False
@@ -211,10 +220,14 @@ class Pool:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                return Connection(self._way)
+                return self.new()
             if connection.quiet:
                 return connection
             connection.close()
+
+    def new(self) -> Connection:
+        """Return a connection that had no request yet; give it back or close it."""
+        return Connection(self.way)
 
     def give_back(self, connection: Connection) -> None:
         """Take back a connection whose last answer was read to its end."""
