@@ -242,7 +242,10 @@ class Caller:
         content = call.content
         size = {} if content is None else {"Content-Length": str(content.size)}
         headers = merged(self._headers, call.headers, size)
-        connection = pool.take()
+        # One that was kept may be closed just now, and then nobody knows whether the
+        # request was taken: what cannot be repeated is not risked on it.
+        create = call.effect is Effect.CREATE
+        connection = pool.new() if create else pool.take()
         try:
             with connection.ask(
                 exchange,
