@@ -84,6 +84,7 @@ class Connection:
     def __init__(self, way: Way) -> None:
         self._way = way
         self._sock: Any = None
+        self._outer: Optional[_OuterSocket] = None
         self._piece = _PIECE
         self.spent = False
 
@@ -115,6 +116,8 @@ class Connection:
             HTTPException: The answer is broken.
             OSError: The network failed.
         """
+        if self._outer is not None:
+            self._outer.exchange = exchange
         if self._sock is None:
             self._open(exchange)
         if self._way.relayed:
@@ -196,9 +199,40 @@ class Connection:
             # within TLS for sockets that block.
             from urllib3.util.ssltransport import SSLTransport
 
-            self._sock = SSLTransport(self._sock, context, name)
+            self._outer = _OuterSocket(self._sock, exchange)
+            outer: Any = self._outer  # It is asked for no more than that has.
+            self._sock = SSLTransport(outer, context, name)
         else:
             self._sock = context.wrap_socket(self._sock, server_hostname=name)
+
+
+class _OuterSocket:
+    """A TLS connection that another one is within.
+
+    For one step of the inner one it takes many, for each of which a time-out of its
+    own would begin.
+
+    Attributes:
+        exchange: Says how long each may take.
+    """
+
+    def __init__(self, sock: ssl.SSLSocket, exchange: Exchange) -> None:
+        self._sock = sock
+        self.exchange = exchange
+        self.fileno = sock.fileno
+        self.gettimeout = sock.gettimeout
+        self.settimeout = sock.settimeout
+        self.close = sock.close
+
+    def recv(self, size: int) -> bytes:
+        self._sock.settimeout(self.exchange.patience())
+        return self._sock.recv(size)
+
+    def sendall(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            self._sock.settimeout(self.exchange.patience())
+            view = view[self._sock.send(view) :]
 
 
 class Pool:

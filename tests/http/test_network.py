@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import select
 import socket
 import threading
+import time
 
 import pytest
 
@@ -139,6 +141,49 @@ def test_tls_through_a_proxy_with_tls(tls_server, connect):
     other = connect("https://127.0.0.1:1", environ=environ, verify=CA)
     with pytest.raises(APIConnectionError, match="certificate is not trusted"):
         other.send(READ)
+
+
+def test_drip_within_two_layers_of_tls(tls_server, connect):
+    """The deadline holds there, in the handshake and after it, and for each call."""
+    server, proxy = tls_server(), tls_server()
+    slow = threading.Event()
+
+    def tunnel(visit):
+        visit.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", server.port)) as other:
+            while True:
+                for source in select.select([visit.sock, other], [], [])[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        visit.close()
+                    if source is visit.sock:
+                        other.sendall(data)
+                    else:
+                        visit.drip(data, *((1, 0.02) if slow.is_set() else (65536, 0)))
+
+    proxy.plan.extend([tunnel, tunnel])
+    environ = {"HTTPS_PROXY": proxy.url}
+    transport = connect(server.url, environ=environ, verify=CA, deadline=0.5)
+    assert transport.send(READ).status == 200
+    time.sleep(0.6)
+    assert transport.send(READ).status == 200
+    slow.set()
+    for _ in range(2):
+        started = time.monotonic()
+        with pytest.raises(APIConnectionError, match="within 0.5 s, all in all"):
+            transport.send(READ)
+        assert time.monotonic() - started < 1.5
+    assert (len(server.seen), len(proxy.seen)) == (3, 2)
+
+
+def test_large_body_within_two_layers_of_tls(tls_server, connect):
+    """It arrives."""
+    server, proxy = tls_server(), tls_server()
+    proxy.plan.append(tunnel_to(server))
+    transport = connect(server.url, environ={"HTTPS_PROXY": proxy.url}, verify=CA)
+    body = bytes(range(256)) * 4096
+    transport.send(Request("GET", "/x", body))
+    assert server.seen[0].body == body
 
 
 def test_plain_request_through_a_proxy_with_tls(server, tls_server, connect):
