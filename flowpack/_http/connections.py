@@ -70,7 +70,7 @@ class Way:
         """Return what the first line of a request for *address* asks for."""
         target = address.path or "/"
         if self.relayed:
-            target = address.origin + target
+            target = f"{address.scheme}://{address.authority}{target}"
         return f"{target}?{address.query}" if address.query else target
 
 
@@ -191,7 +191,7 @@ class Connection:
         self, context: ssl.SSLContext, peer: Address, exchange: Exchange
     ) -> None:
         """Speak TLS with *peer* from here on."""
-        name = peer.host.rstrip(".")
+        name = peer.host.partition("%")[0].rstrip(".")
         self._piece = _TLS_PIECE
         self._sock.settimeout(exchange.patience())
         if isinstance(self._sock, ssl.SSLSocket):
@@ -309,7 +309,11 @@ def _connect(peer: Address, exchange: Exchange) -> socket.socket:
     for family, kind, protocol, _, address in socket.getaddrinfo(
         peer.host, peer.port, type=socket.SOCK_STREAM
     ):
-        sock = socket.socket(family, kind, protocol)
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as exc:  # A host may have IPv6 addresses, and this one no IPv6.
+            error = exc
+            continue
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with contextlib.suppress(AttributeError, OSError):  # Not everywhere.

@@ -218,6 +218,47 @@ def test_proxy_that_refuses(proxy, connect, line, attempts):
     assert len(proxy.seen) == attempts
 
 
+def test_address_that_this_machine_cannot_use(server, connect, monkeypatch):
+    """Where there is no IPv6, a host that has both is reached by the other."""
+    found = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+    unknown = (9999, *found[0][1:])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown, *found])
+    assert connect().send(READ).status == 200
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown])
+    with pytest.raises(APIConnectionError, match="the connection failed on the way"):
+        connect().send(READ)
+
+
+def test_address_with_a_zone(server, connect, monkeypatch):
+    """The system is told the zone, the server is not: it is of this machine alone."""
+    found = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+    asked = []
+
+    def look_up(host, port, **options):
+        asked.append((host, port))
+        return found
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    transport = connect("http://[fe80::1%25eth0]:4200")
+    transport.send(READ)
+    assert asked == [("fe80::1%eth0", 4200)]
+    assert server.seen[0].headers["host"] == "[fe80::1]:4200"
+    assert transport.url == "http://[fe80::1%25eth0]:4200"
+
+
+def test_address_with_a_zone_through_a_proxy(proxy, connect):
+    """Nor is the proxy."""
+    environ = {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url}
+    connect("http://[fe80::1%25eth0]:4200", environ=environ).send(READ)
+    proxy.plan.append(status("403 Forbidden"))
+    with pytest.raises(APIConnectionError):
+        connect("https://[fe80::1%25eth0]:4200", environ=environ).send(READ)
+    assert proxy.targets == [
+        "GET http://[fe80::1]:4200/flows/1",
+        "CONNECT [fe80::1]:4200",
+    ]
+
+
 def test_trusted_server(tls_server, connect):
     """A certificate of the CA that is trusted, by name or number."""
     server = tls_server()
