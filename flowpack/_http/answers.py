@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
+import ssl
 from http.client import HTTPResponse, IncompleteRead
-from typing import Any
+from typing import Any, Optional
 
 from flowpack._http.exchanges import BrokenAnswer, Exchange
 
 _BUFFER = 64 * 1024
+
+#: Begins an answer after which the rest of a request is of no use. After others it
+#: is: some servers say that they go on, or what came of it, before they have it all.
+_REFUSAL = re.compile(rb"HTTP/1\.[01] [3-5]")
 
 
 class TimedAnswer(HTTPResponse):
@@ -30,6 +36,18 @@ class TimedAnswer(HTTPResponse):
         self._timed = _TimedSource(sock, exchange)
         source: Any = self._timed  # All that is asked of a socket is a file.
         super().__init__(source, method=method)
+
+    def refuses(self) -> bool:
+        """Say whether nothing more need be sent, from what has come by now.
+
+        Nothing is waited for, and what has come is still there for :meth:`begin`.
+        """
+        self._timed.waits = False
+        try:
+            start = self.fp.peek(1)
+        finally:
+            self._timed.waits = True
+        return self._timed.at_end or _REFUSAL.match(start) is not None
 
     def begin(self) -> None:
         """Read the head, and those of the answers that only say "not yet".
@@ -80,6 +98,7 @@ class _TimedSource(io.RawIOBase):
         self._exchange = exchange
         self._ended = False
         self.at_end = False
+        self.waits = True
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """Return a file to read from, as a socket does."""
@@ -88,13 +107,16 @@ class _TimedSource(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any) -> Optional[int]:
         if self._ended:
             return 0
-        patience = self._exchange.patience()
+        patience = self._exchange.patience() if self.waits else 0.0
         if self._sock.gettimeout() != patience:
             self._sock.settimeout(patience)
-        size: int = self._sock.recv_into(buffer)
+        try:
+            size: int = self._sock.recv_into(buffer)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None  # Only where it does not wait.
         self.at_end = size == 0
         self._exchange.count_received(size)
         return size

@@ -29,6 +29,9 @@ _JOINED = 16 * 1024
 #: at once is still in the processor's cache.
 _WAITING = 128 * 1024
 
+#: What sending raises where it would have to wait and may not.
+_FULL = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
+
 #: So many connections are kept idle for one server.
 _KEPT = 64
 
@@ -122,21 +125,19 @@ class Connection:
             self._open(exchange)
         if self._way.relayed:
             headers = merged(headers, self._way.proxy_headers)
-        data = _head(f"{method} {self._way.target(address)}", address, headers)
+        head = _head(f"{method} {self._way.target(address)}", address, headers)
         exchange.begin_request()
-        try:
-            if size > _JOINED:
-                self._send(exchange, data)
-                data = b""
-            for block in body:
-                self._send(exchange, data + block if data else block)
-                data = b""
-            self._send(exchange, data)
-        except (BrokenPipeError, ConnectionResetError):
-            # A server that refuses a body hangs up, and has said why before.
-            self.spent = True
         answer = TimedAnswer(self._sock, exchange, method)
         try:
+            try:
+                if size > _JOINED:
+                    self._send(exchange, head)
+                    self._send_body(exchange, body, answer)
+                else:
+                    self._send(exchange, b"".join([head, *body]))
+            except (BrokenPipeError, ConnectionResetError):
+                # A server that refuses a body hangs up, and has said why before.
+                self.spent = True
             answer.begin()
         except BaseException:
             answer.close()
@@ -150,16 +151,45 @@ class Connection:
         if sock is not None:
             sock.close()
 
-    def _send(self, exchange: Exchange, data: Any) -> None:
-        """Send *data* in pieces, each within what is left of the time."""
+    def _send_body(
+        self, exchange: Exchange, body: Iterable[Any], answer: TimedAnswer
+    ) -> None:
+        """Send *body*, but no more of it once *answer* refuses it."""
+        # TLS within TLS can be read only by waiting for it.
+        watched = answer if self._outer is None else None
+        for block in body:
+            if self._send(exchange, block, watched):
+                self.spent = True
+                return
+
+    def _send(
+        self, exchange: Exchange, data: Any, answer: Optional[TimedAnswer] = None
+    ) -> bool:
+        """Send *data* in pieces, each within what is left of the time.
+
+        Returns:
+            Whether *answer* came in between and says that it was refused.
+        """
         view = memoryview(data)
         while view:
             exchange.begin_sending()
-            # Not ``sendall``, whose time-out is for all of the data.
-            self._sock.settimeout(exchange.patience())
-            size = self._sock.send(view[: self._piece])
+            patience = exchange.patience()
+            watched = answer is not None and not exchange.answered
+            wait = 0.0 if watched else patience
+            if self._sock.gettimeout() != wait:
+                self._sock.settimeout(wait)
+            try:
+                # Not ``sendall``, whose time-out is for all of the data.
+                size = self._sock.send(view[: self._piece])
+            except _FULL:
+                readable = _wait(self._sock, patience)
+                # What can be read may be no more than what TLS says to itself.
+                if answer is not None and readable and answer.refuses():
+                    return True
+                continue
             exchange.count_sent(size)
             view = view[size:]
+        return False
 
     def _open(self, exchange: Exchange) -> None:
         way = self._way
@@ -301,6 +331,27 @@ def _readable(sock: Any) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _wait(sock: Any, seconds: float) -> bool:
+    """Wait until one can read from a socket, or write to it or see that it is broken.
+
+    Returns:
+        Whether one can read.
+
+    Raises:
+        TimeoutError: Neither within so many seconds.
+    """
+    if not hasattr(select, "poll"):  # Windows.
+        readable, *others = select.select([sock], [sock], [sock], seconds)
+        found = [bool(readable)] if readable or any(others) else []
+    else:
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | select.POLLOUT)
+        found = [bool(bits & select.POLLIN) for _, bits in poll.poll(seconds * 1000)]
+    if not found:
+        raise socket.timeout("timed out")
+    return found[0]
 
 
 def _connect(peer: Address, exchange: Exchange) -> socket.socket:
