@@ -19,6 +19,7 @@ _END_OF_AUTHORITY = r"[/?#\\]"
 _END_OF_PATH = r"[?#]"
 _HOST_AND_PORT = r"(?:[^\s:\[\]]+|\[[0-9A-Za-z:.%]+\])(?::[0-9]*)?\Z"
 _HOST_NAME = r"(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z"
+_ZONE = r"[0-9A-Za-z._~-]+\Z"
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
 
@@ -50,7 +51,8 @@ class Address:
 
     Attributes:
         scheme: ``http`` or ``https``.
-        host: In lower case and ASCII; IPv6 without brackets.
+        host: In lower case and ASCII; IPv6 without brackets, and with the zone after
+            a ``%`` where the URL names one.
         port: Also where the URL names none.
         path: Percent-encoded, as it stands in the URL; may be empty.
         query: Percent-encoded, without the question mark.
@@ -72,8 +74,9 @@ class Address:
 
     @property
     def bracketed(self) -> str:
-        """The host as URLs write it."""
-        return f"[{self.host}]" if ":" in self.host else self.host
+        """The host as URLs write it, without a zone: that is for this machine alone."""
+        host = self.host.partition("%")[0]
+        return f"[{host}]" if ":" in host else host
 
     @property
     def authority(self) -> str:
@@ -84,8 +87,10 @@ class Address:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, the port where it is not the usual one."""
-        return f"{self.scheme}://{self.authority}"
+        """Scheme, host with its zone, and port where it is not the usual one."""
+        _, mark, zone = self.host.partition("%")
+        authority = self.authority.replace("]", f"%25{zone}]" if mark else "]")
+        return f"{self.scheme}://{authority}"
 
     @property
     def shown(self) -> str:
@@ -154,12 +159,28 @@ def _split(scheme: str, text: str) -> Address:
 def _host(name: str, bracketed: bool) -> str:
     """Return *name* as it is sent, or an empty text where it is no host."""
     if bracketed:
-        import ipaddress
-
-        return str(ipaddress.IPv6Address(name))
+        return _ip_address(name)
     if not name.isascii():
         name = name.encode("idna").decode("ascii").lower()
     return name if re.match(_HOST_NAME, name) else ""
+
+
+def _ip_address(name: str) -> str:
+    """Return an IPv6 address as the system takes it, with the zone if it has one.
+
+    Raises:
+        ValueError: It is none.
+
+    References:
+        RFC 6874, section 2: the ``%`` before a zone is written ``%25``.
+    """
+    import ipaddress
+
+    number, mark, zone = name.partition("%")
+    zone = zone[2:] if zone.startswith("25") else zone  # Many leave that out.
+    if mark and not re.match(_ZONE, zone):
+        raise ValueError("no zone")
+    return str(ipaddress.IPv6Address(number)) + mark + zone
 
 
 def _is_unicode(text: str) -> bool:

@@ -207,7 +207,9 @@ class Caller:
             label=f"{call.method} {call.address.shown}",
         )
         if isinstance(outcome, Answer):
-            return outcome
+            # It will be shown in part, and some proxies repeat what they were sent.
+            shown = outcome.status >= 300
+            return outcome.without(pool.way.secrets) if shown else outcome
         reason = outcome.reason
         if attempts > 1:
             reason += f" ({attempts} attempts in {deadline.elapsed():.1f} s)"
@@ -240,7 +242,10 @@ class Caller:
         content = call.content
         size = {} if content is None else {"Content-Length": str(content.size)}
         headers = merged(self._headers, call.headers, size)
-        connection = pool.take()
+        # One that was kept may be closed just now, and then nobody knows whether the
+        # request was taken: what cannot be repeated is not risked on it.
+        create = call.effect is Effect.CREATE
+        connection = pool.new() if create else pool.take()
         try:
             with connection.ask(
                 exchange,
@@ -275,7 +280,7 @@ def _receive(reply: TimedAnswer, exchange: Exchange, call: Call, sink: Sink) -> 
     _check_length(headers, reply, limit)
     exchange.allow_body(None if limit is None else 2 * limit + _BLOCK)
     _read_body(reply, sink, limit)
-    if exchange.surplus:
+    if exchange.surplus and not reply.doubtful:
         raise BrokenAnswer("more came back than the answer announced")
     exchange.complete = True
     return Answer(reply.status, sink.content, headers)
@@ -285,6 +290,7 @@ def _headers_of(reply: TimedAnswer) -> Dict[str, str]:
     headers: Dict[str, str] = {}
     for name, value in reply.getheaders():
         name = name.lower()
+        value = value.strip(" \t")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
@@ -295,9 +301,12 @@ def _packed(headers: Mapping[str, str], reply: TimedAnswer) -> bool:
     Raises:
         AnswerRefused: It is packed, and it matters.
     """
-    coding = headers.get("content-encoding", "identity").strip().lower()
-    if coding in ("", "identity") or reply.length == 0:
-        return False
+    content = headers.get("content-encoding", "").lower()
+    transfer = headers.get("transfer-encoding", "").lower()
+    # Of a transfer coding it is not even known where it ends.
+    if transfer in ("", "identity", "chunked"):
+        if content in ("", "identity") or reply.length == 0:
+            return False
     if reply.status < 300:
         raise AnswerRefused(
             f"the server answered {reply.status} with a packed body, though only plain"

@@ -7,13 +7,13 @@ import select
 import socket
 import ssl
 from collections import deque
-from typing import Any, Deque, Iterable, Mapping, Optional
+from typing import Any, Deque, Iterable, Mapping, Optional, Set
 
 import attrs
 
 from flowpack._http.answers import TimedAnswer
 from flowpack._http.exchanges import BrokenAnswer, Exchange, ProxyRefused
-from flowpack._http.headers import Headers, basic, merged
+from flowpack._http.headers import Headers, basic, merged, secrets_in
 from flowpack.urls import Address
 
 #: Most that is handed to the system in one go, in bytes. A plain connection takes
@@ -28,6 +28,9 @@ _JOINED = 16 * 1024
 #: Most that waits in the system for the network to take it, in bytes: what is sent
 #: at once is still in the processor's cache.
 _WAITING = 128 * 1024
+
+#: What sending raises where it would have to wait and may not.
+_FULL = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 #: So many connections are kept idle for one server.
 _KEPT = 64
@@ -61,11 +64,16 @@ class Way:
             return Headers()
         return Headers({"Proxy-Authorization": basic(self.proxy.credentials)})
 
+    @property
+    def secrets(self) -> Set[str]:
+        """What must not be shown of that."""
+        return secrets_in(self.proxy_headers)
+
     def target(self, address: Address) -> str:
         """Return what the first line of a request for *address* asks for."""
         target = address.path or "/"
         if self.relayed:
-            target = address.origin + target
+            target = f"{address.scheme}://{address.authority}{target}"
         return f"{target}?{address.query}" if address.query else target
 
 
@@ -79,6 +87,7 @@ class Connection:
     def __init__(self, way: Way) -> None:
         self._way = way
         self._sock: Any = None
+        self._outer: Optional[_OuterSocket] = None
         self._piece = _PIECE
         self.spent = False
 
@@ -110,25 +119,25 @@ class Connection:
             HTTPException: The answer is broken.
             OSError: The network failed.
         """
+        if self._outer is not None:
+            self._outer.exchange = exchange
         if self._sock is None:
             self._open(exchange)
         if self._way.relayed:
             headers = merged(headers, self._way.proxy_headers)
-        data = _head(f"{method} {self._way.target(address)}", address, headers)
+        head = _head(f"{method} {self._way.target(address)}", address, headers)
         exchange.begin_request()
-        try:
-            if size > _JOINED:
-                self._send(exchange, data)
-                data = b""
-            for block in body:
-                self._send(exchange, data + block if data else block)
-                data = b""
-            self._send(exchange, data)
-        except (BrokenPipeError, ConnectionResetError):
-            # A server that refuses a body hangs up, and has said why before.
-            self.spent = True
         answer = TimedAnswer(self._sock, exchange, method)
         try:
+            try:
+                if size > _JOINED:
+                    self._send(exchange, head)
+                    self._send_body(exchange, body, answer)
+                else:
+                    self._send(exchange, b"".join([head, *body]))
+            except (BrokenPipeError, ConnectionResetError):
+                # A server that refuses a body hangs up, and has said why before.
+                self.spent = True
             answer.begin()
         except BaseException:
             answer.close()
@@ -142,16 +151,45 @@ class Connection:
         if sock is not None:
             sock.close()
 
-    def _send(self, exchange: Exchange, data: Any) -> None:
-        """Send *data* in pieces, each within what is left of the time."""
+    def _send_body(
+        self, exchange: Exchange, body: Iterable[Any], answer: TimedAnswer
+    ) -> None:
+        """Send *body*, but no more of it once *answer* refuses it."""
+        # TLS within TLS can be read only by waiting for it.
+        watched = answer if self._outer is None else None
+        for block in body:
+            if self._send(exchange, block, watched):
+                self.spent = True
+                return
+
+    def _send(
+        self, exchange: Exchange, data: Any, answer: Optional[TimedAnswer] = None
+    ) -> bool:
+        """Send *data* in pieces, each within what is left of the time.
+
+        Returns:
+            Whether *answer* came in between and says that it was refused.
+        """
         view = memoryview(data)
         while view:
             exchange.begin_sending()
-            # Not ``sendall``, whose time-out is for all of the data.
-            self._sock.settimeout(exchange.patience())
-            size = self._sock.send(view[: self._piece])
+            patience = exchange.patience()
+            watched = answer is not None and not exchange.answered
+            wait = 0.0 if watched else patience
+            if self._sock.gettimeout() != wait:
+                self._sock.settimeout(wait)
+            try:
+                # Not ``sendall``, whose time-out is for all of the data.
+                size = self._sock.send(view[: self._piece])
+            except _FULL:
+                readable = _wait(self._sock, patience)
+                # What can be read may be no more than what TLS says to itself.
+                if answer is not None and readable and answer.refuses():
+                    return True
+                continue
             exchange.count_sent(size)
             view = view[size:]
+        return False
 
     def _open(self, exchange: Exchange) -> None:
         way = self._way
@@ -175,7 +213,7 @@ class Connection:
         finally:
             answer.close()
         if not 200 <= answer.status < 300:
-            raise ProxyRefused(answer.status, answer.reason)
+            raise ProxyRefused(answer.status)
         if exchange.surplus:
             raise BrokenAnswer("the proxy said more than it was asked")
 
@@ -183,7 +221,7 @@ class Connection:
         self, context: ssl.SSLContext, peer: Address, exchange: Exchange
     ) -> None:
         """Speak TLS with *peer* from here on."""
-        name = peer.host.rstrip(".")
+        name = peer.host.partition("%")[0].rstrip(".")
         self._piece = _TLS_PIECE
         self._sock.settimeout(exchange.patience())
         if isinstance(self._sock, ssl.SSLSocket):
@@ -191,16 +229,51 @@ class Connection:
             # within TLS for sockets that block.
             from urllib3.util.ssltransport import SSLTransport
 
-            self._sock = SSLTransport(self._sock, context, name)
+            self._outer = _OuterSocket(self._sock, exchange)
+            outer: Any = self._outer  # It is asked for no more than that has.
+            self._sock = SSLTransport(outer, context, name)
         else:
             self._sock = context.wrap_socket(self._sock, server_hostname=name)
 
 
+class _OuterSocket:
+    """A TLS connection that another one is within.
+
+    For one step of the inner one it takes many, for each of which a time-out of its
+    own would begin.
+
+    Attributes:
+        exchange: Says how long each may take.
+    """
+
+    def __init__(self, sock: ssl.SSLSocket, exchange: Exchange) -> None:
+        self._sock = sock
+        self.exchange = exchange
+        self.fileno = sock.fileno
+        self.gettimeout = sock.gettimeout
+        self.settimeout = sock.settimeout
+        self.close = sock.close
+
+    def recv(self, size: int) -> bytes:
+        self._sock.settimeout(self.exchange.patience())
+        return self._sock.recv(size)
+
+    def sendall(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            self._sock.settimeout(self.exchange.patience())
+            view = view[self._sock.send(view) :]
+
+
 class Pool:
-    """Keeps connections that go one way; threads may share it."""
+    """Keeps connections that go one way; threads may share it.
+
+    Attributes:
+        way: The way.
+    """
 
     def __init__(self, way: Way) -> None:
-        self._way = way
+        self.way = way
         # Appending and popping are atomic, so that no lock is held across a fork.
         self._idle: Deque[Connection] = deque()
         self._closed = False
@@ -211,10 +284,14 @@ class Pool:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                return Connection(self._way)
+                return self.new()
             if connection.quiet:
                 return connection
             connection.close()
+
+    def new(self) -> Connection:
+        """Return a connection that had no request yet; give it back or close it."""
+        return Connection(self.way)
 
     def give_back(self, connection: Connection) -> None:
         """Take back a connection whose last answer was read to its end."""
@@ -256,13 +333,38 @@ def _readable(sock: Any) -> bool:
     return bool(poll.poll(0))
 
 
+def _wait(sock: Any, seconds: float) -> bool:
+    """Wait until one can read from a socket, or write to it or see that it is broken.
+
+    Returns:
+        Whether one can read.
+
+    Raises:
+        TimeoutError: Neither within so many seconds.
+    """
+    if not hasattr(select, "poll"):  # Windows.
+        readable, *others = select.select([sock], [sock], [sock], seconds)
+        found = [bool(readable)] if readable or any(others) else []
+    else:
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | select.POLLOUT)
+        found = [bool(bits & select.POLLIN) for _, bits in poll.poll(seconds * 1000)]
+    if not found:
+        raise socket.timeout("timed out")
+    return found[0]
+
+
 def _connect(peer: Address, exchange: Exchange) -> socket.socket:
     """Connect to the first address of *peer* that takes the connection."""
     error: OSError = OSError("the host has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(
         peer.host, peer.port, type=socket.SOCK_STREAM
     ):
-        sock = socket.socket(family, kind, protocol)
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as exc:  # A host may have IPv6 addresses, and this one no IPv6.
+            error = exc
+            continue
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with contextlib.suppress(AttributeError, OSError):  # Not everywhere.

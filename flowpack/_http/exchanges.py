@@ -33,13 +33,11 @@ class ProxyRefused(Exception):
 
     Attributes:
         status: Its answer's.
-        words: What it said.
     """
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(status, words)
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
         self.status = status
-        self.words = words
 
 
 class Exchange:

@@ -11,6 +11,7 @@ from http.client import (
     LineTooLong,
     RemoteDisconnected,
     UnknownProtocol,
+    responses,
 )
 from typing import Optional, Tuple, Type, TypeVar
 
@@ -76,8 +77,11 @@ def explain(error: Exception, exchange: Exchange) -> Failure:
 def _alone(error: BaseException) -> Optional[BaseException]:
     if not isinstance(error, (OSError, HTTPException)):
         return None  # Its text may show the URL or a header.
+    own = isinstance(error, RemoteDisconnected)
+    if isinstance(error, (BadStatusLine, UnknownProtocol)) and not own:
+        return None  # A server speaks there, and may repeat what it was sent.
     if not str(error).isprintable():
-        return None  # These are words of the server.
+        return None
     error.__cause__ = error.__context__ = error.__traceback__ = None
     return error
 
@@ -85,7 +89,9 @@ def _alone(error: BaseException) -> Optional[BaseException]:
 def _explain(error: BaseException, exchange: Exchange) -> Tuple[str, bool]:
     """Return what happened, and whether another attempt may go better."""
     if isinstance(error, ProxyRefused):
-        said = f"the proxy refused: {error.status} {printable(error.words)}"
+        # Not in its own words: some repeat the password that they were sent.
+        meaning = responses.get(error.status, "")
+        said = f"the proxy refused: {error.status} {meaning}".rstrip()
         return said, error.status in (502, 503, 504)
     if isinstance(error, socket.timeout):
         return _timed_out(exchange), True

@@ -69,7 +69,7 @@ def secrets_in(headers: Mapping[str, str]) -> Set[str]:
         if name.lower() in _PUBLIC:
             continue
         found.add(value)
-        if name.lower() == "authorization":
+        if name.lower() in ("authorization", "proxy-authorization"):
             token = value.partition(" ")[2]
             found |= {token, *_parts_of_basic(token)}
     return found

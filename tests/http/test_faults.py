@@ -175,6 +175,22 @@ def test_idle_connection_that_was_closed_costs_nothing(server, connect):
     assert len(server.seen) == 3
 
 
+def test_creation_is_not_sent_where_it_may_be_lost(server, transport):
+    """A kept connection may close just then, and a creation cannot be repeated."""
+
+    def leave_idle(visit):
+        if visit.seen.connection == 1:
+            visit.close()
+        visit.send(visit.answer())
+
+    transport.send(READ)
+    server.plan.append(leave_idle)
+    assert transport.send(CREATE).status == 200
+    assert [seen.connection for seen in server.seen] == [1, 2]
+    transport.send(READ)
+    assert server.connections == 2
+
+
 def test_unsent_surplus_does_not_poison(server, transport):
     """Bytes that come after an answer never become the answer to the next request."""
 

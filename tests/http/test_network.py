@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import select
 import socket
 import threading
+import time
 
 import pytest
 
@@ -141,6 +143,49 @@ def test_tls_through_a_proxy_with_tls(tls_server, connect):
         other.send(READ)
 
 
+def test_drip_within_two_layers_of_tls(tls_server, connect):
+    """The deadline holds there, in the handshake and after it, and for each call."""
+    server, proxy = tls_server(), tls_server()
+    slow = threading.Event()
+
+    def tunnel(visit):
+        visit.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", server.port)) as other:
+            while True:
+                for source in select.select([visit.sock, other], [], [])[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        visit.close()
+                    if source is visit.sock:
+                        other.sendall(data)
+                    else:
+                        visit.drip(data, *((1, 0.02) if slow.is_set() else (65536, 0)))
+
+    proxy.plan.extend([tunnel, tunnel])
+    environ = {"HTTPS_PROXY": proxy.url}
+    transport = connect(server.url, environ=environ, verify=CA, deadline=0.5)
+    assert transport.send(READ).status == 200
+    time.sleep(0.6)
+    assert transport.send(READ).status == 200
+    slow.set()
+    for _ in range(2):
+        started = time.monotonic()
+        with pytest.raises(APIConnectionError, match="within 0.5 s, all in all"):
+            transport.send(READ)
+        assert time.monotonic() - started < 1.5
+    assert (len(server.seen), len(proxy.seen)) == (3, 2)
+
+
+def test_large_body_within_two_layers_of_tls(tls_server, connect):
+    """It arrives."""
+    server, proxy = tls_server(), tls_server()
+    proxy.plan.append(tunnel_to(server))
+    transport = connect(server.url, environ={"HTTPS_PROXY": proxy.url}, verify=CA)
+    body = bytes(range(256)) * 4096
+    transport.send(Request("GET", "/x", body))
+    assert server.seen[0].body == body
+
+
 def test_plain_request_through_a_proxy_with_tls(server, tls_server, connect):
     """The proxy reads the request; nobody else on the way to it does."""
     proxy = tls_server()
@@ -171,6 +216,47 @@ def test_proxy_that_refuses(proxy, connect, line, attempts):
     with pytest.raises(APIConnectionError, match="the proxy refused: 40[37]"):
         connect("https://127.0.0.1:1", environ=environ).send(READ)
     assert len(proxy.seen) == attempts
+
+
+def test_address_that_this_machine_cannot_use(server, connect, monkeypatch):
+    """Where there is no IPv6, a host that has both is reached by the other."""
+    found = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+    unknown = (9999, *found[0][1:])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown, *found])
+    assert connect().send(READ).status == 200
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown])
+    with pytest.raises(APIConnectionError, match="the connection failed on the way"):
+        connect().send(READ)
+
+
+def test_address_with_a_zone(server, connect, monkeypatch):
+    """The system is told the zone, the server is not: it is of this machine alone."""
+    found = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+    asked = []
+
+    def look_up(host, port, **options):
+        asked.append((host, port))
+        return found
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    transport = connect("http://[fe80::1%25eth0]:4200")
+    transport.send(READ)
+    assert asked == [("fe80::1%eth0", 4200)]
+    assert server.seen[0].headers["host"] == "[fe80::1]:4200"
+    assert transport.url == "http://[fe80::1%25eth0]:4200"
+
+
+def test_address_with_a_zone_through_a_proxy(proxy, connect):
+    """Nor is the proxy."""
+    environ = {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url}
+    connect("http://[fe80::1%25eth0]:4200", environ=environ).send(READ)
+    proxy.plan.append(status("403 Forbidden"))
+    with pytest.raises(APIConnectionError):
+        connect("https://[fe80::1%25eth0]:4200", environ=environ).send(READ)
+    assert proxy.targets == [
+        "GET http://[fe80::1]:4200/flows/1",
+        "CONNECT [fe80::1]:4200",
+    ]
 
 
 def test_trusted_server(tls_server, connect):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import io
 import logging
@@ -13,7 +14,7 @@ import pytest
 from flowpack._http import HTTPTransport, ObjectClient, RetryPolicy
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.transport import Effect, Request
-from tests.fault_proxy import LASTING, PASSING, status
+from tests.fault_proxy import LASTING, PASSING, FaultProxy, raw, reply, status
 
 CANARY = "c4n4ry"
 FAULTS = {**PASSING, **LASTING, "status_500": status("500 Oops")}
@@ -111,3 +112,55 @@ def test_nothing_shows_of_a_proxy(logs, environ):
     assert error.__traceback__ is not None
     error.__traceback__ = error.__traceback__.tb_next  # The test's own variables.
     assert CANARY not in everything_about(error) + logs.text
+
+
+@pytest.fixture
+def repeating():
+    """A proxy that repeats the credentials that it was sent, and who uses it."""
+
+    def repeat(visit):
+        told = visit.seen.headers["proxy-authorization"]
+        raw(reply(f"no: {told} {CANARY}".encode(), f"407 denied {told}"))(visit)
+
+    with FaultProxy() as proxy:
+        proxy.plan.extend([repeat] * 2)
+        url = proxy.url.replace("//", f"//ann:{CANARY}@")
+        yield {"HTTP_PROXY": url, "HTTPS_PROXY": url}
+
+
+SHAPES = (CANARY, base64.b64encode(f"ann:{CANARY}".encode()).decode())
+
+
+def test_proxy_that_repeats_its_password(repeating):
+    """Its refusal is told by the number alone."""
+    transport = HTTPTransport("https://127.0.0.1:9", environ=repeating)
+    with pytest.raises(APIConnectionError, match="407 Proxy Auth") as caught:
+        transport.send(Request("GET", "/x"))
+    assert not [shape for shape in SHAPES if shape in str(caught.value)]
+
+
+def test_answer_that_repeats_the_password_of_the_proxy(repeating):
+    """Where a proxy reads the requests, its answers hold asterisks."""
+    transport = HTTPTransport("http://127.0.0.1:9", environ=repeating)
+    with ObjectClient(what="store", environ=repeating) as client:
+        answers = [
+            transport.send(Request("GET", "/x")),
+            client.get("http://127.0.0.1:9/x"),
+        ]
+    transport.close()
+    for answer in answers:
+        assert answer.body.startswith(b"no: ***")
+        assert not [shape for shape in SHAPES if shape.encode() in answer.body]
+
+
+@pytest.mark.parametrize("line", [f"{CANARY} no HTTP", f"HTTP/{CANARY} 200 OK"])
+def test_nothing_shows_of_what_is_no_answer(server, line):
+    """A server may repeat a key where its status should be."""
+    server.plan.append(raw(f"{line}\r\n\r\n".encode()))
+    transport = HTTPTransport(
+        server.url, environ={}, retries=RetryPolicy(attempts=1), api_key=Key(CANARY)
+    )
+    with pytest.raises(APIConnectionError, match="no HTTP answer") as caught:
+        transport.send(Request("GET", "/x"))
+    assert caught.value.__cause__ is None
+    assert CANARY not in str(caught.value)

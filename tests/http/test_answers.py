@@ -1,0 +1,152 @@
+"""What HTTP allows an answer to be, and what it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowpack._http import ObjectClient, RetryPolicy
+from flowpack.exceptions import APIConnectionError
+from flowpack.transport import Effect, Request
+from tests.fault_proxy import raw, reply
+
+READ = Request("GET", "/flows/1")
+UPSERT = Request("POST", "/flows/", b'{"name": "a"}', Effect.UPSERT)
+CHUNKS = b'6\r\n{"id":\r\n5\r\n "1"}\r\n0\r\n\r\n'
+
+
+def head(*lines):
+    return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode()
+
+
+def sending(*parts):
+    """Return a fault that sends the parts with pauses between them, and goes on."""
+
+    def fault(visit):
+        for number, part in enumerate(parts):
+            visit.pause(0.1 if number else 0)
+            visit.send(part)
+
+    return fault
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["at_once", "later"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["100 Continue"],
+        ["102 Processing"],
+        ["103 Early Hints\r\nLink: </style.css>"],
+        ["102 Processing", "100 Continue", "199 Odd\r\nContent-Length: 7"],
+    ],
+    ids=["100", "102", "103", "three"],
+)
+def test_interim_answers_are_passed_over(server, transport, lines, pause):
+    """The answer is the first that is final, and the next request gets its own."""
+    interim = b"".join(f"HTTP/1.1 {line}\r\n\r\n".encode() for line in lines)
+    parts = [interim, reply(b"1")] if pause else [interim + reply(b"1")]
+    server.plan.extend([sending(*parts), sending(reply(b"2"))])
+    answers = [transport.send(UPSERT) for _ in range(2)]
+    assert [(each.status, each.body) for each in answers] == [(200, b"1"), (200, b"2")]
+    assert (len(server.seen), server.connections) == (2, 1)
+
+
+def test_other_protocol(server, connect):
+    """A server that changes the protocol, which nobody wanted, has not answered."""
+    server.plan.extend([raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")] * 2)
+    transport = connect(retries=RetryPolicy(attempts=2))
+    with pytest.raises(APIConnectionError, match="another protocol.*2 attempts"):
+        transport.send(READ)
+
+
+def test_endless_interim_answers(server, transport):
+    """They are no way around the limit for the head."""
+
+    def endless(visit):
+        while True:
+            visit.send(b"HTTP/1.1 102 Processing\r\n\r\n" * 1000)
+
+    server.plan.append(endless)
+    with pytest.raises(APIConnectionError, match="size limit"):
+        transport.send(READ)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", " \t "], ids=ascii)
+@pytest.mark.parametrize(
+    ("line", "body"),
+    [("Content-Length: 11", b'{"id": "1"}'), ("Transfer-Encoding: Chunked", CHUNKS)],
+    ids=["length", "chunked"],
+)
+def test_blanks_behind_a_value(server, connect, line, body, blank):
+    """HTTP allows them, and they mean nothing."""
+    server.plan.append(sending(head(line + blank) + body))
+    transport = connect(timeout=1.0, deadline=1.0)
+    assert transport.send(READ).body == b'{"id": "1"}'
+    assert len(server.seen) == 1
+
+
+def test_chunks_win_over_a_length(server, transport):
+    """Also where there are blanks behind the word."""
+    lines = ["Content-Length: 4", "Transfer-Encoding: chunked "]
+    server.plan.append(sending(head(*lines) + CHUNKS))
+    assert transport.send(READ).body == b'{"id": "1"}'
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Transfer-Encoding: gzip, chunked"],
+        ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"],
+        ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
+        ["Transfer-Encoding: gzip"],
+        ["Transfer-Encoding: gzip", "Content-Length: 0"],
+    ],
+    ids="; ".join,
+)
+def test_transfer_coding_that_is_not_known(server, transport, lines):
+    """What is between its marks would be taken for the body."""
+    server.plan.append(raw(head(*lines) + CHUNKS))
+    with pytest.raises(APIConnectionError, match="packed body"):
+        transport.send(READ)
+    assert len(server.seen) == 1
+    assert transport.send(READ).body == b'{"id": "1"}'
+
+
+def test_refusal_in_a_transfer_coding_that_is_not_known(server, transport):
+    """It still says which it is."""
+    answer = head("Transfer-Encoding: gzip, chunked").replace(b"200 OK", b"404 No")
+    server.plan.append(raw(answer + CHUNKS))
+    answer = transport.send(READ)
+    assert (answer.status, answer.body) == (404, b"")
+    assert transport.send(READ).status == 200
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_chunks_of_no_body(server, connect, status):
+    """An answer that cannot have a body ends with its head, whatever that says."""
+    line = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server.plan.append(sending(line.encode()))
+    transport = connect(timeout=1.0, deadline=1.0)
+    assert transport.send(READ).body == b""
+    assert transport.send(READ).body == b'{"id": "1"}'
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["at_once", "later"])
+def test_last_chunk_of_no_body(server, transport, pause):
+    """Some servers send it even so, and nobody takes it for the next answer."""
+    parts = [b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n"]
+    parts.append(b"0\r\n\r\n")
+    server.plan.append(sending(*parts if pause else [b"".join(parts)]))
+    assert transport.send(READ).status == 204
+    assert transport.send(READ).body == b'{"id": "1"}'
+    assert len(server.seen) == 2
+
+
+def test_head_of_chunks(server):
+    """HEAD is answered as GET would be, without the body, on the same connection."""
+    with ObjectClient(what="store", timeout=1.0, environ={}) as client:
+        server.plan.append(sending(head("Transfer-Encoding: chunked")))
+        assert client.head(f"{server.url}/a").status == 200
+        assert client.get(f"{server.url}/a").body == b'{"id": "1"}'
+    assert server.connections == 1

@@ -1,0 +1,194 @@
+"""Servers that answer before they have the whole of a large body."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from flowpack._http import ObjectClient, RetryPolicy
+from flowpack.exceptions import APIConnectionError
+from tests.fault_proxy import reply
+from tests.http.conftest import CERTIFICATES
+
+#: More than any system keeps for a connection.
+SIZE = 32 * 1024 * 1024
+BODY = bytes(SIZE)
+VERSIONS = [None, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+class Peer:
+    """A server's end of one connection."""
+
+    def __init__(self, sock, done):
+        self.sock = sock
+        self.done = done
+        self.read = threading.Event()
+
+    def read_head(self):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self.sock.recv(1)
+        return data
+
+    def read_body(self):
+        left = SIZE
+        while left:
+            size = len(self.sock.recv(2**20))
+            left -= size
+            if not size:
+                return
+        self.read.set()
+
+    def wait(self):
+        self.done.wait(10)
+
+
+@pytest.fixture(params=VERSIONS, ids=["plain", "tls12", "tls13"])
+def put(request):
+    """Put the body to a server that does as it is told, and return what came."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "localhost.pem")
+    if request.param is not None:
+        context.minimum_version = context.maximum_version = request.param
+    scheme = "http" if request.param is None else "https"
+    done = threading.Event()
+    stack = contextlib.ExitStack()
+    stack.callback(done.set)
+
+    def make(behaviour, timeout=4.0):
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        peers = []
+
+        def serve():
+            sock, _ = listener.accept()
+            # Else a system may hold the answer back, and lose it when it hangs up.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):
+                if request.param is not None:
+                    sock = context.wrap_socket(sock, server_side=True)
+                peers.append(Peer(sock, done))
+                peers[0].read_head()
+                behaviour(peers[0])
+            sock.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(done.set)
+        client = ObjectClient(
+            what="store",
+            timeout=timeout,
+            retries=RetryPolicy(attempts=1),
+            verify=str(CERTIFICATES / "ca.pem"),
+            environ={},
+        )
+        stack.enter_context(client)
+        url = f"{scheme}://localhost:{listener.getsockname()[1]}/a"
+        answer = client.put(url, BODY)
+        return answer, peers[0]
+
+    with stack:
+        yield make
+
+
+@pytest.mark.parametrize("line", ["413 Too Large", "401 Unauthorized", "307 Else"])
+def test_refused_and_not_read(put, line):
+    """It is the answer, at once, though the server neither reads nor hangs up."""
+
+    def refuse(peer):
+        peer.sock.sendall(reply(b"no", line))
+        peer.wait()
+
+    started = time.monotonic()
+    answer, _ = put(refuse)
+    assert (answer.status, answer.body) == (int(line[:3]), b"no")
+    assert time.monotonic() - started < 2
+
+
+def test_refused_in_the_middle(put):
+    """The same where some of the body was read."""
+
+    def refuse(peer):
+        peer.sock.recv(2**16)
+        time.sleep(0.2)
+        peer.sock.sendall(reply(b"no", "507 Full"))
+        peer.wait()
+
+    assert put(refuse)[0].status == 507
+
+
+def test_refused_and_closed(put):
+    """What it said before it hung up is not lost."""
+
+    def refuse(peer):
+        peer.sock.sendall(reply(b"no", "413 Too Large", "Connection: close"))
+
+    assert put(refuse)[0].status == 413
+
+
+def test_answer_that_is_early_and_no_refusal(put):
+    """A server that is content before it has everything gets everything."""
+
+    def accept(peer):
+        peer.sock.sendall(reply(b"", "201 Created"))
+        time.sleep(0.3)
+        peer.read_body()
+
+    answer, peer = put(accept)
+    assert answer.status == 201
+    assert peer.read.wait(5)
+
+
+@pytest.mark.parametrize("line", ["100 Continue", "102 Processing"])
+def test_interim_answer(put, line):
+    """A server that says to go on, unasked, gets everything."""
+
+    def accept(peer):
+        peer.sock.sendall(f"HTTP/1.1 {line}\r\n\r\n".encode())
+        time.sleep(0.3)
+        peer.read_body()
+        peer.sock.sendall(reply(b"", "201 Created"))
+
+    answer, peer = put(accept)
+    assert answer.status == 201
+    assert peer.read.wait(5)
+
+
+def test_slow_start(put):
+    """TLS has something to say by itself, which is no answer."""
+
+    def accept(peer):
+        time.sleep(0.5)
+        peer.read_body()
+        peer.sock.sendall(reply(b"", "201 Created"))
+
+    answer, peer = put(accept)
+    assert answer.status == 201
+    assert peer.read.wait(5)
+
+
+def test_end_without_an_answer(put):
+    """A server that will say nothing more is not sent everything."""
+
+    def leave(peer):
+        # Past TLS, which would wait for the other side's farewell.
+        socket.socket.shutdown(peer.sock, socket.SHUT_WR)
+        peer.wait()
+
+    started = time.monotonic()
+    with pytest.raises(APIConnectionError, match="closed before an answer came"):
+        put(leave)
+    assert time.monotonic() - started < 2
+
+
+def test_nothing_read_and_nothing_said(put):
+    """That ends when the time for one step is over."""
+    started = time.monotonic()
+    with pytest.raises(APIConnectionError, match="no answer within 0.5 s"):
+        put(Peer.wait, timeout=0.5)
+    assert time.monotonic() - started < 2
