@@ -49,7 +49,10 @@ class Snapshot:
             asking = self._asking.setdefault(key, threading.Lock())
         with asking:
             if key not in self._answers:
-                self._answers[key] = self._transport.send(request)
+                answer = self._transport.send(request)
+                if answer.status == 403:  # It may be asked once more, with a token.
+                    return answer
+                self._answers[key] = answer
             return self._answers[key]
 
     def close(self) -> None:
