@@ -45,16 +45,15 @@ class MissingModuleError(ScriptError):
 
     def _text(self) -> str:
         missing = getattr(self.user_exc, "name", None) or ""
+        advice = (
+            "install what has it where flowpack runs; a module of your own is not"
+            " stored with the script"
+        )
         if missing.partition(".")[0] == "prefect":
             advice = (
                 "install Prefect where flowpack runs, or let the script fall back: try:"
                 " from prefect import flow, except ImportError: from flowpack import"
                 " flow"
-            )
-        else:
-            advice = (
-                "install what has it where flowpack runs; a module of your own is not"
-                " stored with the script"
             )
         return f"{super()._text()}; {advice}"
 
@@ -222,6 +221,10 @@ def _run(script: Script, filename: str, module: ModuleType) -> None:
         raise
     except ModuleNotFoundError as exc:
         raise MissingModuleError(script.name, exc) from exc
+    except ImportError as exc:
+        relative = str(exc).startswith("attempted relative import")
+        kind = MissingModuleError if relative else ScriptError
+        raise kind(script.name, exc) from exc
     except BaseException as exc:
         # SystemExit, too: a script must not end the process that loads it.
         raise ScriptError(script.name, exc) from exc

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from typing import Any
+from typing import Any, Dict
 from uuid import UUID, uuid4
 
 import pytest
@@ -148,7 +148,7 @@ def test_server_that_ignores_the_offset():
 
 KEY = "pnu_c4n4ry-of-some-length"
 
-_RECORD = {"id": str(uuid4()), "name": KEY, "tags": [], "created": None, "updated": None}
+_RECORD: Dict[str, Any] = {"id": str(uuid4()), "name": KEY, "tags": []}
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,8 @@ def test_server_that_ignores_the_offset_and_is_alive():
         if request.path == "/admin/version":
             return Answer(200, b'"2.0b7"')
         record = {**_RECORD, "name": f"flow {next(names)}"}
-        return Answer(200, json.dumps([{**record, "id": each} for each in ids]).encode())
+        page = [{**record, "id": each} for each in ids]
+        return Answer(200, json.dumps(page).encode())
 
     with serve(answer) as url, Client(url) as client:
         with pytest.raises(WireError, match="same page"):

@@ -361,6 +361,13 @@ def test_prefect_is_missing():
     assert "from flowpack import flow" in str(caught.value)
 
 
+def test_relative_import():
+    """A script that is stored has no modules beside it."""
+    with pytest.raises(MissingModuleError, match="relative import") as caught:
+        load("from .helpers import x")
+    assert "is not stored with the script" in str(caught.value)
+
+
 def test_module_is_missing():
     """The error says that modules beside the script do not travel with it."""
     with pytest.raises(ScriptError, match="No module named 'my_helpers'") as caught:

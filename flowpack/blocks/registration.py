@@ -137,7 +137,8 @@ def save_document(
         differing = ", ".join(map(quoted, _differing(document.data, data)))
         raise BlockError(
             f"{taken} with another {differing}. Choose another name, or pass"
-            " overwrite=True to change it for every deployment that uses it"
+            " overwrite=True (--overwrite) to change it for every deployment that uses"
+            " it"
         )
     client.update_block_document(document.id, data=data)
     return document.id

@@ -83,6 +83,9 @@ def _status_of(exc: BaseException) -> int:
             output.lines_aside(user_traceback(exc.user_exc))
         output.error(exc)
         return FAILED
+    if isinstance(exc, UserWarning):  # Somebody wants warnings to be errors.
+        output.error(exc)
+        return FAILED
     if isinstance(exc, MemoryError):
         output.error("there is not enough memory; give it more and try again")
         return FAILED

@@ -17,7 +17,7 @@ from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
 from flowpack.exceptions import ObjectNotFound, WireError
 from flowpack.models import DataDocument
-
+from flowpack.wire.server_deployments import concurrency_limit
 
 #: What newer servers keep besides, where it holds no secrets.
 _FURTHER = (
@@ -38,6 +38,8 @@ def run(arguments: Namespace) -> None:
         facts = deployment_facts(arguments.deployment, deployment)
         further = deployment.extra
         facts.update({key: further[key] for key in _FURTHER if key in further})
+        if "concurrency_limit" in further:
+            facts["concurrency_limit"] = concurrency_limit(further)
         facts["parameters"] = deployment.parameters
         facts["runner"] = {
             "type": facts["runner"],

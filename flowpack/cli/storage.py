@@ -40,8 +40,8 @@ def find_storage(text: str, client: Client) -> BlockDocument:
         for document in client.read_block_documents()
         if document.name == text and is_storage(document)
     ]
-    if len(found) == 1:
-        return found[0]
+    if len(found) == 1:  # Lists come without secrets.
+        return client.read_block_document(found[0].id)
     if not found:
         raise BlockError(
             f"no storage block is called {quoted(text)}; flowpack storage ls lists them"

@@ -81,4 +81,5 @@ def _check(findings: Sequence[Finding], where: str) -> None:
             f"{faults} of {len(findings)} deployments cannot be run as they were"
             f" deployed ({summary})"
         )
-    output.note(f"verified {len(findings)} deployments: {summary}")
+    noun = "deployment" if len(findings) == 1 else "deployments"
+    output.note(f"verified {len(findings)} {noun}: {summary}")

@@ -107,7 +107,7 @@ class _File:
                     self.reader.note(line, key, problem.removeprefix(f"{key}: "))
             except (BlockError, ObjectNotFound) as exc:
                 self.reader.note(line, key, str(exc))
-        if "flow_location" not in entries:
+        if not {"flow_location", "entrypoint"} & entries.keys():
             missing = "flow_location is missing; give the path or URL of the script"
             self.reader.note(node.line, "", missing)
         return fields
@@ -120,8 +120,8 @@ class _File:
             BlockError: The storage cannot be used.
             ObjectNotFound: The server has no such storage.
         """
-        if key == "flow_location":
-            value = self._location(value)
+        if key in ("flow_location", "entrypoint"):
+            value = self._location(key, value)
         elif key == "flow_runner" and isinstance(value, str):
             value = {"type": value}
         elif key == "flow_storage" and isinstance(value, str):
@@ -130,9 +130,9 @@ class _File:
             DeploymentSpec(**{key: value})
         return value
 
-    def _location(self, value: Any) -> Any:
+    def _location(self, key: str, value: Any) -> Any:
         if value is None:
-            raise SpecError("flow_location", ["give the path or URL of the script"])
+            raise SpecError(key, ["give the path or URL of the script"])
         if isinstance(value, str) and value and "://" not in value:
             return self._beside(value)
         return value

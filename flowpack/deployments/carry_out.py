@@ -13,6 +13,7 @@ import attrs
 
 from flowpack.client import Client
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
+from flowpack.deployments.comparison import left_out
 from flowpack.deployments.pools import choose_pool, ensure_pool
 from flowpack.exceptions import (
     APIStatusError,
@@ -43,7 +44,7 @@ def carry_out(
     """Do what *plan* says; *failed* could not be planned. See ``deploy``."""
     telling = threading.Lock()
     registry = Registry(api)
-    _warn_of_schedules(plan, api)
+    _warn_of_what_is_ignored(plan, api)
 
     def run(step: Step) -> Union[Deployed, FlowpackError]:
         try:
@@ -93,15 +94,18 @@ def _judge(plan: Plan, results: List[Any], failed: Failures) -> Tuple[Deployed, 
     return done
 
 
-def _warn_of_schedules(plan: Plan, api: Client) -> None:
-    """Warn of each schedule that nobody will follow."""
-    if not api.embedded:
-        return
+def _warn_of_what_is_ignored(plan: Plan, api: Client) -> None:
+    """Warn of each schedule that nobody will follow, and of what has no place."""
     for step in plan.steps:
-        if step.spec.schedule:
+        ignored = left_out(step.spec, api.dialect)
+        if api.embedded and step.spec.schedule:
+            ignored += (
+                "the schedule is only kept: no server runs behind the embedded API, so"
+                " it starts no runs",
+            )
+        for each in ignored:
             warnings.warn(
-                f"{printable(step.action.full_name)}: the schedule is only kept: no"
-                " server runs behind the embedded API, so it starts no runs",
+                f"{printable(step.action.full_name)}: {each}",
                 UserWarning,
                 stacklevel=4,  # Whoever called deploy or apply.
             )

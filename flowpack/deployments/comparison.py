@@ -79,7 +79,7 @@ def _wanted(
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
     if not dialect.uses_work_pools:
-        return new, dialect.notes(new) + _left_out(spec)
+        return new, dialect.notes(new) + left_out(spec, dialect)
     new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
     note = check_pool(spec.full_name, new, reader, spec.create_work_pool)
     return new, dialect.notes(new) + ((note,) if note else ())
@@ -104,8 +104,10 @@ def _token(package: Package, current: Optional[Deployment], reader: Client) -> s
     return storage.token_for(sha256) or sha256
 
 
-def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
+def left_out(spec: CompleteSpec, dialect: Dialect) -> Tuple[str, ...]:
     """Return a note of what is set and has no place on the server."""
+    if dialect.uses_work_pools:
+        return ()
     fields = attrs.fields(PoolFields)
     given = [each.name for each in fields if getattr(spec, each.name) != each.default]
     if not given:

@@ -90,6 +90,12 @@ def decode(answer: Answer, sent: Request, url: str) -> Json:
     )
 
 
+#: What to do where the server does not have what a path names.
+_NOT_FOUND = {
+    "/admin/version": "is this the address of a Prefect API? It ends in /api",
+    "/deployments/name/": "flowpack ls lists the deployments",
+}
+
 #: Members of a request's body that may hold secrets at any depth.
 _PRIVATE = ("data", "parameters", "flow_runner", "infra_overrides", "job_variables")
 
@@ -168,6 +174,9 @@ def error_for(
     if answer.status in (401, 403) and not wants_token(answer):
         used = credential or "no credential (set PREFECT_API_KEY or its like)"
         words = f"{words}; sent was {used}"
+    for start, step in _NOT_FOUND.items():
+        if answer.status == 404 and sent.path.startswith(start):
+            words = f"{words}; {step}"
     if 300 <= answer.status < 400:
         target = mask_url(answer.headers.get("location", "nowhere"))
         words = f"redirects are not followed; it pointed to {quoted(target)}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from uuid import UUID
 
 import pytest
@@ -187,10 +188,12 @@ def test_options_of_work_pools(files):
 
 
 def test_options_of_work_pools_here(flowpack, files):
-    """A plan says which of them the server has no place for."""
+    """A plan says which of them the server has no place for, and deploy warns."""
     base = ("flows.py:second", "--storage", "file:s", "--pool", "p", "--label", "a=b")
     assert "no place for work_pool, labels" in flowpack("plan", *base).out
-    assert flowpack("deploy", *base).out.startswith("created")
+    done = flowpack("deploy", *base)
+    assert done.out.startswith("created")
+    assert "warning: second/second: this server has no place for work_pool" in done.err
     assert flowpack("deploy", *base).out.startswith("unchanged")
 
 
@@ -207,6 +210,16 @@ def test_schedule_warns_on_the_embedded_api(flowpack, script):
     warned = [line for line in done.err.splitlines() if line.startswith("warning: ")]
     assert len(warned) == 1 and "no server runs" in warned[0]
     assert done.status == 0
+
+
+def test_warnings_may_be_errors(flowpack, script, monkeypatch):
+    """Then they end a command as any error does, before it has written anything."""
+    monkeypatch.setattr("sys.warnoptions", ["error"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = flowpack("deploy", script, "--storage", "file:s", "--interval", "60")
+    assert (done.status, done.out) == (1, "")
+    assert "no server runs" in done.err and "defect" not in done.err
 
 
 def test_spec_file(flowpack, files):

@@ -901,3 +901,10 @@ def test_ids_are_told_apart_from_folders(write):
         said = {"flow_location": "a", "flow_storage": text}
         (spec,) = load_specs(write("a.json", json.dumps(said)))
         assert spec.flow_storage == UUID(text)
+
+
+def test_entry_point_stands_for_location_and_flow(write, tmp_path):
+    """Its path is relative to the file, as that of a location is."""
+    path = write("specs.json", '[{"name": "a", "entrypoint": "sub/flows.py:etl"}]')
+    (spec,) = load_specs(path)
+    assert spec.entrypoint == f"{tmp_path}/sub/flows.py:etl"
