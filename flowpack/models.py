@@ -240,7 +240,7 @@ class ScriptSource:
     storage_type: str
     storage_data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     pull: Optional[str] = None
-    requires: Optional[str] = None
+    requires: Optional[str] = attrs.field(default=None, repr=False)
     version: Optional[str] = None
     description: Optional[str] = None
     schedule: Optional[Mapping[str, Any]] = None

@@ -38,11 +38,16 @@ def mask_url(url: str) -> str:
     authority, tail = rest[:end], rest[end:]
     host = authority.rpartition("@")[2]
     # In "ann:80/secret@host" the password holds a slash, and host and port do not
-    # tell; a path with an "@" behind a port is hidden with it.
-    doubtful = "@" in tail and ":" in authority
+    # tell; a path with an "@" behind a port is hidden with it. So is another URL.
+    doubtful = "@" in tail and (":" in authority or "://" in tail)
     if (mark or "@" in text) and (doubtful or not re.match(_HOST_AND_PORT, host)):
         return f"{scheme}{mark}{_HIDDEN}"
     return f"{scheme}{mark}{host}{re.split(_END_OF_PATH, tail, maxsplit=1)[0]}"
+
+
+def mask_text(text: str) -> str:
+    """Return *text* with the URL in it masked; text without one as it is."""
+    return mask_url(text) if "://" in text else text
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.urls import mask_url, parse_url
+from flowpack.urls import mask_text, mask_url, parse_url
 
 CANARY = "c4n4ry"
 
@@ -52,6 +52,22 @@ def test_masked(url, shown):
 def test_password_is_never_shown(scheme, host, around):
     """However odd a password is, it is not in what is shown."""
     assert CANARY not in mask_url(f"{scheme}://ann:{around}{CANARY}@{host}/path")
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["see ", "https://a/x and ", "https://a/x,", "https://a:80/x,", "http://proxy/"]
+    + ["https://a ", "https://a/x?y=1 ", "name @ git+"],
+)
+def test_password_in_any_url_of_a_text_is_not_shown(before):
+    """The first URL may be another one."""
+    assert CANARY not in mask_text(f"{before}https://ann:{CANARY}@host/path")
+
+
+def test_text_without_a_url_stands_as_it_is():
+    """An address of mail is none, nor is a question."""
+    for text in ("ann@host.example: why?", "flowpack[s3]==1.0", "a/b@c#d"):
+        assert mask_text(text) == text
 
 
 @given(st.text())

@@ -12,7 +12,7 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.urls import Address, parse_url
+from flowpack.urls import Address, mask_text, parse_url
 
 # One letter is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::.*)?://")
@@ -163,8 +163,9 @@ def _path_in(url: str) -> str:
         host, slash, path = rest[2:].partition("/")
         if host.lower() not in ("", "localhost"):
             raise BlockError(
-                f"base_path {quoted(url)} names the machine {quoted(host)}; write"
-                " file:///folder for one of this machine"
+                f"base_path {quoted(mask_text(url))} names the machine"
+                f" {quoted(host.rpartition('@')[2])}; write file:///folder for one of"
+                " this machine"
             )
         rest = slash + path
     if not rest:

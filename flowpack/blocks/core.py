@@ -7,6 +7,7 @@ from typing import (
     Any,
     ClassVar,
     Dict,
+    Iterable,
     Mapping,
     Optional,
     Tuple,
@@ -22,7 +23,15 @@ import attrs
 from flowpack.blocks.annotations import attributes_of, fields_of
 from flowpack.blocks.definition import check_decorated, define
 from flowpack.blocks.finding import Wanted, find_class
-from flowpack.blocks.secret import MASK, HiddenData
+from flowpack.blocks.secrecy import (
+    Path,
+    held_paths,
+    is_declared,
+    named_fields,
+    replaced,
+    split,
+)
+from flowpack.blocks.secret import MASK, HiddenData, Secret, SecretMapping
 from flowpack.blocks.values import from_json, to_json
 from flowpack.exceptions import BlockError, printable, quoted
 from flowpack.jsonvalues import json_copy
@@ -67,8 +76,8 @@ class Block:
     Attributes:
         block_type_name: Name of the block type; the name of the class by default.
         capabilities: What such blocks can do.
-        secret_fields: Names of secret fields that are not of type ``Secret``;
-            ``repr`` leaves their values out.
+        secret_fields: Names of secret fields that are not of type ``Secret``, beside
+            those that a base names; ``repr`` leaves their values out.
         logo_url: Address of a picture.
         documentation_url: Address of a description.
         code_example: Shown beside the type in user interfaces.
@@ -94,7 +103,7 @@ class Block:
             BlockError: The class was not decorated.
         """
         check_decorated(cls)
-        if cls.secret_fields and _is_generated(cls.__repr__):
+        if _is_generated(cls.__repr__):
             setattr(cls, "__repr__", _masked_repr)
         return object.__new__(cls)
 
@@ -151,7 +160,8 @@ class Block:
         Its ``repr`` shows no value.
 
         Raises:
-            BlockError: A value is nothing that JSON can say.
+            BlockError: A value is nothing that JSON can say, or a secret where the
+                class declares none.
         """
         check_decorated(type(self))
         data = _data_of(self)
@@ -299,13 +309,27 @@ def _data_of(block: Block) -> Union[HiddenData, str]:
     """Return the values of the fields as JSON, or what is wrong with one."""
     data = HiddenData()
     for attribute in attributes_of(type(block)):
+        name = attribute.alias
+        value = getattr(block, attribute.name)
         try:
-            data[attribute.alias] = to_json(getattr(block, attribute.name))
+            data[name] = to_json(value)
+            held = [(name, *path) for path in held_paths(value, data[name], Block)]
         except BlockError as exc:
-            return f"its field {quoted(attribute.alias)} holds {exc}"
+            return f"its field {quoted(name)} holds {exc}"
         except RecursionError:
-            return f"its field {quoted(attribute.alias)} is nested too deep"
+            return f"its field {quoted(name)} is nested too deep"
+        if held and not _are_declared(held, type(block)):
+            return (
+                f"its field {quoted(name)} holds a secret where the class declares"
+                " none, and once loaded it would be shown; give the field the type"
+                " Secret or name it in secret_fields"
+            )
     return data
+
+
+def _are_declared(held: Iterable[Path], cls: Type[Block]) -> bool:
+    declared = split(cls.definition().secret_fields)
+    return all(is_declared(path, declared) for path in held)
 
 
 def _build(
@@ -341,12 +365,36 @@ def _is_generated(method: Any) -> bool:
 
 
 def _masked_repr(block: Block) -> str:
-    """Return what attrs would, without the values of secret fields."""
+    """Return what attrs would, without what is secret."""
+    cls = type(block)
+    named = named_fields(cls)
+    try:
+        declared = split(cls.definition().secret_fields)
+    except BlockError:
+        # What is secret cannot be told, so nothing is.
+        declared = tuple((field.alias,) for field in attrs.fields(cls))
     parts = []
-    for field in attrs.fields(type(block)):
-        if field.alias in block.secret_fields:
+    for field in attrs.fields(cls):
+        value = getattr(block, field.name)
+        if field.alias in named:
             parts.append(f"{field.name}='{MASK}'")
+        elif field.repr is True:
+            below = [path[1:] for path in declared if path[0] == field.alias]
+            parts.append(f"{field.name}={_masked(value, below)!r}")
         elif field.repr:
-            show = repr if field.repr is True else field.repr
-            parts.append(f"{field.name}={show(getattr(block, field.name))}")
-    return f"{type(block).__qualname__}({', '.join(parts)})"
+            parts.append(f"{field.name}={field.repr(value)}")
+    return f"{cls.__qualname__.rpartition('>.')[2]}({', '.join(parts)})"
+
+
+def _masked(value: Any, paths: Iterable[Path]) -> Any:
+    """Return *value* to be printed: as it is where what is secret masks itself."""
+    bare = []
+
+    def tell(secret: Any, at: Path) -> Any:
+        if secret is None or isinstance(secret, (Block, Secret, SecretMapping)):
+            return secret
+        bare.append(at)
+        return MASK
+
+    told = replaced(value, paths, tell)
+    return told if bare else value

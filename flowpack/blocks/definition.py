@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Optional, Tuple, Type
+from typing import Any, Dict, Optional, Tuple, Type
 from weakref import WeakKeyDictionary
 
-from flowpack.blocks.annotations import Field, Shape, class_in, fields_of, kind_of
+from flowpack.blocks.annotations import Field, fields_of
 from flowpack.blocks.schema import class_schema, referenced_classes
-from flowpack.blocks.secret import Secret
+from flowpack.blocks.secrecy import as_names, declared_paths
 from flowpack.exceptions import BlockError, quoted
 from flowpack.models import BlockDefinition, name_problem
 
@@ -66,7 +66,7 @@ def _define(cls: Type[Any], base: type) -> BlockDefinition:
         type_name=cls.block_type_name,
         fields=class_schema(cls, base),
         capabilities=tuple(cls.capabilities),
-        secret_fields=tuple(_secret_names(cls, fields, base)),
+        secret_fields=declared_paths(cls, base),
         references=_references(fields, base),
         logo_url=cls.logo_url,
         documentation_url=cls.documentation_url,
@@ -84,7 +84,7 @@ def _problem(cls: Type[Any], base: type, fields: Tuple[Field, ...]) -> Optional[
             " write ClassVar[...]"
         )
     names = [field.name for field in fields]
-    unknown = [name for name in cls.secret_fields if name not in names]
+    unknown = [name for name in as_names(cls.secret_fields) if name not in names]
     if unknown:
         return f"secret_fields names {quoted(unknown[0])}, which is no field of it"
     return name_problem(cls.block_type_name)
@@ -99,32 +99,3 @@ def _references(
         for name, classes in found.items()
         if classes
     }
-
-
-def _secret_names(
-    cls: Type[Any], fields: Tuple[Field, ...], base: type
-) -> Iterator[str]:
-    """Yield the secret fields: ``token``, ``inner.token``, ``tokens.*``."""
-    for field in fields:
-        if field.name in cls.secret_fields:
-            yield field.name
-        else:
-            for below in _secrets_below(field.type, base):
-                yield field.name + below
-
-
-def _secrets_below(annotation: Any, base: type) -> Iterator[str]:
-    kind = kind_of(annotation)
-    if class_in(kind, Secret):
-        yield ""
-    elif class_in(kind, base):
-        inner = kind.parts[0]
-        for name in _secret_names(inner, fields_of(inner), base):
-            yield f".{name}"
-    elif kind.shape is Shape.UNION:
-        for part in kind.parts:
-            yield from _secrets_below(part, base)
-    elif kind.shape in (Shape.LIST, Shape.SET, Shape.MAPPING, Shape.TUPLE):
-        for part in kind.parts:
-            for below in _secrets_below(part, base):
-                yield f".*{below}"

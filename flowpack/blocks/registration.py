@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Tuple
 from uuid import UUID
 
+from flowpack.blocks.secrecy import without_secrets
 from flowpack.client import Client
 from flowpack.exceptions import (
     APIStatusError,
@@ -274,18 +275,3 @@ def _name_by_content(definition: BlockDefinition, data: Mapping[str, Any]) -> st
     content = [definition.type_name, without_secrets(data, definition.secret_fields)]
     digest = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"flowpack-{digest[:16]}"
-
-
-def without_secrets(data: Mapping[str, Any], secret: Any) -> Dict[str, Any]:
-    """Return *data* without what *secret* names: ``token``, ``inner.token``."""
-    kept: Dict[str, Any] = {}
-    for name, value in data.items():
-        inner = [path for path in secret if path.startswith(f"{name}.")]
-        below = [path.partition(".")[2] for path in inner]
-        if name in secret or "*" in secret:
-            continue
-        if below and isinstance(value, dict):
-            kept[name] = without_secrets(value, below)
-        elif not below:
-            kept[name] = value
-    return kept

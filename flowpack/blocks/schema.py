@@ -27,9 +27,11 @@ from flowpack.blocks.annotations import (
     fields_of,
     kind_of,
 )
+from flowpack.blocks.secrecy import held_paths, paths_below, replaced
 from flowpack.blocks.secret import MASK, Secret
 from flowpack.blocks.values import to_json
 from flowpack.exceptions import BlockError, quoted
+from flowpack.urls import mask_text
 
 Schema = Dict[str, Any]
 
@@ -114,18 +116,31 @@ class _Renderer:
             schema["description"] = description
         fields = fields_of(cls)
         schema["type"] = "object"
-        schema["properties"] = {field.name: self._field(field) for field in fields}
+        schema["properties"] = {field.name: self._field(cls, field) for field in fields}
         required = [field.name for field in fields if field.required]
         if required:
             schema["required"] = required
         return schema
 
-    def _field(self, field: Field) -> Schema:
+    def _field(self, cls: type, field: Field) -> Schema:
         kind = kind_of(field.annotation)
-        head, overrides = _head(field, kind)
+        head, overrides = _head(field, kind, self._default(cls, field))
         schema = self._kind(kind, overrides)
         # A reference stands alone, as JSON schema wanted it once.
         return schema if "$ref" in schema else {**head, **schema}
+
+    def _default(self, cls: type, field: Field) -> Any:
+        """Return the default as all may see it; None where there is none."""
+        default = field.attribute.default
+        if field.required or isinstance(default, type(attrs.Factory(list))):
+            return None
+        plain = to_json(default)
+        paths = (
+            *paths_below(cls, field, self._base),
+            *held_paths(default, plain, self._base),
+        )
+        told = replaced(plain, paths, lambda value, at: MASK if value else value)
+        return _without_passwords(told)
 
     def _inner(self, annotation: Any) -> Schema:
         return self._kind(kind_of(annotation), overrides=False)
@@ -181,7 +196,7 @@ class _Renderer:
         self._definitions[name] = _enum(cls) if is_enum else self._object(cls)
 
 
-def _head(field: Field, kind: Kind) -> Tuple[Schema, bool]:
+def _head(field: Field, kind: Kind, default: Any) -> Tuple[Schema, bool]:
     """Return what a field says before its type, and whether it says any."""
     head: Schema = {}
     title = field.metadata.get("title")
@@ -191,17 +206,22 @@ def _head(field: Field, kind: Kind) -> Tuple[Schema, bool]:
         head["title"] = title or field.name.title().replace("_", " ")
     if field.metadata.get("description"):
         head["description"] = field.metadata["description"]
-    default = _default(field)
     if default is not None:
         head["default"] = default
     return head, bool(title) or "description" in head or "default" in head
 
 
-def _default(field: Field) -> Any:
-    default = field.attribute.default
-    if field.required or isinstance(default, type(attrs.Factory(list))):
-        return None
-    return MASK if isinstance(default, Secret) else to_json(default)
+def _without_passwords(value: Any) -> Any:
+    """Return *value* with URLs that hold user and password shown without them."""
+    if isinstance(value, dict):
+        return {key: _without_passwords(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_passwords(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    # A query alone is left: the schema is to be that of the reference.
+    shown = mask_text(value)
+    return shown if shown.count("@") < value.count("@") else value
 
 
 def _literal(values: Tuple[Any, ...]) -> Schema:

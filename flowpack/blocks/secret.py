@@ -7,7 +7,7 @@ import os
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from flowpack.exceptions import BlockArgumentError
-from flowpack.urls import mask_url
+from flowpack.urls import mask_text, mask_url
 
 #: What stands for a secret wherever something is printed.
 MASK = "**********"
@@ -136,5 +136,7 @@ class SecretAddress(str):
 
 
 def as_address(address: str) -> str:
-    """Return a URL, as a :class:`SecretAddress` where it holds credentials."""
-    return SecretAddress(address) if mask_url(address) != address else address
+    """Return text, as a :class:`SecretAddress` where a URL in it has credentials."""
+    # The slice is the whole text, also of an address that prints itself otherwise.
+    plain = address[:]
+    return SecretAddress(plain) if mask_text(plain) != plain else address

@@ -32,7 +32,8 @@ from flowpack.blocks.addresses import (
 from flowpack.blocks.core import Block
 from flowpack.blocks.folders import Folder
 from flowpack.blocks.hashing import Known
-from flowpack.blocks.secret import SecretAddress, SecretMapping
+from flowpack.blocks.secrecy import without_credentials, without_secrets
+from flowpack.blocks.secret import SecretMapping
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import (
     BlockArgumentError,
@@ -173,15 +174,9 @@ class StorageBlock(Block, ABC):
 
     def public_data(self) -> Dict[str, Any]:
         """Return the block's data as JSON, without secrets and credentials in URLs."""
-        from flowpack.blocks.registration import without_secrets
-
-        secret = self.definition().secret_fields
-        data = without_secrets(self.to_document_data(), secret)
-        for name in data:
-            address = getattr(self, name, None)
-            if isinstance(address, SecretAddress):
-                data[name] = str(address)
-        return data
+        data, secret = self.to_document_data(), self.definition().secret_fields
+        public: Dict[str, Any] = without_credentials(without_secrets(data, secret))
+        return public
 
 
 @attrs.frozen

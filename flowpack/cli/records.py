@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any, Dict, Mapping, Optional
 
 from flowpack.blocks.core import Block
-from flowpack.blocks.registration import without_secrets
+from flowpack.blocks.secrecy import replaced, split, without_credentials
 from flowpack.blocks.secret import MASK
-from flowpack.deployments.masking import without_credentials
+from flowpack.deployments.masking import masked
 from flowpack.exceptions import BlockError
 from flowpack.models import AnySchedule, BlockDocument, Deployment, OpaqueSchedule
 from flowpack.schedules import CronSchedule, IntervalSchedule
+from flowpack.wire.base import Change
 from flowpack.wire.conversion import write_schedule
 
 
@@ -42,12 +43,16 @@ def runner_type(deployment: Deployment) -> Optional[str]:
 
 
 def runner_config(deployment: Deployment) -> Dict[str, Any]:
-    """Return the fields of a deployment's runner; of variables the names only."""
+    """Return the fields of a deployment's runner; of variables the names only.
+
+    That goes for those of a manifest, and of a patch of one, too.
+    """
     given = deployment.flow_runner and deployment.flow_runner.config
     config = dict(given) if isinstance(given, Mapping) else {}
+    shown: Dict[str, Any] = masked(Change("flow_runner", None, config)).new
     if isinstance(config.get("env"), dict):
-        config["env"] = dict.fromkeys(config["env"], MASK)
-    return config
+        shown["env"] = dict.fromkeys(config["env"], MASK)
+    return shown
 
 
 def schedule_text(schedule: Optional[AnySchedule]) -> Optional[str]:
@@ -105,17 +110,8 @@ def shown_data(document: BlockDocument) -> Dict[str, Any]:
         secret = Block.from_document(document).definition().secret_fields
     except BlockError:
         return dict.fromkeys(document.data, MASK)
-    return _masked(document.data, without_secrets(document.data, secret))
-
-
-def _masked(data: Mapping[str, Any], public: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return *data* with a mask for each value that *public* lacks."""
-    shown = {}
-    for key, value in data.items():
-        if key not in public:
-            shown[key] = MASK if value else value
-        elif isinstance(value, dict):
-            shown[key] = _masked(value, public[key])
-        else:
-            shown[key] = without_credentials(value)
+    told = replaced(
+        document.data, split(secret), lambda value, at: MASK if value else value
+    )
+    shown: Dict[str, Any] = without_credentials(told)
     return shown

@@ -154,7 +154,7 @@ def _script_spec(
 
     def takes_text(key: str) -> bool:
         if not texts:
-            flow = select_flow(read_script(str(spec.flow_location)), spec.flow_name)
+            flow = select_flow(read_script(spec.flow_location or ""), spec.flow_name)
             for each in flow.parameters:
                 texts[each.name] = is_str(each.annotation)
         return texts.get(key, False)

@@ -7,6 +7,7 @@ from typing import Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from flowpack.cli.parser import UsageError
 from flowpack.exceptions import quoted
+from flowpack.urls import mask_text
 
 
 class Target(NamedTuple):
@@ -42,10 +43,12 @@ def find_targets(
 def _target(text: str, spec: bool, script: bool) -> Target:
     location, flow_name = split_target(text)
     if not location or flow_name == "":
-        raise UsageError(f"{quoted(text)} is no SCRIPT[:FLOW] and no SPECFILE")
+        shown = quoted(mask_text(text))
+        raise UsageError(f"{shown} is no SCRIPT[:FLOW] and no SPECFILE")
     only_script = flow_name is not None or _is_url(location)
     if spec and only_script:
-        raise UsageError(f"{quoted(text)} means a script and cannot be a --spec file")
+        shown = quoted(mask_text(text))
+        raise UsageError(f"{shown} means a script and cannot be a --spec file")
     has_specs = not only_script and _has_specs(location, spec, script)
     return Target(location, flow_name, has_specs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 from uuid import UUID
 
 import attrs
@@ -11,7 +11,7 @@ import attrs
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
-from flowpack.deployments.masking import masked, shown_storage, without_credentials
+from flowpack.deployments.masking import masked, shown_data, shown_storage
 from flowpack.deployments.pools import check_pool, choose_pool
 from flowpack.exceptions import (
     BlockError,
@@ -144,7 +144,7 @@ def _code_and_storage(
     if stored.sha256 != content.sha256:
         changes.append(_code_change(current, package))
     if not _same_storage(stored, current, storage, reader):
-        old = _shown_place(stored, current, reader)
+        old = _shown_place(stored, current, storage, reader)
         changes.append(Change("storage", old, shown_storage(storage)))
     if changes:
         return tuple(changes), True
@@ -202,16 +202,34 @@ def _code_change(current: Deployment, package: Package) -> Change:
 
 
 def _shown_place(
-    stored: StoredObject, current: Deployment, reader: Client
+    stored: StoredObject, current: Deployment, storage: StorageBlock, reader: Client
 ) -> Dict[str, Any]:
-    """Return what a plan says of the storage that a deployment has now."""
+    """Return what a plan says of the storage that a deployment has now.
+
+    Args:
+        stored: Where its bytes are.
+        current: The deployment.
+        storage: The one that is wanted; where it is of the same type, its class
+            tells what is secret.
+        reader: The server.
+    """
     # Only here for cost: few deployments move to another storage.
     from flowpack.deployments.load import find_storage
 
+    known: Optional[StorageBlock] = None
     try:
-        shown = shown_storage(find_storage(stored, current, reader))
+        known = find_storage(stored, current, reader)
+        shown = shown_storage(known)
     except BlockError:
         shown = {"document_id": str(stored.block_document_id)}
-    if current.script is not None:  # Workers go by that, whatever the block says.
-        shown.update(without_credentials(current.script.storage_data))
-    return shown
+    script = current.script
+    if script is None:
+        return shown
+    # Workers go by what the deployment says, whatever the block says.
+    data, told = script.storage_data, {} if known is None else known.public_data()
+    secret: Iterable[str] = data  # All of it, where nobody knows what is secret.
+    for each in (storage, known):
+        if each is not None and each.block_type_name == script.storage_type:
+            secret = each.definition().secret_fields
+    differing = {key: data[key] for key in data if data[key] != told.get(key, ...)}
+    return {**shown, **shown_data(differing, secret)}

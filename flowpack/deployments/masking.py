@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Iterable, Mapping
 
+from flowpack.blocks.secrecy import Path, replaced, split
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock
 from flowpack.jsonvalues import json_copy
-from flowpack.urls import mask_url
+from flowpack.urls import mask_text
 from flowpack.wire.base import Change
 
 _ROUNDS = 10_000
@@ -24,7 +25,8 @@ _ROUNDS = 10_000
 def masked(change: Change) -> Change:
     """Return *change* for others to see, with values that nobody else can alter.
 
-    Without the values of a runner's environment variables, and of pull steps.
+    Without the values of a runner's environment variables, and of pull steps, and
+    without passwords in URLs of what workers install.
     """
     shown = _SHOWN.get(change.field, json_copy)
     return Change(change.field, shown(change.old), shown(change.new))
@@ -94,27 +96,34 @@ def _digest(value: Any, key: str) -> str:
 _SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "flow_runner": _without_env,
     "pull_steps": _step_names,
+    "pull_requires": lambda value: _addresses(value, ("pull_requires",)),
 }
 
 
 def shown_storage(storage: StorageBlock) -> Dict[str, Any]:
     """Return what a plan says of a storage: its type and data, secrets masked."""
-    public = storage.public_data()
     shown: Dict[str, Any] = {"type": storage.block_type_name}
     if storage.document_id is not None:
         shown["document_id"] = str(storage.document_id)
-    for key, value in storage.to_document_data().items():
-        if key in public:
-            shown[key] = without_credentials(public[key])
-        else:
-            shown[key] = mask(value, key) if value else value
-    return shown
+    secret = storage.definition().secret_fields
+    return {**shown, **shown_data(storage.to_document_data(), secret)}
 
 
-def without_credentials(value: Any) -> Any:
-    """Return *value* with URLs in it shown without their credentials."""
+def shown_data(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
+    """Return what a plan says of a block's *data*, masked at the paths *secret*."""
+    told = replaced(data, split(secret), _mark)
+    return {key: _addresses(value, (key,)) for key, value in told.items()}
+
+
+def _mark(value: Any, at: Path) -> Any:
+    return mask(value, ".".join(at)) if value else value
+
+
+def _addresses(value: Any, at: Path) -> Any:
+    """Return *value* with a mask behind each URL that cannot be shown in full."""
     if isinstance(value, Mapping):
-        return {key: without_credentials(item) for key, item in value.items()}
+        return {key: _addresses(item, (*at, key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [without_credentials(item) for item in value]
-    return mask_url(value) if isinstance(value, str) and "://" in value else value
+        return [_addresses(item, at) for item in value]
+    shown = mask_text(value) if isinstance(value, str) else value
+    return shown if shown == value else f"{shown} {mask(value, '.'.join(at))}"

@@ -25,6 +25,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.secret import as_address
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
 from flowpack.deployments.source import FlowSource, find_flow
@@ -41,6 +42,7 @@ from flowpack.models import (
 from flowpack.packaging.base import CompleteSpec, Packager
 from flowpack.packaging.fields import (
     PoolFields,
+    address,
     check_flag,
     check_text,
     inherited_last,
@@ -54,6 +56,7 @@ from flowpack.schedules import (
     RRuleSchedule,
     parse_schedule,
 )
+from flowpack.urls import mask_text
 
 if TYPE_CHECKING:
     from flowpack.client import Client
@@ -79,16 +82,16 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
 
 
 def _location(value: object) -> Optional[str]:
-    """Make a path absolute; leave a URL as it is."""
+    """Make a path absolute; a URL stays whole, and hides its credentials."""
     if value is None:
         return None
     if not isinstance(value, (str, os.PathLike)):
         raise wrong("flow_location", f"expected a path or a URL, not {kind_of(value)}")
     text = os.fspath(value)
     if not isinstance(text, str) or not text or "\0" in text:
-        raise wrong("flow_location", f"{quoted(text)} is no path and no URL")
+        raise wrong("flow_location", f"{quoted(_shown(text))} is no path and no URL")
     if text.startswith(("http://", "https://")):
-        return text
+        return as_address(text)
     if text.startswith("file://"):
         from urllib.request import url2pathname
 
@@ -96,10 +99,14 @@ def _location(value: object) -> Optional[str]:
     elif "://" in text:
         raise wrong(
             "flow_location",
-            f"{quoted(text)} is of a kind that cannot be read; use a path, http:// or"
-            " https://",
+            f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path,"
+            " http:// or https://",
         )
     return os.path.abspath(os.path.expanduser(text))
+
+
+def _shown(value: object) -> object:
+    return mask_text(value) if isinstance(value, str) else value
 
 
 def _parameters(value: object) -> Any:
@@ -260,7 +267,9 @@ class DeploymentSpec(PoolFields):
         default=None, converter=_flow_storage
     )
     packager: Optional[Packager] = attrs.field(default=None, validator=_check_packager)
-    entrypoint: Optional[str] = attrs.field(default=None, validator=check_text)
+    entrypoint: Optional[str] = attrs.field(
+        default=None, converter=address, validator=check_text
+    )
     source: Optional[str] = attrs.field(default=None, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -276,7 +285,9 @@ class DeploymentSpec(PoolFields):
         flow_name = self.flow_name or getattr(self.flow, "name", None)
         if flow_name and self.name:
             return f"{flow_name}/{self.name}"
-        return self.name or self.source or self.flow_location or "DeploymentSpec"
+        # Text of an address is without its credentials.
+        location = str(self.flow_location or "DeploymentSpec")
+        return self.name or self.source or location
 
     def validate(self, client: Optional[Client] = None) -> CompleteSpec:
         """Return the spec with nothing missing; only reads.
@@ -335,10 +346,11 @@ class DeploymentSpec(PoolFields):
         location, flow_name = self.flow_location, self.flow_name
         if self.entrypoint is not None:
             path, colon, function = self.entrypoint.rpartition(":")
-            if not (path and colon and function):
+            # In "https://user:password@host/x.py" no colon ends the path.
+            if not (path and colon and function) or "/" in function:
+                shown = quoted(mask_text(self.entrypoint))
                 raise self._refused(
-                    f"the entrypoint {quoted(self.entrypoint)} is not of the form"
-                    " path/file.py:function"
+                    f"the entrypoint {shown} is not of the form path/file.py:function"
                 )
             if location is not None or flow_name is not None:
                 raise self._refused(

@@ -6,6 +6,7 @@ from typing import Any, List, Mapping, Optional, Union
 
 import attrs
 
+from flowpack.blocks.secret import as_address
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.jsonvalues import json_problem
 from flowpack.models import UNSET, Unset
@@ -21,6 +22,11 @@ def kind_of(value: object) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"
     return type(value).__name__
+
+
+def address(value: object) -> Any:
+    """Take text; with credentials in a URL in it, it is printed without them."""
+    return as_address(value) if isinstance(value, str) else value
 
 
 def check_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -105,4 +111,6 @@ class PoolFields:
         default=UNSET, validator=check_flag
     )
     pull: Optional[str] = attrs.field(default=None, validator=_check_pull)
-    pull_requires: Optional[str] = attrs.field(default=None, validator=check_text)
+    pull_requires: Optional[str] = attrs.field(
+        default=None, converter=address, validator=check_text
+    )

@@ -17,7 +17,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import UNSET
 from flowpack.transport import Answer, Effect, Request
-from flowpack.urls import mask_url
+from flowpack.urls import mask_text, mask_url
 
 Json = Any
 
@@ -105,7 +105,8 @@ def _private(sent: Request) -> Set[str]:
     content = json.loads(sent.body) if sent.body else None
     if not isinstance(content, dict):
         return set()
-    return set(_texts([content.get(name) for name in _PRIVATE]))
+    private = set(_texts([content.get(name) for name in _PRIVATE]))
+    return private.union(each for each in _texts(content) if mask_text(each) != each)
 
 
 def _texts(value: Json) -> Iterator[str]:

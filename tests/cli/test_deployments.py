@@ -9,7 +9,9 @@ import sys
 import pytest
 
 from flowpack import UNSET, FlowRunnerSettings, get_client
+from flowpack.blocks.secret import MASK
 from flowpack.cli.records import schedule_text
+from flowpack.flow_runners import KubernetesFlowRunner
 from flowpack.models import (
     DataDocument,
     DeploymentCreate,
@@ -136,6 +138,20 @@ def test_inspect(flowpack, hello, tmp_path):
     text = flowpack("inspect", "hello/d")
     assert f"\nsha256           {hello['sha256']}\n" in text.out
     assert SECRET not in done.out + text.out
+
+
+def test_inspect_tells_no_variable_of_a_manifest(flowpack):
+    """Nor of a patch of one; what is no variable stands as it is."""
+    value = {"name": "A", "value": SECRET}
+    patch = {"op": "add", "path": "/spec/env/-", "value": value}
+    runner = KubernetesFlowRunner(customizations=[patch], env={"B": SECRET})
+    document = DataDocument.encode("text", "x")
+    register("f", "k", document, runner.to_settings())
+    done = flowpack("inspect", "f/k", "--json")
+    config = done.json["runner"]["config"]
+    assert SECRET not in done.out + done.err + flowpack("inspect", "f/k").out
+    assert (config["namespace"], config["env"]) == ("default", {"B": MASK})
+    assert config["customizations"][0]["value"]["name"] == "A"
 
 
 def test_inspect_what_others_made(flowpack):
