@@ -40,8 +40,10 @@ def compare(
 
     Raises:
         DeploymentValidationError: The server or its workers could not use it.
+        BlockError: The document that the storage names does not hold it.
         StorageUnavailableError: The storage cannot be asked what it has.
     """
+    package.storage.check_document(reader)
     new, notes = _wanted(spec, package, current, reader)
     if current is None:
         kind, upload = CREATE, True
@@ -158,7 +160,7 @@ def _same_storage(
         return False
     if stored.block_document_id is None:
         return script is not None
-    if storage.document_id is not None:
+    if storage.document_id is not None:  # It holds the storage; see compare.
         return stored.block_document_id == storage.document_id
     try:
         document = reader.read_block_document(stored.block_document_id)

@@ -208,7 +208,10 @@ class Registry:
         return self.once(("flow", name), lambda: self._client.create_flow(name))
 
     def document_id(self, storage: StorageBlock) -> UUID:
-        """Return the id of the document of *storage*, made if missing."""
+        """Return the id of the document of *storage*, made if missing.
+
+        That a document which it names holds it has been seen to by the caller.
+        """
         if storage.document_id is not None:
             return storage.document_id
         from flowpack.blocks.registration import ensure_document
@@ -294,17 +297,21 @@ def store(
         package: What to store and where.
         client: None connects to what the settings say.
         flow_id: The flow, where it is known already.
-        registry: What others of the same set have registered; the caller secures it.
+        registry: What others of the same set have registered; the caller secures it,
+            and has held the storage against the document that it names.
 
     Returns:
         The deployment to be created, which points at the stored bytes.
 
     Raises:
         StorageError: The bytes could not be stored, or are not there afterwards.
+        BlockError: The document that the storage names does not hold it.
         APIError: Flow or storage block could not be registered.
     """
-    token = put_bytes(package)
     with using(client) as api:
+        if registry is None:
+            package.storage.check_document(api)
+        token = put_bytes(package)
         known = registry or Registry(api)
         if flow_id is None:
             flow_id = known.flow_id(deployment.flow_name)
