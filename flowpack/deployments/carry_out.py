@@ -18,10 +18,12 @@ from flowpack.exceptions import (
     APIStatusError,
     DeploymentsFailedError,
     FlowpackError,
+    PackagingError,
     printable,
+    quoted,
 )
 from flowpack.models import Deployment, DeploymentCreate
-from flowpack.packaging.base import Registry, put_bytes, store
+from flowpack.packaging.base import Registry, called, put_bytes, store
 
 #: Name and error of each deployment that failed, by its position in the set.
 Failures = Dict[int, Tuple[str, FlowpackError]]
@@ -191,7 +193,7 @@ def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]
             put_bytes(step.package)
         return current, _deployed(step, current.id, current, api)
     if step.package is None:
-        new = step.spec.packager.package(step.spec, api)
+        new = _packaged(step, api)
     else:
         flow_id = None if current is None else current.flow_id
         new = store(step.spec, step.package, api, flow_id, registry)
@@ -202,6 +204,28 @@ def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]
         if step.spec.create_work_pool:
             registry.once(("pool", pool), lambda: ensure_pool(settled, api))
     return settled, _deployed(step, api.create_deployment(settled), settled, api)
+
+
+def _packaged(step: Step, api: Client) -> DeploymentCreate:
+    """Return what a packager of a user's own made, if it is what is reported.
+
+    Raises:
+        PackagingError: It failed, or made another deployment than it was asked for.
+    """
+    spec, current = step.spec, step.current
+    new: DeploymentCreate = called(
+        spec.packager, "package", (DeploymentCreate,), spec, api
+    )
+    flow_name = spec.flow_name
+    if current is None or new.flow_id != current.flow_id:
+        flow_name = api.read_flow(new.flow_id).name
+    made = f"{flow_name}/{new.name}"
+    if made != spec.full_name:
+        raise PackagingError(
+            f"the packager {type(spec.packager).__name__} was asked for"
+            f" {quoted(spec.full_name)} and returned {quoted(made)}"
+        )
+    return new
 
 
 def _deployed(

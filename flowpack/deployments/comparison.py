@@ -7,6 +7,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.asking import asking
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
@@ -73,7 +74,7 @@ def _wanted(
     """
     dialect = reader.dialect
     sha256 = package.content.sha256
-    token = package.storage.token_for(sha256) or sha256
+    token = _token_for(package.storage, sha256) or sha256
     stored = None if current is None else _stored(current)
     if stored is not None and stored.sha256 == sha256:
         token = stored.token
@@ -133,11 +134,18 @@ def _code_and_storage(
         changes.append(Change("storage", old, shown_storage(storage)))
     if changes:
         return tuple(changes), True
-    upload = not storage.holds(stored.token, content.sha256, content.size)
-    if upload and storage.token_for(content.sha256) != stored.token:
+    with asking(storage, stored.token):
+        upload = not storage.holds(stored.token, content.sha256, content.size)
+    token = _token_for(storage, content.sha256) if upload else stored.token
+    if token != stored.token:
         # The bytes cannot go back where they were.
-        changes.append(Change("key", stored.token, storage.token_for(content.sha256)))
+        changes.append(Change("key", stored.token, token))
     return tuple(changes), upload
+
+
+def _token_for(storage: StorageBlock, sha256: str) -> Optional[str]:
+    with asking(storage, sha256):
+        return storage.token_for(sha256)
 
 
 def _stored(current: Deployment) -> Optional[StoredObject]:

@@ -31,11 +31,13 @@ from flowpack.exceptions import (
     PackagingError,
     PlanChangedError,
     SpecError,
+    StorageError,
+    WireError,
     printable,
     quoted,
 )
 from flowpack.models import Deployment
-from flowpack.packaging.base import CompleteSpec
+from flowpack.packaging.base import CompleteSpec, Package, called
 
 Specs = Union[Spec, Iterable[Spec]]
 
@@ -143,7 +145,7 @@ def _each(specs: Specs) -> Iterator[Spec]:
 
 
 def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
-    """Plan what can be planned; return also what the server would not tell of.
+    """Plan what can be planned; return also what server or storage do not tell of.
 
     Raises:
         SpecError: Problems of all specs, told together; that of a single one as it
@@ -163,8 +165,9 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
             if len(wanted) == 1:
                 raise
             problems.append(_problem(spec, exc))
-        except APIStatusError as exc:
-            if exc.status in (401, 403):  # It would be the same with the others.
+        except (APIStatusError, WireError, StorageError) as exc:
+            # With refused credentials it would be the same with the others.
+            if isinstance(exc, APIStatusError) and exc.status in (401, 403):
                 raise
             failed[position] = complete.full_name if complete else spec.label, exc
     problems += _clashes(step.spec for step in steps)
@@ -201,7 +204,10 @@ def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
 
 def _step(spec: CompleteSpec, reader: Client) -> Step:
     current = _read_current(spec.full_name, reader)
-    package = spec.packager.prepare(spec, reader)
+    kinds = (Package, type(None))
+    package: Optional[Package] = called(
+        spec.packager, "prepare", kinds, spec, reader
+    )
     if package is None:
         action = Action(
             kind=CREATE if current is None else UPDATE,

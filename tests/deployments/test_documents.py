@@ -22,23 +22,17 @@ from tests.deployments.todays import TodaysServer
 pytestmark = pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning")
 
 
-@pytest.fixture
-def today():
-    """A server of today's Prefect."""
-    server = TodaysServer()
-    with Client(transport=server) as client:
-        client.create_work_pool("pool", "process")
-        client.server = server
-        yield client
-
-
 @pytest.fixture(params=["orion", "prefect3"])
 def api(request):
     """A client of a server of each dialect, and the log of its requests."""
     if request.param == "orion":
-        return request.getfixturevalue("client"), request.getfixturevalue("transport")
-    today = request.getfixturevalue("today")
-    return today, today.server
+        log = request.getfixturevalue("transport")
+        yield request.getfixturevalue("client"), log
+        return
+    log = TodaysServer()
+    with Client(transport=log) as client:
+        client.create_work_pool("pool", "process")
+        yield client, log
 
 
 @pytest.fixture

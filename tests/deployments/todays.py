@@ -94,7 +94,9 @@ def _checksum(body):
     from flowpack.wire.block_schemas import prefect3_schema
 
     for name in BUILT_IN:
-        fields, checksum = prefect3_schema(built_in(name).definition())
+        cls = built_in(name)
+        assert cls is not None
+        fields, checksum = prefect3_schema(cls.definition())
         if fields == body["fields"]:
             return checksum
     raise AssertionError("a schema of none of flowpack's own storages")
