@@ -13,7 +13,7 @@ import attrs
 
 from flowpack.client import Client
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
-from flowpack.deployments.pools import choose_pool, ensure_pool
+from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
 from flowpack.exceptions import (
     APIStatusError,
     DeploymentsFailedError,
@@ -201,8 +201,13 @@ def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]
     if api.dialect.uses_work_pools:
         pool = choose_pool(settled.work_pool_name or None)
         settled = attrs.evolve(settled, work_pool_name=pool)
-        if step.spec.create_work_pool:
-            registry.once(("pool", pool), lambda: ensure_pool(settled, api))
+        if pool and step.spec.create_work_pool:
+            made = registry.once(
+                ("pool", pool), lambda: ensure_pool(pool, settled, api)
+            )
+            # A plan saw to it; others may have been faster, and what a packager of
+            # one's own makes of a spec no plan sees.
+            check_runner(step.action.full_name, settled, made, api)
     return settled, _deployed(step, api.create_deployment(settled), settled, api)
 
 

@@ -29,7 +29,11 @@ _NO_ID = UUID(int=0)
 
 
 def compare(
-    spec: CompleteSpec, package: Package, current: Optional[Deployment], reader: Client
+    spec: CompleteSpec,
+    package: Package,
+    current: Optional[Deployment],
+    reader: Client,
+    pools: Dict[str, Tuple[str, str]],
 ) -> Action:
     """Return what is to be done for a deployment; only reads.
 
@@ -38,6 +42,7 @@ def compare(
         package: What would be stored.
         current: The deployment as it is; None where there is none.
         reader: Refuses everything but reads.
+        pools: The work pools that the same set would make; see ``check_pool``.
 
     Raises:
         DeploymentValidationError: The server or its workers could not use it.
@@ -45,7 +50,7 @@ def compare(
         StorageUnavailableError: The storage cannot be asked what it has.
     """
     package.storage.check_document(reader)
-    new, notes = _wanted(spec, package, current, reader)
+    new, notes = _wanted(spec, package, current, reader, pools)
     if current is None:
         kind, upload = CREATE, True
         changes = _all_fields(package, new, reader.dialect)
@@ -66,7 +71,11 @@ def compare(
 
 
 def _wanted(
-    spec: CompleteSpec, package: Package, current: Optional[Deployment], reader: Client
+    spec: CompleteSpec,
+    package: Package,
+    current: Optional[Deployment],
+    reader: Client,
+    pools: Dict[str, Tuple[str, str]],
 ) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
     """Return the deployment as it is to be, and notes; refuse what cannot work.
 
@@ -88,7 +97,7 @@ def _wanted(
     if not dialect.uses_work_pools:
         return new, dialect.notes(new) + _left_out(spec)
     new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
-    note = check_pool(spec.full_name, new, reader, spec.create_work_pool)
+    note = check_pool(spec.full_name, new, reader, spec.create_work_pool, pools)
     return new, dialect.notes(new) + ((note,) if note else ())
 
 

@@ -156,11 +156,12 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
     steps: List[Step] = []
     problems: List[str] = []
     failed: Failures = {}
+    pools: Dict[str, Tuple[str, str]] = {}
     for position, spec in enumerate(wanted):
         complete = None
         try:
             complete = spec.validate(reader)
-            steps.append(_step(complete, reader))
+            steps.append(_step(complete, reader, pools))
         except _PROBLEMS as exc:
             if len(wanted) == 1:
                 raise
@@ -202,7 +203,9 @@ def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
     ]
 
 
-def _step(spec: CompleteSpec, reader: Client) -> Step:
+def _step(
+    spec: CompleteSpec, reader: Client, pools: Dict[str, Tuple[str, str]]
+) -> Step:
     current = _read_current(spec.full_name, reader)
     kinds = (Package, type(None))
     package: Optional[Package] = called(
@@ -216,7 +219,8 @@ def _step(spec: CompleteSpec, reader: Client) -> Step:
             notes=("the code is known when it is packaged",),
         )
         return Step(action, spec, None, current)
-    return Step(compare(spec, package, current, reader), spec, package, current)
+    action = compare(spec, package, current, reader, pools)
+    return Step(action, spec, package, current)
 
 
 def _read_current(full_name: str, reader: Client) -> Optional[Deployment]:
