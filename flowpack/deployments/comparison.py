@@ -14,9 +14,11 @@ from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
 from flowpack.deployments.masking import masked, shown_storage, without_credentials
 from flowpack.deployments.pools import check_pool, choose_pool
 from flowpack.exceptions import (
+    APIConnectionError,
     BlockError,
     DeploymentValidationError,
     ObjectNotFound,
+    StorageUnavailableError,
     WireError,
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
@@ -28,12 +30,28 @@ from flowpack.wire.base import Change, Dialect
 _NO_ID = UUID(int=0)
 
 
+@attrs.frozen
+class Found:
+    """What planning the others of a set has found out.
+
+    Attributes:
+        pools: The work pools that the set would make; see ``check_pool``.
+        silent: Storages that gave no answer, with what was raised. They are not
+            asked again: each time may last until a deadline.
+    """
+
+    pools: Dict[str, Tuple[str, str]] = attrs.field(factory=dict)
+    silent: List[Tuple[StorageBlock, StorageUnavailableError]] = attrs.field(
+        factory=list
+    )
+
+
 def compare(
     spec: CompleteSpec,
     package: Package,
     current: Optional[Deployment],
     reader: Client,
-    pools: Dict[str, Tuple[str, str]],
+    found: Found,
 ) -> Action:
     """Return what is to be done for a deployment; only reads.
 
@@ -42,7 +60,7 @@ def compare(
         package: What would be stored.
         current: The deployment as it is; None where there is none.
         reader: Refuses everything but reads.
-        pools: The work pools that the same set would make; see ``check_pool``.
+        found: What the others of the set had; what this one has is added.
 
     Raises:
         DeploymentValidationError: The server or its workers could not use it.
@@ -50,12 +68,12 @@ def compare(
         StorageUnavailableError: The storage cannot be asked what it has.
     """
     package.storage.check_document(reader)
-    new, notes = _wanted(spec, package, current, reader, pools)
+    new, notes = _wanted(spec, package, current, reader, found.pools)
     if current is None:
         kind, upload = CREATE, True
         changes = _all_fields(package, new, reader.dialect)
     else:
-        changes, upload = _code_and_storage(package, current, reader)
+        changes, upload = _code_and_storage(package, current, reader, found)
         changes += reader.dialect.differences(current, new)
         kind = UPDATE if changes else UNCHANGED
     return Action(
@@ -126,7 +144,7 @@ def _all_fields(
 
 
 def _code_and_storage(
-    package: Package, current: Deployment, reader: Client
+    package: Package, current: Deployment, reader: Client, found: Found
 ) -> Tuple[Tuple[Change, ...], bool]:
     """Return what differs in code and storage, and whether to store the bytes."""
     content, storage = package.content, package.storage
@@ -143,13 +161,26 @@ def _code_and_storage(
         changes.append(Change("storage", old, shown_storage(storage)))
     if changes:
         return tuple(changes), True
-    with asking(storage, stored.token):
-        upload = not storage.holds(stored.token, content.sha256, content.size)
+    upload = not _holds(package, stored.token, found)
     token = _token_for(storage, content.sha256) if upload else stored.token
     if token != stored.token:
         # The bytes cannot go back where they were.
         changes.append(Change("key", stored.token, token))
     return tuple(changes), upload
+
+
+def _holds(package: Package, token: str, found: Found) -> bool:
+    content, storage = package.content, package.storage
+    for other, error in found.silent:
+        if other == storage:
+            raise error
+    try:
+        with asking(storage, token):
+            return storage.holds(token, content.sha256, content.size)
+    except StorageUnavailableError as exc:
+        if isinstance(exc.__cause__, APIConnectionError):
+            found.silent.append((storage, exc))
+        raise
 
 
 def _token_for(storage: StorageBlock, sha256: str) -> Optional[str]:

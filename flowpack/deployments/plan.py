@@ -20,7 +20,7 @@ from flowpack.deployments.actions import (
     Step,
 )
 from flowpack.deployments.carry_out import Failures, carry_out
-from flowpack.deployments.comparison import compare
+from flowpack.deployments.comparison import Found, compare
 from flowpack.exceptions import (
     APIStatusError,
     BlockError,
@@ -156,12 +156,12 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
     steps: List[Step] = []
     problems: List[str] = []
     failed: Failures = {}
-    pools: Dict[str, Tuple[str, str]] = {}
+    found = Found()
     for position, spec in enumerate(wanted):
         complete = None
         try:
             complete = spec.validate(reader)
-            steps.append(_step(complete, reader, pools))
+            steps.append(_step(complete, reader, found))
         except _PROBLEMS as exc:
             if len(wanted) == 1:
                 raise
@@ -203,9 +203,7 @@ def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
     ]
 
 
-def _step(
-    spec: CompleteSpec, reader: Client, pools: Dict[str, Tuple[str, str]]
-) -> Step:
+def _step(spec: CompleteSpec, reader: Client, found: Found) -> Step:
     current = _read_current(spec.full_name, reader)
     kinds = (Package, type(None))
     package: Optional[Package] = called(
@@ -219,7 +217,7 @@ def _step(
             notes=("the code is known when it is packaged",),
         )
         return Step(action, spec, None, current)
-    action = compare(spec, package, current, reader, pools)
+    action = compare(spec, package, current, reader, found)
     return Step(action, spec, package, current)
 
 

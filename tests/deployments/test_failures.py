@@ -128,6 +128,42 @@ def test_storage_that_cannot_be_asked_loses_its_own_only(client, specs_with):
     assert [each.action for each in again] == ["unchanged", "updated", "unchanged"]
 
 
+def test_storage_that_gives_no_answer_is_asked_once(
+    client, specs_with, script, monkeypatch
+):
+    """Others of a set do not wait for it, each until a deadline."""
+    storage = FileStorageBlock("http://127.0.0.1:1/store")
+    asked = []
+
+    def holds(self, token, sha256, size):
+        if self.base_path != storage.base_path:
+            return True
+        asked.append(token)
+        raise StorageUnavailableError("x", token, "?") from error
+
+    error: Exception = APIConnectionError("HEAD", storage.base_path, "it is down")
+    monkeypatch.setattr(FileStorageBlock, "holds", lambda *arguments: True)
+    monkeypatch.setattr(FileStorageBlock, "write_from", lambda *arguments: "token")
+    more = [
+        DeploymentSpec(name=f"d{number}", flow_location=script, flow_storage=storage)
+        for number in range(3)
+    ]
+    specs = [*specs_with(flow_storage=Moody()), *more]
+    deploy(specs, client)
+    monkeypatch.setattr(FileStorageBlock, "holds", holds)
+    with pytest.raises(DeploymentsFailedError) as caught:
+        deploy(specs, client)
+    assert [name for name, _ in caught.value.failed] == [
+        *("hello/d0", "hello/d1", "hello/d2")
+    ]
+    assert len(caught.value.deployed) == 3
+    assert len(asked) == 1
+    error = ValueError("it answered, and refused one object")
+    with pytest.raises(DeploymentsFailedError):
+        deploy(specs, client)
+    assert len(asked) == 4
+
+
 class Garbled(Counting):
     """Answers reads of one deployment with what is no record."""
 
