@@ -22,7 +22,7 @@ import attrs
 
 from flowpack.blocks.annotations import attributes_of, fields_of
 from flowpack.blocks.definition import check_decorated, define
-from flowpack.blocks.finding import Wanted, find_class
+from flowpack.blocks.finding import Wanted, find_class, is_of
 from flowpack.blocks.secrecy import (
     Path,
     held_paths,
@@ -33,7 +33,7 @@ from flowpack.blocks.secrecy import (
 )
 from flowpack.blocks.secret import MASK, HiddenData, Secret, SecretMapping
 from flowpack.blocks.values import from_json, to_json
-from flowpack.exceptions import BlockError, printable, quoted
+from flowpack.exceptions import BlockError, ObjectNotFound, printable, quoted
 from flowpack.jsonvalues import json_copy
 from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
 
@@ -284,21 +284,60 @@ class Block:
             saved = save_document(definition, data, api, name, overwrite)
         return attrs.evolve(self, document_id=saved)
 
+    def check_document(self, client: Optional[Client] = None) -> None:
+        """Raise unless the document that the block names holds this block.
+
+        It does not where one of the two was changed since (``attrs.evolve`` keeps
+        the id), and another server has no such document. A block that names none
+        is fine, and nothing is sent for it.
+
+        Args:
+            client: None connects to what the settings say.
+
+        Raises:
+            BlockError: The document is not there, or holds something else.
+        """
+        from flowpack.connect import using
+
+        if self.document_id is None:
+            return
+        what = f"this {self.block_type_name} names the block document"
+        what = f"{what} {self.document_id}, which"
+        ways = "or let one be made for it, with attrs.evolve(block, document_id=None)"
+        with using(client) as api:
+            try:
+                document = api.read_block_document(self.document_id)
+            except ObjectNotFound as exc:
+                raise BlockError(
+                    f"{what} {api.url} does not have: it is of another server, or was"
+                    f" deleted. Save the block there under a name, {ways}"
+                ) from exc
+        # Raised here, so that no frame of the traceback shows a secret.
+        if not _holds(document, self):
+            raise BlockError(
+                f"{what} holds something else on the server: one of the two was"
+                f" changed. Load the block again, save it under a name, {ways}"
+            )
+
     def ensure_document(
         self, client: Optional[Client] = None, schema: Optional[BlockSchema] = None
     ) -> UUID:
         """Return the id of a document that holds this block, made if missing.
 
-        A block that was loaded or saved has one; no request is sent for it.
+        A block that was loaded or saved has one, which is read to see that.
 
         Args:
             client: None connects to what the settings say.
             schema: The class's schema on that server; None looks it up.
+
+        Raises:
+            BlockError: As :meth:`check_document`.
         """
         from flowpack.blocks.registration import ensure_document
         from flowpack.connect import using
 
         if self.document_id is not None:
+            self.check_document(client)
             return self.document_id
         definition, data = self.definition(), self.to_document_data()
         with using(client) as api:
@@ -330,6 +369,22 @@ def _data_of(block: Block) -> Union[HiddenData, str]:
 def _are_declared(held: Iterable[Path], cls: Type[Block]) -> bool:
     declared = split(cls.definition().secret_fields)
     return all(is_declared(path, declared) for path in held)
+
+
+def _holds(document: BlockDocument, block: Block) -> bool:
+    """Return whether *document* holds what *block* does, also if told otherwise.
+
+    Others leave fields out that have a default, and write paths in other ways.
+    """
+    if not is_of(Wanted.of(document), type(block)):
+        return False
+    data = block.to_document_data()
+    if dict(document.data) == data:
+        return True
+    try:
+        return type(block).from_data(document.data).to_document_data() == data
+    except BlockError:
+        return False
 
 
 def _build(

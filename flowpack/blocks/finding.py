@@ -65,12 +65,17 @@ def find_class(wanted: Wanted, asked: Type[Any], base: Type[Any]) -> Type[Any]:
     failures: List[str] = []
     others: List[Type[Any]] = []
     for candidate in _candidates(wanted, asked, base, failures):
-        if candidate.block_type_name != wanted.type_name:
-            continue
-        if wanted.checksum in _checksums(candidate):
+        if is_of(wanted, candidate):
             return candidate
-        others.append(candidate)
+        if candidate.block_type_name == wanted.type_name:
+            others.append(candidate)
     raise BlockError(_explain(wanted, others, failures))
+
+
+def is_of(wanted: Wanted, cls: Type[Any]) -> bool:
+    """Return whether *wanted* describes *cls*, on a server of any kind."""
+    same_type = cls.block_type_name == wanted.type_name
+    return same_type and wanted.checksum in _checksums(cls)
 
 
 def built_in(type_name: str) -> Optional[Type[Any]]:

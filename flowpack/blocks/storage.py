@@ -111,7 +111,12 @@ class StorageBlock(Block, ABC):
 
     @abstractmethod
     def read(self, token: str) -> bytes:
-        """Return what :meth:`write` kept under *token*."""
+        """Return what :meth:`write` kept under *token*.
+
+        Raises:
+            ObjectMissingError: There is nothing. ``FileNotFoundError`` says the same;
+                any other exception means that the storage cannot be asked.
+        """
 
     def write_from(self, file: BinaryIO, sha256: str) -> str:
         """Keep what *file* holds and return its token.
@@ -133,9 +138,10 @@ class StorageBlock(Block, ABC):
             limit: Most bytes to copy; None for all.
 
         Raises:
+            ObjectMissingError: There is nothing.
             StorageError: There are more than *limit* bytes.
         """
-        data = self.read(token)
+        data = self._kept(token)
         if limit is not None and len(data) > limit:
             raise StorageError(
                 self.block_type_name, token, f"it is larger than {limit} bytes"
@@ -160,10 +166,19 @@ class StorageBlock(Block, ABC):
             StorageUnavailableError: The storage cannot be asked.
         """
         try:
-            data = self.read(token)
+            data = self._kept(token)
         except ObjectMissingError:
             return False
         return hashlib.sha256(data).hexdigest() == sha256
+
+    def _kept(self, token: str) -> bytes:
+        """Read *token*; a class of a user's own may say what is missing as files do."""
+        try:
+            return self.read(token)
+        except FileNotFoundError as exc:
+            raise ObjectMissingError(
+                self.block_type_name, token, "the storage's class found no file"
+            ) from exc
 
     def location(self, token: str) -> Optional[str]:
         """Return the path or URL where anyone can read it without credentials.

@@ -14,15 +14,17 @@ import attrs
 from flowpack.client import Client
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
 from flowpack.deployments.comparison import left_out
-from flowpack.deployments.pools import choose_pool, ensure_pool
+from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
 from flowpack.exceptions import (
     APIStatusError,
     DeploymentsFailedError,
     FlowpackError,
+    PackagingError,
     printable,
+    quoted,
 )
 from flowpack.models import Deployment, DeploymentCreate
-from flowpack.packaging.base import Registry, put_bytes, store
+from flowpack.packaging.base import Registry, called, put_bytes, store
 
 #: Name and error of each deployment that failed, by its position in the set.
 Failures = Dict[int, Tuple[str, FlowpackError]]
@@ -195,7 +197,7 @@ def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]
             put_bytes(step.package)
         return current, _deployed(step, current.id, current, api)
     if step.package is None:
-        new = step.spec.packager.package(step.spec, api)
+        new = _packaged(step, api)
     else:
         flow_id = None if current is None else current.flow_id
         new = store(step.spec, step.package, api, flow_id, registry)
@@ -203,9 +205,36 @@ def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]
     if api.dialect.uses_work_pools:
         pool = choose_pool(settled.work_pool_name or None)
         settled = attrs.evolve(settled, work_pool_name=pool)
-        if step.spec.create_work_pool:
-            registry.once(("pool", pool), lambda: ensure_pool(settled, api))
+        if pool and step.spec.create_work_pool:
+            made = registry.once(
+                ("pool", pool), lambda: ensure_pool(pool, settled, api)
+            )
+            # A plan saw to it; others may have been faster, and what a packager of
+            # one's own makes of a spec no plan sees.
+            check_runner(step.action.full_name, settled, made, api)
     return settled, _deployed(step, api.create_deployment(settled), settled, api)
+
+
+def _packaged(step: Step, api: Client) -> DeploymentCreate:
+    """Return what a packager of a user's own made, if it is what is reported.
+
+    Raises:
+        PackagingError: It failed, or made another deployment than it was asked for.
+    """
+    spec, current = step.spec, step.current
+    new: DeploymentCreate = called(
+        spec.packager, "package", (DeploymentCreate,), spec, api
+    )
+    flow_name = spec.flow_name
+    if current is None or new.flow_id != current.flow_id:
+        flow_name = api.read_flow(new.flow_id).name
+    made = f"{flow_name}/{new.name}"
+    if made != spec.full_name:
+        raise PackagingError(
+            f"the packager {type(spec.packager).__name__} was asked for"
+            f" {quoted(spec.full_name)} and returned {quoted(made)}"
+        )
+    return new
 
 
 def _deployed(

@@ -8,16 +8,19 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.asking import asking
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
 from flowpack.deployments.masking import masked, shown_data, shown_storage
 from flowpack.deployments.pools import check_pool, choose_pool
 from flowpack.exceptions import (
+    APIConnectionError,
     BlockError,
     DeploymentValidationError,
     ObjectNotFound,
     StorageError,
+    StorageUnavailableError,
     WireError,
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
@@ -29,8 +32,28 @@ from flowpack.wire.base import Change, Dialect
 _NO_ID = UUID(int=0)
 
 
+@attrs.frozen
+class Found:
+    """What planning the others of a set has found out.
+
+    Attributes:
+        pools: The work pools that the set would make; see ``check_pool``.
+        silent: Storages that gave no answer, with what was raised. They are not
+            asked again: each time may last until a deadline.
+    """
+
+    pools: Dict[str, Tuple[str, str]] = attrs.field(factory=dict)
+    silent: List[Tuple[StorageBlock, StorageUnavailableError]] = attrs.field(
+        factory=list
+    )
+
+
 def compare(
-    spec: CompleteSpec, package: Package, current: Optional[Deployment], reader: Client
+    spec: CompleteSpec,
+    package: Package,
+    current: Optional[Deployment],
+    reader: Client,
+    found: Found,
 ) -> Action:
     """Return what is to be done for a deployment; only reads.
 
@@ -39,17 +62,20 @@ def compare(
         package: What would be stored.
         current: The deployment as it is; None where there is none.
         reader: Refuses everything but reads.
+        found: What the others of the set had; what this one has is added.
 
     Raises:
         DeploymentValidationError: The server or its workers could not use it.
+        BlockError: The document that the storage names does not hold it.
         StorageUnavailableError: The storage cannot be asked what it has.
     """
-    new, notes = _wanted(spec, package, current, reader)
+    package.storage.check_document(reader)
+    new, notes = _wanted(spec, package, current, reader, found.pools)
     if current is None:
         kind, upload = CREATE, True
         changes = _all_fields(package, new, reader.dialect)
     else:
-        changes, upload = _code_and_storage(package, current, reader)
+        changes, upload = _code_and_storage(package, current, reader, found)
         changes += reader.dialect.differences(current, new)
         kind = UPDATE if changes else UNCHANGED
     return Action(
@@ -65,7 +91,11 @@ def compare(
 
 
 def _wanted(
-    spec: CompleteSpec, package: Package, current: Optional[Deployment], reader: Client
+    spec: CompleteSpec,
+    package: Package,
+    current: Optional[Deployment],
+    reader: Client,
+    pools: Dict[str, Tuple[str, str]],
 ) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
     """Return the deployment as it is to be, and notes; refuse what cannot work."""
     dialect = reader.dialect
@@ -81,7 +111,7 @@ def _wanted(
     if not dialect.uses_work_pools:
         return new, dialect.notes(new) + left_out(spec, dialect)
     new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
-    note = check_pool(spec.full_name, new, reader, spec.create_work_pool)
+    note = check_pool(spec.full_name, new, reader, spec.create_work_pool, pools)
     return new, dialect.notes(new) + ((note,) if note else ())
 
 
@@ -98,10 +128,11 @@ def _token(package: Package, current: Optional[Deployment], reader: Client) -> s
         and stored.sha256 == sha256
         and _same_storage(stored, current, storage, reader)
     ):
-        with suppress(StorageError):  # It may be none of this storage's.
+        # It may be none of this storage's, whatever stands there.
+        with suppress(StorageError), asking(storage, stored.token):
             storage.location(stored.token)
             return stored.token
-    return storage.token_for(sha256) or sha256
+    return _token_for(storage, sha256) or sha256
 
 
 def left_out(spec: CompleteSpec, dialect: Dialect) -> Tuple[str, ...]:
@@ -131,7 +162,7 @@ def _all_fields(
 
 
 def _code_and_storage(
-    package: Package, current: Deployment, reader: Client
+    package: Package, current: Deployment, reader: Client, found: Found
 ) -> Tuple[Tuple[Change, ...], bool]:
     """Return what differs in code and storage, and whether to store the bytes."""
     content, storage = package.content, package.storage
@@ -148,11 +179,31 @@ def _code_and_storage(
         changes.append(Change("storage", old, shown_storage(storage)))
     if changes:
         return tuple(changes), True
-    upload = not storage.holds(stored.token, content.sha256, content.size)
-    if upload and storage.token_for(content.sha256) != stored.token:
+    upload = not _holds(package, stored.token, found)
+    token = _token_for(storage, content.sha256) if upload else stored.token
+    if token != stored.token:
         # The bytes cannot go back where they were.
-        changes.append(Change("key", stored.token, storage.token_for(content.sha256)))
+        changes.append(Change("key", stored.token, token))
     return tuple(changes), upload
+
+
+def _holds(package: Package, token: str, found: Found) -> bool:
+    content, storage = package.content, package.storage
+    for other, error in found.silent:
+        if other == storage:
+            raise error
+    try:
+        with asking(storage, token):
+            return storage.holds(token, content.sha256, content.size)
+    except StorageUnavailableError as exc:
+        if isinstance(exc.__cause__, APIConnectionError):
+            found.silent.append((storage, exc))
+        raise
+
+
+def _token_for(storage: StorageBlock, sha256: str) -> Optional[str]:
+    with asking(storage, sha256):
+        return storage.token_for(sha256)
 
 
 def _stored(current: Deployment) -> Optional[StoredObject]:
@@ -175,7 +226,7 @@ def _same_storage(
         return False
     if stored.block_document_id is None:
         return script is not None
-    if storage.document_id is not None:
+    if storage.document_id is not None:  # It holds the storage; see compare.
         return stored.block_document_id == storage.document_id
     try:
         document = reader.read_block_document(stored.block_document_id)

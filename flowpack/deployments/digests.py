@@ -6,6 +6,7 @@ from typing import BinaryIO, Iterable, Optional, cast
 
 import attrs
 
+from flowpack.blocks.asking import asking
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock
 from flowpack.discovery.script import SIZE_LIMIT
@@ -57,7 +58,8 @@ def hash_object(
         StorageError: It cannot be read, or is longer than a script may be.
     """
     found = Hashing(algorithms)
-    storage.read_into(token, cast(BinaryIO, found), SIZE_LIMIT)
+    with asking(storage, token):
+        storage.read_into(token, cast(BinaryIO, found), SIZE_LIMIT)
     return found
 
 

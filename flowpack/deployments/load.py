@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.asking import asking
 from flowpack.blocks.core import Block
 from flowpack.blocks.finding import built_in
 from flowpack.blocks.hashing import Hashing
@@ -151,7 +152,8 @@ def _content(
     storage = find_storage(stored, record, client)
     expected = expected_digest(stored, storage)
     with Spool(storage.block_type_name, stored.token) as file:
-        storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
+        with asking(storage, stored.token):
+            storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
         if expected is not None:
             found = _digest_of(file, expected.algorithm)
             check(found, expected, storage.block_type_name, stored.token)

@@ -20,7 +20,7 @@ from flowpack.deployments.actions import (
     Step,
 )
 from flowpack.deployments.carry_out import Failures, carry_out
-from flowpack.deployments.comparison import compare
+from flowpack.deployments.comparison import Found, compare
 from flowpack.exceptions import (
     APIStatusError,
     BlockError,
@@ -31,11 +31,13 @@ from flowpack.exceptions import (
     PackagingError,
     PlanChangedError,
     SpecError,
+    StorageError,
+    WireError,
     printable,
     quoted,
 )
 from flowpack.models import Deployment
-from flowpack.packaging.base import CompleteSpec
+from flowpack.packaging.base import CompleteSpec, Package, called
 
 Specs = Union[Spec, Iterable[Spec]]
 
@@ -143,7 +145,7 @@ def _each(specs: Specs) -> Iterator[Spec]:
 
 
 def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
-    """Plan what can be planned; return also what the server would not tell of.
+    """Plan what can be planned; return also what server or storage do not tell of.
 
     Raises:
         SpecError: Problems of all specs, told together; that of a single one as it
@@ -154,17 +156,19 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
     steps: List[Step] = []
     problems: List[str] = []
     failed: Failures = {}
+    found = Found()
     for position, spec in enumerate(wanted):
         complete = None
         try:
             complete = spec.validate(reader)
-            steps.append(_step(complete, reader))
+            steps.append(_step(complete, reader, found))
         except _PROBLEMS as exc:
             if len(wanted) == 1:
                 raise
             problems.append(_problem(spec, exc))
-        except APIStatusError as exc:
-            if exc.status in (401, 403):  # It would be the same with the others.
+        except (APIStatusError, WireError, StorageError) as exc:
+            # With refused credentials it would be the same with the others.
+            if isinstance(exc, APIStatusError) and exc.status in (401, 403):
                 raise
             failed[position] = complete.full_name if complete else spec.label, exc
     problems += _clashes(step.spec for step in steps)
@@ -199,9 +203,12 @@ def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
     ]
 
 
-def _step(spec: CompleteSpec, reader: Client) -> Step:
+def _step(spec: CompleteSpec, reader: Client, found: Found) -> Step:
     current = _read_current(spec.full_name, reader)
-    package = spec.packager.prepare(spec, reader)
+    kinds = (Package, type(None))
+    package: Optional[Package] = called(
+        spec.packager, "prepare", kinds, spec, reader
+    )
     if package is None:
         action = Action(
             kind=CREATE if current is None else UPDATE,
@@ -210,7 +217,8 @@ def _step(spec: CompleteSpec, reader: Client) -> Step:
             notes=("the code is known when it is packaged",),
         )
         return Step(action, spec, None, current)
-    return Step(compare(spec, package, current, reader), spec, package, current)
+    action = compare(spec, package, current, reader, found)
+    return Step(action, spec, package, current)
 
 
 def _read_current(full_name: str, reader: Client) -> Optional[Deployment]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from flowpack.client import Client
 from flowpack.exceptions import (
@@ -27,7 +27,11 @@ def choose_pool(settled: Optional[str]) -> Optional[str]:
 
 
 def check_pool(
-    label: str, new: DeploymentCreate, client: Client, create: bool
+    label: str,
+    new: DeploymentCreate,
+    client: Client,
+    create: bool,
+    planned: Dict[str, Tuple[str, str]],
 ) -> Optional[str]:
     """Hold the runner of *new* against its pool; reads only.
 
@@ -36,13 +40,15 @@ def check_pool(
         new: Settled; names a pool, or none.
         client: The server.
         create: Whether a missing pool would be made.
+        planned: The pools that the same set would make: their types, and for whom.
+            This one is added.
 
     Returns:
         A note for the plan where the pool would be made.
 
     Raises:
-        DeploymentValidationError: No pool is named, it is not there, or the runner
-            does not fit it.
+        DeploymentValidationError: No pool is named, it is not there, the runner does
+            not fit it, or two runners would have it made of two types.
     """
     name = new.work_pool_name
     if not name:
@@ -50,9 +56,8 @@ def check_pool(
             label,
             [f"no work pool is named; {_there_are(client)}. Say --pool (work_pool=)"],
         )
-    settings = new.flow_runner or FlowRunnerSettings("universal", {})
     try:
-        pool_type = client.read_work_pool(name).type or ""
+        check_runner(label, new, client.read_work_pool(name), client)
     except ObjectNotFound:
         if not create:
             raise DeploymentValidationError(
@@ -62,32 +67,54 @@ def check_pool(
                     " --create-pool (create_work_pool=True) makes it"
                 ],
             ) from None
-        pool_type = type_for(settings)
+        pool_type = type_for(new)
+        first, other = planned.setdefault(name, (pool_type, label))
+        if first != pool_type:
+            raise DeploymentValidationError(
+                label,
+                [
+                    f"the work pool {quoted(name)} would be made of type {pool_type},"
+                    f" and for {quoted(other)} of type {first}; give them a pool each,"
+                    " or make it before"
+                ],
+            ) from None
         return f"the work pool {quoted(name)} of type {pool_type} is made"
-    problem = client.dialect.pool_problem(settings, pool_type)
-    if problem:
-        raise DeploymentValidationError(label, [f"{problem} ({quoted(name)})"])
     return None
 
 
-def ensure_pool(new: DeploymentCreate, client: Client) -> Optional[WorkPool]:
-    """Make the pool of *new* where it is missing."""
-    if not new.work_pool_name:
-        return None
+def check_runner(
+    label: str, new: DeploymentCreate, pool: WorkPool, client: Client
+) -> None:
+    """Hold the runner of *new* against the type of *pool*.
+
+    Raises:
+        DeploymentValidationError: It does not fit.
+    """
+    problem = client.dialect.pool_problem(_runner(new), pool.type or "")
+    if problem:
+        raise DeploymentValidationError(label, [f"{problem} ({quoted(pool.name)})"])
+
+
+def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:
+    """Return the pool called *name*, made for *new* where it is missing."""
     try:
-        return client.read_work_pool(new.work_pool_name)
+        return client.read_work_pool(name)
     except ObjectNotFound:
-        settings = new.flow_runner or FlowRunnerSettings("universal", {})
+        pass
     try:
-        return client.create_work_pool(new.work_pool_name, type_for(settings))
+        return client.create_work_pool(name, type_for(new))
     except ObjectAlreadyExists:
         # Another one was faster.
-        return client.read_work_pool(new.work_pool_name)
+        return client.read_work_pool(name)
 
 
-def type_for(settings: FlowRunnerSettings) -> str:
-    """Return the type of the pool that is made for a runner."""
-    return _TYPES.get(str(settings.type), "process")
+def type_for(new: DeploymentCreate) -> str:
+    """Return the type of the pool that is made for the runner of *new*."""
+    return _TYPES.get(str(_runner(new).type), "process")
+
+
+def _runner(new: DeploymentCreate) -> FlowRunnerSettings:
+    return new.flow_runner or FlowRunnerSettings("universal", {})
 
 
 def _there_are(client: Client) -> str:

@@ -39,7 +39,7 @@ from flowpack.models import (
     Unset,
     name_problem,
 )
-from flowpack.packaging.base import CompleteSpec, Packager
+from flowpack.packaging.base import CompleteSpec, Packager, called
 from flowpack.packaging.fields import (
     PoolFields,
     address,
@@ -297,6 +297,7 @@ class DeploymentSpec(PoolFields):
         Raises:
             DeploymentValidationError: The spec cannot be deployed as it is.
             DiscoveryError: What the script defines cannot be told.
+            PackagingError: A packager of a user's own failed.
             APIError: The storage could not be looked up on the server.
         """
         if self.packager is not None and self.flow_storage is not None:
@@ -317,7 +318,9 @@ class DeploymentSpec(PoolFields):
                     f"the script has several flows called {quoted(flow.name)}, and this"
                     " server's agents know flows by name alone; give each its own name"
                 )
-            runner = self.flow_runner or packager.default_flow_runner(api)
+            runner = self.flow_runner or called(
+                packager, "default_flow_runner", (FlowRunner,), api
+            )
             runner.to_settings()
             complete = CompleteSpec(
                 name=name,
@@ -333,7 +336,7 @@ class DeploymentSpec(PoolFields):
                 runner_named=self.flow_runner is not None,
                 **{each.name: getattr(self, each.name) for each in _POOL_FIELDS},
             )
-            packager.check_compat(complete, api)
+            called(packager, "check_compat", (object,), complete, api)
         return complete
 
     def create(self, client: Optional[Client] = None) -> UUID:

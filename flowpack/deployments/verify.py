@@ -12,6 +12,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.asking import raised
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
@@ -222,5 +223,4 @@ def _judge(pointer: _Pointer, reading: _Reading) -> Finding:
 def _told(exc: Exception) -> str:
     if isinstance(exc, FlowpackError):
         return str(exc)
-    # Not its text, which may quote anything.
-    return f"the storage's class raised {type(exc).__name__}"
+    return f"the storage's class raised {raised(exc)}"

@@ -29,12 +29,13 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.blocks.asking import asking, translating
 from flowpack.blocks.hashing import Known
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.discovery import FoundFlow
-from flowpack.exceptions import StorageUnavailableError
+from flowpack.exceptions import PackagingError, StorageUnavailableError
 from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
 from flowpack.models import (
     UNSET,
@@ -135,7 +136,8 @@ class Package:
 
     def source(self, deployment: CompleteSpec, token: str) -> ScriptSource:
         """Return how workers get the bytes that are stored under *token*."""
-        location = self.storage.location(token)
+        with asking(self.storage, token):
+            location = self.storage.location(token)
         if location is not None and "://" not in location:
             location = Path(location).as_uri()
         return ScriptSource(
@@ -157,6 +159,7 @@ class Packager(ABC):
     Subclass it to package in a way of your own; :meth:`check_compat` and
     :meth:`package` are all that is needed. A plan tells of such a packager that
     the deployment's code is known when packaged, unless it has :meth:`prepare`.
+    What they raise that is no ``FlowpackError`` becomes a ``PackagingError``.
     """
 
     @abstractmethod
@@ -173,7 +176,10 @@ class Packager(ABC):
     def package(
         self, deployment: CompleteSpec, client: Optional[Client] = None
     ) -> DeploymentCreate:
-        """Store what the flow needs and return the deployment to be created."""
+        """Store what the flow needs and return the deployment to be created.
+
+        It has the name and the flow of *deployment*.
+        """
 
     def prepare(
         self, deployment: CompleteSpec, client: Optional[Client] = None
@@ -187,6 +193,30 @@ class Packager(ABC):
     def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
         """Return the runner of a spec that names none."""
         return UniversalFlowRunner()
+
+
+def called(
+    packager: Packager, method: str, kinds: Tuple[type, ...], *args: Any
+) -> Any:
+    """Return what a method of a packager returns; the class may be a user's own.
+
+    Args:
+        packager: The packager.
+        method: The name of the method.
+        kinds: It must return one of these.
+        args: What it is called with.
+
+    Raises:
+        PackagingError: It raised something else than a ``FlowpackError``, or
+            returned something else.
+    """
+    what = f"the packager {type(packager).__name__}: {method}()"
+    with translating(lambda told: PackagingError(f"{what} raised {told}")):
+        answer = getattr(packager, method)(*args)
+    if isinstance(answer, kinds):
+        return answer
+    returned = type(answer).__name__
+    raise PackagingError(f"{what} returned {returned}, not {kinds[0].__name__}")
 
 
 class Registry:
@@ -208,7 +238,10 @@ class Registry:
         return self.once(("flow", name), lambda: self._client.create_flow(name))
 
     def document_id(self, storage: StorageBlock) -> UUID:
-        """Return the id of the document of *storage*, made if missing."""
+        """Return the id of the document of *storage*, made if missing.
+
+        That a document which it names holds it has been seen to by the caller.
+        """
         if storage.document_id is not None:
             return storage.document_id
         from flowpack.blocks.registration import ensure_document
@@ -294,17 +327,21 @@ def store(
         package: What to store and where.
         client: None connects to what the settings say.
         flow_id: The flow, where it is known already.
-        registry: What others of the same set have registered; the caller secures it.
+        registry: What others of the same set have registered; the caller secures it,
+            and has held the storage against the document that it names.
 
     Returns:
         The deployment to be created, which points at the stored bytes.
 
     Raises:
         StorageError: The bytes could not be stored, or are not there afterwards.
+        BlockError: The document that the storage names does not hold it.
         APIError: Flow or storage block could not be registered.
     """
-    token = put_bytes(package)
     with using(client) as api:
+        if registry is None:
+            package.storage.check_document(api)
+        token = put_bytes(package)
         known = registry or Registry(api)
         if flow_id is None:
             flow_id = known.flow_id(deployment.flow_name)
@@ -321,11 +358,13 @@ def store(
 def put_bytes(package: Package) -> str:
     """Store the bytes of *package*, see that they are there; return the token."""
     content, storage = package.content, package.storage
-    with content.open() as file:
+    with content.open() as file, asking(storage, content.sha256):
         token: object = storage.write_from(file, content.sha256)
     # A storage of a user's own may return anything.
-    if isinstance(token, str) and storage.holds(token, content.sha256, content.size):
-        return token
+    if isinstance(token, str):
+        with asking(storage, token):
+            if storage.holds(token, content.sha256, content.size):
+                return token
     raise StorageUnavailableError(
         storage.block_type_name,
         str(token),

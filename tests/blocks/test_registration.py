@@ -204,12 +204,12 @@ def test_known_schema_saves_a_request(client, transport, tmp_path):
     assert transport.calls() == ["POST /block_documents/"]
 
 
-def test_block_with_a_document_sends_nothing(client, transport, tmp_path):
-    """A block that was saved has its document."""
+def test_block_with_a_document_makes_none(client, transport, tmp_path):
+    """A block that was saved has its document, which is read and no more."""
     storage = LocalStorageBlock(str(tmp_path)).save("mine", client)
     transport.sent.clear()
     assert storage.ensure_document(client) == storage.document_id
-    assert transport.sent == []
+    assert transport.calls() == [f"GET /block_documents/{storage.document_id}"]
 
 
 def test_unknown_class_is_registered_with_its_document(client):

@@ -89,7 +89,7 @@ def test_unchanged_is_left_alone(client, transport, spec):
 
 
 def test_unchanged_with_default_storage(client, transport, script, tmp_path):
-    """The server's default storage costs one read more, three in all."""
+    """The server's default storage costs two reads more, three in all."""
     saved = FileStorageBlock(str(tmp_path / "store")).save("main", client)
     client.set_default_storage_block_document(saved.document_id)
     spec = DeploymentSpec(name="d", flow_location=script)

@@ -1,0 +1,106 @@
+"""A small server of today's Prefect in memory: what deploying asks of it."""
+
+import json
+from uuid import uuid4
+
+from flowpack.transport import Answer
+
+
+class TodaysServer:
+    """A transport that answers as today's servers do, without their checks."""
+
+    url = "http://today/api"
+    embedded = False
+
+    def __init__(self):
+        self.records = {}
+        self.sent = []
+
+    def close(self):
+        """Do nothing."""
+
+    def calls(self):
+        """Return method and path of what was sent, the version request aside."""
+        calls = [f"{each.method} {each.path}" for each in self.sent]
+        return [call for call in calls if call != "GET /admin/version"]
+
+    def send(self, request):
+        """Answer a request."""
+        self.sent.append(request)
+        parts = request.path.strip("/").split("/")
+        if parts == ["admin", "version"]:
+            return _answer(200, "3.4.13")
+        if parts[0] == "csrf-token":
+            return _answer(422, {"detail": "disabled"})
+        if request.method == "GET":
+            return self._found(parts)
+        if parts[-1] == "filter":
+            return _answer(200, self._all(parts[0]))
+        body = json.loads(request.body) if request.body else {}
+        if request.method == "PATCH":
+            self._one(parts[0], id=parts[1]).update(body)
+            return Answer(204, b"")
+        return self._made(parts[0], body)
+
+    def _all(self, kind):
+        return self.records.setdefault(kind, [])
+
+    def _one(self, kind, **fields):
+        for record in self._all(kind):
+            if all(record.get(name) == value for name, value in fields.items()):
+                return record
+        return None
+
+    def _found(self, parts):
+        kind, last = parts[0], parts[-1]
+        if "block_documents" in parts[1:]:
+            kind = "block_documents"
+        key = "name" if "name" in parts or kind == "work_pools" else "id"
+        key = parts[-2] if parts[-2] in ("checksum", "slug") else key
+        record = self._one(kind, **{key: last})
+        if record is None:
+            return _answer(404, {"detail": "not found"})
+        return _answer(200, self._whole(kind, record))
+
+    def _whole(self, kind, record):
+        if kind == "block_schemas":
+            of_type = self._one("block_types", id=record["block_type_id"])
+            return {**record, "block_type": of_type}
+        if kind == "block_documents":
+            schema = self._one("block_schemas", id=record["block_schema_id"])
+            whole = self._whole("block_schemas", schema)
+            return {**record, "block_schema": whole, "block_type": whole["block_type"]}
+        return record
+
+    def _made(self, kind, body):
+        named = None if kind == "block_schemas" else self._one(kind, name=body["name"])
+        if named is not None and kind in ("flows", "deployments"):
+            named.update(body)
+            return _answer(200, named)
+        if named is not None:
+            return _answer(409, {"detail": "it is there already"})
+        now = "2026-01-01T00:00:00Z"
+        record = {"id": str(uuid4()), "created": now, "updated": now, **body}
+        if kind == "block_schemas":
+            record["checksum"] = _checksum(body)
+        self._all(kind).append(record)
+        return _answer(201, self._whole(kind, record))
+
+
+def _checksum(body):
+    """Return the checksum that a server computes of a schema's fields."""
+    from flowpack.blocks import BUILT_IN
+    from flowpack.blocks.finding import built_in
+    from flowpack.wire.block_schemas import prefect3_schema
+
+    for name in BUILT_IN:
+        cls = built_in(name)
+        assert cls is not None
+        fields, checksum = prefect3_schema(cls.definition())
+        if fields == body["fields"]:
+            return checksum
+    raise AssertionError("a schema of none of flowpack's own storages")
+
+
+def _answer(status, value):
+    return Answer(status, json.dumps(value).encode())
