@@ -6,7 +6,6 @@ from functools import partial
 from typing import (
     Any,
     Callable,
-    FrozenSet,
     Iterable,
     List,
     Mapping,
@@ -31,7 +30,7 @@ from flowpack.models import (
     WorkPool,
 )
 from flowpack.snapshot import Snapshot
-from flowpack.transport import Answer, Request, Transport, hidden
+from flowpack.transport import Answer, Request, Transport
 from flowpack.wire import dialect_for
 from flowpack.wire.base import PAGE, Dialect
 from flowpack.wire.exchange import Json, decode, error_for, request
@@ -92,7 +91,6 @@ class Client:
         self._transport = transport
         self._dialect = dialect
         self._renewing = renewing
-        self._secrets: FrozenSet[str] = frozenset()
         self._credential = credential or ("the api_key argument" if api_key else "")
 
     def __enter__(self) -> Client:
@@ -122,10 +120,7 @@ class Client:
     def dialect(self) -> Dialect:
         """What the server speaks; asked for at first use."""
         if self._dialect is None:
-            version = self._json(request("GET", "/admin/version"))
-            if isinstance(version, str):  # It may be shown.
-                version = hidden(version, self._secrets)
-            self._dialect = dialect_for(version)
+            self._dialect = dialect_for(self._json(request("GET", "/admin/version")))
         return self._dialect
 
     def snapshot(self) -> Client:
@@ -412,16 +407,14 @@ class Client:
         return self._unfit(sent, f"the server answered with another {field}")
 
     def _unfit(self, sent: Request, problem: object) -> WireError:
-        told = hidden(str(problem), self._secrets)
-        return WireError(f"{sent.method} {printable(self.url)}{sent.path}: {told}")
+        return WireError(f"{sent.method} {printable(self.url)}{sent.path}: {problem}")
 
     def _parsed(self, value: Json, sent: Request, cls: Type[Model]) -> Model:
         """Return what an answer says; errors name the request that it answers."""
         try:
             return self.dialect.structure(value, cls)
         except WireError as exc:
-            problem = str(exc)
-        raise self._unfit(sent, problem)  # The first one may show what is hidden.
+            raise self._unfit(sent, exc) from exc
 
     def _pages(
         self, page: Callable[..., Request], cls: Type[Model]
@@ -431,7 +424,7 @@ class Client:
         *page* takes an ``offset`` and returns the request for what follows it.
         """
         found: List[Model] = []
-        before: List[Json] = []
+        before: Json = None
         while True:
             sent = page(offset=len(found))
             values = self._json(sent)
@@ -441,10 +434,9 @@ class Client:
             found += [self._parsed(value, sent, cls) for value in values]
             if len(values) < PAGE:
                 return tuple(found)
-            ids = [value.get("id", value) for value in values]
-            if ids == before:  # Who ignores the offset would never end.
+            if values == before:  # Who ignores the offset would never end.
                 raise self._unfit(sent, "the same page came twice")
-            before = ids
+            before = values
 
     def _json(self, sent: Request) -> Json:
         return self._answered(sent)[0]
@@ -452,7 +444,6 @@ class Client:
     def _answered(self, sent: Request) -> Tuple[Json, int]:
         """Return the JSON of the answer, and its status, which is one of success."""
         answer = self._send(sent)
-        self._secrets = answer.secrets
         if self._renewing and self._dialect is not None:
             if self._dialect.renew(answer, self._send):
                 answer = self._send(sent)

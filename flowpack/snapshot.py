@@ -49,10 +49,7 @@ class Snapshot:
             asking = self._asking.setdefault(key, threading.Lock())
         with asking:
             if key not in self._answers:
-                answer = self._transport.send(request)
-                if answer.status == 403:  # It may be asked once more, with a token.
-                    return answer
-                self._answers[key] = answer
+                self._answers[key] = self._transport.send(request)
             return self._answers[key]
 
     def close(self) -> None:

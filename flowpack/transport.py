@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import enum
 import json
-import os
-from typing import FrozenSet, Iterable, Mapping, Optional, Protocol
+from typing import Iterable, Mapping, Optional, Protocol
 
 import attrs
 
 _MASK = "**********"
 _SHORTEST_SECRET = 4
-
-#: So many characters of a secret are enough to know it by.
-_CLUE = 8
 
 
 class Effect(enum.Enum):
@@ -69,13 +65,11 @@ class Answer:
         status: HTTP status.
         body: Decoded from its transfer coding, complete; empty when there was none.
         headers: With lower-case names.
-        secrets: What was sent for it and must not be shown, if the answer echoes it.
     """
 
     status: int
     body: bytes = attrs.field(default=b"", repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    secrets: FrozenSet[str] = attrs.field(default=frozenset(), repr=False, eq=False)
 
     def without(self, secrets: Iterable[str]) -> Answer:
         """Return the answer with asterisks for all of *secrets* that it echoes.
@@ -95,18 +89,6 @@ class Answer:
             return self
         headers = {**self.headers, "location": location} if location else self.headers
         return Answer(self.status, body, headers)
-
-
-def hidden(text: str, secrets: Iterable[str]) -> str:
-    """Return *text* with asterisks for all of *secrets*, also for one that is cut."""
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        clue = secret[:_CLUE]
-        place = text.find(clue) if len(clue) >= _SHORTEST_SECRET else -1
-        while place >= 0:
-            shared = os.path.commonprefix([secret, text[place:]])
-            text = text[:place] + _MASK + text[place + len(shared) :]
-            place = text.find(clue, place + len(_MASK))
-    return text
 
 
 class Transport(Protocol):

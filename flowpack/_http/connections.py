@@ -7,7 +7,7 @@ import select
 import socket
 import ssl
 from collections import deque
-from typing import Any, Deque, FrozenSet, Iterable, Mapping, Optional
+from typing import Any, Deque, Iterable, Mapping, Optional, Set
 
 import attrs
 
@@ -65,7 +65,7 @@ class Way:
         return Headers({"Proxy-Authorization": basic(self.proxy.credentials)})
 
     @property
-    def secrets(self) -> FrozenSet[str]:
+    def secrets(self) -> Set[str]:
         """What must not be shown of that."""
         return secrets_in(self.proxy_headers)
 

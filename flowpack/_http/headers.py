@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Dict, FrozenSet, Mapping, Optional, Set
+from typing import Dict, Mapping, Optional, Set
 
 from flowpack import __version__
 from flowpack.exceptions import quoted
@@ -30,15 +30,7 @@ _OWN = frozenset(
     }
 )
 
-_PUBLIC = frozenset(
-    {
-        "accept",
-        "accept-encoding",
-        "content-type",
-        "user-agent",
-        "x-prefect-api-version",
-    }
-)
+_PUBLIC = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
 
 
 class Headers(Dict[str, str]):
@@ -70,7 +62,7 @@ def common_headers(
     return merged(own, given, {"Accept-Encoding": "identity"})
 
 
-def secrets_in(headers: Mapping[str, str]) -> FrozenSet[str]:
+def secrets_in(headers: Mapping[str, str]) -> Set[str]:
     """Return what must not be shown of *headers* that a request has."""
     found: Set[str] = set()
     for name, value in headers.items():
@@ -80,7 +72,7 @@ def secrets_in(headers: Mapping[str, str]) -> FrozenSet[str]:
         if name.lower() in ("authorization", "proxy-authorization"):
             token = value.partition(" ")[2]
             found |= {token, *_parts_of_basic(token)}
-    return frozenset(found)
+    return found
 
 
 def _parts_of_basic(token: str) -> Set[str]:

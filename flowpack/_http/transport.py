@@ -130,11 +130,10 @@ class HTTPTransport:
             content=content,
         )
         answer = self._caller.call(call)
-        # Some servers repeat what they were sent.
-        secrets = self._secrets | secrets_in(request.headers)
-        if answer.status < 300:
-            return Answer(answer.status, answer.body, answer.headers, secrets)
-        return answer.without(secrets)
+        if answer.status < 300 and _is_json(answer.body):
+            return answer
+        # It will be shown in part, and some servers repeat what they were sent.
+        return answer.without(self._secrets | secrets_in(request.headers))
 
     def close(self) -> None:
         """Close the connections. A second call does nothing."""
@@ -147,6 +146,11 @@ def _url_fault(api_url: str) -> str:
     except ValueError as exc:
         return str(exc)
     return "has a query, which an API's root cannot have" if address.query else ""
+
+
+def _is_json(body: bytes) -> bool:
+    """Return whether *body* looks like JSON, without reading it to its end."""
+    return not body or body.lstrip()[:1] in b'{["0123456789-tfn'
 
 
 def _request_fault(request: Request) -> str:

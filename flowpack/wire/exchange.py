@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any, Iterator, Set
 from urllib.parse import quote
 
@@ -79,15 +78,15 @@ def decode(answer: Answer, sent: Request, url: str) -> Json:
     """
     if answer.status == 204 and not answer.body:
         return None
-    with suppress(ValueError, RecursionError):
+    try:
         return json.loads(answer.body)
-    body = answer.without(answer.secrets).body
-    said = quoted(body[:80].decode("utf-8", "replace")) if body else "nothing"
-    raise WireError(
-        f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
-        f" {said}, which is not JSON. Is this the address of a Prefect API? It ends in"
-        " /api"
-    )
+    except (ValueError, RecursionError) as exc:
+        said = quoted(answer.body[:80].decode("utf-8", "replace"))
+        raise WireError(
+            f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
+            f" {said if answer.body else 'nothing'}, which is not JSON. Is this the"
+            " address of a Prefect API? It ends in /api"
+        ) from exc
 
 
 #: What to do where the server does not have what a path names.
@@ -154,11 +153,6 @@ def _one_detail(detail: Json) -> str:
     return f"{where}: {detail.get('msg', '')}"
 
 
-def wants_token(answer: Answer) -> bool:
-    """Say whether a server refused a request for want of a CSRF token."""
-    return answer.status == 403 and b"CSRF token" in answer.body
-
-
 def error_for(
     answer: Answer, sent: Request, url: str, credential: str = ""
 ) -> APIStatusError:
@@ -172,7 +166,7 @@ def error_for(
     """
     answer = answer.without(_private(sent))
     words = server_words(answer.body)
-    if answer.status in (401, 403) and not wants_token(answer):
+    if answer.status in (401, 403):
         used = credential or "no credential (set PREFECT_API_KEY or its like)"
         words = f"{words}; sent was {used}"
     for start, step in _NOT_FOUND.items():

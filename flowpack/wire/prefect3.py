@@ -22,7 +22,7 @@ from flowpack.transport import Answer, Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.base import Change, Model
 from flowpack.wire.conversion import write_schedule
-from flowpack.wire.exchange import Json, path, request, wants_token
+from flowpack.wire.exchange import Json, path, request
 from flowpack.wire.job_variables import flat, job_variables, problem
 from flowpack.wire.prefect3_blocks import Prefect3Blocks
 from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
@@ -69,14 +69,14 @@ class Prefect3(Prefect3Blocks):
 
         Few servers want one, so it is not asked for before. A token lives an hour.
         """
-        if not wants_token(refused):
+        if refused.status != 403 or b"CSRF token" not in refused.body:
             return False
         client = str(uuid4())
         asked = request("GET", "/csrf-token", query=f"client={client}")
         answer = send(asked)
         try:
             token = json.loads(answer.body)["token"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             return False
         self._csrf = {"Prefect-Csrf-Token": str(token), "Prefect-Csrf-Client": client}
         return answer.status == 200
