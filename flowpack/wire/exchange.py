@@ -146,6 +146,11 @@ def _one_detail(detail: Json) -> str:
     return f"{where}: {detail.get('msg', '')}"
 
 
+def wants_csrf_token(answer: Answer) -> bool:
+    """Return whether a request was refused for want of a CSRF token."""
+    return answer.status == 403 and b"CSRF token" in answer.body
+
+
 def error_for(
     answer: Answer, sent: Request, url: str, credential: str = ""
 ) -> APIStatusError:
@@ -159,7 +164,7 @@ def error_for(
     """
     answer = answer.without(_private(sent))
     words = server_words(answer.body)
-    if answer.status in (401, 403):
+    if answer.status in (401, 403) and not wants_csrf_token(answer):
         used = credential or "no credential (set PREFECT_API_KEY or its like)"
         words = f"{words}; sent was {used}"
     if 300 <= answer.status < 400:
