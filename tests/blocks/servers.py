@@ -29,6 +29,8 @@ class Behaviour:
     conditional: bool = True
     #: Answered to MKCOL where the folder could be made.
     new_folder: int = 201
+    #: How many answers to writes are lost on the way; what they tell was done.
+    lost: int = 0
     #: An Authorization without which nothing is answered.
     authorization: Optional[str] = None
 
@@ -127,6 +129,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: bytes = b"") -> None:
         behaviour = self.server.behaviour
+        if self.command == "PUT" and behaviour.lost:
+            behaviour.lost -= 1
+            self.close_connection = True
+            return
         self.send_response(status)
         if 300 <= status < 400:
             self.send_header("Location", behaviour.location)

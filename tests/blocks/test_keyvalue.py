@@ -34,6 +34,14 @@ def test_text_is_posted_and_looked_at(storage, values):
     assert values.values == {KEY: DATA.decode()}
 
 
+def test_lost_answer_to_a_post(storage, values):
+    """The text is sent once more, and read to see that it is there."""
+    values.lost = 2
+    assert storage.write(DATA) == KEY
+    assert values.values == {KEY: DATA.decode()}
+    assert [entry.split()[0] for entry in values.log] == ["POST"] * 3 + ["GET"]
+
+
 def test_asking_reads_and_hashes(storage, values):
     """There is no HEAD: the text is fetched."""
     storage.write(DATA)

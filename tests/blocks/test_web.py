@@ -23,6 +23,7 @@ from flowpack.exceptions import (
 DATA = b"print('hello')\n"
 KEY = hashlib.sha256(DATA).hexdigest()
 CANARY = "canary-7f3a"
+TIME = "2024-02-29T12:00:00.000000+00:00"
 
 
 @pytest.fixture
@@ -81,15 +82,18 @@ def test_object_of_another_length_is_replaced(storage, files):
     assert "if-none-match" not in files.headers[-2]
 
 
+class Faster(Dict[str, bytes]):
+    """Files of which none is there yet when the first one is asked for."""
+
+    asked = 0
+
+    def get(self, path, default=None):
+        self.asked += 1
+        return None if self.asked == 1 else super().get(path, default)
+
+
 def test_another_was_faster(storage, files):
     """412 says that it is there already; its length is looked at."""
-
-    class Faster(Dict[str, bytes]):
-        asked = 0
-
-        def get(self, path, default=None):
-            self.asked += 1
-            return None if self.asked == 1 else super().get(path, default)
 
     files.files = Faster({f"/{KEY}": DATA})
     assert storage.write(DATA) == KEY
@@ -120,16 +124,61 @@ def test_timestamp_keys(files):
 
 
 @pytest.mark.parametrize("other", [b"other", DATA[::-1]], ids=["length", "content"])
-def test_taken_key_that_is_no_digest(files, other):
+@pytest.mark.parametrize("kind", [dict, Faster], ids=["before", "meanwhile"])
+def test_taken_key_that_is_no_digest(files, kind, other):
     """Two writers in one microsecond do not write over each other."""
     folder = WebFolder(f"{files.address}/", "File Storage")
-    key = "2024-02-29T12:00:00.000000+00:00"
-    files.files[f"/{key}"] = other
-    if len(other) == len(DATA):
-        files.behaviour.statuses["HEAD"] = 404  # it comes after the first look
+    files.files = kind({f"/{TIME}": other})
     with pytest.raises(ObjectExistsError, match="Try again"):
-        folder.write_from(io.BytesIO(DATA), key, KEY)
-    assert files.files == {f"/{key}": other}
+        folder.write_from(io.BytesIO(DATA), TIME, KEY)
+    assert files.files == {f"/{TIME}": other}
+    assert files.methods() == ("GET" if kind is dict else "GET PUT GET")
+
+
+@pytest.mark.parametrize("key_type", ["hash", "uuid", "timestamp"])
+@pytest.mark.parametrize("lost", [1, 2])
+def test_lost_answer_to_a_put(files, key_type, lost):
+    """The repeated PUT is told that the key is taken: by the bytes of the first."""
+    storage = FileStorageBlock(files.address, key_type=key_type)
+    files.behaviour.lost = lost
+    key = storage.write(DATA)
+    assert files.files == {f"/{key}": DATA}
+    assert files.methods().count("PUT") == 1 + lost
+
+
+def test_lost_answer_of_half_an_object(files):
+    """What the first PUT left is looked at, and these are not the bytes."""
+    storage = FileStorageBlock(files.address, key_type="uuid")
+    files.behaviour.lost = 1
+    files.behaviour.kept = "half"
+    with pytest.raises(ObjectExistsError):
+        storage.write(DATA)
+
+
+def test_taken_key_under_which_nothing_is(files):
+    """Who says that it is taken, and then has nothing there, kept nothing."""
+    storage = FileStorageBlock(files.address, key_type="uuid")
+    files.behaviour.statuses["PUT"] = 412
+    with pytest.raises(StorageUnavailableError, match="412, but afterwards"):
+        storage.write(DATA)
+
+
+def test_key_that_is_no_digest_is_read(files):
+    """Its length alone does not say whose bytes are there."""
+    folder = WebFolder(f"{files.address}/", "File Storage")
+    files.files[f"/{TIME}"] = DATA
+    assert folder.holds(TIME, KEY, len(DATA))
+    folder.write_from(io.BytesIO(DATA), TIME, KEY)
+    files.files[f"/{TIME}"] = DATA[::-1]
+    assert not folder.holds(TIME, KEY, len(DATA))
+    files.files[f"/{TIME}"] = DATA + DATA
+    assert not folder.holds(TIME, KEY, len(DATA))
+    del files.files[f"/{TIME}"]
+    assert not folder.holds(TIME, KEY, len(DATA))
+    assert files.methods() == "GET " * 4 + "GET"
+    files.behaviour.statuses["GET"] = 403
+    with pytest.raises(StorageUnavailableError, match="GET .* answered 403"):
+        folder.holds(TIME, KEY, len(DATA))
 
 
 # Folders

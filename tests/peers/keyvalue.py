@@ -18,6 +18,7 @@ class KeyValueServer(ThreadingHTTPServer):
         values: What is stored, by the last segment of the path.
         log: Method and path of every request, in order.
         status: Answered instead of 200 while it is set.
+        lost: How many answers to a POST are lost on the way; each value is kept.
     """
 
     daemon_threads = True
@@ -27,6 +28,7 @@ class KeyValueServer(ThreadingHTTPServer):
         self.values: dict[str, Any] = {}
         self.log: list[str] = []
         self.status: int | None = None
+        self.lost = 0
 
     @property
     def address(self) -> str:
@@ -56,6 +58,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, value: Any) -> None:
         self.server.log.append(f"{self.command} {self.path}")
+        if self.command == "POST" and self.server.lost:
+            self.server.lost -= 1
+            self.close_connection = True
+            return
         body = json.dumps(value).encode()
         self.send_response(self.server.status or 200)
         self.send_header("Content-Type", "application/json")
