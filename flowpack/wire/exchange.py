@@ -81,12 +81,15 @@ def decode(answer: Answer, sent: Request, url: str) -> Json:
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError) as exc:
-        said = quoted(answer.body[:80].decode("utf-8", "replace"))
-        raise WireError(
-            f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
-            f" {said if answer.body else 'nothing'}, which is not JSON. Is this the"
-            " address of a Prefect API? It ends in /api"
-        ) from exc
+        cause = None if answer.echoes else exc  # It holds the body.
+    said = quoted(answer.body[:80].decode("utf-8", "replace"))
+    if answer.echoes:
+        said = "what repeats a secret that was sent"
+    raise WireError(
+        f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
+        f" {said if answer.body else 'nothing'}, which is not JSON. Is this the"
+        " address of a Prefect API? It ends in /api"
+    ) from cause
 
 
 #: Members of a request's body that may hold secrets at any depth.
