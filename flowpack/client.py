@@ -11,6 +11,7 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
+    Set,
     Tuple,
     Type,
     TypeVar,
@@ -39,6 +40,7 @@ from flowpack.wire.base import PAGE, Dialect
 from flowpack.wire.exchange import Json, decode, error_for, request
 
 Model = TypeVar("Model")
+Record = TypeVar("Record", bound=Union[FlowRecord, Deployment, BlockDocument, WorkPool])
 Result = TypeVar("Result")
 
 #: An id, as it is or as text; text that is none is a ``ValueError``.
@@ -447,22 +449,24 @@ class Client:
             raise self._unfit(sent, exc) from exc
 
     def _pages(
-        self, page: Callable[..., Request], cls: Type[Model]
-    ) -> Tuple[Model, ...]:
+        self, page: Callable[..., Request], cls: Type[Record]
+    ) -> Tuple[Record, ...]:
         """Return what all pages hold; the server cuts lists.
 
         *page* takes an ``offset`` and returns the request for what follows it.
         """
-        found: List[Model] = []
-        before: Json = None
+        found: List[Record] = []
+        known: Set[UUID] = set()
         while True:
             said = self._answered(page(offset=len(found)))
-            found += self._told([said], partial(self._items, said, cls))
-            if len(said.value) < PAGE:
+            items = self._told([said], partial(self._items, said, cls))
+            found += items
+            if len(items) < PAGE:
                 return tuple(found)
-            if said.value == before:  # Who ignores the offset would never end.
+            ids = {item.id for item in items}
+            if ids <= known:  # Who ignores the offset would never end.
                 raise self._unfit(said.sent, "the same page came twice")
-            before = said.value
+            known |= ids
 
     def _items(self, said: _Said, cls: Type[Model]) -> List[Model]:
         if not isinstance(said.value, list):
