@@ -10,12 +10,16 @@ from typing import (
     List,
     Mapping,
     Optional,
+    Sequence,
+    Set,
     Tuple,
     Type,
     TypeVar,
     Union,
 )
 from uuid import UUID
+
+import attrs
 
 from flowpack.exceptions import IdentifierError, WireError, printable, quoted
 from flowpack.models import (
@@ -36,6 +40,8 @@ from flowpack.wire.base import PAGE, Dialect
 from flowpack.wire.exchange import Json, decode, error_for, request
 
 Model = TypeVar("Model")
+Record = TypeVar("Record", bound=Union[FlowRecord, Deployment, BlockDocument, WorkPool])
+Result = TypeVar("Result")
 
 #: An id, as it is or as text; text that is none is a ``ValueError``.
 Id = Union[UUID, str]
@@ -120,7 +126,8 @@ class Client:
     def dialect(self) -> Dialect:
         """What the server speaks; asked for at first use."""
         if self._dialect is None:
-            self._dialect = dialect_for(self._json(request("GET", "/admin/version")))
+            said = self._answered(request("GET", "/admin/version"))
+            self._dialect = self._told([said], lambda: dialect_for(said.value))
         return self._dialect
 
     def snapshot(self) -> Client:
@@ -311,11 +318,12 @@ class Client:
             name=name,
             is_anonymous=is_anonymous,
         )
-        value, status = self._answered(sent)
-        document = self._fitting(value, sent, BlockDocument, block_schema_id=schema_id)
+        said = self._answered(sent)
+        fields = {"block_schema_id": schema_id}
+        document = self._told([said], lambda: self._fit(said, BlockDocument, fields))
         if not self.dialect.echoes(document, data):
             raise self._mistaken(sent, "data")
-        return document, status == 201
+        return document, said.answer.status == 201
 
     def read_block_document(self, document_id: Id) -> BlockDocument:
         """Return a block document by its id."""
@@ -351,14 +359,19 @@ class Client:
 
     def get_default_storage_block_document(self) -> Optional[BlockDocument]:
         """Return the server's default storage, or None."""
-        asked: List[Request] = []
+        heard: List[_Said] = []
 
         def ask(sent: Request) -> Json:
-            asked.append(sent)
-            return self._json(sent)
+            heard.append(self._answered(sent))
+            return heard[-1].value
 
-        value = self.dialect.get_default_storage(ask)
-        return None if value is None else self._parsed(value, asked[-1], BlockDocument)
+        def read() -> Optional[BlockDocument]:
+            value = self.dialect.get_default_storage(ask)
+            if value is None:
+                return None
+            return self._parsed(value, heard[-1].sent, BlockDocument)
+
+        return self._told(heard, read)
 
     def set_default_storage_block_document(self, document_id: Id) -> None:
         """Make a storage block the server's default."""
@@ -386,21 +399,40 @@ class Client:
     # How it is said
 
     def _read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
-        return self._fitting(self._json(sent), sent, cls, **expected)
+        said = self._answered(sent)
+        return self._told([said], lambda: self._fit(said, cls, expected))
 
-    def _fitting(
-        self, value: Json, sent: Request, cls: Type[Model], **expected: Any
+    def _told(self, heard: Sequence[_Said], read: Callable[[], Result]) -> Result:
+        """Return what *read* makes of what was *heard*.
+
+        Where that repeats a secret, an error says no more than that; what it came
+        from, and the frames that it went through, hold the secret too.
+        """
+        try:
+            return read()
+        except WireError as exc:
+            error = exc
+        if any(said.answer.echoes for said in heard):
+            problem = (
+                "the answer is not as it must be. It repeats a secret that was sent,"
+                " so nothing of it is shown. Is this the address of a Prefect API?"
+            )
+            error = self._unfit(heard[-1].sent, problem)
+        raise error
+
+    def _fit(
+        self, said: _Said, cls: Type[Model], expected: Mapping[str, Any]
     ) -> Model:
         """Return what an answer says; it must have what is *expected* of its fields.
 
         An answer may be somebody else's.
         """
-        model = self._parsed(value, sent, cls)
+        model = self._parsed(said.value, said.sent, cls)
         for field, wanted in expected.items():
             found = getattr(model, field)
             if found != wanted:
                 facts = f"{field}: sent {quoted(wanted)}, got {quoted(found)}"
-                raise self._mistaken(sent, facts)
+                raise self._mistaken(said.sent, facts)
         return model
 
     def _mistaken(self, sent: Request, field: str) -> WireError:
@@ -417,44 +449,63 @@ class Client:
             raise self._unfit(sent, exc) from exc
 
     def _pages(
-        self, page: Callable[..., Request], cls: Type[Model]
-    ) -> Tuple[Model, ...]:
+        self, page: Callable[..., Request], cls: Type[Record]
+    ) -> Tuple[Record, ...]:
         """Return what all pages hold; the server cuts lists.
 
         *page* takes an ``offset`` and returns the request for what follows it.
         """
-        found: List[Model] = []
-        before: Json = None
+        found: List[Record] = []
+        known: Set[UUID] = set()
         while True:
-            sent = page(offset=len(found))
-            values = self._json(sent)
-            if not isinstance(values, list):
-                problem = f"a list of {cls.__name__} came as {quoted(values)}"
-                raise self._unfit(sent, problem)
-            found += [self._parsed(value, sent, cls) for value in values]
-            if len(values) < PAGE:
+            said = self._answered(page(offset=len(found)))
+            items = self._told([said], partial(self._items, said, cls))
+            found += items
+            if len(items) < PAGE:
                 return tuple(found)
-            if values == before:  # Who ignores the offset would never end.
-                raise self._unfit(sent, "the same page came twice")
-            before = values
+            ids = {item.id for item in items}
+            if ids <= known:  # Who ignores the offset would never end.
+                raise self._unfit(said.sent, "the same page came twice")
+            known |= ids
+
+    def _items(self, said: _Said, cls: Type[Model]) -> List[Model]:
+        if not isinstance(said.value, list):
+            problem = f"a list of {cls.__name__} came as {quoted(said.value)}"
+            raise self._unfit(said.sent, problem)
+        return [self._parsed(value, said.sent, cls) for value in said.value]
 
     def _json(self, sent: Request) -> Json:
-        return self._answered(sent)[0]
+        return self._answered(sent).value
 
-    def _answered(self, sent: Request) -> Tuple[Json, int]:
-        """Return the JSON of the answer, and its status, which is one of success."""
+    def _answered(self, sent: Request) -> _Said:
+        """Return the answer, which is one of success, and in JSON."""
         answer = self._send(sent)
         if self._renewing and self._dialect is not None:
             if self._dialect.renew(answer, self._send):
                 answer = self._send(sent)
         if not 200 <= answer.status < 300:
             raise error_for(answer, sent, self.url, self._credential)
-        return decode(answer, sent, self.url), answer.status
+        return _Said(sent, answer, decode(answer, sent, self.url))
 
     def _send(self, sent: Request) -> Answer:
         if self._dialect is None:
             return self._transport.send(sent)
         return self._transport.send(sent.adding(self._dialect.headers(sent)))
+
+
+@attrs.frozen
+class _Said:
+    """What a server said, and to what.
+
+    Attributes:
+        sent: The request.
+        answer: What came back.
+        value: The JSON in it.
+    """
+
+    sent: Request
+    answer: Answer
+    value: Json = attrs.field(repr=False)
 
 
 def _uuid(value: Id) -> UUID:

@@ -14,7 +14,8 @@ _Key = Tuple[str, str, str, Optional[bytes]]
 class Snapshot:
     """Sends reads through another transport and remembers the answers.
 
-    Threads may share it; two that ask for the same thing send one request.
+    Threads may share it; two that ask for the same thing send one request. What
+    failed is sent again when it is asked for again.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -48,9 +49,14 @@ class Snapshot:
         with self._lock:
             asking = self._asking.setdefault(key, threading.Lock())
         with asking:
-            if key not in self._answers:
-                self._answers[key] = self._transport.send(request)
-            return self._answers[key]
+            answer = self._answers.get(key)
+            if answer is None:
+                answer = self._transport.send(request)
+                # A refusal may be none any more with another CSRF token, which is
+                # no part of the key; other failures pass, too.
+                if 200 <= answer.status < 300 or answer.status == 404:
+                    self._answers[key] = answer
+            return answer
 
     def close(self) -> None:
         """Do nothing: the transport belongs to another client."""

@@ -65,11 +65,14 @@ class Answer:
         status: HTTP status.
         body: Decoded from its transfer coding, complete; empty when there was none.
         headers: With lower-case names.
+        echoes: Whether the body holds a secret that was sent. As data it is as good
+            as any other, but no error may show it.
     """
 
     status: int
     body: bytes = attrs.field(default=b"", repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    echoes: bool = False
 
     def without(self, secrets: Iterable[str]) -> Answer:
         """Return the answer with asterisks for all of *secrets* that it echoes.
@@ -88,7 +91,7 @@ class Answer:
         if (body, location) == (self.body, self.headers.get("location", "")):
             return self
         headers = {**self.headers, "location": location} if location else self.headers
-        return Answer(self.status, body, headers)
+        return attrs.evolve(self, body=body, headers=headers)
 
 
 class Transport(Protocol):

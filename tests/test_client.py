@@ -130,13 +130,19 @@ def test_answer_of_another_deployment(client, done, transport, field, change):
     assert SECRET not in str(caught.value)
 
 
-def test_server_that_ignores_the_offset():
-    """A list that would never end is an error."""
-    one = {"id": str(uuid4()), "name": "f", "tags": []}
-    page = json.dumps([one] * 200).encode()
+@pytest.mark.parametrize("change", ["nothing", "field", "order"])
+def test_server_that_ignores_the_offset(change):
+    """A list that would never end is an error, also where its records change."""
+    page = [{"id": str(UUID(int=i)), "name": "f", "tags": []} for i in range(200)]
 
     def answer(request):
-        return Answer(200, page if "filter" in request.path else b'"2.0b7"')
+        if "filter" not in request.path:
+            return Answer(200, b'"2.0b7"')
+        if change == "order":
+            page.append(page.pop(0))
+        if change == "field":
+            page[0]["last_polled"] = str(uuid4())
+        return Answer(200, json.dumps(page).encode())
 
     with serve(answer) as url, Client(url) as client:
         with pytest.raises(WireError, match=r"POST .*/flows/filter: the same page"):

@@ -30,7 +30,15 @@ _OWN = frozenset(
     }
 )
 
-_PUBLIC = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
+_PUBLIC = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "content-type",
+        "user-agent",
+        "x-prefect-api-version",
+    }
+)
 
 
 class Headers(Dict[str, str]):

@@ -6,6 +6,8 @@ import re
 import time
 from typing import Callable, Mapping, Optional, Union
 
+import attrs
+
 from flowpack._http.calls import Call, Caller, Content
 from flowpack._http.headers import (
     common_headers,
@@ -130,10 +132,11 @@ class HTTPTransport:
             content=content,
         )
         answer = self._caller.call(call)
+        # Some servers repeat what they were sent.
+        masked = answer.without(self._secrets | secrets_in(request.headers))
         if answer.status < 300 and _is_json(answer.body):
-            return answer
-        # It will be shown in part, and some servers repeat what they were sent.
-        return answer.without(self._secrets | secrets_in(request.headers))
+            return attrs.evolve(answer, echoes=masked.body != answer.body)
+        return masked  # It will be shown in part.
 
     def close(self) -> None:
         """Close the connections. A second call does nothing."""

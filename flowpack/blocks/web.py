@@ -231,7 +231,7 @@ class WebFolder(_Server):
             raise self._failed(key, "GET", self._url(key), answer)
 
     def holds(self, key: str, sha256: str, size: int) -> bool:
-        """Return whether the object is there; see :meth:`_find` for what is looked at."""
+        """Return whether the object is there; only some are read, see :meth:`_find`."""
         with self._client(key) as client:
             return bool(self._find(client, key, sha256, size))
 

@@ -81,12 +81,15 @@ def decode(answer: Answer, sent: Request, url: str) -> Json:
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError) as exc:
-        said = quoted(answer.body[:80].decode("utf-8", "replace"))
-        raise WireError(
-            f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
-            f" {said if answer.body else 'nothing'}, which is not JSON. Is this the"
-            " address of a Prefect API? It ends in /api"
-        ) from exc
+        cause = None if answer.echoes else exc  # It holds the body.
+    said = quoted(answer.body[:80].decode("utf-8", "replace"))
+    if answer.echoes:
+        said = "what repeats a secret that was sent"
+    raise WireError(
+        f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
+        f" {said if answer.body else 'nothing'}, which is not JSON. Is this the"
+        " address of a Prefect API? It ends in /api"
+    ) from cause
 
 
 #: What to do where the server does not have what a path names.
@@ -153,6 +156,11 @@ def _one_detail(detail: Json) -> str:
     return f"{where}: {detail.get('msg', '')}"
 
 
+def wants_csrf_token(answer: Answer) -> bool:
+    """Return whether a request was refused for want of a CSRF token."""
+    return answer.status == 403 and b"CSRF token" in answer.body
+
+
 def error_for(
     answer: Answer, sent: Request, url: str, credential: str = ""
 ) -> APIStatusError:
@@ -166,7 +174,7 @@ def error_for(
     """
     answer = answer.without(_private(sent))
     words = server_words(answer.body)
-    if answer.status in (401, 403):
+    if answer.status in (401, 403) and not wants_csrf_token(answer):
         used = credential or "no credential (set PREFECT_API_KEY or its like)"
         words = f"{words}; sent was {used}"
     for start, step in _NOT_FOUND.items():

@@ -22,7 +22,7 @@ from flowpack.transport import Answer, Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.base import Change, Model
 from flowpack.wire.conversion import write_schedule
-from flowpack.wire.exchange import Json, path, request
+from flowpack.wire.exchange import Json, path, request, wants_csrf_token
 from flowpack.wire.job_variables import flat, job_variables, problem
 from flowpack.wire.prefect3_blocks import Prefect3Blocks
 from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
@@ -69,17 +69,19 @@ class Prefect3(Prefect3Blocks):
 
         Few servers want one, so it is not asked for before. A token lives an hour.
         """
-        if refused.status != 403 or b"CSRF token" not in refused.body:
+        if not wants_csrf_token(refused):
             return False
         client = str(uuid4())
         asked = request("GET", "/csrf-token", query=f"client={client}")
         answer = send(asked)
         try:
             token = json.loads(answer.body)["token"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return False
-        self._csrf = {"Prefect-Csrf-Token": str(token), "Prefect-Csrf-Client": client}
-        return answer.status == 200
+        if answer.status != 200 or not isinstance(token, str):
+            return False
+        self._csrf = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client}
+        return True
 
     def knows(self, field: str) -> bool:
         """Return whether this release has a field of deployments."""

@@ -12,7 +12,7 @@ import flowpack
 from flowpack._http import HTTPTransport
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.transport import Effect, Request
-from tests.fault_proxy import status
+from tests.fault_proxy import reply, status
 
 READ = Request("GET", "/flows/1")
 
@@ -282,3 +282,22 @@ def test_what_a_direct_request_loads(server):
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("body", [b'{"name": "s3cret"}', b'["s3cret"]', b'"s3cret"'])
+def test_data_that_holds_a_secret(server, connect, body):
+    """It stays as it is, for it may be sent back; errors are not to show it."""
+    server.make_answer = lambda seen: reply(body)
+    answer = connect(api_key="s3cret").send(READ)
+    assert (answer.body, answer.echoes) == (body, True)
+    answer = connect(api_key="an0ther").send(READ)
+    assert (answer.body, answer.echoes) == (body, False)
+
+
+def test_version_is_no_secret(server, transport):
+    """What a server says of the version that it was told can be read."""
+    said = b'{"detail": "This server speaks 0.8.0 and got 0.6.0"}'
+    server.plan.append(status("400 No", body=said))
+    headers = {"X-PREFECT-API-VERSION": "0.6.0", "X-Token": "This server"}
+    answer = transport.send(Request("GET", "/x", headers=headers))
+    assert answer.body == said.replace(b"This server", b"**********")

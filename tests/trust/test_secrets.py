@@ -9,6 +9,7 @@ import json
 import logging
 import traceback
 import warnings
+from uuid import UUID
 
 import attrs
 import pytest
@@ -24,9 +25,11 @@ from flowpack import (
     get_client,
 )
 from flowpack.cli import main
-from flowpack.exceptions import FlowpackError
+from flowpack.exceptions import FlowpackError, WireError
 from flowpack.settings import load_settings
+from flowpack.transport import Answer
 from tests.fault_proxy import FaultProxy, reply, status
+from tests.http_server import serve
 from tests.trust.invariants import CANARY, places_of
 
 BASIC = base64.b64encode(f"{CANARY}:{CANARY}".encode()).decode()
@@ -217,6 +220,71 @@ def test_server_that_echoes_shows_nothing(world, secretive, watched, shape, inde
     error = caught.value
     error.__traceback__ = None  # Of the test's own variables.
     assert shown(everything_about(error), watched()) == []
+
+
+MIRROR = json.dumps({"headers": {"Authorization": f"Bearer {CANARY}"}})
+
+#: Answers of success that hold the key, and are not what was asked for.
+MIRRORS = {
+    "object": MIRROR,
+    "list": f"[{MIRROR}]",
+    "text": json.dumps(CANARY),
+    "cut": json.dumps("x" * (200 - len(CANARY) // 2) + CANARY),
+    "name": json.dumps({"id": str(UUID(int=1)), "name": CANARY, "tags": []}),
+    "id": json.dumps({"id": CANARY, "name": "x", "tags": []}),
+    "member": json.dumps({"value": CANARY}),
+    "no_json": f"{{Authorization: Bearer {CANARY}}}",
+    "cut_no_json": f"{{{'x' * (79 - len(CANARY) // 2)}{CANARY}",
+    "bare": f"token {CANARY}",
+    "in_json": json.dumps({"sent": MIRROR}),
+    "deep": "[" * 100_000 + f'"{CANARY}"',
+}
+
+ASKING = {
+    "version": lambda client: client.dialect,
+    "one": lambda client: client.read_flow_by_name("x"),
+    "all": lambda client: client.read_flows(),
+    "pools": lambda client: client.snapshot().read_work_pools(),
+    "deployment": lambda client: client.read_deployment(UUID(int=1)),
+    "default": lambda client: client.get_default_storage_block_document(),
+    "flow": lambda client: client.create_flow("x"),
+    "document": lambda client: client.create_block_document(
+        name="x", data={}, block_schema_id=UUID(int=1), block_type_id=UUID(int=2)
+    ),
+}
+
+
+@pytest.mark.parametrize("mirror", MIRRORS.values(), ids=MIRRORS)
+@pytest.mark.parametrize("ask", ASKING)
+def test_mirror_shows_nothing(monkeypatch, secretive, watched, ask, mirror):
+    """An answer of success that repeats the key is no answer, and is not shown."""
+
+    def answer(request):
+        is_version = request.path == "/admin/version" and ask != "version"
+        return Answer(200, b'"3.4.0"' if is_version else mirror.encode())
+
+    with serve(answer) as url, get_client(url) as client:
+        with pytest.raises(WireError) as caught:
+            ASKING[ask](client)
+    error = caught.value
+    error.__traceback__ = caught.tb.tb_next  # Not the test's own variables.
+    assert shown(everything_about(error), watched()) == []
+
+
+def test_what_is_not_as_it_must_be_is_told_all_the_same():
+    """Only of what repeats a secret the errors are silent."""
+    seen = []
+
+    def answer(request):
+        seen.append(request)
+        is_version = request.path == "/admin/version"
+        return Answer(200, b'"3.4.0"' if is_version else b'["other"]')
+
+    with serve(answer) as url, get_client(url, api_key=CANARY) as client:
+        with pytest.raises(WireError, match="no FlowRecord.*not str") as caught:
+            client.read_flows()
+    assert seen[-1].headers["authorization"] == f"Bearer {CANARY}"
+    assert caught.value.__cause__ is not None
 
 
 def test_deploy_shows_nothing(world, secretive, watched, tmp_path):
