@@ -27,6 +27,14 @@ DATA = b"print('hello')\r\n# \xc3\xbc\n"
 DIGEST = hashlib.sha256(DATA).hexdigest()
 
 
+def drip_in_body(visit):
+    visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n")
+    visit.drip(b"x" * 400, 1, 0.02)
+
+
+SLOW = {**ENDLESS, "drip_in_body": drip_in_body}
+
+
 @pytest.fixture
 def working(tmp_path, monkeypatch):
     """A fresh working folder, as a worker gives each run."""
@@ -47,10 +55,13 @@ def source(location, **more):
     return ScriptSource(**{**facts, **more})
 
 
-def timeit(location, folder, sha256=DIGEST):
+def timeit(location, folder, sha256=DIGEST, longest=None, **more):
     """Run the stock step in a process of its own; return its status and stderr."""
-    (step,) = write_steps(StoredObject("key", None, sha256), source(location))
+    (step,) = write_steps(StoredObject("key", None, sha256), source(location, **more))
     inputs = json.loads(json.dumps(step))["timeit.timeit"]
+    if longest is not None:
+        assert "60 + size" in inputs["stmt"]
+        inputs["stmt"] = inputs["stmt"].replace("60 + size", f"{longest} + size")
     code = "import json, sys, timeit; timeit.timeit(**json.load(sys.stdin))"
     done = subprocess.run(
         [sys.executable, "-I", "-c", code],
@@ -98,6 +109,18 @@ def test_stock_step_fails_loudly(working, answer, said):
     assert status != 0
     assert said in error and "nothing of it was run" in error
     assert os.listdir(working) == []
+
+
+@pytest.mark.parametrize("fault", SLOW)
+def test_stock_step_ends_in_time(working, fault):
+    """A server that sends a byte now and then holds no worker for ever."""
+    with FaultProxy() as server:
+        server.plan.append(SLOW[fault])
+        started = time.monotonic()
+        status, error = timeit(f"{server.url}/x", working, longest=0.5, size=1000)
+        assert time.monotonic() - started < 3
+    assert (status, os.listdir(working)) == (1, [])
+    assert "cannot be fetched: TimeoutError" in error and "0.5" in error
 
 
 def test_stock_step_fails_without_a_server(working):
@@ -215,12 +238,12 @@ def test_step_fails_loudly(working, answer, error):
     assert os.listdir(working) == []
 
 
-@pytest.mark.parametrize("fault", ["drip_in_head", "endless_chunks", "stall"])
+@pytest.mark.parametrize("fault", SLOW)
 def test_step_ends_in_time(working, monkeypatch, fault):
     """A server that sends a byte now and then holds no worker for ever."""
     monkeypatch.setattr("flowpack.steps.DEADLINE", 0.5)
     with FaultProxy() as server:
-        server.plan.append(ENDLESS[fault])
+        server.plan.append(SLOW[fault])
         started = time.monotonic()
         with pytest.raises(StorageUnavailableError, match="took longer than 0.5 s"):
             pull(

@@ -40,33 +40,31 @@ PULLED_BY_FLOWPACK = (
 )
 
 #: Runs on the worker. Constant, so that plans can compare it, and without braces
-#: in pairs, which the templating of inputs would take for its own.
+#: in pairs, which the templating of inputs would take for its own. The thread is left
+#: behind when it is late: what it waits for begins anew with every byte that comes.
 PROGRAM = """\
-import hashlib, logging, os, time, urllib.request
+import hashlib, logging, os, threading, urllib.request
 def refuse(reason):
     message = "flowpack: " + location + ": " + reason + "; nothing of it was run"
     run = os.environ.get("PREFECT__FLOW_RUN_ID")
     facts = dict(flow_run_id=run, flow_run_name=run, flow_name="flowpack")
     logging.getLogger("prefect.flow_runs").error(message, extra=facts)
     raise RuntimeError(message)
+results = []
 def fetch():
-    end = time.monotonic() + 60 + size / 1048576
-    parts = []
-    left = size + 1
-    with urllib.request.urlopen(location, timeout=30) as answer:
-        while left > 0:
-            part = answer.read(min(left, 65536))
-            if not part:
-                break
-            parts.append(part)
-            left -= len(part)
-            if time.monotonic() > end:
-                raise TimeoutError("it took too long")
-    return b"".join(parts)
-try:
-    content = fetch()
-except Exception as error:
-    refuse("the script cannot be fetched: " + repr(error))
+    try:
+        with urllib.request.urlopen(location, timeout=30) as answer:
+            results.append(answer.read(size + 1))
+    except Exception as error:
+        results.append(error)
+longest = 60 + size / 1048576
+thread = threading.Thread(target=fetch, daemon=True)
+thread.start()
+thread.join(longest)
+late = TimeoutError("it took longer than " + str(round(longest, 1)) + " s")
+content = results[0] if results else late
+if isinstance(content, Exception):
+    refuse("the script cannot be fetched: " + repr(content))
 found = hashlib.sha256(content).hexdigest()
 if found != sha256:
     expected = "expected SHA-256 " + sha256 + ", found " + found
