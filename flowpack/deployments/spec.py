@@ -95,7 +95,12 @@ def _location(value: object) -> Optional[str]:
     if text.startswith("file://"):
         from urllib.request import url2pathname
 
-        text = url2pathname(text[len("file://") :])
+        host, slash, path = text[len("file://") :].partition("/")
+        if host not in ("", "localhost"):
+            told = quoted(mask_text(text))
+            problem = f"{told} is on another machine; write file:///PATH"
+            raise wrong("flow_location", problem)
+        text = url2pathname(slash + path)
     elif "://" in text:
         raise wrong(
             "flow_location",

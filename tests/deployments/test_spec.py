@@ -19,6 +19,7 @@ from flowpack import (
 from flowpack.exceptions import (
     DeploymentValidationError,
     DiscoveryError,
+    SpecError,
     FlowpackError,
     MissingFlowError,
     UnspecifiedFlowError,
@@ -197,6 +198,18 @@ def test_flow_object_gives_its_file(client, script, storage):
     assert (complete.flow_name, complete.flow.version) == ("renamed", "7")
     assert complete.flow.script.content == script.read_bytes()
     assert complete.flow.entrypoint == "hello.py:hello"
+
+
+@pytest.mark.parametrize("start", ["file://", "file://localhost"])
+def test_location_as_a_file_url(script, start):
+    """It is a path of this machine."""
+    assert DeploymentSpec(flow_location=f"{start}{script}").flow_location == str(script)
+
+
+def test_file_url_of_another_machine():
+    """It is refused; a path could not be meant."""
+    with pytest.raises(SpecError, match="another machine"):
+        DeploymentSpec(flow_location="file://elsewhere/x.py")
 
 
 def test_flow_object_under_a_decorator(client, tmp_path, storage):
