@@ -2,7 +2,7 @@
 
 A deployment names it as ``flowpack.steps.pull``; the worker calls it with what the
 deployment says and with the storage block's data. Nothing but the standard library
-is imported, ``requests`` for storage over HTTP, and ``boto3`` for S3.
+is imported, ``requests`` and attrs for storage over HTTP, and ``boto3`` for S3.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ def pull(
     Raises:
         StorageError: The bytes cannot be had, or are not those that were deployed.
     """
-    kind, token = str(flow_data["storage_type"]), str(flow_data["token"])
+    try:
+        kind, token = str(flow_data["storage_type"]), str(flow_data["token"])
+    except (KeyError, TypeError) as exc:
+        said = "flow_data names no storage_type and token; deploy again"
+        raise StorageUnavailableError("pull step", filename, said) from exc
     _tell("info", f"pulling {filename} ({size} bytes) from {kind}, key {token}")
     try:
         content = _fetch(kind, token, storage, size)
@@ -99,7 +103,13 @@ def _fetch(kind: str, token: str, storage: Mapping[str, Any], size: int) -> byte
         raise StorageUnavailableError(
             kind, token, f"this flowpack can pull from {', '.join(_FETCHERS)} only"
         )
-    return fetch(token, storage, size)
+    try:
+        return fetch(token, storage, size)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        lacks = f" {exc}" if isinstance(exc, KeyError) else ""
+        said = f"the storage block's data cannot be used: {type(exc).__name__}{lacks}"
+    # Raised here, for other texts and all frames may show what the data hold.
+    raise StorageUnavailableError(kind, token, said)
 
 
 def _from_folder(token: str, storage: Mapping[str, Any], size: int) -> bytes:
@@ -131,7 +141,7 @@ def _from_key_value_server(token: str, storage: Mapping[str, Any], size: int) ->
     text = _get(where, url, {}, 6 * size + 2)
     try:
         value = json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise StorageUnavailableError(where, token, "the answer is no JSON") from exc
     if value is None:
         raise ObjectMissingError(where, token, "the server has no such key")
@@ -177,21 +187,41 @@ def _fetch_url(
         with requests.Session() as session:
             session.trust_env = False
             session.proxies.update(requests.utils.get_environ_proxies(url))
-            verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
             with session.get(
                 url,
                 headers={**headers, "Accept-Encoding": "identity"},
                 timeout=TIMEOUT,
                 stream=True,
                 allow_redirects=False,
-                verify=verify,
+                verify=_trusted() or True,
             ) as answer:
                 _check_status(where, shown, answer.status_code)
                 return _read_all(answer.iter_content(_CHUNK), size)
+    except requests.exceptions.SSLError:
+        reason = f"its certificate is not valid or not trusted; {_HINT}"
     except requests.RequestException as exc:
-        raise StorageUnavailableError(
-            where, shown, f"the server did not answer: {type(exc).__name__}"
-        ) from None
+        reason = f"the server did not answer: {type(exc).__name__}"
+    except OSError:  # So requests tells of CA certificates that are not there.
+        reason = f"the CA certificates of this worker cannot be read; {_HINT}"
+    raise StorageUnavailableError(where, shown, reason)
+
+
+_HINT = (
+    "if a CA of your own signed it, set PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE) on"
+    " the worker to a file with that CA's certificate"
+)
+
+
+def _trusted() -> str:
+    """Return where the CA certificates to trust are; empty for the usual ones.
+
+    The variables are those that a deploy heeds.
+    """
+    from flowpack.urls import CA_VARIABLES  # slow to load
+
+    own = ("FLOWPACK_API_SSL_CERT_FILE", "PREFECT_API_SSL_CERT_FILE")
+    named = filter(None, map(os.environ.get, own + CA_VARIABLES))
+    return os.path.expanduser(next(named, ""))
 
 
 def _check_status(where: str, shown: str, status: int) -> None:
@@ -225,8 +255,8 @@ def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
         "profile_name",
         "region_name",
     )
-    session = boto3.Session(**{name: storage.get(name) for name in names})
     try:
+        session = boto3.Session(**{name: storage.get(name) for name in names})
         found = session.client("s3").get_object(Bucket=storage["bucket"], Key=token)
         content: bytes = found["Body"].read(size + 1)
     except Exception as exc:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from flowpack import FileStorageBlock, KVServerStorageBlock, LocalStorageBlock
 from flowpack.exceptions import (
     ObjectMissingError,
+    StorageError,
     StorageIntegrityError,
     StorageUnavailableError,
 )
@@ -20,11 +22,12 @@ from flowpack.models import ScriptSource, StoredObject
 from flowpack.steps import pull
 from flowpack.transport import Answer
 from flowpack.wire.pulling import PROGRAM, problems, read_steps, write_steps
-from tests.fault_proxy import ENDLESS, FaultProxy
+from tests.fault_proxy import ENDLESS, FaultProxy, reply
 from tests.http_server import serve
 
 DATA = b"print('hello')\r\n# \xc3\xbc\n"
 DIGEST = hashlib.sha256(DATA).hexdigest()
+TLS = Path(__file__).parent / "data" / "tls"
 
 
 def drip_in_body(visit):
@@ -255,6 +258,96 @@ def test_step_ends_in_time(working, monkeypatch, fault):
             )
         assert time.monotonic() - started < 3
     assert os.listdir(working) == []
+
+
+@pytest.fixture
+def encrypted():
+    """A storage whose certificate a CA of its own has signed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "localhost.pem")
+    with FaultProxy(context=context, answer=lambda seen: reply(DATA)) as server:
+        yield {"base_path": server.url.replace("127.0.0.1", "localhost") + "/"}
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "FLOWPACK_API_SSL_CERT_FILE",
+        "PREFECT_API_SSL_CERT_FILE",
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+    ],
+)
+def test_step_trusts_whom_a_deploy_trusts(working, encrypted, monkeypatch, variable):
+    """A CA of one's own is named by the same variables; the first one counts."""
+    monkeypatch.setenv(variable, str(TLS / "ca.pem"))
+    run("File Storage", DIGEST, encrypted)
+    assert (working / "x.py").read_bytes() == DATA
+    monkeypatch.setenv("FLOWPACK_API_SSL_CERT_FILE", str(TLS / "self-signed.pem"))
+    with pytest.raises(StorageUnavailableError, match="not trusted"):
+        run("File Storage", DIGEST, encrypted)
+
+
+@pytest.mark.parametrize("value", [None, "", "missing.pem", "empty.pem"])
+def test_step_says_whom_to_trust(working, encrypted, monkeypatch, value):
+    """A certificate that is not trusted, and CAs that cannot be read, are told."""
+    (working / "empty.pem").touch()
+    if value is not None:
+        monkeypatch.setenv("SSL_CERT_FILE", value)
+    with pytest.raises(
+        StorageUnavailableError, match="set PREFECT_API_SSL_CERT_FILE"
+    ):
+        run("File Storage", DIGEST, encrypted)
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {},
+        {"base_path": None},
+        {"base_path": "http://[::1/"},
+        {"base_path": "http://a..b/"},
+        {"base_path": f"http://{'a' * 70}.example/"},
+        {"base_path": "http://127.0.0.1:port/"},
+        {"base_path": "http://127.0.0.1:1/", "options": [1]},
+        {"base_path": "http://127.0.0.1:1/", "options": {"headers": ["canary"]}},
+        {"base_path": "http://127.0.0.1:1/", "options": {"headers": {"X": 5}}},
+        {"base_path": "http://127.0.0.1:1/", "options": {"headers": {"X": "é\n"}}},
+        {"base_path": "http://canary:canary@a..b/"},
+        None,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["File Storage", "KV Server Storage", "S3 Storage"])
+def test_step_with_odd_block_data(working, monkeypatch, kind, storage):
+    """What a block document says otherwise than it must is one clean error."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    if storage and kind == "KV Server Storage":
+        storage = {"api_address": storage.get("base_path")}
+    with pytest.raises(StorageError) as caught:
+        run(kind, DIGEST, storage)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("flow_data", [{}, {"storage_type": "File Storage"}, [], None])
+def test_step_with_odd_flow_data(working, flow_data):
+    """So is what is wrong in the pull step itself."""
+    with pytest.raises(StorageError, match="pull step"):
+        pull(storage={}, sha256=DIGEST, size=1, filename="x.py", flow_data=flow_data)
+
+
+def test_deep_json_of_a_key_value_server(working):
+    """Brackets without end are no text, and no error of Python's."""
+    with serve(lambda request: Answer(200, b"[" * 100_000), prefix="") as url:
+        with pytest.raises(StorageUnavailableError, match="no JSON"):
+            pull(
+                storage={"api_address": url},
+                sha256=DIGEST,
+                size=100_000,
+                filename="x.py",
+                flow_data={"storage_type": "KV Server Storage", "token": DIGEST},
+            )
 
 
 @pytest.mark.parametrize("filename", ["../x.py", "/tmp/x.py", "", "..", "a/b.py"])
