@@ -16,7 +16,7 @@ from flowpack import (
 )
 from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import BlockError, DeploymentValidationError
-from tests.deployments.todays import TodaysServer
+from tests.todays_server import TodaysServer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning"),

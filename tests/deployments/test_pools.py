@@ -15,7 +15,7 @@ from flowpack import (
 )
 from flowpack.exceptions import DeploymentsFailedError, DeploymentValidationError
 from flowpack.packaging.script import ScriptPackager
-from tests.deployments.todays import TodaysServer
+from tests.todays_server import TodaysServer
 
 
 @pytest.fixture

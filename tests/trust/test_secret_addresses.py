@@ -23,7 +23,7 @@ from flowpack.exceptions import FlowpackError
 from tests.blocks.servers import FileServer
 from tests.clients import SCRIPT
 from tests.trust.invariants import CANARY
-from tests.trust.pools import PoolServer
+from tests.todays_server import TodaysServer
 from tests.trust.test_secrets import everything_about, shown
 
 DEAD = f"http://ann:{CANARY}@127.0.0.1:9/hello.py?token={CANARY}"
@@ -206,7 +206,7 @@ def pulled(tmp_path, storage):
 
 def test_requirements_show_nothing(pulled):
     """Workers are told all of it, and people not; another one is another plan."""
-    server = PoolServer()
+    server = TodaysServer()
     with server.client() as client:
         plans = [plan(pulled(REQUIRES + more), client) for more in ("", "?x", "")]
         deploy(pulled(REQUIRES), client)
@@ -227,7 +227,7 @@ def test_requirements_show_nothing(pulled):
 @pytest.mark.parametrize("shape", ["text", "list"])
 def test_server_that_echoes_requirements(pulled, shape):
     """What a server repeats of them is masked."""
-    server = PoolServer()
+    server = TodaysServer()
 
     def echo(body):
         said = json.dumps(body)
@@ -242,7 +242,7 @@ def test_server_that_echoes_requirements(pulled, shape):
 
 def test_plain_requirements_stand_as_they_are(pulled):
     """Nothing is hidden where nothing is secret."""
-    with PoolServer().client() as client:
+    with TodaysServer().client() as client:
         assert 'pull_requires: "flowpack==1.0"' in str(
             plan(pulled("flowpack==1.0"), client)
         )

@@ -29,7 +29,7 @@ from flowpack.cli import main
 from flowpack.exceptions import BlockError, FlowpackError
 from tests.clients import SCRIPT
 from tests.trust.invariants import CANARY
-from tests.trust.pools import PoolServer
+from tests.todays_server import TodaysServer
 
 URL = f"https://ann:{CANARY}@host/x/"
 
@@ -369,12 +369,12 @@ def test_storage_show_shows_nothing(make, client, capsys):
 @shapes(SHAPES)
 def test_pull_steps_hold_nothing(make, spec):
     """What a server with work pools is told, documents aside, has no secret in it."""
-    server = PoolServer()
+    server = TodaysServer()
     with server.client() as client:
         found = plan(spec(make(CANARY), create_work_pool=True, work_pool="p"), client)
         deploy(spec(make(CANARY), create_work_pool=True, work_pool="p"), client)
     assert CANARY not in told(found)
-    assert "pull_steps" in server.sent("/deployments/")[0]
+    assert "pull_steps" in dict(server.bodies)["/deployments/"]
     others = [body for path, body in server.bodies if path != "/block_documents/"]
     assert CANARY not in json.dumps(others)
 
@@ -442,7 +442,7 @@ def test_schemas_hold_no_default_that_is_secret(
     """They are shown to all who may see the type, and kept in clear."""
     cls = storage_class(annotation, default=default)
     cls.register(client)
-    server = PoolServer()
+    server = TodaysServer()
     with server.client() as pools:
         cls.register(pools)
     assert CANARY not in json.dumps([cls.schema(), server.bodies])
@@ -465,7 +465,7 @@ def test_schemas_hold_no_default_of_a_named_field(client, fresh_home, annotation
 
 def test_steps_of_an_earlier_release_are_told_without_secrets(spec):
     """What once went to the server in clear is not printed, and is replaced."""
-    server = PoolServer()
+    server = TodaysServer()
     make = SHAPES["mapping of blocks"]
     wanted = spec(make(CANARY), create_work_pool=True, work_pool="p")
     with server.client() as client:
@@ -483,7 +483,7 @@ def test_steps_of_an_earlier_release_are_told_without_secrets(spec):
 
 def test_steps_of_an_unknown_class_tell_no_value(spec):
     """Without the class nobody can tell what is a secret, there neither."""
-    server = PoolServer()
+    server = TodaysServer()
     pool: Any = {"create_work_pool": True, "work_pool": "p"}
     with server.client() as client:
         deploy(spec(SHAPES["mapping of blocks"](CANARY), **pool), client)
