@@ -166,7 +166,11 @@ def _host(name: str, bracketed: bool) -> str:
     if bracketed:
         return _ip_address(name)
     if not name.isascii():
-        name = name.encode("idna").decode("ascii").lower()
+        import idna  # slow to load; requests uses it, too
+
+        # The codec of the standard library knows older rules, by which some names
+        # are those of others.
+        name = idna.encode(name, uts46=True).decode("ascii")
     return name if re.match(_HOST_NAME, name) else ""
 
 

@@ -100,6 +100,11 @@ def test_parts_of_a_url():
         ("http://my_host", "http://my_host", "my_host", 80),
         ("http://host.", "http://host.", "host.", 80),
         ("http://b\u00fccher.ex", "http://xn--bcher-kva.ex", "xn--bcher-kva.ex", 80),
+        ("http://\u00dc\u3002ex", "http://xn--tda.ex", "xn--tda.ex", 80),
+        # Of another owner than the name with "ss", which older rules made of it.
+        ("http://stra\u00dfe.ex", "http://xn--strae-oqa.ex", "xn--strae-oqa.ex", 80),
+        ("http://\u03c3\u03c2.ex.", "http://xn--3xab.ex.", "xn--3xab.ex.", 80),
+        ("http://\uff11\uff10.0.0.1", "http://10.0.0.1", "10.0.0.1", 80),
     ],
 )
 def test_origin(url, origin, host, port):
@@ -142,6 +147,9 @@ def test_zone_is_for_this_machine():
         (f"http://{'a' * 64}/", "no valid host"),
         (f"http://{'a.' * 130}/", "no valid host"),
         ("http://a%41/", "no valid host"),
+        ("http://a\u200db/", "no valid host"),
+        ("http://\u00fc..b/", "no valid host"),
+        ("http://\u00ad/", "no valid host"),
         ("http://host:0", "port 0"),
         ("http://host/\n", "line break"),
         ("http://ho\tst", "control character"),
