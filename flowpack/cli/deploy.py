@@ -74,6 +74,8 @@ def _report(deployed: Sequence[Deployed], *, as_json: bool, many: bool) -> None:
         return
     for each in deployed:
         output.text(_line(each))
+        for note in each.notes:
+            output.note(f"note: {each.full_name}: {note}")
 
 
 def _line(each: Deployed) -> str:

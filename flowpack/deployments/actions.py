@@ -143,6 +143,7 @@ class Deployed:
         key: The token under which the bytes are stored.
         sha256: Digest of the bytes in lower-case hex.
         api: The API that has the deployment.
+        notes: What else is good to know, as the plan says it.
     """
 
     id: UUID
@@ -155,6 +156,7 @@ class Deployed:
     key: Optional[str]
     sha256: Optional[str]
     api: str
+    notes: Tuple[str, ...] = attrs.field(default=(), eq=False)
 
     @property
     def full_name(self) -> str:

@@ -13,7 +13,6 @@ import attrs
 
 from flowpack.client import Client
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
-from flowpack.deployments.comparison import left_out
 from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
 from flowpack.exceptions import (
     APIStatusError,
@@ -46,7 +45,7 @@ def carry_out(
     """Do what *plan* says; *failed* could not be planned. See ``deploy``."""
     telling = threading.Lock()
     registry = Registry(api)
-    _warn_of_what_is_ignored(plan, api)
+    _warn_of_schedules(plan, api)
 
     def run(step: Step) -> Union[Deployed, FlowpackError]:
         try:
@@ -96,18 +95,15 @@ def _judge(plan: Plan, results: List[Any], failed: Failures) -> Tuple[Deployed, 
     return done
 
 
-def _warn_of_what_is_ignored(plan: Plan, api: Client) -> None:
-    """Warn of each schedule that nobody will follow, and of what has no place."""
+def _warn_of_schedules(plan: Plan, api: Client) -> None:
+    """Warn of each schedule that nobody will follow."""
+    if not api.embedded:
+        return
     for step in plan.steps:
-        ignored = left_out(step.spec, api.dialect)
-        if api.embedded and step.spec.schedule:
-            ignored += (
-                "the schedule is only kept: no server runs behind the embedded API, so"
-                " it starts no runs",
-            )
-        for each in ignored:
+        if step.spec.schedule:
             warnings.warn(
-                f"{printable(step.action.full_name)}: {each}",
+                f"{printable(step.action.full_name)}: the schedule is only kept: no"
+                " server runs behind the embedded API, so it starts no runs",
                 UserWarning,
                 stacklevel=4,  # Whoever called deploy or apply.
             )
@@ -253,4 +249,5 @@ def _deployed(
         key=stored.token if stored else None,
         sha256=stored.sha256 if stored else None,
         api=api.url,
+        notes=step.action.notes,
     )

@@ -109,7 +109,7 @@ def _wanted(
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
     if not dialect.uses_work_pools:
-        return new, dialect.notes(new) + left_out(spec, dialect)
+        return new, dialect.notes(new) + _left_out(spec)
     new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
     note = check_pool(spec.full_name, new, reader, spec.create_work_pool, pools)
     return new, dialect.notes(new) + ((note,) if note else ())
@@ -135,10 +135,8 @@ def _token(package: Package, current: Optional[Deployment], reader: Client) -> s
     return _token_for(storage, sha256) or sha256
 
 
-def left_out(spec: CompleteSpec, dialect: Dialect) -> Tuple[str, ...]:
+def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
     """Return a note of what is set and has no place on the server."""
-    if dialect.uses_work_pools:
-        return ()
     fields = attrs.fields(PoolFields)
     given = [each.name for each in fields if getattr(spec, each.name) != each.default]
     if not given:

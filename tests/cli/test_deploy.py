@@ -188,12 +188,12 @@ def test_options_of_work_pools(files):
 
 
 def test_options_of_work_pools_here(flowpack, files):
-    """A plan says which of them the server has no place for, and deploy warns."""
+    """A plan says which of them the server has no place for, and so does deploy."""
     base = ("flows.py:second", "--storage", "file:s", "--pool", "p", "--label", "a=b")
     assert "no place for work_pool, labels" in flowpack("plan", *base).out
     done = flowpack("deploy", *base)
     assert done.out.startswith("created")
-    assert "warning: second/second: this server has no place for work_pool" in done.err
+    assert "note: second/second: this server has no place for work_pool" in done.err
     assert flowpack("deploy", *base).out.startswith("unchanged")
 
 

@@ -18,10 +18,7 @@ from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import BlockError, DeploymentValidationError
 from tests.todays_server import TodaysServer
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning"),
-    pytest.mark.filterwarnings("ignore:.*no place for:UserWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning")
 
 
 @pytest.fixture(params=["orion", "prefect3"])
