@@ -32,6 +32,14 @@ _WAITING = 128 * 1024
 #: What sending raises where it would have to wait and may not.
 _FULL = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
+#: What sending raises where the server has hung up; TLS on Python 3.10 the last two.
+_HUNG_UP = (
+    BrokenPipeError,
+    ConnectionResetError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
+
 #: So many connections are kept idle for one server.
 _KEPT = 64
 
@@ -135,7 +143,7 @@ class Connection:
                     self._send_body(exchange, body, answer)
                 else:
                     self._send(exchange, b"".join([head, *body]))
-            except (BrokenPipeError, ConnectionResetError):
+            except _HUNG_UP:
                 # A server that refuses a body hangs up, and has said why before.
                 self.spent = True
             answer.begin()
