@@ -48,6 +48,19 @@ class Found:
     )
 
 
+@attrs.frozen
+class _Kept:
+    """Where a deployment has its bytes now.
+
+    Attributes:
+        stored: What it points at.
+        here: Whether that is in the storage that is wanted.
+    """
+
+    stored: StoredObject
+    here: bool
+
+
 def compare(
     spec: CompleteSpec,
     package: Package,
@@ -70,12 +83,14 @@ def compare(
         StorageUnavailableError: The storage cannot be asked what it has.
     """
     package.storage.check_document(reader)
-    new, notes = _wanted(spec, package, current, reader, found.pools)
+    kept = None if current is None else _kept(current, package.storage, reader)
+    token = _token(package, kept)
+    new, notes = _wanted(spec, package, token, current, reader, found.pools)
     if current is None:
         kind, upload = CREATE, True
         changes = _all_fields(package, new, reader.dialect)
     else:
-        changes, upload = _code_and_storage(package, current, reader, found)
+        changes, upload = _code_and_storage(package, current, kept, reader, found)
         changes += reader.dialect.differences(current, new)
         kind = UPDATE if changes else UNCHANGED
     return Action(
@@ -93,13 +108,13 @@ def compare(
 def _wanted(
     spec: CompleteSpec,
     package: Package,
+    token: str,
     current: Optional[Deployment],
     reader: Client,
     pools: Dict[str, Tuple[str, str]],
 ) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
     """Return the deployment as it is to be, and notes; refuse what cannot work."""
     dialect = reader.dialect
-    token = _token(package, current, reader)
     flow_id = current.flow_id if current is not None else _NO_ID
     source = package.source(spec, token)
     stored = StoredObject(token, None, package.content.sha256)
@@ -115,23 +130,18 @@ def _wanted(
     return new, dialect.notes(new) + ((note,) if note else ())
 
 
-def _token(package: Package, current: Optional[Deployment], reader: Client) -> str:
+def _token(package: Package, kept: Optional[_Kept]) -> str:
     """Return the token that the bytes have now, else the one that they will get.
 
     Where that is known only after a write, the digest stands in for it.
     """
     storage, sha256 = package.storage, package.content.sha256
-    stored = None if current is None else _stored(current)
-    if (
-        current is not None
-        and stored is not None
-        and stored.sha256 == sha256
-        and _same_storage(stored, current, storage, reader)
-    ):
+    if kept is not None and kept.here and kept.stored.sha256 == sha256:
+        token = kept.stored.token
         # It may be none of this storage's, whatever stands there.
-        with suppress(StorageError), asking(storage, stored.token):
-            storage.location(stored.token)
-            return stored.token
+        with suppress(StorageError), asking(storage, token):
+            storage.location(token)
+            return token
     return _token_for(storage, sha256) or sha256
 
 
@@ -160,19 +170,23 @@ def _all_fields(
 
 
 def _code_and_storage(
-    package: Package, current: Deployment, reader: Client, found: Found
+    package: Package,
+    current: Deployment,
+    kept: Optional[_Kept],
+    reader: Client,
+    found: Found,
 ) -> Tuple[Tuple[Change, ...], bool]:
     """Return what differs in code and storage, and whether to store the bytes."""
     content, storage = package.content, package.storage
-    stored = _stored(current)
     changes: List[Change] = []
-    if stored is None:
+    if kept is None:
         changes.append(_code_change(current, package))
         changes.append(Change("storage", None, shown_storage(storage)))
         return tuple(changes), True
+    stored = kept.stored
     if stored.sha256 != content.sha256:
         changes.append(_code_change(current, package))
-    if not _same_storage(stored, current, storage, reader):
+    if not kept.here:
         old = _shown_place(stored, current, storage, reader)
         changes.append(Change("storage", old, shown_storage(storage)))
     if changes:
@@ -210,6 +224,16 @@ def _stored(current: Deployment) -> Optional[StoredObject]:
         return current.flow_data.stored_object if current.flow_data else None
     except WireError:
         return None
+
+
+def _kept(
+    current: Deployment, storage: StorageBlock, reader: Client
+) -> Optional[_Kept]:
+    """Return where *current* has its bytes; None where that cannot be told."""
+    stored = _stored(current)
+    if stored is None:
+        return None
+    return _Kept(stored, _same_storage(stored, current, storage, reader))
 
 
 def _same_storage(
