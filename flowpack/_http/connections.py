@@ -32,7 +32,7 @@ _WAITING = 128 * 1024
 #: What sending raises where it would have to wait and may not.
 _FULL = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
-#: What sending raises where the server has hung up; TLS on Python 3.10 the last two.
+#: What sending raises where the server has hung up; over TLS that differs with Python.
 _HUNG_UP = (
     BrokenPipeError,
     ConnectionResetError,
