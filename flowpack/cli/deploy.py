@@ -71,9 +71,10 @@ def _report(deployed: Sequence[Deployed], *, as_json: bool, many: bool) -> None:
     if as_json:
         documents = [_document(each) for each in deployed]
         output.document(documents if many else documents[0])
-        return
+    else:
+        for each in deployed:
+            output.text(_line(each))
     for each in deployed:
-        output.text(_line(each))
         for note in each.notes:
             output.note(f"note: {each.full_name}: {note}")
 

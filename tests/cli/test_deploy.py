@@ -194,6 +194,7 @@ def test_options_of_work_pools_here(flowpack, files):
     done = flowpack("deploy", *base)
     assert done.out.startswith("created")
     assert "note: second/second: this server has no place for work_pool" in done.err
+    assert "no place for work_pool" in flowpack("deploy", *base, "--json").err
     assert flowpack("deploy", *base).out.startswith("unchanged")
 
 
