@@ -61,7 +61,8 @@ class TodaysServer:
         if request.method == "GET":
             return self._found(parts)
         if parts[-1] == "filter":
-            return _answer(200, self._all(parts[0]))
+            found = [self._whole(parts[0], each) for each in self._all(parts[0])]
+            return _answer(200, [_without_secrets(each) for each in found])
         body = json.loads(request.body) if request.body else {}
         if request.method == "PATCH":
             self._one(parts[0], id=parts[1]).update(body)
@@ -113,6 +114,16 @@ class TodaysServer:
             record["checksum"] = _checksum(body)
         self._all(kind).append(record)
         return _answer(201, self._whole(kind, record))
+
+
+def _without_secrets(record):
+    """Return *record* as lists have it; of a block, the secret fields masked."""
+    fields = record.get("block_schema", {}).get("fields", {})
+    hidden = {name.partition(".")[0] for name in fields.get("secret_fields", ())}
+    if not hidden:
+        return record
+    data = {**record["data"], **dict.fromkeys(hidden, "*" * 8)}
+    return {**record, "data": data}
 
 
 def _checksum(body):

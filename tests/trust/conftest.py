@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flowpack import get_client
 from tests.trust import worlds
 
 
@@ -18,6 +19,13 @@ def short_waits(monkeypatch):
     """Wait a hundredth of a second where flowpack would wait longer."""
     wait = time.sleep
     monkeypatch.setattr(time, "sleep", lambda seconds: wait(min(seconds, 0.01)))
+
+
+@pytest.fixture
+def client(fresh_home):
+    """A client of the embedded API."""
+    with get_client() as client:
+        yield client
 
 
 @pytest.fixture

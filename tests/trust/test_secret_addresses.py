@@ -13,7 +13,6 @@ from flowpack import (
     FileStorageBlock,
     ScriptPackager,
     deploy,
-    get_client,
     plan,
 )
 from flowpack.blocks.secret import SecretAddress, as_address
@@ -49,13 +48,6 @@ def url(scripts):
     """The script's address, with password and token."""
     address = f"http://ann:{CANARY}@127.0.0.1:{scripts.server_port}"
     return f"{address}/hello.py?token={CANARY}"
-
-
-@pytest.fixture
-def client(fresh_home):
-    """A client of the embedded API."""
-    with get_client() as client:
-        yield client
 
 
 @pytest.fixture

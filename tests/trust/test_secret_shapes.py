@@ -21,7 +21,6 @@ from flowpack import (
     KVServerStorageBlock,
     StorageBlock,
     deploy,
-    get_client,
     plan,
 )
 from flowpack.blocks.secret import MASK, Secret, SecretMapping
@@ -263,13 +262,6 @@ def script(tmp_path):
     path = tmp_path / "hello.py"
     path.write_text(SCRIPT)
     return path
-
-
-@pytest.fixture
-def client(fresh_home):
-    """A client of the embedded API."""
-    with get_client() as client:
-        yield client
 
 
 @pytest.fixture
