@@ -20,6 +20,7 @@ __all__ = [
     "DeploymentCreate",
     "DeploymentSpec",
     "DockerFlowRunner",
+    "EmbeddedAPIWarning",
     "FileStorageBlock",
     "Finding",
     "Flow",
@@ -57,6 +58,18 @@ __all__ = [
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from flowpack import blocks as blocks
+    from flowpack import client as client
+    from flowpack import connect as connect
+    from flowpack import deployments as deployments
+    from flowpack import exceptions as exceptions
+    from flowpack import flow_runners as flow_runners
+    from flowpack import flows as flows
+    from flowpack import loading as loading
+    from flowpack import models as models
+    from flowpack import packaging as packaging
+    from flowpack import schedules as schedules
+    from flowpack import transport as transport
     from flowpack.blocks.cloud import (
         AzureBlobStorageBlock,
         GoogleCloudStorageBlock,
@@ -74,10 +87,10 @@ if TYPE_CHECKING:
     from flowpack.connect import get_client
     from flowpack.deployments.actions import Action, Deployed, Plan
     from flowpack.deployments.load import load_flow_from_deployment
-    from flowpack.deployments.plan import apply, deploy, plan
+    from flowpack.deployments.planning import apply, deploy, plan
     from flowpack.deployments.spec import DeploymentSpec
     from flowpack.deployments.verify import Finding, verify_all
-    from flowpack.exceptions import FlowpackError
+    from flowpack.exceptions import EmbeddedAPIWarning, FlowpackError
     from flowpack.flow_runners import (
         DockerFlowRunner,
         FlowRunner,
@@ -111,6 +124,7 @@ else:
         "DeploymentCreate": "flowpack.models",
         "DeploymentSpec": "flowpack.deployments.spec",
         "DockerFlowRunner": "flowpack.flow_runners",
+        "EmbeddedAPIWarning": "flowpack.exceptions",
         "FileStorageBlock": "flowpack.blocks.storage",
         "Finding": "flowpack.deployments.verify",
         "Flow": "flowpack.flows",
@@ -134,27 +148,32 @@ else:
         "Transport": "flowpack.transport",
         "UNSET": "flowpack.models",
         "UniversalFlowRunner": "flowpack.flow_runners",
-        "apply": "flowpack.deployments.plan",
-        "deploy": "flowpack.deployments.plan",
+        "apply": "flowpack.deployments.planning",
+        "deploy": "flowpack.deployments.planning",
         "flow": "flowpack.flows",
         "get_client": "flowpack.connect",
         "load_flow_from_deployment": "flowpack.deployments.load",
         "load_flow_from_script": "flowpack.loading",
-        "plan": "flowpack.deployments.plan",
+        "plan": "flowpack.deployments.planning",
         "verify_all": "flowpack.deployments.verify",
     }
 
+    # The modules of the package that have public names.
+    _PARTS = frozenset(home.split(".")[1] for home in _HOMES.values())
+
     def __getattr__(name):
-        """Load a public name from the module that defines it, and keep it."""
+        """Load a public name from its module, or such a module, and keep it."""
         home = _HOMES.get(name)
-        if home is None:
+        if home is None and name not in _PARTS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
+        if home is None:
+            return importlib.import_module(f"{__name__}.{name}")
         value = getattr(importlib.import_module(home), name)
         globals()[name] = value
         return value
 
     def __dir__():
         """List the public names too, loaded or not."""
-        return sorted({*globals(), *__all__})
+        return sorted({*globals(), *__all__, *_PARTS})

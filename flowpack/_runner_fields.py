@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 import os
-import warnings
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple, Union
 
+from flowpack._callers import warn
 from flowpack.exceptions import DeploymentValidationError, printable, quoted
 from flowpack.jsonvalues import json_copy, json_problem
 
@@ -76,10 +76,9 @@ def base_job() -> Dict[str, Any]:
 def dropped(value: Optional[str]) -> None:
     """Return None, with a warning if that loses something."""
     if value is not None:
-        warnings.warn(
+        warn(
             f"the flow runner's restart_policy {quoted(value)} is not used, and null is"
-            " sent; set it in job or customizations",
-            stacklevel=3,
+            " sent; set it in job or customizations"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Iterable,
@@ -21,6 +22,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._lazy import hand_on
 from flowpack.exceptions import IdentifierError, WireError, printable, quoted
 from flowpack.models import (
     BlockDefinition,
@@ -506,6 +508,13 @@ class _Said:
     sent: Request
     answer: Answer
     value: Json = attrs.field(repr=False)
+
+
+if TYPE_CHECKING:
+    from flowpack.connect import get_client as get_client  # noqa: F401
+else:
+    # Its users look for it here, where the reference has it.
+    __getattr__, __dir__ = hand_on(__name__, {"get_client": "flowpack.connect"})
 
 
 def _uuid(value: Id) -> UUID:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from contextvars import ContextVar
 from typing import (
     TYPE_CHECKING,
@@ -19,7 +20,8 @@ from typing import (
 
 import attrs
 
-from flowpack.exceptions import SettingsError, printable
+from flowpack._callers import warn
+from flowpack.exceptions import EmbeddedAPIWarning, SettingsError, printable
 from flowpack.settings import Settings, load_settings
 from flowpack.settings.values import parse_number
 from flowpack.transport import Answer, Effect, Request, Transport
@@ -56,8 +58,9 @@ def get_client(
         settings: Used in place of those that are found. *api*, *api_key* and
             *timeout* still win; *profile* is of no concern then.
         environ: The environment; None for this process's own.
-        notify: Told, in one line and once, that something is written to the
-            embedded API; None writes that line to the log.
+        notify: Called once, with one line, when something is written to the
+            embedded API; None makes that line an ``EmbeddedAPIWarning``, once a
+            process.
 
     Raises:
         SettingsError: A setting cannot be used, or a server is required and none
@@ -135,8 +138,6 @@ class _Shared:
     """What object clients share; made when it is first asked for."""
 
     def __init__(self) -> None:
-        import threading  # Only here for cost: most commands do without.
-
         self._lock = threading.Lock()
         self._made: Optional[Tuple[Settings, Network]] = None
 
@@ -240,13 +241,19 @@ def _embedded(
     from flowpack.embedded import EmbeddedTransport
 
     database = os.path.join(settings.home, "flowpack.db")
-    return _Announcing(EmbeddedTransport(database), database, notify or _log)
+    return _Announcing(EmbeddedTransport(database), database, notify or _warn_once)
 
 
-def _log(line: str) -> None:
-    import logging
+_has_warned = False
+_warning = threading.Lock()
 
-    logging.getLogger(__name__).info("%s", line)
+
+def _warn_once(line: str) -> None:
+    global _has_warned
+    with _warning:
+        if not _has_warned:
+            warn(line, EmbeddedAPIWarning)
+            _has_warned = True  # Not before: a warning that is an error stays one.
 
 
 class _Announcing:
@@ -270,11 +277,11 @@ class _Announcing:
 
     def send(self, request: Request) -> Answer:
         if request.effect is not Effect.READ and not self._told:
-            self._told = True
             self._notify(
                 "no PREFECT_API_URL is set: writing to the embedded API, in"
                 f" {printable(self._database, 1000)}"
             )
+            self._told = True
         return self._transport.send(request)
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ The tree::
 ``except FlowpackError`` catches them all. Facts are attributes, in the order of
 the constructor's arguments, and the text is built from them, so that errors
 survive pickling. Wrong use of a function stays ``TypeError`` or ``ValueError``.
+Beside the tree stands :class:`EmbeddedAPIWarning`, which is no error.
 """
 
 from __future__ import annotations
@@ -79,6 +80,13 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+class EmbeddedAPIWarning(UserWarning):
+    """No server is named, so something was written to a file of this machine.
+
+    It comes once a process. Who wants the embedded API silences it by this class.
+    """
 
 
 class FlowpackError(Exception):

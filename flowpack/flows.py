@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import (
@@ -23,6 +22,7 @@ from typing import (
 
 import attrs
 
+from flowpack._callers import warn
 from flowpack.exceptions import quoted
 from flowpack.models import name_problem
 
@@ -164,11 +164,9 @@ class Flow(Generic[P, R]):
         return attrs.evolve(self, anchor=anchor, version=chosen)
 
     def _not_called(self, script: str) -> Any:
-        warnings.warn(
+        warn(
             f"the flow {quoted(self.name)} was not called: {quoted(script)} is being"
-            " loaded. Put calls under if __name__ == '__main__':",
-            UserWarning,
-            stacklevel=3,
+            " loaded. Put calls under if __name__ == '__main__':"
         )
         return _nothing() if self.is_async else None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
@@ -13,7 +13,11 @@ import pytest
 
 from flowpack.client import Client
 from flowpack.connect import get_client, object_client, shared_connections, using
-from flowpack.exceptions import APIConnectionError, SettingsError
+from flowpack.exceptions import (
+    APIConnectionError,
+    EmbeddedAPIWarning,
+    SettingsError,
+)
 from flowpack.settings import load_settings
 from tests.fault_proxy import FaultProxy, reply, status
 from tests.http.conftest import CERTIFICATES
@@ -120,11 +124,52 @@ def test_writes_to_the_embedded_api_are_announced(fresh_home):
     ]
 
 
-def test_announcement_is_logged(caplog):
-    """Who hands in nothing to tell finds it in the log."""
-    with caplog.at_level(logging.INFO, "flowpack.connect"), get_client() as client:
-        client.create_flow("a")
-    assert "writing to the embedded API" in caplog.text
+#: Writes to the embedded API in two ways and prints the lines of the warnings.
+WARNED = """\
+import sys, warnings, flowpack
+{filters}
+with warnings.catch_warnings(record=True) as caught:
+    for name in "ab":
+        with flowpack.get_client() as client:
+            client.read_flows()
+            client.create_flow(name)
+            client.create_flow(name)
+for each in caught:
+    print(each.category.__name__, each.filename, each.lineno, each.message)
+"""
+
+
+def warned(*filters: str) -> list[str]:
+    """Return what a new process says that writes to the embedded API."""
+    program = WARNED.format(filters="\n".join(filters))
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+def test_write_to_the_embedded_api_is_a_warning(fresh_home):
+    """Once a process, at the caller's line, with the path of the file."""
+    assert warned("warnings.simplefilter('always')") == [
+        "EmbeddedAPIWarning <string> 7 no PREFECT_API_URL is set: writing to the"
+        f" embedded API, in {fresh_home / 'flowpack.db'}"
+    ]
+
+
+def test_the_warning_is_silenced_by_its_class():
+    """Who wants the embedded API says so."""
+    silence = "warnings.simplefilter('ignore', flowpack.EmbeddedAPIWarning)"
+    assert warned(silence) == []
+
+
+def test_the_warning_as_an_error_refuses_every_write(fresh_home, monkeypatch):
+    """Nothing is written, at the first try and at the next."""
+    monkeypatch.setattr("flowpack.connect._has_warned", False)
+    with warnings.catch_warnings(), get_client() as client:
+        warnings.simplefilter("error")
+        for _ in range(2):
+            with pytest.raises(EmbeddedAPIWarning):
+                client.create_flow("a")
+    assert not (fresh_home / "flowpack.db").exists()
 
 
 def test_server_is_required(monkeypatch):

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 import flowpack
-from tests.source import PACKAGE, parse
+from tests.source import PACKAGE, modules, parse
 
 #: Too slow to load for those who only import flowpack.
 HEAVY = ("asyncio", "attr", "cattrs", "http.client", "requests", "sqlite3", "urllib3")
 
 
-def type_checking_homes() -> dict[str, str]:
-    """Return name to module as ``__init__.py`` tells type checkers."""
+def type_checking_homes(module: str = "flowpack") -> dict[str, str]:
+    """Return name to module as the source of *module* tells type checkers."""
     homes = {}
-    for node in parse(PACKAGE / "__init__.py").body:
-        if isinstance(node, ast.If):
+    for node in parse(MODULES[module]).body:
+        if isinstance(node, ast.If) and node.orelse:
             for statement in node.body:
                 assert isinstance(statement, ast.ImportFrom)
                 for alias in statement.names:
@@ -38,20 +38,59 @@ def literal(name: str) -> Any:
     raise AssertionError(f"flowpack/__init__.py assigns no {name}")
 
 
+MODULES = modules()
 PUBLIC_NAMES = literal("__all__")
+HOMES = type_checking_homes()
 
 
 def test_three_lists_agree():
     """``__all__``, the imports for type checkers and ``_HOMES`` name the same."""
-    assert type_checking_homes() == vars(flowpack)["_HOMES"]
-    assert PUBLIC_NAMES == sorted(type_checking_homes())
+    homes = type_checking_homes()
+    parts = {name for name, home in homes.items() if home == "flowpack"}
+    assert parts == vars(flowpack)["_PARTS"]
+    public = {name: home for name, home in homes.items() if name not in parts}
+    assert public == vars(flowpack)["_HOMES"]
+    assert PUBLIC_NAMES == sorted(public)
     assert flowpack.__all__ == PUBLIC_NAMES
+
+
+@pytest.mark.parametrize("part", sorted(vars(flowpack)["_PARTS"]))
+def test_part_hands_on_its_names(part):
+    """After a bare ``import flowpack`` each part is there, with the names it has."""
+    names = [name for name in PUBLIC_NAMES if HOMES[name].split(".")[1] == part]
+    lines = [f"flowpack.{part}.{name} is flowpack.{name} or 1/0" for name in names]
+    loaded_after("import flowpack", *lines)
+
+
+@pytest.mark.parametrize("part", ["blocks", "client", "deployments"])
+def test_lists_of_a_part_agree(part):
+    """What a part hands on is what type checkers are told, and completion shows it."""
+    module = importlib.import_module(f"flowpack.{part}")
+    homes = type_checking_homes(f"flowpack.{part}")
+    for name, home in homes.items():
+        assert getattr(module, name) is getattr(importlib.import_module(home), name)
+    assert set(homes) <= set(dir(module))
+    with pytest.raises(AttributeError, match="'deplyo'"):
+        getattr(module, "deplyo")  # noqa: B009 - a literal attribute fails mypy
+
+
+def test_names_where_the_reference_has_them():
+    """Who comes from ``prefect.packaging`` finds the same names below flowpack."""
+    loaded_after(
+        "from flowpack.packaging import Packager, ScriptPackager",
+        "from flowpack.client import get_client",
+        "from flowpack.blocks.storage import FileStorageBlock",
+        "from flowpack.deployments import DeploymentSpec",
+        "from flowpack.flow_runners import SubprocessFlowRunner",
+        "import flowpack",
+        "flowpack.exceptions.FlowpackError",
+    )
 
 
 @pytest.mark.parametrize("name", PUBLIC_NAMES)
 def test_name_resolves(name):
     """Every public name is there and is what its home defines."""
-    home = importlib.import_module(type_checking_homes()[name])
+    home = importlib.import_module(HOMES[name])
     assert getattr(flowpack, name) is getattr(home, name)
 
 
@@ -61,7 +100,7 @@ def test_name_is_defined_at_home(name):
     value = getattr(flowpack, name)
     module = getattr(value, "__module__", None)
     if isinstance(value, type) or callable(value):
-        assert module == type_checking_homes()[name]
+        assert module == HOMES[name]
 
 
 def test_dir_lists_public_names():

@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import TYPE_CHECKING
 
-#: Where the block classes of the reference are, by the name of their type. They
-#: are imported when a document asks for them.
-BUILT_IN: Mapping[str, str] = {
-    "Local Storage": "flowpack.blocks.storage:LocalStorageBlock",
-    "Temporary Local Storage": "flowpack.blocks.storage:TempStorageBlock",
-    "File Storage": "flowpack.blocks.storage:FileStorageBlock",
-    "KV Server Storage": "flowpack.blocks.storage:KVServerStorageBlock",
-    "S3 Storage": "flowpack.blocks.cloud:S3StorageBlock",
-    "Google Cloud Storage": "flowpack.blocks.cloud:GoogleCloudStorageBlock",
-    "Azure Blob Storage": "flowpack.blocks.cloud:AzureBlobStorageBlock",
-}
+from flowpack._lazy import hand_on
+
+__all__ = [
+    "AzureBlobStorageBlock",
+    "Block",
+    "FileStorageBlock",
+    "GoogleCloudStorageBlock",
+    "KVServerStorageBlock",
+    "LocalStorageBlock",
+    "S3StorageBlock",
+    "Secret",
+    "StorageBlock",
+    "TempStorageBlock",
+]
+
+if TYPE_CHECKING:
+    from flowpack.blocks.cloud import (
+        AzureBlobStorageBlock,
+        GoogleCloudStorageBlock,
+        S3StorageBlock,
+    )
+    from flowpack.blocks.core import Block
+    from flowpack.blocks.secret import Secret
+    from flowpack.blocks.storage import (
+        FileStorageBlock,
+        KVServerStorageBlock,
+        LocalStorageBlock,
+        StorageBlock,
+        TempStorageBlock,
+    )
+else:
+    __getattr__, __dir__ = hand_on(
+        __name__,
+        {
+            "AzureBlobStorageBlock": "flowpack.blocks.cloud",
+            "Block": "flowpack.blocks.core",
+            "FileStorageBlock": "flowpack.blocks.storage",
+            "GoogleCloudStorageBlock": "flowpack.blocks.cloud",
+            "KVServerStorageBlock": "flowpack.blocks.storage",
+            "LocalStorageBlock": "flowpack.blocks.storage",
+            "S3StorageBlock": "flowpack.blocks.cloud",
+            "Secret": "flowpack.blocks.secret",
+            "StorageBlock": "flowpack.blocks.storage",
+            "TempStorageBlock": "flowpack.blocks.storage",
+        },
+    )

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, List, Optional, Tuple, Type
+from typing import Any, Iterable, Iterator, List, Mapping, Optional, Tuple, Type
 
 import attrs
 
-from flowpack.blocks import BUILT_IN
 from flowpack.blocks.definition import is_decorated
 from flowpack.exceptions import BlockError, printable, quoted
 from flowpack.models import BlockDocument
+
+#: Where the block classes of the reference are, by the name of their type. They
+#: are imported when a document asks for them.
+BUILT_IN: Mapping[str, str] = {
+    "Local Storage": "flowpack.blocks.storage:LocalStorageBlock",
+    "Temporary Local Storage": "flowpack.blocks.storage:TempStorageBlock",
+    "File Storage": "flowpack.blocks.storage:FileStorageBlock",
+    "KV Server Storage": "flowpack.blocks.storage:KVServerStorageBlock",
+    "S3 Storage": "flowpack.blocks.cloud:S3StorageBlock",
+    "Google Cloud Storage": "flowpack.blocks.cloud:GoogleCloudStorageBlock",
+    "Azure Blob Storage": "flowpack.blocks.cloud:AzureBlobStorageBlock",
+}
 
 #: Entry points of this group name block classes of other distributions.
 GROUP = "flowpack.blocks"

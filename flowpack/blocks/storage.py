@@ -48,6 +48,9 @@ from flowpack.exceptions import (
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _KEY_TYPES = ("hash", "uuid", "timestamp")
 
+#: Asks for the server's default storage, also where a deployment has another one.
+DEFAULT_STORAGE = "default:"
+
 
 def _optional_folder(value: object) -> Optional[str]:
     return None if value is None else absolute_folder(as_text(value, "storage_path"))

@@ -8,6 +8,7 @@ from typing import Callable, Mapping, Optional, Union
 from uuid import UUID
 
 from flowpack.blocks.storage import (
+    DEFAULT_STORAGE,
     FileStorageBlock,
     KVServerStorageBlock,
     LocalStorageBlock,
@@ -25,7 +26,8 @@ AZURE_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 
 ALLOWED = (
     "a folder, file:FOLDER, http(s)://HOST/PATH, kv+http(s)://HOST:PORT, temp:,"
-    " s3://BUCKET, gs://BUCKET, azure://CONTAINER, block:ID or block:TYPE-NAME/NAME"
+    " s3://BUCKET, gs://BUCKET, azure://CONTAINER, block:ID, block:TYPE-NAME/NAME or"
+    " default:"
 )
 
 # One letter before a colon without two slashes is a drive of Windows.
@@ -37,8 +39,10 @@ def parse_where(
     client: Optional[Client] = None,
     *,
     environ: Mapping[str, str] = os.environ,
-) -> Union[StorageBlock, UUID]:
-    """Return the storage that *text* means: a block, or the id of a registered one.
+) -> Union[StorageBlock, UUID, str]:
+    """Return the storage that *text* means, as a ``flow_storage`` takes it.
+
+    That is a block, the id of a registered one, or ``default:`` for the server's.
 
     A folder is Local Storage and a ``file:`` URL is File Storage, both made
     absolute. ``block:TYPE-NAME/NAME`` is looked up on the server.
@@ -54,6 +58,8 @@ def parse_where(
     """
     if not text or "\0" in text:
         raise _error(text, "is no storage")
+    if text == DEFAULT_STORAGE:
+        return text
     found = _SCHEME.match(text)
     if found is None:
         return LocalStorageBlock(_folder(text))

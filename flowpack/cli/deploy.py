@@ -11,7 +11,7 @@ from flowpack.cli.plan import show
 from flowpack.cli.progress import progress_of
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.deployments.actions import Deployed
-from flowpack.deployments.plan import deploy
+from flowpack.deployments.planning import deploy
 from flowpack.exceptions import (
     DeploymentsFailedError,
     SpecError,

@@ -74,25 +74,29 @@ def _script(group: Any) -> None:
     group.add_argument(
         "--storage",
         metavar="WHERE",
-        help="where the script goes; the server's default if not given",
+        help="where the script goes; if not given, where it is now, else the server's"
+        " default",
     )
     group.add_argument(
-        "--runner", metavar="TYPE", choices=RUNNERS, help=", ".join(RUNNERS)
+        "--runner",
+        metavar="TYPE",
+        choices=RUNNERS,
+        help=f"{', '.join(RUNNERS)}; kept if not given",
     )
     group.add_argument(
         "--env",
         action="append",
         type=_pair,
         metavar="KEY=VALUE",
-        help="environment variable of the runs; needs --runner",
+        help="environment variable of the runs",
     )
     group.add_argument(
         "--image",
         metavar="IMAGE",
-        help="image of the runs; needs --runner docker or kubernetes",
+        help="image of the runs, in Docker or Kubernetes",
     )
     group.add_argument(
-        "--runner-config", metavar="JSON", help="the runner's fields; needs --runner"
+        "--runner-config", metavar="JSON", help="the runner's fields"
     )
     _parameters(group, "default parameter of the runs")
     tags = group.add_mutually_exclusive_group()

@@ -9,7 +9,7 @@ from flowpack.cli import output
 from flowpack.cli.connection import connect
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.client import Client
-from flowpack.deployments.plan import plan
+from flowpack.deployments.planning import plan
 from flowpack.deployments.spec import DeploymentSpec
 
 

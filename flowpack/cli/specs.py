@@ -19,7 +19,6 @@ from flowpack.deployments.source import read_script
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.discovery import select_flow
 from flowpack.exceptions import printable
-from flowpack.flow_runners import FlowRunner
 from flowpack.models import UNSET, FlowRunnerSettings, Unset
 from flowpack.schedules import (
     CronSchedule,
@@ -79,9 +78,6 @@ def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
                 f" says such things itself, and {printable(target.location)} is one;"
                 " if it is a script, say --script"
             )
-    for name in ("env", "image", "runner_config"):
-        if name in given and "runner" not in given:
-            raise UsageError(f"{given[name]} can only be given with --runner")
     return targets
 
 
@@ -175,20 +171,18 @@ def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:
     return None if arguments.no_schedule else UNSET
 
 
-def _runner(arguments: Namespace) -> Optional[FlowRunner]:
+def _runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:
     kind = arguments.runner
-    if kind is None:
-        return None
     config = _config(arguments.runner_config)
     if arguments.env is not None:
         env = config.get("env") or {}
         if isinstance(env, dict):
             config["env"] = {**env, **unique(arguments.env)}
     if arguments.image is not None:
-        if kind not in ("docker", "kubernetes"):
+        if kind not in (None, "docker", "kubernetes"):
             raise UsageError(f"--image cannot be given with --runner {kind}")
         config["image"] = arguments.image
-    return FlowRunner.from_settings(FlowRunnerSettings(kind, config))
+    return FlowRunnerSettings(kind, config) if kind or config else None
 
 
 def _config(text: Optional[str]) -> Dict[str, Any]:

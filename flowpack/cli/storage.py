@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import Any, Dict, Optional
 from uuid import UUID
 
+from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.where import parse_where
 from flowpack.cli import output
 from flowpack.cli.connection import connect
@@ -87,7 +88,7 @@ def _show(arguments: Namespace, client: Client) -> None:
 
 def _save(arguments: Namespace, client: Client) -> None:
     block = parse_where(arguments.where, client)
-    if isinstance(block, UUID):
+    if not isinstance(block, StorageBlock):
         raise FlowpackError(
             f"{quoted(arguments.where)} is saved already; give a storage, not a block"
         )

@@ -137,7 +137,7 @@ class _File:
             return self._beside(value)
         return value
 
-    def _storage(self, text: str) -> Union[StorageBlock, UUID]:
+    def _storage(self, text: str) -> Union[StorageBlock, UUID, str]:
         """Return the storage that *text*, an id or WHERE of the CLI, means."""
         try:
             return UUID(text)

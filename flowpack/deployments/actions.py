@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import List, Optional, Protocol, Tuple
+from typing import Any, List, Mapping, Optional, Protocol, Tuple
 from uuid import UUID
 
 import attrs
 
 from flowpack.client import Client
+from flowpack.discovery import FoundFlow
 from flowpack.exceptions import printable
 from flowpack.models import Deployment
 from flowpack.packaging.base import CompleteSpec, Package
@@ -35,7 +36,16 @@ class Spec(Protocol):
     def label(self) -> str:
         """What messages call it."""
 
-    def validate(self, client: Optional[Client] = None) -> CompleteSpec:
+    @property
+    def name(self) -> Optional[str]:
+        """The deployment's name; None is the flow's."""
+
+    def find_flow(self) -> FoundFlow:
+        """Return the flow, with the bytes of its script; reads the source alone."""
+
+    def validate(
+        self, client: Optional[Client] = None, flow: Optional[FoundFlow] = None
+    ) -> CompleteSpec:
         """Return the spec with nothing missing; only reads."""
 
 
@@ -56,6 +66,8 @@ class Action:
             your own decides when it packages.
         size: Length of the bytes.
         notes: What else is good to know.
+        kept: What nobody named and is taken from the deployment as it is, by the
+            field's name: ``storage``, ``flow_runner``. Secrets are masked.
     """
 
     kind: str
@@ -66,6 +78,7 @@ class Action:
     sha256: Optional[str] = None
     size: Optional[int] = None
     notes: Tuple[str, ...] = ()
+    kept: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
     @property
     def full_name(self) -> str:
@@ -113,6 +126,8 @@ def _told(action: Action) -> List[str]:
     size = "" if action.size is None else f" ({action.size} bytes)"
     digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
     details = [_change_told(change, action.kind) for change in action.changes]
+    for field, value in action.kept.items():
+        details.append(f"{field}: kept, {printable(json.dumps(value))}")
     if action.kind == UNCHANGED and action.upload:
         details.append("the stored bytes are missing and are put back")
     details += [printable(note, _NOTE) for note in action.notes]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import warnings
 from collections import deque
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
 
+from flowpack._callers import copy_context, warn
 from flowpack.client import Client
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
 from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
@@ -23,7 +23,14 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import Deployment, DeploymentCreate
-from flowpack.packaging.base import Registry, called, put_bytes, store
+from flowpack.packaging.base import (
+    Registry,
+    check_returned,
+    packager_errors,
+    put_bytes,
+    store,
+    with_client,
+)
 
 #: Name and error of each deployment that failed, by its position in the set.
 Failures = Dict[int, Tuple[str, FlowpackError]]
@@ -101,11 +108,9 @@ def _warn_of_schedules(plan: Plan, api: Client) -> None:
         return
     for step in plan.steps:
         if step.spec.schedule:
-            warnings.warn(
+            warn(
                 f"{printable(step.action.full_name)}: the schedule is only kept: no"
-                " server runs behind the embedded API, so it starts no runs",
-                UserWarning,
-                stacklevel=4,  # Whoever called deploy or apply.
+                " server runs behind the embedded API, so it starts no runs"
             )
 
 
@@ -133,7 +138,6 @@ def _run_in_threads(
     run: Callable[[Step], Any], steps: Tuple[Step, ...], jobs: int, fail_fast: bool
 ) -> List[Any]:
     from concurrent.futures import ThreadPoolExecutor
-    from contextvars import copy_context
 
     todo = deque(enumerate(steps))
     results: List[Any] = [None] * len(steps)
@@ -154,7 +158,6 @@ def _run_in_threads(
             # Where the system gives no more threads, fewer do it.
             with contextlib.suppress(RuntimeError):
                 for _ in range(jobs - 1):
-                    # A copy: only one thread at a time can be in a context.
                     helpers.append(pool.submit(copy_context().run, work))
             work()
         finally:
@@ -218,9 +221,9 @@ def _packaged(step: Step, api: Client) -> DeploymentCreate:
         PackagingError: It failed, or made another deployment than it was asked for.
     """
     spec, current = step.spec, step.current
-    new: DeploymentCreate = called(
-        spec.packager, "package", (DeploymentCreate,), spec, api
-    )
+    with packager_errors(spec.packager):
+        new = with_client(spec.packager.package, api, spec)
+    check_returned(spec.packager, new, DeploymentCreate)
     flow_name = spec.flow_name
     if current is None or new.flow_id != current.flow_id:
         flow_name = api.read_flow(new.flow_id).name

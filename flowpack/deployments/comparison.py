@@ -102,6 +102,7 @@ def compare(
         sha256=package.content.sha256,
         size=package.content.size,
         notes=package.notes + notes,
+        kept=spec.kept,
     )
 
 

@@ -28,7 +28,9 @@ import attrs
 from flowpack.blocks.secret import as_address
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
+from flowpack.deployments.keeping import choose, read_current
 from flowpack.deployments.source import FlowSource, find_flow
+from flowpack.discovery import FoundFlow
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.jsonvalues import json_copy, json_problem
@@ -39,7 +41,13 @@ from flowpack.models import (
     Unset,
     name_problem,
 )
-from flowpack.packaging.base import CompleteSpec, Packager, called
+from flowpack.packaging.base import (
+    CompleteSpec,
+    Packager,
+    async_method,
+    packager_errors,
+    with_client,
+)
 from flowpack.packaging.fields import (
     PoolFields,
     address,
@@ -157,6 +165,7 @@ def _schedule(value: object) -> Any:
 
 
 def _flow_runner(value: object) -> Any:
+    """Take a runner, or settings; those without a type are kept as they are."""
     if isinstance(value, Mapping):
         unknown = set(value) - {"type", "config"}
         if unknown:
@@ -164,7 +173,9 @@ def _flow_runner(value: object) -> Any:
             raise wrong("flow_runner", f"unknown keys {listed}; it has type, config")
         value = FlowRunnerSettings(value.get("type"), value.get("config") or {})
     if isinstance(value, FlowRunnerSettings):
-        return FlowRunner.from_settings(value)
+        if value.type or not isinstance(value.config, Mapping) or not value.config:
+            return FlowRunner.from_settings(value)
+        return FlowRunnerSettings(None, dict(value.config))
     if value is None or isinstance(value, FlowRunner):
         return value
     raise wrong("flow_runner", f"expected a flow runner, not {kind_of(value)}")
@@ -199,8 +210,14 @@ def _check_name(_: object, __: object, value: Any) -> None:
 
 
 def _check_packager(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not isinstance(value, Packager):
+    if value is None:
+        return
+    if not isinstance(value, Packager):
         raise wrong(field.name, f"expected a packager, not {kind_of(value)}")
+    name = async_method(value)
+    if name:
+        problem = f"{kind_of(value)}.{name} is async, and flowpack awaits nothing"
+        raise wrong(field.name, f"{problem}; write it with a plain def")
 
 
 @attrs.frozen(kw_only=True, field_transformer=inherited_last)
@@ -222,10 +239,12 @@ class DeploymentSpec(PoolFields):
         tags: Given to every run.
         paused: Whether the schedule rests.
         flow_runner: Where runs are executed; also as ``{"type", "config"}``. None
-            is ``subprocess`` where the storage is of this machine, else
-            ``universal``, and keeps what today's Prefect has as job variables.
-        flow_storage: A storage block, the id of a registered one, or None for the
-            server's default.
+            keeps the runner, or the job variables, of a deployment that exists; for
+            a new one it is ``subprocess`` where the storage is of this machine, else
+            ``universal``. A config without a type changes what None would mean.
+        flow_storage: A storage block, the id of a registered one, or ``default:`` for
+            the server's default. None keeps the storage of a deployment that exists
+            and is ``default:`` for a new one.
         packager: Used in place of packaging the script into ``flow_storage``.
         entrypoint: ``path/file.py:function``, in place of ``flow_location`` and
             ``flow_name``.
@@ -265,10 +284,10 @@ class DeploymentSpec(PoolFields):
     )
     tags: Union[Tuple[str, ...], Unset] = attrs.field(default=UNSET, converter=_tags)
     paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=check_flag)
-    flow_runner: Optional[FlowRunner] = attrs.field(
+    flow_runner: Union[FlowRunner, FlowRunnerSettings, None] = attrs.field(
         default=None, converter=_flow_runner
     )
-    flow_storage: Union[StorageBlock, UUID, None] = attrs.field(
+    flow_storage: Union[StorageBlock, UUID, str, None] = attrs.field(
         default=None, converter=_flow_storage
     )
     packager: Optional[Packager] = attrs.field(default=None, validator=_check_packager)
@@ -294,10 +313,26 @@ class DeploymentSpec(PoolFields):
         location = str(self.flow_location or "DeploymentSpec")
         return self.name or self.source or location
 
-    def validate(self, client: Optional[Client] = None) -> CompleteSpec:
-        """Return the spec with nothing missing; only reads.
+    def find_flow(self) -> FoundFlow:
+        """Return the flow, with the bytes of its script; reads the source alone.
 
-        The script is read once, and its bytes are part of what is returned.
+        Raises:
+            DeploymentValidationError: The spec does not say which flow.
+            DiscoveryError: What the script defines cannot be told.
+        """
+        return find_flow(self._flow_source())
+
+    def validate(
+        self, client: Optional[Client] = None, flow: Optional[FoundFlow] = None
+    ) -> CompleteSpec:
+        """Return the spec with nothing missing, as ``deploy`` takes it; only reads.
+
+        The script is read once, and its bytes are part of what is returned. Storage
+        and runner that nobody names are those of the deployment, where it exists.
+
+        Args:
+            client: None connects to what the settings say.
+            flow: What :meth:`find_flow` returned, where the caller has it.
 
         Raises:
             DeploymentValidationError: The spec cannot be deployed as it is.
@@ -310,43 +345,69 @@ class DeploymentSpec(PoolFields):
                 "flow_storage and packager are both given; give the storage to the"
                 " packager"
             )
-        flow = find_flow(self._flow_source())
+        packager = self.packager or ScriptPackager(self.flow_storage)
+        with using(client) as api:
+            complete = self._complete(packager, api, flow, keep=True)
+            packager = complete.packager
+            with packager_errors(packager):
+                with_client(packager.check_compat, api, complete)
+        return complete
+
+    def complete(
+        self, packager: Packager, client: Optional[Client] = None
+    ) -> CompleteSpec:
+        """Return the spec with nothing missing, as *packager* wants it; only reads.
+
+        For packagers: nothing is kept of a deployment that exists, and whether the
+        packager can package it is not asked. Errors are those of :meth:`validate`.
+        """
+        with using(client) as api:
+            return self._complete(packager, api, keep=False)
+
+    def _complete(
+        self,
+        packager: Packager,
+        client: Client,
+        flow: Optional[FoundFlow] = None,
+        *,
+        keep: bool,
+    ) -> CompleteSpec:
+        flow = flow or self.find_flow()
         name = self.name or flow.name
         problem = name_problem(flow.name) or name_problem(name)
         if problem:
             raise self._refused(problem)
-        packager = self.packager or ScriptPackager(self.flow_storage)
-        with using(client) as api:
-            self._check_origin(flow.origin, api)
-            if flow.namesakes and not api.dialect.uses_work_pools:
-                raise self._refused(
-                    f"the script has several flows called {quoted(flow.name)}, and this"
-                    " server's agents know flows by name alone; give each its own name"
-                )
-            runner = self.flow_runner or called(
-                packager, "default_flow_runner", (FlowRunner,), api
+        self._check_origin(flow.origin, client)
+        if flow.namesakes and not client.dialect.uses_work_pools:
+            raise self._refused(
+                f"the script has several flows called {quoted(flow.name)}, and this"
+                " server's agents know flows by name alone; give each its own name"
             )
-            runner.to_settings()
-            complete = CompleteSpec(
-                name=name,
-                flow=flow,
-                flow_name=flow.name,
-                flow_location=flow.script.name,
-                parameters=self.parameters,
-                schedule=self.schedule,
-                tags=self.tags,
-                paused=self.paused,
-                flow_runner=runner,
-                packager=packager,
-                runner_named=self.flow_runner is not None,
-                **{each.name: getattr(self, each.name) for each in _POOL_FIELDS},
-            )
-            called(packager, "check_compat", (object,), complete, api)
-        return complete
+        full_name = f"{flow.name}/{name}"
+        current = read_current(full_name, client) if keep else None
+        chosen = choose(
+            full_name, packager, self.flow_runner, self.work_pool, current, client
+        )
+        chosen.runner.to_settings()  # Raises where it is none that could be deployed.
+        return CompleteSpec(
+            name=name,
+            flow=flow,
+            flow_name=flow.name,
+            flow_location=flow.script.name,
+            parameters=self.parameters,
+            schedule=self.schedule,
+            tags=self.tags,
+            paused=self.paused,
+            flow_runner=chosen.runner,
+            packager=chosen.packager,
+            runner_named=isinstance(self.flow_runner, FlowRunner),
+            kept=chosen.kept,
+            **{each.name: getattr(self, each.name) for each in _POOL_FIELDS},
+        )
 
     def create(self, client: Optional[Client] = None) -> UUID:
         """Deploy, and return the deployment's id; see :func:`flowpack.deploy`."""
-        from flowpack.deployments.plan import deploy
+        from flowpack.deployments.planning import deploy
 
         return deploy(self, client)[0].id
 

@@ -1,1 +1,6 @@
-"""From a complete spec to bytes in a storage and the body of a deployment."""
+"""From a spec to bytes in a storage and the body of a deployment."""
+
+from flowpack.packaging.base import CompleteSpec, Package, Packager
+from flowpack.packaging.script import ScriptPackager, SourcePackager
+
+__all__ = ["CompleteSpec", "Package", "Packager", "ScriptPackager", "SourcePackager"]

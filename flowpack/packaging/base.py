@@ -8,6 +8,7 @@ at them is left to the caller and comes last.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import threading
 from abc import ABC, abstractmethod
@@ -16,11 +17,13 @@ from typing import (
     Any,
     BinaryIO,
     Callable,
+    ContextManager,
     Dict,
     Hashable,
     List,
     Mapping,
     Optional,
+    Protocol,
     Tuple,
     TypeVar,
     Union,
@@ -67,6 +70,8 @@ class CompleteSpec(PoolFields):
         flow_runner: Where runs are executed.
         packager: What will package the flow.
         runner_named: Whether somebody named the runner.
+        kept: What is taken from the deployment as it is, by the field's name, with
+            secrets masked: storage and runner that nobody named.
 
     The others are what today's Prefect has besides; see ``DeploymentSpec``.
     """
@@ -82,11 +87,18 @@ class CompleteSpec(PoolFields):
     flow_runner: FlowRunner
     packager: Packager
     runner_named: bool = True
+    kept: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
     @property
     def full_name(self) -> str:
         """The name by which people know the deployment: ``FLOW/DEPLOYMENT``."""
         return f"{self.flow_name}/{self.name}"
+
+    def complete(
+        self, packager: Packager, client: Optional[Client] = None
+    ) -> CompleteSpec:
+        """Return the spec, with *packager* to package it."""
+        return attrs.evolve(self, packager=packager)
 
 
 @attrs.frozen
@@ -153,18 +165,28 @@ class Package:
         )
 
 
+class AnySpec(Protocol):
+    """What packagers take: a :class:`~flowpack.DeploymentSpec` or a complete one."""
+
+    def complete(
+        self, packager: Packager, client: Optional[Client] = None
+    ) -> CompleteSpec:
+        """Return the spec with nothing missing, as *packager* wants it; only reads."""
+
+
 class Packager(ABC):
-    """Turns a complete spec into the body of a deployment.
+    """Turns a spec into the body of a deployment.
 
     Subclass it to package in a way of your own; :meth:`check_compat` and
-    :meth:`package` are all that is needed. A plan tells of such a packager that
-    the deployment's code is known when packaged, unless it has :meth:`prepare`.
+    :meth:`package` are all that is needed, and *client* may be left out of both.
+    From ``deploy`` they get a :class:`CompleteSpec`. A plan tells of such a packager
+    that the deployment's code is known when packaged, unless it has :meth:`prepare`.
     What they raise that is no ``FlowpackError`` becomes a ``PackagingError``.
     """
 
     @abstractmethod
     def check_compat(
-        self, deployment: CompleteSpec, client: Optional[Client] = None
+        self, deployment: AnySpec, client: Optional[Client] = None
     ) -> None:
         """Raise unless *deployment* can be packaged by this packager.
 
@@ -174,7 +196,7 @@ class Packager(ABC):
 
     @abstractmethod
     def package(
-        self, deployment: CompleteSpec, client: Optional[Client] = None
+        self, deployment: AnySpec, client: Optional[Client] = None
     ) -> DeploymentCreate:
         """Store what the flow needs and return the deployment to be created.
 
@@ -182,7 +204,7 @@ class Packager(ABC):
         """
 
     def prepare(
-        self, deployment: CompleteSpec, client: Optional[Client] = None
+        self, deployment: AnySpec, client: Optional[Client] = None
     ) -> Optional[Package]:
         """Return what :meth:`package` would store; None where that is not known.
 
@@ -195,28 +217,59 @@ class Packager(ABC):
         return UniversalFlowRunner()
 
 
-def called(
-    packager: Packager, method: str, kinds: Tuple[type, ...], *args: Any
-) -> Any:
-    """Return what a method of a packager returns; the class may be a user's own.
+def async_method(packager: Packager) -> Optional[str]:
+    """Return the name of a method that is ``async def``, which nobody here awaits."""
+    for name in ("check_compat", "package", "prepare", "default_flow_runner"):
+        if inspect.iscoroutinefunction(getattr(packager, name)):
+            return name
+    return None
 
-    Args:
-        packager: The packager.
-        method: The name of the method.
-        kinds: It must return one of these.
-        args: What it is called with.
+
+def packager_errors(packager: Packager) -> ContextManager[None]:
+    """Turn what a packager raises inside, which may be a user's own, into an error.
 
     Raises:
-        PackagingError: It raised something else than a ``FlowpackError``, or
-            returned something else.
+        PackagingError: It raised something else than a ``FlowpackError``.
     """
-    what = f"the packager {type(packager).__name__}: {method}()"
-    with translating(lambda told: PackagingError(f"{what} raised {told}")):
-        answer = getattr(packager, method)(*args)
-    if isinstance(answer, kinds):
-        return answer
-    returned = type(answer).__name__
-    raise PackagingError(f"{what} returned {returned}, not {kinds[0].__name__}")
+    what = f"the packager {type(packager).__name__}"
+    return translating(lambda told: PackagingError(f"{what} raised {told}"))
+
+
+def with_client(method: Callable[..., Value], client: Client, *args: Any) -> Value:
+    """Call a packager's *method*, with *client* where it takes one.
+
+    Raises:
+        PackagingError: It returned something to be awaited.
+    """
+    signature = inspect.signature(method)
+    try:
+        bound = signature.bind(*args, client)
+    except TypeError:
+        named = {"client": client} if "client" in signature.parameters else {}
+        bound = signature.bind(*args, **named)
+    result = method(*bound.args, **bound.kwargs)
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()  # Else it warns that nobody awaited it.
+        name = getattr(method, "__qualname__", "the method")
+        raise PackagingError(
+            f"{name}() returned something to be awaited, and flowpack awaits nothing;"
+            " write it without async"
+        )
+    return result
+
+
+def check_returned(packager: Packager, result: object, kind: type) -> None:
+    """Raise unless what a packager returned is a *kind*.
+
+    Raises:
+        PackagingError: It is not.
+    """
+    if not isinstance(result, kind):
+        raise PackagingError(
+            f"the packager {type(packager).__name__} returned"
+            f" {type(result).__name__}, not {kind.__name__}"
+        )
 
 
 class Registry:

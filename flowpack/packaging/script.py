@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from typing import Any, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
 
+from flowpack._callers import warn
 from flowpack.blocks.core import Block
-from flowpack.blocks.storage import LocalStorageBlock, StorageBlock
+from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.discovery import FoundFlow
@@ -20,17 +20,27 @@ from flowpack.flow_runners import (
     SubprocessFlowRunner,
     UniversalFlowRunner,
 )
-from flowpack.models import BlockDocument, DeploymentCreate
-from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, store
+from flowpack.models import UNSET, BlockDocument, DeploymentCreate
+from flowpack.packaging.base import (
+    CompleteSpec,
+    Content,
+    Package,
+    Packager,
+    AnySpec,
+    store,
+)
+from flowpack.settings import load_settings
 
 _ONLY_HERE = "only usable from the current machine"
 
 
-def _as_storage(value: object) -> Union[StorageBlock, UUID, None]:
-    """Take a block, the id of a registered one (also as text), or None."""
+def _as_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
+    """Take a block, the id of a registered one (also as text), default:, or None."""
     if value is None or isinstance(value, (StorageBlock, UUID)):
         return value
     if isinstance(value, str):
+        if value == DEFAULT_STORAGE:
+            return value
         try:
             return UUID(value)
         except ValueError:
@@ -46,11 +56,12 @@ class SourcePackager(Packager):
     """Packages source code into a storage; subclasses say which bytes.
 
     Attributes:
-        storage: A storage block, the id of a registered one, or None for the
-            server's default, and where it has none a folder of this machine.
+        storage: A storage block, the id of a registered one, or ``default:`` or None
+            for the server's default, and where it has none a folder of this machine.
+            With None ``deploy`` keeps the storage of a deployment that exists.
     """
 
-    storage: Union[StorageBlock, UUID, None] = attrs.field(
+    storage: Union[StorageBlock, UUID, str, None] = attrs.field(
         default=None, converter=_as_storage
     )
 
@@ -59,7 +70,7 @@ class SourcePackager(Packager):
         """Return the bytes to store, and the entry point in them."""
 
     def check_compat(
-        self, deployment: CompleteSpec, client: Optional[Client] = None
+        self, deployment: AnySpec, client: Optional[Client] = None
     ) -> None:
         """Hold the storage against the runner, as the reference does.
 
@@ -72,25 +83,32 @@ class SourcePackager(Packager):
             ObjectNotFound: There is no storage of the id that was given.
             BlockError: The storage is of a type that is not known here.
         """
+        with using(client) as api:
+            spec = deployment.complete(self, api)
+            only_here = self._check_runner(spec, api)
+        if only_here:
+            warn(f"{spec.full_name}: {only_here}; the deployment is {_ONLY_HERE}")
+
+    def _check_runner(self, spec: CompleteSpec, client: Client) -> Optional[str]:
+        """Return why the deployment can be used from this machine only, if so.
+
+        Raises:
+            DeploymentValidationError: Its runner may start elsewhere.
+        """
         storage, named = self.find_storage(client)
         if not storage.only_this_machine:
-            return
+            return None
         what = (
             f"the storage is {storage.block_type_name}"
             if named
             else "no storage was given and no default storage is configured on the"
             " server"
         )
-        runner = deployment.flow_runner
+        runner = spec.flow_runner
         if isinstance(runner, SubprocessFlowRunner):
-            warnings.warn(
-                f"{deployment.full_name}: {what}; the deployment is {_ONLY_HERE}",
-                UserWarning,
-                stacklevel=2,
-            )
-            return
+            return what
         raise DeploymentValidationError(
-            deployment.full_name,
+            spec.full_name,
             [
                 f"{what}, but the {runner.typename.capitalize()} flow runner needs"
                 " remote storage, which runs can reach from elsewhere. Give a storage"
@@ -99,17 +117,16 @@ class SourcePackager(Packager):
             ],
         )
 
-    def prepare(
-        self, deployment: CompleteSpec, client: Optional[Client] = None
-    ) -> Package:
+    def prepare(self, deployment: AnySpec, client: Optional[Client] = None) -> Package:
         """Return what would be stored; reads only."""
-        content, entrypoint = self.content(deployment)
         with using(client) as api:
+            spec = deployment.complete(self, api)
+            content, entrypoint = self.content(spec)
             storage, _ = self.find_storage(api)
             schema: Mapping[str, Any] = {}
             notes: Tuple[str, ...] = ()
             if api.dialect.uses_work_pools:
-                schema, notes = _parameter_schema(deployment.flow)
+                schema, notes = _parameter_schema(spec.flow)
         return Package(
             content=Content(content),
             entrypoint=entrypoint,
@@ -119,11 +136,23 @@ class SourcePackager(Packager):
         )
 
     def package(
-        self, deployment: CompleteSpec, client: Optional[Client] = None
+        self, deployment: AnySpec, client: Optional[Client] = None
     ) -> DeploymentCreate:
-        """Store the bytes and register flow and storage block."""
+        """Store the bytes and register flow and storage block.
+
+        Raises:
+            DeploymentValidationError: As for :meth:`check_compat`, which warns, too.
+            StorageError: The bytes could not be stored.
+            APIError: Flow or storage block could not be registered.
+        """
         with using(client) as api:
-            return store(deployment, self.prepare(deployment, api), api)
+            spec = deployment.complete(self, api)
+            self._check_runner(spec, api)
+            create = store(spec, self.prepare(spec, api), api)
+            if api.dialect.uses_work_pools and create.work_pool_name is UNSET:
+                pool = load_settings().default_work_pool
+                create = attrs.evolve(create, work_pool_name=pool or UNSET)
+        return create
 
     def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
         """Return ``subprocess`` for storage of this machine, else ``universal``."""
@@ -139,7 +168,7 @@ class SourcePackager(Packager):
         if isinstance(self.storage, StorageBlock):
             return self.storage, True
         with using(client) as api:
-            if self.storage is not None:
+            if isinstance(self.storage, UUID):
                 return _storage_of(api.read_block_document(self.storage)), True
             document = api.get_default_storage_block_document()
         if document is not None:

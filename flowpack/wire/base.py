@@ -171,6 +171,10 @@ class Dialect(ABC):
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
 
+    def runner_of(self, current: Deployment) -> Json:
+        """Return what *current* says of where its runs are executed."""
+        return self.unstructure(current.flow_runner)
+
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return why this server or its workers could do nothing with *new*."""
         return ()

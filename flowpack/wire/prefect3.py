@@ -157,7 +157,7 @@ class Prefect3(Prefect3Blocks):
             "tags": () if current is None else current.tags,
             "is_schedule_active": current is None or current.is_schedule_active,
             "work_pool_name": has.get("work_pool_name"),
-            "job_variables": None if current is None else variables_of(has),
+            "job_variables": None if current is None else self._changed(has, new),
         }
         for field, default in _KEPT.items():
             kept[field] = has.get(field, default)
@@ -279,15 +279,32 @@ class Prefect3(Prefect3Blocks):
         body["schedule"] = schedules[0]["schedule"] if schedules else None
         body["is_schedule_active"] = new.is_schedule_active
 
+    def _changed(
+        self, has: Mapping[str, Any], new: DeploymentCreate
+    ) -> Mapping[str, Any]:
+        """Return the variables of a deployment, under what its new runner says."""
+        kept, changes = variables_of(has), self._runners_variables(new)
+        merged = {**kept, **changes}
+        if isinstance(kept.get("env"), Mapping) and "env" in changes:
+            merged["env"] = {**kept["env"], **changes["env"]}
+        return merged
+
+    def _runners_variables(self, new: DeploymentCreate) -> Dict[str, Any]:
+        """Return the job variables that say what the runner of *new* says."""
+        settings = new.flow_runner or FlowRunnerSettings("universal", {})
+        variables = job_variables(settings)
+        return variables if self.knows("job_variables") else flat(variables)
+
     def _add_variables(self, body: Dict[str, Any], new: DeploymentCreate) -> None:
         variables = new.job_variables
         if not isinstance(variables, Mapping):
-            settings = new.flow_runner or FlowRunnerSettings("universal", {})
-            variables = job_variables(settings)
-            if not self.knows("job_variables"):
-                variables = flat(variables)
+            variables = self._runners_variables(new)
         field = "job_variables" if self.knows("job_variables") else "infra_overrides"
         body[field] = dict(variables)
+
+    def runner_of(self, current: Deployment) -> Json:
+        """See :meth:`Dialect.runner_of`; these servers have job variables for it."""
+        return variables_of(current.extra)
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.problems`."""

@@ -3,7 +3,7 @@
 import pytest
 
 from flowpack import DeploymentSpec, FileStorageBlock
-from flowpack.deployments.plan import deploy, plan
+from flowpack.deployments.planning import deploy, plan
 from flowpack.deployments.verify import verify_all
 from tests.blocks.servers import FileServer, serving
 from tests.clients import SCRIPT

@@ -272,8 +272,8 @@ class Mine(Packager):
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("package", r"packager Mine: package\(\) raised RuntimeError \(test_failures"),
-        ("nothing", r"package\(\) returned NoneType, not DeploymentCreate"),
+        ("package", r"packager Mine raised RuntimeError \(test_failures"),
+        ("nothing", r"Mine returned NoneType, not DeploymentCreate"),
         ("name", "asked for 'hello/own' and returned 'hello/other'"),
         ("flow", "asked for 'hello/own' and returned 'other/own'"),
     ],
@@ -303,10 +303,10 @@ class Text(ScriptPackager):
 @pytest.mark.parametrize(
     ("packager", "told"),
     [
-        (Mine("check_compat"), "Mine: check_compat() raised ValueError"),
+        (Mine("check_compat"), "Mine raised ValueError"),
         (Mine("default_flow_runner"), "returned NoneType, not FlowRunner"),
-        (Mine("prepare"), "Mine: prepare() returned str, not Package"),
-        (Text(), "Text: prepare() raised TypeError"),
+        (Mine("prepare"), "Mine returned str, not Package"),
+        (Text(), "Text raised TypeError"),
     ],
     ids=["check_compat", "default_flow_runner", "prepare", "content"],
 )

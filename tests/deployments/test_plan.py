@@ -240,6 +240,7 @@ def test_unset_fields_keep_what_the_server_has(client, spec):
         name="d",
         flow_location=spec.flow_location,
         flow_storage=spec.flow_storage,
+        flow_runner={"config": {"env": {"MORE": "1"}}},
     )
     assert fields(plan(bare, client)) == ["flow_runner"]
     before = client.read_deployment(done.id)

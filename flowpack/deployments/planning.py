@@ -21,6 +21,7 @@ from flowpack.deployments.actions import (
 )
 from flowpack.deployments.carry_out import Failures, carry_out
 from flowpack.deployments.comparison import Found, compare
+from flowpack.deployments.keeping import read_current
 from flowpack.exceptions import (
     APIStatusError,
     BlockError,
@@ -36,8 +37,13 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.models import Deployment
-from flowpack.packaging.base import CompleteSpec, Package, called
+from flowpack.packaging.base import (
+    CompleteSpec,
+    Package,
+    check_returned,
+    packager_errors,
+    with_client,
+)
 
 Specs = Union[Spec, Iterable[Spec]]
 
@@ -158,9 +164,11 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
     failed: Failures = {}
     found = Found()
     for position, spec in enumerate(wanted):
-        complete = None
+        label = spec.label
         try:
-            complete = spec.validate(reader)
+            flow = spec.find_flow()
+            label = f"{flow.name}/{spec.name or flow.name}"
+            complete = spec.validate(reader, flow)
             steps.append(_step(complete, reader, found))
         except _PROBLEMS as exc:
             if len(wanted) == 1:
@@ -170,7 +178,7 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
             # With refused credentials it would be the same with the others.
             if isinstance(exc, APIStatusError) and exc.status in (401, 403):
                 raise
-            failed[position] = complete.full_name if complete else spec.label, exc
+            failed[position] = label, exc
     problems += _clashes(step.spec for step in steps)
     if problems:
         raise DeploymentValidationError(f"{len(wanted)} deployments", problems)
@@ -204,28 +212,21 @@ def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
 
 
 def _step(spec: CompleteSpec, reader: Client, found: Found) -> Step:
-    current = _read_current(spec.full_name, reader)
-    kinds = (Package, type(None))
-    package: Optional[Package] = called(
-        spec.packager, "prepare", kinds, spec, reader
-    )
+    current = read_current(spec.full_name, reader)
+    with packager_errors(spec.packager):
+        package = with_client(spec.packager.prepare, reader, spec)
     if package is None:
         action = Action(
             kind=CREATE if current is None else UPDATE,
             flow_name=spec.flow_name,
             name=spec.name,
             notes=("the code is known when it is packaged",),
+            kept=spec.kept,
         )
         return Step(action, spec, None, current)
+    check_returned(spec.packager, package, Package)
     action = compare(spec, package, current, reader, found)
     return Step(action, spec, package, current)
-
-
-def _read_current(full_name: str, reader: Client) -> Optional[Deployment]:
-    try:
-        return reader.read_deployment_by_name(full_name)
-    except ObjectNotFound:
-        return None
 
 
 def _plan_again(specs: Specs, planned: str, api: Client) -> Plan:
