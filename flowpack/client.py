@@ -11,6 +11,7 @@ from typing import (
     List,
     Mapping,
     Optional,
+    Protocol,
     Sequence,
     Set,
     Tuple,
@@ -47,6 +48,14 @@ Result = TypeVar("Result")
 
 #: An id, as it is or as text; text that is none is a ``ValueError``.
 Id = Union[UUID, str]
+
+
+class Named(Protocol):
+    """A flow."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
 
 
 class Client:
@@ -147,8 +156,9 @@ class Client:
 
     # Flows
 
-    def create_flow(self, name: str) -> UUID:
-        """Return the id of the flow called *name*, which is made if missing."""
+    def create_flow(self, flow: Union[str, Named]) -> UUID:
+        """Return the id of a flow, given itself or by name; it is made if missing."""
+        name = flow if isinstance(flow, str) else flow.name
         return self._read(self.dialect.create_flow(name), FlowRecord, name=name).id
 
     def read_flow(self, flow_id: Id) -> FlowRecord:
