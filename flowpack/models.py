@@ -322,7 +322,7 @@ class DeploymentCreate:
         schedules: All schedules as they are sent, those of others included; made
             by the dialect.
         job_variables: Variables of the pool's jobs; None for what the runner says.
-            UNSET, where nobody named a runner, keeps the server's.
+            UNSET, where nobody named a runner, lays that over the server's.
     """
 
     name: str

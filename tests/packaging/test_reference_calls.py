@@ -1,8 +1,8 @@
 """The calls that users of ``prefect.packaging`` write, as they write them."""
 
 import hashlib
-import importlib.util
 import sys
+import types
 import warnings
 from uuid import UUID
 
@@ -58,10 +58,10 @@ def own_temporary_folder(tmp_path, monkeypatch):
 @pytest.fixture
 def flow(script):
     """A flow object, of the script that defines it."""
-    module = importlib.util.spec_from_file_location("own_flows", script)
-    loaded = importlib.util.module_from_spec(module)
-    module.loader.exec_module(loaded)
-    return loaded.hello
+    module = types.ModuleType("own_flows")
+    module.__file__ = str(script)
+    exec(compile(script.read_bytes(), script, "exec"), vars(module))
+    return module.hello
 
 
 @pytest.fixture
@@ -94,22 +94,24 @@ def storage_of(kind, client, folder, kv):
 def test_truth_table(client, flow, script, tmp_path, kv, runner, kind, given):
     """Storage of this machine fits subprocess alone, and warns there, once."""
     packager = ScriptPackager(storage=storage_of(kind, client, tmp_path / "s", kv))
-    spec = DeploymentSpec(name="d", flow=flow, flow_runner=RUNNERS[runner]())
-    if given == "complete":
-        spec = spec.complete(packager, client)
+    plain = DeploymentSpec(name="d", flow=flow, flow_runner=RUNNERS[runner]())
+    spec = plain.complete(packager, client) if given == "complete" else plain
     if STORAGES[kind] and runner != "subprocess":
         for method in (packager.check_compat, packager.package):
-            with pytest.raises(flowpack.exceptions.DeploymentValidationError) as caught:
+            with pytest.raises(
+                flowpack.exceptions.DeploymentValidationError,
+                match=f"{runner.capitalize()} flow runner needs",
+            ):
                 method(spec, client)
-            assert f"{runner.capitalize()} flow runner needs" in str(caught.value)
         return
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert packager.check_compat(spec, client) is None
+        packager.check_compat(spec, client)
         create = packager.package(spec, client)
     assert isinstance(create, DeploymentCreate)
     assert [each.filename for each in caught] == [__file__] * STORAGES[kind]
     stored = create.flow_data.stored_object
+    assert stored is not None
     assert stored.sha256 == hashlib.sha256(script.read_bytes()).hexdigest()
     assert isinstance(stored.block_document_id, UUID)
     client.create_deployment(create)
@@ -137,7 +139,8 @@ def test_package_alone_keeps_nothing(client, flow, tmp_path):
     saved = new.save("kept", client)
     client.set_default_storage_block_document(saved.document_id)
     create = ScriptPackager().package(spec, client)
-    assert create.flow_data.stored_object.block_document_id == saved.document_id
+    stored = create.flow_data.stored_object
+    assert stored is not None and stored.block_document_id == saved.document_id
 
 
 class OfTheReference(Packager):
@@ -146,10 +149,10 @@ class OfTheReference(Packager):
     def __init__(self):
         self.checked = []
 
-    def check_compat(self, deployment):
+    def check_compat(self, deployment):  # type: ignore[override] # the reference's
         self.checked.append(deployment.flow_runner.typename)
 
-    def package(self, deployment):
+    def package(self, deployment):  # type: ignore[override] # the reference's
         with flowpack.get_client() as client:
             flow_id = client.create_flow(deployment.flow)
         return DeploymentCreate(
@@ -164,7 +167,7 @@ class OfTheReference(Packager):
 class KeywordOnly(OfTheReference):
     """Wants the client by name."""
 
-    def package(self, deployment, *, client):
+    def package(self, deployment, *, client):  # type: ignore[override] # allowed
         assert client.embedded
         return super().package(deployment)
 
@@ -172,7 +175,7 @@ class KeywordOnly(OfTheReference):
 class OtherName(OfTheReference):
     """Calls the client something else."""
 
-    def package(self, deployment, api):
+    def package(self, deployment, api):  # type: ignore[override] # allowed
         assert api.embedded
         return super().package(deployment)
 
@@ -190,14 +193,14 @@ def test_packager_of_the_reference_deploys(flow, kind):
 class Async(OfTheReference):
     """As Prefect's own packagers are written."""
 
-    async def package(self, deployment):
+    async def package(self, deployment):  # type: ignore[override] # refused
         """Never awaited."""
 
 
 class Disguised(OfTheReference):
     """A plain function that returns a coroutine, as decorators make them."""
 
-    def check_compat(self, deployment):
+    def check_compat(self, deployment):  # type: ignore[override] # refused
         async def later():
             """Never awaited."""
 

@@ -25,11 +25,18 @@ import shutil
 import signal
 import sqlite3
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-from flowpack import DeploymentSpec, FileStorageBlock, deploy, get_client
+from flowpack import (
+    DeploymentSpec,
+    EmbeddedAPIWarning,
+    FileStorageBlock,
+    deploy,
+    get_client,
+)
 from flowpack.exceptions import FlowpackError
 from tests.clients import SCRIPT
 from tests.source import PACKAGE
@@ -134,6 +141,7 @@ def deploy_here(folder: Path, content: bytes, steps: Optional[Steps] = None) -> 
     watched = contextlib.nullcontext() if steps is None else steps.counted()
     script = folder / "hello.py"
     script.write_bytes(content)
+    warnings.simplefilter("ignore", EmbeddedAPIWarning)
     spec = DeploymentSpec(
         name="first",
         flow_location=script,

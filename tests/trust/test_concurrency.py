@@ -67,6 +67,8 @@ def workers(folder, count, each, how):
                 sys.executable,
                 "-W",
                 "error",
+                "-W",
+                "ignore:no PREFECT_API_URL is set",
                 "-c",
                 WORKER,
                 folder,
