@@ -49,11 +49,9 @@ def test_check_compat_and_package(client, flow, tmp_path, kind):
     """A plain spec is packaged by hand, without naming a client."""
     local = LocalStorageBlock(tmp_path / "store")
     file = FileStorageBlock(tmp_path / "store")
-    storages = {"none": None, "local": local, "file": file, "default": None}
-    if kind in ("uuid", "default"):
-        saved = file.save("kept", client, overwrite=True)
-        storages["uuid"] = saved.document_id
-    packager = ScriptPackager(storage=storages[kind])
+    saved = file.save("kept", client, overwrite=True)
+    blocks = {"local": local, "file": file, "uuid": saved.document_id}
+    packager = ScriptPackager(storage=blocks.get(kind))
     if kind == "default" and not client.dialect.uses_work_pools:
         client.set_default_storage_block_document(saved.document_id)
     spec = DeploymentSpec(name=kind, flow=flow, flow_runner=SubprocessFlowRunner())
