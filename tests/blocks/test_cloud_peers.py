@@ -234,6 +234,15 @@ def test_damaged_object_is_replaced(storage):
     assert storage.read(KEY) == DATA
 
 
+def test_damage_of_equal_length_is_overwritten(storage):
+    """Only who has read it knows of it, and says so."""
+    damage(storage, DATA.upper())
+    storage.write(DATA)
+    assert storage.read(KEY) == DATA.upper()
+    assert storage.overwrite(io.BytesIO(DATA), KEY) == KEY
+    assert storage.read(KEY) == DATA
+
+
 def test_empty_object(storage):
     """No bytes are bytes too."""
     assert storage.read(storage.write(b"")) == b""
