@@ -23,7 +23,7 @@ from flowpack.wire import pulling
 from flowpack.wire.base import Change, Model
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.exchange import Json, path, request, wants_csrf_token
-from flowpack.wire.job_variables import flat, job_variables, problem
+from flowpack.wire.job_variables import job_variables, nested, problem
 from flowpack.wire.prefect3_blocks import Prefect3Blocks
 from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
 from flowpack.wire.server_deployments import (
@@ -157,7 +157,7 @@ class Prefect3(Prefect3Blocks):
             "tags": () if current is None else current.tags,
             "is_schedule_active": current is None or current.is_schedule_active,
             "work_pool_name": has.get("work_pool_name"),
-            "job_variables": None if current is None else variables_of(has),
+            "job_variables": None if current is None else nested(variables_of(has)),
         }
         for field, default in _KEPT.items():
             kept[field] = has.get(field, default)
@@ -284,8 +284,6 @@ class Prefect3(Prefect3Blocks):
         if not isinstance(variables, Mapping):
             settings = new.flow_runner or FlowRunnerSettings("universal", {})
             variables = job_variables(settings)
-            if not self.knows("job_variables"):
-                variables = flat(variables)
         field = "job_variables" if self.knows("job_variables") else "infra_overrides"
         body[field] = dict(variables)
 
