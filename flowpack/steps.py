@@ -140,7 +140,7 @@ def _from_key_value_server(token: str, storage: Mapping[str, Any], size: int) ->
     # JSON escapes make the text longer than the bytes: at most six for each.
     text = _get(where, url, {}, 6 * size + 2)
     try:
-        value = json.loads(text)
+        value = json.loads(text) if text.strip() else None
     except (ValueError, RecursionError) as exc:
         raise StorageUnavailableError(where, token, "the answer is no JSON") from exc
     if value is None:
@@ -225,8 +225,8 @@ def _trusted() -> str:
 
 
 def _check_status(where: str, shown: str, status: int) -> None:
-    if status == 404:
-        raise ObjectMissingError(where, shown, "the server answered 404")
+    if status in (204, 404, 410):
+        raise ObjectMissingError(where, shown, f"the server answered {status}")
     if status != 200:
         raise StorageUnavailableError(where, shown, f"the server answered {status}")
 
