@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from pathlib import Path
+from typing import Any, Dict
 
 import attrs
 import pytest
@@ -270,7 +271,7 @@ def test_redeploy_keeps_what_people_changed(server, client, script, tmp_path):
     )
     done = deploy(spec, client)[0]
     path = f"/deployments/{done.id}"
-    expected = {None: True}
+    expected: Dict[Any, bool] = {None: True}
     if "schedules" in server.request("GET", path):
         theirs = {"schedule": {"cron": "1 1 * * *", "timezone": "UTC"}, "active": False}
         server.request("POST", f"{path}/schedules", [theirs])
