@@ -163,15 +163,16 @@ def _pointer(
         storage=storage,
         stored=stored,
         expected=expected,
-        mended_by=_mended_by(record),
+        mended_by=_mended_by(name, record),
         key=(type(storage), data, stored.token),
     )
 
 
-def _mended_by(record: Deployment) -> str:
+def _mended_by(name: str, record: Deployment) -> str:
     """Return the command that mends a deployment, as far as it can be known here."""
     script = "SCRIPT" if record.script is None else record.script.filename
-    words = ["flowpack", "deploy", script, "-n", record.name, "--confirm"]
+    target = f"{script}:{name.rpartition('/')[0]}"
+    words = ["flowpack", "deploy", target, "-n", record.name, "--confirm"]
     return f"'{printable(shlex.join(words))}' (or of its spec file)"
 
 

@@ -391,10 +391,10 @@ def test_command_that_verify_names(fresh_home, script, tmp_path, place, files, c
     place.damage(key)
     capsys.readouterr()
     assert main(["verify"]) == 1
-    assert "flowpack deploy SCRIPT -n d --confirm" in capsys.readouterr().out
+    assert "flowpack deploy SCRIPT:hello -n d --confirm" in capsys.readouterr().out
     assert main(["run", "hello/d"]) == 1
     assert "flowpack deploy" in capsys.readouterr().err
-    assert main(["deploy", str(script), "-n", "d", store, "--confirm"]) == 0
+    assert main(["deploy", f"{script}:hello", "-n", "d", store, "--confirm"]) == 0
     told = capsys.readouterr()
     assert "unchanged hello/d" in told.out and "missing or damaged" in told.err
     assert main(["verify"]) == 0

@@ -107,7 +107,9 @@ def test_damage_is_mended(server, client, tmp_path, webdav, kv, capsys):
     kv.values[done[2].key] = kv.values[done[2].key].upper()
     assert [each.status for each in verify_all(client, names)] == ["corrupt"] * 3
     assert main(["verify", names[0], "--api", server.api]) == 1
-    assert "flowpack deploy" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    script = "SCRIPT" if server.environment.name == "prefect-2.0b7" else "script0.py"
+    assert f"deploy {script}:checked -n {done[0].name} --confirm" in told
     mended = deploy(wanted, client, confirm=True)
     assert [each.action for each in mended] == ["unchanged", "updated", "unchanged"]
     assert all("damaged" in "".join(each.notes) for each in mended)
