@@ -294,8 +294,18 @@ class StorageError(FlowpackError):
         return f"{printable(self.storage)}: {quoted(self.token)}: {self.reason}"
 
 
+#: What puts back bytes that are missing or damaged.
+_MENDED_BY = (
+    "'flowpack deploy ... --confirm' of its script or spec file puts the right bytes"
+    " back"
+)
+
+
 class ObjectMissingError(StorageError):
     """Nothing is stored under the token."""
+
+    def _text(self) -> str:
+        return f"{super()._text()}; {_MENDED_BY}"
 
 
 class ObjectExistsError(StorageError):
@@ -312,20 +322,29 @@ class StorageIntegrityError(StorageError):
     Attributes:
         expected: The digest that they should have, in lower-case hex.
         found: The digest that they have.
+        remedy: What to do next.
     """
 
-    def __init__(self, storage: str, token: str, expected: str, found: str) -> None:
+    def __init__(
+        self,
+        storage: str,
+        token: str,
+        expected: str,
+        found: str,
+        remedy: str = _MENDED_BY,
+    ) -> None:
         super().__init__(
             storage,
             token,
             f"the stored bytes were changed: expected digest {expected}, found {found};"
-            " nothing of them was used. Deploy again to store the right ones",
+            f" nothing of them was used; {remedy}",
         )
+        self.remedy = remedy
         self.expected = expected
         self.found = found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        facts = (self.storage, self.token, self.expected, self.found)
+        facts = (self.storage, self.token, self.expected, self.found, self.remedy)
         return type(self), facts
 
 

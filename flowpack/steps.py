@@ -2,7 +2,7 @@
 
 A deployment names it as ``flowpack.steps.pull``; the worker calls it with what the
 deployment says and with the storage block's data. Nothing but the standard library
-is imported, ``requests`` and attrs for storage over HTTP, and ``boto3`` for S3.
+is imported, ``requests`` and attrs for storage over HTTP, and what S3 needs for it.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _from_key_value_server(token: str, storage: Mapping[str, Any], size: int) ->
     # JSON escapes make the text longer than the bytes: at most six for each.
     text = _get(where, url, {}, 6 * size + 2)
     try:
-        value = json.loads(text)
+        value = json.loads(text) if text.strip() else None
     except (ValueError, RecursionError) as exc:
         raise StorageUnavailableError(where, token, "the answer is no JSON") from exc
     if value is None:
@@ -225,8 +225,8 @@ def _trusted() -> str:
 
 
 def _check_status(where: str, shown: str, status: int) -> None:
-    if status == 404:
-        raise ObjectMissingError(where, shown, "the server answered 404")
+    if status in (204, 404, 410):
+        raise ObjectMissingError(where, shown, f"the server answered {status}")
     if status != 200:
         raise StorageUnavailableError(where, shown, f"the server answered {status}")
 
@@ -242,12 +242,9 @@ def _read_all(chunks: Iterable[bytes], size: int) -> bytes:
 
 def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
     where = f"S3 Storage {storage['bucket']}"
-    try:
-        import boto3
-    except ImportError as exc:
-        raise StorageUnavailableError(
-            where, token, "this worker lacks boto3; install flowpack[s3] there"
-        ) from exc
+    # Imported here because only few workers have what it needs.
+    from flowpack.blocks.cloud.s3 import open_s3
+
     names = (
         "aws_access_key_id",
         "aws_secret_access_key",
@@ -256,9 +253,13 @@ def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
         "region_name",
     )
     try:
-        session = boto3.Session(**{name: storage.get(name) for name in names})
-        found = session.client("s3").get_object(Bucket=storage["bucket"], Key=token)
+        client = open_s3({name: storage.get(name) for name in names})
+        found = client.get_object(Bucket=storage["bucket"], Key=token)
         content: bytes = found["Body"].read(size + 1)
+    except ImportError as exc:
+        raise StorageUnavailableError(
+            where, token, "this worker lacks boto3; install flowpack[s3] there"
+        ) from exc
     except Exception as exc:
         code = getattr(exc, "response", {}).get("Error", {}).get("Code", "")
         if code in ("NoSuchKey", "404"):

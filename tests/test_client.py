@@ -148,3 +148,44 @@ def test_server_that_ignores_the_offset(change):
         with pytest.raises(WireError, match=r"POST .*/flows/filter: the same page"):
             client.read_flows()
     assert len(url.requests) == 3
+
+
+class Terse:
+    """A server whose answers of success have no more body than they need."""
+
+    url, embedded = "http://terse/api", False
+
+    def __init__(self, version, status, body):
+        self.version, self.answer = version, Answer(status, body)
+
+    def send(self, request):
+        if request.path == "/admin/version":
+            return Answer(200, json.dumps(self.version).encode())
+        return self.answer
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"null"], ids=repr)
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize("version", ["2.0b7", "2.14.21", "3.8.8"])
+def test_answer_without_a_value(version, status, body):
+    """No default storage is none; what changes something needs no words."""
+    client = Client(transport=Terse(version, status, body))
+    assert client.get_default_storage_block_document() is None
+    client.set_schedule_active(uuid4(), True)
+    client.set_default_storage_block_document(uuid4())
+    client.clear_default_storage_block_document()
+    client.update_block_document(uuid4(), data={})
+    client.delete_block_document(uuid4())
+    client.delete_deployment(uuid4())
+    for read in (
+        client.read_deployments,
+        client.read_flows,
+        lambda: client.read_flow(uuid4()),
+        lambda: client.create_flow("f"),
+        lambda: client.read_deployment_by_name("f/d"),
+    ):
+        with pytest.raises(WireError, match="expected an object|came as"):
+            read()

@@ -35,7 +35,7 @@ GATES = {
     "aiohttp": (),
     "asyncio": (),
     "azure": ("flowpack.blocks.cloud",),
-    "boto3": ("flowpack.blocks.cloud", "flowpack.steps"),
+    "boto3": ("flowpack.blocks.cloud",),
     "botocore": ("flowpack.blocks.cloud",),
     "cattrs": ("flowpack.wire", "flowpack.deployments.files"),
     "cattr": (),

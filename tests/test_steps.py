@@ -225,13 +225,15 @@ def test_step_sends_headers_and_hides_them(working, caplog):
         (Answer(200, DATA * 100_000), StorageIntegrityError),
         (Answer(200, b""), StorageIntegrityError),
         (Answer(404, b""), ObjectMissingError),
+        (Answer(410, b""), ObjectMissingError),
+        (Answer(204, b""), ObjectMissingError),
         (
             Answer(302, b"", {"location": "http://127.0.0.1:1/"}),
             StorageUnavailableError,
         ),
         (Answer(500, b""), StorageUnavailableError),
     ],
-    ids=["longer", "huge", "empty", "missing", "redirect", "broken"],
+    ids=["longer", "huge", "empty", "missing", "gone", "none", "redirect", "broken"],
 )
 def test_step_fails_loudly(working, answer, error):
     """Anything but the right bytes is an error, and nothing is written."""
@@ -335,6 +337,14 @@ def test_step_with_odd_flow_data(working, flow_data):
     """So is what is wrong in the pull step itself."""
     with pytest.raises(StorageError, match="pull step"):
         pull(storage={}, sha256=DIGEST, size=1, filename="x.py", flow_data=flow_data)
+
+
+@pytest.mark.parametrize("body", [b"", b"null"], ids=repr)
+def test_key_that_a_key_value_server_lacks(working, body):
+    """An empty answer says so, too, and what puts the bytes back is named."""
+    with serve(lambda request: Answer(200, body), prefix="") as url:
+        with pytest.raises(ObjectMissingError, match="flowpack deploy"):
+            run("KV Server Storage", DIGEST, {"api_address": url})
 
 
 def test_deep_json_of_a_key_value_server(working):

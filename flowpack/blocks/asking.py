@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import Callable, ContextManager, Iterator
+from typing import BinaryIO, Callable, ContextManager, Iterable, Iterator, cast
 
+from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
+from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import FlowpackError, StorageUnavailableError, printable
 
 #: What is raised as it is; a warning is raised where the caller wants it to be.
@@ -60,3 +62,18 @@ def raised(exc: Exception) -> str:
     if number is not None and number in errno.errorcode:
         words = f": {os.strerror(number)}"
     return f"{type(exc).__name__}{words}{place}"
+
+
+def hash_object(
+    storage: StorageBlock, token: str, algorithms: Iterable[str] = ("sha256",)
+) -> Hashing:
+    """Return the digests of what *storage* keeps under *token*, read once.
+
+    Raises:
+        ObjectMissingError: There is nothing.
+        StorageError: It cannot be read, or is longer than a script may be.
+    """
+    found = Hashing(algorithms)
+    with asking(storage, token):
+        storage.read_into(token, cast(BinaryIO, found), SIZE_LIMIT)
+    return found

@@ -48,10 +48,7 @@ _NEXT_STEPS: Mapping[int, str] = {
     errno.EIO: "the disk may be failing",
 }
 
-_GONE = (
-    "there is no such file. It was deleted, or lies on another machine; deploy again"
-    " to store it anew"
-)
+_GONE = "there is no such file. It was deleted, or lies on another machine"
 
 
 @attrs.frozen
@@ -118,7 +115,9 @@ class Folder:
 
     # Writing
 
-    def write_from(self, file: BinaryIO, name: str, sha256: str) -> str:
+    def write_from(
+        self, file: BinaryIO, name: str, sha256: str, replace: bool = False
+    ) -> str:
         """Store what *file* holds under *name* and return its path.
 
         What is there already is left as it is; a damaged object is replaced.
@@ -127,6 +126,7 @@ class Folder:
             file: Read to its end from where it stands; not closed.
             name: The object's name.
             sha256: What the bytes must have, in lower-case hex.
+            replace: Makes no difference: what is there is always hashed.
 
         Raises:
             StorageUnavailableError: The folder cannot be written.

@@ -130,6 +130,13 @@ class StorageBlock(Block, ABC):
         """
         return self.write(file.read())
 
+    def overwrite(self, file: BinaryIO, sha256: str) -> str:
+        """Keep what *file* holds, also where other bytes have its key; see write_from.
+
+        Called where what is kept was read and is damaged. Here it is just written.
+        """
+        return self.write_from(file, sha256)
+
     def read_into(
         self, token: str, file: BinaryIO, limit: Optional[int] = None
     ) -> None:
@@ -246,10 +253,17 @@ class OwnStorageBlock(StorageBlock):
             StorageUnavailableError: The storage cannot be reached, or refuses.
             StorageError: The bytes have another digest; nothing was kept.
         """
+        return self._write(file, sha256, replace=False)
+
+    def overwrite(self, file: BinaryIO, sha256: str) -> str:
+        """Keep what *file* holds, also where other bytes have its key."""
+        return self._write(file, sha256, replace=True)
+
+    def _write(self, file: BinaryIO, sha256: str, replace: bool) -> str:
         if not _DIGEST.match(sha256):
             raise ValueError("a SHA-256 is 64 digits of lower-case hex")
         key = self._new_key(sha256)
-        self._store().write_from(file, key, sha256)
+        self._store().write_from(file, key, sha256, replace)
         return self._token(key)
 
     def read_into(

@@ -19,10 +19,19 @@ class Store(Protocol):
     :class:`~flowpack.exceptions.StorageError` for a key that it does not take.
     """
 
-    def write_from(self, file: BinaryIO, key: str, sha256: str) -> object:
+    def write_from(
+        self, file: BinaryIO, key: str, sha256: str, replace: bool = False
+    ) -> object:
         """Keep what *file* holds under *key*; what is there already is left alone.
 
         A damaged object is replaced where *key* is its digest.
+
+        Args:
+            file: Read to its end from where it stands; not closed.
+            key: Its key.
+            sha256: Digest of the bytes in lower-case hex.
+            replace: What has this digest as its key is known to be damaged, though
+                it may have the right length.
 
         Raises:
             ObjectExistsError: *key* is no digest, and taken by other bytes.

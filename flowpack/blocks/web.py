@@ -110,8 +110,7 @@ class _Server:
         return ObjectMissingError(
             self.label,
             key,
-            "the server has no such object. It was deleted, or is on another server;"
-            " deploy again to store it anew",
+            "the server has no such object. It was deleted, or is on another server",
         )
 
     def _not_kept(
@@ -135,11 +134,14 @@ class WebFolder(_Server):
         RFC 9110 (HTTP), RFC 4918 (WebDAV).
     """
 
-    def write_from(self, file: BinaryIO, key: str, sha256: str) -> None:
+    def write_from(
+        self, file: BinaryIO, key: str, sha256: str, replace: bool = False
+    ) -> None:
         """See :meth:`Store.write_from`."""
         _, size = _extent(file)
         with self._client(key) as client:
-            found = self._find(client, key, sha256, size)
+            known = replace and key == sha256
+            found = False if known else self._find(client, key, sha256, size)
             if found:
                 return
             if found is False and key != sha256:
@@ -282,7 +284,9 @@ class KeyValueServer(_Server):
         ``KVServerStorageBlock`` of Prefect 2.0b7.
     """
 
-    def write_from(self, file: BinaryIO, key: str, sha256: str) -> None:
+    def write_from(
+        self, file: BinaryIO, key: str, sha256: str, replace: bool = False
+    ) -> None:
         """See :meth:`Store.write_from`; only text can be kept, and not an empty one."""
         data = file.read()
         found = hashlib.sha256(data).hexdigest()

@@ -29,7 +29,7 @@ def run(arguments: Namespace) -> None:
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
         if arguments.plan:
-            show(specs, client, as_json=arguments.json)
+            show(specs, client, arguments)
             return
         try:
             with progress_of(len(specs)) as progress:

@@ -50,7 +50,8 @@ def plan(parser: Any) -> None:
     group.add_argument(
         "--confirm",
         action="store_true",
-        help="read deployment and bytes back after the last write",
+        help="read the stored bytes, put damaged ones back, and read deployment and"
+        " bytes once more after the last write",
     )
     group.add_argument(
         "--jobs", type=_count, metavar="N", help="how many deployments at a time"

@@ -44,7 +44,8 @@ Each deployment is
   skipped       nothing says where they are (others made the deployment)
 The status is 1 where one is missing, corrupt or unreadable. Objects that no
 deployment points at are listed where a storage is a folder of this machine, if
-no FLOW/DEPLOYMENT is given. Nothing is changed or deleted.
+no FLOW/DEPLOYMENT is given. Nothing is changed or deleted; "flowpack deploy
+... --confirm" puts back bytes that are missing or corrupt.
 
 """
 

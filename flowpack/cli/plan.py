@@ -18,13 +18,15 @@ def run(arguments: Namespace) -> None:
     targets = read_targets(arguments)
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
-        show(specs, client, as_json=arguments.json)
+        show(specs, client, arguments)
 
 
-def show(specs: Sequence[DeploymentSpec], client: Client, *, as_json: bool) -> None:
+def show(
+    specs: Sequence[DeploymentSpec], client: Client, arguments: Namespace
+) -> None:
     """Print the plan of *specs*."""
-    made = plan(specs, client)
-    if as_json:
+    made = plan(specs, client, confirm=arguments.confirm)
+    if arguments.json:
         output.text(made.to_json())
     else:
         output.lines(str(made))

@@ -61,7 +61,7 @@ class Action:
             ``code`` has digest and size. Values of a runner's environment
             variables are masked.
         upload: Whether bytes are to be stored. An unchanged deployment whose
-            bytes have gone missing has them put back.
+            bytes are missing or damaged has them put back.
         sha256: Digest of the bytes in lower-case hex; None where a packager of
             your own decides when it packages.
         size: Length of the bytes.
@@ -103,10 +103,12 @@ class Plan:
     Attributes:
         api: The API that it was made for.
         actions: One for each spec.
+        confirm: Whether the stored bytes were read for it.
     """
 
     api: str
     actions: Tuple[Action, ...]
+    confirm: bool = attrs.field(default=False, eq=False)
     specs: Tuple[Spec, ...] = attrs.field(repr=False, eq=False)
     steps: Tuple[Step, ...] = attrs.field(repr=False, eq=False)
 
@@ -128,8 +130,6 @@ def _told(action: Action) -> List[str]:
     details = [_change_told(change, action.kind) for change in action.changes]
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
-    if action.kind == UNCHANGED and action.upload:
-        details.append("the stored bytes are missing and are put back")
     details += [printable(note, _NOTE) for note in action.notes]
     first = f"{action.kind:<10} {printable(action.full_name)}{digest}"
     return [first, *(f"             {detail}" for detail in details)]

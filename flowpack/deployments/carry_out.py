@@ -56,7 +56,7 @@ def carry_out(
 
     def run(step: Step) -> Union[Deployed, FlowpackError]:
         try:
-            wanted, done = _do(step, api, registry)
+            wanted, done = _do(step, api, registry, confirm)
             if confirm:
                 # Only here for cost: it is seldom asked for.
                 from flowpack.deployments.confirm import check
@@ -188,18 +188,20 @@ def _is_busy(result: object) -> bool:
     return isinstance(result, APIStatusError) and result.status == 503
 
 
-def _do(step: Step, api: Client, registry: Registry) -> Tuple[_Wanted, Deployed]:
+def _do(
+    step: Step, api: Client, registry: Registry, confirm: bool
+) -> Tuple[_Wanted, Deployed]:
     """Carry one action out; return what the server is to have now, and a report."""
     action, current = step.action, step.current
     if action.kind == UNCHANGED and current is not None:
         if action.upload and step.package is not None:
-            put_bytes(step.package)
+            put_bytes(step.package, confirm)
         return current, _deployed(step, current.id, current, api)
     if step.package is None:
         new = _packaged(step, api)
     else:
         flow_id = None if current is None else current.flow_id
-        new = store(step.spec, step.package, api, flow_id, registry)
+        new = store(step.spec, step.package, api, flow_id, registry, confirm)
     settled = api.dialect.settled(new, current)
     if api.dialect.uses_work_pools:
         pool = choose_pool(settled.work_pool_name or None)

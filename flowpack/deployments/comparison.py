@@ -24,12 +24,14 @@ from flowpack.exceptions import (
     WireError,
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
-from flowpack.packaging.base import CompleteSpec, Package, describe
+from flowpack.packaging.base import CompleteSpec, Package, describe, has_bytes
 from flowpack.packaging.fields import PoolFields
 from flowpack.wire.base import Change, Dialect
 
 #: Stands for the id of what is not registered yet; never sent.
 _NO_ID = UUID(int=0)
+
+_PUT_BACK = "the stored bytes are missing or damaged; the right ones are put back"
 
 
 @attrs.frozen
@@ -37,11 +39,13 @@ class Found:
     """What planning the others of a set has found out.
 
     Attributes:
+        confirm: Whether stored bytes are read, whatever the storage says of them.
         pools: The work pools that the set would make; see ``check_pool``.
         silent: Storages that gave no answer, with what was raised. They are not
             asked again: each time may last until a deadline.
     """
 
+    confirm: bool = False
     pools: Dict[str, Tuple[str, str]] = attrs.field(factory=dict)
     silent: List[Tuple[StorageBlock, StorageUnavailableError]] = attrs.field(
         factory=list
@@ -91,6 +95,8 @@ def compare(
         changes = _all_fields(package, new, reader.dialect)
     else:
         changes, upload = _code_and_storage(package, current, kept, reader, found)
+        if upload and not any(each.field in ("code", "storage") for each in changes):
+            notes += (_PUT_BACK,)
         changes += reader.dialect.differences(current, new)
         kind = UPDATE if changes else UNCHANGED
     return Action(
@@ -201,13 +207,12 @@ def _code_and_storage(
 
 
 def _holds(package: Package, token: str, found: Found) -> bool:
-    content, storage = package.content, package.storage
+    storage = package.storage
     for other, error in found.silent:
         if other == storage:
             raise error
     try:
-        with asking(storage, token):
-            return storage.holds(token, content.sha256, content.size)
+        return has_bytes(package, token, found.confirm)
     except StorageUnavailableError as exc:
         if isinstance(exc.__cause__, APIConnectionError):
             found.silent.append((storage, exc))

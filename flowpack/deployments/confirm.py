@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Optional, Union
 
+from flowpack.blocks.asking import hash_object
 from flowpack.client import Client
 from flowpack.deployments import digests
 from flowpack.deployments.actions import Deployed, Step
-from flowpack.deployments.digests import Digest, expected_digest, hash_object
+from flowpack.deployments.digests import Digest, expected_digest
 from flowpack.deployments.load import find_storage
-from flowpack.exceptions import WireError, printable, quoted
+from flowpack.exceptions import (
+    StorageIntegrityError,
+    WireError,
+    printable,
+    quoted,
+)
 from flowpack.models import DataDocument, Deployment, DeploymentCreate
 
 
@@ -61,6 +67,11 @@ def _check_bytes(step: Step, record: Deployment, api: Client) -> None:
         expected = Digest("sha256", step.package.content.sha256)
     algorithm = "sha256" if expected is None else expected.algorithm
     found = hash_object(storage, stored.token, [algorithm]).hexdigest(algorithm)
+    if expected is not None and step.package is None and found != expected.hexdigest:
+        remedy = "its packager has left them as they are: delete them and deploy again"
+        where = storage.block_type_name, stored.token
+        wanted = printable(expected.hexdigest)
+        raise StorageIntegrityError(*where, wanted, found, remedy)
     if expected is not None:
         digests.check(found, expected, storage.block_type_name, stored.token)
 

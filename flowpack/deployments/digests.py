@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Iterable, Optional, cast
+from typing import Optional
 
 import attrs
 
-from flowpack.blocks.asking import asking
-from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock
-from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import StorageIntegrityError, printable
 from flowpack.models import StoredObject
 
@@ -46,21 +43,6 @@ def expected_digest(
 
 def _is_hex(text: str, length: int) -> bool:
     return len(text) == length and all(each in "0123456789abcdef" for each in text)
-
-
-def hash_object(
-    storage: StorageBlock, token: str, algorithms: Iterable[str] = ("sha256",)
-) -> Hashing:
-    """Return the digests of what *storage* keeps under *token*, read once.
-
-    Raises:
-        ObjectMissingError: There is nothing.
-        StorageError: It cannot be read, or is longer than a script may be.
-    """
-    found = Hashing(algorithms)
-    with asking(storage, token):
-        storage.read_into(token, cast(BinaryIO, found), SIZE_LIMIT)
-    return found
 
 
 def check(found: str, expected: Digest, where: str, token: str) -> None:

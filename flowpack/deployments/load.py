@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any, BinaryIO, Dict, Optional, Tuple, Union, cast
 from uuid import UUID
@@ -16,13 +17,14 @@ from flowpack.blocks.spool import Spool
 from flowpack.blocks.storage import StorageBlock, TempStorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.deployments.digests import Digest, check, expected_digest
+from flowpack.deployments.digests import check, expected_digest
 from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
     IdentifierError,
     ObjectNotFound,
     PackagingError,
+    StorageIntegrityError,
     quoted,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
@@ -102,17 +104,21 @@ def fetch_script(
         flow_name = api.read_flow(record.flow_id).name
         content, verified = _content(record, api, unverified or pinned is not None)
     if pinned is not None:
-        _check(content, pinned, quoted(record.name), "")
+        found = hashlib.sha256(content).hexdigest()
+        if found != pinned:
+            remedy = "deploy those that you ask for, or ask for these"
+            name = quoted(record.name)
+            raise StorageIntegrityError(name, "", pinned, found, remedy)
     return FetchedScript(content, flow_name, verified or pinned is not None)
 
 
-def _pin(sha256: object) -> Digest:
+def _pin(sha256: object) -> str:
     """Return the digest that the caller asks for."""
     if not isinstance(sha256, str) or not re.fullmatch("[0-9A-Fa-f]{64}", sha256):
         raise IdentifierError(
             f"{quoted(sha256)} is no SHA-256 digest, which has 64 hexadecimal digits"
         )
-    return Digest("sha256", sha256.lower())
+    return sha256.lower()
 
 
 def find_deployments(client: Client) -> Dict[str, Deployment]:
@@ -240,9 +246,3 @@ def _unregistered_storage(record: Deployment) -> StorageBlock:
             f" {quoted(script.storage_type)}, which is not known here"
         )
     return cls.from_data(script.storage_data)
-
-
-def _check(content: bytes, expected: Digest, where: str, token: str) -> None:
-    found = Hashing([expected.algorithm])
-    found.write(content)
-    check(found.hexdigest(expected.algorithm), expected, where, token)

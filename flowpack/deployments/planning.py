@@ -51,12 +51,16 @@ Specs = Union[Spec, Iterable[Spec]]
 _PROBLEMS = (SpecError, DiscoveryError, BlockError, PackagingError, ObjectNotFound)
 
 
-def plan(specs: Specs, client: Optional[Client] = None) -> Plan:
+def plan(
+    specs: Specs, client: Optional[Client] = None, *, confirm: bool = False
+) -> Plan:
     """Compare *specs* with what the server has; send nothing but reads.
 
     Args:
         specs: One spec or many.
         client: None connects to what the settings say.
+        confirm: Whether to read the stored bytes, to find damage that the storage
+            does not know of. Applying the plan confirms, too; see :func:`deploy`.
 
     Raises:
         SpecError: Problems of all specs, told together.
@@ -64,7 +68,7 @@ def plan(specs: Specs, client: Optional[Client] = None) -> Plan:
         StorageError: A storage could not be asked what it has.
     """
     with shared_connections(), using(client) as api:
-        return _whole(*_plan(specs, api))
+        return _whole(*_plan(specs, api, confirm))
 
 
 def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
@@ -76,10 +80,10 @@ def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
     """
     with shared_connections(), using(client) as api:
         try:
-            fresh = _plan_again(plan.specs, plan.to_json(), api)
+            fresh = _plan_again(plan.specs, plan.to_json(), api, plan.confirm)
         except (SpecError, DiscoveryError) as exc:
             raise PlanChangedError([str(exc)]) from exc
-        return carry_out(fresh, api, {})
+        return carry_out(fresh, api, {}, confirm=plan.confirm)
 
 
 def deploy(
@@ -104,11 +108,12 @@ def deploy(
         jobs: How many to deploy at a time; None is one for the embedded API, up to
             8 for 2.0b7 and up to 4 for today's Prefect.
         fail_fast: Whether to stop at the first failure.
-        confirm: Whether to read deployment and bytes back after the last write.
+        confirm: Whether to read the stored bytes, put them back where they are
+            missing or damaged, and read deployment and bytes after the last write.
         progress: Called with each one that is done, in the order they finish, one
             at a time.
         planned: An earlier plan as JSON; nothing is done unless planning again
-            gives the same.
+            gives the same; made with the same *confirm*.
 
     Returns:
         What became of each, in the order of *specs*.
@@ -122,11 +127,11 @@ def deploy(
     with shared_connections(), using(client) as api:
         failed: Failures = {}
         if planned is not None:
-            found = _plan_again(specs, planned, api)
+            found = _plan_again(specs, planned, api, confirm)
         elif fail_fast:
-            found = plan(specs, api)
+            found = plan(specs, api, confirm=confirm)
         else:
-            found, failed = _plan(specs, api)
+            found, failed = _plan(specs, api, confirm)
         return carry_out(
             found,
             api,
@@ -150,7 +155,7 @@ def _each(specs: Specs) -> Iterator[Spec]:
 # --- planning -------------------------------------------------------------------
 
 
-def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
+def _plan(specs: Specs, api: Client, confirm: bool) -> Tuple[Plan, Failures]:
     """Plan what can be planned; return also what server or storage do not tell of.
 
     Raises:
@@ -162,7 +167,7 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
     steps: List[Step] = []
     problems: List[str] = []
     failed: Failures = {}
-    found = Found()
+    found = Found(confirm)
     for position, spec in enumerate(wanted):
         label = spec.label
         try:
@@ -183,7 +188,13 @@ def _plan(specs: Specs, api: Client) -> Tuple[Plan, Failures]:
     if problems:
         raise DeploymentValidationError(f"{len(wanted)} deployments", problems)
     actions = tuple(step.action for step in steps)
-    made = Plan(api=api.url, actions=actions, specs=wanted, steps=tuple(steps))
+    made = Plan(
+        api=api.url,
+        actions=actions,
+        confirm=confirm,
+        specs=wanted,
+        steps=tuple(steps),
+    )
     return made, failed
 
 
@@ -229,7 +240,7 @@ def _step(spec: CompleteSpec, reader: Client, found: Found) -> Step:
     return Step(action, spec, package, current)
 
 
-def _plan_again(specs: Specs, planned: str, api: Client) -> Plan:
+def _plan_again(specs: Specs, planned: str, api: Client, confirm: bool) -> Plan:
     """Plan, and return the plan if it says what an earlier one said, as JSON.
 
     Raises:
@@ -240,7 +251,7 @@ def _plan_again(specs: Specs, planned: str, api: Client) -> Plan:
     from flowpack.deployments.moves import find_moves, parse_plan
 
     old = parse_plan(planned)
-    fresh = plan(specs, api)
+    fresh = plan(specs, api, confirm=confirm)
     moved = find_moves(old, parse_plan(fresh.to_json()))
     if moved:
         raise PlanChangedError(moved)

@@ -7,17 +7,18 @@ deployments share it. Nothing is run, and nothing is changed or deleted.
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Dict, Hashable, Iterable, List, Optional, Set, Tuple, Union
 from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.asking import raised
+from flowpack.blocks.asking import hash_object, raised
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
-from flowpack.deployments.digests import Digest, expected_digest, hash_object
+from flowpack.deployments.digests import Digest, expected_digest
 from flowpack.deployments.load import (
     find_deployment,
     find_deployments,
@@ -123,6 +124,8 @@ class _Pointer:
     storage: StorageBlock
     stored: StoredObject
     expected: Optional[Digest]
+    #: The command that puts the right bytes back.
+    mended_by: str
     #: Equal for deployments that share an object.
     key: Hashable
 
@@ -160,8 +163,17 @@ def _pointer(
         storage=storage,
         stored=stored,
         expected=expected,
+        mended_by=_mended_by(name, record),
         key=(type(storage), data, stored.token),
     )
+
+
+def _mended_by(name: str, record: Deployment) -> str:
+    """Return the command that mends a deployment, as far as it can be known here."""
+    script = "SCRIPT" if record.script is None else record.script.filename
+    target = f"{script}:{name.rpartition('/')[0]}"
+    words = ["flowpack", "deploy", target, "-n", record.name, "--confirm"]
+    return f"'{printable(shlex.join(words))}' (or of its spec file)"
 
 
 def _without_object(base: Finding, document: DataDocument) -> Finding:
@@ -215,7 +227,7 @@ def _judge(pointer: _Pointer, reading: _Reading) -> Finding:
         return base
     reason = (
         f"expected {expected.algorithm} {base.expected}, found {found} ({size} bytes);"
-        " deploy again to store the right ones"
+        f" {pointer.mended_by} puts the right ones back"
     )
     return attrs.evolve(base, status=CORRUPT, reason=reason)
 

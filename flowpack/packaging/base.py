@@ -27,18 +27,23 @@ from typing import (
     Tuple,
     TypeVar,
     Union,
+    cast,
 )
 from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.asking import asking, translating
+from flowpack.blocks.asking import asking, hash_object, translating
 from flowpack.blocks.hashing import Known
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.discovery import FoundFlow
-from flowpack.exceptions import PackagingError, StorageUnavailableError
+from flowpack.exceptions import (
+    ObjectMissingError,
+    PackagingError,
+    StorageUnavailableError,
+)
 from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
 from flowpack.models import (
     UNSET,
@@ -372,6 +377,7 @@ def store(
     client: Optional[Client] = None,
     flow_id: Optional[UUID] = None,
     registry: Optional[Registry] = None,
+    confirm: bool = False,
 ) -> DeploymentCreate:
     """Store the bytes of *package*, then register flow and storage block.
 
@@ -382,6 +388,7 @@ def store(
         flow_id: The flow, where it is known already.
         registry: What others of the same set have registered; the caller secures it,
             and has held the storage against the document that it names.
+        confirm: Whether to read the stored bytes back, and replace damaged ones.
 
     Returns:
         The deployment to be created, which points at the stored bytes.
@@ -394,7 +401,7 @@ def store(
     with using(client) as api:
         if registry is None:
             package.storage.check_document(api)
-        token = put_bytes(package)
+        token = put_bytes(package, confirm)
         known = registry or Registry(api)
         if flow_id is None:
             flow_id = known.flow_id(deployment.flow_name)
@@ -408,19 +415,38 @@ def store(
     return describe(deployment, package, source, flow_id, stored)
 
 
-def put_bytes(package: Package) -> str:
-    """Store the bytes of *package*, see that they are there; return the token."""
+def put_bytes(package: Package, confirm: bool = False) -> str:
+    """Store the bytes of *package*, see that they are there; return the token.
+
+    With *confirm* they are read back, and written over others that have their key.
+    """
     content, storage = package.content, package.storage
-    with content.open() as file, asking(storage, content.sha256):
-        token: object = storage.write_from(file, content.sha256)
     # A storage of a user's own may return anything.
-    if isinstance(token, str):
-        with asking(storage, token):
-            if storage.holds(token, content.sha256, content.size):
-                return token
+    token: object = None
+    for write in (storage.write_from, storage.overwrite)[: 2 if confirm else 1]:
+        with content.open() as file, asking(storage, content.sha256):
+            token = cast(object, write(file, content.sha256))
+        if isinstance(token, str) and has_bytes(package, token, confirm):
+            return token
     raise StorageUnavailableError(
         storage.block_type_name,
         str(token),
         f"the storage took {content.size} bytes but does not have them; nothing was"
-        " deployed. Look into the storage and deploy again",
+        " deployed. Look into the storage; if it keeps others there and does not"
+        " replace them, delete those. Then deploy again",
     )
+
+
+def has_bytes(package: Package, token: str, confirm: bool) -> bool:
+    """Return True if *token* leads to the bytes of *package*.
+
+    Without *confirm* the storage's word is taken for it; else they are read.
+    """
+    content, storage = package.content, package.storage
+    with asking(storage, token):
+        if not storage.holds(token, content.sha256, content.size):
+            return False
+    try:
+        return not confirm or hash_object(storage, token).hexdigest() == content.sha256
+    except ObjectMissingError:
+        return False

@@ -71,12 +71,12 @@ def encode(value: Json) -> bytes:
 
 
 def decode(answer: Answer, sent: Request, url: str) -> Json:
-    """Return the JSON value that *answer* holds; None for an empty answer 204.
+    """Return the JSON value that *answer* holds; None where it has no body.
 
     Raises:
         WireError: The body is not JSON.
     """
-    if answer.status == 204 and not answer.body:
+    if not answer.body.strip():
         return None
     try:
         return json.loads(answer.body)
@@ -87,8 +87,8 @@ def decode(answer: Answer, sent: Request, url: str) -> Json:
         said = "what repeats a secret that was sent"
     raise WireError(
         f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
-        f" {said if answer.body else 'nothing'}, which is not JSON. Is this the"
-        " address of a Prefect API? It ends in /api"
+        f" {said}, which is not JSON. Is this the address of a Prefect API? It ends in"
+        " /api"
     ) from cause
 
 

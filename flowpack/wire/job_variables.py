@@ -106,12 +106,15 @@ _PULL_POLICIES = {
 }
 
 
-def flat(variables: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return job variables as the overrides of older releases: dotted for env."""
-    found: Dict[str, Any] = {}
-    for key, value in variables.items():
-        if key == "env":
-            found.update({f"env.{name}": text for name, text in value.items()})
-        else:
-            found[key] = value
+def nested(variables: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return job variables with each ``env.NAME`` in ``env``.
+
+    Workers before 3.6.5 know no other form. Of both the one in ``env`` counts.
+    """
+    dotted = {key: value for key, value in variables.items() if key[:4] == "env."}
+    env = variables.get("env") or {}
+    if not dotted or not isinstance(env, Mapping):
+        return dict(variables)
+    found = {key: value for key, value in variables.items() if key not in dotted}
+    found["env"] = {**{key[4:]: value for key, value in dotted.items()}, **env}
     return found

@@ -23,7 +23,7 @@ from flowpack.wire import pulling
 from flowpack.wire.base import Change, Model
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.exchange import Json, path, request, wants_csrf_token
-from flowpack.wire.job_variables import flat, job_variables, problem
+from flowpack.wire.job_variables import job_variables, nested, problem
 from flowpack.wire.prefect3_blocks import Prefect3Blocks
 from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
 from flowpack.wire.server_deployments import (
@@ -157,7 +157,7 @@ class Prefect3(Prefect3Blocks):
             "tags": () if current is None else current.tags,
             "is_schedule_active": current is None or current.is_schedule_active,
             "work_pool_name": has.get("work_pool_name"),
-            "job_variables": None if current is None else self._changed(has, new),
+            "job_variables": None if current is None else _laid_over(has, new),
         }
         for field, default in _KEPT.items():
             kept[field] = has.get(field, default)
@@ -279,26 +279,10 @@ class Prefect3(Prefect3Blocks):
         body["schedule"] = schedules[0]["schedule"] if schedules else None
         body["is_schedule_active"] = new.is_schedule_active
 
-    def _changed(
-        self, has: Mapping[str, Any], new: DeploymentCreate
-    ) -> Mapping[str, Any]:
-        """Return the variables of a deployment, under what its new runner says."""
-        kept, changes = variables_of(has), self._runners_variables(new)
-        merged = {**kept, **changes}
-        if isinstance(kept.get("env"), Mapping) and "env" in changes:
-            merged["env"] = {**kept["env"], **changes["env"]}
-        return merged
-
-    def _runners_variables(self, new: DeploymentCreate) -> Dict[str, Any]:
-        """Return the job variables that say what the runner of *new* says."""
-        settings = new.flow_runner or FlowRunnerSettings("universal", {})
-        variables = job_variables(settings)
-        return variables if self.knows("job_variables") else flat(variables)
-
     def _add_variables(self, body: Dict[str, Any], new: DeploymentCreate) -> None:
         variables = new.job_variables
         if not isinstance(variables, Mapping):
-            variables = self._runners_variables(new)
+            variables = _said_by_runner(new)
         field = "job_variables" if self.knows("job_variables") else "infra_overrides"
         body[field] = dict(variables)
 
@@ -361,6 +345,20 @@ _SPEC_NAMES = {
     "work_pool_name": "work_pool",
     "work_queue_name": "work_queue",
 }
+
+
+def _said_by_runner(new: DeploymentCreate) -> Dict[str, Any]:
+    """Return the job variables that say what the runner of *new* says."""
+    return job_variables(new.flow_runner or FlowRunnerSettings("universal", {}))
+
+
+def _laid_over(has: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
+    """Return the variables of a deployment, under those of its new runner."""
+    kept, changes = nested(variables_of(has)), _said_by_runner(new)
+    merged = {**kept, **changes}
+    if isinstance(kept.get("env"), Mapping) and "env" in changes:
+        merged["env"] = {**kept["env"], **changes["env"]}
+    return merged
 
 
 def _is_computed(version: Any) -> bool:

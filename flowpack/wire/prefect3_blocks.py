@@ -82,8 +82,10 @@ class Prefect3Blocks(Dialect):
     def get_default_storage(self, send: Send) -> Json:
         """See :meth:`Dialect.get_default_storage`."""
         try:
-            document_id = send(_variable("GET"))["value"]
-            return send(self.read_block_document(UUID(document_id)))
+            variable = send(_variable("GET"))
+            if variable is None:
+                return None
+            return send(self.read_block_document(UUID(variable["value"])))
         except ObjectNotFound:
             return None
         except (KeyError, TypeError, ValueError, AttributeError) as exc:

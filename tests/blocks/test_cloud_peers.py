@@ -30,6 +30,7 @@ from flowpack.exceptions import (
     StorageError,
     StorageUnavailableError,
 )
+from flowpack.steps import pull
 from tests.blocks.servers import serving
 from tests.peers.processes import free_port, running
 
@@ -220,6 +221,82 @@ def test_google_creates_only_what_is_not_there(monkeypatch):
     assert "ifGenerationMatch" not in second
 
 
+class Strict(BaseHTTPRequestHandler):
+    """Speaks like S3, and knows none of the checksums that came later."""
+
+    kept: Dict[str, bytes] = {}
+    refused: List[str] = []
+
+    def handle_any(self):
+        data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        new = ("x-amz-checksum", "x-amz-sdk-checksum", "x-amz-trailer")
+        found = [name for name in self.headers if name.lower().startswith(new)]
+        if found or "aws-chunked" in self.headers.get("Content-Encoding", ""):
+            self.refused.append(f"{self.command} {found}")
+            return self.answer(400, b"<Error><Code>InvalidArgument</Code></Error>")
+        if self.command == "PUT":
+            self.kept[self.path] = data
+            return self.answer(200, b"")
+        there = self.kept.get(self.path)
+        self.answer(404 if there is None else 200, there or b"")
+
+    do_GET = do_HEAD = do_PUT = handle_any
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format, *arguments):
+        pass
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """A storage on a service that refuses checksums."""
+    pytest.importorskip("boto3")
+    Strict.kept.clear()
+    Strict.refused.clear()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Strict)) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        yield S3StorageBlock("bucket", "me", CANARY, region_name="us-east-1")
+
+
+def test_service_that_refuses_checksums(strict, tmp_path, monkeypatch):
+    """None are sent: flowpack has a digest of its own. Workers ask for none."""
+    assert strict.write(DATA) == KEY
+    assert strict.overwrite(io.BytesIO(DATA), KEY) == KEY
+    assert strict.read(KEY) == DATA
+    assert strict.holds(KEY, KEY, len(DATA))
+    monkeypatch.chdir(tmp_path)
+    pull(
+        storage=strict.to_document_data(),
+        sha256=KEY,
+        size=len(DATA),
+        filename="hello.py",
+        flow_data={"storage_type": "S3 Storage", "token": KEY},
+    )
+    assert (tmp_path / "hello.py").read_bytes() == DATA
+    assert Strict.refused == []
+
+
+@pytest.mark.parametrize("where", ["environment", "profile"])
+def test_who_wants_checksums_has_them(strict, tmp_path, monkeypatch, where):
+    """AWS's own settings win, as for buckets that demand one."""
+    if where == "environment":
+        monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_supported")
+    else:
+        config = tmp_path / "config"
+        config.write_text("[default]\nrequest_checksum_calculation = when_supported\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    with pytest.raises(StorageUnavailableError, match="PutObject"):
+        strict.write(DATA)
+    assert "PUT" in Strict.refused[0]
+
+
 def test_missing_object(storage):
     """What is not there is told as missing."""
     with pytest.raises(ObjectMissingError, match="no such object"):
@@ -231,6 +308,15 @@ def test_damaged_object_is_replaced(storage):
     damage(storage, DATA[:5])
     assert not storage.holds(KEY, KEY, len(DATA))
     storage.write(DATA)
+    assert storage.read(KEY) == DATA
+
+
+def test_damage_of_equal_length_is_overwritten(storage):
+    """Only who has read it knows of it, and says so."""
+    damage(storage, DATA.upper())
+    storage.write(DATA)
+    assert storage.read(KEY) == DATA.upper()
+    assert storage.overwrite(io.BytesIO(DATA), KEY) == KEY
     assert storage.read(KEY) == DATA
 
 

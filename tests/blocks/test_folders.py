@@ -792,7 +792,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 def test_missing_object_names_path_and_step(local, store):
     """The error says which file and what to do."""
-    with pytest.raises(ObjectMissingError, match="deploy again") as caught:
+    with pytest.raises(ObjectMissingError, match="flowpack deploy .*--conf") as caught:
         local.read(str(store / KEY))
     assert str(store) in str(caught.value)
     assert isinstance(caught.value, FlowpackError)

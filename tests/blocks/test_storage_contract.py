@@ -111,6 +111,13 @@ def test_writes_from_a_file(storage):
     assert not file.closed
 
 
+def test_overwrites_from_a_file(storage):
+    """What is there is as good as nothing; the token leads to the bytes."""
+    storage.write(b"stored")
+    token = storage.overwrite(io.BytesIO(b"stored"), sha256(b"stored"))
+    assert storage.read(token) == b"stored"
+
+
 def test_reads_into_a_file(storage):
     """The bytes come where the file stands."""
     token = storage.write(b"stored")

@@ -337,7 +337,7 @@ def test_server_that_tells_no_length(storage, files, kept):
 def test_missing_object(storage, files, status):
     """Both statuses say that there is nothing."""
     files.behaviour.statuses["GET"] = status
-    with pytest.raises(ObjectMissingError, match="deploy again"):
+    with pytest.raises(ObjectMissingError, match="flowpack deploy .* --confirm"):
         storage.read(KEY)
 
 

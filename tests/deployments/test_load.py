@@ -92,7 +92,7 @@ def test_missing_bytes(client, deployed, tmp_path):
 def test_pinned_digest(client, deployed):
     """A digest given by the caller counts, whatever the server says."""
     assert load_flow_from_deployment("hello/d", client, sha256=deployed.sha256)
-    with pytest.raises(StorageIntegrityError):
+    with pytest.raises(StorageIntegrityError, match="ask for these"):
         load_flow_from_deployment("hello/d", client, sha256="0" * 64)
 
 

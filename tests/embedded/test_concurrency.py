@@ -12,7 +12,7 @@ import pytest
 from tests.embedded.calls import call, deploy, done
 from tests.embedded.conftest import run_python, start_python
 
-PROCESSES = 8
+PROCESSES = 16
 
 RACE = """
 import sys

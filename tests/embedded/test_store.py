@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from flowpack.embedded import EmbeddedTransport, filters, migrations
+from flowpack.embedded import EmbeddedTransport, files, filters, migrations
 from flowpack.embedded.store import APPLICATION_ID, Conflict, Store
 from flowpack.exceptions import APIConnectionError, FlowpackError
 from tests.embedded.calls import call, deploy
@@ -280,11 +281,20 @@ class TestDamage:
             assert log.read_bytes() == b"x" * 100
 
     def test_empty_file(self, database, open_api):
-        """A file that a crash, or SQLite, left empty is where the first one begins."""
+        """An empty file is damaged: nobody knows what was in it."""
         database.parent.mkdir()
-        database.touch(mode=0o666)
+        database.touch()
+        self.expect_refusal(database, "is empty, so what was in it is lost")
+        assert os.listdir(database.parent) == ["flowpack.db"]
+        database.unlink()
         fill(open_api())
-        assert modes(database.parent)["flowpack.db"] == "0o600"
+
+    def test_left_by_a_killed_process(self, database, open_api):
+        """What one that was making the database left is used by the next."""
+        database.parent.mkdir()
+        database.with_name("flowpack.db-new").write_bytes(b"half a page" * 100)
+        fill(open_api())
+        assert "flowpack.db-new" not in modes(database.parent)
 
     @pytest.mark.parametrize("kind", ["folder", "fifo"])
     def test_no_file(self, database, kind):
@@ -304,6 +314,42 @@ class TestDamage:
         database = tmp_path / "a\nb\x1b[31m" / "flowpack.db"
         database.mkdir(parents=True)
         assert "\\n" in refused(EmbeddedTransport(database))
+
+
+class TestBeginning:
+    """The file is there with all its tables, or not at all."""
+
+    def test_who_is_making_it_is_waited_for(self, database, open_api):
+        """As long as for any other writer."""
+        database.parent.mkdir()
+        with open(f"{database}-new", "wb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            assert "is busy" in refused(open_api(busy_timeout=0.2))
+            assert other.tell() == 0 and not database.exists()
+        fill(open_api())
+
+    def test_who_was_faster_wins(self, database, closed, monkeypatch):
+        """A database that came while another was made is the one that is used."""
+        content = closed.read_bytes()
+        closed.unlink()
+        real = files._make
+
+        def late(path, fill):
+            Path(path).write_bytes(content)
+            return real(path, fill)
+
+        monkeypatch.setattr(files, "_make", late)
+        transport = EmbeddedTransport(closed)
+        assert call(transport, "POST", "/flows/count", {}) == (200, 10)
+        transport.close()
+        assert os.listdir(closed.parent) == ["flowpack.db"]
+
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "folder"])
+    def test_occupied_draft(self, database, make):
+        """What is no file of ours is refused, and not waited for."""
+        database.parent.mkdir()
+        make(f"{database}-new")
+        assert "cannot be opened" in refused(EmbeddedTransport(database))
 
 
 class TestReplaced:

@@ -33,6 +33,7 @@ CACHE = Path(
 #: The releases of Python that each peer runs on, the best tried first.
 PYTHONS = {
     "prefect-2.0b7": ("3.9", "3.10"),
+    "prefect-2.14.21": ("3.11",),
     "prefect-2.20.25": ("3.11",),
     "prefect-3.8.8": ("3.11", "3.12", "3.10", "3.13"),
 }

@@ -41,6 +41,13 @@ def orion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def prefect214(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An older server of Prefect 2, before several schedules and slugs."""
+    with needed(prefect_server("2.14.21", tmp_path_factory.mktemp("p214"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def prefect2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The last server of Prefect 2, with work pools."""
     with needed(prefect_server("2.20.25", tmp_path_factory.mktemp("p2"))) as server:

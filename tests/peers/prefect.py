@@ -123,7 +123,7 @@ def orion_server(home: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def prefect_server(version: str, home: Path, **variables: str) -> Iterator[Server]:
-    """Run a Prefect server of *version*, 2.20.25 or 3.8.8, with all of it in *home*.
+    """Run a Prefect server of *version*, 2.14.21 or later, with all of it in *home*.
 
     *variables* are more of its environment, such as settings of Prefect.
     """

@@ -31,7 +31,12 @@ DeploymentSpec(
     flow=hello, name="peers", tags=["peers"], flow_runner=SubprocessFlowRunner()
 )
 """
-SERVERS = [("orion", "2.0b7"), ("prefect2", "2.20.25"), ("prefect3", "3.8.8")]
+SERVERS = [
+    ("orion", "2.0b7"),
+    ("prefect214", "2.14.21"),
+    ("prefect2", "2.20.25"),
+    ("prefect3", "3.8.8"),
+]
 
 
 def send(method: str, url: str, body: bytes | None = None) -> tuple[int, bytes]:

@@ -8,8 +8,15 @@ import uuid
 
 import pytest
 
-from flowpack import Client, DeploymentSpec, FileStorageBlock, UniversalFlowRunner
-from flowpack import deploy, plan
+from flowpack import (
+    Client,
+    DeploymentSpec,
+    FileStorageBlock,
+    KVServerStorageBlock,
+    UniversalFlowRunner,
+    deploy,
+    plan,
+)
 from flowpack.cli import main
 from flowpack.deployments.verify import verify_all
 from flowpack.exceptions import PlanChangedError
@@ -82,6 +89,33 @@ def test_damage_is_found(server, client, tmp_path, webdav, capsys):
         for each in told["deployments"]
         if each["name"] in names
     } == dict(zip(names, ["ok", "corrupt", "missing"]))
+
+
+def test_damage_is_mended(server, client, tmp_path, webdav, kv, capsys):
+    """Bytes of another content and equal length are put back by --confirm."""
+    storages = {
+        "web": FileStorageBlock(f"{webdav}/flows"),
+        "uuid": FileStorageBlock(f"{webdav}/flows", key_type="uuid"),
+        "kv": KVServerStorageBlock(kv.address),
+    }
+    wanted = specs(tmp_path, storages)
+    done = deploy(wanted, client, jobs=1)
+    names = [each.full_name for each in done]
+    for each in done[:2]:
+        file = tmp_path / "webdav" / "flows" / each.key
+        file.write_bytes(file.read_bytes().upper())
+    kv.values[done[2].key] = kv.values[done[2].key].upper()
+    assert [each.status for each in verify_all(client, names)] == ["corrupt"] * 3
+    assert main(["verify", names[0], "--api", server.api]) == 1
+    told = capsys.readouterr().out
+    script = "SCRIPT" if server.environment.name == "prefect-2.0b7" else "script0.py"
+    assert f"deploy {script}:checked -n {done[0].name} --confirm" in told
+    mended = deploy(wanted, client, confirm=True)
+    assert [each.action for each in mended] == ["unchanged", "updated", "unchanged"]
+    assert all("damaged" in "".join(each.notes) for each in mended)
+    assert [each.status for each in verify_all(client, names)] == ["ok"] * 3
+    again = deploy(wanted, client, confirm=True)
+    assert [each.action for each in again] == ["unchanged"] * 3
 
 
 def test_unreferenced_is_told(server, client, tmp_path, capsys):

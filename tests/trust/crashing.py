@@ -158,7 +158,7 @@ def deploy_here(folder: Path, content: bytes, steps: Optional[Steps] = None) -> 
 def assert_free(folder: Path) -> None:
     """See that nobody holds a lock of the database, or has a transaction open."""
     database = folder / "home" / "flowpack.db"
-    if database.exists() and database.stat().st_size:
+    if database.exists():
         connection = sqlite3.connect(database, timeout=0, isolation_level=None)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -278,8 +278,10 @@ def check(folder: Path, drafts: int) -> List[str]:
     """Return what is wrong in *folder*."""
     database = folder / "home" / "flowpack.db"
     if database.exists() and not database.stat().st_size:
-        return []  # An empty file, which the next run fills.
-    return problems(state_here(folder), [OLD, NEW], drafts=drafts)
+        return ["the database is empty"]
+    new = database.with_name("flowpack.db-new")
+    litter = ["litter: a new database"] if new.exists() and not drafts else []
+    return litter + problems(state_here(folder), [OLD, NEW], drafts=drafts)
 
 
 def main(how: str, state: str, folder: str, stride: str = "1") -> None:

@@ -82,7 +82,7 @@ def test_redirect_says_where_it_pointed():
     assert "canary" not in str(error_for(answer, SENT, URL))
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"<html>", b"{", b"\xff", b"[" * 100_000])
 def test_answer_that_is_no_json_is_a_wire_error(body):
     """A body that cannot be read names method, address and status."""
     with pytest.raises(WireError, match="POST .*/flows/ answered 200"):

@@ -111,6 +111,40 @@ def test_only_fields_that_the_release_knows_are_sent(release):
 
 
 @pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("named", [True, False], ids=["runner", "kept"])
+def test_variables_that_older_releases_wrote(release, named):
+    """Workers of all releases read ``env``; ``env.A`` is written anew, once."""
+    dialect = dialect_for(release)
+    is_new = parse_version(release) >= (2, 17)
+    field = "job_variables" if is_new else "infra_overrides"
+    assert body(dialect, wanted())[field] == {"env": {"A": "1"}}
+    old = {"env.A": "1", "env.B": "2", "env": {"B": "3"}, "image": "i"}
+    current = answer(dialect, wanted(), **{field: old})
+    runner = FlowRunnerSettings("docker", {"env": {"A": "1", "B": "3"}, "image": "i"})
+    new = attrs.evolve(
+        wanted(job_variables=None if named else UNSET), flow_runner=runner
+    )
+    settled = dialect.settled(new, current)
+    (change,) = dialect.differences(current, settled)
+    better = {"env": {"A": "1", "B": "3"}, "image": "i"}
+    assert change == Change("flow_runner", old, better)
+    sent = json.loads(dialect.create_deployment(settled).body or b"")
+    assert sent[field] == better
+    current = answer(dialect, wanted(), **{field: better})
+    assert dialect.differences(current, dialect.settled(new, current)) == ()
+
+
+@pytest.mark.parametrize("odd", ["{{ env }}", ["A"], 5], ids=repr)
+def test_odd_variables_of_others_stay(odd):
+    """What is no mapping is not merged into."""
+    dialect = dialect_for("3.8.8")
+    variables = {"env": odd, "env.A": "1"}
+    current = answer(dialect, wanted(), job_variables=variables)
+    new = attrs.evolve(wanted(job_variables=UNSET), flow_runner=None)
+    assert dialect.settled(new, current).job_variables == variables
+
+
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize(
     "schedule",
     [

@@ -70,7 +70,9 @@ class Bucket(ABC):
     def secrets(self) -> Iterable[str]:
         """Return what no message may show."""
 
-    def write_from(self, file: BinaryIO, key: str, sha256: str) -> None:
+    def write_from(
+        self, file: BinaryIO, key: str, sha256: str, replace: bool = False
+    ) -> None:
         """See :meth:`Store.write_from`."""
         check_key(key, self.label)
         start = file.tell()
@@ -79,7 +81,7 @@ class Bucket(ABC):
             raise changed_while_read(self.label, key, sha256, found)
         client = self._ask(key, self.open_client)
         there = self._ask(key, lambda: self.size_of(client, key))
-        if there == size:
+        if there == size and not replace:
             return
         file.seek(start)
         try:
@@ -106,8 +108,7 @@ class Bucket(ABC):
             raise ObjectMissingError(
                 self.label,
                 key,
-                "there is no such object. It was deleted, or is in another bucket;"
-                " deploy again to store it anew",
+                "there is no such object. It was deleted, or is in another bucket",
             )
 
     def holds(self, key: str, sha256: str, size: int) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, BinaryIO, Dict, Iterable, Optional
+import os
+from typing import Any, BinaryIO, Dict, Iterable, Mapping, Optional
 
 from flowpack.blocks.cloud.bucket import CHUNK, Bucket, TakenError, not_installed
 from flowpack.blocks.secret import Secret
@@ -12,20 +13,51 @@ from flowpack.blocks.secret import Secret
 _LARGEST_AT_ONCE = 5 << 30
 
 
+#: What boto3 sends and checks besides; services that speak like S3 may refuse it.
+_CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
+
+
+def open_s3(credentials: Mapping[str, Any]) -> Any:
+    """Return a client of boto3's; what is None is looked for where AWS's tools look.
+
+    flowpack has a digest of its own, so that no checksums are sent unless the
+    environment or the profile asks for them.
+
+    Raises:
+        ImportError: There is no boto3.
+    """
+    try:
+        import boto3
+        import botocore.session
+        from botocore.config import Config
+    except ImportError:
+        raise not_installed("boto3", "s3") from None
+    core = botocore.session.get_session()
+    session = boto3.session.Session(botocore_session=core, **credentials)
+    profile = core.get_scoped_config()
+    checksums = {
+        name: "when_required"
+        for name in _CHECKSUMS
+        if name not in profile and f"AWS_{name.upper()}" not in os.environ
+    }
+    options: Dict[str, Any] = {
+        "connect_timeout": 30,
+        "read_timeout": 60,
+        "retries": {"mode": "standard", "total_max_attempts": 5},
+    }
+    try:
+        config = Config(**options, **checksums)
+    except TypeError:  # Before 1.36 there were none.
+        config = Config(**options)
+    return session.client("s3", config=config)
+
+
 class S3Bucket(Bucket):
     """A bucket of S3."""
 
     def open_client(self) -> Any:
         """Return the SDK's client."""
-        try:
-            import boto3
-            from botocore.config import Config
-        except ImportError:
-            raise not_installed("boto3", "s3") from None
-        session = boto3.session.Session(**self._credentials())
-        retries = {"mode": "standard", "total_max_attempts": 5}
-        config = Config(connect_timeout=30, read_timeout=60, retries=retries)
-        return session.client("s3", config=config)
+        return open_s3(self._credentials())
 
     def _credentials(self) -> Dict[str, Optional[str]]:
         return {
