@@ -2,8 +2,10 @@
 
 This runs the user's code. The script becomes a module of its own, not
 ``__main__``, which is in ``sys.modules`` for as long as its flow lives, as
-dataclasses and pickles need it. Loads take turns, and what a script changes in the
-process while it is loaded is put back.
+dataclasses and pickles need it. One that comes from a storage has a private temporary
+file for as long, for scripts read what ``__file__`` names; what runs is the bytes,
+though. Loads take turns, and what a script changes in the process while it is loaded
+is put back.
 """
 
 from __future__ import annotations
@@ -25,7 +27,13 @@ import attrs
 
 from flowpack._interpreter import SCRIPT_PREFIX, restored
 from flowpack.discovery import Script, choose
-from flowpack.exceptions import MissingFlowError, ScriptError, quoted
+from flowpack.exceptions import (
+    FlowpackError,
+    MissingFlowError,
+    ScriptError,
+    printable,
+    quoted,
+)
 from flowpack.flows import Flow, calls_skipped
 
 _LOCK = threading.RLock()
@@ -85,6 +93,7 @@ def load_flow_from_script(
         MissingFlowError: It does not define the flow.
         UnspecifiedFlowError: It defines several that are meant.
         DiscoveryError: It cannot be read.
+        FlowpackError: Its temporary file cannot be written.
     """
     if not isinstance(script, Script):
         script = Script.read(script)
@@ -103,7 +112,7 @@ def load_flow_from_bytes(
 
     Args:
         content: The script.
-        name: What to call it in ``__file__``, in tracebacks and in errors.
+        name: What to call it in errors; the last part names its temporary file.
         flow_name: As :func:`load_flow_from_script` takes it, and so is the rest.
         variable: The module-level name of the flow.
     """
@@ -161,9 +170,10 @@ class _Loaded:
 
 def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> Any:
     script.check_readable()
-    module, filename = _new_module(script)
-    text = _Text.shown(filename, script)
     anchor = _Anchor()
+    filename = script.path or _private_file(script, anchor)
+    module = _new_module(filename)
+    text = _Text.shown(filename, script)
     forget = weakref.finalize(anchor, _forget, module.__name__, text)
     sys.modules[module.__name__] = module
     try:
@@ -180,16 +190,52 @@ def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> 
     return _anchored(chosen, script, anchor)
 
 
-def _new_module(script: Script) -> Tuple[ModuleType, str]:
-    """Return a module for *script*, and what its code names as its file."""
-    stem = re.sub(r"\W", "_", os.path.basename(script.name).partition(".")[0])
+def _private_file(script: Script, anchor: _Anchor) -> str:
+    """Write *script* to a new folder that only this user can enter; return its path.
+
+    It is removed with *anchor*, and at the end of the process at the latest.
+    """
+    import tempfile  # Imported here because it is slow to load.
+
+    name = script.filename
+    try:
+        size = len(os.fsencode(name))
+        usable = name.isprintable() and name.strip(".") and size < 256
+    except ValueError:
+        usable = False
+    name = name if usable else "script.py"
+    try:
+        folder = tempfile.mkdtemp(prefix="flowpack-")
+        weakref.finalize(anchor, _remove, folder, os.getpid())
+        path = os.path.join(folder, name)
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(number, "wb") as file:
+            file.write(script.content)
+    except OSError as exc:
+        raise FlowpackError(
+            f"the script {printable(script.name)} cannot be loaded, for its temporary"
+            f" file cannot be written: {printable(exc)}. Set TMPDIR to a folder that has"
+            " room"
+        ) from exc
+    return path
+
+
+def _remove(folder: str, owner: int) -> None:
+    """Remove the folder of a temporary file, unless this is a fork of its *owner*."""
+    import shutil
+
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_module(filename: str) -> ModuleType:
+    """Return a module for the script that its code names as *filename*."""
+    stem = re.sub(r"\W", "_", os.path.basename(filename).partition(".")[0])
     name = f"{SCRIPT_PREFIX}{next(_NUMBERS)}_{stem[:40]}"
-    # What is no file is told apart by its bytes: two versions may have one name.
-    filename = script.path or f"<{script.name} sha256:{script.sha256[:12]}>"
     spec = importlib.machinery.ModuleSpec(name, None, origin=filename)
     module = importlib.util.module_from_spec(spec)
-    module.__file__ = script.path or script.name
-    return module, filename
+    module.__file__ = filename
+    return module
 
 
 def _lines(content: bytes) -> List[str]:

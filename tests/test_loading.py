@@ -25,6 +25,7 @@ import pytest
 from flowpack.discovery import Script, find_flows
 from flowpack.exceptions import (
     DiscoveryError,
+    FlowpackError,
     MissingFlowError,
     ScriptError,
     UnspecifiedFlowError,
@@ -90,7 +91,7 @@ def test_from_bytes():
     """Bytes have a name for people, and a version all the same."""
     flow = load(HELLO)
     assert flow.version == hashlib.md5(HELLO.encode()).hexdigest()
-    assert flow.fn.__globals__["__file__"] == "stored.py"
+    assert Path(flow.fn.__globals__["__file__"]).name == "stored.py"
 
 
 def test_what_was_read_is_run(script):
@@ -257,9 +258,10 @@ def test_deep_copy_is_a_copy_too():
     assert modules_of_scripts() == []
 
 
-def test_lines_live_as_long_as_one_of_their_flows():
-    """One load of the same bytes does not take them from another."""
-    one, two = load(HELLO), load(HELLO)
+def test_lines_live_as_long_as_one_of_their_flows(script):
+    """One load of the same file does not take them from another."""
+    path = script(HELLO)
+    one, two = load_flow_from_script(path), load_flow_from_script(path)
     name = one.fn.__code__.co_filename
     assert name == two.fn.__code__.co_filename
     del two
@@ -304,8 +306,114 @@ def test_traceback_shows_the_lines(script, source):
         flow()
     shown = "".join(traceback.format_exception(None, caught.value, caught.tb))
     assert "1 // 0  # this line" in shown
-    assert (str(path) if source == "file" else "<stored.py sha256:") in shown
+    assert (str(path) if source == "file" else "/stored.py") in shown
     assert "# this line" in inspect.getsource(flow.fn)
+
+
+READS_ITSELF = IMPORT + """
+import os
+from pathlib import Path
+
+OWN = Path(__file__)
+TEXT = OWN.read_text(encoding="utf-8")
+
+@flow
+def own():
+    with open(__file__, encoding="utf-8") as file:
+        return OWN.resolve(), TEXT == file.read()
+"""
+
+
+def test_script_that_reads_its_own_file(script):
+    """It is a file under the script's name, and beside a local one lies what does."""
+    path = script(READS_ITSELF + "assert (OWN.parent / 'data.csv').exists()\n")
+    path.with_name("data.csv").write_text("1,2")
+    assert load_flow_from_script(path)() == (path.resolve(), True)
+    assert not list(path.parent.rglob("*.pyc"))
+
+
+def test_private_file_lives_as_long_as_its_flow():
+    """Nobody else can read it, and what the script puts beside it goes with it."""
+    flow = load(READS_ITSELF + "OWN.with_name('x').mkdir()\n")
+    path, is_equal = flow()
+    assert (path.name, is_equal) == ("stored.py", True)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert sorted(each.name for each in path.parent.iterdir()) == ["stored.py", "x"]
+    copied = flow.with_options(name="other")
+    del flow
+    assert path.exists()
+    del copied
+    assert not path.parent.exists()
+    with pytest.raises(ScriptError) as caught:
+        load(READS_ITSELF + "raise Exception(__file__)")
+    path = Path(str(caught.value.user_exc))
+    del caught
+    gc.collect()
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("https://host/a/b.py?c=d", "b.py"),
+        ("gr\xfc\xdfe \u65e5.py", "gr\xfc\xdfe \u65e5.py"),
+        ("a/..", "script.py"),
+        ("", "script.py"),
+        ("\ud800\0\n.py", "script.py"),
+        ("x" * 300, "script.py"),
+    ],
+)
+def test_name_of_the_private_file(name, expected):
+    """The last part of what the script is called, if a file may be called so."""
+    flow = load_flow_from_bytes(READS_ITSELF.encode(), name)
+    assert flow()[0].name == expected
+
+
+def test_private_file_goes_with_the_process(tmp_path):
+    """However it ends, and a fork takes none from its parent."""
+    text = READS_ITSELF + textwrap.dedent(
+        """
+        import atexit, sys
+        from multiprocessing import get_context
+
+        @atexit.register
+        def read():
+            OWN.read_text()
+
+        @flow
+        def own():
+            if os.fork() == 0:
+                sys.exit()
+            os.wait()
+            with get_context("fork").Pool(2) as pool:
+                return pool.map(work, [1, 2])
+
+        def work(x):
+            return len(OWN.read_text()) * x
+        """
+    )
+    program = f"""
+from flowpack.loading import load_flow_from_bytes
+flow = load_flow_from_bytes({text.encode()!r}, "stored.py")
+print(flow() == [{len(text)}, {2 * len(text)}])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert not list(tmp_path.glob("flowpack-*"))
+
+
+def test_no_room_for_the_private_file(monkeypatch, tmp_path):
+    """The error says what to do."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(FlowpackError, match=r"stored\.py cannot be .* Set TMPDIR"):
+        load(HELLO)
 
 
 ODD = {

@@ -79,9 +79,7 @@ class FoundFlow:
     @property
     def entrypoint(self) -> str:
         """Where Prefect finds the flow in the script's folder: ``file.py:name``."""
-        place = self.script.path or self.script.name.partition("?")[0]
-        file = place.replace("\\", "/").rpartition("/")[2]
-        return f"{file}:{self.variable}"
+        return f"{self.script.filename}:{self.variable}"
 
 
 @attrs.frozen(kw_only=True)

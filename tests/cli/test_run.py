@@ -349,3 +349,14 @@ def test_descriptors_that_are_gone(hostile):
     assert done.stderr.splitlines() == [
         "flowpack: error: standard output cannot be written: Bad file descriptor"
     ]
+
+
+def test_script_that_reads_its_own_file(hostile, monkeypatch, tmp_path):
+    """``__file__`` is real while the flow runs, and nothing of it is left."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    above = "import inspect\nTEXT = open(__file__).read()"
+    code = "result = inspect.getsource(hostile.fn) in TEXT == open(__file__).read()"
+    done = hostile(above)("-p", f"code={code}; assert result; print(__file__)")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()[1].endswith("/hostile.py")
+    assert not list(tmp_path.glob("flowpack-*"))
