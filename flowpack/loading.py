@@ -34,7 +34,7 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.flows import Flow, calls_skipped
+from flowpack.flows import Flow, calls_skipped, library_of
 
 _LOCK = threading.RLock()
 _NUMBERS = itertools.count(1)
@@ -214,8 +214,8 @@ def _private_file(script: Script, anchor: _Anchor) -> str:
     except OSError as exc:
         raise FlowpackError(
             f"the script {printable(script.name)} cannot be loaded, for its temporary"
-            f" file cannot be written: {printable(exc)}. Set TMPDIR to a folder that has"
-            " room"
+            f" file cannot be written: {printable(exc)}. Set TMPDIR to a folder with"
+            " room for it"
         ) from exc
     return path
 
@@ -280,25 +280,13 @@ def _flows_in(module: ModuleType) -> List[_Loaded]:
     variables: Dict[int, List[str]] = {}
     flows: Dict[int, Any] = {}
     for variable, value in list(vars(module).items()):
-        if _is_flow(value):
+        if library_of(value):
             flows[id(value)] = value
             variables.setdefault(id(value), []).append(variable)
     return [
         _Loaded(flow, tuple(variables[key]), _is_own(flow, module))
         for key, flow in flows.items()
     ]
-
-
-def _is_flow(value: object) -> bool:
-    """Say whether *value* is a flow of flowpack, or of Prefect if that is there.
-
-    Only its type is looked at: modules that load late and the like would wake.
-    """
-    return any(
-        base is Flow
-        or (base.__name__ == "Flow" and str(base.__module__).startswith("prefect."))
-        for base in type(value).__mro__
-    )
 
 
 def _is_own(flow: Any, module: ModuleType) -> bool:

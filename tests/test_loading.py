@@ -207,10 +207,14 @@ flow = Special
 """
 
 
-def test_flows_of_prefect(script, monkeypatch):
+@pytest.mark.parametrize("home", ["prefect", "prefect.flows", "prefect.x.y"])
+def test_flows_of_prefect(script, monkeypatch, home):
     """Prefect's flows are known by their class; Prefect need not be there for it."""
-    lib = script(PREFECT, "prefect/flows.py")
-    script("from prefect.flows import flow, Flow", "prefect/__init__.py")
+    lib = script("", "prefect/__init__.py")
+    script("", "prefect/x/__init__.py")
+    lib.write_text(f"from {home} import flow, Flow")
+    package = home.replace(".", "/") + ("/__init__" if home == "prefect" else "")
+    script(PREFECT, f"{package}.py")
     for name in [name for name in sys.modules if name.partition(".")[0] == "prefect"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(str(lib.parent.parent))
@@ -222,8 +226,13 @@ def test_flows_of_prefect(script, monkeypatch):
     del flow
     assert load(text + "f.version = 'v1'").version == "v1"
     assert not modules_of_scripts()
-    for name in ("prefect", "prefect.flows"):
-        del sys.modules[name]
+    own = text + "class Own(Flow): pass\nf = Own(f.fn)\n"
+    assert type(load(own)).__name__ == "Own"
+    with pytest.raises(MissingFlowError):
+        load(text + "Flow.__module__ = 'prefectly'\n")
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "prefect":
+            del sys.modules[name]
 
 
 def test_no_guard_fires():

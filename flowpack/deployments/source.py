@@ -144,6 +144,8 @@ def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
 
 
 def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
+    from flowpack.flows import library_of
+
     return FoundFlow(
         script=script,
         function=function,
@@ -152,7 +154,7 @@ def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
         version=script.md5,
         description=getattr(flow, "description", None),
         line=getattr(_code(flow), "co_firstlineno", 1),
-        origin=frozenset({type(flow).__module__.partition(".")[0]}),
+        origin=frozenset(filter(None, [library_of(flow)])),
         is_async=False,
         parameters=(),
     )
