@@ -82,7 +82,8 @@ def load_flow_from_script(
         script: A path, or a script that was read already.
         flow_name: The flow's name or, where no flow has that, the name of its
             variable or function. None means the only flow.
-        variable: The module-level name of the flow, as an entry point has it.
+        variable: The module-level name of the flow, as an entry point has it; the
+            flow is then called *flow_name*, whatever its name in the script.
 
     Returns:
         A :class:`~flowpack.flows.Flow`, or Prefect's own where the script uses that.
@@ -187,7 +188,8 @@ def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> 
     except BaseException:
         forget()
         raise
-    return _anchored(chosen, script, anchor)
+    name = None if variable is None else flow_name
+    return _anchored(chosen, script, anchor, name)
 
 
 def _private_file(script: Script, anchor: _Anchor) -> str:
@@ -319,12 +321,16 @@ def _named(flows: List[_Loaded], flow_name: Optional[str], where: str) -> _Loade
     return choose(named or flows, flow_name, where)
 
 
-def _anchored(chosen: _Loaded, script: Script, anchor: _Anchor) -> Any:
+def _anchored(
+    chosen: _Loaded, script: Script, anchor: _Anchor, name: Optional[str]
+) -> Any:
     """Return a copy of the flow; the module holds the original, and the copy it."""
     if isinstance(chosen.flow, Flow):
-        return chosen.flow.anchored(anchor, script.md5 if chosen.own else None)
+        version = script.md5 if chosen.own else None
+        return chosen.flow.anchored(anchor, version).with_options(name=name)
     flow = copy.copy(chosen.flow)
     flow._flowpack_anchor = anchor
+    flow.name = name or flow.name
     if chosen.own and not flow.version:
         flow.version = script.md5
     return flow

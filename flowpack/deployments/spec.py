@@ -323,6 +323,13 @@ class DeploymentSpec(PoolFields):
                     f"the script has several flows called {quoted(flow.name)}, and this"
                     " server's agents know flows by name alone; give each its own name"
                 )
+            if flow.renamed and not api.dialect.uses_work_pools:
+                raise self._refused(
+                    f"its script has no flow called {quoted(flow.name)}, and runs look"
+                    " for it there by its name alone. Rename it in the script and give"
+                    f" that: renamed = {flow.variable}.with_options(name="
+                    f"{quoted(flow.name)})"
+                )
             runner = self.flow_runner or called(
                 packager, "default_flow_runner", (FlowRunner,), api
             )
