@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, TextIO
 
 from flowpack._interpreter import restored
@@ -189,10 +189,11 @@ def users_code(*, aside: bool) -> Iterator[None]:
 
 def print_aside() -> None:
     """Send what is printed from now on, by child processes too, to standard error."""
-    with suppress(AttributeError, OSError, ValueError):
+    try:
         sys.stdout.flush()
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    sys.stdout = sys.stderr
+    except (AttributeError, OSError, ValueError):  # One of them is no file.
+        sys.stdout = sys.stderr
 
 
 def discard() -> None:

@@ -324,6 +324,7 @@ def test_streams_are_the_scripts_to_break(hostile, how):
         "os.write(1, b'late')",
         "subprocess.run(['echo', 'late'])",
         "os.close(1); os.write(2, b'late')",
+        "sys.stdout.close(); sys.stderr.write('late')",
     ],
 )
 def test_json_is_one_document_whoever_prints(hostile, code):
