@@ -78,7 +78,7 @@ def _copied(stream: Any) -> Optional[Tuple[int, int]]:
     try:
         number = stream.fileno()
         return number, os.dup(number)
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, OSError, TypeError, ValueError):
         return None
 
 
@@ -93,12 +93,11 @@ def _again(stream: Any, copied: Optional[Tuple[int, int]]) -> Any:
         os.dup2(copy, number)
         os.close(copy)
     try:
-        closed = stream.closed
+        if not getattr(stream, "closed", False):
+            return stream
     except ValueError:  # It was detached.
-        closed = True
-    if not closed:
-        return stream
-    with suppress(OSError):
+        pass
+    with suppress(AttributeError, OSError):
         mode, buffering = stream.mode[:1], 1 if stream.line_buffering else -1
         kept = {"encoding": stream.encoding, "errors": stream.errors}
         return open(number, mode, buffering, closefd=False, **kept)

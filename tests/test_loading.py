@@ -7,6 +7,7 @@ import copy
 import gc
 import hashlib
 import inspect
+import io
 import linecache
 import os
 import pickle
@@ -526,6 +527,28 @@ def test_process_is_as_before(script, end):
     assert state() == before
     assert "left-by-a-script" not in sys.modules
     assert sys.modules.get("this", "absent") is not None
+
+
+class Odd:
+    """A stream that has a descriptor and little else."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def fileno(self):
+        return self.number
+
+
+def test_streams_of_other_kinds(monkeypatch, tmp_path):
+    """They are put back as they were; one that is a file is opened again if closed."""
+    with open(tmp_path / "out", "w") as file:
+        for stream in (Odd(file.fileno()), Odd("none"), None, io.StringIO(), file):
+            monkeypatch.setattr(sys, "stdout", stream)
+            load(HELLO + "import sys\ngetattr(sys.stdout, 'close', list)()")
+            assert (sys.stdout is stream) == (stream is not file)
+        print("again", flush=True)
+        os.close(sys.stdout.fileno())
+    assert (tmp_path / "out").read_text() == "again\n"
 
 
 def test_folder_that_is_gone(tmp_path, monkeypatch):

@@ -219,7 +219,9 @@ def guarded() -> Iterator[None]:
     except BrokenPipeError as exc:
         raise OutputClosed from exc
     except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc  # ValueError: it is closed.
+        if not isinstance(exc, OSError) and not sys.stdout.closed:
+            raise
+        reason = getattr(exc, "strerror", None) or exc
         raise FlowpackError(f"standard output cannot be written: {reason}") from exc
 
 

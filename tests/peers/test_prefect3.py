@@ -146,9 +146,10 @@ def test_stock_worker_runs_what_every_worker_can_pull(
 def test_flow_renamed_outside_its_script(server, client, script, tmp_path):
     """Workers go by the entry point, and so does flowpack."""
     pool = unique("pool")
+    flow = load_flow_from_script(script).with_options(name=unique("weekly"))
     spec = DeploymentSpec(
         name="d",
-        flow=load_flow_from_script(script).with_options(name=unique("weekly")),
+        flow=flow,
         flow_storage=FileStorageBlock(str(tmp_path / "files")),
         work_pool=pool,
         create_work_pool=True,
@@ -158,7 +159,7 @@ def test_flow_renamed_outside_its_script(server, client, script, tmp_path):
     with prefect_worker(server, pool):
         state, said = run(server, client, done, "Hello Grace!")
     assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
-    assert load_flow_from_deployment(done.id, client).name == spec.flow.name
+    assert load_flow_from_deployment(done.id, client).name == flow.name
 
 
 def test_changed_byte_is_never_run(server, client, script, tmp_path):
