@@ -7,21 +7,22 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 #: Begins the names of modules that come and go by themselves: loaded scripts.
 SCRIPT_PREFIX = "_flowpack_script_"
 
-_STREAMS = ("stdin", "stdout", "stderr")
+_STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
 
 @contextmanager
 def restored(folder: Optional[str] = None) -> Iterator[None]:
     """Run the body, then put back what it changed.
 
-    That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams,
-    signal handlers (in the main thread, which alone can set them) and
-    ``sys.modules``, where modules that were imported stay.
+    That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams
+    (also those that were closed, and their descriptors), signal handlers (in the main
+    thread, which alone can set them), a lowered recursion limit and ``sys.modules``,
+    where modules that were imported stay.
 
     Args:
         folder: Where the body may import from as well, as a script may from beside
@@ -36,6 +37,7 @@ def restored(folder: Optional[str] = None) -> Iterator[None]:
         extra = None if known else folder
         stack.enter_context(_modules(extra))
         stack.enter_context(_lists())
+        stack.enter_context(_recursion_limit())
         if extra is not None:
             sys.path.insert(0, extra)
         yield
@@ -62,11 +64,54 @@ def _getcwd() -> Optional[str]:
 @contextmanager
 def _streams() -> Iterator[None]:
     before = {name: getattr(sys, name) for name in _STREAMS}
+    copies = {id(stream): _copied(stream) for stream in before.values()}
     try:
         yield
     finally:
+        again = {id(each): _again(each, copies[id(each)]) for each in before.values()}
         for name, stream in before.items():
-            setattr(sys, name, stream)
+            setattr(sys, name, again[id(stream)])
+
+
+def _copied(stream: Any) -> Optional[Tuple[int, int]]:
+    """Return the descriptor of *stream* and a copy of it, if it has one."""
+    try:
+        number = stream.fileno()
+        return number, os.dup(number)
+    except (AttributeError, OSError, TypeError, ValueError):
+        return None
+
+
+def _again(stream: Any, copied: Optional[Tuple[int, int]]) -> Any:
+    """Return *stream*, or one like it where it was closed, at its old descriptor."""
+    if copied is None:
+        return stream
+    number, copy = copied
+    with suppress(Exception):  # It may be closed.
+        stream.flush()  # To where its prints were to go.
+    with suppress(OSError):  # Both may be closed.
+        os.dup2(copy, number)
+        os.close(copy)
+    try:
+        if not getattr(stream, "closed", False):
+            return stream
+    except ValueError:  # It was detached.
+        pass
+    with suppress(AttributeError, OSError):
+        mode, buffering = stream.mode[:1], 1 if stream.line_buffering else -1
+        kept = {"encoding": stream.encoding, "errors": stream.errors}
+        return open(number, mode, buffering, closefd=False, **kept)
+    return stream
+
+
+@contextmanager
+def _recursion_limit() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        # A higher one is kept: a script sets it for its flow.
+        sys.setrecursionlimit(max(before, sys.getrecursionlimit()))
 
 
 @contextmanager

@@ -244,6 +244,18 @@ async def _nothing() -> None:
     """Stand in for a coroutine: ``asyncio.run(my_flow())`` must find one."""
 
 
+def library_of(value: object) -> Optional[str]:
+    """Return the library whose flow *value* is, ``flowpack`` or ``prefect``, if any.
+
+    Only its type is looked at: modules that load late and the like would wake.
+    """
+    for base in type(value).__mro__:
+        library = str(base.__module__).partition(".")[0]
+        if base is Flow or (base.__name__ == "Flow" and library == "prefect"):
+            return library
+    return None
+
+
 def undecorated(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function that decorators made with :func:`functools.wraps` wrap."""
     try:

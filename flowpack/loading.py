@@ -2,8 +2,10 @@
 
 This runs the user's code. The script becomes a module of its own, not
 ``__main__``, which is in ``sys.modules`` for as long as its flow lives, as
-dataclasses and pickles need it. Loads take turns, and what a script changes in the
-process while it is loaded is put back.
+dataclasses and pickles need it. One that comes from a storage has a private temporary
+file for as long, for scripts read what ``__file__`` names; what runs is the bytes,
+though. Loads take turns, and what a script changes in the process while it is loaded
+is put back.
 """
 
 from __future__ import annotations
@@ -25,8 +27,14 @@ import attrs
 
 from flowpack._interpreter import SCRIPT_PREFIX, restored
 from flowpack.discovery import Script, choose
-from flowpack.exceptions import MissingFlowError, ScriptError, quoted
-from flowpack.flows import Flow, calls_skipped
+from flowpack.exceptions import (
+    FlowpackError,
+    MissingFlowError,
+    ScriptError,
+    printable,
+    quoted,
+)
+from flowpack.flows import Flow, calls_skipped, library_of
 
 _LOCK = threading.RLock()
 _NUMBERS = itertools.count(1)
@@ -74,7 +82,8 @@ def load_flow_from_script(
         script: A path, or a script that was read already.
         flow_name: The flow's name or, where no flow has that, the name of its
             variable or function. None means the only flow.
-        variable: The module-level name of the flow, as an entry point has it.
+        variable: The module-level name of the flow, as an entry point has it; the
+            flow is then called *flow_name*, whatever its name in the script.
 
     Returns:
         A :class:`~flowpack.flows.Flow`, or Prefect's own where the script uses that.
@@ -85,6 +94,7 @@ def load_flow_from_script(
         MissingFlowError: It does not define the flow.
         UnspecifiedFlowError: It defines several that are meant.
         DiscoveryError: It cannot be read.
+        FlowpackError: Its temporary file cannot be written.
     """
     if not isinstance(script, Script):
         script = Script.read(script)
@@ -103,7 +113,7 @@ def load_flow_from_bytes(
 
     Args:
         content: The script.
-        name: What to call it in ``__file__``, in tracebacks and in errors.
+        name: What to call it in errors; the last part names its temporary file.
         flow_name: As :func:`load_flow_from_script` takes it, and so is the rest.
         variable: The module-level name of the flow.
     """
@@ -161,9 +171,10 @@ class _Loaded:
 
 def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> Any:
     script.check_readable()
-    module, filename = _new_module(script)
-    text = _Text.shown(filename, script)
     anchor = _Anchor()
+    filename = script.path or _private_file(script, anchor)
+    module = _new_module(filename)
+    text = _Text.shown(filename, script)
     forget = weakref.finalize(anchor, _forget, module.__name__, text)
     sys.modules[module.__name__] = module
     try:
@@ -177,19 +188,56 @@ def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> 
     except BaseException:
         forget()
         raise
-    return _anchored(chosen, script, anchor)
+    name = None if variable is None else flow_name
+    return _anchored(chosen, script, anchor, name)
 
 
-def _new_module(script: Script) -> Tuple[ModuleType, str]:
-    """Return a module for *script*, and what its code names as its file."""
-    stem = re.sub(r"\W", "_", os.path.basename(script.name).partition(".")[0])
+def _private_file(script: Script, anchor: _Anchor) -> str:
+    """Write *script* to a new folder that only this user can enter; return its path.
+
+    It is removed with *anchor*, and at the end of the process at the latest.
+    """
+    import tempfile  # Imported here because it is slow to load.
+
+    name = script.filename
+    try:
+        size = len(os.fsencode(name))
+        usable = name.isprintable() and name.strip(".") and size < 256
+    except ValueError:
+        usable = False
+    name = name if usable else "script.py"
+    try:
+        folder = tempfile.mkdtemp(prefix="flowpack-")
+        weakref.finalize(anchor, _remove, folder, os.getpid())
+        path = os.path.join(folder, name)
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(number, "wb") as file:
+            file.write(script.content)
+    except OSError as exc:
+        raise FlowpackError(
+            f"the script {printable(script.name)} cannot be loaded, for its temporary"
+            f" file cannot be written: {printable(exc)}. Set TMPDIR to a folder with"
+            " room for it"
+        ) from exc
+    return path
+
+
+def _remove(folder: str, owner: int) -> None:
+    """Remove the folder of a temporary file, unless this is a fork of its *owner*."""
+    import shutil
+
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_module(filename: str) -> ModuleType:
+    """Return a module for the script that its code names as *filename*."""
+    stem = re.sub(r"\W", "_", os.path.basename(filename).partition(".")[0])
     name = f"{SCRIPT_PREFIX}{next(_NUMBERS)}_{stem[:40]}"
-    # What is no file is told apart by its bytes: two versions may have one name.
-    filename = script.path or f"<{script.name} sha256:{script.sha256[:12]}>"
     spec = importlib.machinery.ModuleSpec(name, None, origin=filename)
     module = importlib.util.module_from_spec(spec)
-    module.__file__ = script.path or script.name
-    return module, filename
+    module.__file__ = filename
+    return module
 
 
 def _lines(content: bytes) -> List[str]:
@@ -234,25 +282,13 @@ def _flows_in(module: ModuleType) -> List[_Loaded]:
     variables: Dict[int, List[str]] = {}
     flows: Dict[int, Any] = {}
     for variable, value in list(vars(module).items()):
-        if _is_flow(value):
+        if library_of(value):
             flows[id(value)] = value
             variables.setdefault(id(value), []).append(variable)
     return [
         _Loaded(flow, tuple(variables[key]), _is_own(flow, module))
         for key, flow in flows.items()
     ]
-
-
-def _is_flow(value: object) -> bool:
-    """Say whether *value* is a flow of flowpack, or of Prefect if that is there.
-
-    Only its type is looked at: modules that load late and the like would wake.
-    """
-    return any(
-        base is Flow
-        or (base.__name__ == "Flow" and str(base.__module__).startswith("prefect."))
-        for base in type(value).__mro__
-    )
 
 
 def _is_own(flow: Any, module: ModuleType) -> bool:
@@ -285,12 +321,16 @@ def _named(flows: List[_Loaded], flow_name: Optional[str], where: str) -> _Loade
     return choose(named or flows, flow_name, where)
 
 
-def _anchored(chosen: _Loaded, script: Script, anchor: _Anchor) -> Any:
+def _anchored(
+    chosen: _Loaded, script: Script, anchor: _Anchor, name: Optional[str]
+) -> Any:
     """Return a copy of the flow; the module holds the original, and the copy it."""
     if isinstance(chosen.flow, Flow):
-        return chosen.flow.anchored(anchor, script.md5 if chosen.own else None)
+        version = script.md5 if chosen.own else None
+        return chosen.flow.anchored(anchor, version).with_options(name=name)
     flow = copy.copy(chosen.flow)
     flow._flowpack_anchor = anchor
+    flow.name = name or flow.name
     if chosen.own and not flow.version:
         flow.version = script.md5
     return flow

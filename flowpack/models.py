@@ -426,6 +426,7 @@ class BlockDefinition:
             block, or of each that may stand there.
         logo_url: Address of a picture.
         documentation_url: Address of a description.
+        description: What the type is for: the text of the class's docstring.
         code_example: Shown beside the type in user interfaces.
     """
 
@@ -438,12 +439,8 @@ class BlockDefinition:
     )
     logo_url: Optional[str] = None
     documentation_url: Optional[str] = None
+    description: Optional[str] = None
     code_example: Optional[str] = None
-
-    @property
-    def description(self) -> Optional[str]:
-        """The docstring of the class."""
-        return self.fields.get("description")
 
 
 @attrs.frozen(kw_only=True)

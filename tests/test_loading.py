@@ -7,6 +7,7 @@ import copy
 import gc
 import hashlib
 import inspect
+import io
 import linecache
 import os
 import pickle
@@ -25,6 +26,7 @@ import pytest
 from flowpack.discovery import Script, find_flows
 from flowpack.exceptions import (
     DiscoveryError,
+    FlowpackError,
     MissingFlowError,
     ScriptError,
     UnspecifiedFlowError,
@@ -90,7 +92,7 @@ def test_from_bytes():
     """Bytes have a name for people, and a version all the same."""
     flow = load(HELLO)
     assert flow.version == hashlib.md5(HELLO.encode()).hexdigest()
-    assert flow.fn.__globals__["__file__"] == "stored.py"
+    assert Path(flow.fn.__globals__["__file__"]).name == "stored.py"
 
 
 def test_what_was_read_is_run(script):
@@ -206,10 +208,14 @@ flow = Special
 """
 
 
-def test_flows_of_prefect(script, monkeypatch):
+@pytest.mark.parametrize("home", ["prefect", "prefect.flows", "prefect.x.y"])
+def test_flows_of_prefect(script, monkeypatch, home):
     """Prefect's flows are known by their class; Prefect need not be there for it."""
-    lib = script(PREFECT, "prefect/flows.py")
-    script("from prefect.flows import flow, Flow", "prefect/__init__.py")
+    lib = script("", "prefect/__init__.py")
+    script("", "prefect/x/__init__.py")
+    lib.write_text(f"from {home} import flow, Flow")
+    package = home.replace(".", "/") + ("/__init__" if home == "prefect" else "")
+    script(PREFECT, f"{package}.py")
     for name in [name for name in sys.modules if name.partition(".")[0] == "prefect"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(str(lib.parent.parent))
@@ -221,8 +227,13 @@ def test_flows_of_prefect(script, monkeypatch):
     del flow
     assert load(text + "f.version = 'v1'").version == "v1"
     assert not modules_of_scripts()
-    for name in ("prefect", "prefect.flows"):
-        del sys.modules[name]
+    own = text + "class Own(Flow): pass\nf = Own(f.fn)\n"
+    assert type(load(own)).__name__ == "Own"
+    with pytest.raises(MissingFlowError):
+        load(text + "Flow.__module__ = 'prefectly'\n")
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "prefect":
+            del sys.modules[name]
 
 
 def test_no_guard_fires():
@@ -257,9 +268,10 @@ def test_deep_copy_is_a_copy_too():
     assert modules_of_scripts() == []
 
 
-def test_lines_live_as_long_as_one_of_their_flows():
-    """One load of the same bytes does not take them from another."""
-    one, two = load(HELLO), load(HELLO)
+def test_lines_live_as_long_as_one_of_their_flows(script):
+    """One load of the same file does not take them from another."""
+    path = script(HELLO)
+    one, two = load_flow_from_script(path), load_flow_from_script(path)
     name = one.fn.__code__.co_filename
     assert name == two.fn.__code__.co_filename
     del two
@@ -304,8 +316,114 @@ def test_traceback_shows_the_lines(script, source):
         flow()
     shown = "".join(traceback.format_exception(None, caught.value, caught.tb))
     assert "1 // 0  # this line" in shown
-    assert (str(path) if source == "file" else "<stored.py sha256:") in shown
+    assert (str(path) if source == "file" else "/stored.py") in shown
     assert "# this line" in inspect.getsource(flow.fn)
+
+
+READS_ITSELF = IMPORT + """
+import os
+from pathlib import Path
+
+OWN = Path(__file__)
+TEXT = OWN.read_text(encoding="utf-8")
+
+@flow
+def own():
+    with open(__file__, encoding="utf-8") as file:
+        return OWN.resolve(), TEXT == file.read()
+"""
+
+
+def test_script_that_reads_its_own_file(script):
+    """It is a file under the script's name, and beside a local one lies what does."""
+    path = script(READS_ITSELF + "assert (OWN.parent / 'data.csv').exists()\n")
+    path.with_name("data.csv").write_text("1,2")
+    assert load_flow_from_script(path)() == (path.resolve(), True)
+    assert not list(path.parent.rglob("*.pyc"))
+
+
+def test_private_file_lives_as_long_as_its_flow():
+    """Nobody else can read it, and what the script puts beside it goes with it."""
+    flow = load(READS_ITSELF + "OWN.with_name('x').mkdir()\n")
+    path, is_equal = flow()
+    assert (path.name, is_equal) == ("stored.py", True)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert sorted(each.name for each in path.parent.iterdir()) == ["stored.py", "x"]
+    copied = flow.with_options(name="other")
+    del flow
+    assert path.exists()
+    del copied
+    assert not path.parent.exists()
+    with pytest.raises(ScriptError) as caught:
+        load(READS_ITSELF + "raise Exception(__file__)")
+    path = Path(str(caught.value.user_exc))
+    del caught
+    gc.collect()
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("https://host/a/b.py?c=d", "b.py"),
+        ("gr\xfc\xdfe \u65e5.py", "gr\xfc\xdfe \u65e5.py"),
+        ("a/..", "script.py"),
+        ("", "script.py"),
+        ("\ud800\0\n.py", "script.py"),
+        ("x" * 300, "script.py"),
+    ],
+)
+def test_name_of_the_private_file(name, expected):
+    """The last part of what the script is called, if a file may be called so."""
+    flow = load_flow_from_bytes(READS_ITSELF.encode(), name)
+    assert flow()[0].name == expected
+
+
+def test_private_file_goes_with_the_process(tmp_path):
+    """However it ends, and a fork takes none from its parent."""
+    text = READS_ITSELF + textwrap.dedent(
+        """
+        import atexit, sys
+        from multiprocessing import get_context
+
+        @atexit.register
+        def read():
+            OWN.read_text()
+
+        @flow
+        def own():
+            if os.fork() == 0:
+                sys.exit()
+            os.wait()
+            with get_context("fork").Pool(2) as pool:
+                return pool.map(work, [1, 2])
+
+        def work(x):
+            return len(OWN.read_text()) * x
+        """
+    )
+    program = f"""
+from flowpack.loading import load_flow_from_bytes
+flow = load_flow_from_bytes({text.encode()!r}, "stored.py")
+print(flow() == [{len(text)}, {2 * len(text)}])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert not list(tmp_path.glob("flowpack-*"))
+
+
+def test_no_room_for_the_private_file(monkeypatch, tmp_path):
+    """The error says what to do."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(FlowpackError, match=r"stored\.py cannot be .* Set TMPDIR"):
+        load(HELLO)
 
 
 ODD = {
@@ -409,6 +527,28 @@ def test_process_is_as_before(script, end):
     assert state() == before
     assert "left-by-a-script" not in sys.modules
     assert sys.modules.get("this", "absent") is not None
+
+
+class Odd:
+    """A stream that has a descriptor and little else."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def fileno(self):
+        return self.number
+
+
+def test_streams_of_other_kinds(monkeypatch, tmp_path):
+    """They are put back as they were; one that is a file is opened again if closed."""
+    with open(tmp_path / "out", "w") as file:
+        for stream in (Odd(file.fileno()), Odd("none"), None, io.StringIO(), file):
+            monkeypatch.setattr(sys, "stdout", stream)
+            load(HELLO + "import sys\ngetattr(sys.stdout, 'close', list)()")
+            assert (sys.stdout is stream) == (stream is not file)
+        print("again", flush=True)
+        os.close(sys.stdout.fileno())
+    assert (tmp_path / "out").read_text() == "again\n"
 
 
 def test_folder_that_is_gone(tmp_path, monkeypatch):

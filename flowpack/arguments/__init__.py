@@ -4,6 +4,8 @@ A value that fits is passed as it is. Text becomes numbers, booleans, times, UUI
 paths and members of enums, JSON's lists and objects become collections and records.
 Nothing lossy is done: 3.7 is no int and ``"abc"`` no list. Annotations that say
 nothing here, those of other libraries' classes among them, let everything pass.
+Defaults are made to fit, too, in each call anew, as Prefect does; that a parameter
+may be None, its default of None says.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def bind(
             assigned to parameters.
 
     Raises:
-        ParameterError: An argument is missing, unknown or does not fit.
+        ParameterError: An argument is missing or unknown, or it or a default does
+            not fit.
     """
     try:
         signature = inspect.signature(function)
@@ -48,10 +51,21 @@ def bind(
         takes = ", ".join(signature.parameters) or "no arguments"
         reason = f"{printable(exc)}; the flow takes {printable(takes)}"
         raise ParameterError(named[1] if named else "", reason) from exc
-    if converted:
-        for name, value in bound.arguments.items():
-            parameter = signature.parameters[name]
+    if not converted:
+        return bound.args, bound.kwargs
+    parameters = signature.parameters
+    defaults: Dict[str, Any] = {}
+    for name, parameter in parameters.items():
+        if name in bound.arguments:
+            value = bound.arguments[name]
             bound.arguments[name] = _fitted(function, parameter, value)
+        elif parameter.default is not parameter.empty:
+            value = parameter.default
+            defaults[name] = _fitted(function, parameter, value, "its default: ")
+    # Otherwise left out: a decorator may not know of all that its function takes.
+    if any(parameters[name].default is not defaults[name] for name in defaults):
+        bound.apply_defaults()
+        bound.arguments.update(defaults)
     return bound.args, bound.kwargs
 
 
@@ -73,9 +87,12 @@ def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter) ->
 
 
 def _fitted(
-    function: Callable[..., Any], parameter: inspect.Parameter, value: Any
+    function: Callable[..., Any],
+    parameter: inspect.Parameter,
+    value: Any,
+    where: str = "",
 ) -> Any:
-    if value is parameter.default:
+    if value is None and parameter.default is None:
         return value
     annotation = annotation_of(function, parameter)
     try:
@@ -86,7 +103,7 @@ def _fitted(
             return _fitted_keywords(value, annotation)
         return convert(value, annotation)
     except Misfit as exc:
-        raise ParameterError(parameter.name, str(exc)) from exc
+        raise ParameterError(parameter.name, f"{where}{exc}") from exc
 
 
 def _fitted_keywords(values: Dict[str, Any], annotation: Any) -> Dict[str, Any]:

@@ -80,7 +80,8 @@ class Block:
             those that a base names; ``repr`` leaves their values out.
         logo_url: Address of a picture.
         documentation_url: Address of a description.
-        code_example: Shown beside the type in user interfaces.
+        code_example: Shown beside the type in user interfaces; by default what stands
+            under ``Example:`` or ``Examples:`` in the docstring.
         document_id: The document that the block was loaded from or saved as. Not
             part of its data, nor of comparisons.
     """

@@ -12,6 +12,7 @@ import warnings
 from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, TextIO
 
+from flowpack._interpreter import restored
 from flowpack.exceptions import FlowpackError, printable
 
 #: Longest line of an error or a note, and longest cell of a table, in characters.
@@ -20,6 +21,10 @@ CELL = 200
 
 #: What :func:`status` shows now.
 _status = ""
+
+#: Whether user code has run that prints nothing on standard output; it may have left
+#: threads and exit functions.
+is_kept_free = False
 
 
 class OutputClosed(Exception):
@@ -165,6 +170,32 @@ def flush() -> None:
             sys.stdout.flush()
 
 
+@contextmanager
+def users_code(*, aside: bool) -> Iterator[None]:
+    """Run user code in the block; streams and warnings are put back afterwards.
+
+    Args:
+        aside: Whether all that it prints goes to standard error, up to the end of
+            the process.
+    """
+    global is_kept_free
+    flush()
+    is_kept_free = is_kept_free or aside
+    with restored(), warnings.catch_warnings():
+        if aside:
+            print_aside()
+        yield
+
+
+def print_aside() -> None:
+    """Send what is printed from now on, by child processes too, to standard error."""
+    try:
+        sys.stdout.flush()
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    except (AttributeError, OSError, ValueError):  # One of them is no file.
+        sys.stdout = sys.stderr
+
+
 def discard() -> None:
     """Send what standard output still holds, and all that follows, nowhere."""
     try:
@@ -187,8 +218,10 @@ def guarded() -> Iterator[None]:
         yield
     except BrokenPipeError as exc:
         raise OutputClosed from exc
-    except OSError as exc:
-        reason = exc.strerror or exc
+    except (OSError, ValueError) as exc:
+        if not isinstance(exc, OSError) and not sys.stdout.closed:
+            raise
+        reason = getattr(exc, "strerror", None) or exc
         raise FlowpackError(f"standard output cannot be written: {reason}") from exc
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
-from contextlib import nullcontext, redirect_stdout
 from types import CoroutineType
 from typing import Any, Mapping, Sequence, Tuple
 
@@ -19,8 +17,7 @@ from flowpack.exceptions import FlowpackError, ScriptError, quoted
 def run(arguments: Namespace) -> None:
     """Run the flow and print what it returns."""
     # With --json there is one document on standard output, and no prints.
-    aside = redirect_stdout(sys.stderr) if arguments.json else nullcontext()
-    with aside:
+    with output.users_code(aside=arguments.json):
         name, pairs = arguments.deployment, arguments.param or ()
         with connect(arguments) as client:
             deployment = find_deployment(name, client)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
-from contextlib import redirect_stdout
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
@@ -109,7 +107,7 @@ def _load(path: str) -> Iterable[DeploymentSpec]:
     if runs_code(path):
         output.note(f"running {path} for its deployments")
     # What the file prints is no result of ours.
-    with redirect_stdout(sys.stderr):
+    with output.users_code(aside=True):
         return load_specs(path)
 
 

@@ -45,11 +45,15 @@ class FetchedScript:
         content: The bytes.
         flow_name: The flow in it that the deployment runs.
         verified: Whether a digest of the deployment matched.
+        filename: What the script is called where it is run.
+        variable: The module-level name of the flow, where workers go by that.
     """
 
     content: bytes = attrs.field(repr=False)
     flow_name: str
     verified: bool
+    filename: str
+    variable: Optional[str] = None
 
 
 def load_flow_from_deployment(
@@ -83,7 +87,7 @@ def load_flow_from_deployment(
 
     script = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
     return load_flow_from_bytes(
-        script.content, f"{script.flow_name}.py", script.flow_name
+        script.content, script.filename, script.flow_name, variable=script.variable
     )
 
 
@@ -109,7 +113,14 @@ def fetch_script(
             remedy = "deploy those that you ask for, or ask for these"
             name = quoted(record.name)
             raise StorageIntegrityError(name, "", pinned, found, remedy)
-    return FetchedScript(content, flow_name, verified or pinned is not None)
+    file, _, variable = str(record.extra.get("entrypoint") or "").rpartition(":")
+    return FetchedScript(
+        content,
+        flow_name,
+        verified or pinned is not None,
+        file.rpartition("/")[2] or f"{flow_name}.py",
+        variable if file and variable.isidentifier() else None,
+    )
 
 
 def _pin(sha256: object) -> str:

@@ -125,7 +125,10 @@ def _find_in(script: Script, source: FlowSource) -> FoundFlow:
     found = _as_told(script, flow, source)
     version = getattr(flow, "version", None)
     return attrs.evolve(
-        found, name=flow.name, version=str(version) if version else script.md5
+        found,
+        name=flow.name,
+        version=str(version) if version else script.md5,
+        renamed=found.renamed or found.name != flow.name,
     )
 
 
@@ -144,6 +147,10 @@ def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
 
 
 def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
+    from flowpack.flows import library_of, undecorated
+
+    # Running the script has told the names.
+    values = getattr(undecorated(flow.fn), "__globals__", {"": flow}).values()
     return FoundFlow(
         script=script,
         function=function,
@@ -152,9 +159,10 @@ def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
         version=script.md5,
         description=getattr(flow, "description", None),
         line=getattr(_code(flow), "co_firstlineno", 1),
-        origin=frozenset({type(flow).__module__.partition(".")[0]}),
+        origin=frozenset(filter(None, [library_of(flow)])),
         is_async=False,
         parameters=(),
+        renamed=all(library_of(v) is None or v.name != flow.name for v in values),
     )
 
 

@@ -377,12 +377,7 @@ class DeploymentSpec(PoolFields):
         problem = name_problem(flow.name) or name_problem(name)
         if problem:
             raise self._refused(problem)
-        self._check_origin(flow.origin, client)
-        if flow.namesakes and not client.dialect.uses_work_pools:
-            raise self._refused(
-                f"the script has several flows called {quoted(flow.name)}, and this"
-                " server's agents know flows by name alone; give each its own name"
-            )
+        self._check_findable(flow, client)
         full_name = f"{flow.name}/{name}"
         current = read_current(full_name, client) if keep else None
         chosen = choose(
@@ -428,14 +423,28 @@ class DeploymentSpec(PoolFields):
             location, flow_name = _location(path), function
         return FlowSource(self.label, self.flow, location, flow_name)
 
-    def _check_origin(self, origin: Iterable[str], client: Client) -> None:
-        """Refuse a flow that Prefect's agents could not run."""
-        if not client.embedded and set(origin) == {"flowpack"}:
+    def _check_findable(self, flow: FoundFlow, client: Client) -> None:
+        """Refuse a flow that whoever runs it could not find in its script."""
+        if not client.embedded and set(flow.origin) == {"flowpack"}:
             raise self._refused(
                 "the flow is made with flowpack's own decorator, which Prefect's"
                 " agents and workers do not know. Import it so that both work:"
                 " 'try: from prefect import flow' and, under 'except ImportError:',"
                 " 'from flowpack import flow'"
+            )
+        if client.dialect.uses_work_pools:
+            return
+        if flow.namesakes:
+            raise self._refused(
+                f"the script has several flows called {quoted(flow.name)}, and this"
+                " server's agents know flows by name alone; give each its own name"
+            )
+        if flow.renamed:
+            raise self._refused(
+                f"its script has no flow called {quoted(flow.name)}, and runs look"
+                " for it there by its name alone. Rename it in the script and give"
+                f" that: renamed = {flow.variable}.with_options(name="
+                f"{quoted(flow.name)})"
             )
 
     def _refused(self, problem: str) -> DeploymentValidationError:

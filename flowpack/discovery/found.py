@@ -54,6 +54,8 @@ class FoundFlow:
         parameters: Those of its function; empty if that is not in the script.
         namesakes: Names of other flows in the script that have this one's name. A
             server that knows flows by name alone cannot tell them apart.
+        renamed: Whether the script has it under another name, for it was renamed
+            elsewhere.
         node: The function's definition, if the script has it.
     """
 
@@ -69,6 +71,7 @@ class FoundFlow:
     parameters: Tuple[Parameter, ...] = ()
     aliases: Tuple[str, ...] = ()
     namesakes: Tuple[str, ...] = ()
+    renamed: bool = False
     node: Optional[FunctionNode] = attrs.field(default=None, eq=False, repr=False)
 
     @property
@@ -79,9 +82,7 @@ class FoundFlow:
     @property
     def entrypoint(self) -> str:
         """Where Prefect finds the flow in the script's folder: ``file.py:name``."""
-        place = self.script.path or self.script.name.partition("?")[0]
-        file = place.replace("\\", "/").rpartition("/")[2]
-        return f"{file}:{self.variable}"
+        return f"{self.script.filename}:{self.variable}"
 
 
 @attrs.frozen(kw_only=True)

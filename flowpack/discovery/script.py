@@ -66,6 +66,12 @@ class Script:
         return cls(content, name, os.path.abspath(name))
 
     @property
+    def filename(self) -> str:
+        """The last part of the path or URL: what the file is called."""
+        place = self.path or self.name.partition("?")[0]
+        return place.replace("\\", "/").rpartition("/")[2]
+
+    @property
     def size(self) -> int:
         """How many bytes there are."""
         return len(self.content)

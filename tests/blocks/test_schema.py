@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import json
 import pathlib
 import subprocess
 import sys
@@ -46,6 +47,11 @@ from flowpack.blocks.storage import (
 )
 from flowpack.exceptions import BlockError
 from flowpack.wire.block_schemas import orion_checksum as checksum
+
+#: What ``get_description`` and ``get_code_example`` return in Prefect 2.0b7.
+DOCSTRINGS = json.loads(
+    (pathlib.Path(__file__).parent / "data" / "docstrings.json").read_text()
+)
 
 
 class Colour(enum.Enum):
@@ -786,6 +792,37 @@ def test_description_is_the_docstring():
     assert Heir.schema()["description"] == Told.schema()["description"]
     assert "description" not in Silent.schema()
     assert Silent.definition().description is None
+
+
+@pytest.mark.parametrize("recorded", DOCSTRINGS.values(), ids=DOCSTRINGS)
+def test_description_and_example_of_a_docstring(recorded):
+    """They are told apart as the block classes of 2.0b7 do."""
+    made: Any = type("Made", (Block,), {"__doc__": recorded["docstring"]})
+    definition = attrs.frozen(made).definition()
+    assert definition.description == recorded["description"]
+    assert definition.code_example == recorded["code_example"]
+
+
+def test_class_variables_of_the_reference():
+    """Its names for description and example come before the docstring."""
+
+    @attrs.frozen
+    class M(Block):
+        """Text.
+
+        Example:
+            M(0)
+        """
+
+        _description = "Other text."
+        _code_example = """
+            if True:
+                M(1)
+            """
+
+    assert M.definition().description == "Other text."
+    assert M.definition().code_example == "if True:\n    M(1)"
+    assert M.schema()["description"].startswith("Text.\n\nExample:")
 
 
 def test_what_the_user_interface_shows():

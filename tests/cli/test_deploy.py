@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import warnings
 from uuid import UUID
 
@@ -13,6 +16,7 @@ from flowpack.cli.specs import make_specs, read_targets
 from flowpack.schedules import CronSchedule, RRuleSchedule
 from flowpack.transport import Answer
 from tests.http_server import serve
+from tests.source import ROOT
 
 TWO_FLOWS = '''\
 from flowpack import flow
@@ -238,6 +242,29 @@ def test_prints_of_a_spec_file_go_aside(flowpack, files):
     done = flowpack("deploy", "specs.py", "--json")
     assert len(done.json) == 2
     assert "making" in done.err.splitlines()
+
+
+@pytest.mark.parametrize("filters", ["error", "ignore"])
+def test_spec_file_that_breaks_what_it_finds(files, filters):
+    """Streams and filters of warnings are the command's own again, to the end."""
+    (files / "specs.py").write_text(
+        f"""{SPECS}
+import atexit, os, sys, warnings
+atexit.register(print, "late")
+warnings.simplefilter("{filters}")
+os.close(1), sys.stdout.close(), sys.__stdout__.close()
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "flowpack", "deploy", "specs.py", "--json"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)) == 2
+    assert b"warning: " in done.stderr and done.stderr.endswith(b"late\n")
 
 
 def test_spec_files_and_scripts(flowpack, files):

@@ -140,6 +140,17 @@ def test_full_disk_is_our_error(monkeypatch):
         output.text("x")
 
 
+def test_closed_stream_is_our_error(monkeypatch):
+    """So is one that was closed; what else has a wrong value is not taken for that."""
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    with pytest.raises(ValueError, match="other"):
+        with output.guarded():
+            raise ValueError("other")
+    sys.stdout.close()
+    with pytest.raises(FlowpackError, match="cannot be written.*closed file"):
+        output.text("x")
+
+
 def test_reader_has_gone(monkeypatch):
     """Nobody to read results ends the command; for the rest it does not matter."""
     monkeypatch.setattr(sys, "stdout", Broken())

@@ -242,3 +242,122 @@ def test_a_process_of_its_own(fresh_home, script, tmp_path):
     assert run("deploy", script, "--name", "first").startswith("created hello/first (")
     assert run("run", "hello/first", "-p", "name=Ada") == "Hello Ada!\n"
     assert json.loads(run("ls", "--json"))[0]["name"] == "hello/first"
+
+
+HOSTILE = '''\
+import atexit, io, logging, os, subprocess, sys, threading, warnings
+
+from flowpack import flow
+
+{above}
+
+
+@flow
+def hostile(code: str = "", result: str = "done"):
+    print("printed", flush=True)
+    exec(code, globals())
+    return result
+'''
+
+STREAMS = {
+    "closed": "sys.stdout.close()",
+    "both closed": "sys.stdout.close(); sys.stderr.close()",
+    "the original closed": "sys.__stdout__.close()",
+    "its buffer closed": "sys.stdout.buffer.close()",
+    "detached": "sys.stdout.detach()",
+    "gone": "sys.stdout = sys.stderr = sys.__stdout__ = None; del sys.stdin",
+    "replaced": "sys.stdout = io.StringIO(); print('lost')",
+    "replaced and closed": "old = sys.stdout; sys.stdout = io.StringIO(); old.close()",
+    "descriptor closed": "os.close(1)",
+    "descriptors closed": "os.close(0); os.close(1); os.close(2)",
+    "elsewhere": "os.dup2(os.open(os.devnull, os.O_WRONLY), 1); print('lost')",
+    "through a file": "os.fdopen(1, 'w').close()",
+    "logging": "logging.basicConfig(stream=sys.stdout); sys.stdout.close()",
+    "recursion": "sys.setrecursionlimit(len(__import__('inspect').stack()) + 40)",
+    "warnings": "warnings.simplefilter('error')",
+}
+
+
+@pytest.fixture
+def hostile(flowpack, fresh_home, tmp_path):
+    """Deploy a flow that runs what it is given; return a runner of its own process."""
+
+    def deploy(above=""):
+        script = tmp_path / "work" / "hostile.py"
+        script.write_text(HOSTILE.format(above=above))
+        assert flowpack("deploy", script, "--storage", "file:store").status == 0
+
+        def run(*argv, **options):
+            command = [sys.executable, "-m", "flowpack", "run", "hostile/hostile"]
+            environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+            streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+            return subprocess.run(
+                [*command, *argv], env=environ, text=True, timeout=60, **streams
+            )
+
+        return run
+
+    return deploy
+
+
+@pytest.mark.parametrize("code", STREAMS.values(), ids=STREAMS)
+def test_streams_are_the_flows_to_break(hostile, code):
+    """The result is printed to where standard output was before."""
+    done = hostile()("-p", f"code={code}")
+    assert (done.stdout, done.returncode) == ("printed\ndone\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("how", ["both closed", "detached", "gone", "elsewhere"])
+def test_streams_are_the_scripts_to_break(hostile, how):
+    """The same while the script is loaded; with --json prints are told apart."""
+    done = hostile(STREAMS[how])("--json")
+    assert (done.stdout, done.returncode) == ('"done"\n', 0), done.stderr
+    assert "printed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "atexit.register(print, 'late')",
+        "threading.Timer(0.5, print, ['late']).start()",
+        "sys.__stdout__.write('late')",
+        "os.write(1, b'late')",
+        "subprocess.run(['echo', 'late'])",
+        "os.close(1); os.write(2, b'late')",
+        "sys.stdout.close(); sys.stderr.write('late')",
+    ],
+)
+def test_json_is_one_document_whoever_prints(hostile, code):
+    """Prints by whatever way, and after the flow, are on standard error."""
+    done = hostile()("-p", f"code={code}", "--json")
+    assert (done.stdout, done.returncode) == ('"done"\n', 0), done.stderr
+    assert "late" in done.stderr
+
+
+def test_failure_after_closing(hostile):
+    """A flow that closes everything and fails is told of all the same."""
+    done = hostile()("-p", "code=sys.stdout.close(); sys.stderr.close(); 1 / 0")
+    assert (done.stdout, done.returncode) == ("printed\n", 1)
+    assert "hostile.py" in done.stderr and "ZeroDivisionError" in done.stderr
+    assert "defect" not in done.stderr
+
+
+def test_descriptors_that_are_gone(hostile):
+    """A result that can be written nowhere is an error in a sentence."""
+    keep = "keep = os.dup(2); os.closerange(3, keep); os.closerange(keep + 1, 64)"
+    done = hostile()("-p", f"code={keep}; os.close(1)")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "flowpack: error: standard output cannot be written: Bad file descriptor"
+    ]
+
+
+def test_script_that_reads_its_own_file(hostile, monkeypatch, tmp_path):
+    """``__file__`` is real while the flow runs, and nothing of it is left."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    above = "import inspect\nTEXT = open(__file__).read()"
+    code = "result = inspect.getsource(hostile.fn) in TEXT == open(__file__).read()"
+    done = hostile(above)("-p", f"code={code}; assert result; print(__file__)")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()[1].endswith("/hostile.py")
+    assert not list(tmp_path.glob("flowpack-*"))

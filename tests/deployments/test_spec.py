@@ -1,9 +1,11 @@
 """DeploymentSpec: what is refused at once, and what validate() fills in."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,9 @@ from flowpack import (
     DeploymentSpec,
     FileStorageBlock,
     SubprocessFlowRunner,
+    deploy,
+    load_flow_from_deployment,
+    plan,
 )
 from flowpack.exceptions import (
     DeploymentValidationError,
@@ -26,6 +31,7 @@ from flowpack.exceptions import (
 )
 from flowpack.loading import load_flow_from_script
 from tests.http_server import serve
+from tests.todays_server import TodaysServer
 
 TWO_FLOWS = """\
 from prefect import flow
@@ -192,12 +198,52 @@ def test_neither_flow_nor_location(client):
 
 def test_flow_object_gives_its_file(client, script, storage):
     """A flow object's own file is packaged, under the flow's name and version."""
-    flow = load_flow_from_script(script).with_options(name="renamed", version="7")
+    flow = load_flow_from_script(script).with_options(version="7")
     spec = DeploymentSpec(name="d", flow=flow, flow_storage=storage)
     complete = spec.validate(client)
-    assert (complete.flow_name, complete.flow.version) == ("renamed", "7")
+    assert (complete.flow_name, complete.flow.version) == ("hello", "7")
     assert complete.flow.script.content == script.read_bytes()
     assert complete.flow.entrypoint == "hello.py:hello"
+
+
+def test_flow_renamed_outside_its_script(client, transport, script, storage):
+    """Where runs go by the name, there is no such flow; the error says what to do."""
+    flow = load_flow_from_script(script).with_options(name="weekly")
+    spec = DeploymentSpec(name="d", flow=flow, flow_storage=storage)
+    advice = r"no flow called 'weekly'.*renamed = hello\.with_options\(name='weekly'\)"
+    for act in (spec.validate, partial(plan, spec), partial(deploy, spec)):
+        with pytest.raises(DeploymentValidationError, match=advice):
+            act(client)
+    assert transport.writes() == [] and not Path(storage.base_path).exists()
+    text = script.read_text() + "renamed = hello.with_options(name='weekly')\n"
+    script.write_text(text)
+    complete = spec.validate(client)
+    assert (complete.flow_name, complete.flow.variable) == ("weekly", "renamed")
+
+
+def test_flow_renamed_whose_name_only_running_tells(client, script, storage):
+    """The flow object knows both names."""
+    script.write_text(script.read_text().replace("@flow", "@flow(name='a' + str(1))"))
+    flow = load_flow_from_script(script)
+    spec = DeploymentSpec(name="d", flow=flow, flow_storage=storage)
+    assert spec.validate(client).flow_name == "a1"
+    spec = attrs.evolve(spec, flow=flow.with_options(name="weekly"))
+    with pytest.raises(DeploymentValidationError, match="no flow called 'weekly'"):
+        spec.validate(client)
+
+
+def test_flow_renamed_where_workers_go_by_the_entry_point(script, storage):
+    """It is deployed, and comes back under its new name; so does its own."""
+    flow = load_flow_from_script(script)
+    with TodaysServer().client() as client:
+        client.create_work_pool("pool", "process")
+        spec = DeploymentSpec(flow_storage=storage, work_pool="pool")
+        for name in ("hello", "weekly"):
+            given = flow.with_options(name=name)
+            done = deploy(attrs.evolve(spec, name=name, flow=given), client)[0]
+            loaded = load_flow_from_deployment(done.id, client)
+            assert (loaded.name, loaded()) == (name, "Hello world!")
+            assert Path(loaded.fn.__code__.co_filename).name == "hello.py"
 
 
 @pytest.mark.parametrize("start", ["file://", "file://localhost"])

@@ -32,11 +32,13 @@ from flowpack.deployments.load import fetch_script
 from flowpack.exceptions import (
     APIStatusError,
     BlockError,
+    DeploymentValidationError,
     ObjectAlreadyExists,
     ObjectNotFound,
     PackagingError,
     ScriptError,
 )
+from flowpack.loading import load_flow_from_script
 from tests.clients import Counting
 from tests.peers.environments import add_beside
 from tests.peers.prefect import orion_agent
@@ -340,6 +342,35 @@ def test_storage_of_ones_own(client, script, tmp_path):
         name=unique("d"), flow_location=script, flow_storage=saved.document_id
     )
     assert deploy(by_id, client)[0].document_id == saved.document_id
+
+
+@attrs.frozen
+class Described(Block):
+    """Where reports go.
+
+    Example:
+        Described()
+    """
+
+
+def test_description_and_example_of_a_block_type(client):
+    """The server keeps them apart."""
+    Described.register(client)
+    kept = client.read_block_type_by_name("Described")
+    assert (kept.description, kept.code_example) == ("Where reports go.", "Described()")
+
+
+def test_renamed_flow(orion, client, script, tmp_path):
+    """The stock client finds it where the script renames it, and only there."""
+    flow = load_flow_from_script(script).with_options(name="weekly")
+    storage = FileStorageBlock(str(tmp_path / "files"))
+    spec = DeploymentSpec(name=unique("d"), flow=flow, flow_storage=storage)
+    with pytest.raises(DeploymentValidationError, match="no flow called 'weekly'"):
+        deploy(spec, client)
+    script.write_text(f"{SCRIPT}\nw = greet_people.with_options(name='weekly')\n")
+    done = deploy(spec, client)[0]
+    assert stock_load(orion, done.full_name)[0] == "weekly"
+    assert load_flow_from_deployment(done.id, client).name == "weekly"
 
 
 def test_block_that_is_no_storage_cannot_be_the_default(client):

@@ -35,6 +35,7 @@ from flowpack.exceptions import (
     PlanChangedError,
     StorageIntegrityError,
 )
+from flowpack.loading import load_flow_from_script
 from tests.clients import Counting
 from tests.peers.nginx import nginx_webdav
 from tests.peers.prefect import prefect_server, prefect_worker
@@ -147,6 +148,25 @@ def test_stock_worker_runs_what_every_worker_can_pull(
     for each in done:
         assert fetch_script(each.full_name, client).verified
         assert load_flow_from_deployment(each.id, client)(n="3") == 3
+
+
+def test_flow_renamed_outside_its_script(server, client, script, tmp_path):
+    """Workers go by the entry point, and so does flowpack."""
+    pool = unique("pool")
+    flow = load_flow_from_script(script).with_options(name=unique("weekly"))
+    spec = DeploymentSpec(
+        name="d",
+        flow=flow,
+        flow_storage=FileStorageBlock(str(tmp_path / "files")),
+        work_pool=pool,
+        create_work_pool=True,
+    )
+    done = deploy(spec, client)[0]
+    assert deploy(spec, client)[0].action == "unchanged"
+    with prefect_worker(server, pool):
+        state, said = run(server, client, done, "Hello Grace!")
+    assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
+    assert load_flow_from_deployment(done.id, client).name == flow.name
 
 
 def test_changed_byte_is_never_run(server, client, script, tmp_path):
