@@ -24,6 +24,9 @@ _LONGEST = 4 * 1024 * 1024
 _DEEPEST = 10
 _MOST_PARTS = 200
 
+#: Files that nest more are not read.
+_MOST_NESTED = 100
+
 
 @attrs.frozen
 class Source:
@@ -225,27 +228,45 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
     else:
         import tomli as tomllib
     text = _text(content, path)
-    if _has_long_key(text):
-        raise SettingsError(f"{printable(path)}: a key in it has too many parts")
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as exc:
-        said = printable(exc)
-    raise SettingsError(f"{printable(path)} is not valid TOML: {said}")
+    problem = _toml_limit(text)
+    if problem is None:
+        try:
+            return tomllib.loads(text)
+        except ValueError as exc:
+            problem = f" is not valid TOML: {printable(exc)}"
+        except RecursionError:  # Whoever calls this has little room left.
+            problem = _TOO_DEEP
+    raise SettingsError(f"{printable(path)}{problem}")
 
 
-_TOML_TEXT = r""""[^"\n]*"|'[^'\n]*'"""
+_TOO_DEEP = f": it is nested more than {_MOST_NESTED} levels deep"
+
+#: Texts and comments.
+_TOML_TEXT = (
+    r'"""(?:\\.|[^\\])*?"""'
+    r"|'''.*?'''"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|#[^\n]*"
+)
 
 
-def _has_long_key(text: str) -> bool:
-    """Say whether *text* has a key of so many parts that reading it takes minutes.
+def _toml_limit(text: str) -> Optional[str]:
+    """Return what keeps *text* from being read; None if nothing does.
 
-    The parsers take time and memory by the square of their number.
+    The parsers have limits of their own to nesting, each another one, and for keys
+    take time and memory by the square of the number of their parts.
     """
-    if text.count(".") <= _MOST_PARTS:
-        return False
-    bare = re.sub(_TOML_TEXT, "", text)
-    return any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare))
+    if text.count(".") > _MOST_PARTS or len(re.findall(r"[\[{]", text)) > _MOST_NESTED:
+        bare = re.sub(_TOML_TEXT, "", text, flags=re.DOTALL)
+        if any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare)):
+            return ": a key in it has too many parts"
+        depth = 0
+        for bracket in re.findall(r"[\[\]{}]", bare):
+            depth += 1 if bracket in "[{" else -1
+            if depth > _MOST_NESTED:
+                return _TOO_DEEP
+    return None
 
 
 def _read(path: str) -> Optional[bytes]:
