@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from flowpack.deployments._nodes import Items, Node, Pairs, Scalar, Unclear
 from flowpack.exceptions import SpecError, printable, quoted
-from flowpack.jsonvalues import DEEPEST
+from flowpack.jsonvalues import DEEPEST, parse_integer
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -230,7 +230,7 @@ class _Builder:
 _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "null": lambda text: None,
     "bool": lambda text: text.lower() == "true",
-    "int": lambda text: int(text, 0),
+    "int": parse_integer,
     "float": lambda text: float(_INFINITY.sub(r"\1", text)),
     "str": lambda text: text,
 }

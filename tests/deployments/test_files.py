@@ -373,8 +373,14 @@ def test_bad_json(write, text, said):
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])
-def test_long_number(write, suffix):
-    """A number of more digits than this Python reads is no crash."""
+@pytest.mark.parametrize("limit", [0, 4300])
+def test_long_number(write, suffix, limit, request):
+    """A number of thousands of digits is refused, whether this Python does or not."""
+    if hasattr(sys, "set_int_max_str_digits"):
+        request.addfinalizer(
+            lambda old=sys.get_int_max_str_digits(): sys.set_int_max_str_digits(old)
+        )
+        sys.set_int_max_str_digits(limit)
     digits = "9" * 10_000
     text = '{"flow_location": "a", "parameters": {"x": %s}}' % digits
     problem = only_problem(write(f"deploy{suffix}", text))
