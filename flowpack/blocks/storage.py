@@ -83,8 +83,8 @@ def _home_folders() -> Tuple[str, ...]:
     from flowpack.settings import load_settings
 
     settings = load_settings()
-    homes = (settings.home, settings.prefect_home)
-    return tuple(os.path.join(absolute_folder(home), "storage") for home in homes)
+    homes = (settings.known_home(), settings.prefect_home)
+    return tuple(os.path.join(home, "storage") for home in homes if home is not None)
 
 
 def _without_separator(folder: str) -> str:

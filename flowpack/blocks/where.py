@@ -7,6 +7,7 @@ import re
 from typing import Callable, Mapping, Optional, Union
 from uuid import UUID
 
+from flowpack.blocks.addresses import absolute_folder
 from flowpack.blocks.storage import (
     FileStorageBlock,
     KVServerStorageBlock,
@@ -50,13 +51,14 @@ def parse_where(
 
     Raises:
         SpecError: *text* means no storage; says what is allowed.
+        BlockError: The folder cannot be one.
         ObjectNotFound: The server has no such block.
     """
     if not text or "\0" in text:
         raise _error(text, "is no storage")
     found = _SCHEME.match(text)
     if found is None:
-        return LocalStorageBlock(_folder(text))
+        return LocalStorageBlock(text)
     scheme, rest = found.group(1).lower(), text[found.end() :]
     if scheme == "block":
         return _registered(text, rest, client)
@@ -75,10 +77,6 @@ def parse_where(
 def _error(text: str, problem: str) -> SpecError:
     shown = quoted(mask_url(text))
     return SpecError("storage", [f"{shown} {problem}. A storage is {ALLOWED}"])
-
-
-def _folder(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
 
 
 def _temporary(text: str, rest: str) -> StorageBlock:
@@ -101,7 +99,7 @@ def _file(text: str, rest: str) -> StorageBlock:
         path = path[1:]
     if not path or "\0" in path:
         raise _error(text, "names no folder")
-    return FileStorageBlock(_folder(path))
+    return FileStorageBlock(absolute_folder(path))
 
 
 def _http(text: str, rest: str) -> StorageBlock:

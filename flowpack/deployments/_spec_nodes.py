@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._files import absolute_path
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.where import parse_where
 from flowpack.client import Client
@@ -160,7 +161,10 @@ class _File:
 
     def _beside(self, path: str) -> str:
         """Return *path* with its start, where it is relative, in the file's folder."""
-        return os.path.join(self._folder, os.path.expanduser(path))
+        try:
+            return absolute_path(path, cwd=self._folder)
+        except ValueError as exc:
+            raise SpecError("path", [f"{quoted(path)}: {exc}"]) from exc
 
 
 def _unknown(key: str) -> str:

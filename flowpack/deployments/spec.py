@@ -25,6 +25,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._files import absolute_path
 from flowpack.blocks.secret import as_address
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
@@ -107,7 +108,11 @@ def _location(value: object) -> Optional[str]:
             f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path,"
             " http:// or https://",
         )
-    return os.path.abspath(os.path.expanduser(text))
+    try:
+        return absolute_path(text)
+    except ValueError as exc:
+        problem = f"{quoted(text)}: {exc}; write an absolute path"
+    raise wrong("flow_location", problem)
 
 
 def _shown(value: object) -> object:

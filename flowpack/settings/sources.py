@@ -78,7 +78,7 @@ def _named(environ: Mapping[str, str], names: Iterable[str]) -> Dict[str, str]:
 def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
     """Return what ``.env`` in *folder* sets; None if there is none."""
     path = os.path.join(folder, ".env")
-    content = _read(path)
+    content = _read(path, folders=True)
     if content is None:
         return None
     variables: Dict[str, str] = {}
@@ -177,17 +177,20 @@ class Profile:
     source: Source
 
 
-def from_profile(path: str, wanted: Optional[Tuple[str, str]]) -> Profile:
+def from_profile(
+    path: Optional[str], wanted: Optional[Tuple[str, str]], named_by: str = ""
+) -> Profile:
     """Return the profile that is in force.
 
     Args:
-        path: Of Prefect's ``profiles.toml``, which need not be there.
+        path: Of Prefect's ``profiles.toml``; None where its place is not known.
         wanted: The profile that was asked for and where; None leaves the choice to
             the file.
+        named_by: What names *path*. It need not be there only if nothing does.
     """
-    content = _read(path)
-    document = {} if content is None else parse_toml(content, path)
-    place = printable(path)
+    content = None if path is None else _read(path, named_by, profiles=True)
+    document = parse_toml(content, path) if path and content is not None else {}
+    place = printable(path or "the file of profiles (PREFECT_HOME is not known)", 1000)
     profiles = document.get("profiles", {})
     if not isinstance(profiles, dict):
         raise SettingsError(f"{place}: [profiles] must be a table of profiles")
@@ -269,14 +272,49 @@ def _toml_limit(text: str) -> Optional[str]:
     return None
 
 
-def _read(path: str) -> Optional[bytes]:
-    """Return the content of a file; None where there is no such file."""
+def _read(
+    path: str, named_by: str = "", *, folders: bool = False, profiles: bool = False
+) -> Optional[bytes]:
+    """Return the content of a file; None where nothing stands.
+
+    Args:
+        path: Absolute.
+        named_by: What names *path*; empty for a usual place, where nothing need be.
+        folders: Whether a folder is nothing, too.
+        profiles: Whether the file is one of profiles, for messages.
+
+    Raises:
+        SettingsError: There may be settings that cannot be read. Without them a
+            deployment could land elsewhere.
+    """
     try:
-        if not os.path.isfile(path):
+        if not named_by and not _stands(path):
             return None
         return read_file(path, _LONGEST)
     except UNREADABLE as exc:
-        raise SettingsError(f"{printable(path)}: {reason(exc)}") from exc
+        if folders and isinstance(exc, IsADirectoryError):
+            return None
+        cause, problem = exc, reason(exc)
+    if isinstance(cause, FileNotFoundError) and not named_by:
+        problem = "it is a link that leads nowhere"
+    where = f"{named_by}: {printable(path)}" if named_by else printable(path)
+    advice = ", or set PREFECT_PROFILES_PATH to another file" if profiles else ""
+    raise SettingsError(
+        f"{where}: {problem}. Settings are read there, so it must be a file that this"
+        f" user can read, or nothing{advice}"
+    ) from cause
+
+
+def _stands(path: str) -> bool:
+    """Return True if anything is at *path*, or a link on the way leads nowhere."""
+    found = path
+    while True:
+        try:
+            os.lstat(found)
+        except FileNotFoundError:
+            found = os.path.dirname(found)
+        else:
+            return found == path or not os.path.exists(found)
 
 
 def _text(content: bytes, path: str) -> str:
