@@ -699,7 +699,7 @@ def test_unreadable_file(load, places, name, make, reason):
     told = str(caught.value)
     assert told.startswith(f"{path}: {reason}")
     assert "a file that this user can read" in told
-    assert ("set PREFECT_PROFILES_PATH" in told) == (name == "profiles.toml")
+    assert ("set PREFECT_HOME or" in told) == (name == "profiles.toml")
 
 
 @pytest.mark.parametrize("variable", ["FLOWPACK_", "PREFECT_"])
@@ -742,7 +742,7 @@ def test_home_of_prefect_that_is_a_link(load, tmp_path):
 def test_home_of_prefect_that_is_no_folder(load, tmp_path, home):
     """Nor is a home that no file can be in."""
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="it cannot be read: .* PREFECT_PROFILES"):
+    with pytest.raises(SettingsError, match="it cannot be read: .*set PREFECT_HOME"):
         load({"PREFECT_HOME": str(tmp_path / home)})
 
 

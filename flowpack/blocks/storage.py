@@ -339,12 +339,11 @@ class TempStorageBlock(OwnStorageBlock):
         import tempfile  # slow to import, and few use this storage
 
         try:
-            above = tempfile.gettempdir()
-        except OSError as exc:
+            path = absolute_folder(os.path.join(tempfile.gettempdir(), "prefect"))
+        except (OSError, BlockError) as exc:
             raise StorageUnavailableError(
                 self.block_type_name, "", f"{printable(exc)}. Set TMPDIR"
             ) from exc
-        path = os.path.join(above, "prefect")
         return Folder(path, self.block_type_name, private=True)
 
     def _find(self, token: str) -> Tuple[Store, str]:

@@ -323,6 +323,11 @@ class DeploymentSpec(PoolFields):
         packager = self.packager or ScriptPackager(self.flow_storage)
         with using(client) as api:
             self._check_origin(flow.origin, api)
+            if api.dialect.uses_work_pools and json_problem(flow.entrypoint):
+                raise self._refused(
+                    f"the file name of the script {quoted(flow.script.name)} is not"
+                    " UTF-8, and workers are told of it; rename the script"
+                )
             if flow.namesakes and not api.dialect.uses_work_pools:
                 raise self._refused(
                     f"the script has several flows called {quoted(flow.name)}, and this"

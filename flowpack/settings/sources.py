@@ -298,7 +298,8 @@ def _read(
     if isinstance(cause, FileNotFoundError) and not named_by:
         problem = "it is a link that leads nowhere"
     where = f"{named_by}: {printable(path)}" if named_by else printable(path)
-    advice = ", or set PREFECT_PROFILES_PATH to another file" if profiles else ""
+    other = ", or set PREFECT_HOME or PREFECT_PROFILES_PATH to another place"
+    advice = other if profiles else ""
     raise SettingsError(
         f"{where}: {problem}. Settings are read there, so it must be a file that this"
         f" user can read, or nothing{advice}"
