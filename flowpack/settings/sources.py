@@ -298,11 +298,10 @@ def _read(
     if isinstance(cause, FileNotFoundError) and not named_by:
         problem = "it is a link that leads nowhere"
     where = f"{named_by}: {printable(path)}" if named_by else printable(path)
-    other = ", or set PREFECT_HOME or PREFECT_PROFILES_PATH to another place"
-    advice = other if profiles else ""
+    advice = ", or set PREFECT_HOME or PREFECT_PROFILES_PATH" if profiles else ""
     raise SettingsError(
-        f"{where}: {problem}. Settings are read there, so it must be a file that this"
-        f" user can read, or nothing{advice}"
+        f"{where}: {problem}. There may be settings in it; make it a file that this"
+        f" user can read, or move it away{advice}"
     ) from cause
 
 
