@@ -34,12 +34,14 @@ def as_text(value: object, what: str) -> str:
     """Return a path or text as text.
 
     Raises:
-        BlockArgumentError: It is neither.
+        BlockArgumentError: It is neither, or empty and so nowhere.
     """
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str):
         kind = type(value).__name__
         raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
+    if not text.strip():
+        raise BlockArgumentError(f"{what} is empty")
     return text[:] if type(text) is not str else text
 
 
@@ -77,8 +79,6 @@ def base_path(value: object) -> str:
         BlockError: It is nowhere that File Storage can be.
     """
     text = as_text(value, "base_path")
-    if not text:
-        raise BlockError("base_path is empty; name a folder or an address")
     if is_web(text):
         return as_address(_web_base(text))
     if text[:5].lower() == "file:":

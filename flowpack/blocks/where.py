@@ -54,7 +54,7 @@ def parse_where(
         BlockError: The folder cannot be one.
         ObjectNotFound: The server has no such block.
     """
-    if not text or "\0" in text:
+    if not text.strip() or "\0" in text:
         raise _error(text, "is no storage")
     found = _SCHEME.match(text)
     if found is None:
@@ -97,7 +97,7 @@ def _file(text: str, rest: str) -> StorageBlock:
     path = unquote(path)
     if re.match(r"/[A-Za-z]:", path) and os.name == "nt":
         path = path[1:]
-    if not path or "\0" in path:
+    if not path.strip() or "\0" in path:
         raise _error(text, "names no folder")
     return FileStorageBlock(absolute_folder(path))
 

@@ -134,7 +134,7 @@ class _File:
     def _location(self, key: str, value: Any) -> Any:
         if value is None:
             raise SpecError(key, ["give the path or URL of the script"])
-        if isinstance(value, str) and value and "://" not in value:
+        if isinstance(value, str) and value.strip() and "://" not in value:
             return self._beside(value)
         return value
 
@@ -151,11 +151,11 @@ class _File:
                 ["a block is given by name, and there is no connection to look it up;"
                  " give its id"],
             )
-        if scheme == "file" and not rest.startswith("/"):
+        if scheme == "file" and rest.strip() and not rest.startswith("/"):
             from urllib.parse import quote, unquote
 
             text = f"file:{quote(self._beside(unquote(rest)))}"
-        elif text and (not colon or "/" in scheme):
+        elif text.strip() and (not colon or "/" in scheme):
             text = self._beside(text)
         return parse_where(text, self._client)
 

@@ -32,6 +32,8 @@ def path(*segments: object) -> str:
 
 def _segment(segment: object) -> str:
     text = str(segment)
+    if not text.strip():
+        raise IdentifierError("an empty text names nothing on a server")
     if not text.strip("."):
         # Dots would be taken for a step up by whoever normalises paths.
         return "%2E" * len(text)
