@@ -362,10 +362,14 @@ def test_profile_of_any_prefect(load, profiles):
 
 @pytest.mark.parametrize("name", ["default", "ephemeral", "local", "cloud", "test"])
 def test_built_in_profile(load, profiles, name):
-    """Prefect's own profiles need no entry and set nothing."""
-    profiles(f'active = "{name}"\n')
-    assert (load().profile, load().api_url) == (name, None)
-    assert load({"PREFECT_PROFILE": name}).profile == name
+    """Prefect's own profiles need no entry; one names the server of this machine."""
+    url = "http://127.0.0.1:4200/api" if name == "local" else None
+    path = profiles(f'active = "{name}"\n')
+    assert (load().profile, load().api_url) == (name, url)
+    path.unlink()
+    assert load({"PREFECT_PROFILE": name}).api_url == url
+    profiles(f'[profiles.{name}]\nPREFECT_API_URL = "http://mine"\n')
+    assert load(profile=name).api_url == "http://mine"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,12 @@ import attrs
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import SettingsError, printable, quoted
 
-#: Profiles that Prefect has without an entry in the file. They set nothing here.
-BUILT_IN_PROFILES = frozenset({"default", "ephemeral", "local", "cloud", "test"})
+#: Profiles that Prefect has without an entry in the file, and what they set of
+#: concern here. ``prefect profile use local`` writes no more than the name.
+BUILT_IN_PROFILES: Mapping[str, Mapping[str, Any]] = {
+    **dict.fromkeys(("default", "ephemeral", "cloud", "test"), {}),
+    "local": {"PREFECT_API_URL": "http://127.0.0.1:4200/api"},
+}
 
 _PREFIXES = ("FLOWPACK_", "PREFECT_")
 
@@ -209,6 +213,7 @@ def from_profile(
     values = profiles.get(name, {})
     if not isinstance(values, dict):
         raise SettingsError(f"{place}: the profile {quoted(name)} must be a table")
+    values = {**BUILT_IN_PROFILES.get(name, {}), **values}
     return Profile(
         name, chosen_by, Source(values, after=f" in profile {quoted(name)} of {place}")
     )
