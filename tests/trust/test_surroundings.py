@@ -16,7 +16,13 @@ from typing import List
 
 import pytest
 
-from flowpack import FileStorageBlock, get_client, load_flow_from_deployment
+from flowpack import (
+    Client,
+    FileStorageBlock,
+    LocalStorageBlock,
+    get_client,
+    load_flow_from_deployment,
+)
 from flowpack.cli import main
 from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import FlowpackError
@@ -235,6 +241,15 @@ def test_no_home(place, home, storage):
     transport = EmbeddedTransport(place / "server.db")
     with contextlib.closing(transport), serve(transport) as url:
         environ["PREFECT_API_URL"] = url
+        with Client(url) as client:
+            schema = LocalStorageBlock.register(client)
+            client.create_block_document(
+                data={"storage_path": None},
+                block_schema_id=schema.id,
+                block_type_id=schema.block_type_id,
+                is_anonymous=True,
+            )
+            del url.requests[:]
         done = run(*deploy)
         for words in ["config"], ["ls"], ["verify"]:
             assert run(*words).returncode == 0
