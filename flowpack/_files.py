@@ -5,14 +5,58 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import List, Union
+from typing import List, Mapping, Optional, Union
 
-from flowpack.exceptions import printable
+from flowpack.exceptions import printable, quoted
 
 #: What :func:`read_file` may raise.
 UNREADABLE = (OSError, ValueError, TypeError)
 
 _BLOCK = 1 << 16
+
+
+def absolute_path(
+    path: str, *, cwd: Optional[str] = None, environ: Mapping[str, str] = os.environ
+) -> str:
+    """Return *path*, which a person wrote, as an absolute one; links stay.
+
+    Args:
+        path: ``~`` at its start is a home folder.
+        cwd: The working folder; None for this process's own, which may be gone.
+        environ: Where ``HOME`` stands.
+
+    Raises:
+        ValueError: It cannot be made absolute; the text does not name it.
+    """
+    if "\0" in path:
+        raise ValueError("it holds a NUL character")
+    if path.startswith("~"):
+        path = _at_home(path, environ)
+    if not os.path.isabs(path):
+        try:
+            path = os.path.join(os.getcwd() if cwd is None else cwd, path)
+        except OSError:
+            raise ValueError("it is relative, and the working folder is gone") from None
+    plain = os.path.normpath(path)
+    if plain.startswith("//"):
+        plain = plain[1:]
+    # "link/.." is not where it seems to be.
+    if os.pardir in path.split(os.sep):
+        return plain if os.path.realpath(plain) == os.path.realpath(path) else path
+    return plain
+
+
+def _at_home(path: str, environ: Mapping[str, str]) -> str:
+    user, slash, rest = path.partition("/")
+    home = environ.get("HOME") if user == "~" else None
+    if home is None:
+        home = os.path.expanduser(user)
+    if home not in ("", user):
+        return home + slash + rest
+    if user == "~":
+        reason = "this user has none" if home else "HOME is empty"
+        raise ValueError(f"the home folder is not known, for {reason}")
+    raise ValueError(f"there is no user {quoted(user[1:])} with a home folder")
 
 
 def read_file(path: Union[str, os.PathLike[str]], limit: int) -> bytes:

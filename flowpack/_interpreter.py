@@ -33,7 +33,9 @@ def restored(folder: Optional[str] = None) -> Iterator[None]:
         stack.enter_context(_working_folder())
         stack.enter_context(_streams())
         stack.enter_context(_signal_handlers())
-        known = folder is None or folder in map(os.path.abspath, sys.path)
+        cwd = _getcwd() or os.sep
+        places = (os.path.join(cwd, os.fsdecode(each)) for each in sys.path)
+        known = folder is None or folder in map(os.path.normpath, places)
         extra = None if known else folder
         stack.enter_context(_modules(extra))
         stack.enter_context(_lists())

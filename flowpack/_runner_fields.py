@@ -126,7 +126,7 @@ def text(value: Any) -> Iterator[str]:
     """Find fault with what is not text, or empty."""
     if not isinstance(value, str):
         yield f"must be text, not {type(value).__name__}"
-    elif not value:
+    elif not value.strip():
         yield "must not be empty"
     elif json_problem(value):
         yield f"{quoted(value)}: {json_problem(value)}"

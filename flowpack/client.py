@@ -539,7 +539,7 @@ def _uuid(value: Id) -> UUID:
 def _both_names(value: object) -> List[str]:
     """Return what stands on either side of the slash of ``FLOW/DEPLOYMENT``."""
     names = value.split("/") if isinstance(value, str) else []
-    if len(names) != 2 or not all(names):
+    if len(names) != 2 or not all(map(str.strip, names)):
         raise IdentifierError(
             f"{quoted(value)} names no deployment; write FLOW/DEPLOYMENT, as flowpack"
             " ls lists them"

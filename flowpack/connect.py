@@ -240,7 +240,7 @@ def _embedded(
         )
     from flowpack.embedded import EmbeddedTransport
 
-    database = os.path.join(settings.home, "flowpack.db")
+    database = os.path.join(settings.known_home(), "flowpack.db")
     return _Announcing(EmbeddedTransport(database), database, notify or _warn_once)
 
 

@@ -14,6 +14,17 @@ DEEPEST = 200
 LONGEST_INTEGER = 14_000
 
 
+def parse_integer(text: str) -> int:
+    """Return the integer that *text* is, in decimal or as ``0x...``.
+
+    Raises:
+        ValueError: It has thousands of digits, which not every Python refuses.
+    """
+    if len(text) > LONGEST_INTEGER // 3:
+        raise ValueError("the number is too long to be read")
+    return int(text, 0)
+
+
 def json_problem(value: Any) -> Optional[str]:
     """Return what in *value* is not JSON and where, or None.
 

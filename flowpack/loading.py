@@ -10,6 +10,7 @@ is put back.
 
 from __future__ import annotations
 
+import ast
 import copy
 import importlib.machinery
 import importlib.util
@@ -270,7 +271,11 @@ def _run(script: Script, filename: str, module: ModuleType) -> None:
     except ModuleNotFoundError as exc:
         raise MissingModuleError(script.name, exc) from exc
     except ImportError as exc:
-        relative = str(exc).startswith("attempted relative import")
+        # Such an error names no module, and in a script is about a relative import.
+        relative = exc.name is None and any(
+            isinstance(node, ast.ImportFrom) and node.level
+            for node in ast.walk(script.tree)
+        )
         kind = MissingModuleError if relative else ScriptError
         raise kind(script.name, exc) from exc
     except BaseException as exc:

@@ -50,6 +50,8 @@ def name_problem(name: str) -> Optional[str]:
     if not isinstance(name, str):
         kind = type(name).__name__  # type: ignore[unreachable]
         return f"a name must be text, not {kind}"
+    if not name.strip():
+        return "the name is empty"
     bad = sorted(set(name) & set(FORBIDDEN_IN_NAMES))
     if bad:
         return (

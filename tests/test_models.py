@@ -130,14 +130,14 @@ def test_blob_is_not_in_the_repr():
     assert "secret" not in repr(DataDocument("text", "secret"))
 
 
-@pytest.mark.parametrize("name", ["", "a b", "ü?#:\\|", "😀", "a\nb"])
+@pytest.mark.parametrize("name", ["a b", "ü?#:\\|", "😀", "a\nb"])
 def test_names_that_servers_take(name):
     """What the name rule allows is no problem."""
     assert name_problem(name) is None
 
 
 @pytest.mark.parametrize(
-    "name", ["a/b", "100%", "a&b", "a>b", "<b", "\ud800", "a\0b", 5]
+    "name", ["", "  ", "a/b", "100%", "a&b", "a>b", "<b", "\ud800", "a\0b", 5]
 )
 def test_names_that_servers_refuse(name):
     """What the name rule forbids is told, in one line."""

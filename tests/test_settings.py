@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import traceback
+from pathlib import Path
 
 import attrs
 import pytest
@@ -15,6 +20,7 @@ from hypothesis import strategies as st
 
 from flowpack.exceptions import SettingsError
 from flowpack.settings import load_settings
+from flowpack.settings.sources import parse_toml
 
 CANARY = "c4n4ry"
 INSECURE = "PREFECT_API_TLS_INSECURE_SKIP_VERIFY"
@@ -121,7 +127,6 @@ def test_every_source_in_its_turn(load, folder, profiles):
         ("FLOWPACK_HOME", "/a/b", "home", "/a/b"),
         ("PREFECT_HOME", "/a/b", "prefect_home", "/a/b"),
         ("PREFECT_HOME", "/a/b", "profiles_path", "/a/b/profiles.toml"),
-        ("PREFECT_PROFILES_PATH", "/a/p.toml", "profiles_path", "/a/p.toml"),
         ("PREFECT_API_REQUEST_TIMEOUT", "7.5", "request_timeout", 7.5),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", '{"A": "b"}', "custom_headers", {"A": "b"}),
         ("PREFECT_API_SSL_CERT_FILE", "/ca", "ssl_cert_file", "/ca"),
@@ -223,8 +228,11 @@ def test_folders(load, folder, tmp_path):
     assert load({"FLOWPACK_HOME": "x"}).home == str(folder / "x")
     assert load({"FLOWPACK_HOME": ""}).home == str(tmp_path / ".flowpack")
     assert load(home="/given").home == "/given"
-    environ = {"PREFECT_HOME": "/h", "PREFECT_PROFILES_PATH": "${PREFECT_HOME}/p.toml"}
-    assert load(environ).profiles_path == "/h/p.toml"
+    path = tmp_path / "p.toml"
+    path.touch()
+    for text in ("${PREFECT_HOME}/p.toml", "~/p.toml", str(path)):
+        environ = {"PREFECT_HOME": str(tmp_path), "PREFECT_PROFILES_PATH": text}
+        assert load(environ).profiles_path == str(path)
 
 
 def test_prefect_home_is_not_taken_from_files(load, folder, tmp_path):
@@ -268,6 +276,7 @@ def test_folder_called_dot_env(load, folder):
 
 def test_toml_files(load, folder):
     """Tables and dotted keys, values of their own types; capitals mean nothing."""
+    (folder / "p.toml").touch()
     (folder / "prefect.toml").write_text(
         textwrap.dedent(
             """
@@ -353,10 +362,14 @@ def test_profile_of_any_prefect(load, profiles):
 
 @pytest.mark.parametrize("name", ["default", "ephemeral", "local", "cloud", "test"])
 def test_built_in_profile(load, profiles, name):
-    """Prefect's own profiles need no entry and set nothing."""
-    profiles(f'active = "{name}"\n')
-    assert (load().profile, load().api_url) == (name, None)
-    assert load({"PREFECT_PROFILE": name}).profile == name
+    """Prefect's own profiles need no entry; one names the server of this machine."""
+    url = "http://127.0.0.1:4200/api" if name == "local" else None
+    path = profiles(f'active = "{name}"\n')
+    assert (load().profile, load().api_url) == (name, url)
+    path.unlink()
+    assert load({"PREFECT_PROFILE": name}).api_url == url
+    profiles(f'[profiles.{name}]\nPREFECT_API_URL = "http://mine"\n')
+    assert load(profile=name).api_url == "http://mine"
 
 
 @pytest.mark.parametrize(
@@ -407,10 +420,30 @@ def test_broken_file_of_profiles(load, profiles, text):
 
 @pytest.mark.parametrize("file", ["prefect.toml", "pyproject.toml"])
 def test_broken_toml(load, folder, file):
-    """The error names file and line."""
+    """The error names the file."""
     (folder / file).write_text("[tool.prefect]\nurl = \n")
-    with pytest.raises(SettingsError, match=rf"{file} is not valid TOML: .*line 2"):
+    with pytest.raises(SettingsError, match=rf"{file} is not valid TOML: "):
         load()
+
+
+@pytest.mark.parametrize("depth", [101, 1000, 100_000])
+@pytest.mark.parametrize("text", ["x = {}", '[prefect]\na = "]"\nx = [1, {}', "{}"])
+def test_deep_toml(load, folder, text, depth):
+    """flowpack's limit to nesting comes before the parser's."""
+    for opening in ("[", "{a="):
+        (folder / "prefect.toml").write_text(text.format(opening * depth))
+        with pytest.raises(SettingsError, match=r"toml: it is nested more than 100"):
+            load()
+
+
+@pytest.mark.parametrize("quotes", ["'", '"', "'''", '"""', "#"])
+@pytest.mark.parametrize("many", ["." * 1000, "[" * 1000, "\\\\{" * 1000])
+def test_toml_that_looks_deep(load, folder, quotes, many):
+    """What stands in texts and comments is not counted."""
+    end = "" if quotes == "#" else quotes
+    text = f"x = {quotes}{many}{end}".replace("x = #", "#")
+    (folder / "prefect.toml").write_text(f"{text}\napi.url = 'http://h/api'")
+    assert load().api_url == "http://h/api"
 
 
 @pytest.mark.parametrize(
@@ -577,13 +610,181 @@ def test_deleted_working_folder(tmp_path, monkeypatch):
     os.chdir(tmp_path)
 
 
-def test_unknown_home(monkeypatch):
-    """A user without a home is told what to set."""
+def test_deleted_working_folder_and_relative_paths(tmp_path, monkeypatch):
+    """Only what is relative needs the folder; what stands in / is of no concern."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(SettingsError, match="FLOWPACK_HOME: .* working folder is gone"):
+        load_settings(environ={"HOME": str(tmp_path), "FLOWPACK_HOME": "here"})
+    os.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("home", "reason"),
+    [
+        (None, "the home folder is not known, for this user has none"),
+        ("", "the home folder is not known, for HOME is empty"),
+        ("/caf\udce9", "is not UTF-8"),
+    ],
+    ids=["none", "empty", "bytes"],
+)
+def test_unknown_home(monkeypatch, folder, home, reason):
+    """Whoever needs a home is told why there is none; nobody else is."""
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-    with pytest.raises(SettingsError, match="home folder is not known"):
-        load_settings(environ={})
-    settings = load_settings(environ={"FLOWPACK_HOME": "/a", "PREFECT_HOME": "/b"})
-    assert settings.home == "/a"
+    environ = {} if home is None else {"HOME": home}
+    settings = load_settings(environ=environ, cwd=str(folder))
+    assert settings.home is None
+    (row,) = (row for row in settings.describe() if row[0] == "home")
+    assert (row[1], reason in row[2]) == ("", True)
+    with pytest.raises(SettingsError, match=f"{reason}.*set FLOWPACK_HOME"):
+        settings.known_home()
+    named = {"FLOWPACK_HOME": "/a", "PREFECT_HOME": "/b"}
+    assert load_settings(environ={**environ, **named}).known_home() == "/a"
+
+
+@pytest.mark.parametrize("text", ["~", "~/x", "~nobody-here/x", "/caf\udce9"])
+def test_home_that_cannot_be(folder, text):
+    """A home that somebody names must be one."""
+    with pytest.raises(SettingsError, match="environment variable FLOWPACK_HOME: home"):
+        load_settings(environ={"HOME": "", "FLOWPACK_HOME": text}, cwd=str(folder))
+    with pytest.raises(SettingsError, match="PREFECT_PROFILES_PATH"):
+        environ = {"HOME": "", "PREFECT_PROFILES_PATH": "${PREFECT_HOME}/p.toml"}
+        load_settings(environ=environ, cwd=str(folder))
+
+
+# Files that are there and cannot be read
+
+
+@pytest.fixture
+def places(folder, tmp_path):
+    """Where settings are looked for without being named."""
+    (tmp_path / ".prefect").mkdir()
+    return {
+        "profiles.toml": tmp_path / ".prefect" / "profiles.toml",
+        ".env": folder / ".env",
+        "prefect.toml": folder / "prefect.toml",
+        "pyproject.toml": folder / "pyproject.toml",
+    }
+
+
+def bind_socket(path):
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
+        before = os.getcwd()
+        os.chdir(path.parent)  # Addresses are short.
+        server.bind(path.name)
+        os.chdir(before)
+
+
+ODD_FILES = {
+    "folder": (os.mkdir, "it is a folder"),
+    "FIFO": (os.mkfifo, "it cannot be read: it is no regular file"),
+    "device": (lambda path: path.symlink_to("/dev/zero"), "it cannot be read: it is"),
+    "socket": (bind_socket, "it cannot be read"),
+    "loop": (lambda path: path.symlink_to(path), "it cannot be read"),
+    "dangling link": (lambda path: path.symlink_to("no"), "it is a link that leads no"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), ODD_FILES.values(), ids=ODD_FILES)
+@pytest.mark.parametrize(
+    "name", ["profiles.toml", ".env", "prefect.toml", "pyproject.toml"]
+)
+def test_unreadable_file(load, places, name, make, reason):
+    """What stands where settings may be is read, or an error that names it."""
+    path = places[name]
+    make(path)
+    if name == ".env" and make is os.mkdir:
+        assert load().api_url is None
+        return
+    with pytest.raises(SettingsError) as caught:
+        load()
+    told = str(caught.value)
+    assert told.startswith(f"{path}: {reason}")
+    assert "a file that this user can read" in told
+    assert ("set PREFECT_HOME or" in told) == (name == "profiles.toml")
+
+
+@pytest.mark.parametrize("variable", ["FLOWPACK_", "PREFECT_"])
+def test_missing_file_that_is_named(load, tmp_path, variable):
+    """A file of profiles that somebody names is there."""
+    path = tmp_path / "p.toml"
+    with pytest.raises(SettingsError) as caught:
+        load({f"{variable}PROFILES_PATH": str(path)})
+    start = f"environment variable {variable}PROFILES_PATH: {path}: there is no such"
+    assert str(caught.value).startswith(start)
+
+
+def test_missing_file_that_a_file_names(load, folder):
+    """It does not matter where it is named."""
+    (folder / "prefect.toml").write_text('profiles_path = "p.toml"')
+    with pytest.raises(SettingsError, match="profiles_path in .*: there is no such"):
+        load()
+
+
+@pytest.mark.parametrize("link", [".prefect", "up/.prefect"])
+def test_home_of_prefect_that_leads_nowhere(load, tmp_path, link):
+    """A home on a disk that is not mounted is not the same as none."""
+    path = tmp_path / link
+    assert load({"PREFECT_HOME": str(path)}).api_url is None
+    (tmp_path / link.partition("/")[0]).symlink_to("not-mounted")
+    with pytest.raises(SettingsError, match="profiles.toml: it is a link that leads"):
+        load({"PREFECT_HOME": str(path)})
+
+
+def test_home_of_prefect_that_is_a_link(load, tmp_path):
+    """A home without a file of profiles may be a link."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / ".prefect").symlink_to("real")
+    assert load().profile == "default"
+
+
+@pytest.mark.parametrize(
+    "home", ["file", "x" * 300, "/" + "x/" * 5000], ids=["file", "name", "path"]
+)
+def test_home_of_prefect_that_is_no_folder(load, tmp_path, home):
+    """Nor is a home that no file can be in."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="it cannot be read: .*set PREFECT_HOME"):
+        load({"PREFECT_HOME": str(tmp_path / home)})
+
+
+@pytest.fixture
+def others_folder():
+    """A folder that others may look into, unlike those of pytest's."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize(
+    "name", ["profiles.toml", ".env", "prefect.toml", "pyproject.toml"]
+)
+@pytest.mark.parametrize("above", [False, True], ids=["file", "folder"])
+def test_forbidden_file(others_folder, name, above):
+    """What may not be read, or is in a folder that may not be, is an error."""
+    path = others_folder / "inner" / name
+    path.parent.mkdir()
+    path.write_text("")
+    path.parent.chmod(0o755)
+    (path.parent if above else path).chmod(0o600)
+    elsewhere, inner = str(others_folder), str(path.parent)
+    home, cwd = elsewhere, inner
+    if name == "profiles.toml":
+        home, cwd = inner, elsewhere
+    parse_toml(b"", "")  # While the library can be imported.
+    os.seteuid(65534)
+    try:
+        with pytest.raises(SettingsError, match="it cannot be read: Perm") as caught:
+            load_settings(environ={"PREFECT_HOME": home}, cwd=cwd)
+    finally:
+        os.seteuid(0)
+    # Those who may not look into the working folder are told of the first files.
+    told = path.parent if name == "pyproject.toml" else path
+    assert str(told) in str(caught.value)
 
 
 def modules_after(code, folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+import stat
 import threading
 from typing import Dict, Mapping, Optional, Union
 
@@ -103,7 +104,10 @@ def _tls_context(
         trusted = next(filter(None, map(environ.get, CA_VARIABLES)), "")
     trusted = trusted or _own_certificates()
     try:
-        return _trusting(trusted, os.stat(trusted).st_mtime_ns)
+        status = os.stat(trusted)
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise ValueError("it is no file and no folder")  # It may never end.
+        return _trusting(trusted, status.st_mtime_ns)
     except (OSError, ValueError) as exc:
         raise SettingsError(
             f"the CA certificates in {quoted(trusted)} cannot be read"

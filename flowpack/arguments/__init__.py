@@ -11,7 +11,6 @@ may be None, its default of None says.
 from __future__ import annotations
 
 import inspect
-import re
 import types
 import typing
 from typing import Any, Callable, Dict, Mapping, Tuple
@@ -47,10 +46,10 @@ def bind(
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError as exc:
-        named = re.search(r"'(\w+)'", str(exc))
+        name, problem = _problem_of_call(signature, args, kwargs)
         takes = ", ".join(signature.parameters) or "no arguments"
-        reason = f"{printable(exc)}; the flow takes {printable(takes)}"
-        raise ParameterError(named[1] if named else "", reason) from exc
+        reason = f"{problem}; the flow takes {printable(takes)}"
+        raise ParameterError(name, reason) from exc
     if not converted:
         return bound.args, bound.kwargs
     parameters = signature.parameters
@@ -67,6 +66,41 @@ def bind(
         bound.apply_defaults()
         bound.arguments.update(defaults)
     return bound.args, bound.kwargs
+
+
+def _problem_of_call(
+    signature: inspect.Signature, args: Tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Tuple[str, str]:
+    """Return the parameter that keeps a call from being bound, and the problem."""
+    parameters = signature.parameters.values()
+    kinds = [each.kind for each in parameters]
+    named = {each.name for each in parameters if each.kind in _BY_NAME}
+    placed = [each.name for each in parameters if each.kind in _BY_POSITION]
+    for name in kwargs:
+        if name in named and name in placed[: len(args)]:
+            return name, "it is given twice, by position and by name"
+        if name not in named and inspect.Parameter.VAR_KEYWORD not in kinds:
+            return name, "there is none of that name"
+    if len(args) > len(placed) and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return "", f"{len(args)} arguments are given by position"
+    given = {*placed[: len(args)], *named.intersection(kwargs)}
+    return next(
+        (each.name, "missing")
+        for each in parameters
+        if each.default is each.empty
+        and each.kind in _BY_POSITION | _BY_NAME
+        and each.name not in given
+    )
+
+
+_BY_POSITION = {
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+}
+_BY_NAME = {
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+}
 
 
 def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from flowpack._files import absolute_path
 from flowpack.blocks.secret import as_address
 from flowpack.exceptions import (
     BlockArgumentError,
@@ -12,6 +13,7 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
+from flowpack.jsonvalues import json_problem
 from flowpack.urls import Address, mask_text, parse_url
 
 # One letter is a drive of Windows.
@@ -32,12 +34,14 @@ def as_text(value: object, what: str) -> str:
     """Return a path or text as text.
 
     Raises:
-        BlockArgumentError: It is neither.
+        BlockArgumentError: It is neither, or empty and so nowhere.
     """
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str):
         kind = type(value).__name__
         raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
+    if not text.strip():
+        raise BlockArgumentError(f"{what} is empty")
     return text[:] if type(text) is not str else text
 
 
@@ -50,30 +54,20 @@ def absolute_folder(path: str) -> str:
     """Return *path* as an absolute one, links not resolved.
 
     Raises:
-        BlockError: It cannot be made so.
+        BlockError: It cannot be made so, or no server can be told of it.
     """
-    if "\0" in path:
-        raise BlockError(f"the folder {quoted(path)} has a NUL character in its path")
-    expanded = os.path.expanduser(path)
-    if path.startswith("~") and expanded == path:
-        raise BlockError(
-            f"the home folder in {quoted(path)} cannot be told; write the absolute path"
-        )
     try:
-        whole = os.path.join(os.getcwd(), expanded)
-    except OSError as exc:
-        raise BlockError(
-            f"{quoted(path)} cannot be made absolute, for the working folder is gone:"
-            f" {printable(exc)}"
-        ) from exc
-    plain = os.path.normpath(whole)
-    if plain.startswith("//"):
-        plain = plain[1:]
-    if os.pardir not in whole.split(os.sep):
-        return plain
-    # "link/.." is not where it seems to be.
-    moved = os.path.realpath(plain) != os.path.realpath(whole)
-    return whole if moved else plain
+        whole = absolute_path(path)
+    except ValueError as exc:
+        problem = str(exc)
+    else:
+        if json_problem(whole) is None:
+            return whole
+        problem = "its path is not UTF-8, and servers take no other"
+    raise BlockError(
+        f"the folder {quoted(path)} cannot be used: {problem}; write the absolute path"
+        " of another"
+    )
 
 
 def base_path(value: object) -> str:
@@ -85,8 +79,6 @@ def base_path(value: object) -> str:
         BlockError: It is nowhere that File Storage can be.
     """
     text = as_text(value, "base_path")
-    if not text:
-        raise BlockError("base_path is empty; name a folder or an address")
     if is_web(text):
         return as_address(_web_base(text))
     if text[:5].lower() == "file:":

@@ -147,8 +147,6 @@ def save_document(
 
 def _check_name(name: str) -> None:
     problem = name_problem(name)
-    if problem is None and not name:
-        problem = "the name of a block document cannot be empty"
     if problem is None and name.startswith("anonymous"):
         problem = f"the name {quoted(name)} is reserved: it starts with 'anonymous'"
     if problem:

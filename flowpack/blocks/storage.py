@@ -86,8 +86,8 @@ def _home_folders() -> Tuple[str, ...]:
     from flowpack.settings import load_settings
 
     settings = load_settings()
-    homes = (settings.home, settings.prefect_home)
-    return tuple(os.path.join(absolute_folder(home), "storage") for home in homes)
+    homes = (settings.known_home(), settings.prefect_home)
+    return tuple(os.path.join(home, "storage") for home in homes if home is not None)
 
 
 def _without_separator(folder: str) -> str:
@@ -356,12 +356,11 @@ class TempStorageBlock(OwnStorageBlock):
         import tempfile  # slow to import, and few use this storage
 
         try:
-            above = tempfile.gettempdir()
-        except OSError as exc:
+            path = absolute_folder(os.path.join(tempfile.gettempdir(), "prefect"))
+        except (OSError, BlockError) as exc:
             raise StorageUnavailableError(
                 self.block_type_name, "", f"{printable(exc)}. Set TMPDIR"
             ) from exc
-        path = os.path.join(above, "prefect")
         return Folder(path, self.block_type_name, private=True)
 
     def _find(self, token: str) -> Tuple[Store, str]:

@@ -7,6 +7,7 @@ import re
 from typing import Callable, Mapping, Optional, Union
 from uuid import UUID
 
+from flowpack.blocks.addresses import absolute_folder
 from flowpack.blocks.storage import (
     DEFAULT_STORAGE,
     FileStorageBlock,
@@ -54,15 +55,16 @@ def parse_where(
 
     Raises:
         SpecError: *text* means no storage; says what is allowed.
+        BlockError: The folder cannot be one.
         ObjectNotFound: The server has no such block.
     """
-    if not text or "\0" in text:
+    if not text.strip() or "\0" in text:
         raise _error(text, "is no storage")
     if text == DEFAULT_STORAGE:
         return text
     found = _SCHEME.match(text)
     if found is None:
-        return LocalStorageBlock(_folder(text))
+        return LocalStorageBlock(text)
     scheme, rest = found.group(1).lower(), text[found.end() :]
     if scheme == "block":
         return _registered(text, rest, client)
@@ -83,10 +85,6 @@ def _error(text: str, problem: str) -> SpecError:
     return SpecError("storage", [f"{shown} {problem}. A storage is {ALLOWED}"])
 
 
-def _folder(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
-
-
 def _temporary(text: str, rest: str) -> StorageBlock:
     if rest:
         raise _error(text, "has something after temp:, which takes nothing")
@@ -105,9 +103,9 @@ def _file(text: str, rest: str) -> StorageBlock:
     path = unquote(path)
     if re.match(r"/[A-Za-z]:", path) and os.name == "nt":
         path = path[1:]
-    if not path or "\0" in path:
+    if not path.strip() or "\0" in path:
         raise _error(text, "names no folder")
-    return FileStorageBlock(_folder(path))
+    return FileStorageBlock(absolute_folder(path))
 
 
 def _http(text: str, rest: str) -> StorageBlock:

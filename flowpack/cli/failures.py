@@ -8,6 +8,8 @@ from traceback import format_exception
 from types import TracebackType
 from typing import Optional
 
+from flowpack._files import absolute_path
+
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -39,7 +41,7 @@ def write_log(exc: BaseException) -> str:
     try:
         # Such a file is made with mode 0600.
         number, path = mkstemp(".log", "error-", _log_folder())
-    except OSError:
+    except (OSError, ValueError):
         try:
             number, path = mkstemp(".log", "flowpack-error-")
         except OSError as problem:
@@ -51,8 +53,7 @@ def write_log(exc: BaseException) -> str:
 
 def _log_folder() -> str:
     # Settings are not asked: they may be what failed.
-    home = os.environ.get("FLOWPACK_HOME") or os.path.join("~", ".flowpack")
-    home = os.path.abspath(os.path.expanduser(home))
+    home = absolute_path(os.environ.get("FLOWPACK_HOME") or "~/.flowpack")
     folder = os.path.join(home, "logs")
     for each in (home, folder):
         os.makedirs(each, mode=0o700, exist_ok=True)

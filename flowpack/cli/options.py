@@ -67,10 +67,16 @@ def _script(group: Any) -> None:
         "-n", "--name", metavar="NAME", help="its name; the flow's if not given"
     )
     group.add_argument(
-        "--description", metavar="TEXT", help="what it is for; the flow's if not given"
+        "--description",
+        type=str,
+        metavar="TEXT",
+        help="what it is for; the flow's if not given",
     )
     group.add_argument(
-        "--version", metavar="TEXT", help="its version; the flow's if not given"
+        "--version",
+        type=str,
+        metavar="TEXT",
+        help="its version; the flow's if not given",
     )
     group.add_argument(
         "--storage",
@@ -211,6 +217,7 @@ def verify(parser: Any) -> None:
     parser.add_argument(
         "deployments",
         nargs="*",
+        type=_full_name,
         metavar="FLOW/DEPLOYMENT",
         help="which; all if none is given",
     )
@@ -279,7 +286,10 @@ def settings(parser: Any) -> None:
 
 def _deployment(parser: Any) -> None:
     parser.add_argument(
-        "deployment", metavar="FLOW/DEPLOYMENT", help="as flowpack ls lists it"
+        "deployment",
+        type=_full_name,
+        metavar="FLOW/DEPLOYMENT",
+        help="as flowpack ls lists it",
     )
 
 
@@ -306,9 +316,25 @@ def _json(parser: Any, help: str = "print one JSON document") -> None:
     parser.add_argument("--json", action="store_true", help=help)
 
 
+def given(text: str) -> str:
+    """Return *text*; the type of all arguments that have no other.
+
+    An empty one is a variable that is not set, and not meant.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the value is empty; is a variable not set?")
+    return text
+
+
+def _full_name(text: str) -> str:
+    if "/" in text and not all(map(str.strip, text.split("/"))):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not FLOW/DEPLOYMENT")
+    return given(text)
+
+
 def _pair(text: str) -> Tuple[str, str]:
     key, equals, value = text.partition("=")
-    if not (key and equals):
+    if not (key.strip() and equals):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is not KEY=VALUE")
     return key, value
 

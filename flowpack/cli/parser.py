@@ -143,6 +143,7 @@ def _fill(parser: Parser, command: Command, argv: Sequence[str]) -> None:
     if command.fill is None:
         _add_commands(parser, command.commands, argv)
         return
+    parser.register("type", None, options.given)
     parser.set_defaults(module=command.module, **command.defaults)
     command.fill(parser)
     options.settings(parser)

@@ -42,7 +42,7 @@ def find_targets(
 
 def _target(text: str, spec: bool, script: bool) -> Target:
     location, flow_name = split_target(text)
-    if not location or flow_name == "":
+    if not location.strip() or (flow_name is not None and not flow_name.strip()):
         shown = quoted(mask_text(text))
         raise UsageError(f"{shown} is no SCRIPT[:FLOW] and no SPECFILE")
     only_script = flow_name is not None or _is_url(location)

@@ -9,7 +9,7 @@ from typing import Any, List, Tuple
 
 from flowpack.deployments._nodes import Items, Node, Pairs, Scalar, Unclear
 from flowpack.exceptions import SpecError
-from flowpack.jsonvalues import DEEPEST
+from flowpack.jsonvalues import DEEPEST, parse_integer
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -40,7 +40,9 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+        self._decoder = json.JSONDecoder(
+            parse_int=parse_integer, parse_constant=_refuse_constant
+        )
         self._line_ends = [match.start() for match in re.finditer("\n", text)]
 
     def parse(self) -> List[Node]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._files import absolute_path
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.where import parse_where
 from flowpack.client import Client
@@ -133,7 +134,7 @@ class _File:
     def _location(self, key: str, value: Any) -> Any:
         if value is None:
             raise SpecError(key, ["give the path or URL of the script"])
-        if isinstance(value, str) and value and "://" not in value:
+        if isinstance(value, str) and value.strip() and "://" not in value:
             return self._beside(value)
         return value
 
@@ -150,17 +151,20 @@ class _File:
                 ["a block is given by name, and there is no connection to look it up;"
                  " give its id"],
             )
-        if scheme == "file" and not rest.startswith("/"):
+        if scheme == "file" and rest.strip() and not rest.startswith("/"):
             from urllib.parse import quote, unquote
 
             text = f"file:{quote(self._beside(unquote(rest)))}"
-        elif text and (not colon or "/" in scheme):
+        elif text.strip() and (not colon or "/" in scheme):
             text = self._beside(text)
         return parse_where(text, self._client)
 
     def _beside(self, path: str) -> str:
         """Return *path* with its start, where it is relative, in the file's folder."""
-        return os.path.join(self._folder, os.path.expanduser(path))
+        try:
+            return absolute_path(path, cwd=self._folder)
+        except ValueError as exc:
+            raise SpecError("path", [f"{quoted(path)}: {exc}"]) from exc
 
 
 def _unknown(key: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from flowpack.deployments._nodes import Items, Node, Pairs, Scalar, Unclear
 from flowpack.exceptions import SpecError, printable, quoted
-from flowpack.jsonvalues import DEEPEST
+from flowpack.jsonvalues import DEEPEST, parse_integer
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -66,13 +66,15 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Node
     """
     yaml = _import_yaml(where)
     chosen = loader or getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    builder = _Builder(yaml)
+    builder = _Builder(yaml, where)
     try:
         for event in yaml.parse(text, Loader=chosen):
             builder.take(event)
     except yaml.YAMLError as exc:
-        forbidden = yaml.reader.Reader.NON_PRINTABLE
-        raise SpecError(where, [_told(exc, text, forbidden)]) from exc
+        # libyaml has limits of its own, which may come before ours.
+        if chosen is not yaml.SafeLoader:
+            return parse_yaml(text, where, yaml.SafeLoader)
+        raise SpecError(where, [_told(exc, text)]) from exc
     except (ValueError, OverflowError) as exc:
         # PyYAML's own, for escapes and tags that stand for no character.
         said = f"this is not YAML: {printable(exc)}"
@@ -92,16 +94,14 @@ def _import_yaml(where: str) -> ModuleType:
     return yaml
 
 
-def _told(exc: Any, text: str, forbidden: re.Pattern[str]) -> str:
+def _told(exc: Any, text: str) -> str:
     """Return what PyYAML says, with the line, without what stands there."""
     mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
     if mark is not None:
         said = "; ".join(filter(None, (exc.context, exc.problem)))
         place = f"line {mark.line + 1}, column {mark.column + 1}"
         return f"{place}: this is not YAML: {printable(said)}"
-    # The position that libyaml tells counts bytes.
-    found = forbidden.search(text)
-    line = text.count("\n", 0, found.start()) + 1 if found else 1
+    line = text.count("\n", 0, getattr(exc, "position", 0)) + 1
     return f"line {line}: this is not YAML: it holds a control character"
 
 
@@ -123,10 +123,10 @@ class _Builder:
         line: The line of the last event, counted from 1.
     """
 
-    def __init__(self, yaml: ModuleType) -> None:
+    def __init__(self, yaml: ModuleType, where: str) -> None:
         self.documents: List[Node] = []
         self.line = 1
-        self._error = yaml.composer.ComposerError
+        self._where = where
         self._resolver = yaml.resolver.Resolver()
         self._scalar_node = yaml.ScalarNode
         self._anchors: Dict[str, Optional[Node]] = {}  # None where it is open.
@@ -180,7 +180,7 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         name = event.anchor
         if name not in self._anchors:
-            raise self._refusal(event, f"found undefined alias {quoted(name)}")
+            raise self._refusal(event, f"the alias {quoted(name)} is not defined")
         node = self._anchors[name]
         if node is None:
             raise self._refusal(event, f"{quoted(name)} contains itself")
@@ -221,15 +221,16 @@ class _Builder:
         else:
             self.documents.append(node)
 
-    def _refusal(self, event: Any, said: str) -> Exception:
-        error: Exception = self._error(None, None, said, event.start_mark)
-        return error
+    def _refusal(self, event: Any, problem: str) -> SpecError:
+        mark = event.start_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}"
+        return SpecError(self._where, [f"{place}: {problem}"])
 
 
 _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "null": lambda text: None,
     "bool": lambda text: text.lower() == "true",
-    "int": lambda text: int(text, 0),
+    "int": parse_integer,
     "float": lambda text: float(_INFINITY.sub(r"\1", text)),
     "str": lambda text: text,
 }

@@ -25,6 +25,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._files import absolute_path
 from flowpack.blocks.secret import as_address
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
@@ -96,7 +97,7 @@ def _location(value: object) -> Optional[str]:
     if not isinstance(value, (str, os.PathLike)):
         raise wrong("flow_location", f"expected a path or a URL, not {kind_of(value)}")
     text = os.fspath(value)
-    if not isinstance(text, str) or not text or "\0" in text:
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise wrong("flow_location", f"{quoted(_shown(text))} is no path and no URL")
     if text.startswith(("http://", "https://")):
         return as_address(text)
@@ -115,7 +116,11 @@ def _location(value: object) -> Optional[str]:
             f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path,"
             " http:// or https://",
         )
-    return os.path.abspath(os.path.expanduser(text))
+    try:
+        return absolute_path(text)
+    except ValueError as exc:
+        problem = f"{quoted(text)}: {exc}; write an absolute path"
+    raise wrong("flow_location", problem)
 
 
 def _shown(value: object) -> object:
@@ -147,6 +152,8 @@ def _tags(value: object) -> Any:
     for tag in value:  # Which may have no end.
         if not isinstance(tag, str):
             raise wrong("tags", f"a tag must be text, not {kind_of(tag)}")
+        if not tag.strip():
+            raise wrong("tags", "a tag is empty")
         if json_problem(tag):
             raise wrong("tags", f"{quoted(tag)} cannot travel as text")
         if len(tags) == _MOST_TAGS:
@@ -265,7 +272,8 @@ class DeploymentSpec(PoolFields):
 
     *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*,
     *work_queue* and *concurrency_limit* are kept as the server has them unless
-    they are given; None or empty clears them. From *description* on, the fields
+    they are given; None clears them, and so do empty ones, but for a *work_queue*,
+    whose name cannot be empty. From *description* on, the fields
     are for today's Prefect; 2.0b7 has nothing of the kind.
 
     Raises:
@@ -433,6 +441,11 @@ class DeploymentSpec(PoolFields):
                 " 'from flowpack import flow'"
             )
         if client.dialect.uses_work_pools:
+            if json_problem(flow.entrypoint):
+                raise self._refused(
+                    f"the file name of the script {quoted(flow.script.name)} is not"
+                    " UTF-8, and workers are told of it; rename the script"
+                )
             return
         if flow.namesakes:
             raise self._refused(

@@ -16,7 +16,12 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.deployments.load import find_storage
-from flowpack.exceptions import APIConnectionError, BlockError
+from flowpack.exceptions import (
+    APIConnectionError,
+    BlockError,
+    SettingsError,
+    StorageError,
+)
 from flowpack.models import Deployment
 
 #: Block types whose storages may be folders of this machine.
@@ -68,7 +73,8 @@ def _place(record: Deployment, reader: Client) -> Optional[str]:
 
 def _documented_folders(reader: Client) -> Iterator[str]:
     for document in reader.read_block_documents(anonymous=True):
-        with contextlib.suppress(BlockError):
+        # Others' folders may be nowhere here.
+        with contextlib.suppress(BlockError, SettingsError, StorageError):
             type_name = Wanted.of(document).type_name
             cls = built_in(type_name) if type_name in _IN_FOLDERS else None
             if cls is not None and issubclass(cls, StorageBlock):

@@ -30,9 +30,10 @@ def address(value: object) -> Any:
 
 
 def check_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    """Take text or None; a validator."""
-    if value is not None and not isinstance(value, str):
-        raise wrong(field.name, f"expected text, not {kind_of(value)}")
+    """Take text that names something, None or UNSET; a validator."""
+    _check_kept_text(_, field, value)
+    if isinstance(value, str) and not value.strip():
+        raise wrong(field.name, "it is empty; leave it out if it is not to be given")
 
 
 def check_flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -66,6 +67,8 @@ def _labels(value: object) -> Any:
     copy = dict(value)
     problem = json_problem(copy)
     for key, item in copy.items():
+        if not str(key).strip():
+            problem = problem or "a label has no name"
         if not isinstance(item, (str, int, float)):
             problem = problem or f"{quoted(key)} holds {kind_of(item)}"
     if problem:
@@ -98,7 +101,7 @@ class PoolFields:
     )
     work_pool: Optional[str] = attrs.field(default=None, validator=check_text)
     work_queue: Union[str, None, Unset] = attrs.field(
-        default=UNSET, validator=_check_kept_text
+        default=UNSET, validator=check_text
     )
     create_work_pool: bool = attrs.field(default=False, validator=check_flag)
     concurrency_limit: Union[int, None, Unset] = attrs.field(

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tupl
 
 import attrs
 
-from flowpack.exceptions import SettingsError
+from flowpack.exceptions import SettingsError, quoted
 from flowpack.settings import values
 from flowpack.settings.sources import (
     Source,
@@ -37,9 +37,10 @@ class Settings:
         api_url: The API's root, without a slash at its end; None for no server.
         api_key: Sent as a bearer token.
         api_auth_string: ``user:password``; wins over the key.
-        home: Folder of flowpack's own database and storage.
-        prefect_home: Folder of Prefect's files.
-        profiles_path: Prefect's file of profiles.
+        home: Folder of flowpack's own database and storage; None where the user has
+            no home folder. See :meth:`known_home`.
+        prefect_home: Folder of Prefect's files; None likewise.
+        profiles_path: Prefect's file of profiles; None likewise.
         profile: Name of the profile in force.
         request_timeout: Longest wait for each network step, in seconds.
         custom_headers: Sent with each request to the API.
@@ -57,9 +58,9 @@ class Settings:
     api_url: Optional[str]
     api_key: Optional[str] = attrs.field(repr=False)
     api_auth_string: Optional[str] = attrs.field(repr=False)
-    home: str
-    prefect_home: str
-    profiles_path: str
+    home: Optional[str]
+    prefect_home: Optional[str]
+    profiles_path: Optional[str]
     profile: str
     request_timeout: float
     custom_headers: Mapping[str, str] = attrs.field(repr=False)
@@ -78,6 +79,19 @@ class Settings:
         if self.tls_insecure_skip_verify:
             return False
         return self.ssl_cert_file or True
+
+    def known_home(self) -> str:
+        """Return *home*.
+
+        Raises:
+            SettingsError: It is not known.
+        """
+        if self.home is None:
+            raise SettingsError(
+                f"flowpack's own folder is not known ({self.sources['home']}); set"
+                " FLOWPACK_HOME to the absolute path of a folder"
+            )
+        return self.home
 
     def describe(self) -> Tuple[Tuple[str, str, str], ...]:
         """Return name, value and source of each setting, secrets masked."""
@@ -192,11 +206,11 @@ def load_settings(
     return search.settings()
 
 
-def _working_folder() -> str:
+def _working_folder() -> Optional[str]:
     try:
         return os.getcwd()
-    except OSError:
-        return os.sep  # It was deleted. No settings stand there.
+    except FileNotFoundError:
+        return None  # It was deleted. No settings stand there.
 
 
 @attrs.frozen
@@ -210,7 +224,10 @@ class _Search:
     """Looks for each setting in source after source."""
 
     def __init__(
-        self, given: Mapping[str, str], environment: _Environment, cwd: str
+        self,
+        given: Mapping[str, str],
+        environment: _Environment,
+        cwd: Optional[str],
     ) -> None:
         self._given = given
         self._environ = environment.variables
@@ -241,6 +258,8 @@ class _Search:
 
     def _open_folder(self) -> None:
         """Add the sources that stand in the working folder."""
+        if self._cwd is None:
+            return
         try:
             dot_env = from_dot_env(self._cwd, self._environ)
             self._sources += [dot_env] if dot_env else []
@@ -255,18 +274,23 @@ class _Search:
         path = functools.partial(
             values.parse_path, cwd=self._cwd, environ=self._environ
         )
-        own = _Key(("FLOWPACK_HOME",), "", path, "~/.flowpack")
+        home = functools.partial(
+            values.parse_home, cwd=self._cwd, environ=self._environ
+        )
+        own = _Key(("FLOWPACK_HOME",), "", home, "~/.flowpack")
         self._find("home", own, self._sources)
         prefect = _Key(("PREFECT_HOME",), "", path, "~/.prefect")
         self._find("prefect_home", prefect, [self._environment])
-        folder = self._found.get("prefect_home") or self._cwd
+        folder = self._found.get("prefect_home")
 
         def profiles(value: object) -> str:
-            if isinstance(value, str):
+            if isinstance(value, str) and "${PREFECT_HOME}" in value:
+                if folder is None:
+                    raise ValueError(f"({quoted(value)}): PREFECT_HOME is not known")
                 value = value.replace("${PREFECT_HOME}", folder)
             return path(value)
 
-        default = os.path.join(folder, "profiles.toml")
+        default = None if folder is None else os.path.join(folder, "profiles.toml")
         names = ("FLOWPACK_PROFILES_PATH", "PREFECT_PROFILES_PATH")
         key = _Key(names, "profiles_path", profiles, default)
         self._find("profiles_path", key, self._sources)
@@ -279,8 +303,9 @@ class _Search:
         wanted = (name, self._places["profile"]) if name else None
         if self._problems:
             return  # The file of profiles may not even be known.
+        path, place = self._found["profiles_path"], self._places["profiles_path"]
         try:
-            profile = from_profile(self._found["profiles_path"], wanted)
+            profile = from_profile(path, wanted, "" if place == _DEFAULT else place)
         except SettingsError as exc:
             self._problems.append(str(exc))
             return
@@ -314,7 +339,11 @@ class _Search:
         try:
             self._found[name] = key.parse(value)
         except ValueError as exc:
-            self._problems.append(f"{place}: {name} {exc}")
+            if place != _DEFAULT:
+                self._problems.append(f"{place}: {name} {exc}")
+                return
+            # Whoever needs it says so.
+            self._found[name], self._places[name] = None, f"{_DEFAULT} {exc}"
 
     def _look_up(
         self, name: str, key: _Key, sources: List[Source]

@@ -12,8 +12,12 @@ import attrs
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import SettingsError, printable, quoted
 
-#: Profiles that Prefect has without an entry in the file. They set nothing here.
-BUILT_IN_PROFILES = frozenset({"default", "ephemeral", "local", "cloud", "test"})
+#: Profiles that Prefect has without an entry in the file, and what they set of
+#: concern here. ``prefect profile use local`` writes no more than the name.
+BUILT_IN_PROFILES: Mapping[str, Mapping[str, Any]] = {
+    **dict.fromkeys(("default", "ephemeral", "cloud", "test"), {}),
+    "local": {"PREFECT_API_URL": "http://127.0.0.1:4200/api"},
+}
 
 _PREFIXES = ("FLOWPACK_", "PREFECT_")
 
@@ -23,6 +27,9 @@ _LONGEST = 4 * 1024 * 1024
 #: Deeper tables hold no settings, and keys of more parts are not read.
 _DEEPEST = 10
 _MOST_PARTS = 200
+
+#: Files that nest more are not read.
+_MOST_NESTED = 100
 
 
 @attrs.frozen
@@ -75,7 +82,7 @@ def _named(environ: Mapping[str, str], names: Iterable[str]) -> Dict[str, str]:
 def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
     """Return what ``.env`` in *folder* sets; None if there is none."""
     path = os.path.join(folder, ".env")
-    content = _read(path)
+    content = _read(path, folders=True)
     if content is None:
         return None
     variables: Dict[str, str] = {}
@@ -174,17 +181,20 @@ class Profile:
     source: Source
 
 
-def from_profile(path: str, wanted: Optional[Tuple[str, str]]) -> Profile:
+def from_profile(
+    path: Optional[str], wanted: Optional[Tuple[str, str]], named_by: str = ""
+) -> Profile:
     """Return the profile that is in force.
 
     Args:
-        path: Of Prefect's ``profiles.toml``, which need not be there.
+        path: Of Prefect's ``profiles.toml``; None where its place is not known.
         wanted: The profile that was asked for and where; None leaves the choice to
             the file.
+        named_by: What names *path*. It need not be there only if nothing does.
     """
-    content = _read(path)
-    document = {} if content is None else parse_toml(content, path)
-    place = printable(path)
+    content = None if path is None else _read(path, named_by, profiles=True)
+    document = parse_toml(content, path) if path and content is not None else {}
+    place = printable(path or "the file of profiles (PREFECT_HOME is not known)", 1000)
     profiles = document.get("profiles", {})
     if not isinstance(profiles, dict):
         raise SettingsError(f"{place}: [profiles] must be a table of profiles")
@@ -203,6 +213,7 @@ def from_profile(path: str, wanted: Optional[Tuple[str, str]]) -> Profile:
     values = profiles.get(name, {})
     if not isinstance(values, dict):
         raise SettingsError(f"{place}: the profile {quoted(name)} must be a table")
+    values = {**BUILT_IN_PROFILES.get(name, {}), **values}
     return Profile(
         name, chosen_by, Source(values, after=f" in profile {quoted(name)} of {place}")
     )
@@ -225,37 +236,90 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
     else:
         import tomli as tomllib
     text = _text(content, path)
-    if _has_long_key(text):
-        raise SettingsError(f"{printable(path)}: a key in it has too many parts")
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as exc:
-        said = printable(exc)
-    raise SettingsError(f"{printable(path)} is not valid TOML: {said}")
+    problem = _toml_limit(text)
+    if problem is None:
+        try:
+            return tomllib.loads(text)
+        except ValueError as exc:
+            problem = f" is not valid TOML: {printable(exc)}"
+        except RecursionError:  # Whoever calls this has little room left.
+            problem = _TOO_DEEP
+    raise SettingsError(f"{printable(path)}{problem}")
 
 
-_TOML_TEXT = r""""[^"\n]*"|'[^'\n]*'"""
+_TOO_DEEP = f": it is nested more than {_MOST_NESTED} levels deep"
+
+#: Texts and comments.
+_TOML_TEXT = (
+    r'"""(?:\\.|[^\\])*?"""'
+    r"|'''.*?'''"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|#[^\n]*"
+)
 
 
-def _has_long_key(text: str) -> bool:
-    """Say whether *text* has a key of so many parts that reading it takes minutes.
+def _toml_limit(text: str) -> Optional[str]:
+    """Return what keeps *text* from being read; None if nothing does.
 
-    The parsers take time and memory by the square of their number.
+    The parsers have limits of their own to nesting, each another one, and for keys
+    take time and memory by the square of the number of their parts.
     """
-    if text.count(".") <= _MOST_PARTS:
-        return False
-    bare = re.sub(_TOML_TEXT, "", text)
-    return any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare))
+    if text.count(".") > _MOST_PARTS or len(re.findall(r"[\[{]", text)) > _MOST_NESTED:
+        bare = re.sub(_TOML_TEXT, "", text, flags=re.DOTALL)
+        if any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare)):
+            return ": a key in it has too many parts"
+        depth = 0
+        for bracket in re.findall(r"[\[\]{}]", bare):
+            depth += 1 if bracket in "[{" else -1
+            if depth > _MOST_NESTED:
+                return _TOO_DEEP
+    return None
 
 
-def _read(path: str) -> Optional[bytes]:
-    """Return the content of a file; None where there is no such file."""
+def _read(
+    path: str, named_by: str = "", *, folders: bool = False, profiles: bool = False
+) -> Optional[bytes]:
+    """Return the content of a file; None where nothing stands.
+
+    Args:
+        path: Absolute.
+        named_by: What names *path*; empty for a usual place, where nothing need be.
+        folders: Whether a folder is nothing, too.
+        profiles: Whether the file is one of profiles, for messages.
+
+    Raises:
+        SettingsError: There may be settings that cannot be read. Without them a
+            deployment could land elsewhere.
+    """
     try:
-        if not os.path.isfile(path):
+        if not named_by and not _stands(path):
             return None
         return read_file(path, _LONGEST)
     except UNREADABLE as exc:
-        raise SettingsError(f"{printable(path)}: {reason(exc)}") from exc
+        if folders and isinstance(exc, IsADirectoryError):
+            return None
+        cause, problem = exc, reason(exc)
+    if isinstance(cause, FileNotFoundError) and not named_by:
+        problem = "it is a link that leads nowhere"
+    where = f"{named_by}: {printable(path)}" if named_by else printable(path)
+    advice = ", or set PREFECT_HOME or PREFECT_PROFILES_PATH" if profiles else ""
+    raise SettingsError(
+        f"{where}: {problem}. There may be settings in it; make it a file that this"
+        f" user can read, or move it away{advice}"
+    ) from cause
+
+
+def _stands(path: str) -> bool:
+    """Return True if anything is at *path*, or a link on the way leads nowhere."""
+    found = path
+    while True:
+        try:
+            os.lstat(found)
+        except FileNotFoundError:
+            found = os.path.dirname(found)
+        else:
+            return found == path or not os.path.exists(found)
 
 
 def _text(content: bytes, path: str) -> str:

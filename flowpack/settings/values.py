@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from typing import FrozenSet, Mapping, Optional
 
+from flowpack._files import absolute_path
 from flowpack.exceptions import quoted
+from flowpack.jsonvalues import json_problem
 from flowpack.urls import mask_url
 
 #: What is shown in place of a secret.
@@ -122,21 +123,24 @@ def parse_headers(value: object) -> Mapping[str, str]:
     return {name: Hidden(text) for name, text in value.items()}
 
 
-def parse_path(value: object, cwd: str, environ: Mapping[str, str]) -> str:
+def parse_path(value: object, cwd: Optional[str], environ: Mapping[str, str]) -> str:
     """Return an absolute path; ``~`` is the home of whoever runs this."""
     if not isinstance(value, str):
         raise ValueError("must be a path")
-    if "\0" in value:
-        raise ValueError("holds a NUL character")
-    path = value
-    if path == "~" or path.startswith("~/"):
-        home = environ.get("HOME") or os.path.expanduser("~")
-        if home == "~":
-            raise ValueError(f"({quoted(value)}): the user's home folder is not known")
-        path = home + path[1:]
-    elif path.startswith("~"):
-        path = os.path.expanduser(path)
-    return os.path.normpath(os.path.join(cwd, path))
+    try:
+        return absolute_path(value, cwd=cwd, environ=environ)
+    except ValueError as exc:
+        reason = str(exc)
+    raise ValueError(f"({quoted(value)}): {reason}")
+
+
+def parse_home(value: object, cwd: Optional[str], environ: Mapping[str, str]) -> str:
+    """Return the absolute path of a folder that servers are told of, so it is text."""
+    path = parse_path(value, cwd, environ)
+    problem = json_problem(path)
+    if problem:
+        raise ValueError(f"({quoted(path)}): its path is not UTF-8")
+    return path
 
 
 def shown(name: str, value: object, secret: bool) -> str:

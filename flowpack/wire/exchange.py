@@ -14,6 +14,7 @@ from flowpack.exceptions import (
     quoted,
     status_error,
 )
+from flowpack.jsonvalues import json_problem
 from flowpack.models import UNSET
 from flowpack.transport import Answer, Effect, Request
 from flowpack.urls import mask_text, mask_url
@@ -31,6 +32,8 @@ def path(*segments: object) -> str:
 
 def _segment(segment: object) -> str:
     text = str(segment)
+    if not text.strip():
+        raise IdentifierError("an empty text names nothing on a server")
     if not text.strip("."):
         # Dots would be taken for a step up by whoever normalises paths.
         return "%2E" * len(text)
@@ -65,9 +68,13 @@ def encode(value: Json) -> bytes:
         WireError: It holds what JSON cannot say.
     """
     try:
-        return json.dumps(value, allow_nan=False).encode()
+        text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as exc:
         raise WireError(f"this cannot be sent as JSON: {printable(exc)}") from exc
+    problem = json_problem(value) if "\\ud" in text else None  # half of a pair, say
+    if problem:
+        raise WireError(f"this cannot be sent as JSON: {problem}")
+    return text.encode()
 
 
 def decode(answer: Answer, sent: Request, url: str) -> Json:

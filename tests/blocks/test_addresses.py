@@ -9,12 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowpack import get_client
+from flowpack.blocks.cloud import (
+    AzureBlobStorageBlock,
+    GoogleCloudStorageBlock,
+    S3StorageBlock,
+)
 from flowpack.blocks.storage import (
     FileStorageBlock,
     KVServerStorageBlock,
     LocalStorageBlock,
 )
-from flowpack.exceptions import BlockError, FlowpackError
+from flowpack.exceptions import BlockError, FlowpackError, IdentifierError
 
 
 @pytest.fixture
@@ -31,7 +37,6 @@ def folder(tmp_path, monkeypatch):
         ("./store/", "store"),
         ("a//b/./c", "a/b/c"),
         ("a/../b", "b"),
-        ("", ""),
         (".", ""),
         ("with space/é", "with space/é"),
     ],
@@ -40,8 +45,44 @@ def test_relative_folder_is_made_absolute(folder, given_path, below):
     """A folder below the working folder is registered with its whole path."""
     expected = os.path.join(folder, below).rstrip("/")
     assert LocalStorageBlock(given_path).storage_path == expected
-    if given_path:
-        assert FileStorageBlock(given_path).base_path == expected + "/"
+    assert FileStorageBlock(given_path).base_path == expected + "/"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\t\n"], ids=ascii)
+@pytest.mark.parametrize(
+    "make",
+    [
+        LocalStorageBlock,
+        FileStorageBlock,
+        KVServerStorageBlock,
+        S3StorageBlock,
+        GoogleCloudStorageBlock,
+        lambda text: S3StorageBlock("bucket", profile_name=text),
+        lambda text: S3StorageBlock("bucket", region_name=text),
+        lambda text: GoogleCloudStorageBlock("bucket", project=text),
+        lambda text: AzureBlobStorageBlock(text, "connection"),
+    ],
+    ids="local file kv s3 gcs profile region project azure".split(),
+)
+def test_empty_address(make, text):
+    """A place that is empty is one that was not set, and not another place."""
+    with pytest.raises(BlockError, match="empty"):
+        make(text)
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_empty_name(fresh_home, name):
+    """Nothing is saved under no name, or asked for."""
+    storage = FileStorageBlock("store")
+    with get_client() as client:
+        with pytest.raises(BlockError, match="the name is empty"):
+            storage.save(name, client)
+        for read in (client.read_work_pool, client.read_flow_by_name):
+            with pytest.raises(IdentifierError, match="empty"):
+                read(name)
+        for full_name in (f"{name}/x", f"x/{name}"):
+            with pytest.raises(IdentifierError, match="FLOW/DEPLOYMENT"):
+                client.read_deployment_by_name(full_name)
 
 
 def test_home_is_expanded(fresh_home):

@@ -62,7 +62,7 @@ def test_api_of_a_command(flowpack, script, tmp_path):
         assert listed["name"] == "hello/hello"
     transport.close()
     assert flowpack("ls", "--json").json == []
-    assert flowpack("ls", "--api", "").err.startswith("no deployments at embedded:")
+    assert flowpack("ls").err.startswith("no deployments at embedded:")
 
 
 def test_server_that_is_not_there(flowpack, monkeypatch):

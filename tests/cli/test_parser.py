@@ -74,6 +74,40 @@ def test_help_is_as_wide_as_the_terminal(flowpack, monkeypatch):
     assert widths[0] <= 60 < 80 < widths[1] <= 120
 
 
+#: Where an empty value is a variable that is not set.
+EMPTY_WORDS = (
+    *(
+        ["deploy", "x.py", option, "{}"]
+        for option in (
+            "-n --name --storage --runner --image --runner-config -t --tag --cron"
+            " --interval --rrule --timezone --pool --queue --pull --pull-requires"
+            " --concurrency-limit --jobs --plan-file --api --profile --env --label -p"
+        ).split()
+    ),
+    *(
+        ["deploy", "x.py", option, "{}=x"]
+        for option in ("--env", "--label", "-p", "--param")
+    ),
+    ["deploy", "{}"],
+    ["plan", "x.py", "-n", "{}"],
+    *(
+        [command, name]
+        for command in "run inspect pull delete trigger pause resume verify".split()
+        for name in ("{}", "/{}", "{}/x", "x/{}")
+    ),
+    ["verify", "x/y", "{}"],
+    ["pull", "x/y", "-o", "{}"],
+    ["trigger", "x/y", "--wait", "--timeout", "{}"],
+    ["storage", "show", "{}"],
+    ["storage", "save", "{}", "x"],
+    ["storage", "save", "x", "{}"],
+    ["storage", "default", "--set", "{}"],
+    ["ls", "--api", "{}"],
+    ["config", "--profile", "{}"],
+)
+EMPTY = [[text.replace("{}", "") for text in words] for words in EMPTY_WORDS]
+
+
 @pytest.mark.parametrize(
     "argv",
     [
@@ -104,6 +138,8 @@ def test_help_is_as_wide_as_the_terminal(flowpack, monkeypatch):
         ["storage"],
         ["storage", "default", "--set", "x", "--clear"],
         ["ls", "\x1b[31m"],
+        *EMPTY,
+        *([text.replace("{}", "  ") for text in words] for words in EMPTY_WORDS),
     ],
     ids=" ".join,
 )

@@ -52,7 +52,9 @@ def test_split_loses_nothing(text):
     assert (location if flow_name is None else f"{location}:{flow_name}") == text
 
 
-@pytest.mark.parametrize("text", ["", ":hello", "flows.py:", "https://h/x.py:"])
+@pytest.mark.parametrize(
+    "text", ["", ":hello", " :hello", "flows.py:", "flows.py: ", "https://h/x.py:"]
+)
 def test_nothing_is_wrong_usage(text):
     """A target without a file, or with a colon and no flow, is refused."""
     with pytest.raises(UsageError):

@@ -1,5 +1,7 @@
 """What the command line tells of what only today's servers have."""
 
+import os
+
 import pytest
 
 from flowpack import DeploymentSpec, FileStorageBlock, deploy
@@ -42,3 +44,15 @@ def test_storage_by_its_name_is_shown(flowpack, server):
         shown = flowpack("storage", "show", "team", "--api", url).out
     assert "https://files.example/" in shown and "hash" in shown
     assert "canary" not in shown
+
+
+def test_script_whose_name_is_not_utf8(flowpack, server, script, tmp_path):
+    """Workers are told of the name, so it is refused before anything is stored."""
+    odd = os.fsdecode(bytes(tmp_path) + b"/caf\xe9.py")
+    os.rename(script, odd)
+    with serve(server) as url:
+        options = ("--api", url, "--pool", "pool", "--storage", f"file:{tmp_path}/s")
+        done = flowpack("deploy", odd, *options)
+    assert done.status == 1
+    assert "not UTF-8" in done.err and "rename the script" in done.err
+    assert not server.deployments and not (tmp_path / "s").exists()

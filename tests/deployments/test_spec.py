@@ -1,5 +1,6 @@
 """DeploymentSpec: what is refused at once, and what validate() fills in."""
 
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from flowpack.exceptions import (
     MissingFlowError,
     UnspecifiedFlowError,
 )
+from flowpack.deployments.files import load_specs
 from flowpack.loading import load_flow_from_script
 from tests.http_server import serve
 from tests.todays_server import TodaysServer
@@ -106,10 +108,56 @@ def test_bad_value_is_refused_at_once(field, value):
         assert field in str(caught.value)
 
 
+EMPTY = {
+    "name": "{}",
+    "flow_name": "{}",
+    "flow_location": "{}",
+    "entrypoint": "{}",
+    "tags": ["a", "{}"],
+    "work_pool": "{}",
+    "work_queue": "{}",
+    "pull": "{}",
+    "pull_requires": "{}",
+    "labels": {"{}": "x"},
+    "flow_storage": "{}",
+    "flow_runner": {"type": "{}"},
+    "image": {"type": "docker", "config": {"image": "{}"}},
+    "namespace": {"type": "kubernetes", "config": {"namespace": "{}"}},
+    "schedule": {"cron": "{}"},
+    "timezone": {"cron": "0 6 * * *", "timezone": "{}"},
+    "rrule": {"rrule": "{}"},
+}
+FIELD_OF = {
+    "image": "flow_runner",
+    "namespace": "flow_runner",
+    "timezone": "schedule",
+    "rrule": "schedule",
+}
+
+
+@pytest.mark.parametrize("blank", ["", "  "], ids=["empty", "blank"])
+@pytest.mark.parametrize("case", EMPTY)
+def test_empty_value(tmp_path, case, blank):
+    """A name or a place that is empty was not set; in files it is refused as well."""
+    field = FIELD_OF.get(case, case)
+    value = json.loads(json.dumps(EMPTY[case]).replace("{}", blank))
+    with pytest.raises(FlowpackError):
+        DeploymentSpec(**{field: value})
+    path = tmp_path / "specs.json"
+    path.write_text(json.dumps({"flow_location": "x.py", field: value}))
+    with pytest.raises(SpecError, match=f"{field}: "):
+        load_specs(path)
+
+
+def test_empty_texts_that_clear():
+    """Description and version are texts, and may be empty."""
+    spec = DeploymentSpec(description="", version="", labels={"a": ""})
+    assert (spec.description, spec.version, spec.labels) == ("", "", {"a": ""})
+
+
 def test_values_are_made_plain():
     """Mappings become schedules and runners, sequences tuples, paths absolute."""
     spec = DeploymentSpec(
-        name="",
         flow_location="flows/x.py",
         schedule={"cron": "0 6 * * *", "timezone": "Europe/Paris"},
         flow_runner={"type": "subprocess"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import select
 import socket
 import threading
@@ -342,11 +343,13 @@ def test_server_without_tls(connect):
     assert len(came) == 1
 
 
-@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "junk"])
+@pytest.mark.parametrize("content", [None, "no certificate", os.mkfifo], ids=ascii)
 def test_trust_file_that_cannot_be_read(tls_server, connect, tmp_path, content):
     """The error names the file and what to set."""
     path = tmp_path / "ca.pem"
-    if content is not None:
+    if content is os.mkfifo:
+        os.mkfifo(path)
+    elif content is not None:
         path.write_text(content)
     with pytest.raises(SettingsError, match="ca.pem.*PREFECT_API_SSL_CERT_FILE"):
         connect(tls_server().url, verify=str(path)).send(READ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -15,11 +16,19 @@ from typing import List
 
 import pytest
 
-from flowpack import FileStorageBlock, get_client, load_flow_from_deployment
+from flowpack import (
+    Client,
+    FileStorageBlock,
+    LocalStorageBlock,
+    get_client,
+    load_flow_from_deployment,
+)
 from flowpack.cli import main
+from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import FlowpackError
 from tests.clients import SCRIPT
 from tests.fault_proxy import LASTING, drip, raw
+from tests.http_server import serve
 from tests.source import PACKAGE
 from tests.trust.invariants import objects_in, problems, state_of
 
@@ -197,6 +206,100 @@ def test_odd_environment(place, environ):
     assert done.returncode == 0 or done.stderr.startswith("flowpack: error: ")
 
 
+#: A user whom the system does not know, as in containers that run under any id.
+NOBODY = """
+import pwd, sys
+
+def unknown(uid):
+    raise KeyError(uid)
+
+pwd.getpwuid = unknown
+from flowpack.cli import main
+sys.exit(main())
+"""
+
+NO_HOMES = {"none": None, "empty": "", "bytes": os.fsdecode(b"/tmp/caf\xe9")}
+
+
+@pytest.mark.parametrize("home", NO_HOMES.values(), ids=NO_HOMES)
+@pytest.mark.parametrize("storage", [True, False], ids=["storage", "default"])
+def test_no_home(place, home, storage):
+    """What needs a home says so before anything is written; the rest works."""
+    environ = {"HOME": home, "FLOWPACK_HOME": None}
+    deploy = ["deploy", "hello.py", "-n", "d"]
+    deploy += ["--storage", "store"] if storage else []
+
+    def run(*arguments):
+        program = ["-c", NOBODY]
+        return command(place, *arguments, environ=environ, program=program)
+
+    done = run(*deploy)
+    assert done.returncode == 1
+    assert "set FLOWPACK_HOME" in done.stderr
+    assert [path.name for path in place.iterdir()] == ["hello.py"]
+    transport = EmbeddedTransport(place / "server.db")
+    with contextlib.closing(transport), serve(transport) as url:
+        environ["PREFECT_API_URL"] = url
+        with Client(url) as client:
+            schema = LocalStorageBlock.register(client)
+            client.create_block_document(
+                data={"storage_path": None},
+                block_schema_id=schema.id,
+                block_type_id=schema.block_type_id,
+                is_anonymous=True,
+            )
+            del url.requests[:]
+        done = run(*deploy)
+        for words in ["config"], ["ls"], ["verify"]:
+            assert run(*words).returncode == 0
+        if storage:
+            assert done.returncode == 0
+            assert run("run", "hello/d").returncode == 0
+        else:
+            assert "set FLOWPACK_HOME" in done.stderr
+            posts = {request.path for request in url.requests if request.body}
+            assert not posts - {"/deployments/filter", "/block_documents/filter"}
+
+
+@pytest.mark.parametrize("where", [b"st\xe9re", b"file:st\xe9re", b"~no-such/store"])
+def test_folder_that_no_storage_can_be(place, where):
+    """A storage that servers cannot be told of is refused before anything is made."""
+    done = command(place, "deploy", "hello.py", "--storage", os.fsdecode(where))
+    assert done.returncode == 1
+    assert "cannot be used: " in done.stderr
+    assert [path.name for path in place.iterdir()] == ["hello.py"]
+
+
+def test_working_folder_that_is_gone(place, tmp_path):
+    """What is named by absolute paths needs no working folder."""
+    (place / "specs.json").write_text(
+        '{"name": "s", "flow_location": "./hello.py", "flow_storage": "./store"}'
+    )
+    (place / "specs.py").write_text(
+        "from flowpack import DeploymentSpec, FileStorageBlock\n"
+        f"DeploymentSpec(name='p', flow_location={str(place / 'hello.py')!r},"
+        f" flow_storage=FileStorageBlock({str(place / 'store')!r}))\n"
+    )
+    enter = "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
+    program = ["-c", f"{enter}; from flowpack.cli import main; sys.exit(main())"]
+    for words, status in (
+        (["deploy", place / "hello.py", "--storage", place / "store"], 0),
+        (["deploy", place / "specs.json"], 0),
+        (["deploy", place / "specs.py"], 0),
+        (["run", "hello/s"], 0),
+        (["pull", "hello/p", "-o", place / "out.py"], 0),
+        (["verify"], 0),
+        (["config"], 0),
+        (["deploy", "hello.py"], 1),
+        (["deploy", "specs.json"], 1),
+        (["deploy", place / "hello.py", "--storage", "store"], 1),
+        (["deploy", place / "hello.py", "--storage", "file:store"], 1),
+        (["pull", "hello/p", "-o", "out.py"], 1),
+    ):
+        done = command(place, *words, program=program)
+        assert done.returncode == status, (words, done.stderr)
+
+
 @pytest.fixture
 def others_folder():
     """A folder that others may look into."""
@@ -279,6 +382,7 @@ def test_little_memory_or_many_signals(place, limit):
 MEASURED = """
 import resource, sys, time
 from flowpack import get_client
+from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import FlowpackError
 import flowpack._http, flowpack.wire.orion, flowpack.embedded, ssl
 client = get_client(sys.argv[1])

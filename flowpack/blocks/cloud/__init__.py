@@ -28,8 +28,15 @@ def _as_text(value: object) -> str:
     raise BlockArgumentError(f"expected text, not {type(value).__name__}")
 
 
-def _as_optional_text(value: object) -> Optional[str]:
-    return None if value is None else _as_text(value)
+def _as_name(value: object) -> str:
+    text = _as_text(value)
+    if not text.strip():
+        raise BlockArgumentError("a name in it is empty")
+    return text
+
+
+def _as_optional_name(value: object) -> Optional[str]:
+    return None if value is None else _as_name(value)
 
 
 def _as_account(value: object) -> Optional[Mapping[str, str]]:
@@ -64,7 +71,7 @@ class S3StorageBlock(OwnStorageBlock):
 
     block_type_name = "S3 Storage"
 
-    bucket: str = attrs.field(converter=_as_text)
+    bucket: str = attrs.field(converter=_as_name)
     aws_access_key_id: Optional[Secret] = attrs.field(
         default=None, converter=as_optional_secret, metadata=_OPTIONAL_TEXT
     )
@@ -74,8 +81,8 @@ class S3StorageBlock(OwnStorageBlock):
     aws_session_token: Optional[Secret] = attrs.field(
         default=None, converter=as_optional_secret, metadata=_OPTIONAL_TEXT
     )
-    profile_name: Optional[str] = attrs.field(default=None, converter=_as_optional_text)
-    region_name: Optional[str] = attrs.field(default=None, converter=_as_optional_text)
+    profile_name: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
+    region_name: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
 
     def _store(self) -> Store:
         from flowpack.blocks.cloud.s3 import S3Bucket
@@ -100,8 +107,8 @@ class GoogleCloudStorageBlock(OwnStorageBlock):
     block_type_name = "Google Cloud Storage"
     secret_fields = ("service_account_info",)
 
-    bucket: str = attrs.field(converter=_as_text)
-    project: Optional[str] = attrs.field(default=None, converter=_as_optional_text)
+    bucket: str = attrs.field(converter=_as_name)
+    project: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
     service_account_info: Optional[Mapping[str, str]] = attrs.field(
         default=None, converter=_as_account, hash=False
     )
@@ -125,7 +132,7 @@ class AzureBlobStorageBlock(OwnStorageBlock):
 
     block_type_name = "Azure Blob Storage"
 
-    container: str = attrs.field(converter=_as_text)
+    container: str = attrs.field(converter=_as_name)
     connection_string: Secret = attrs.field(converter=as_secret, metadata=_TEXT)
 
     def _store(self) -> Store:
