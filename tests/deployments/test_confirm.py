@@ -350,7 +350,7 @@ class Quick(WriteOnce):
         """Ask for the length only."""
         return os.path.exists(token) and os.path.getsize(token) == size
 
-    def overwrite(self, file, sha256):
+    def replace_from(self, file, sha256):
         """Take what is there away first."""
         data = file.read()
         os.unlink(os.path.join(self.folder, hashlib.md5(data).hexdigest()))
