@@ -130,10 +130,11 @@ class StorageBlock(Block, ABC):
         """
         return self.write(file.read())
 
-    def overwrite(self, file: BinaryIO, sha256: str) -> str:
-        """Keep what *file* holds, also where other bytes have its key; see write_from.
+    def replace_from(self, file: BinaryIO, sha256: str) -> str:
+        """Keep what *file* holds, also where other bytes have its key.
 
-        Called where what is kept was read and is damaged. Here it is just written.
+        Called after :meth:`write_from`, where what is kept was read and is damaged.
+        Arguments and answer are the same. Here it is written once more.
         """
         return self.write_from(file, sha256)
 
@@ -255,7 +256,7 @@ class OwnStorageBlock(StorageBlock):
         """
         return self._write(file, sha256, replace=False)
 
-    def overwrite(self, file: BinaryIO, sha256: str) -> str:
+    def replace_from(self, file: BinaryIO, sha256: str) -> str:
         """Keep what *file* holds, also where other bytes have its key."""
         return self._write(file, sha256, replace=True)
 

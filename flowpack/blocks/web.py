@@ -120,7 +120,8 @@ class _Server:
             self.label,
             key,
             f"{method} {mask_url(url)} answered {answer.status}, but afterwards the"
-            " object is not there, or not all of it. See the server's log and its disk",
+            " object is not there, or is not what was sent. See the server's log and"
+            " its disk; if it keeps an old object, delete that. Then deploy again",
         )
 
 

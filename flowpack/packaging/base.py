@@ -423,7 +423,7 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
     content, storage = package.content, package.storage
     # A storage of a user's own may return anything.
     token: object = None
-    for write in (storage.write_from, storage.overwrite)[: 2 if confirm else 1]:
+    for write in (storage.write_from, storage.replace_from)[: 2 if confirm else 1]:
         with content.open() as file, asking(storage, content.sha256):
             token = cast(object, write(file, content.sha256))
         if isinstance(token, str) and has_bytes(package, token, confirm):

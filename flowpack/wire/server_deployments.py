@@ -12,6 +12,8 @@ _SHAPES: Mapping[str, Tuple[type, str]] = {
     "schedules": (list, "an array of objects with a schedule each"),
     "pull_steps": (list, "an array of objects"),
     "labels": (dict, "an object"),
+    "job_variables": (dict, "an object"),
+    "infra_overrides": (dict, "an object"),
     "global_concurrency_limit": (dict, "an object"),
 }
 

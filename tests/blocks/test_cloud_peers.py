@@ -268,7 +268,7 @@ def strict(monkeypatch):
 def test_service_that_refuses_checksums(strict, tmp_path, monkeypatch):
     """None are sent: flowpack has a digest of its own. Workers ask for none."""
     assert strict.write(DATA) == KEY
-    assert strict.overwrite(io.BytesIO(DATA), KEY) == KEY
+    assert strict.replace_from(io.BytesIO(DATA), KEY) == KEY
     assert strict.read(KEY) == DATA
     assert strict.holds(KEY, KEY, len(DATA))
     monkeypatch.chdir(tmp_path)
@@ -316,7 +316,7 @@ def test_damage_of_equal_length_is_overwritten(storage):
     damage(storage, DATA.upper())
     storage.write(DATA)
     assert storage.read(KEY) == DATA.upper()
-    assert storage.overwrite(io.BytesIO(DATA), KEY) == KEY
+    assert storage.replace_from(io.BytesIO(DATA), KEY) == KEY
     assert storage.read(KEY) == DATA
 
 

@@ -111,10 +111,10 @@ def test_writes_from_a_file(storage):
     assert not file.closed
 
 
-def test_overwrites_from_a_file(storage):
+def test_replaces_from_a_file(storage):
     """What is there is as good as nothing; the token leads to the bytes."""
     storage.write(b"stored")
-    token = storage.overwrite(io.BytesIO(b"stored"), sha256(b"stored"))
+    token = storage.replace_from(io.BytesIO(b"stored"), sha256(b"stored"))
     assert storage.read(token) == b"stored"
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tracemalloc
-from typing import Any
+from typing import Any, Dict
 
 import attrs
 import pytest
@@ -313,11 +313,19 @@ def test_plan_with_confirm_tells_of_damage(client, spec, place):
         deploy(spec, client, confirm=True, planned=planned)
 
 
-def test_server_that_keeps_the_old_bytes(client, spec, place, files):
-    """What says yes to a PUT and keeps what it has is an error that says what to do."""
+class Stubborn(Dict[str, Any]):
+    """Values that stay as they are."""
+
+    def __setitem__(self, key, value):
+        pass
+
+
+@pytest.mark.parametrize("place", ["http", "kv"], indirect=True)
+def test_server_that_keeps_the_old_bytes(client, spec, place, files, values):
+    """What says yes and keeps what it has is an error that says what to do."""
     spec = attrs.evolve(spec, flow_storage=place.block)
     place.damage(deploy(spec, client)[0].key)
-    files.behaviour.kept = "none"
+    files.behaviour.kept, values.values = "none", Stubborn(values.values)
     with pytest.raises(StorageUnavailableError, match="delete .* deploy again"):
         deploy(spec, client, confirm=True)
 
@@ -350,7 +358,7 @@ class Quick(WriteOnce):
         """Ask for the length only."""
         return os.path.exists(token) and os.path.getsize(token) == size
 
-    def overwrite(self, file, sha256):
+    def replace_from(self, file, sha256):
         """Take what is there away first."""
         data = file.read()
         os.unlink(os.path.join(self.folder, hashlib.md5(data).hexdigest()))

@@ -77,7 +77,7 @@ def test_damage_of_equal_length(webdav, tmp_path):
     assert storage.write(DATA) == KEY
     assert storage.read(KEY) == DATA.upper()
     before = file.open("rb")
-    assert storage.overwrite(io.BytesIO(DATA), KEY) == KEY
+    assert storage.replace_from(io.BytesIO(DATA), KEY) == KEY
     assert storage.read(KEY) == DATA
     with before:  # nginx puts another file in its place.
         assert before.read() == DATA.upper()

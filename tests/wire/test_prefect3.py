@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 import pytest
 
+from flowpack.exceptions import WireError
 from flowpack.models import (
     UNSET,
     DataDocument,
@@ -132,6 +133,16 @@ def test_variables_that_older_releases_wrote(release, named):
     assert sent[field] == better
     current = answer(dialect, wanted(), **{field: better})
     assert dialect.differences(current, dialect.settled(new, current)) == ()
+
+
+@pytest.mark.parametrize("field", ["job_variables", "infra_overrides"])
+def test_variables_that_are_none(field):
+    """An answer whose variables are no mapping is refused, and null is none."""
+    dialect = dialect_for("2.20.25")
+    with pytest.raises(WireError, match=f"{field} must be an object"):
+        answer(dialect, wanted(), **{field: ["x"]})
+    empty = answer(dialect, wanted(), job_variables=None, infra_overrides=None)
+    assert dialect.settled(wanted(job_variables=UNSET), empty).job_variables == {}
 
 
 @pytest.mark.parametrize("odd", ["{{ env }}", ["A"], 5], ids=repr)
