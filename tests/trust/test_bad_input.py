@@ -513,7 +513,7 @@ def test_odd_settings_file(tmp_path, monkeypatch, content, name):
     """A file that is no use is named, and never a traceback."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(content)
-    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "profiles.toml"))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     try:
         load_settings()
     except FlowpackError as exc:

@@ -179,7 +179,7 @@ def test_no_file(here, monkeypatch, capsys, make, place):
 def test_no_file_of_settings(tmp_path, monkeypatch, make, name):
     """It is as if there was none, or the error names it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "profiles.toml"))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     make(name)
     try:
         load_settings()
@@ -222,7 +222,7 @@ SLOW_SETTINGS = {
 def test_settings_that_take_long_to_read(tmp_path, monkeypatch, name, text):
     """Reading them takes time by their length, not by its square."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "profiles.toml"))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     (tmp_path / name).write_text(text)
     started = time.process_time()
     try:

@@ -303,7 +303,7 @@ class Listening:
 
 ODD_NAMES = (
     "a b|d?x=1|d#x|..|.|...|a..b|\u00fcml\u00e4ut|\U0001f600|a+b|a;b|'|\"|a\\b|{x}|"
-    "$HOME|-n|a:b|~|*|[x]|%41|a\u00a0b|\x1b[31m|\u202e|a\nb|a=b|a@b|a,b| "
+    "$HOME|-n|a:b|~|*|[x]|%41|a\u00a0b|\x1b[31m|\u202e|a\nb|a=b|a@b|a,b"
 ).split("|")
 
 
