@@ -22,6 +22,9 @@ WHERE is one of
                                from AZURE_STORAGE_CONNECTION_STRING
   block:ID                     a storage block of the server, by its id
   block:TYPE-NAME/NAME         the same, by the names of its type and its own
+  default:                     the server's default storage
+
+Without it a deployment stays where it is, and a new one goes to the default.
 
 """
 
