@@ -139,7 +139,7 @@ def _find_storage(full_name: str, current: Deployment, client: Client) -> Storag
             return find_storage(stored, current, client)
         except BlockError as exc:
             reason = str(exc)
-    problem = f"its storage cannot be kept: {reason}. Please {_ANOTHER_STORAGE}"
+    problem = f"its storage cannot be kept: {reason}; {_ANOTHER_STORAGE}"
     raise DeploymentValidationError(full_name, [problem])
 
 

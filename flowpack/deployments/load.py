@@ -233,8 +233,8 @@ def find_storage(
     except ObjectNotFound as exc:
         raise BlockError(
             f"the storage block {stored.block_document_id} of the deployment"
-            f" {quoted(record.name)} was deleted on the server; deploy again to"
-            " register it anew"
+            f" {quoted(record.name)} was deleted on the server; deploy again"
+            " with a storage (--storage, flow_storage)"
         ) from exc
     block = Block.from_document(document)
     if not isinstance(block, StorageBlock):
