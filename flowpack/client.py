@@ -35,6 +35,7 @@ from flowpack.models import (
 )
 from flowpack.snapshot import Snapshot
 from flowpack.transport import Answer, Request, Transport
+from flowpack.urls import URL
 from flowpack.wire import dialect_for
 from flowpack.wire.base import PAGE, Dialect
 from flowpack.wire.exchange import Json, decode, error_for, request
@@ -62,7 +63,7 @@ class Client:
 
     def __init__(
         self,
-        api: Optional[str] = None,
+        api: Optional[URL] = None,
         *,
         api_key: Optional[str] = None,
         timeout: float = 30.0,
@@ -93,7 +94,7 @@ class Client:
         if transport is None:
             from flowpack._http import HTTPTransport
 
-            transport = HTTPTransport(str(api), api_key=api_key, timeout=timeout)
+            transport = HTTPTransport(api or "", api_key=api_key, timeout=timeout)
         self._transport = transport
         self._dialect = dialect
         self._renewing = renewing

@@ -20,7 +20,7 @@ from flowpack._http.network import Network
 from flowpack._http.retries import RetryPolicy
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Answer, Request
-from flowpack.urls import mask_url, parse_url
+from flowpack.urls import URL, mask_url, parse_url
 
 _METHOD = re.compile(r"[A-Z]+\Z")
 _SENDABLE = re.compile(r"[!-\"$-~]*\Z")
@@ -36,7 +36,7 @@ class HTTPTransport:
 
     def __init__(
         self,
-        api_url: str,
+        api_url: URL,
         *,
         api_key: Optional[str] = None,
         auth_string: Optional[str] = None,
@@ -143,7 +143,7 @@ class HTTPTransport:
         self._network.close()
 
 
-def _url_fault(api_url: str) -> str:
+def _url_fault(api_url: URL) -> str:
     try:
         address = parse_url(api_url)
     except ValueError as exc:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import re
 
-from flowpack.blocks.secret import as_address
 from flowpack.exceptions import (
     BlockArgumentError,
     BlockError,
     printable,
     quoted,
 )
-from flowpack.urls import Address, mask_text, parse_url
+from flowpack.urls import (
+    URL,
+    ParsedURL,
+    as_address,
+    mask_text,
+    parse_url,
+    url_of,
+)
 
 # One letter is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::.*)?://")
@@ -34,7 +40,7 @@ def as_text(value: object, what: str) -> str:
     Raises:
         BlockArgumentError: It is neither.
     """
-    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    text = os.fspath(value) if isinstance(value, os.PathLike) else url_of(value)
     if not isinstance(text, str):
         kind = type(value).__name__
         raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
@@ -76,7 +82,7 @@ def absolute_folder(path: str) -> str:
     return whole if moved else plain
 
 
-def base_path(value: object) -> str:
+def base_path(value: object) -> URL:
     """Return the base path of File Storage as it is registered.
 
     A folder, also as ``file:`` URL, is made absolute. A separator is appended.
@@ -107,7 +113,7 @@ def _web_base(text: str) -> str:
     return text if text.endswith("/") else text + "/"
 
 
-def api_address(value: object) -> str:
+def api_address(value: object) -> URL:
     """Return the address of a KV server, as it is.
 
     Raises:
@@ -119,7 +125,7 @@ def api_address(value: object) -> str:
     return as_address(text)
 
 
-def web_address(text: str, what: str) -> Address:
+def web_address(text: str, what: str) -> ParsedURL:
     """Return the URL *text*, taken apart.
 
     Raises:

@@ -7,7 +7,7 @@ import os
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from flowpack.exceptions import BlockArgumentError
-from flowpack.urls import mask_text, mask_url
+from flowpack.urls import Address
 
 #: What stands for a secret wherever something is printed.
 MASK = "**********"
@@ -117,26 +117,5 @@ def _process_key() -> bytes:
     return os.urandom(32)
 
 
-class SecretAddress(str):
-    """An address with credentials in it, printed without them.
-
-    It is the whole address where text is joined, sent or compared.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(mask_url(self))
-
-    def __str__(self) -> str:
-        return mask_url(self)
-
-    def __format__(self, spec: str) -> str:
-        return format(mask_url(self), spec)
-
-
-def as_address(address: str) -> str:
-    """Return text, as a :class:`SecretAddress` where a URL in it has credentials."""
-    # The slice is the whole text, also of an address that prints itself otherwise.
-    plain = address[:]
-    return SecretAddress(plain) if mask_text(plain) != plain else address
+#: The earlier name of addresses, which were texts then.
+SecretAddress = Address

@@ -47,6 +47,7 @@ from flowpack.models import (
     Unset,
 )
 from flowpack.packaging.fields import PoolFields, inherited_last
+from flowpack.urls import url_of
 
 Value = TypeVar("Value")
 
@@ -147,7 +148,7 @@ class Package:
             storage_type=self.storage.block_type_name,
             storage_data=self.storage.public_data(),
             pull=deployment.pull,
-            requires=deployment.pull_requires,
+            requires=url_of(deployment.pull_requires),
             version=deployment.flow.version,
             description=deployment.flow.description,
         )
