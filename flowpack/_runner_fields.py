@@ -79,7 +79,7 @@ def dropped(value: Optional[str]) -> None:
         warnings.warn(
             f"the flow runner's restart_policy {quoted(value)} is not used, and null is"
             " sent; set it in job or customizations",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

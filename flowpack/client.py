@@ -21,6 +21,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import IdentifierError, WireError, printable, quoted
 from flowpack.models import (
     BlockDefinition,
@@ -48,7 +49,7 @@ Result = TypeVar("Result")
 Id = Union[UUID, str]
 
 
-class Client:
+class Client(HidesLocals):
     """Speaks to one API; every method blocks and returns a value.
 
     Threads may share a client, and a process that was forked may go on with it.

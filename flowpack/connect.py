@@ -19,6 +19,7 @@ from typing import (
 
 import attrs
 
+from flowpack._tracebacks import hides_locals
 from flowpack.exceptions import SettingsError, printable
 from flowpack.settings import Settings, load_settings
 from flowpack.settings.values import parse_number
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _DEADLINE = 60.0
 
 
+@hides_locals
 def get_client(
     api: Optional[URL] = None,
     *,
@@ -97,6 +99,7 @@ def using(client: Optional[Client]) -> Iterator[Client]:
         yield own
 
 
+@hides_locals
 def object_client(
     what: str, *, headers: Optional[Mapping[str, str]] = None
 ) -> ObjectClient:

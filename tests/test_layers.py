@@ -11,7 +11,7 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 #: The parts of the package, lowest layer first. A part imports itself and what is
 #: below it, not its neighbours. Change this knowingly: it is the architecture.
 LAYERS = (
-    {"exceptions"},
+    {"_tracebacks", "exceptions"},
     {"_files", "_folders", "_interpreter", "_times", "_timezones"},
     {"jsonvalues", "signatures", "transport", "urls"},
     {"_cron", "_rrule", "_runner_fields", "snapshot"},

@@ -15,12 +15,13 @@ from flowpack._http.headers import (
 )
 from flowpack._http.network import Network
 from flowpack._http.retries import RetryPolicy
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.transport import Answer, Effect
 from flowpack.urls import URL, ParsedURL, mask_url, parse_url
 
 
-class ObjectClient:
+class ObjectClient(HidesLocals):
     """Puts and gets objects by their URL.
 
     Each method returns the answer, whatever its status: what a status means is for

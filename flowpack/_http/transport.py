@@ -18,6 +18,7 @@ from flowpack._http.headers import (
 )
 from flowpack._http.network import Network
 from flowpack._http.retries import RetryPolicy
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Answer, Request
 from flowpack.urls import URL, mask_url, parse_url
@@ -26,7 +27,7 @@ _METHOD = re.compile(r"[A-Z]+\Z")
 _SENDABLE = re.compile(r"[!-\"$-~]*\Z")
 
 
-class HTTPTransport:
+class HTTPTransport(HidesLocals):
     """Carries requests to an API over HTTP.
 
     Connections are kept and used again. Threads may share a transport, and a

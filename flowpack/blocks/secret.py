@@ -6,6 +6,7 @@ import functools
 import os
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import BlockArgumentError
 from flowpack.urls import Address
 
@@ -13,7 +14,7 @@ from flowpack.urls import Address
 MASK = "**********"
 
 
-class Secret:
+class Secret(HidesLocals):
     """Text that nobody should read by accident.
 
     Printed it is asterisks; :meth:`get_secret_value` gives the text. As the

@@ -72,11 +72,12 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Node
             builder.take(event)
     except yaml.YAMLError as exc:
         forbidden = yaml.reader.Reader.NON_PRINTABLE
-        raise SpecError(where, [_told(exc, text, forbidden)]) from exc
+        told = _told(exc, text, forbidden)
+        raise SpecError(where, [told]) from None  # It shows parts of the file.
     except (ValueError, OverflowError) as exc:
         # PyYAML's own, for escapes and tags that stand for no character.
         said = f"this is not YAML: {printable(exc)}"
-        raise SpecError(where, [f"line {builder.line}: {said}"]) from exc
+        raise SpecError(where, [f"line {builder.line}: {said}"]) from None
     return builder.documents
 
 

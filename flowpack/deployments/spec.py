@@ -6,7 +6,6 @@ import os
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from types import FrameType
 from typing import (
     TYPE_CHECKING,
@@ -383,11 +382,11 @@ class DeploymentSpec(PoolFields):
 
 def _callers_place() -> Optional[str]:
     """Return file and line of whoever called the constructor."""
-    own = str(Path(__file__))
     frame: Optional[FrameType] = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
-        if filename != own and not filename.startswith("<attrs"):
+        ours = str(frame.f_globals.get("__name__", "")).startswith("flowpack.")
+        if not (ours or filename.startswith("<attrs")):
             return f"{filename}:{frame.f_lineno}"
         frame = frame.f_back
     return None

@@ -6,6 +6,7 @@ from typing import Any, List, Mapping, Optional, Union
 
 import attrs
 
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.jsonvalues import json_problem
 from flowpack.models import UNSET, Unset
@@ -92,7 +93,7 @@ def inherited_last(
 
 
 @attrs.frozen(kw_only=True)
-class PoolFields:
+class PoolFields(HidesLocals):
     """The fields of a spec for today's Prefect; see ``DeploymentSpec``."""
 
     description: Union[str, None, Unset] = attrs.field(

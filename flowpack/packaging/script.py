@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._tracebacks import HidesLocals
 from flowpack.blocks.core import Block
 from flowpack.blocks.storage import LocalStorageBlock, StorageBlock
 from flowpack.client import Client
@@ -42,7 +43,7 @@ def _as_storage(value: object) -> Union[StorageBlock, UUID, None]:
 
 
 @attrs.frozen
-class SourcePackager(Packager):
+class SourcePackager(HidesLocals, Packager):
     """Packages source code into a storage; subclasses say which bytes.
 
     Attributes:

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tupl
 
 import attrs
 
+from flowpack._tracebacks import hides_locals
 from flowpack.exceptions import SettingsError
 from flowpack.settings import values
 from flowpack.settings.sources import (
@@ -164,6 +165,7 @@ _KEYS: Mapping[str, _Key] = {
 }
 
 
+@hides_locals
 def load_settings(
     *,
     environ: Optional[Mapping[str, str]] = None,
