@@ -21,7 +21,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack._tracebacks import HidesLocals
+from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import IdentifierError, WireError, printable, quoted
 from flowpack.models import (
     BlockDefinition,
@@ -283,6 +283,7 @@ class Client(HidesLocals):
         sent = self.dialect.read_block_schema_by_checksum(checksum)
         return self._read(sent, BlockSchema, checksum=checksum)
 
+    @hides_locals
     def create_block_document(
         self,
         *,
@@ -302,6 +303,7 @@ class Client(HidesLocals):
         )
         return document
 
+    @hides_locals
     def ensure_block_document(
         self,
         *,
@@ -347,6 +349,7 @@ class Client(HidesLocals):
         page = partial(self.dialect.read_block_documents, anonymous=anonymous)
         return self._pages(page, BlockDocument)
 
+    @hides_locals
     def update_block_document(
         self, document_id: Id, *, data: Mapping[str, Any]
     ) -> None:

@@ -34,6 +34,7 @@ class FlowRunner(HidesLocals):
 
     typename: ClassVar[str] = ""
 
+    @hides_locals
     def to_settings(self) -> FlowRunnerSettings:
         """Return the runner as a server keeps it: every field, as JSON values.
 

@@ -7,6 +7,8 @@ from typing import Any, Optional, Tuple, TypeVar, Union
 
 import attrs
 
+from flowpack._tracebacks import HidesLocals
+
 Value = TypeVar("Value")
 
 #: Environment variables that name a file or folder of trusted CA certificates for
@@ -26,7 +28,7 @@ _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
 
 
-class Address:
+class Address(HidesLocals):
     """A URL with credentials, or text with one in it; printed without them.
 
     It is no ``str``, for what is printed is not what is sent. Two are equal if their
@@ -36,6 +38,8 @@ class Address:
     __slots__ = ("_url",)
 
     def __init__(self, url: str) -> None:
+        if not isinstance(url, str):
+            raise TypeError(f"an address is text, not {type(url).__name__}")
         self._url = url
 
     @property

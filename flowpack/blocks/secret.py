@@ -67,7 +67,7 @@ def as_optional_secret(value: object) -> Optional[Secret]:
     return None if value is None else as_secret(value)
 
 
-class SecretMapping(Mapping[str, Any]):
+class SecretMapping(HidesLocals, Mapping[str, Any]):
     """A mapping that cannot be changed and whose values are not shown.
 
     It is no dict, so ``attrs.asdict`` leaves it as it is.

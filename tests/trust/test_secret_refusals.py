@@ -28,14 +28,17 @@ from flowpack import (
     StorageBlock,
     SubprocessFlowRunner,
     get_client,
+    steps,
 )
 from flowpack._http import HTTPTransport, ObjectClient
-from flowpack.blocks.secret import Secret, as_secret
+from flowpack.blocks.secret import Secret, SecretMapping, as_secret
 from flowpack.blocks.where import parse_where
 from flowpack.deployments.files import load_specs
 from flowpack.exceptions import BlockError, FlowpackError, SpecError
 from flowpack.flow_runners import FlowRunner
 from flowpack.settings import load_settings
+from flowpack.urls import Address
+from flowpack.wire import dialect_for
 from tests.trust.invariants import CANARY
 
 URL = f"http://ann:{CANARY}@host:99999/x"
@@ -118,6 +121,11 @@ class OwnRunner(SubprocessFlowRunner):
     typename = "own"
 
     token: str = attrs.field(default="", validator=attrs.validators.max_len(3))
+
+
+def client():
+    """A client that never sends anything."""
+    return Client("http://127.0.0.1:9/api", dialect=dialect_for("3.4.0"))
 
 
 class Abstract(StorageBlock):
@@ -223,10 +231,39 @@ REFUSED = {
     "spec_unknown": lambda: call(DeploymentSpec, env={"PW": CANARY}),
     "packager": lambda: ScriptPackager(URL),
     "where": lambda: parse_where(URL),
+    "address": lambda: call(Address, [CANARY]),
+    "mapping": lambda: call(SecretMapping, [CANARY]),
+    "headers_environ": lambda: get_client(
+        "http://h/api",
+        environ={"PREFECT_CLIENT_CUSTOM_HEADERS": f'{{"X": "{CANARY}\\r\\n"}}'},
+    ),
+}
+
+#: What is given secrets later, and fails.
+FAILING = {
+    "storage_headers": lambda: FileStorageBlock(
+        "http://127.0.0.1:9/", options={"headers": {"X": f"{CANARY}\n"}}
+    ).write(b"x"),
+    "runner_settings": lambda: OwnRunner(
+        env={"PW": CANARY}, token="\ud800"
+    ).to_settings(),
+    "document_data": lambda: Mailbox("\ud800", CANARY).to_document_data(),
+    "create_document": lambda: client().create_block_document(
+        data={"password": CANARY}, block_schema_id="x", block_type_id="y"
+    ),
+    "update_document": lambda: client().update_block_document(
+        "x", data={"password": CANARY}
+    ),
+    "step": lambda: steps.pull(
+        storage={"password": CANARY}, sha256="", size=1, filename="x", flow_data={}
+    ),
 }
 
 
-@pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
+CASES = {**REFUSED, **FAILING}
+
+
+@pytest.mark.parametrize("make", CASES.values(), ids=CASES)
 def test_refused_values_show_nothing(make):
     """Neither in what the error says nor in the variables of any frame."""
     error = refused(make)
