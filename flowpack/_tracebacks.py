@@ -93,6 +93,8 @@ class _Signature:
     def __get__(self, instance: object, owner: type) -> Any:
         from inspect import signature
 
+        if instance is not None:
+            raise AttributeError  # It may be callable, and has one of its own then.
         own = signature(owner.__init__)  # type: ignore[misc]  # this very class's
         return own.replace(parameters=list(own.parameters.values())[1:])
 

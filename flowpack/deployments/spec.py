@@ -24,6 +24,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._tracebacks import hides_locals
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
 from flowpack.deployments.source import FlowSource, find_flow
@@ -349,6 +350,7 @@ class DeploymentSpec(PoolFields):
 
         return deploy(self, client)[0].id
 
+    @hides_locals
     def _flow_source(self) -> FlowSource:
         location, flow_name = self.flow_location, self.flow_name
         if self.entrypoint is not None:
