@@ -1,7 +1,7 @@
 """Tracebacks without the values of variables, which some tools print.
 
-Who is given secrets and refuses them raises an error whose traceback leads through
-frames that hold them. The frames stay, for their lines help; their variables go.
+A constructor that refuses a secret raises an error whose traceback leads through
+frames that hold it. The frames stay, for their lines help; their variables go.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Self = TypeVar("Self", bound="HidesLocals")
 _MARK = "_hides_locals"
 
 #: Where ``attrs.evolve`` and ``copy.replace`` are.
-_HANDING_ON = ("attr._make", "attr._funcs", "copy")
+_PASSING_ON = ("attr._make", "attr._funcs", "copy")
 
 
 def hides_locals(function: Function) -> Function:
-    """Have what *function* raises show no variables of it, nor of what it called."""
+    """Return *function*, whose errors show no variables of the frames inside it."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -40,8 +40,8 @@ def hides_locals(function: Function) -> Function:
 
 
 def _forget_changes(frame: Optional[FrameType]) -> None:
-    """Empty the variable of those who hand on what a constructor is given."""
-    while frame is not None and frame.f_globals.get("__name__") in _HANDING_ON:
+    """Empty the variable of callers that pass keyword arguments on as they are."""
+    while frame is not None and frame.f_globals.get("__name__") in _PASSING_ON:
         frame.f_locals.get("changes", {}).clear()
         frame = frame.f_back
 
@@ -74,7 +74,7 @@ def _cleared(frame: FrameType) -> bool:
 
 
 def _prints_unfinished(method: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Have ``repr`` print objects, too, whose constructor has not come to its end."""
+    """Return *method*, a ``__repr__``, for objects whose constructor failed, too."""
 
     @functools.wraps(method)
     def call(self: Any) -> str:
@@ -102,15 +102,15 @@ class _Signature:
 class HidesLocals:
     """Base of classes whose constructors take secrets.
 
-    What they raise has passed :func:`hides_locals`, also in classes below that attrs,
-    or a user, gives a constructor of their own.
+    :func:`hides_locals` is applied to the constructor of each class below, also where
+    attrs or a user has written it.
     """
 
     __slots__ = ()
     __signature__ = _Signature()
 
     def __new__(cls: Type[Self], *args: Any, **kwargs: Any) -> Self:
-        """Make an object; its class is seen to now, for attrs makes it in steps."""
+        """Make an object. Only now does its class have the methods of attrs."""
         del args, kwargs
         for name, wrap in (
             ("__init__", hides_locals),

@@ -70,10 +70,13 @@ class HTTPTransport(HidesLocals):
         Raises:
             SettingsError: The URL, a credential or a header cannot be sent.
         """
-        fault = _url_fault(api_url)
-        if fault:
-            raise SettingsError(f"the API URL {quoted(mask_url(api_url))} {fault}")
-        root = parse_url(api_url)
+        try:
+            root = parse_url(api_url)
+            if root.query:
+                raise ValueError("has a query, which an API's root cannot have")
+        except ValueError as exc:
+            shown = quoted(mask_url(api_url))
+            raise SettingsError(f"the API URL {shown} {exc}") from None
         fault = credentials_fault(api_key, auth_string or root.credentials)
         fault = fault or headers_fault(headers or {})
         if fault:
@@ -142,14 +145,6 @@ class HTTPTransport(HidesLocals):
     def close(self) -> None:
         """Close the connections. A second call does nothing."""
         self._network.close()
-
-
-def _url_fault(api_url: URL) -> str:
-    try:
-        address = parse_url(api_url)
-    except ValueError as exc:
-        return str(exc)
-    return "has a query, which an API's root cannot have" if address.query else ""
 
 
 def _is_json(body: bytes) -> bool:

@@ -12,7 +12,7 @@ import os
 from typing import FrozenSet, Mapping, Optional
 
 from flowpack.exceptions import quoted
-from flowpack.urls import URL, as_address, mask_url, url_of
+from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
 
 #: What is shown in place of a secret.
 MASK = "********"
@@ -54,18 +54,11 @@ def parse_url_text(value: object) -> Optional[URL]:
     text = parse_text(url_of(value))
     if text is None:
         return None
-    from flowpack.urls import parse_url
-
-    fault = ""
     try:
-        address = parse_url(text)
+        if parse_url(text).query:
+            raise ValueError("has a query, which an API's root cannot have")
     except ValueError as exc:
-        fault = str(exc)
-    else:
-        if address.query:
-            fault = "has a query, which an API's root cannot have"
-    if fault:
-        raise ValueError(f"({quoted(mask_url(text))}) {fault}")
+        raise ValueError(f"({quoted(mask_url(text))}) {exc}") from None
     return as_address(text.rstrip("/"))
 
 
