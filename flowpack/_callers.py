@@ -32,6 +32,12 @@ def warn(message: str, category: Type[Warning] = UserWarning) -> None:
     )
 
 
+def place_of_caller() -> str:
+    """Return file and line of the innermost code that is not flowpack's own."""
+    caller = _find_caller()
+    return f"{caller.filename}:{caller.line}"
+
+
 def copy_context() -> contextvars.Context:
     """Return a context for another thread, whose warnings name this one's caller."""
     context = contextvars.copy_context()

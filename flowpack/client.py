@@ -24,6 +24,7 @@ from uuid import UUID
 import attrs
 
 from flowpack._lazy import hand_on
+from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import IdentifierError, WireError, printable, quoted
 from flowpack.models import (
     BlockDefinition,
@@ -38,6 +39,7 @@ from flowpack.models import (
 )
 from flowpack.snapshot import Snapshot
 from flowpack.transport import Answer, Request, Transport
+from flowpack.urls import URL
 from flowpack.wire import dialect_for
 from flowpack.wire.base import PAGE, Dialect
 from flowpack.wire.exchange import Json, decode, error_for, request
@@ -58,7 +60,7 @@ class Named(Protocol):
         """Its name."""
 
 
-class Client:
+class Client(HidesLocals):
     """Speaks to one API; every method blocks and returns a value.
 
     Threads may share a client, and a process that was forked may go on with it.
@@ -73,7 +75,7 @@ class Client:
 
     def __init__(
         self,
-        api: Optional[str] = None,
+        api: Optional[URL] = None,
         *,
         api_key: Optional[str] = None,
         timeout: float = 30.0,
@@ -104,7 +106,7 @@ class Client:
         if transport is None:
             from flowpack._http import HTTPTransport
 
-            transport = HTTPTransport(str(api), api_key=api_key, timeout=timeout)
+            transport = HTTPTransport(api or "", api_key=api_key, timeout=timeout)
         self._transport = transport
         self._dialect = dialect
         self._renewing = renewing
@@ -293,6 +295,7 @@ class Client:
         sent = self.dialect.read_block_schema_by_checksum(checksum)
         return self._read(sent, BlockSchema, checksum=checksum)
 
+    @hides_locals
     def create_block_document(
         self,
         *,
@@ -312,6 +315,7 @@ class Client:
         )
         return document
 
+    @hides_locals
     def ensure_block_document(
         self,
         *,
@@ -357,6 +361,7 @@ class Client:
         page = partial(self.dialect.read_block_documents, anonymous=anonymous)
         return self._pages(page, BlockDocument)
 
+    @hides_locals
     def update_block_document(
         self, document_id: Id, *, data: Mapping[str, Any]
     ) -> None:

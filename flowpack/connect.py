@@ -21,10 +21,12 @@ from typing import (
 import attrs
 
 from flowpack._callers import warn
+from flowpack._tracebacks import hides_locals
 from flowpack.exceptions import EmbeddedAPIWarning, SettingsError, printable
 from flowpack.settings import Settings, load_settings
 from flowpack.settings.values import parse_number
 from flowpack.transport import Answer, Effect, Request, Transport
+from flowpack.urls import URL, as_address
 
 if TYPE_CHECKING:
     from flowpack._http import Network, ObjectClient, RetryPolicy
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
 _DEADLINE = 60.0
 
 
+@hides_locals
 def get_client(
-    api: Optional[str] = None,
+    api: Optional[URL] = None,
     *,
     profile: Optional[str] = None,
     api_key: Optional[str] = None,
@@ -71,7 +74,7 @@ def get_client(
     if settings is None:
         settings = load_settings(environ=environ, profile=profile, api=api)
     elif api is not None:
-        settings = _given(settings, api_url=api or None)
+        settings = _given(settings, api_url=as_address(api) or None)
     if api_key is not None:
         settings = _given(settings, api_key=api_key or None)
     if timeout is not None:
@@ -99,6 +102,7 @@ def using(client: Optional[Client]) -> Iterator[Client]:
         yield own
 
 
+@hides_locals
 def object_client(
     what: str, *, headers: Optional[Mapping[str, str]] = None
 ) -> ObjectClient:
@@ -203,7 +207,7 @@ def _credential(settings: Settings) -> str:
 
 
 def _over_http(
-    settings: Settings, api_url: str, environ: Optional[Mapping[str, str]]
+    settings: Settings, api_url: URL, environ: Optional[Mapping[str, str]]
 ) -> Transport:
     from flowpack._http import HTTPTransport
 

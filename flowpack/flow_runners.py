@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
 import attrs
 
 from flowpack import _runner_fields as rules
+from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import DeploymentValidationError, printable, quoted
 from flowpack.jsonvalues import json_copy, json_problem
 from flowpack.models import FlowRunnerSettings
@@ -21,7 +22,7 @@ DEFAULT_IMAGE = "prefecthq/prefect:2.0b7-python3.9"
 
 
 @attrs.frozen(kw_only=True)
-class FlowRunner:
+class FlowRunner(HidesLocals):
     """The base of all flow runners; cannot be deployed itself.
 
     A runner of one's own is an attrs class that extends one of these and sets
@@ -33,6 +34,7 @@ class FlowRunner:
 
     typename: ClassVar[str] = ""
 
+    @hides_locals
     def to_settings(self) -> FlowRunnerSettings:
         """Return the runner as a server keeps it: every field, as JSON values.
 
@@ -57,6 +59,7 @@ class FlowRunner:
         return FlowRunnerSettings(cls.typename, config)
 
     @classmethod
+    @hides_locals
     def from_settings(cls, settings: FlowRunnerSettings) -> FlowRunner:
         """Return the runner that *settings* describe.
 

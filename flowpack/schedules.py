@@ -13,6 +13,7 @@ from typing import Any, List, Mapping, Optional, Type, Union
 import attrs
 
 from flowpack._timezones import find_zone, zone_problem
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import DeploymentValidationError, quoted
 
 # What reads text is imported where text is read: most commands see no schedule,
@@ -84,7 +85,7 @@ def _raise_for(problems: List[str], zone: Optional[str]) -> None:
 
 
 @attrs.frozen
-class IntervalSchedule:
+class IntervalSchedule(HidesLocals):
     """A run every so often.
 
     Attributes:
@@ -135,7 +136,7 @@ class IntervalSchedule:
 
 
 @attrs.frozen
-class CronSchedule:
+class CronSchedule(HidesLocals):
     """Runs by a cron expression.
 
     Attributes:
@@ -164,7 +165,7 @@ class CronSchedule:
 
 
 @attrs.frozen
-class RRuleSchedule:
+class RRuleSchedule(HidesLocals):
     """Runs by a recurrence rule of RFC 5545.
 
     Attributes:

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Union
 
+from flowpack._tracebacks import hides_locals
 from flowpack.exceptions import (
     FlowpackError,
     ObjectMissingError,
@@ -30,6 +31,7 @@ DEADLINE = 60.0
 _CHUNK = 64 * 1024
 
 
+@hides_locals
 def pull(
     *,
     storage: Mapping[str, Any],
@@ -108,8 +110,7 @@ def _fetch(kind: str, token: str, storage: Mapping[str, Any], size: int) -> byte
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         lacks = f" {exc}" if isinstance(exc, KeyError) else ""
         said = f"the storage block's data cannot be used: {type(exc).__name__}{lacks}"
-    # Raised here, for other texts and all frames may show what the data hold.
-    raise StorageUnavailableError(kind, token, said)
+        raise StorageUnavailableError(kind, token, said) from None
 
 
 def _from_folder(token: str, storage: Mapping[str, Any], size: int) -> bytes:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Optional
+from typing import Any, Optional, Tuple, TypeVar, Union
 
 import attrs
+
+from flowpack._tracebacks import HidesLocals
+
+Value = TypeVar("Value")
 
 #: Environment variables that name a file or folder of trusted CA certificates for
 #: any HTTP client, the most particular one first.
@@ -24,12 +28,67 @@ _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
 
 
-def mask_url(url: str) -> str:
+class Address(HidesLocals):
+    """A URL with credentials, or text with one in it; printed without them.
+
+    It is no ``str``, for what is printed is not what is sent. Two are equal if their
+    ``url`` is.
+    """
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: str) -> None:
+        if not isinstance(url, str):
+            raise TypeError(f"an address is text, not {type(url).__name__}")
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        """The whole text, with the credentials."""
+        return self._url
+
+    def __str__(self) -> str:
+        return mask_text(self._url)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Address):
+            return self._url == other._url
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((Address, self._url))
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), (self._url,)
+
+
+#: Text, as an :class:`Address` where there are credentials in it.
+URL = Union[str, Address]
+
+
+def as_address(text: URL) -> URL:
+    """Return *text*, as an :class:`Address` where a URL in it has credentials."""
+    plain = url_of(text)
+    return Address(plain) if mask_text(plain) != plain else plain
+
+
+def url_of(value: Union[Value, Address]) -> Union[Value, str]:
+    """Return the whole text of an address; any other value as it is."""
+    return value.url if isinstance(value, Address) else value
+
+
+def mask_url(url: URL) -> str:
     """Return *url* without credentials, query and fragment; never fails.
 
     Where it cannot be told what is a secret, everything after the scheme is hidden.
     """
-    text = url[:]  # Plain text also where a subclass prints itself otherwise.
+    text = url_of(url)
     scheme, mark, rest = text.partition("://")
     if not mark:
         scheme, rest = "", text
@@ -51,7 +110,7 @@ def mask_text(text: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Address:
+class ParsedURL:
     """An HTTP URL, taken apart and fit to be sent.
 
     Attributes:
@@ -71,9 +130,9 @@ class Address:
     query: str = attrs.field(default="", repr=False)
     credentials: Optional[str] = attrs.field(default=None, repr=False)
 
-    def at(self, path: str, query: str = "") -> Address:
+    def at(self, path: str, query: str = "") -> ParsedURL:
         """Return an address on the same server, without credentials."""
-        return Address(
+        return ParsedURL(
             scheme=self.scheme, host=self.host, port=self.port, path=path, query=query
         )
 
@@ -103,7 +162,7 @@ class Address:
         return self.origin + self.path
 
 
-def parse_url(url: str) -> Address:
+def parse_url(url: URL) -> ParsedURL:
     """Take an ``http(s)://`` URL apart.
 
     Spaces and characters beyond ASCII are percent-encoded in path and query; what
@@ -113,9 +172,9 @@ def parse_url(url: str) -> Address:
         ValueError: It cannot be sent. The text says why and begins with a verb;
             nothing of the URL is in it.
     """
-    if not isinstance(url, str):
-        raise ValueError(f"is {type(url).__name__} and no text")
-    text = url[:]
+    text = url_of(url)
+    if not isinstance(text, str):
+        raise ValueError(f"is {type(text).__name__} and no text")
     _check_characters(text)
     scheme, mark, _ = text.partition("://")
     scheme = scheme.lower()
@@ -137,7 +196,7 @@ def _check_characters(text: str) -> None:
         raise ValueError("holds bytes that are not text")
 
 
-def _split(scheme: str, text: str) -> Address:
+def _split(scheme: str, text: str) -> ParsedURL:
     from urllib.parse import quote, unquote, urlsplit
 
     try:
@@ -151,7 +210,7 @@ def _split(scheme: str, text: str) -> Address:
     if port == 0:
         raise ValueError("names port 0")
     userinfo, at, _ = parts.netloc.rpartition("@")
-    return Address(
+    return ParsedURL(
         scheme=scheme,
         host=host,
         port=port or _DEFAULT_PORTS[scheme],

@@ -461,9 +461,10 @@ def test_all_problems_of_a_field_at_once():
 
 def test_restart_policy_is_dropped():
     """It is taken with a warning and sent as null, as the reference does."""
-    with pytest.warns(UserWarning, match="restart_policy 'Never' is not used"):
+    with pytest.warns(UserWarning, match="restart_policy 'Never' is not") as warned:
         runner = KubernetesFlowRunner(restart_policy="Never")
     assert runner == KubernetesFlowRunner()
+    assert warned[0].filename == __file__
 
 
 def test_image_does_not_depend_on_this_python():

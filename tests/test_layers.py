@@ -11,7 +11,7 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 #: The parts of the package, lowest layer first. A part imports itself and what is
 #: below it, not its neighbours. Change this knowingly: it is the architecture.
 LAYERS = (
-    {"_lazy", "exceptions"},
+    {"_lazy", "_tracebacks", "exceptions"},
     {"_callers", "_files", "_folders", "_interpreter", "_times", "_timezones"},
     {"jsonvalues", "signatures", "transport", "urls"},
     {"_cron", "_rrule", "_runner_fields", "snapshot"},

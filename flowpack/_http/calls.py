@@ -24,7 +24,7 @@ from flowpack._http.retries import (
 )
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.transport import Answer, Effect
-from flowpack.urls import Address
+from flowpack.urls import ParsedURL
 
 #: Longest answer that is kept in memory unless the caller says otherwise, in bytes.
 ANSWER_LIMIT = 8 * 1024 * 1024
@@ -135,7 +135,7 @@ class Call:
     """
 
     method: str
-    address: Address
+    address: ParsedURL
     effect: Effect
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     content: Optional[Content] = None
@@ -216,7 +216,7 @@ class Caller:
         error = APIConnectionError(call.method, call.address.shown, reason)
         raise error from outcome.cause
 
-    def _pool(self, address: Address) -> Pool:
+    def _pool(self, address: ParsedURL) -> Pool:
         try:
             return self._network.pool_for(address)
         except SettingsError as exc:

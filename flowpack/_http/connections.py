@@ -14,7 +14,7 @@ import attrs
 from flowpack._http.answers import TimedAnswer
 from flowpack._http.exchanges import BrokenAnswer, Exchange, ProxyRefused
 from flowpack._http.headers import Headers, basic, merged, secrets_in
-from flowpack.urls import Address
+from flowpack.urls import ParsedURL
 
 #: Most that is handed to the system in one go, in bytes. A plain connection takes
 #: what it has room for, TLS all of it within one time-out.
@@ -55,9 +55,9 @@ class Way:
         proxy_tls: Checks the certificate of a proxy that speaks TLS, else None.
     """
 
-    server: Address
+    server: ParsedURL
     tls: Optional[ssl.SSLContext] = None
-    proxy: Optional[Address] = None
+    proxy: Optional[ParsedURL] = None
     proxy_tls: Optional[ssl.SSLContext] = None
 
     @property
@@ -77,7 +77,7 @@ class Way:
         """What must not be shown of that."""
         return secrets_in(self.proxy_headers)
 
-    def target(self, address: Address) -> str:
+    def target(self, address: ParsedURL) -> str:
         """Return what the first line of a request for *address* asks for."""
         target = address.path or "/"
         if self.relayed:
@@ -108,7 +108,7 @@ class Connection:
         self,
         exchange: Exchange,
         method: str,
-        address: Address,
+        address: ParsedURL,
         headers: Mapping[str, str],
         body: Iterable[Any],
         size: int,
@@ -226,7 +226,7 @@ class Connection:
             raise BrokenAnswer("the proxy said more than it was asked")
 
     def _encrypt(
-        self, context: ssl.SSLContext, peer: Address, exchange: Exchange
+        self, context: ssl.SSLContext, peer: ParsedURL, exchange: Exchange
     ) -> None:
         """Speak TLS with *peer* from here on."""
         name = peer.host.partition("%")[0].rstrip(".")
@@ -318,7 +318,7 @@ class Pool:
                 self._idle.pop().close()
 
 
-def _head(first: str, server: Address, headers: Mapping[str, str]) -> bytes:
+def _head(first: str, server: ParsedURL, headers: Mapping[str, str]) -> bytes:
     """Return the head of a request to *server*.
 
     Raises:
@@ -362,7 +362,7 @@ def _wait(sock: Any, seconds: float) -> bool:
     return found[0]
 
 
-def _connect(peer: Address, exchange: Exchange) -> socket.socket:
+def _connect(peer: ParsedURL, exchange: Exchange) -> socket.socket:
     """Connect to the first address of *peer* that takes the connection."""
     error: OSError = OSError("the host has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(

@@ -12,7 +12,7 @@ from typing import Dict, Mapping, Optional, Union
 from flowpack._http.connections import Pool, Way
 from flowpack._http.proxies import proxy_for
 from flowpack.exceptions import SettingsError, quoted
-from flowpack.urls import CA_VARIABLES, Address, parse_url
+from flowpack.urls import CA_VARIABLES, ParsedURL, parse_url
 
 
 class Network:
@@ -45,7 +45,7 @@ class Network:
         self._pools: Dict[str, Pool] = {}
         self._context: Optional[ssl.SSLContext] = None
 
-    def pool_for(self, address: Address) -> Pool:
+    def pool_for(self, address: ParsedURL) -> Pool:
         """Return the pool of connections to the server at *address*.
 
         Raises:
@@ -69,12 +69,12 @@ class Network:
         for pool in pools:
             pool.close()
 
-    def _way(self, address: Address) -> Way:
+    def _way(self, address: ParsedURL) -> Way:
         environ = os.environ if self._environ is None else self._environ
         proxy_url = proxy_for(address, environ)
         proxy = None if proxy_url is None else parse_url(proxy_url)
 
-        def tls_with(peer: Optional[Address]) -> Optional[ssl.SSLContext]:
+        def tls_with(peer: Optional[ParsedURL]) -> Optional[ssl.SSLContext]:
             encrypted = peer is not None and peer.scheme == "https"
             return self._tls(environ) if encrypted else None
 

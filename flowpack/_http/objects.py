@@ -15,12 +15,13 @@ from flowpack._http.headers import (
 )
 from flowpack._http.network import Network
 from flowpack._http.retries import RetryPolicy
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.transport import Answer, Effect
-from flowpack.urls import Address, mask_url, parse_url
+from flowpack.urls import URL, ParsedURL, mask_url, parse_url
 
 
-class ObjectClient:
+class ObjectClient(HidesLocals):
     """Puts and gets objects by their URL.
 
     Each method returns the answer, whatever its status: what a status means is for
@@ -92,13 +93,13 @@ class ObjectClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(what={self._what!r})"
 
-    def head(self, url: str) -> Answer:
+    def head(self, url: URL) -> Answer:
         """Ask about the object at *url* without fetching it."""
         return self._call("HEAD", url, Effect.READ)
 
     def get(
         self,
-        url: str,
+        url: URL,
         into: Optional[BinaryIO] = None,
         limit: Optional[int] = None,
     ) -> Answer:
@@ -118,7 +119,7 @@ class ObjectClient:
 
     def put(
         self,
-        url: str,
+        url: URL,
         body: Union[BinaryIO, bytes],
         size: Optional[int] = None,
         headers: Optional[Mapping[str, str]] = None,
@@ -140,7 +141,7 @@ class ObjectClient:
         )
 
     def post(
-        self, url: str, body: bytes, headers: Optional[Mapping[str, str]] = None
+        self, url: URL, body: bytes, headers: Optional[Mapping[str, str]] = None
     ) -> Answer:
         """Send JSON, in UTF-8, to *url*; sent twice it must do the same as once."""
         return self._call(
@@ -151,7 +152,7 @@ class ObjectClient:
             headers=merged({"Content-Type": "application/json"}, headers or {}),
         )
 
-    def mkcol(self, url: str) -> Answer:
+    def mkcol(self, url: URL) -> Answer:
         """Make the WebDAV collection *url*; 405 says that it is there."""
         return self._call("MKCOL", url, Effect.UPSERT, content=_content(b"", None))
 
@@ -163,7 +164,7 @@ class ObjectClient:
     def _call(
         self,
         method: str,
-        url: str,
+        url: URL,
         effect: Effect,
         *,
         content: Optional[Content] = None,
@@ -201,7 +202,7 @@ def _content(body: Union[BinaryIO, bytes], size: Optional[int]) -> Content:
     return Content(body, size, body.tell())
 
 
-def _address(method: str, url: str) -> Address:
+def _address(method: str, url: URL) -> ParsedURL:
     fault = ""
     try:
         return parse_url(url)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Mapping, Optional
 
 from flowpack.exceptions import SettingsError, quoted
-from flowpack.urls import Address, mask_url, parse_url
+from flowpack.urls import ParsedURL, mask_url, parse_url
 
 
-def proxy_for(address: Address, environ: Mapping[str, str]) -> Optional[str]:
+def proxy_for(address: ParsedURL, environ: Mapping[str, str]) -> Optional[str]:
     """Return the URL of the proxy to reach *address* through; None for none.
 
     Raises:
@@ -49,7 +49,7 @@ def _fault(proxy: str) -> str:
     return ""
 
 
-def _excluded(address: Address, no_proxy: str) -> bool:
+def _excluded(address: ParsedURL, no_proxy: str) -> bool:
     return any(
         _matches(address, entry.strip().lower())
         for entry in no_proxy.split(",")
@@ -57,7 +57,7 @@ def _excluded(address: Address, no_proxy: str) -> bool:
     )
 
 
-def _matches(address: Address, entry: str) -> bool:
+def _matches(address: ParsedURL, entry: str) -> bool:
     """Say whether an entry (host, domain, host:port, network or ``*``) fits."""
     if entry == "*":
         return True

@@ -18,15 +18,16 @@ from flowpack._http.headers import (
 )
 from flowpack._http.network import Network
 from flowpack._http.retries import RetryPolicy
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Answer, Request
-from flowpack.urls import mask_url, parse_url
+from flowpack.urls import URL, mask_url, parse_url
 
 _METHOD = re.compile(r"[A-Z]+\Z")
 _SENDABLE = re.compile(r"[!-\"$-~]*\Z")
 
 
-class HTTPTransport:
+class HTTPTransport(HidesLocals):
     """Carries requests to an API over HTTP.
 
     Connections are kept and used again. Threads may share a transport, and a
@@ -36,7 +37,7 @@ class HTTPTransport:
 
     def __init__(
         self,
-        api_url: str,
+        api_url: URL,
         *,
         api_key: Optional[str] = None,
         auth_string: Optional[str] = None,
@@ -69,10 +70,13 @@ class HTTPTransport:
         Raises:
             SettingsError: The URL, a credential or a header cannot be sent.
         """
-        fault = _url_fault(api_url)
-        if fault:
-            raise SettingsError(f"the API URL {quoted(mask_url(api_url))} {fault}")
-        root = parse_url(api_url)
+        try:
+            root = parse_url(api_url)
+            if root.query:
+                raise ValueError("has a query, which an API's root cannot have")
+        except ValueError as exc:
+            shown = quoted(mask_url(api_url))
+            raise SettingsError(f"the API URL {shown} {exc}") from None
         fault = credentials_fault(api_key, auth_string or root.credentials)
         fault = fault or headers_fault(headers or {})
         if fault:
@@ -141,14 +145,6 @@ class HTTPTransport:
     def close(self) -> None:
         """Close the connections. A second call does nothing."""
         self._network.close()
-
-
-def _url_fault(api_url: str) -> str:
-    try:
-        address = parse_url(api_url)
-    except ValueError as exc:
-        return str(exc)
-    return "has a query, which an API's root cannot have" if address.query else ""
 
 
 def _is_json(body: bytes) -> bool:

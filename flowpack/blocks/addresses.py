@@ -6,7 +6,6 @@ import os
 import re
 
 from flowpack._files import absolute_path
-from flowpack.blocks.secret import as_address
 from flowpack.exceptions import (
     BlockArgumentError,
     BlockError,
@@ -14,7 +13,14 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.jsonvalues import json_problem
-from flowpack.urls import Address, mask_text, parse_url
+from flowpack.urls import (
+    URL,
+    ParsedURL,
+    as_address,
+    mask_text,
+    parse_url,
+    url_of,
+)
 
 # One letter is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::.*)?://")
@@ -36,7 +42,7 @@ def as_text(value: object, what: str) -> str:
     Raises:
         BlockArgumentError: It is neither, or empty and so nowhere.
     """
-    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    text = os.fspath(value) if isinstance(value, os.PathLike) else url_of(value)
     if not isinstance(text, str):
         kind = type(value).__name__
         raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
@@ -70,7 +76,7 @@ def absolute_folder(path: str) -> str:
     )
 
 
-def base_path(value: object) -> str:
+def base_path(value: object) -> URL:
     """Return the base path of File Storage as it is registered.
 
     A folder, also as ``file:`` URL, is made absolute. A separator is appended.
@@ -99,7 +105,7 @@ def _web_base(text: str) -> str:
     return text if text.endswith("/") else text + "/"
 
 
-def api_address(value: object) -> str:
+def api_address(value: object) -> URL:
     """Return the address of a KV server, as it is.
 
     Raises:
@@ -111,7 +117,7 @@ def api_address(value: object) -> str:
     return as_address(text)
 
 
-def web_address(text: str, what: str) -> Address:
+def web_address(text: str, what: str) -> ParsedURL:
     """Return the URL *text*, taken apart.
 
     Raises:

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterable, Mapping, Tuple, Union
 import attrs
 
 from flowpack.exceptions import BlockError, printable
+from flowpack.urls import Address
 
 NONE = type(None)
 
@@ -70,6 +71,8 @@ def kind_of(annotation: Any) -> Kind:
     """
     while hasattr(annotation, "__supertype__"):  # NewType
         annotation = annotation.__supertype__
+    if annotation is Address:
+        annotation = str  # as which it travels
     if annotation in (Any, object) or isinstance(annotation, typing.TypeVar):
         return Kind(Shape.ANY, optional=True)
     origin = typing.get_origin(annotation)
@@ -92,8 +95,9 @@ def _is_literal(origin: Any) -> bool:
 
 def _union(arguments: Iterable[Any]) -> Kind:
     arguments = tuple(arguments)
-    parts = tuple(part for part in arguments if part is not NONE)
-    optional = len(parts) < len(arguments)
+    optional = NONE in arguments
+    plain = [str if part is Address else part for part in arguments]
+    parts = tuple(part for part in dict.fromkeys(plain) if part is not NONE)
     if len(parts) > 1:
         return Kind(Shape.UNION, parts, optional)
     only = kind_of(parts[0])

@@ -13,13 +13,13 @@ from typing import (
     Tuple,
     Type,
     TypeVar,
-    Union,
     cast,
 )
 from uuid import UUID, uuid4
 
 import attrs
 
+from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.blocks.annotations import attributes_of, fields_of
 from flowpack.blocks.definition import check_decorated, define
 from flowpack.blocks.finding import Wanted, find_class, is_of
@@ -51,7 +51,7 @@ class _ClassName:
 
 
 @attrs.frozen
-class Block:
+class Block(HidesLocals):
     """A configurable thing that a server keeps.
 
     Derive an attrs class from it; its fields are what the server stores::
@@ -103,10 +103,11 @@ class Block:
         Raises:
             BlockError: The class was not decorated.
         """
+        del args, kwargs
         check_decorated(cls)
         if _is_generated(cls.__repr__):
             setattr(cls, "__repr__", _masked_repr)
-        return object.__new__(cls)
+        return super().__new__(cls)
 
     # What servers are told of the class
 
@@ -155,6 +156,7 @@ class Block:
 
     # Data and documents
 
+    @hides_locals
     def to_document_data(self) -> Dict[str, Any]:
         """Return the values of all fields as JSON, in order, secrets in clear.
 
@@ -165,11 +167,7 @@ class Block:
                 class declares none.
         """
         check_decorated(type(self))
-        data = _data_of(self)
-        # Raised here, so that no frame of the traceback shows a secret.
-        if isinstance(data, str):
-            raise BlockError(f"this {self.block_type_name} block: {data}")
-        return data
+        return _data_of(self)
 
     def to_document(
         self, schema: BlockSchema, name: Optional[str] = None
@@ -192,6 +190,7 @@ class Block:
         )
 
     @classmethod
+    @hides_locals
     def from_data(
         cls: Type[Self],
         data: Mapping[str, Any],
@@ -208,12 +207,11 @@ class Block:
             BlockError: They do not fit; the text names the field, never its value.
         """
         check_decorated(cls)
-        data = HiddenData(data)
-        block = _build(cls, data, document_id)
-        # Raised here, so that no frame of the traceback shows a secret.
-        if isinstance(block, str):
-            raise BlockError(f"this is no {cls.block_type_name} block: {block}")
-        return block
+        try:
+            return _build(cls, data, document_id)
+        except BlockError as exc:
+            problem = f"this is no {cls.block_type_name} block: {exc}"
+            raise BlockError(problem) from None
 
     @classmethod
     def from_document(cls: Type[Self], document: BlockDocument) -> Self:
@@ -345,24 +343,25 @@ class Block:
             return ensure_document(definition, data, api, schema)
 
 
-def _data_of(block: Block) -> Union[HiddenData, str]:
-    """Return the values of the fields as JSON, or what is wrong with one."""
+def _data_of(block: Block) -> HiddenData:
+    """Return the values of the fields as JSON."""
     data = HiddenData()
     for attribute in attributes_of(type(block)):
         name = attribute.alias
+        what = f"this {block.block_type_name} block: its field {quoted(name)}"
         value = getattr(block, attribute.name)
         try:
             data[name] = to_json(value)
             held = [(name, *path) for path in held_paths(value, data[name], Block)]
         except BlockError as exc:
-            return f"its field {quoted(name)} holds {exc}"
+            raise BlockError(f"{what} holds {exc}") from None
         except RecursionError:
-            return f"its field {quoted(name)} is nested too deep"
+            raise BlockError(f"{what} is nested too deep") from None
         if held and not _are_declared(held, type(block)):
-            return (
-                f"its field {quoted(name)} holds a secret where the class declares"
-                " none, and once loaded it would be shown; give the field the type"
-                " Secret or name it in secret_fields"
+            raise BlockError(
+                f"{what} holds a secret where the class declares none, and once loaded"
+                " it would be shown; give the field the type Secret or name it in"
+                " secret_fields"
             )
     return data
 
@@ -390,29 +389,30 @@ def _holds(document: BlockDocument, block: Block) -> bool:
 
 def _build(
     cls: Type[Self], data: Mapping[str, Any], document_id: Optional[UUID]
-) -> Union[Self, str]:
-    """Return the block that *data* describe, or what is wrong with them."""
-    arguments = HiddenData()
+) -> Self:
+    """Return the block that *data* describe."""
+    arguments: Dict[str, Any] = {}
     unknown = dict(data)
     for field in fields_of(cls):
         unknown.pop(field.name, None)
+        if field.name not in data:
+            if field.required:
+                raise BlockError(f"its field {quoted(field.name)} is missing")
+            continue
         try:
-            if field.name in data:
-                arguments[field.name] = from_json(data[field.name], field.type)
-            elif field.required:
-                return f"its field {quoted(field.name)} is missing"
+            arguments[field.name] = from_json(data[field.name], field.type)
         except BlockError as exc:
-            return f"its field {quoted(field.name)}: {exc}"
+            raise BlockError(f"its field {quoted(field.name)}: {exc}") from None
     if unknown:
-        return f"it has no field {quoted(min(unknown))}"
+        raise BlockError(f"it has no field {quoted(min(unknown))}")
     try:
         return cls(**arguments, document_id=document_id)
-    except BlockError as exc:
-        return str(exc)
+    except BlockError:
+        raise
     except (TypeError, ValueError) as exc:
         # The text is the author's of the class and may quote the value.
-        secret = cls.definition().secret_fields
-        return f"{type(exc).__name__}{'' if secret else f': {printable(exc)}'}"
+        said = "" if cls.definition().secret_fields else f": {printable(exc)}"
+        raise BlockError(f"{type(exc).__name__}{said}") from None
 
 
 def _is_generated(method: Any) -> bool:

@@ -6,14 +6,15 @@ import functools
 import os
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import BlockArgumentError
-from flowpack.urls import mask_text, mask_url
+from flowpack.urls import Address
 
 #: What stands for a secret wherever something is printed.
 MASK = "**********"
 
 
-class Secret:
+class Secret(HidesLocals):
     """Text that nobody should read by accident.
 
     Printed it is asterisks; :meth:`get_secret_value` gives the text. As the
@@ -66,7 +67,7 @@ def as_optional_secret(value: object) -> Optional[Secret]:
     return None if value is None else as_secret(value)
 
 
-class SecretMapping(Mapping[str, Any]):
+class SecretMapping(HidesLocals, Mapping[str, Any]):
     """A mapping that cannot be changed and whose values are not shown.
 
     It is no dict, so ``attrs.asdict`` leaves it as it is.
@@ -117,26 +118,5 @@ def _process_key() -> bytes:
     return os.urandom(32)
 
 
-class SecretAddress(str):
-    """An address with credentials in it, printed without them.
-
-    It is the whole address where text is joined, sent or compared.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(mask_url(self))
-
-    def __str__(self) -> str:
-        return mask_url(self)
-
-    def __format__(self, spec: str) -> str:
-        return format(mask_url(self), spec)
-
-
-def as_address(address: str) -> str:
-    """Return text, as a :class:`SecretAddress` where a URL in it has credentials."""
-    # The slice is the whole text, also of an address that prints itself otherwise.
-    plain = address[:]
-    return SecretAddress(plain) if mask_text(plain) != plain else address
+#: The earlier name of addresses, which were texts then.
+SecretAddress = Address

@@ -44,6 +44,7 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
+from flowpack.urls import URL
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _KEY_TYPES = ("hash", "uuid", "timestamp")
@@ -380,7 +381,8 @@ class FileStorageBlock(OwnStorageBlock):
 
     Attributes:
         base_path: A folder, which is made where it is missing, or an address that
-            begins with ``http://`` or ``https://``.
+            begins with ``http://`` or ``https://``; with credentials in it, it is
+            kept as an :class:`~flowpack.urls.Address`.
         key_type: ``hash`` names each file by its content, so that nothing is kept
             twice; ``uuid`` and ``timestamp`` make a new file each time.
         options: For an address, ``headers`` are sent with each request. Others are
@@ -390,7 +392,7 @@ class FileStorageBlock(OwnStorageBlock):
     block_type_name = "File Storage"
     secret_fields = ("options",)
 
-    base_path: str = attrs.field(
+    base_path: URL = attrs.field(
         converter=base_path,
         metadata={"description": "The folder or HTTP address to keep files in."},
     )
@@ -411,12 +413,13 @@ class FileStorageBlock(OwnStorageBlock):
         return sha256 if self.key_type == "hash" else None
 
     def _store(self) -> Store:
-        if not is_web(self.base_path):
-            return Folder(_without_separator(self.base_path), self.block_type_name)
+        base = self.base_path
+        if isinstance(base, str) and not is_web(base):
+            return Folder(_without_separator(base), self.block_type_name)
         from flowpack.blocks.web import WebFolder
 
         headers = self.options.get("headers", {})
-        return WebFolder(self.base_path, self.block_type_name, headers)
+        return WebFolder(base, self.block_type_name, headers)
 
     def _new_key(self, sha256: str) -> str:
         if self.key_type == "uuid":
@@ -432,12 +435,13 @@ class KVServerStorageBlock(OwnStorageBlock):
     """Keeps text on a key-value server that speaks JSON over HTTP.
 
     Attributes:
-        api_address: What stands before ``/KEY``.
+        api_address: What stands before ``/KEY``; with credentials in it, it is kept
+            as an :class:`~flowpack.urls.Address`.
     """
 
     block_type_name = "KV Server Storage"
 
-    api_address: str = attrs.field(converter=api_address)
+    api_address: URL = attrs.field(converter=api_address)
 
     def _store(self) -> Store:
         from flowpack.blocks.web import KeyValueServer

@@ -13,6 +13,7 @@ from uuid import UUID
 from flowpack.blocks.annotations import NONE, Kind, Shape, kind_of
 from flowpack.blocks.secret import Secret
 from flowpack.exceptions import BlockError, quoted
+from flowpack.urls import Address
 
 
 Writers = Tuple[Tuple[Any, Callable[[Any], Any]], ...]
@@ -105,6 +106,7 @@ _PLAIN_WRITERS: Writers = (
     (int, int),
     (float, _write_float),
     (Secret, lambda value: _write_text(value.get_secret_value())),
+    (Address, lambda value: _write_text(value.url)),
     (Mapping, _write_mapping),
     ((list, tuple), lambda value: list(map(to_json, value))),
     ((set, frozenset), _write_set),

@@ -21,7 +21,6 @@ from typing import (
 import attrs
 
 from flowpack.blocks.hashing import ChangedError, Hashing, TooLongError, checked
-from flowpack.blocks.secret import as_address
 from flowpack.blocks.spool import Spool
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
@@ -33,7 +32,7 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.transport import Answer
-from flowpack.urls import mask_url, parse_url
+from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
 
 if TYPE_CHECKING:
     from flowpack._http import ObjectClient
@@ -72,7 +71,7 @@ class _Server:
         headers: Sent with each request.
     """
 
-    address: str
+    address: URL
     kind: str
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
@@ -93,7 +92,7 @@ class _Server:
         except APIConnectionError as exc:
             raise StorageUnavailableError(self.label, key, str(exc)) from exc
 
-    def _failed(self, key: str, method: str, url: str, answer: Answer) -> StorageError:
+    def _failed(self, key: str, method: str, url: URL, answer: Answer) -> StorageError:
         """Return the error that stands for an answer that is no success."""
         status = answer.status
         if 300 <= status < 400:
@@ -114,7 +113,7 @@ class _Server:
         )
 
     def _not_kept(
-        self, key: str, method: str, url: str, answer: Answer
+        self, key: str, method: str, url: URL, answer: Answer
     ) -> StorageError:
         return StorageUnavailableError(
             self.label,
@@ -195,7 +194,7 @@ class WebFolder(_Server):
 
     def _make_folders(self, client: ObjectClient, key: str) -> bool:
         """Make the base address and the folders above it that are missing."""
-        missing: List[str] = []
+        missing: List[URL] = []
         for url in self._folders():
             answer = client.mkcol(url)
             if _is_success(answer) or answer.status == 405:
@@ -213,9 +212,9 @@ class WebFolder(_Server):
                 raise self._failed(key, "MKCOL", url, answer)
         return True
 
-    def _folders(self) -> Iterator[str]:
+    def _folders(self) -> Iterator[URL]:
         """Yield the base address, then each folder above it."""
-        scheme, mark, rest = self.address.partition("://")
+        scheme, mark, rest = url_of(self.address).partition("://")
         authority, _, path = rest.partition("/")
         segments = [segment for segment in path.split("/") if segment]
         for length in range(len(segments), 0, -1):
@@ -273,8 +272,8 @@ class WebFolder(_Server):
         address = parse_url(self._url(key))
         return None if self.headers or address.credentials else address.shown
 
-    def _url(self, key: str) -> str:
-        return as_address(self.address[:] + key)
+    def _url(self, key: str) -> URL:
+        return as_address(url_of(self.address) + key)
 
 
 @attrs.frozen
@@ -366,7 +365,7 @@ class KeyValueServer(_Server):
                 raise self._failed(key, "GET", url, answer)
             return self._value(key, url, file)
 
-    def _value(self, key: str, url: str, file: Spool) -> Optional[bytes]:
+    def _value(self, key: str, url: URL, file: Spool) -> Optional[bytes]:
         value: Any = ...
         length = file.tell()
         file.seek(0)
@@ -385,8 +384,8 @@ class KeyValueServer(_Server):
         said = f"GET {mask_url(url)} answered with {found}; is it a KV server?"
         raise StorageUnavailableError(self.label, key, said)
 
-    def _url(self, key: str) -> str:
-        return as_address(f"{self.address[:]}/{key}")
+    def _url(self, key: str) -> URL:
+        return as_address(f"{url_of(self.address)}/{key}")
 
 
 def _extent(file: BinaryIO) -> Tuple[int, int]:

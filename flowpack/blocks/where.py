@@ -7,6 +7,7 @@ import re
 from typing import Callable, Mapping, Optional, Union
 from uuid import UUID
 
+from flowpack._tracebacks import hides_locals
 from flowpack.blocks.addresses import absolute_folder
 from flowpack.blocks.storage import (
     DEFAULT_STORAGE,
@@ -35,6 +36,7 @@ ALLOWED = (
 _SCHEME = re.compile(r"([A-Za-z](?:[A-Za-z0-9+.-]+|(?=://))):")
 
 
+@hides_locals
 def parse_where(
     text: str,
     client: Optional[Client] = None,

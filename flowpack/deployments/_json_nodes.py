@@ -32,7 +32,8 @@ def parse_json(text: str, where: str) -> List[Node]:
         return parser.parse()
     except json.JSONDecodeError as exc:
         place = f"line {parser.line(exc.pos)}, column {exc.colno}"
-        raise SpecError(where, [f"{place}: this is not JSON: {exc.msg}"]) from exc
+        problem = f"{place}: this is not JSON: {exc.msg}"
+        raise SpecError(where, [problem]) from None  # It holds the file.
 
 
 class _Parser:

@@ -74,11 +74,12 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Node
         # libyaml has limits of its own, which may come before ours.
         if chosen is not yaml.SafeLoader:
             return parse_yaml(text, where, yaml.SafeLoader)
-        raise SpecError(where, [_told(exc, text)]) from exc
+        told = _told(exc, text)
+        raise SpecError(where, [told]) from None  # It shows parts of the file.
     except (ValueError, OverflowError) as exc:
         # PyYAML's own, for escapes and tags that stand for no character.
         said = f"this is not YAML: {printable(exc)}"
-        raise SpecError(where, [f"line {builder.line}: {said}"]) from exc
+        raise SpecError(where, [f"line {builder.line}: {said}"]) from None
     return builder.documents
 
 

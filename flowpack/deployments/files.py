@@ -23,6 +23,7 @@ import os
 from typing import TYPE_CHECKING, List, Optional, Tuple, Union
 
 from flowpack._files import UNREADABLE, read_file, reason
+from flowpack._tracebacks import hides_locals
 from flowpack.deployments._spec_scripts import collect_specs, makes_specs
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.discovery import Script
@@ -93,10 +94,17 @@ def load_specs(
         kinds = ", ".join((".py", *_DATA_SUFFIXES))
         found = f"not {quoted(suffix)}" if suffix else "and this has no suffix"
         raise SpecError(shown, [f"specs are read from files in {kinds}, {found}"])
+    return _load_data(shown, suffix, client)
+
+
+@hides_locals
+def _load_data(
+    path: str, suffix: str, client: Optional[Client]
+) -> Tuple[DeploymentSpec, ...]:
     # Imported here: most commands read neither JSON nor YAML.
     from flowpack.deployments._spec_nodes import build_specs
 
-    return build_specs(_parse(_read_text(shown), suffix, shown), shown, client)
+    return build_specs(_parse(_read_text(path), suffix, path), path, client)
 
 
 def _suffix(path: Union[str, os.PathLike[str]]) -> str:
@@ -128,4 +136,4 @@ def _read_text(path: str) -> str:
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
         problem = f"line {line}: this is not UTF-8; save the file as UTF-8"
-        raise SpecError(path, [problem]) from exc
+        raise SpecError(path, [problem]) from None  # It holds the file.

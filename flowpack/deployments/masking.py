@@ -18,6 +18,7 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.jsonvalues import json_copy
 from flowpack.urls import mask_text
 from flowpack.wire.base import Change
+from flowpack.wire.job_variables import replaced_env
 
 _ROUNDS = 10_000
 
@@ -43,44 +44,6 @@ def _step_names(steps: Any) -> Any:
     ]
 
 
-def _without_env(value: Any) -> Any:
-    """Return a runner's settings, or job variables, without values of variables.
-
-    Variables stand under ``env``, wherever that is: as a mapping, or as the list of
-    a Kubernetes manifest. Older servers flatten them to ``env.NAME``. Operations of
-    a JSON patch may put them in too.
-    """
-    if isinstance(value, list):
-        return [_without_env(item) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    if "/env" in str(value.get("path")) and "value" in value:
-        return {**value, "value": _entry(value["value"])}
-    return {
-        key: _values(item, key)
-        if key == "env" or key.startswith("env.")
-        else _without_env(item)
-        for key, item in value.items()
-    }
-
-
-def _values(value: Any, key: str) -> Any:
-    """Return *value* with each text and number in it masked."""
-    if isinstance(value, Mapping):
-        return {name: _values(item, str(name)) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_entry(item) for item in value]
-    return value if value in (None, "") else mask(value, key)
-
-
-def _entry(value: Any) -> Any:
-    """Return an entry of a manifest's list, its name shown."""
-    shown = _values(value, "value")
-    if isinstance(value, Mapping) and "name" in value:
-        shown["name"] = value["name"]
-    return shown
-
-
 def mask(value: Any, key: str) -> str:
     """Return asterisks, and a digest by which other values under *key* differ."""
     return f"{MASK} {_digest(value, key)}"
@@ -94,7 +57,7 @@ def _digest(value: Any, key: str) -> str:
 
 #: How the values of a field are shown, where they are not shown as they are.
 _SHOWN: Mapping[str, Callable[[Any], Any]] = {
-    "flow_runner": _without_env,
+    "flow_runner": lambda value: replaced_env(value, mask),
     "pull_steps": _step_names,
     "pull_requires": lambda value: _addresses(value, ("pull_requires",)),
 }

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import attrs
 
+from flowpack.blocks.addresses import is_web
 from flowpack.connect import object_client
 from flowpack.discovery import FoundFlow, Script, find_flows, select_flow
 from flowpack.exceptions import (
@@ -16,6 +17,7 @@ from flowpack.exceptions import (
     MissingFlowError,
     quoted,
 )
+from flowpack.urls import URL, mask_url, url_of
 
 #: Longest script that is fetched from a URL, in bytes.
 SCRIPT_LIMIT = 100 * 1024 * 1024
@@ -34,7 +36,7 @@ class FlowSource:
 
     label: str
     flow: Optional[Any]
-    location: Optional[str]
+    location: Optional[URL]
     flow_name: Optional[str]
 
 
@@ -59,20 +61,18 @@ def find_flow(source: FlowSource) -> FoundFlow:
     return found
 
 
-def read_script(location: str) -> Script:
+def read_script(location: URL) -> Script:
     """Return the script at *location*, a path or an ``http(s)://`` URL.
 
     Raises:
         DiscoveryError: It cannot be read.
     """
-    if location.startswith(("http://", "https://")):
-        return _fetch(location)
-    return Script.read(location)
+    if isinstance(location, str) and not is_web(location):
+        return Script.read(location)
+    return _fetch(location)
 
 
-def _fetch(url: str) -> Script:
-    from flowpack.urls import mask_url
-
+def _fetch(url: URL) -> Script:
     shown = mask_url(url)
     client = object_client(shown)
     try:
@@ -168,7 +168,7 @@ def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
 
 def _check_same_file(script: Script, source: FlowSource) -> None:
     defined = _defined_in(source.flow)
-    location = source.location
+    location = url_of(source.location)
     if defined is None or location is None or "://" in location:
         return
     if os.path.realpath(defined) != os.path.realpath(location):

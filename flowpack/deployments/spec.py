@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
-from types import FrameType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -25,8 +22,9 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._callers import place_of_caller
 from flowpack._files import absolute_path
-from flowpack.blocks.secret import as_address
+from flowpack._tracebacks import hides_locals
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
 from flowpack.deployments.keeping import choose, read_current
@@ -52,6 +50,7 @@ from flowpack.packaging.base import (
 from flowpack.packaging.fields import (
     PoolFields,
     address,
+    check_address,
     check_flag,
     check_text,
     inherited_last,
@@ -65,7 +64,7 @@ from flowpack.schedules import (
     RRuleSchedule,
     parse_schedule,
 )
-from flowpack.urls import mask_text
+from flowpack.urls import URL, as_address, mask_text, url_of
 
 if TYPE_CHECKING:
     from flowpack.client import Client
@@ -90,10 +89,11 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         _collected.reset(token)
 
 
-def _location(value: object) -> Optional[str]:
+def _location(value: object) -> Optional[URL]:
     """Make a path absolute; a URL stays whole, and hides its credentials."""
     if value is None:
         return None
+    value = url_of(value)
     if not isinstance(value, (str, os.PathLike)):
         raise wrong("flow_location", f"expected a path or a URL, not {kind_of(value)}")
     text = os.fspath(value)
@@ -283,7 +283,7 @@ class DeploymentSpec(PoolFields):
     name: Optional[str] = attrs.field(default=None, validator=_check_name)
     flow: Optional[FlowLike] = attrs.field(default=None, converter=_flow)
     flow_name: Optional[str] = attrs.field(default=None, validator=check_text)
-    flow_location: Optional[str] = attrs.field(default=None, converter=_location)
+    flow_location: Optional[URL] = attrs.field(default=None, converter=_location)
     parameters: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=_parameters, repr=False
     )
@@ -299,8 +299,8 @@ class DeploymentSpec(PoolFields):
         default=None, converter=_flow_storage
     )
     packager: Optional[Packager] = attrs.field(default=None, validator=_check_packager)
-    entrypoint: Optional[str] = attrs.field(
-        default=None, converter=address, validator=check_text
+    entrypoint: Optional[URL] = attrs.field(
+        default=None, converter=address, validator=check_address
     )
     source: Optional[str] = attrs.field(default=None, eq=False)
 
@@ -308,7 +308,7 @@ class DeploymentSpec(PoolFields):
         collected = _collected.get()
         if collected is not None:
             if self.source is None:
-                object.__setattr__(self, "source", _callers_place())
+                object.__setattr__(self, "source", place_of_caller())
             collected.append(self)
 
     @property
@@ -317,7 +317,6 @@ class DeploymentSpec(PoolFields):
         flow_name = self.flow_name or getattr(self.flow, "name", None)
         if flow_name and self.name:
             return f"{flow_name}/{self.name}"
-        # Text of an address is without its credentials.
         location = str(self.flow_location or "DeploymentSpec")
         return self.name or self.source or location
 
@@ -414,15 +413,16 @@ class DeploymentSpec(PoolFields):
 
         return deploy(self, client)[0].id
 
+    @hides_locals
     def _flow_source(self) -> FlowSource:
         location, flow_name = self.flow_location, self.flow_name
         if self.entrypoint is not None:
-            path, colon, function = self.entrypoint.rpartition(":")
+            path, colon, function = url_of(self.entrypoint).rpartition(":")
             # In "https://user:password@host/x.py" no colon ends the path.
             if not (path and colon and function) or "/" in function:
-                shown = quoted(mask_text(self.entrypoint))
                 raise self._refused(
-                    f"the entrypoint {shown} is not of the form path/file.py:function"
+                    f"the entrypoint {quoted(self.entrypoint)} is not of the form"
+                    " path/file.py:function"
                 )
             if location is not None or flow_name is not None:
                 raise self._refused(
@@ -462,15 +462,3 @@ class DeploymentSpec(PoolFields):
 
     def _refused(self, problem: str) -> DeploymentValidationError:
         return DeploymentValidationError(self.label, [problem])
-
-
-def _callers_place() -> Optional[str]:
-    """Return file and line of whoever called the constructor."""
-    own = str(Path(__file__))
-    frame: Optional[FrameType] = sys._getframe(1)
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        if filename != own and not filename.startswith("<attrs"):
-            return f"{filename}:{frame.f_lineno}"
-        frame = frame.f_back
-    return None

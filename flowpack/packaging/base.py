@@ -55,6 +55,7 @@ from flowpack.models import (
     Unset,
 )
 from flowpack.packaging.fields import PoolFields, inherited_last
+from flowpack.urls import url_of
 
 Value = TypeVar("Value")
 
@@ -165,7 +166,7 @@ class Package:
             storage_type=self.storage.block_type_name,
             storage_data=self.storage.public_data(),
             pull=deployment.pull,
-            requires=deployment.pull_requires,
+            requires=url_of(deployment.pull_requires),
             version=deployment.flow.version,
             description=deployment.flow.description,
         )

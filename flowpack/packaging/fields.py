@@ -6,10 +6,11 @@ from typing import Any, List, Mapping, Optional, Union
 
 import attrs
 
-from flowpack.blocks.secret import as_address
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.jsonvalues import json_problem
 from flowpack.models import UNSET, Unset
+from flowpack.urls import URL, Address, as_address, url_of
 
 
 def wrong(field: str, problem: str) -> DeploymentValidationError:
@@ -26,7 +27,12 @@ def kind_of(value: object) -> str:
 
 def address(value: object) -> Any:
     """Take text; with credentials in a URL in it, it is printed without them."""
-    return as_address(value) if isinstance(value, str) else value
+    return as_address(value) if isinstance(value, (str, Address)) else value
+
+
+def check_address(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+    """Take text, an address or None; a validator."""
+    check_text(_, field, url_of(value))
 
 
 def check_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -90,7 +96,7 @@ def inherited_last(
 
 
 @attrs.frozen(kw_only=True)
-class PoolFields:
+class PoolFields(HidesLocals):
     """The fields of a spec for today's Prefect; see ``DeploymentSpec``."""
 
     description: Union[str, None, Unset] = attrs.field(
@@ -114,6 +120,6 @@ class PoolFields:
         default=UNSET, validator=check_flag
     )
     pull: Optional[str] = attrs.field(default=None, validator=_check_pull)
-    pull_requires: Optional[str] = attrs.field(
-        default=None, converter=address, validator=check_text
+    pull_requires: Optional[URL] = attrs.field(
+        default=None, converter=address, validator=check_address
     )

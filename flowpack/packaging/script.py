@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from flowpack._callers import warn
+from flowpack._tracebacks import HidesLocals
 from flowpack.blocks.core import Block
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.client import Client
@@ -52,7 +53,7 @@ def _as_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
 
 
 @attrs.frozen
-class SourcePackager(Packager):
+class SourcePackager(HidesLocals, Packager):
     """Packages source code into a storage; subclasses say which bytes.
 
     Attributes:

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tupl
 
 import attrs
 
+from flowpack._tracebacks import hides_locals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.settings import values
 from flowpack.settings.sources import (
@@ -24,7 +25,7 @@ from flowpack.settings.sources import (
     from_folder,
     from_profile,
 )
-from flowpack.urls import CA_VARIABLES
+from flowpack.urls import CA_VARIABLES, URL
 
 __all__ = ["Settings", "load_settings"]
 
@@ -34,7 +35,9 @@ class Settings:
     """All settings, each with the place it came from.
 
     Attributes:
-        api_url: The API's root, without a slash at its end; None for no server.
+        api_url: The API's root, without a slash at its end, and as an
+            :class:`~flowpack.urls.Address` where it has credentials; None for no
+            server.
         api_key: Sent as a bearer token.
         api_auth_string: ``user:password``; wins over the key.
         home: Folder of flowpack's own database and storage; None where the user has
@@ -55,7 +58,7 @@ class Settings:
         sources: Name of a setting to where its value came from.
     """
 
-    api_url: Optional[str]
+    api_url: Optional[URL]
     api_key: Optional[str] = attrs.field(repr=False)
     api_auth_string: Optional[str] = attrs.field(repr=False)
     home: Optional[str]
@@ -176,12 +179,13 @@ _KEYS: Mapping[str, _Key] = {
 }
 
 
+@hides_locals
 def load_settings(
     *,
     environ: Optional[Mapping[str, str]] = None,
     cwd: Optional[str] = None,
     profile: Optional[str] = None,
-    api: Optional[str] = None,
+    api: Optional[URL] = None,
     home: Optional[str] = None,
 ) -> Settings:
     """Read the settings from all their sources.
@@ -225,7 +229,7 @@ class _Search:
 
     def __init__(
         self,
-        given: Mapping[str, str],
+        given: Mapping[str, Any],
         environment: _Environment,
         cwd: Optional[str],
     ) -> None:

@@ -13,7 +13,7 @@ from typing import FrozenSet, Mapping, Optional
 from flowpack._files import absolute_path
 from flowpack.exceptions import quoted
 from flowpack.jsonvalues import json_problem
-from flowpack.urls import mask_url
+from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
 
 #: What is shown in place of a secret.
 MASK = "********"
@@ -50,25 +50,17 @@ def parse_secret(value: object) -> Optional[str]:
     return None if text is None else Hidden(text)
 
 
-def parse_url_text(value: object) -> Optional[str]:
+def parse_url_text(value: object) -> Optional[URL]:
     """Return a URL without slashes at its end; None for an empty one."""
-    text = parse_text(value)
+    text = parse_text(url_of(value))
     if text is None:
         return None
-    from flowpack.urls import parse_url
-
-    fault = ""
     try:
-        address = parse_url(text)
+        if parse_url(text).query:
+            raise ValueError("has a query, which an API's root cannot have")
     except ValueError as exc:
-        fault = str(exc)
-    else:
-        if address.query:
-            fault = "has a query, which an API's root cannot have"
-    if fault:
-        raise ValueError(f"({quoted(mask_url(text))}) {fault}")
-    text = text.rstrip("/")
-    return Hidden(text) if address.credentials else text
+        raise ValueError(f"({quoted(mask_url(text))}) {exc}") from None
+    return as_address(text.rstrip("/"))
 
 
 def parse_number(value: object) -> float:

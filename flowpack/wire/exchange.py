@@ -18,6 +18,7 @@ from flowpack.jsonvalues import json_problem
 from flowpack.models import UNSET
 from flowpack.transport import Answer, Effect, Request
 from flowpack.urls import mask_text, mask_url
+from flowpack.wire.job_variables import replaced_env
 
 Json = Any
 
@@ -105,8 +106,8 @@ _NOT_FOUND = {
     "/deployments/name/": "flowpack ls lists the deployments",
 }
 
-#: Members of a request's body that may hold secrets at any depth.
-_PRIVATE = ("data", "parameters", "flow_runner", "infra_overrides", "job_variables")
+#: Members of a request's body that hold environment variables.
+_WITH_ENV = ("flow_runner", "infra_overrides", "job_variables")
 
 
 def _private(sent: Request) -> Set[str]:
@@ -114,7 +115,10 @@ def _private(sent: Request) -> Set[str]:
     content = json.loads(sent.body) if sent.body else None
     if not isinstance(content, dict):
         return set()
-    private = set(_texts([content.get(name) for name in _PRIVATE]))
+    # What is secret in the data of a block only its class says.
+    private = set(_texts(content.get("data")))
+    for name in _WITH_ENV:
+        replaced_env(content.get(name), lambda text, _: private.add(str(text)))
     return private.union(each for each in _texts(content) if mask_text(each) != each)
 
 

@@ -29,6 +29,7 @@ from flowpack.blocks.storage import (
 )
 from flowpack.exceptions import BlockError
 from flowpack.models import BlockDocument, BlockSchema, BlockType
+from flowpack.urls import Address
 from tests.blocks.blocks import EVERYTHING, Everything, Inner, MemoryStorage
 
 ID = UUID(int=9)
@@ -456,12 +457,19 @@ def test_secret_text():
         make(5)
 
 
-def test_address_with_credentials_works_as_one():
-    """Printed it has none, joined or compared it has them."""
-    address = FileStorageBlock(f"http://user:{CANARY}@h/").base_path
-    assert str(address) == "http://h/"
-    assert address + "key" == f"http://user:{CANARY}@h/key"
-    assert address == f"http://user:{CANARY}@h/"
+@pytest.mark.parametrize(
+    "make, name",
+    [(FileStorageBlock, "base_path"), (KVServerStorageBlock, "api_address")],
+)
+def test_address_with_credentials_is_no_text(make, name):
+    """It is sent and kept as a whole; without credentials it is plain text."""
+    block = make(f"http://user:{CANARY}@h/")
+    address = getattr(block, name)
+    assert isinstance(address, Address)
+    assert address.url == f"http://user:{CANARY}@h/"
+    assert block.to_document_data()[name] == address.url
+    assert make(address) == block == make.from_data(block.to_document_data())
+    assert type(getattr(make("http://h/"), name)) is str
 
 
 def test_data_of_one_process_look_alike_only_if_equal():

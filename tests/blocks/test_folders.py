@@ -165,9 +165,10 @@ def test_stock_agents_find_file_objects(store):
     """Base path and key, one after the other, are the path of the file."""
     storage = FileStorageBlock(store)
     key = storage.write(DATA)
-    with open(storage.base_path + key, "rb") as file:
+    path = f"{storage.base_path}{key}"
+    with open(path, "rb") as file:
         assert file.read() == DATA
-    assert storage.location(key) == storage.base_path + key
+    assert storage.location(key) == path
 
 
 def test_taken_name_that_is_no_digest(store):

@@ -141,7 +141,7 @@ def test_storage_that_gives_no_answer_is_asked_once(
         asked.append(token)
         raise StorageUnavailableError("x", token, "?") from error
 
-    error: Exception = APIConnectionError("HEAD", storage.base_path, "it is down")
+    error: Exception = APIConnectionError("HEAD", str(storage.base_path), "it is down")
     monkeypatch.setattr(FileStorageBlock, "holds", lambda *arguments: True)
     monkeypatch.setattr(FileStorageBlock, "write_from", lambda *arguments: "token")
     more = [

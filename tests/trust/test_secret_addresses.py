@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
+import pickle
 import threading
+from typing import Any
 
 import attrs
 import pytest
 
 from flowpack import (
+    Client,
     DeploymentSpec,
     FileStorageBlock,
     ScriptPackager,
     deploy,
+    get_client,
     plan,
 )
-from flowpack.blocks.secret import SecretAddress, as_address
 from flowpack.cli import main
 from flowpack.deployments.files import load_specs
 from flowpack.exceptions import FlowpackError
+from flowpack.settings import load_settings
+from flowpack.urls import Address, as_address, url_of
 from tests.blocks.servers import FileServer
 from tests.clients import SCRIPT
 from tests.trust.invariants import CANARY
@@ -73,7 +80,7 @@ def test_specs_show_nothing(fields):
         texts = [repr(each), str(each), f"{each}", each.label, f"{attrs.asdict(each)}"]
         assert shown(*texts) == []
         for name, value in fields.items():
-            assert getattr(each, name)[:] == value or name == "flow_location"
+            assert url_of(getattr(each, name)) == value or name == "flow_location"
     assert "127.0.0.1:9" in repr(spec) or "git+https://host" in repr(spec)
 
 
@@ -240,14 +247,74 @@ def test_plain_requirements_stand_as_they_are(pulled):
         )
 
 
-def test_address_of_an_address():
-    """It keeps its password, however often it is made one."""
-    once = as_address(DEAD)
-    twice = as_address(SecretAddress(once[:]))
-    assert twice[:] == once[:] == DEAD
-    assert shown(once, twice, repr(twice), f"{twice}") == []
+def test_address_is_no_text():
+    """Printed it has no password, sent it has, and it is not taken for text."""
+    address: Any = as_address(DEAD)
+    assert str not in Address.__mro__ == type(address).__mro__
+    texts = [repr(address), f"{address}", f"{address:>99}", "%s" % address]
+    assert shown(address, *texts, [address]) == []
+    assert address.url == url_of(address) == DEAD
+    for use in (
+        lambda: address + "key",
+        lambda: "key" + address,
+        lambda: "".join([address]),
+        lambda: json.dumps(address),
+        lambda: len(address),
+        lambda: os.path.join(address, "key"),
+    ):
+        with pytest.raises(TypeError, match="Address"):
+            use()
+    with pytest.raises(AttributeError):
+        address.url = "other"
+
+
+def test_addresses_are_equal_by_url():
+    """Copies too, and one that is made of another."""
+    address = Address(DEAD)
+    for same in (
+        as_address(address),
+        copy.deepcopy(address),
+        pickle.loads(pickle.dumps(address)),
+    ):
+        assert same == address and hash(same) == hash(address)
+    assert address != Address(f"{DEAD}x") and address != DEAD
     assert as_address("mail@host.py") == "mail@host.py"
     assert type(as_address("mail@host.py")) is str
+
+
+def test_address_of_the_api(monkeypatch):
+    """With credentials it is one too; a client of it sends them and shows none."""
+    url = f"http://ann:{CANARY}@127.0.0.1:9/api"
+    monkeypatch.setenv("PREFECT_API_URL", f"{url}/")
+    settings = load_settings()
+    assert settings.api_url == Address(url) == load_settings(api=url).api_url
+    assert load_settings(api=settings.api_url) == load_settings(api=url)
+    for client in (
+        get_client(),
+        get_client(settings.api_url),
+        get_client(settings=settings),
+        get_client(url, settings=load_settings(api="")),
+        Client(settings.api_url),
+    ):
+        assert client.url == "http://127.0.0.1:9/api" and type(client.url) is str
+        assert shown(client, repr(client)) == []
+        client.close()
+    assert type(load_settings(api="http://h/api").api_url) is str
+
+
+def test_specs_take_addresses():
+    """As they give them."""
+    entrypoint = f"{DEAD.partition('?')[0]}:f"
+    spec = DeploymentSpec(entrypoint=entrypoint, pull_requires=REQUIRES)
+    assert spec == DeploymentSpec(
+        entrypoint=Address(entrypoint), pull_requires=Address(REQUIRES)
+    )
+    spec = DeploymentSpec(flow_location=DEAD)
+    assert spec.flow_location == Address(DEAD)
+    assert spec == DeploymentSpec(flow_location=spec.flow_location)
+    assert type(DeploymentSpec(flow_location="http://h/x.py").flow_location) is str
+    with pytest.raises(FlowpackError, match="flow_name: expected text"):
+        DeploymentSpec(flow_name=Address(DEAD))  # type: ignore[arg-type]
 
 
 def test_wrong_base_path_shows_nothing():

@@ -82,6 +82,34 @@ def test_redirect_says_where_it_pointed():
     assert "canary" not in str(error_for(answer, SENT, URL))
 
 
+BODIES = {
+    "orion": {"flow_runner": {"config": {"env": {"A": "canary"}, "image": "abcd"}}},
+    "variables": {"job_variables": {"env": {"A": "canary"}, "image": "abcd"}},
+    "overrides": {"infra_overrides": {"env.A": "canary", "image": "abcd"}},
+    "manifest": {
+        "job_variables": {
+            "job": [{"env": [{"name": "abcd", "value": "canary"}]}],
+            "env": {"NUMBER": 123456},
+        }
+    },
+    "parameters": {"parameters": {"table": "abcd", "url": "http://u:canary@host"}},
+    "nested": {"parameters": {"a": [{"env": "abcd"}]}, "data": {"x": ["canary"]}},
+    "document": {"data": {"x": "canary"}, "name": "abcd"},
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_only_what_is_secret_is_masked(body):
+    """Values of variables and of blocks are; parameters and the rest are shown."""
+    said = "'abcd', 'http://u:canary@host' and 123456 do not fit"
+    answer = Answer(422, json.dumps({"detail": said}).encode())
+    sent = Request("POST", "/deployments/", json.dumps(body).encode())
+    detail = error_for(answer, sent, URL).detail
+    assert detail.startswith("'abcd', '") and detail.endswith(" do not fit")
+    assert "canary" not in detail
+    assert ("123456" in detail) == ("NUMBER" not in str(body))
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"{", b"\xff", b"[" * 100_000])
 def test_answer_that_is_no_json_is_a_wire_error(body):
     """A body that cannot be read names method, address and status."""

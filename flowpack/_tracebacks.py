@@ -1,0 +1,122 @@
+"""Tracebacks without the values of variables, which some tools print.
+
+A constructor that refuses a secret raises an error whose traceback leads through
+frames that hold it. The frames stay, for their lines help; their variables go.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from types import FrameType, TracebackType
+from typing import Any, Callable, Optional, Set, Type, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Self = TypeVar("Self", bound="HidesLocals")
+
+_MARK = "_hides_locals"
+
+#: Where ``attrs.evolve`` and ``copy.replace`` are.
+_PASSING_ON = ("attr._make", "attr._funcs", "copy")
+
+
+def hides_locals(function: Function) -> Function:
+    """Return *function*, whose errors show no variables of the frames inside it."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as exc:
+            del args, kwargs
+            _forget_changes(sys._getframe(1))
+            trace = exc.__traceback__  # It begins here, where frames still run.
+            _clear(exc, trace and trace.tb_next, set())
+            del trace
+            raise
+
+    setattr(call, _MARK, True)
+    return cast(Function, call)
+
+
+def _forget_changes(frame: Optional[FrameType]) -> None:
+    """Empty the variable of callers that pass keyword arguments on as they are."""
+    while frame is not None and frame.f_globals.get("__name__") in _PASSING_ON:
+        frame.f_locals.get("changes", {}).clear()
+        frame = frame.f_back
+
+
+def _clear(
+    error: BaseException, trace: Optional[TracebackType], seen: Set[int]
+) -> None:
+    """Clear the frames of *trace*, and those of what *error* comes from."""
+    while trace is not None and _cleared(trace.tb_frame):
+        trace = trace.tb_next
+    seen.add(id(error))
+    if error.__suppress_context__:
+        error.__context__ = None
+    for each in (error.__cause__, error.__context__):
+        if each is None or id(each) in seen:
+            continue
+        trace = each.__traceback__
+        # Where that begins in a frame that runs, a caller is handling the error.
+        if trace is None or _cleared(trace.tb_frame):
+            _clear(each, trace, seen)
+
+
+def _cleared(frame: FrameType) -> bool:
+    """Clear *frame*, and return whether that could be done: not while it runs."""
+    try:
+        frame.clear()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _prints_unfinished(method: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return *method*, a ``__repr__``, for objects whose constructor failed, too."""
+
+    @functools.wraps(method)
+    def call(self: Any) -> str:
+        try:
+            return method(self)
+        except AttributeError:
+            return f"<{type(self).__qualname__}, not complete>"
+
+    setattr(call, _MARK, True)
+    return call
+
+
+class _Signature:
+    """The signature of a class: that of its constructor, ``__new__`` aside."""
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        from inspect import signature
+
+        if instance is not None:
+            raise AttributeError  # It may be callable, and has one of its own then.
+        own = signature(owner.__init__)  # type: ignore[misc]  # this very class's
+        return own.replace(parameters=list(own.parameters.values())[1:])
+
+
+class HidesLocals:
+    """Base of classes whose constructors take secrets.
+
+    :func:`hides_locals` is applied to the constructor of each class below, also where
+    attrs or a user has written it.
+    """
+
+    __slots__ = ()
+    __signature__ = _Signature()
+
+    def __new__(cls: Type[Self], *args: Any, **kwargs: Any) -> Self:
+        """Make an object. Only now does its class have the methods of attrs."""
+        del args, kwargs
+        for name, wrap in (
+            ("__init__", hides_locals),
+            ("__repr__", _prints_unfinished),
+        ):
+            method = getattr(cls, name)
+            if not hasattr(method, _MARK):
+                setattr(cls, name, wrap(method))
+        return super().__new__(cls)
