@@ -108,7 +108,8 @@ def choose(
     if current is not None:
         runner = _kept_runner(full_name, current, runner)
         shown = _shown_runner(current, client)
-        if shown:
+        stays = current.flow_runner in (None, runner.to_settings())
+        if shown and stays and given is None:
             kept["flow_runner"] = shown
     if given is not None:
         if client.dialect.uses_work_pools:

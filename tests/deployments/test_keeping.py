@@ -139,6 +139,7 @@ def test_kept_runner_is_changed(client, bare, tmp_path, changes):
     whole = attrs.evolve(bare, flow_storage=store(tmp_path), flow_runner=runner)
     done = deploy(whole, client)[0]
     changed = attrs.evolve(bare, flow_runner={"config": changes})
+    assert "flow_runner" not in only(changed, client).kept
     assert deploy(changed, client)[0].action == "updated"
     config = dict(client.read_deployment(done.id).flow_runner.config)
     wanted = {**attrs.asdict(runner), "networks": [], "volumes": [], **changes}
@@ -187,6 +188,7 @@ def test_unnamed_universal_runner_follows_to_storage_of_this_machine(
     first = attrs.evolve(bare, flow_storage=store(tmp_path), flow_runner=env)
     done = deploy(first, client)[0]
     local = LocalStorageBlock(tmp_path / "local")
+    assert only(attrs.evolve(bare, flow_storage=local), client).kept == {}
     deploy(attrs.evolve(bare, flow_storage=local), client)
     settings = SubprocessFlowRunner(env={"A": "1"}).to_settings()
     assert client.read_deployment(done.id).flow_runner == settings
