@@ -12,6 +12,7 @@ import attrs
 
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
+from flowpack.deployments.masking import masked, shown_storage
 from flowpack.deployments.pools import choose_pool
 from flowpack.exceptions import (
     BlockError,
@@ -34,7 +35,6 @@ from flowpack.packaging.base import (
 )
 from flowpack.packaging.script import SourcePackager
 from flowpack.wire.base import Change
-from flowpack.wire.job_variables import POOL_TYPES
 
 _ANOTHER_STORAGE = "say where the script is to be stored (--storage, flow_storage)"
 _ANOTHER_RUNNER = "name the flow runner that is wanted (--runner, flow_runner)"
@@ -96,9 +96,6 @@ def choose(
     ):
         storage = _find_storage(full_name, current, client)
         packager = attrs.evolve(packager, storage=storage)
-        # Imported here because it is slow to load.
-        from flowpack.deployments.masking import shown_storage
-
         kept["storage"] = shown_storage(storage)
     if isinstance(given, FlowRunner):
         return Choice(packager, given, kept)
@@ -164,8 +161,6 @@ def _kept_runner(
 
 
 def _shown_runner(current: Deployment, client: Client) -> Any:
-    from flowpack.deployments.masking import masked
-
     has = client.dialect.runner_of(current)
     return masked(Change("flow_runner", None, has)).new
 
@@ -174,6 +169,8 @@ def _runner_of_pool(
     work_pool: Optional[str], current: Optional[Deployment], client: Client
 ) -> Optional[FlowRunner]:
     """Return the runner that fits the deployment's work pool, where that is known."""
+    from flowpack.wire.job_variables import POOL_TYPES
+
     has = {} if current is None else current.extra
     pool = choose_pool(work_pool or has.get("work_pool_name"))
     try:
