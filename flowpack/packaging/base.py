@@ -104,8 +104,7 @@ class CompleteSpec(PoolFields):
         self, packager: Packager, client: Optional[Client] = None
     ) -> CompleteSpec:
         """Return the spec, with *packager* to package it."""
-        same = packager is self.packager
-        return self if same else attrs.evolve(self, packager=packager)
+        return attrs.evolve(self, packager=packager)
 
 
 @attrs.frozen
