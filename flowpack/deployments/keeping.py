@@ -41,7 +41,7 @@ _ANOTHER_RUNNER = "name the flow runner that is wanted (--runner, flow_runner)"
 
 
 @attrs.frozen
-class Choice:
+class Selection:
     """What a deployment is to be packaged with, and where it is to run.
 
     Attributes:
@@ -63,14 +63,14 @@ def read_current(full_name: str, client: Client) -> Optional[Deployment]:
         return None
 
 
-def choose(
+def select(
     full_name: str,
     packager: Packager,
     given: Union[FlowRunner, FlowRunnerSettings, None],
     work_pool: Optional[str],
     current: Optional[Deployment],
     client: Client,
-) -> Choice:
+) -> Selection:
     """Return packager and runner with nothing left open; only reads.
 
     Args:
@@ -98,7 +98,7 @@ def choose(
         packager = attrs.evolve(packager, storage=storage)
         kept["storage"] = shown_storage(storage)
     if isinstance(given, FlowRunner):
-        return Choice(packager, given, kept)
+        return Selection(packager, given, kept)
     with packager_errors(packager):
         runner = with_client(packager.default_flow_runner, client)
     check_returned(packager, runner, FlowRunner)
@@ -111,7 +111,7 @@ def choose(
         if client.dialect.uses_work_pools:
             runner = _runner_of_pool(work_pool, current, client) or runner
         runner = _changed(full_name, runner, given.config or {})
-    return Choice(packager, runner, kept)
+    return Selection(packager, runner, kept)
 
 
 def _is_readable(current: Deployment) -> bool:

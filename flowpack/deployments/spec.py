@@ -21,11 +21,11 @@ from uuid import UUID
 
 import attrs
 
-from flowpack._callers import place_of_caller
+from flowpack._callers import caller_location
 from flowpack._tracebacks import hides_locals
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
-from flowpack.deployments.keeping import choose, read_current
+from flowpack.deployments.keeping import read_current, select
 from flowpack.deployments.source import FlowSource, find_flow, parse_location
 from flowpack.discovery import FoundFlow
 from flowpack.exceptions import DeploymentValidationError, quoted
@@ -268,7 +268,7 @@ class DeploymentSpec(PoolFields):
         collected = _collected.get()
         if collected is not None:
             if self.source is None:
-                object.__setattr__(self, "source", place_of_caller())
+                object.__setattr__(self, "source", caller_location())
             collected.append(self)
 
     @property
@@ -347,10 +347,10 @@ class DeploymentSpec(PoolFields):
         self._check_findable(flow, client)
         full_name = f"{flow.name}/{name}"
         current = read_current(full_name, client) if keep else None
-        chosen = choose(
+        selected = select(
             full_name, packager, self.flow_runner, self.work_pool, current, client
         )
-        chosen.runner.to_settings()  # Raises where it is none that could be deployed.
+        selected.runner.to_settings()  # Raises where it is none that could be deployed.
         return CompleteSpec(
             name=name,
             flow=flow,
@@ -360,10 +360,10 @@ class DeploymentSpec(PoolFields):
             schedule=self.schedule,
             tags=self.tags,
             paused=self.paused,
-            flow_runner=chosen.runner,
-            packager=chosen.packager,
+            flow_runner=selected.runner,
+            packager=selected.packager,
             runner_named=isinstance(self.flow_runner, FlowRunner),
-            kept=chosen.kept,
+            kept=selected.kept,
             **{each.name: getattr(self, each.name) for each in _POOL_FIELDS},
         )
 

@@ -106,7 +106,7 @@ _PULL_POLICIES = {
 }
 
 
-def nested(variables: Mapping[str, Any]) -> Dict[str, Any]:
+def with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
     """Return job variables with each ``env.NAME`` in ``env``.
 
     Workers before 3.6.5 know no other form. Of both the one in ``env`` counts.
