@@ -103,7 +103,8 @@ class CompleteSpec(PoolFields):
         self, packager: Packager, client: Optional[Client] = None
     ) -> CompleteSpec:
         """Return the spec, with *packager* to package it."""
-        return attrs.evolve(self, packager=packager)
+        same = packager is self.packager
+        return self if same else attrs.evolve(self, packager=packager)
 
 
 @attrs.frozen
