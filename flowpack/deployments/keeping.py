@@ -13,7 +13,6 @@ import attrs
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.masking import masked, shown_storage
-from flowpack.deployments.pools import choose_pool
 from flowpack.exceptions import (
     BlockError,
     DeploymentValidationError,
@@ -33,6 +32,7 @@ from flowpack.packaging.base import (
     packager_errors,
     with_client,
 )
+from flowpack.packaging.fields import choose_pool
 from flowpack.packaging.script import SourcePackager
 from flowpack.wire.base import Change
 

@@ -160,7 +160,7 @@ def _defined_in(flow: Any) -> Optional[str]:
 def _find_in(script: Script, source: FlowSource) -> FoundFlow:
     if source.flow is None:
         return select_flow(script, source.flow_name)
-    _check_same_file(script, source)
+    _check_same_file(source)
     flow = source.flow
     found = _as_told(script, flow, source)
     version = getattr(flow, "version", None)
@@ -206,7 +206,7 @@ def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
     )
 
 
-def _check_same_file(script: Script, source: FlowSource) -> None:
+def _check_same_file(source: FlowSource) -> None:
     defined = _defined_in(source.flow)
     location = url_of(source.location)
     if defined is None or location is None or "://" in location:
