@@ -104,9 +104,9 @@ def select(
     check_returned(packager, runner, FlowRunner)
     if current is not None:
         runner = _kept_runner(full_name, current, runner)
-        shown = _shown_runner(current, client)
-        if shown:
-            kept["flow_runner"] = shown
+        has = client.dialect.runner_of(current)
+        if has and given is None:
+            kept["flow_runner"] = masked(Change("flow_runner", None, has)).new
     if given is not None:
         if client.dialect.uses_work_pools:
             runner = _runner_of_pool(work_pool, current, client) or runner
@@ -158,11 +158,6 @@ def _kept_runner(
         # The storage is one of this machine now, where universal means a subprocess.
         return SubprocessFlowRunner(env=runner.env)
     return runner
-
-
-def _shown_runner(current: Deployment, client: Client) -> Any:
-    has = client.dialect.runner_of(current)
-    return masked(Change("flow_runner", None, has)).new
 
 
 def _runner_of_pool(
