@@ -6,6 +6,8 @@ flowpack costs next to nothing. Every error is in :mod:`flowpack.exceptions`.
 
 from __future__ import annotations
 
+from flowpack._lazy import TYPE_CHECKING, hand_on
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -53,9 +55,6 @@ __all__ = [
     "plan",
     "verify_all",
 ]
-
-# True for type checkers; importing it from typing costs more than all the rest.
-TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from flowpack import blocks as blocks
@@ -158,22 +157,4 @@ else:
         "verify_all": "flowpack.deployments.verify",
     }
 
-    # The modules of the package that have public names.
-    _PARTS = frozenset(home.split(".")[1] for home in _HOMES.values())
-
-    def __getattr__(name):
-        """Load a public name from its module, or such a module, and keep it."""
-        home = _HOMES.get(name)
-        if home is None and name not in _PARTS:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib
-
-        if home is None:
-            return importlib.import_module(f"{__name__}.{name}")
-        value = getattr(importlib.import_module(home), name)
-        globals()[name] = value
-        return value
-
-    def __dir__():
-        """List the public names too, loaded or not."""
-        return sorted({*globals(), *__all__, *_PARTS})
+    __getattr__, __dir__ = hand_on(__name__, _HOMES)

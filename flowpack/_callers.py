@@ -32,7 +32,7 @@ def warn(message: str, category: Type[Warning] = UserWarning) -> None:
     )
 
 
-def place_of_caller() -> str:
+def caller_location() -> str:
     """Return file and line of the innermost code that is not flowpack's own."""
     caller = _find_caller()
     return f"{caller.filename}:{caller.line}"

@@ -1,4 +1,4 @@
-"""Folders that flowpack makes: for their owner alone, and there after a power loss."""
+"""Folders and files that flowpack makes: for their owner alone, safe, and lasting."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ import errno
 import itertools
 import os
 import stat
+from typing import Optional
+
+#: For opening what an attacker may have put there: neither followed nor waited for.
+SAFELY = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
 
 _OWNER_ONLY = 0o700
 
@@ -78,3 +88,26 @@ def sync_folder(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def lock_file(descriptor: int) -> Optional[bool]:
+    """Return True if the file's lock was got; None where there are no locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def is_at(descriptor: int, path: str) -> bool:
+    """Return True if *path* is the file that *descriptor* has open."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except OSError:
+        return False

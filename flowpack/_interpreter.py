@@ -66,16 +66,18 @@ def _getcwd() -> Optional[str]:
 @contextmanager
 def _streams() -> Iterator[None]:
     before = {name: getattr(sys, name) for name in _STREAMS}
-    copies = {id(stream): _copied(stream) for stream in before.values()}
+    # One stream has two names, as a rule.
+    streams = {id(stream): stream for stream in before.values()}
+    copies = {key: _duplicated(stream) for key, stream in streams.items()}
     try:
         yield
     finally:
-        again = {id(each): _again(each, copies[id(each)]) for each in before.values()}
+        after = {key: _reopened(streams[key], copies[key]) for key in streams}
         for name, stream in before.items():
-            setattr(sys, name, again[id(stream)])
+            setattr(sys, name, after[id(stream)])
 
 
-def _copied(stream: Any) -> Optional[Tuple[int, int]]:
+def _duplicated(stream: Any) -> Optional[Tuple[int, int]]:
     """Return the descriptor of *stream* and a copy of it, if it has one."""
     try:
         number = stream.fileno()
@@ -84,7 +86,7 @@ def _copied(stream: Any) -> Optional[Tuple[int, int]]:
         return None
 
 
-def _again(stream: Any, copied: Optional[Tuple[int, int]]) -> Any:
+def _reopened(stream: Any, copied: Optional[Tuple[int, int]]) -> Any:
     """Return *stream*, or one like it where it was closed, at its old descriptor."""
     if copied is None:
         return stream

@@ -1,10 +1,14 @@
-"""Public names of a part that are loaded when they are first used (PEP 562)."""
+"""Public names of a package that are loaded when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from typing import Any, Callable, List, Mapping, Tuple
+
+# True for type checkers; importing it from typing costs more than all the rest.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any, Callable, List, Mapping, Tuple
 
 
 def hand_on(
@@ -14,20 +18,28 @@ def hand_on(
 
     Args:
         package: The package's name.
-        homes: Each name that it hands on, and the module that defines it. The
-            modules are attributes, too.
+        homes: Each name that it hands on, and the module that defines it. Those
+            modules of the package are attributes, too.
     """
+    below = f"{package}."
+    modules = {
+        home[len(below) :].partition(".")[0]
+        for home in homes.values()
+        if home.startswith(below)
+    }
 
     def get(name: str) -> Any:
-        names = vars(sys.modules[package])
-        if f"{package}.{name}" in homes.values():
-            return import_module(f"{package}.{name}")
-        if name not in homes:
+        if name not in homes and name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        if name not in homes:
+            return import_module(below + name)
+        names = vars(sys.modules[package])
         names[name] = getattr(import_module(homes[name]), name)
         return names[name]
 
     def names() -> List[str]:
-        return sorted({*vars(sys.modules[package]), *homes})
+        return sorted({*vars(sys.modules[package]), *homes, *modules})
 
     return get, names

@@ -65,7 +65,7 @@ def _clear(
 
 
 def _cleared(frame: FrameType) -> bool:
-    """Clear *frame*, and return whether that could be done: not while it runs."""
+    """Clear *frame*; return False if that cannot be done, while it runs."""
     try:
         frame.clear()
     except RuntimeError:

@@ -331,15 +331,15 @@ class StorageIntegrityError(StorageError):
         token: str,
         expected: str,
         found: str,
-        remedy: str = _MENDED_BY,
+        remedy: str = "",
     ) -> None:
         super().__init__(
             storage,
             token,
             f"the stored bytes were changed: expected digest {expected}, found {found};"
-            f" nothing of them was used; {remedy}",
+            f" nothing of them was used; {remedy or _MENDED_BY}",
         )
-        self.remedy = remedy
+        self.remedy = remedy or _MENDED_BY
         self.expected = expected
         self.found = found
 

@@ -551,6 +551,17 @@ def test_streams_of_other_kinds(monkeypatch, tmp_path):
     assert (tmp_path / "out").read_text() == "again\n"
 
 
+def test_no_descriptor_is_left(monkeypatch, tmp_path):
+    """A stream with two names, as standard output has, is copied once."""
+    with open(tmp_path / "out", "w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        monkeypatch.setattr(sys, "stderr", file)
+        os.close(free := os.dup(file.fileno()))
+        load(HELLO)
+        os.close(still_free := os.dup(file.fileno()))
+        assert still_free == free
+
+
 def test_folder_that_is_gone(tmp_path, monkeypatch):
     """A script that removes the working folder, or runs without one, is loaded."""
     gone = tmp_path / "gone"

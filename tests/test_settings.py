@@ -227,6 +227,7 @@ def test_folders(load, folder, tmp_path):
     assert load({"FLOWPACK_HOME": "~/x"}).home == str(tmp_path / "x")
     assert load({"FLOWPACK_HOME": "x"}).home == str(folder / "x")
     assert load({"FLOWPACK_HOME": ""}).home == str(tmp_path / ".flowpack")
+    assert load({"FLOWPACK_HOME": ""}).sources["home"] == "default"
     assert load(home="/given").home == "/given"
     path = tmp_path / "p.toml"
     path.touch()
@@ -642,6 +643,16 @@ def test_unknown_home(monkeypatch, folder, home, reason):
         settings.known_home()
     named = {"FLOWPACK_HOME": "/a", "PREFECT_HOME": "/b"}
     assert load_settings(environ={**environ, **named}).known_home() == "/a"
+
+
+@pytest.mark.parametrize(
+    "name", ["FLOWPACK_HOME", "PREFECT_HOME", "PREFECT_PROFILES_PATH"]
+)
+@pytest.mark.parametrize("home", ["", "/none"])
+def test_empty_path_is_not_given(folder, name, home):
+    """A variable that is set to nothing names no folder and no file to be there."""
+    known = load_settings(environ={"HOME": home}, cwd=str(folder))
+    assert load_settings(environ={"HOME": home, name: ""}, cwd=str(folder)) == known
 
 
 @pytest.mark.parametrize("text", ["~", "~/x", "~nobody-here/x", "/caf\udce9"])

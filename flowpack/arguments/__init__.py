@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+from inspect import Parameter
 from typing import Any, Callable, Dict, Mapping, Tuple
 
 from flowpack.arguments.conversion import Misfit, convert
@@ -79,9 +80,9 @@ def _problem_of_call(
     for name in kwargs:
         if name in named and name in placed[: len(args)]:
             return name, "it is given twice, by position and by name"
-        if name not in named and inspect.Parameter.VAR_KEYWORD not in kinds:
+        if name not in named and Parameter.VAR_KEYWORD not in kinds:
             return name, "there is none of that name"
-    if len(args) > len(placed) and inspect.Parameter.VAR_POSITIONAL not in kinds:
+    if len(args) > len(placed) and Parameter.VAR_POSITIONAL not in kinds:
         return "", f"{len(args)} arguments are given by position"
     given = {*placed[: len(args)], *named.intersection(kwargs)}
     return next(
@@ -93,17 +94,11 @@ def _problem_of_call(
     )
 
 
-_BY_POSITION = {
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-}
-_BY_NAME = {
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.KEYWORD_ONLY,
-}
+_BY_POSITION = {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
+_BY_NAME = {Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY}
 
 
-def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+def annotation_of(function: Callable[..., Any], parameter: Parameter) -> Any:
     """Return the annotation of *parameter*, read if it is text; Any if it cannot be.
 
     Each is read by itself, so that one that names what is not there spoils no other.
@@ -122,7 +117,7 @@ def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter) ->
 
 def _fitted(
     function: Callable[..., Any],
-    parameter: inspect.Parameter,
+    parameter: Parameter,
     value: Any,
     where: str = "",
 ) -> Any:

@@ -64,16 +64,14 @@ def absolute_folder(path: str) -> str:
     """
     try:
         whole = absolute_path(path)
+        if json_problem(whole):
+            raise ValueError("its path is not UTF-8, and servers take no other")
     except ValueError as exc:
-        problem = str(exc)
-    else:
-        if json_problem(whole) is None:
-            return whole
-        problem = "its path is not UTF-8, and servers take no other"
-    raise BlockError(
-        f"the folder {quoted(path)} cannot be used: {problem}; write the absolute path"
-        " of another"
-    )
+        raise BlockError(
+            f"the folder {quoted(path)} cannot be used: {exc}; write the absolute path"
+            " of another"
+        ) from None
+    return whole
 
 
 def base_path(value: object) -> URL:

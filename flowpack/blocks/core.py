@@ -167,7 +167,26 @@ class Block(HidesLocals):
                 class declares none.
         """
         check_decorated(type(self))
-        return _data_of(self)
+        data = HiddenData()
+        for attribute in attributes_of(type(self)):
+            name = attribute.alias
+            what = f"this {self.block_type_name} block: its field {quoted(name)}"
+            value = getattr(self, attribute.name)
+            try:
+                data[name] = to_json(value)
+                held = [(name, *path) for path in held_paths(value, data[name], Block)]
+            except BlockError as exc:
+                raise BlockError(f"{what} holds {exc}") from None
+            except RecursionError:
+                raise BlockError(f"{what} is nested too deep") from None
+            declared = split(self.definition().secret_fields) if held else ()
+            if not all(is_declared(path, declared) for path in held):
+                raise BlockError(
+                    f"{what} holds a secret where the class declares none, and once"
+                    " loaded it would be shown; give the field the type Secret or name"
+                    " it in secret_fields"
+                )
+        return data
 
     def to_document(
         self, schema: BlockSchema, name: Optional[str] = None
@@ -343,34 +362,6 @@ class Block(HidesLocals):
             return ensure_document(definition, data, api, schema)
 
 
-def _data_of(block: Block) -> HiddenData:
-    """Return the values of the fields as JSON."""
-    data = HiddenData()
-    for attribute in attributes_of(type(block)):
-        name = attribute.alias
-        what = f"this {block.block_type_name} block: its field {quoted(name)}"
-        value = getattr(block, attribute.name)
-        try:
-            data[name] = to_json(value)
-            held = [(name, *path) for path in held_paths(value, data[name], Block)]
-        except BlockError as exc:
-            raise BlockError(f"{what} holds {exc}") from None
-        except RecursionError:
-            raise BlockError(f"{what} is nested too deep") from None
-        if held and not _are_declared(held, type(block)):
-            raise BlockError(
-                f"{what} holds a secret where the class declares none, and once loaded"
-                " it would be shown; give the field the type Secret or name it in"
-                " secret_fields"
-            )
-    return data
-
-
-def _are_declared(held: Iterable[Path], cls: Type[Block]) -> bool:
-    declared = split(cls.definition().secret_fields)
-    return all(is_declared(path, declared) for path in held)
-
-
 def _holds(document: BlockDocument, block: Block) -> bool:
     """Return whether *document* holds what *block* does, also if told otherwise.
 
@@ -411,8 +402,8 @@ def _build(
         raise
     except (TypeError, ValueError) as exc:
         # The text is the author's of the class and may quote the value.
-        said = "" if cls.definition().secret_fields else f": {printable(exc)}"
-        raise BlockError(f"{type(exc).__name__}{said}") from None
+        reason = "" if cls.definition().secret_fields else f": {printable(exc)}"
+        raise BlockError(f"{type(exc).__name__}{reason}") from None
 
 
 def _is_generated(method: Any) -> bool:

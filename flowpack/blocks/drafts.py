@@ -11,9 +11,11 @@ import contextlib
 import os
 import stat
 import time
-from typing import Optional, Tuple
+from typing import Optional
 
 import attrs
+
+from flowpack._folders import SAFELY, is_at, lock_file
 
 #: How many drafts a folder has at once before their names become random ones.
 SLOTS = 64
@@ -21,15 +23,7 @@ SLOTS = 64
 #: Where the file system has no locks, a draft is given up after so many seconds.
 GIVEN_UP = 3600.0
 
-# What an attacker may have put there is neither followed nor waited for.
-_SAFELY = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY
 
 
 def open_safely(path: str) -> int:
@@ -38,7 +32,7 @@ def open_safely(path: str) -> int:
     Raises:
         OSError: It is missing, a link, or cannot be read.
     """
-    return os.open(path, os.O_RDONLY | _SAFELY)
+    return os.open(path, os.O_RDONLY | SAFELY)
 
 
 @attrs.frozen
@@ -64,7 +58,7 @@ class Draft:
         try:
             # What cannot be removed now is removed by the next writer.
             with contextlib.suppress(OSError):
-                if _is_at(self.descriptor, self.path):
+                if is_at(self.descriptor, self.path):
                     os.unlink(self.path)
         finally:
             _close(self.descriptor)
@@ -95,7 +89,7 @@ def _create(path: str) -> Optional[Draft]:
         return None
     try:
         # Before the lock, somebody may have taken it for abandoned.
-        if _lock(draft.descriptor) is not False and _is_at(draft.descriptor, path):
+        if lock_file(draft.descriptor) is not False and is_at(draft.descriptor, path):
             return draft
     except BaseException:
         draft.discard()
@@ -109,7 +103,7 @@ def _remove_abandoned(path: str) -> None:
     with contextlib.suppress(OSError):
         descriptor = open_safely(path)
         try:
-            if _is_abandoned(descriptor) and _is_at(descriptor, path):
+            if _is_abandoned(descriptor) and is_at(descriptor, path):
                 os.unlink(path)
         finally:
             os.close(descriptor)
@@ -119,38 +113,10 @@ def _is_abandoned(descriptor: int) -> bool:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         return False
-    locked = _lock(descriptor)
+    locked = lock_file(descriptor)
     if locked is None:
         return time.time() - status.st_mtime > GIVEN_UP
     return locked
-
-
-def _lock(descriptor: int) -> Optional[bool]:
-    """Return whether the lock was got; None where there are no locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _is_at(descriptor: int, path: str) -> bool:
-    """Return whether *path* is the file that *descriptor* has open."""
-    try:
-        there, here = os.lstat(path), os.fstat(descriptor)
-    except OSError:
-        return False
-    return _identity(there) == _identity(here)
-
-
-def _identity(status: os.stat_result) -> Tuple[int, int]:
-    return status.st_dev, status.st_ino
 
 
 def _close(descriptor: int) -> None:

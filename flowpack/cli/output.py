@@ -12,7 +12,6 @@ import warnings
 from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, TextIO
 
-from flowpack._interpreter import restored
 from flowpack.exceptions import FlowpackError, printable
 
 #: Longest line of an error or a note, and longest cell of a table, in characters.
@@ -178,6 +177,9 @@ def users_code(*, aside: bool) -> Iterator[None]:
         aside: Whether all that it prints goes to standard error, up to the end of
             the process.
     """
+    # Imported here because few commands run any.
+    from flowpack._interpreter import restored
+
     global is_kept_free
     flush()
     is_kept_free = is_kept_free or aside

@@ -13,7 +13,7 @@ import attrs
 from flowpack._callers import copy_context, warn
 from flowpack.client import Client
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
-from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
+from flowpack.deployments.pools import check_runner, ensure_pool
 from flowpack.exceptions import (
     APIStatusError,
     DeploymentsFailedError,
@@ -31,6 +31,7 @@ from flowpack.packaging.base import (
     store,
     with_client,
 )
+from flowpack.packaging.fields import choose_pool
 
 #: Name and error of each deployment that failed, by its position in the set.
 Failures = Dict[int, Tuple[str, FlowpackError]]

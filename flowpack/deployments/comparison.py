@@ -13,7 +13,7 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
 from flowpack.deployments.masking import masked, shown_data, shown_storage
-from flowpack.deployments.pools import check_pool, choose_pool
+from flowpack.deployments.pools import check_pool
 from flowpack.exceptions import (
     APIConnectionError,
     BlockError,
@@ -25,7 +25,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, describe, has_bytes
-from flowpack.packaging.fields import PoolFields
+from flowpack.packaging.fields import PoolFields, choose_pool
 from flowpack.wire.base import Change, Dialect
 
 #: Stands for the id of what is not registered yet; never sent.

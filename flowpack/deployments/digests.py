@@ -45,7 +45,9 @@ def _is_hex(text: str, length: int) -> bool:
     return len(text) == length and all(each in "0123456789abcdef" for each in text)
 
 
-def check(found: str, expected: Digest, where: str, token: str) -> None:
+def check(
+    found: str, expected: Digest, where: str, token: str, remedy: str = ""
+) -> None:
     """Raise unless bytes hash to what is expected.
 
     Args:
@@ -53,9 +55,11 @@ def check(found: str, expected: Digest, where: str, token: str) -> None:
         expected: What they must hash to; may come from a server and be no digest.
         where: What people call the storage.
         token: Where in it they are.
+        remedy: What to do next; empty for deploying again with ``--confirm``.
 
     Raises:
         StorageIntegrityError: They do not.
     """
     if found != expected.hexdigest:
-        raise StorageIntegrityError(where, token, printable(expected.hexdigest), found)
+        wanted = printable(expected.hexdigest)
+        raise StorageIntegrityError(where, token, wanted, found, remedy)

@@ -12,7 +12,7 @@ import attrs
 
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
-from flowpack.deployments.pools import choose_pool
+from flowpack.deployments.masking import masked, shown_storage
 from flowpack.exceptions import (
     BlockError,
     DeploymentValidationError,
@@ -32,16 +32,16 @@ from flowpack.packaging.base import (
     packager_errors,
     with_client,
 )
+from flowpack.packaging.fields import choose_pool
 from flowpack.packaging.script import SourcePackager
 from flowpack.wire.base import Change
-from flowpack.wire.job_variables import POOL_TYPES
 
 _ANOTHER_STORAGE = "say where the script is to be stored (--storage, flow_storage)"
 _ANOTHER_RUNNER = "name the flow runner that is wanted (--runner, flow_runner)"
 
 
 @attrs.frozen
-class Choice:
+class Selection:
     """What a deployment is to be packaged with, and where it is to run.
 
     Attributes:
@@ -63,14 +63,14 @@ def read_current(full_name: str, client: Client) -> Optional[Deployment]:
         return None
 
 
-def choose(
+def select(
     full_name: str,
     packager: Packager,
     given: Union[FlowRunner, FlowRunnerSettings, None],
     work_pool: Optional[str],
     current: Optional[Deployment],
     client: Client,
-) -> Choice:
+) -> Selection:
     """Return packager and runner with nothing left open; only reads.
 
     Args:
@@ -96,26 +96,23 @@ def choose(
     ):
         storage = _find_storage(full_name, current, client)
         packager = attrs.evolve(packager, storage=storage)
-        # Imported here because it is slow to load.
-        from flowpack.deployments.masking import shown_storage
-
         kept["storage"] = shown_storage(storage)
     if isinstance(given, FlowRunner):
-        return Choice(packager, given, kept)
+        return Selection(packager, given, kept)
     with packager_errors(packager):
         runner = with_client(packager.default_flow_runner, client)
     check_returned(packager, runner, FlowRunner)
     if current is not None:
         runner = _kept_runner(full_name, current, runner)
-        shown = _shown_runner(current, client)
+        has = client.dialect.runner_of(current)
         stays = current.flow_runner in (None, runner.to_settings())
-        if shown and stays and given is None:
-            kept["flow_runner"] = shown
+        if has and stays and given is None:
+            kept["flow_runner"] = masked(Change("flow_runner", None, has)).new
     if given is not None:
         if client.dialect.uses_work_pools:
             runner = _runner_of_pool(work_pool, current, client) or runner
         runner = _changed(full_name, runner, given.config or {})
-    return Choice(packager, runner, kept)
+    return Selection(packager, runner, kept)
 
 
 def _is_readable(current: Deployment) -> bool:
@@ -164,17 +161,12 @@ def _kept_runner(
     return runner
 
 
-def _shown_runner(current: Deployment, client: Client) -> Any:
-    from flowpack.deployments.masking import masked
-
-    has = client.dialect.runner_of(current)
-    return masked(Change("flow_runner", None, has)).new
-
-
 def _runner_of_pool(
     work_pool: Optional[str], current: Optional[Deployment], client: Client
 ) -> Optional[FlowRunner]:
     """Return the runner that fits the deployment's work pool, where that is known."""
+    from flowpack.wire.job_variables import POOL_TYPES
+
     has = {} if current is None else current.extra
     pool = choose_pool(work_pool or has.get("work_pool_name"))
     try:

@@ -17,14 +17,13 @@ from flowpack.blocks.spool import Spool
 from flowpack.blocks.storage import StorageBlock, TempStorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.deployments.digests import check, expected_digest
+from flowpack.deployments.digests import Digest, check, expected_digest
 from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
     IdentifierError,
     ObjectNotFound,
     PackagingError,
-    StorageIntegrityError,
     quoted,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
@@ -109,10 +108,8 @@ def fetch_script(
         content, verified = _content(record, api, unverified or pinned is not None)
     if pinned is not None:
         found = hashlib.sha256(content).hexdigest()
-        if found != pinned:
-            remedy = "deploy those that you ask for, or ask for these"
-            name = quoted(record.name)
-            raise StorageIntegrityError(name, "", pinned, found, remedy)
+        remedy = "deploy those that you ask for, or ask for these"
+        check(found, Digest("sha256", pinned), quoted(record.name), "", remedy)
     file, _, variable = str(record.extra.get("entrypoint") or "").rpartition(":")
     return FetchedScript(
         content,

@@ -12,13 +12,13 @@ import hashlib
 import json
 from typing import Any, Callable, Dict, Iterable, Mapping
 
+from flowpack._runner_fields import replaced_env
 from flowpack.blocks.secrecy import Path, replaced, split
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock
 from flowpack.jsonvalues import json_copy
 from flowpack.urls import mask_text
 from flowpack.wire.base import Change
-from flowpack.wire.job_variables import replaced_env
 
 _ROUNDS = 10_000
 

@@ -17,15 +17,6 @@ from flowpack.models import DeploymentCreate, FlowRunnerSettings, WorkPool
 _TYPES = {"docker": "docker", "kubernetes": "kubernetes"}
 
 
-def choose_pool(settled: Optional[str]) -> Optional[str]:
-    """Return the name of the pool: *settled*, else that of the settings."""
-    if settled:
-        return settled
-    from flowpack.settings import load_settings
-
-    return load_settings().default_work_pool
-
-
 def check_pool(
     label: str,
     new: DeploymentCreate,

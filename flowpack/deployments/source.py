@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import attrs
 
+from flowpack._files import absolute_path
 from flowpack.blocks.addresses import is_web
 from flowpack.connect import object_client
 from flowpack.discovery import FoundFlow, Script, find_flows, select_flow
@@ -17,7 +18,8 @@ from flowpack.exceptions import (
     MissingFlowError,
     quoted,
 )
-from flowpack.urls import URL, mask_url, url_of
+from flowpack.packaging.fields import kind_of, wrong
+from flowpack.urls import URL, as_address, mask_text, mask_url, url_of
 
 #: Longest script that is fetched from a URL, in bytes.
 SCRIPT_LIMIT = 100 * 1024 * 1024
@@ -38,6 +40,44 @@ class FlowSource:
     flow: Optional[Any]
     location: Optional[URL]
     flow_name: Optional[str]
+
+
+def parse_location(value: object) -> Optional[URL]:
+    """Return the absolute path or the URL that ``flow_location`` says; a converter.
+
+    Raises:
+        DeploymentValidationError: It is neither.
+    """
+    if value is None:
+        return None
+    value = url_of(value)
+    if not isinstance(value, (str, os.PathLike)):
+        raise wrong("flow_location", f"expected a path or a URL, not {kind_of(value)}")
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        shown = quoted(mask_text(text) if isinstance(text, str) else text)
+        raise wrong("flow_location", f"{shown} is no path and no URL")
+    if text.startswith(("http://", "https://")):
+        return as_address(text)
+    if text.startswith("file://"):
+        from urllib.request import url2pathname
+
+        host, slash, path = text[len("file://") :].partition("/")
+        if host not in ("", "localhost"):
+            problem = "is on another machine; write file:///PATH"
+            raise wrong("flow_location", f"{quoted(mask_text(text))} {problem}")
+        text = url2pathname(slash + path)
+    elif "://" in text:
+        raise wrong(
+            "flow_location",
+            f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path,"
+            " http:// or https://",
+        )
+    try:
+        return absolute_path(text)
+    except ValueError as exc:
+        problem = f"{quoted(text)}: {exc}; write an absolute path"
+        raise wrong("flow_location", problem) from None
 
 
 def find_flow(source: FlowSource) -> FoundFlow:
@@ -120,7 +160,7 @@ def _defined_in(flow: Any) -> Optional[str]:
 def _find_in(script: Script, source: FlowSource) -> FoundFlow:
     if source.flow is None:
         return select_flow(script, source.flow_name)
-    _check_same_file(script, source)
+    _check_same_file(source)
     flow = source.flow
     found = _as_told(script, flow, source)
     version = getattr(flow, "version", None)
@@ -166,7 +206,7 @@ def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
     )
 
 
-def _check_same_file(script: Script, source: FlowSource) -> None:
+def _check_same_file(source: FlowSource) -> None:
     defined = _defined_in(source.flow)
     location = url_of(source.location)
     if defined is None or location is None or "://" in location:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import (
@@ -22,13 +21,12 @@ from uuid import UUID
 
 import attrs
 
-from flowpack._callers import place_of_caller
-from flowpack._files import absolute_path
+from flowpack._callers import caller_location
 from flowpack._tracebacks import hides_locals
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
-from flowpack.deployments.keeping import choose, read_current
-from flowpack.deployments.source import FlowSource, find_flow
+from flowpack.deployments.keeping import read_current, select
+from flowpack.deployments.source import FlowSource, find_flow, parse_location
 from flowpack.discovery import FoundFlow
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.flow_runners import FlowRunner
@@ -64,7 +62,7 @@ from flowpack.schedules import (
     RRuleSchedule,
     parse_schedule,
 )
-from flowpack.urls import URL, as_address, mask_text, url_of
+from flowpack.urls import URL, url_of
 
 if TYPE_CHECKING:
     from flowpack.client import Client
@@ -87,44 +85,6 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         yield found
     finally:
         _collected.reset(token)
-
-
-def _location(value: object) -> Optional[URL]:
-    """Make a path absolute; a URL stays whole, and hides its credentials."""
-    if value is None:
-        return None
-    value = url_of(value)
-    if not isinstance(value, (str, os.PathLike)):
-        raise wrong("flow_location", f"expected a path or a URL, not {kind_of(value)}")
-    text = os.fspath(value)
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise wrong("flow_location", f"{quoted(_shown(text))} is no path and no URL")
-    if text.startswith(("http://", "https://")):
-        return as_address(text)
-    if text.startswith("file://"):
-        from urllib.request import url2pathname
-
-        host, slash, path = text[len("file://") :].partition("/")
-        if host not in ("", "localhost"):
-            told = quoted(mask_text(text))
-            problem = f"{told} is on another machine; write file:///PATH"
-            raise wrong("flow_location", problem)
-        text = url2pathname(slash + path)
-    elif "://" in text:
-        raise wrong(
-            "flow_location",
-            f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path,"
-            " http:// or https://",
-        )
-    try:
-        return absolute_path(text)
-    except ValueError as exc:
-        problem = f"{quoted(text)}: {exc}; write an absolute path"
-    raise wrong("flow_location", problem)
-
-
-def _shown(value: object) -> object:
-    return mask_text(value) if isinstance(value, str) else value
 
 
 def _parameters(value: object) -> Any:
@@ -283,7 +243,7 @@ class DeploymentSpec(PoolFields):
     name: Optional[str] = attrs.field(default=None, validator=_check_name)
     flow: Optional[FlowLike] = attrs.field(default=None, converter=_flow)
     flow_name: Optional[str] = attrs.field(default=None, validator=check_text)
-    flow_location: Optional[URL] = attrs.field(default=None, converter=_location)
+    flow_location: Optional[URL] = attrs.field(default=None, converter=parse_location)
     parameters: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=_parameters, repr=False
     )
@@ -308,7 +268,7 @@ class DeploymentSpec(PoolFields):
         collected = _collected.get()
         if collected is not None:
             if self.source is None:
-                object.__setattr__(self, "source", place_of_caller())
+                object.__setattr__(self, "source", caller_location())
             collected.append(self)
 
     @property
@@ -387,10 +347,10 @@ class DeploymentSpec(PoolFields):
         self._check_findable(flow, client)
         full_name = f"{flow.name}/{name}"
         current = read_current(full_name, client) if keep else None
-        chosen = choose(
+        selected = select(
             full_name, packager, self.flow_runner, self.work_pool, current, client
         )
-        chosen.runner.to_settings()  # Raises where it is none that could be deployed.
+        selected.runner.to_settings()  # Raises where it is none that could be deployed.
         return CompleteSpec(
             name=name,
             flow=flow,
@@ -400,10 +360,10 @@ class DeploymentSpec(PoolFields):
             schedule=self.schedule,
             tags=self.tags,
             paused=self.paused,
-            flow_runner=chosen.runner,
-            packager=chosen.packager,
+            flow_runner=selected.runner,
+            packager=selected.packager,
             runner_named=isinstance(self.flow_runner, FlowRunner),
-            kept=chosen.kept,
+            kept=selected.kept,
             **{each.name: getattr(self, each.name) for each in _POOL_FIELDS},
         )
 
@@ -428,7 +388,7 @@ class DeploymentSpec(PoolFields):
                 raise self._refused(
                     "entrypoint says what flow_location and flow_name say; give one"
                 )
-            location, flow_name = _location(path), function
+            location, flow_name = parse_location(path), function
         return FlowSource(self.label, self.flow, location, flow_name)
 
     def _check_findable(self, flow: FoundFlow, client: Client) -> None:

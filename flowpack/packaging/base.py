@@ -27,7 +27,6 @@ from typing import (
     Tuple,
     TypeVar,
     Union,
-    cast,
 )
 from uuid import UUID
 
@@ -267,11 +266,7 @@ def with_client(method: Callable[..., Value], client: Client, *args: Any) -> Val
 
 
 def check_returned(packager: Packager, result: object, kind: type) -> None:
-    """Raise unless what a packager returned is a *kind*.
-
-    Raises:
-        PackagingError: It is not.
-    """
+    """Raise a ``PackagingError`` unless what a packager returned is a *kind*."""
     if not isinstance(result, kind):
         raise PackagingError(
             f"the packager {type(packager).__name__} returned"
@@ -423,11 +418,10 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
     With *confirm* they are read back, and written over others that have their key.
     """
     content, storage = package.content, package.storage
-    # A storage of a user's own may return anything.
-    token: object = None
+    token: Any = None  # A storage of a user's own may return anything.
     for write in (storage.write_from, storage.replace_from)[: 2 if confirm else 1]:
         with content.open() as file, asking(storage, content.sha256):
-            token = cast(object, write(file, content.sha256))
+            token = write(file, content.sha256)
         if isinstance(token, str) and has_bytes(package, token, confirm):
             return token
     raise StorageUnavailableError(

@@ -87,6 +87,15 @@ def _check_pull(_: object, field: attrs.Attribute[Any], value: object) -> None:
         raise wrong(field.name, f"expected 'stock' or 'flowpack', not {quoted(value)}")
 
 
+def choose_pool(named: Optional[str]) -> Optional[str]:
+    """Return the name of the pool: *named*, else that of the settings."""
+    if named:
+        return named
+    from flowpack.settings import load_settings
+
+    return load_settings().default_work_pool
+
+
 def inherited_last(
     _: type, fields: List[attrs.Attribute[Any]]
 ) -> List[attrs.Attribute[Any]]:

@@ -23,14 +23,14 @@ from flowpack.flow_runners import (
 )
 from flowpack.models import UNSET, BlockDocument, DeploymentCreate
 from flowpack.packaging.base import (
+    AnySpec,
     CompleteSpec,
     Content,
     Package,
     Packager,
-    AnySpec,
     store,
 )
-from flowpack.settings import load_settings
+from flowpack.packaging.fields import choose_pool
 
 _ONLY_HERE = "only usable from the current machine"
 
@@ -150,8 +150,8 @@ class SourcePackager(HidesLocals, Packager):
             spec = deployment.complete(self, api)
             self._check_runner(spec, api)
             create = store(spec, self.prepare(spec, api), api)
-            if api.dialect.uses_work_pools and create.work_pool_name is UNSET:
-                pool = load_settings().default_work_pool
+            if api.dialect.uses_work_pools:
+                pool = choose_pool(create.work_pool_name or None)
                 create = attrs.evolve(create, work_pool_name=pool or UNSET)
         return create
 

@@ -340,6 +340,7 @@ class _Search:
             if not isinstance(value, str):
                 self._found[name] = value
                 return
+            self._places[name] = place = _DEFAULT
         try:
             self._found[name] = key.parse(value)
         except ValueError as exc:

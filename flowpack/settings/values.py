@@ -122,15 +122,13 @@ def parse_path(value: object, cwd: Optional[str], environ: Mapping[str, str]) ->
     try:
         return absolute_path(value, cwd=cwd, environ=environ)
     except ValueError as exc:
-        reason = str(exc)
-    raise ValueError(f"({quoted(value)}): {reason}")
+        raise ValueError(f"({quoted(value)}): {exc}") from None
 
 
 def parse_home(value: object, cwd: Optional[str], environ: Mapping[str, str]) -> str:
     """Return the absolute path of a folder that servers are told of, so it is text."""
     path = parse_path(value, cwd, environ)
-    problem = json_problem(path)
-    if problem:
+    if json_problem(path):
         raise ValueError(f"({quoted(path)}): its path is not UTF-8")
     return path
 

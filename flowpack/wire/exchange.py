@@ -6,6 +6,7 @@ import json
 from typing import Any, Iterator, Set
 from urllib.parse import quote
 
+from flowpack._runner_fields import replaced_env
 from flowpack.exceptions import (
     APIStatusError,
     IdentifierError,
@@ -18,7 +19,6 @@ from flowpack.jsonvalues import json_problem
 from flowpack.models import UNSET
 from flowpack.transport import Answer, Effect, Request
 from flowpack.urls import mask_text, mask_url
-from flowpack.wire.job_variables import replaced_env
 
 Json = Any
 

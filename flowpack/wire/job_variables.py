@@ -106,7 +106,7 @@ _PULL_POLICIES = {
 }
 
 
-def nested(variables: Mapping[str, Any]) -> Dict[str, Any]:
+def with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
     """Return job variables with each ``env.NAME`` in ``env``.
 
     Workers before 3.6.5 know no other form. Of both the one in ``env`` counts.
@@ -118,47 +118,3 @@ def nested(variables: Mapping[str, Any]) -> Dict[str, Any]:
     found = {key: value for key, value in variables.items() if key not in dotted}
     found["env"] = {**{key[4:]: value for key, value in dotted.items()}, **env}
     return found
-
-
-def replaced_env(value: Any, tell: Callable[[Any, str], Any]) -> Any:
-    """Return a runner's settings, or job variables, with other values of variables.
-
-    Variables stand under ``env``, wherever that is: as a mapping, or as the list of
-    a Kubernetes manifest. Older servers flatten them to ``env.NAME``. Operations of
-    a JSON patch may put them in too.
-
-    Args:
-        value: The settings, or a part of them.
-        tell: Given a value and its name; returns what is to stand there.
-    """
-    if isinstance(value, list):
-        return [replaced_env(item, tell) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    if "/env" in str(value.get("path")) and "value" in value:
-        return {**value, "value": _entry(value["value"], tell)}
-    return {
-        key: _values(item, key, tell)
-        if key == "env" or key.startswith("env.")
-        else replaced_env(item, tell)
-        for key, item in value.items()
-    }
-
-
-def _values(value: Any, key: str, tell: Callable[[Any, str], Any]) -> Any:
-    """Return *value* with each text and number in it replaced."""
-    if isinstance(value, Mapping):
-        return {name: _values(item, str(name), tell) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_entry(item, tell) for item in value]
-    return value if value in (None, "") else tell(value, key)
-
-
-def _entry(value: Any, tell: Callable[[Any, str], Any]) -> Any:
-    """Return an entry of a manifest's list, its name as it is."""
-    if not isinstance(value, Mapping):
-        return _values(value, "value", tell)
-    return {
-        key: item if key == "name" else _values(item, str(key), tell)
-        for key, item in value.items()
-    }

@@ -23,7 +23,7 @@ from flowpack.wire import pulling
 from flowpack.wire.base import Change, Model
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.exchange import Json, path, request, wants_csrf_token
-from flowpack.wire.job_variables import job_variables, nested, problem
+from flowpack.wire.job_variables import job_variables, problem, with_nested_env
 from flowpack.wire.prefect3_blocks import Prefect3Blocks
 from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
 from flowpack.wire.server_deployments import (
@@ -157,7 +157,7 @@ class Prefect3(Prefect3Blocks):
             "tags": () if current is None else current.tags,
             "is_schedule_active": current is None or current.is_schedule_active,
             "work_pool_name": has.get("work_pool_name"),
-            "job_variables": None if current is None else _laid_over(has, new),
+            "job_variables": None if current is None else _merged_variables(has, new),
         }
         for field, default in _KEPT.items():
             kept[field] = has.get(field, default)
@@ -282,7 +282,7 @@ class Prefect3(Prefect3Blocks):
     def _add_variables(self, body: Dict[str, Any], new: DeploymentCreate) -> None:
         variables = new.job_variables
         if not isinstance(variables, Mapping):
-            variables = _said_by_runner(new)
+            variables = _runner_variables(new)
         field = "job_variables" if self.knows("job_variables") else "infra_overrides"
         body[field] = dict(variables)
 
@@ -347,14 +347,15 @@ _SPEC_NAMES = {
 }
 
 
-def _said_by_runner(new: DeploymentCreate) -> Dict[str, Any]:
+def _runner_variables(new: DeploymentCreate) -> Dict[str, Any]:
     """Return the job variables that say what the runner of *new* says."""
     return job_variables(new.flow_runner or FlowRunnerSettings("universal", {}))
 
 
-def _laid_over(has: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
-    """Return the variables of a deployment, under those of its new runner."""
-    kept, changes = nested(variables_of(has)), _said_by_runner(new)
+def _merged_variables(has: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
+    """Return a deployment's variables, with those of its new runner over them."""
+    kept = with_nested_env(variables_of(has))
+    changes = _runner_variables(new)
     merged = {**kept, **changes}
     if isinstance(kept.get("env"), Mapping) and "env" in changes:
         merged["env"] = {**kept["env"], **changes["env"]}

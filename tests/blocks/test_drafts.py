@@ -13,6 +13,7 @@ from typing import List
 
 import pytest
 
+from flowpack._folders import lock_file
 from flowpack.blocks import drafts
 from flowpack.blocks.drafts import GIVEN_UP, SLOTS, open_draft
 
@@ -100,7 +101,7 @@ def test_system_without_locks(folder, monkeypatch):
 
 def test_draft_that_was_taken_for_abandoned(folder, monkeypatch):
     """A writer whose new file is removed before it was locked takes another one."""
-    real = drafts._lock
+    real = lock_file
     stolen: List[str] = []
 
     def steal(descriptor):
@@ -109,7 +110,7 @@ def test_draft_that_was_taken_for_abandoned(folder, monkeypatch):
             os.unlink(stolen[0])
         return real(descriptor)
 
-    monkeypatch.setattr(drafts, "_lock", steal)
+    monkeypatch.setattr(drafts, "lock_file", steal)
     draft = open_draft(folder)
     assert os.path.exists(draft.path)
     draft.discard()
