@@ -249,15 +249,15 @@ def _embedded(
 
 
 _has_warned = False
-_warning = threading.Lock()
+#: Held while a write is announced; what is called then may write, too.
+_announcing = threading.RLock()
 
 
 def _warn_once(line: str) -> None:
     global _has_warned
-    with _warning:
-        if not _has_warned:
-            warn(line, EmbeddedAPIWarning)
-            _has_warned = True  # Not before: a warning that is an error stays one.
+    if not _has_warned:
+        warn(line, EmbeddedAPIWarning)
+        _has_warned = True  # Not before: a warning that is an error stays one.
 
 
 class _Announcing:
@@ -281,12 +281,17 @@ class _Announcing:
 
     def send(self, request: Request) -> Answer:
         if request.effect is not Effect.READ and not self._told:
+            with _announcing:
+                self._announce()
+        return self._transport.send(request)
+
+    def _announce(self) -> None:
+        if not self._told:
             self._notify(
                 "no PREFECT_API_URL is set: writing to the embedded API, in"
                 f" {printable(self._database, 1000)}"
             )
             self._told = True
-        return self._transport.send(request)
 
     def close(self) -> None:
         self._transport.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -122,6 +124,26 @@ def test_writes_to_the_embedded_api_are_announced(fresh_home):
         "no PREFECT_API_URL is set: writing to the embedded API, in"
         f" {fresh_home / 'flowpack.db'}"
     ]
+
+
+def test_threads_announce_once():
+    """Those that share a client and write at the same time, too."""
+    told: list[str] = []
+    start = threading.Barrier(4)
+
+    def notify(line):
+        time.sleep(0.05)
+        told.append(line)
+
+    with get_client(notify=notify) as client:
+
+        def write(name):
+            start.wait()
+            client.create_flow(name)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, "abcd"))
+    assert len(told) == 1
 
 
 #: Writes to the embedded API in two ways and prints the lines of the warnings.

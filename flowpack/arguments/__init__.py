@@ -4,8 +4,8 @@ A value that fits is passed as it is. Text becomes numbers, booleans, times, UUI
 paths and members of enums, JSON's lists and objects become collections and records.
 Nothing lossy is done: 3.7 is no int and ``"abc"`` no list. Annotations that say
 nothing here, those of other libraries' classes among them, let everything pass.
-Defaults are made to fit, too, in each call anew, as Prefect does; that a parameter
-may be None, its default of None says.
+Defaults are made to fit, too, anew in each call, as Prefect does. A default of None
+says that the parameter may be None.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def absolute_folder(path: str) -> str:
     """Return *path* as an absolute one, links not resolved.
 
     Raises:
-        BlockError: It cannot be made so, or no server can be told of it.
+        BlockError: It cannot be made so, or is not UTF-8, as servers want it.
     """
     try:
         whole = absolute_path(path)

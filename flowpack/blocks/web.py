@@ -140,8 +140,8 @@ class WebFolder(_Server):
         """See :meth:`Store.write_from`."""
         _, size = _extent(file)
         with self._client(key) as client:
-            known = replace and key == sha256
-            found = False if known else self._find(client, key, sha256, size)
+            is_damaged = replace and key == sha256
+            found = False if is_damaged else self._find(client, key, sha256, size)
             if found:
                 return
             if found is False and key != sha256:

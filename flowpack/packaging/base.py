@@ -238,7 +238,7 @@ def packager_errors(packager: Packager) -> ContextManager[None]:
         PackagingError: It raised something else than a ``FlowpackError``.
     """
     what = f"the packager {type(packager).__name__}"
-    return translating(lambda told: PackagingError(f"{what} raised {told}"))
+    return translating(lambda reason: PackagingError(f"{what} raised {reason}"))
 
 
 def with_client(method: Callable[..., Value], client: Client, *args: Any) -> Value:

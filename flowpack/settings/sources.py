@@ -285,7 +285,7 @@ def _read(
     Args:
         path: Absolute.
         named_by: What names *path*; empty for a usual place, where nothing need be.
-        folders: Whether a folder is nothing, too.
+        folders: Whether a folder counts as nothing, too.
         profiles: Whether the file is one of profiles, for messages.
 
     Raises:
