@@ -12,7 +12,6 @@ import attrs
 
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
-from flowpack.deployments.pools import choose_pool
 from flowpack.exceptions import (
     BlockError,
     DeploymentValidationError,
@@ -78,7 +77,7 @@ def choose(
         packager: One that names no storage gets the one that is kept.
         given: A runner, or settings without a type, which change the one that is
             kept, or the default.
-        work_pool: The pool that was named.
+        work_pool: The pool that it is to go to, where that is known.
         current: The deployment as it is; None keeps nothing.
         client: The server.
 
@@ -95,7 +94,7 @@ def choose(
         and packager.storage is None
     ):
         storage = _find_storage(full_name, current, client)
-        packager = attrs.evolve(packager, storage=storage)
+        packager = packager.with_storage(storage)
         # Imported here because it is slow to load.
         from flowpack.deployments.masking import shown_storage
 
@@ -112,7 +111,7 @@ def choose(
             kept["flow_runner"] = shown
     if given is not None:
         if client.dialect.uses_work_pools:
-            runner = _runner_of_pool(work_pool, current, client) or runner
+            runner = _runner_of_pool(work_pool, client) or runner
         runner = _changed(full_name, runner, given.config or {})
     return Choice(packager, runner, kept)
 
@@ -170,12 +169,8 @@ def _shown_runner(current: Deployment, client: Client) -> Any:
     return masked(Change("flow_runner", None, has)).new
 
 
-def _runner_of_pool(
-    work_pool: Optional[str], current: Optional[Deployment], client: Client
-) -> Optional[FlowRunner]:
-    """Return the runner that fits the deployment's work pool, where that is known."""
-    has = {} if current is None else current.extra
-    pool = choose_pool(work_pool or has.get("work_pool_name"))
+def _runner_of_pool(pool: Optional[str], client: Client) -> Optional[FlowRunner]:
+    """Return the runner that fits the work pool, where that is known."""
     try:
         pool_type = client.read_work_pool(pool).type if pool else None
     except ObjectNotFound:

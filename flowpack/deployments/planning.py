@@ -41,6 +41,7 @@ from flowpack.packaging.base import (
     CompleteSpec,
     Package,
     check_returned,
+    is_prepared,
     packager_errors,
     with_client,
 )
@@ -224,8 +225,10 @@ def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
 
 def _step(spec: CompleteSpec, reader: Client, found: Found) -> Step:
     current = read_current(spec.full_name, reader)
-    with packager_errors(spec.packager):
-        package = with_client(spec.packager.prepare, reader, spec)
+    package: Optional[Package] = None
+    if is_prepared(spec.packager):
+        with packager_errors(spec.packager):
+            package = with_client(spec.packager.prepare, reader, spec)
     if package is None:
         action = Action(
             kind=CREATE if current is None else UPDATE,

@@ -28,6 +28,7 @@ from flowpack._tracebacks import hides_locals
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
 from flowpack.deployments.keeping import choose, read_current
+from flowpack.deployments.pools import choose_pool
 from flowpack.deployments.source import FlowSource, find_flow
 from flowpack.discovery import FoundFlow
 from flowpack.exceptions import DeploymentValidationError, quoted
@@ -180,7 +181,8 @@ def _flow_runner(value: object) -> Any:
             raise wrong("flow_runner", f"unknown keys {listed}; it has type, config")
         value = FlowRunnerSettings(value.get("type"), value.get("config") or {})
     if isinstance(value, FlowRunnerSettings):
-        if value.type or not isinstance(value.config, Mapping) or not value.config:
+        named = value.type is not None
+        if named or not isinstance(value.config, Mapping) or not value.config:
             return FlowRunner.from_settings(value)
         return FlowRunnerSettings(None, dict(value.config))
     if value is None or isinstance(value, FlowRunner):
@@ -387,9 +389,12 @@ class DeploymentSpec(PoolFields):
         self._check_findable(flow, client)
         full_name = f"{flow.name}/{name}"
         current = read_current(full_name, client) if keep else None
-        chosen = choose(
-            full_name, packager, self.flow_runner, self.work_pool, current, client
-        )
+        pool = self.work_pool
+        if client.dialect.uses_work_pools:
+            has = {} if current is None else current.extra
+            pool = choose_pool(pool or has.get("work_pool_name"))
+        chosen = choose(full_name, packager, self.flow_runner, pool, current, client)
+        others = {each.name: getattr(self, each.name) for each in _POOL_FIELDS}
         chosen.runner.to_settings()  # Raises where it is none that could be deployed.
         return CompleteSpec(
             name=name,
@@ -404,7 +409,7 @@ class DeploymentSpec(PoolFields):
             packager=chosen.packager,
             runner_named=isinstance(self.flow_runner, FlowRunner),
             kept=chosen.kept,
-            **{each.name: getattr(self, each.name) for each in _POOL_FIELDS},
+            **{**others, "work_pool": pool},
         )
 
     def create(self, client: Optional[Client] = None) -> UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from typing import Any, Mapping, Optional, Tuple, Union
 from uuid import UUID
@@ -21,7 +22,7 @@ from flowpack.flow_runners import (
     SubprocessFlowRunner,
     UniversalFlowRunner,
 )
-from flowpack.models import UNSET, BlockDocument, DeploymentCreate
+from flowpack.models import BlockDocument, DeploymentCreate
 from flowpack.packaging.base import (
     CompleteSpec,
     Content,
@@ -30,7 +31,6 @@ from flowpack.packaging.base import (
     AnySpec,
     store,
 )
-from flowpack.settings import load_settings
 
 _ONLY_HERE = "only usable from the current machine"
 
@@ -149,11 +149,7 @@ class SourcePackager(HidesLocals, Packager):
         with using(client) as api:
             spec = deployment.complete(self, api)
             self._check_runner(spec, api)
-            create = store(spec, self.prepare(spec, api), api)
-            if api.dialect.uses_work_pools and create.work_pool_name is UNSET:
-                pool = load_settings().default_work_pool
-                create = attrs.evolve(create, work_pool_name=pool or UNSET)
-        return create
+            return store(spec, self.prepare(spec, api), api)
 
     def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
         """Return ``subprocess`` for storage of this machine, else ``universal``."""
@@ -161,6 +157,13 @@ class SourcePackager(HidesLocals, Packager):
         if storage.only_this_machine:
             return SubprocessFlowRunner()
         return UniversalFlowRunner()
+
+    def with_storage(self, storage: StorageBlock) -> SourcePackager:
+        """Return a copy that stores in *storage*; subclasses may be made in any way."""
+        new = copy.copy(self)
+        vars(new).update(vars(self))  # attrs copies its own fields alone.
+        object.__setattr__(new, "storage", storage)
+        return new
 
     def find_storage(
         self, client: Optional[Client] = None

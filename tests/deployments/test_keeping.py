@@ -10,6 +10,7 @@ from flowpack import (
     DockerFlowRunner,
     FileStorageBlock,
     LocalStorageBlock,
+    Packager,
     ScriptPackager,
     SubprocessFlowRunner,
     UniversalFlowRunner,
@@ -165,6 +166,29 @@ def test_job_variables_are_changed(today, bare, tmp_path):
     assert action.kind == "unchanged"
     assert action.kept["flow_runner"]["image"] == "mine:2"
     assert "'1'" not in str(action.kept)
+
+
+class Delegating(Packager):
+    """Leaves the work to another one."""
+
+    def check_compat(self, deployment, client=None):
+        """Take any."""
+
+    def package(self, deployment, client=None):
+        return ScriptPackager(FileStorageBlock("store")).package(deployment, client)
+
+
+def test_pool_stays(today, bare, tmp_path, monkeypatch):
+    """Also where a packager of a user's own packages, and settings name another."""
+    monkeypatch.chdir(tmp_path)
+    with today.client() as client:
+        spec = attrs.evolve(bare, packager=Delegating())
+        deploy(spec, client)
+        monkeypatch.setenv("PREFECT_DEFAULT_WORK_POOL_NAME", "docks")
+        unnamed = attrs.evolve(spec, work_pool=None)
+        deploy(unnamed, client)
+        assert today.deployments["d"]["work_pool_name"] == "pool"
+        assert unnamed.validate(client).work_pool == "pool"
 
 
 def test_changes_of_a_new_deployment(client, bare, tmp_path):
