@@ -104,15 +104,18 @@ def choose(
     with packager_errors(packager):
         runner = with_client(packager.default_flow_runner, client)
     check_returned(packager, runner, FlowRunner)
-    if current is not None:
+    if client.dialect.uses_work_pools:
+        # With storage of this machine it is held against where the pool's runs are.
+        if given is not None or isinstance(runner, SubprocessFlowRunner):
+            runner = _runner_of_pool(work_pool, client) or runner
+    elif current is not None:
         runner = _kept_runner(full_name, current, runner)
+    if given is not None:
+        runner = _changed(full_name, runner, given.config or {})
+    elif current is not None:
         shown = _shown_runner(current, client)
         if shown:
             kept["flow_runner"] = shown
-    if given is not None:
-        if client.dialect.uses_work_pools:
-            runner = _runner_of_pool(work_pool, client) or runner
-        runner = _changed(full_name, runner, given.config or {})
     return Choice(packager, runner, kept)
 
 
@@ -192,5 +195,5 @@ def _changed(
     try:
         return runner.from_settings(FlowRunnerSettings(runner.typename, config))
     except DeploymentValidationError as exc:
-        problem = f"{'; '.join(exc.problems)}; {_ANOTHER_RUNNER}"
+        problem = f"{exc}; {_ANOTHER_RUNNER}"
         raise DeploymentValidationError(full_name, [problem]) from exc

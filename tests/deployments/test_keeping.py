@@ -140,6 +140,7 @@ def test_kept_runner_is_changed(client, bare, tmp_path, changes):
     whole = attrs.evolve(bare, flow_storage=store(tmp_path), flow_runner=runner)
     done = deploy(whole, client)[0]
     changed = attrs.evolve(bare, flow_runner={"config": changes})
+    assert list(only(changed, client).kept) == ["storage"]
     assert deploy(changed, client)[0].action == "updated"
     config = dict(client.read_deployment(done.id).flow_runner.config)
     wanted = {**attrs.asdict(runner), "networks": [], "volumes": [], **changes}
@@ -189,6 +190,16 @@ def test_pool_stays(today, bare, tmp_path, monkeypatch):
         deploy(unnamed, client)
         assert today.deployments["d"]["work_pool_name"] == "pool"
         assert unnamed.validate(client).work_pool == "pool"
+
+
+def test_storage_of_this_machine_and_a_pool_elsewhere(today, bare, tmp_path):
+    """The error is about the storage: nobody has named a runner."""
+    local = LocalStorageBlock(tmp_path / "local")
+    spec = attrs.evolve(bare, work_pool="docks", flow_storage=local)
+    with today.client() as client:
+        with pytest.raises(DeploymentValidationError, match="needs remote storage"):
+            plan(spec, client)
+        assert only(attrs.evolve(spec, work_pool="pool"), client).kind == "create"
 
 
 def test_changes_of_a_new_deployment(client, bare, tmp_path):
