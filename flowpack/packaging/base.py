@@ -187,15 +187,16 @@ class Packager(ABC):
 
     Subclass it to package in a way of your own; :meth:`check_compat` and
     :meth:`package` are all that is needed, and *client* may be left out of both.
-    From ``deploy`` they get a :class:`CompleteSpec`. A plan tells of such a packager
-    that the deployment's code is known when packaged, unless it has :meth:`prepare`;
-    that of a base class does not count for a :meth:`package` of your own.
+    From ``deploy`` they get a :class:`CompleteSpec`, and without a client flowpack's
+    own calls inside them use that of ``deploy``. A plan tells of such a packager that
+    the deployment's code is known when packaged, unless it has :meth:`prepare`; that
+    of a base class does not count for a :meth:`package` of your own.
     What they raise that is no ``FlowpackError`` becomes a ``PackagingError``.
     """
 
     @abstractmethod
     def check_compat(
-        self, deployment: AnySpec, client: Optional[Client] = None
+        self, deployment: Any, client: Optional[Client] = None
     ) -> None:
         """Raise unless *deployment* can be packaged by this packager.
 
@@ -205,7 +206,7 @@ class Packager(ABC):
 
     @abstractmethod
     def package(
-        self, deployment: AnySpec, client: Optional[Client] = None
+        self, deployment: Any, client: Optional[Client] = None
     ) -> DeploymentCreate:
         """Store what the flow needs and return the deployment to be created.
 
@@ -213,7 +214,7 @@ class Packager(ABC):
         """
 
     def prepare(
-        self, deployment: AnySpec, client: Optional[Client] = None
+        self, deployment: Any, client: Optional[Client] = None
     ) -> Optional[Package]:
         """Return what :meth:`package` would store; None where that is not known.
 
