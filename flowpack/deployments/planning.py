@@ -45,6 +45,7 @@ from flowpack.packaging.base import (
     packager_errors,
     with_client,
 )
+from flowpack.packaging.fields import kind_of
 
 Specs = Union[Spec, Iterable[Spec]]
 
@@ -146,9 +147,8 @@ def deploy(
 
 def _each(specs: Specs) -> Iterator[Spec]:
     for spec in specs if isinstance(specs, Iterable) else (specs,):
-        if not hasattr(spec, "validate"):
-            kind = type(spec).__name__
-            problem = f"expected deployment specs, not {kind}"
+        if not hasattr(type(spec), "find_flow"):
+            problem = f"expected flowpack's deployment specs, not {kind_of(spec)}"
             raise DeploymentValidationError("what to deploy", [problem])
         yield spec
 

@@ -31,6 +31,7 @@ from flowpack.packaging.base import (
     AnySpec,
     store,
 )
+from flowpack.packaging.fields import kind_of
 
 _ONLY_HERE = "only usable from the current machine"
 
@@ -46,9 +47,8 @@ def _as_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
             return UUID(value)
         except ValueError:
             pass
-    kind = value.__name__ if isinstance(value, type) else type(value).__name__
     raise DeploymentValidationError(
-        "storage", [f"expected a storage block or the id of one, not {quoted(kind)}"]
+        "storage", [f"expected a storage block or the id of one, not {kind_of(value)}"]
     )
 
 
@@ -85,10 +85,16 @@ class SourcePackager(HidesLocals, Packager):
             BlockError: The storage is of a type that is not known here.
         """
         with using(client) as api:
-            spec = deployment.complete(self, api)
+            spec = self._complete(deployment, api)
             only_here = self._check_runner(spec, api)
         if only_here:
             warn(f"{spec.full_name}: {only_here}; the deployment is {_ONLY_HERE}")
+
+    def _complete(self, deployment: AnySpec, client: Client) -> CompleteSpec:
+        if not hasattr(type(deployment), "complete"):
+            problem = f"expected flowpack's DeploymentSpec, not {kind_of(deployment)}"
+            raise DeploymentValidationError("what to package", [problem])
+        return deployment.complete(self, client)
 
     def _check_runner(self, spec: CompleteSpec, client: Client) -> Optional[str]:
         """Return why the deployment can be used from this machine only, if so.
@@ -121,7 +127,7 @@ class SourcePackager(HidesLocals, Packager):
     def prepare(self, deployment: AnySpec, client: Optional[Client] = None) -> Package:
         """Return what would be stored; reads only."""
         with using(client) as api:
-            spec = deployment.complete(self, api)
+            spec = self._complete(deployment, api)
             content, entrypoint = self.content(spec)
             storage, _ = self.find_storage(api)
             schema: Mapping[str, Any] = {}
@@ -147,7 +153,7 @@ class SourcePackager(HidesLocals, Packager):
             APIError: Flow or storage block could not be registered.
         """
         with using(client) as api:
-            spec = deployment.complete(self, api)
+            spec = self._complete(deployment, api)
             self._check_runner(spec, api)
             return store(spec, self.prepare(spec, api), api)
 

@@ -326,6 +326,30 @@ def test_packager_with_other_arguments_is_refused(flow):
         flowpack.plan(spec)
 
 
+class Runner:
+    """Called like one of flowpack's, as Prefect's own are."""
+
+
+@pytest.mark.parametrize("wrong", [None, {"name": "d"}, DeploymentSpec, Runner()])
+def test_what_is_no_spec_is_refused(wrong):
+    """By all that take specs."""
+    packager = ScriptPackager()
+    for take in (packager.check_compat, packager.package, flowpack.deploy):
+        with pytest.raises(
+            flowpack.exceptions.DeploymentValidationError, match="expected flowpack's"
+        ):
+            take(wrong)
+
+
+def test_classes_of_others_are_told_apart(script):
+    """Their names may be those of flowpack's."""
+    with pytest.raises(
+        flowpack.exceptions.DeploymentValidationError,
+        match=f"a flow runner, not {__name__}.Runner",
+    ):
+        DeploymentSpec(flow_location=script, flow_runner=Runner())
+
+
 def line():
     """Return the number of the line that calls this."""
     return sys._getframe(1).f_lineno
