@@ -88,13 +88,31 @@ def get_client(
     )
 
 
+#: The client of the call that a user's packager is called from.
+_current: ContextVar[Optional[Client]] = ContextVar("flowpack_client", default=None)
+
+
+@contextlib.contextmanager
+def current_client(client: Client) -> Iterator[None]:
+    """Have calls that are given no client use *client* inside the block.
+
+    A packager written without one must not write to another API than the deploy.
+    """
+    token = _current.set(client)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 @contextlib.contextmanager
 def using(client: Optional[Client]) -> Iterator[Client]:
-    """Give *client*, or one that the settings name and that is closed afterwards.
+    """Give *client*, or the current one, or one of the settings, closed afterwards.
 
     Raises:
         SettingsError: As for :func:`get_client`.
     """
+    client = _current.get() if client is None else client
     if client is not None:
         yield client
         return

@@ -727,6 +727,14 @@ def test_missing_file_that_is_named(load, tmp_path, variable):
     assert str(caught.value).startswith(start)
 
 
+@pytest.mark.parametrize(
+    "variable", ["PREFECT_PROFILES_PATH", "FLOWPACK_PROFILES_PATH"]
+)
+def test_empty_path_of_profiles(load, variable):
+    """It names no file, so the usual one may be missing."""
+    assert load({variable: ""}).profile == "default"
+
+
 def test_missing_file_that_a_file_names(load, folder):
     """It does not matter where it is named."""
     (folder / "prefect.toml").write_text('profiles_path = "p.toml"')

@@ -32,7 +32,6 @@ from flowpack.packaging.base import (
     packager_errors,
     with_client,
 )
-from flowpack.packaging.fields import choose_pool
 from flowpack.packaging.script import SourcePackager
 from flowpack.wire.base import Change
 
@@ -78,7 +77,7 @@ def select(
         packager: One that names no storage gets the one that is kept.
         given: A runner, or settings without a type, which change the one that is
             kept, or the default.
-        work_pool: The pool that was named.
+        work_pool: The pool that it is to go to, where that is known.
         current: The deployment as it is; None keeps nothing.
         client: The server.
 
@@ -95,23 +94,25 @@ def select(
         and packager.storage is None
     ):
         storage = _find_storage(full_name, current, client)
-        packager = attrs.evolve(packager, storage=storage)
+        packager = packager.with_storage(storage)
         kept["storage"] = shown_storage(storage)
     if isinstance(given, FlowRunner):
         return Selection(packager, given, kept)
     with packager_errors(packager):
         runner = with_client(packager.default_flow_runner, client)
     check_returned(packager, runner, FlowRunner)
-    if current is not None:
+    if client.dialect.uses_work_pools:
+        # With storage of this machine it is held against where the pool's runs are.
+        if given is not None or isinstance(runner, SubprocessFlowRunner):
+            runner = _runner_of_pool(work_pool, client) or runner
+    elif current is not None:
         runner = _kept_runner(full_name, current, runner)
-        has = client.dialect.runner_of(current)
-        stays = current.flow_runner in (None, runner.to_settings())
-        if has and stays and given is None:
-            kept["flow_runner"] = masked(Change("flow_runner", None, has)).new
     if given is not None:
-        if client.dialect.uses_work_pools:
-            runner = _runner_of_pool(work_pool, current, client) or runner
         runner = _changed(full_name, runner, given.config or {})
+    elif current is not None:
+        has = client.dialect.runner_of(current)
+        if has and current.flow_runner in (None, runner.to_settings()):
+            kept["flow_runner"] = masked(Change("flow_runner", None, has)).new
     return Selection(packager, runner, kept)
 
 
@@ -161,14 +162,10 @@ def _kept_runner(
     return runner
 
 
-def _runner_of_pool(
-    work_pool: Optional[str], current: Optional[Deployment], client: Client
-) -> Optional[FlowRunner]:
-    """Return the runner that fits the deployment's work pool, where that is known."""
+def _runner_of_pool(pool: Optional[str], client: Client) -> Optional[FlowRunner]:
+    """Return the runner that fits the work pool, where that is known."""
     from flowpack.wire.job_variables import POOL_TYPES
 
-    has = {} if current is None else current.extra
-    pool = choose_pool(work_pool or has.get("work_pool_name"))
     try:
         pool_type = client.read_work_pool(pool).type if pool else None
     except ObjectNotFound:
@@ -190,5 +187,5 @@ def _changed(
     try:
         return runner.from_settings(FlowRunnerSettings(runner.typename, config))
     except DeploymentValidationError as exc:
-        problem = f"{'; '.join(exc.problems)}; {_ANOTHER_RUNNER}"
+        problem = f"{exc}; {_ANOTHER_RUNNER}"
         raise DeploymentValidationError(full_name, [problem]) from exc

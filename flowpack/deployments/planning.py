@@ -41,9 +41,11 @@ from flowpack.packaging.base import (
     CompleteSpec,
     Package,
     check_returned,
+    is_prepared,
     packager_errors,
     with_client,
 )
+from flowpack.packaging.fields import kind_of
 
 Specs = Union[Spec, Iterable[Spec]]
 
@@ -145,9 +147,8 @@ def deploy(
 
 def _each(specs: Specs) -> Iterator[Spec]:
     for spec in specs if isinstance(specs, Iterable) else (specs,):
-        if not hasattr(spec, "validate"):
-            kind = type(spec).__name__
-            problem = f"expected deployment specs, not {kind}"
+        if not hasattr(type(spec), "find_flow"):
+            problem = f"expected flowpack's deployment specs, not {kind_of(spec)}"
             raise DeploymentValidationError("what to deploy", [problem])
         yield spec
 
@@ -224,8 +225,10 @@ def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
 
 def _step(spec: CompleteSpec, reader: Client, found: Found) -> Step:
     current = read_current(spec.full_name, reader)
-    with packager_errors(spec.packager):
-        package = with_client(spec.packager.prepare, reader, spec)
+    package: Optional[Package] = None
+    if is_prepared(spec.packager):
+        with packager_errors(spec.packager):
+            package = with_client(spec.packager.prepare, reader, spec)
     if package is None:
         action = Action(
             kind=CREATE if current is None else UPDATE,

@@ -51,6 +51,7 @@ from flowpack.packaging.fields import (
     check_address,
     check_flag,
     check_text,
+    choose_pool,
     inherited_last,
     kind_of,
     wrong,
@@ -140,7 +141,8 @@ def _flow_runner(value: object) -> Any:
             raise wrong("flow_runner", f"unknown keys {listed}; it has type, config")
         value = FlowRunnerSettings(value.get("type"), value.get("config") or {})
     if isinstance(value, FlowRunnerSettings):
-        if value.type or not isinstance(value.config, Mapping) or not value.config:
+        named = value.type is not None
+        if named or not isinstance(value.config, Mapping) or not value.config:
             return FlowRunner.from_settings(value)
         return FlowRunnerSettings(None, dict(value.config))
     if value is None or isinstance(value, FlowRunner):
@@ -347,10 +349,15 @@ class DeploymentSpec(PoolFields):
         self._check_findable(flow, client)
         full_name = f"{flow.name}/{name}"
         current = read_current(full_name, client) if keep else None
+        pool = self.work_pool
+        if client.dialect.uses_work_pools:
+            has = {} if current is None else current.extra
+            pool = choose_pool(pool or has.get("work_pool_name"))
         selected = select(
-            full_name, packager, self.flow_runner, self.work_pool, current, client
+            full_name, packager, self.flow_runner, pool, current, client
         )
         selected.runner.to_settings()  # Raises where it is none that could be deployed.
+        others = {each.name: getattr(self, each.name) for each in _POOL_FIELDS}
         return CompleteSpec(
             name=name,
             flow=flow,
@@ -364,7 +371,7 @@ class DeploymentSpec(PoolFields):
             packager=selected.packager,
             runner_named=isinstance(self.flow_runner, FlowRunner),
             kept=selected.kept,
-            **{each.name: getattr(self, each.name) for each in _POOL_FIELDS},
+            **{**others, "work_pool": pool},
         )
 
     def create(self, client: Optional[Client] = None) -> UUID:

@@ -36,12 +36,13 @@ from flowpack.blocks.asking import asking, hash_object, translating
 from flowpack.blocks.hashing import Known
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
-from flowpack.connect import using
+from flowpack.connect import current_client, using
 from flowpack.discovery import FoundFlow
 from flowpack.exceptions import (
     ObjectMissingError,
     PackagingError,
     StorageUnavailableError,
+    printable,
 )
 from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
 from flowpack.models import (
@@ -185,14 +186,16 @@ class Packager(ABC):
 
     Subclass it to package in a way of your own; :meth:`check_compat` and
     :meth:`package` are all that is needed, and *client* may be left out of both.
-    From ``deploy`` they get a :class:`CompleteSpec`. A plan tells of such a packager
-    that the deployment's code is known when packaged, unless it has :meth:`prepare`.
+    From ``deploy`` they get a :class:`CompleteSpec`, and without a client flowpack's
+    own calls inside them use that of ``deploy``. A plan tells of such a packager that
+    the deployment's code is known when packaged, unless it has :meth:`prepare`; that
+    of a base class does not count for a :meth:`package` of your own.
     What they raise that is no ``FlowpackError`` becomes a ``PackagingError``.
     """
 
     @abstractmethod
     def check_compat(
-        self, deployment: AnySpec, client: Optional[Client] = None
+        self, deployment: Any, client: Optional[Client] = None
     ) -> None:
         """Raise unless *deployment* can be packaged by this packager.
 
@@ -202,7 +205,7 @@ class Packager(ABC):
 
     @abstractmethod
     def package(
-        self, deployment: AnySpec, client: Optional[Client] = None
+        self, deployment: Any, client: Optional[Client] = None
     ) -> DeploymentCreate:
         """Store what the flow needs and return the deployment to be created.
 
@@ -210,7 +213,7 @@ class Packager(ABC):
         """
 
     def prepare(
-        self, deployment: AnySpec, client: Optional[Client] = None
+        self, deployment: Any, client: Optional[Client] = None
     ) -> Optional[Package]:
         """Return what :meth:`package` would store; None where that is not known.
 
@@ -226,9 +229,20 @@ class Packager(ABC):
 def async_method(packager: Packager) -> Optional[str]:
     """Return the name of a method that is ``async def``, which nobody here awaits."""
     for name in ("check_compat", "package", "prepare", "default_flow_runner"):
-        if inspect.iscoroutinefunction(getattr(packager, name)):
+        method = getattr(packager, name)
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             return name
     return None
+
+
+def is_prepared(packager: Packager) -> bool:
+    """Return True if ``prepare`` describes what ``package`` of the packager does.
+
+    It does not where a subclass has a ``package`` of its own and inherits it.
+    """
+    classes = type(packager).__mro__
+    defined = [cls for cls in classes if {"prepare", "package"} & {*vars(cls)}]
+    return "prepare" in vars(defined[0])
 
 
 def packager_errors(packager: Packager) -> ContextManager[None]:
@@ -244,20 +258,29 @@ def packager_errors(packager: Packager) -> ContextManager[None]:
 def with_client(method: Callable[..., Value], client: Client, *args: Any) -> Value:
     """Call a packager's *method*, with *client* where it takes one.
 
+    What it calls of flowpack without a client uses this one, too.
+
     Raises:
-        PackagingError: It returned something to be awaited.
+        PackagingError: It takes other arguments, or returned something to be awaited.
     """
-    signature = inspect.signature(method)
+    name = getattr(method, "__qualname__", type(method).__name__)
     try:
-        bound = signature.bind(*args, client)
-    except TypeError:
+        signature = inspect.signature(method)
         named = {"client": client} if "client" in signature.parameters else {}
-        bound = signature.bind(*args, **named)
-    result = method(*bound.args, **bound.kwargs)
+        try:
+            bound = signature.bind(*args, **named)
+        except TypeError:
+            bound = signature.bind(*args, client)
+    except (TypeError, ValueError) as exc:
+        raise PackagingError(
+            f"{name} cannot be called with the arguments that flowpack.Packager gives"
+            f" it: {printable(exc)}"
+        ) from exc
+    with current_client(client):
+        result = method(*bound.args, **bound.kwargs)
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()  # Else it warns that nobody awaited it.
-        name = getattr(method, "__qualname__", "the method")
         raise PackagingError(
             f"{name}() returned something to be awaited, and flowpack awaits nothing;"
             " write it without async"

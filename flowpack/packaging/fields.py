@@ -7,7 +7,7 @@ from typing import Any, List, Mapping, Optional, Union
 import attrs
 
 from flowpack._tracebacks import HidesLocals
-from flowpack.exceptions import DeploymentValidationError, quoted
+from flowpack.exceptions import DeploymentValidationError, printable, quoted
 from flowpack.jsonvalues import json_problem
 from flowpack.models import UNSET, Unset
 from flowpack.urls import URL, Address, as_address, url_of
@@ -19,10 +19,11 @@ def wrong(field: str, problem: str) -> DeploymentValidationError:
 
 
 def kind_of(value: object) -> str:
-    """Return what messages call the type of *value*."""
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    return type(value).__name__
+    """Return what messages call the type of *value*; others have names like ours."""
+    kind = value if isinstance(value, type) else type(value)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    name = printable(f"{module}{kind.__name__}")
+    return f"the class {name}" if isinstance(value, type) else name
 
 
 def address(value: object) -> Any:

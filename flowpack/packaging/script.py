@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from typing import Any, Mapping, Optional, Tuple, Union
 from uuid import UUID
@@ -21,7 +22,7 @@ from flowpack.flow_runners import (
     SubprocessFlowRunner,
     UniversalFlowRunner,
 )
-from flowpack.models import UNSET, BlockDocument, DeploymentCreate
+from flowpack.models import BlockDocument, DeploymentCreate
 from flowpack.packaging.base import (
     AnySpec,
     CompleteSpec,
@@ -30,7 +31,7 @@ from flowpack.packaging.base import (
     Packager,
     store,
 )
-from flowpack.packaging.fields import choose_pool
+from flowpack.packaging.fields import kind_of
 
 _ONLY_HERE = "only usable from the current machine"
 
@@ -46,9 +47,8 @@ def _as_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
             return UUID(value)
         except ValueError:
             pass
-    kind = value.__name__ if isinstance(value, type) else type(value).__name__
     raise DeploymentValidationError(
-        "storage", [f"expected a storage block or the id of one, not {quoted(kind)}"]
+        "storage", [f"expected a storage block or the id of one, not {kind_of(value)}"]
     )
 
 
@@ -85,10 +85,16 @@ class SourcePackager(HidesLocals, Packager):
             BlockError: The storage is of a type that is not known here.
         """
         with using(client) as api:
-            spec = deployment.complete(self, api)
+            spec = self._complete(deployment, api)
             only_here = self._check_runner(spec, api)
         if only_here:
             warn(f"{spec.full_name}: {only_here}; the deployment is {_ONLY_HERE}")
+
+    def _complete(self, deployment: AnySpec, client: Client) -> CompleteSpec:
+        if not hasattr(type(deployment), "complete"):
+            problem = f"expected flowpack's DeploymentSpec, not {kind_of(deployment)}"
+            raise DeploymentValidationError("what to package", [problem])
+        return deployment.complete(self, client)
 
     def _check_runner(self, spec: CompleteSpec, client: Client) -> Optional[str]:
         """Return why the deployment can be used from this machine only, if so.
@@ -121,7 +127,7 @@ class SourcePackager(HidesLocals, Packager):
     def prepare(self, deployment: AnySpec, client: Optional[Client] = None) -> Package:
         """Return what would be stored; reads only."""
         with using(client) as api:
-            spec = deployment.complete(self, api)
+            spec = self._complete(deployment, api)
             content, entrypoint = self.content(spec)
             storage, _ = self.find_storage(api)
             schema: Mapping[str, Any] = {}
@@ -147,13 +153,9 @@ class SourcePackager(HidesLocals, Packager):
             APIError: Flow or storage block could not be registered.
         """
         with using(client) as api:
-            spec = deployment.complete(self, api)
+            spec = self._complete(deployment, api)
             self._check_runner(spec, api)
-            create = store(spec, self.prepare(spec, api), api)
-            if api.dialect.uses_work_pools:
-                pool = choose_pool(create.work_pool_name or None)
-                create = attrs.evolve(create, work_pool_name=pool or UNSET)
-        return create
+            return store(spec, self.prepare(spec, api), api)
 
     def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
         """Return ``subprocess`` for storage of this machine, else ``universal``."""
@@ -161,6 +163,13 @@ class SourcePackager(HidesLocals, Packager):
         if storage.only_this_machine:
             return SubprocessFlowRunner()
         return UniversalFlowRunner()
+
+    def with_storage(self, storage: StorageBlock) -> SourcePackager:
+        """Return a copy that stores in *storage*; subclasses may be made in any way."""
+        new = copy.copy(self)
+        vars(new).update(vars(self))  # attrs copies its own fields alone.
+        object.__setattr__(new, "storage", storage)
+        return new
 
     def find_storage(
         self, client: Optional[Client] = None

@@ -10,6 +10,7 @@ from flowpack import (
     DockerFlowRunner,
     FileStorageBlock,
     LocalStorageBlock,
+    Packager,
     ScriptPackager,
     SubprocessFlowRunner,
     UniversalFlowRunner,
@@ -142,7 +143,7 @@ def test_kept_runner_is_changed(client, bare, tmp_path, changes):
     whole = attrs.evolve(bare, flow_storage=store(tmp_path), flow_runner=runner)
     done = deploy(whole, client)[0]
     changed = attrs.evolve(bare, flow_runner={"config": changes})
-    assert set(only(changed, client).kept) == {"storage"}
+    assert list(only(changed, client).kept) == ["storage"]
     assert deploy(changed, client)[0].action == "updated"
     config = dict(client.read_deployment(done.id).flow_runner.config)
     wanted = {**attrs.asdict(runner), "networks": [], "volumes": [], **changes}
@@ -169,6 +170,39 @@ def test_job_variables_are_changed(today, bare, tmp_path):
     assert action.kind == "unchanged"
     assert action.kept["flow_runner"]["image"] == "mine:2"
     assert "'1'" not in str(action.kept)
+
+
+class Delegating(Packager):
+    """Leaves the work to another one."""
+
+    def check_compat(self, deployment, client=None):
+        """Take any."""
+
+    def package(self, deployment, client=None):
+        return ScriptPackager(FileStorageBlock("store")).package(deployment, client)
+
+
+def test_pool_stays(today, bare, tmp_path, monkeypatch):
+    """Also where a packager of a user's own packages, and settings name another."""
+    monkeypatch.chdir(tmp_path)
+    with today.client() as client:
+        spec = attrs.evolve(bare, packager=Delegating())
+        deploy(spec, client)
+        monkeypatch.setenv("PREFECT_DEFAULT_WORK_POOL_NAME", "docks")
+        unnamed = attrs.evolve(spec, work_pool=None)
+        deploy(unnamed, client)
+        assert today.deployments["d"]["work_pool_name"] == "pool"
+        assert unnamed.validate(client).work_pool == "pool"
+
+
+def test_storage_of_this_machine_and_a_pool_elsewhere(today, bare, tmp_path):
+    """The error is about the storage: nobody has named a runner."""
+    local = LocalStorageBlock(tmp_path / "local")
+    spec = attrs.evolve(bare, work_pool="docks", flow_storage=local)
+    with today.client() as client:
+        with pytest.raises(DeploymentValidationError, match="needs remote storage"):
+            plan(spec, client)
+        assert only(attrs.evolve(spec, work_pool="pool"), client).kind == "create"
 
 
 def test_changes_of_a_new_deployment(client, bare, tmp_path):

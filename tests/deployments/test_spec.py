@@ -84,6 +84,7 @@ def test_bad_name_is_refused_at_once(name):
         ("flow_runner", SubprocessFlowRunner),
         ("flow_runner", {"type": "submarine"}),
         ("flow_runner", {"type": "universal", "extra": 1}),
+        ("flow_runner", {"type": "", "config": {"env": {"A": "1"}}}),
         ("flow_storage", {"x": 1}),
         ("flow_storage", "somewhere"),
         ("flow_location", 5),

@@ -541,7 +541,8 @@ class TestReadOnly:
     def test_folder(self, folder):
         """A folder that may not be written gets no database."""
         folder.chmod(0o555)
-        assert "cannot be opened: Permission denied" in self.errors(folder / "x.db")
+        said = self.errors(folder / "x.db")
+        assert "cannot be opened: Permission denied. Set FLOWPACK_HOME" in said
 
     def test_folder_above(self, folder):
         """A folder that may not be written gets no folder."""

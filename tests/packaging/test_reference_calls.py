@@ -23,6 +23,7 @@ from flowpack import (
     TempStorageBlock,
     UniversalFlowRunner,
 )
+from flowpack.embedded import EmbeddedTransport
 from flowpack.packaging import Packager, ScriptPackager
 from tests.peers.keyvalue import kv_server
 
@@ -180,7 +181,32 @@ class OtherName(OfTheReference):
         return super().package(deployment)
 
 
-@pytest.mark.parametrize("kind", [OfTheReference, KeywordOnly, OtherName])
+class OtherOption(OfTheReference):
+    """Has an option of its own."""
+
+    def package(self, deployment, strict=False):
+        assert strict is False
+        return super().package(deployment)
+
+
+def logged(method):
+    """Return *method* as careless decorators do, without its signature."""
+
+    def call(*args, **kwargs):
+        return method(*args, **kwargs)
+
+    return call
+
+
+class Decorated(OfTheReference):
+    """Cannot be asked what it takes."""
+
+    package = logged(OfTheReference.package)
+
+
+@pytest.mark.parametrize(
+    "kind", [OfTheReference, KeywordOnly, OtherName, OtherOption, Decorated]
+)
 def test_packager_of_the_reference_deploys(flow, kind):
     """Its methods are called with what they take."""
     packager = kind()
@@ -190,11 +216,80 @@ def test_packager_of_the_reference_deploys(flow, kind):
     assert flowpack.deploy(spec)[0].action == "updated"
 
 
+class Delegating(Packager):
+    """Leaves the work to another one, and names no client."""
+
+    def __init__(self, folder):
+        self.inner = ScriptPackager(FileStorageBlock(folder))
+
+    def check_compat(self, deployment):  # type: ignore[override] # the reference's
+        self.inner.check_compat(deployment)
+
+    def package(self, deployment):  # type: ignore[override] # the reference's
+        return self.inner.package(deployment)
+
+
+def test_packager_without_a_client_writes_where_the_deploy_does(
+    flow, tmp_path, monkeypatch
+):
+    """Not where the settings lead."""
+    monkeypatch.setenv("FLOWPACK_HOME", str(tmp_path / "settings"))
+    other = EmbeddedTransport(str(tmp_path / "other.db"))
+    packager = Delegating(tmp_path / "store")
+    spec = DeploymentSpec(name="d", flow=flow, packager=packager)
+    with flowpack.Client(transport=other) as client:
+        assert flowpack.deploy(spec, client)[0].action == "created"
+        assert flowpack.load_flow_from_deployment("hello/d", client)() == "Hello world!"
+    assert not (tmp_path / "settings").exists()
+
+
+class Tagging(ScriptPackager):
+    """Changes what is packaged; in the style of the reference, without a client."""
+
+    def __init__(self, tag):
+        super().__init__()
+        object.__setattr__(self, "tag", tag)
+
+    def package(self, deployment):  # type: ignore[override] # the reference's
+        create = super().package(deployment)
+        tag = self.tag  # type: ignore[attr-defined] # set above
+        return attrs.evolve(create, tags=(tag,))
+
+
+@pytest.mark.filterwarnings("ignore:.*current machine:UserWarning")
+def test_own_package_of_a_subclass_counts(client, flow, tmp_path):
+    """What its base class prepares does not stand in for it; storage is kept."""
+    spec = DeploymentSpec(name="d", flow=flow)
+    store = FileStorageBlock(tmp_path / "store")
+    flowpack.deploy(attrs.evolve(spec, flow_storage=store), client)
+    spec = attrs.evolve(spec, packager=Tagging("blue"))
+    assert flowpack.plan(spec, client).actions[0].sha256 is None
+    done = flowpack.deploy(spec, client)[0]
+    deployment = client.read_deployment(done.id)
+    assert list(deployment.tags) == ["blue"]
+    (content,) = (tmp_path / "store").iterdir()
+    assert deployment.flow_data.stored_object.sha256 == content.name
+
+
 class Async(OfTheReference):
     """As Prefect's own packagers are written."""
 
     async def package(self, deployment):  # type: ignore[override] # refused
         """Never awaited."""
+
+
+class AsyncGenerator(OfTheReference):
+    """Neither awaited nor iterated over."""
+
+    async def check_compat(self, deployment):  # type: ignore[override] # refused
+        yield
+
+
+class Narrow(OfTheReference):
+    """Takes no deployment."""
+
+    def check_compat(self):  # type: ignore[override] # refused
+        """Never called."""
 
 
 class Disguised(OfTheReference):
@@ -209,15 +304,50 @@ class Disguised(OfTheReference):
 
 def test_async_packager_is_refused(flow):
     """With a sentence, and before anything else is done with it."""
-    with pytest.raises(
-        flowpack.exceptions.DeploymentValidationError, match="Async.package is async"
-    ):
-        DeploymentSpec(name="d", flow=flow, packager=Async())
+    for kind, method in ((Async, "package"), (AsyncGenerator, "check_compat")):
+        with pytest.raises(
+            flowpack.exceptions.DeploymentValidationError,
+            match=f"{kind.__name__}.{method} is async",
+        ):
+            DeploymentSpec(name="d", flow=flow, packager=kind())
     spec = DeploymentSpec(name="d", flow=flow, packager=Disguised())
     with pytest.raises(
         flowpack.exceptions.PackagingError, match="flowpack awaits nothing"
     ):
         flowpack.plan(spec)
+
+
+def test_packager_with_other_arguments_is_refused(flow):
+    """The text names the method."""
+    spec = DeploymentSpec(name="d", flow=flow, packager=Narrow())
+    with pytest.raises(
+        flowpack.exceptions.PackagingError, match="Narrow.check_compat cannot be called"
+    ):
+        flowpack.plan(spec)
+
+
+class Runner:
+    """Called like one of flowpack's, as Prefect's own are."""
+
+
+@pytest.mark.parametrize("wrong", [None, {"name": "d"}, DeploymentSpec, Runner()])
+def test_what_is_no_spec_is_refused(wrong):
+    """By all that take specs."""
+    packager = ScriptPackager()
+    for take in (packager.check_compat, packager.package, flowpack.deploy):
+        with pytest.raises(
+            flowpack.exceptions.DeploymentValidationError, match="expected flowpack's"
+        ):
+            take(wrong)
+
+
+def test_classes_of_others_are_told_apart(script):
+    """Their names may be those of flowpack's."""
+    with pytest.raises(
+        flowpack.exceptions.DeploymentValidationError,
+        match=f"a flow runner, not {__name__}.Runner",
+    ):
+        DeploymentSpec(flow_location=script, flow_runner=Runner())
 
 
 def line():
