@@ -349,6 +349,7 @@ class TestBeginning:
         """What is no file of ours is refused, and not waited for."""
         database.parent.mkdir()
         make(f"{database}-new")
+        assert "flowpack.db-new'" in refused(EmbeddedTransport(database))
         assert "cannot be opened" in refused(EmbeddedTransport(database))
 
 
@@ -541,7 +542,9 @@ class TestReadOnly:
     def test_folder(self, folder):
         """A folder that may not be written gets no database."""
         folder.chmod(0o555)
-        assert "cannot be opened: Permission denied" in self.errors(folder / "x.db")
+        said = self.errors(folder / "x.db")
+        assert "cannot be opened: Permission denied" in said
+        assert said.endswith("or set FLOWPACK_HOME to another folder")
 
     def test_folder_above(self, folder):
         """A folder that may not be written gets no folder."""
