@@ -13,13 +13,11 @@ def program() -> NoReturn:
     still collected, for it may have finalizers.
     """
     gc.set_threshold(50_000)
-    from flowpack.cli import main, output
+    from flowpack.cli import run_command
 
-    status = main()
+    status = run_command()
     if "flowpack.loading" not in sys.modules:
         gc.freeze()
-    elif output.is_kept_free:
-        output.print_aside()
     sys.exit(status)
 
 

@@ -12,6 +12,9 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 #: Begins the names of modules that come and go by themselves: loaded scripts.
 SCRIPT_PREFIX = "_flowpack_script_"
 
+#: Copies of descriptors begin here, beyond those that code closes in a row.
+_FIRST_COPY = 512
+
 _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
 
@@ -77,25 +80,41 @@ def _streams() -> Iterator[None]:
             setattr(sys, name, after[id(stream)])
 
 
-def _duplicated(stream: Any) -> Optional[Tuple[int, int]]:
-    """Return the descriptor of *stream* and a copy of it, if it has one."""
+def copy_descriptor(number: int) -> int:
+    """Return a copy of a descriptor, which no child process inherits.
+
+    Raises:
+        OSError: It is closed, or there are too many.
+    """
+    try:
+        import fcntl
+
+        return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _FIRST_COPY)
+    except (ImportError, OSError):  # It may be Windows, or a low limit.
+        return os.dup(number)
+
+
+def _duplicated(stream: Any) -> Optional[Tuple[int, int, os.stat_result]]:
+    """Return the descriptor of *stream*, a copy, and what it is, if it has one."""
     try:
         number = stream.fileno()
-        return number, os.dup(number)
-    except (AttributeError, OSError, TypeError, ValueError):
+        copy = copy_descriptor(number)
+        return number, copy, os.fstat(copy)
+    except Exception:  # It may be of any class.
         return None
 
 
-def _reopened(stream: Any, copied: Optional[Tuple[int, int]]) -> Any:
+def _reopened(stream: Any, copied: Optional[Tuple[int, int, os.stat_result]]) -> Any:
     """Return *stream*, or one like it where it was closed, at its old descriptor."""
     if copied is None:
         return stream
-    number, copy = copied
+    number, copy, status = copied
     with suppress(Exception):  # It may be closed.
         stream.flush()  # To where its prints were to go.
-    with suppress(OSError):  # Both may be closed.
-        os.dup2(copy, number)
-        os.close(copy)
+    with suppress(OSError):  # Both may be closed, and the number another file's.
+        if os.path.samestat(os.fstat(copy), status):
+            os.dup2(copy, number)
+            os.close(copy)
     try:
         if not getattr(stream, "closed", False):
             return stream

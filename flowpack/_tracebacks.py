@@ -49,14 +49,16 @@ def _forget_changes(frame: Optional[FrameType]) -> None:
 def _clear(
     error: BaseException, trace: Optional[TracebackType], seen: Set[int]
 ) -> None:
-    """Clear the frames of *trace*, and those of what *error* comes from."""
+    """Clear the frames of *trace*, and those of what *error* comes from or groups."""
     while trace is not None and _cleared(trace.tb_frame):
         trace = trace.tb_next
     seen.add(id(error))
     if error.__suppress_context__:
         error.__context__ = None
-    for each in (error.__cause__, error.__context__):
-        if each is None or id(each) in seen:
+    grouped = getattr(error, "exceptions", ())
+    grouped = grouped if isinstance(grouped, (list, tuple)) else ()
+    for each in (error.__cause__, error.__context__, *grouped):
+        if not isinstance(each, BaseException) or id(each) in seen:
             continue
         trace = each.__traceback__
         # Where that begins in a frame that runs, a caller is handling the error.

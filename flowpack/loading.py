@@ -39,6 +39,7 @@ from flowpack.flows import Flow, calls_skipped, library_of
 
 _LOCK = threading.RLock()
 _NUMBERS = itertools.count(1)
+_FOLDER_PREFIX = "flowpack-"
 
 #: By what their code names as its file.
 _texts: weakref.WeakValueDictionary[str, _Text] = weakref.WeakValueDictionary()
@@ -65,6 +66,35 @@ class MissingModuleError(ScriptError):
                 " flow"
             )
         return f"{super()._text()}; {advice}"
+
+
+class MissingFileError(ScriptError):
+    """The script reads a file beside itself, which is not there.
+
+    Attributes:
+        where: The script.
+        user_exc: The original exception.
+    """
+
+    def _text(self) -> str:
+        return (
+            f"{super()._text()}; only the script itself is stored: bring the file to"
+            " where flowpack runs, and give the script its absolute path"
+        )
+
+
+def script_error(where: str, exc: BaseException) -> ScriptError:
+    """Return the error that stands for *exc*, which the user's code raised.
+
+    Args:
+        where: What messages call the script.
+        exc: A SystemExit is a failure, too.
+    """
+    if isinstance(exc, ModuleNotFoundError):
+        return MissingModuleError(where, exc)
+    if isinstance(exc, FileNotFoundError) and _is_private(exc.filename):
+        return MissingFileError(where, exc)
+    return ScriptError(where, exc)
 
 
 def load_flow_from_script(
@@ -208,7 +238,7 @@ def _private_file(script: Script, anchor: _Anchor) -> str:
         usable = False
     name = name if usable else "script.py"
     try:
-        folder = tempfile.mkdtemp(prefix="flowpack-")
+        folder = tempfile.mkdtemp(prefix=_FOLDER_PREFIX)
         weakref.finalize(anchor, _remove, folder, os.getpid())
         path = os.path.join(folder, name)
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -221,6 +251,14 @@ def _private_file(script: Script, anchor: _Anchor) -> str:
             " room for it"
         ) from exc
     return path
+
+
+def _is_private(path: object) -> bool:
+    """Return True if *path* is in the folder of a private file."""
+    import tempfile
+
+    folders = os.path.join(tempfile.gettempdir(), _FOLDER_PREFIX)
+    return str(path).startswith(folders)
 
 
 def _remove(folder: str, owner: int) -> None:
@@ -268,19 +306,15 @@ def _run(script: Script, filename: str, module: ModuleType) -> None:
             exec(code, module.__dict__)
     except KeyboardInterrupt:
         raise
-    except ModuleNotFoundError as exc:
-        raise MissingModuleError(script.name, exc) from exc
-    except ImportError as exc:
-        # Such an error names no module, and in a script is about a relative import.
-        relative = exc.name is None and any(
+    except BaseException as exc:
+        # SystemExit, too: a script must not end the process that loads it.
+        # An ImportError that names no module is in a script about a relative import.
+        relative = type(exc) is ImportError and exc.name is None and any(
             isinstance(node, ast.ImportFrom) and node.level
             for node in ast.walk(script.tree)
         )
-        kind = MissingModuleError if relative else ScriptError
+        kind = MissingModuleError if relative else script_error
         raise kind(script.name, exc) from exc
-    except BaseException as exc:
-        # SystemExit, too: a script must not end the process that loads it.
-        raise ScriptError(script.name, exc) from exc
 
 
 def _flows_in(module: ModuleType) -> List[_Loaded]:

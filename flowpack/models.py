@@ -15,6 +15,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import WireError, quoted
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 
@@ -249,7 +250,7 @@ class ScriptSource:
 
 
 @attrs.frozen
-class FlowRunnerSettings:
+class FlowRunnerSettings(HidesLocals):
     """Where a run is to be executed, as the server keeps it.
 
     Attributes:

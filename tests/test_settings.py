@@ -437,6 +437,15 @@ def test_deep_toml(load, folder, text, depth):
             load()
 
 
+def test_long_number_in_toml(load, folder):
+    """So it does for numbers; digits in a text are none."""
+    (folder / "prefect.toml").write_text(f"x = {'9' * 5000}")
+    with pytest.raises(SettingsError, match="toml: a number in it is too long"):
+        load()
+    (folder / "prefect.toml").write_text(f"x = '{'9' * 5000}' # {'9' * 5000}")
+    load()
+
+
 @pytest.mark.parametrize("quotes", ["'", '"', "'''", '"""', "#"])
 @pytest.mark.parametrize("many", ["." * 1000, "[" * 1000, "\\\\{" * 1000])
 def test_toml_that_looks_deep(load, folder, quotes, many):

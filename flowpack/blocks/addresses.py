@@ -74,6 +74,21 @@ def absolute_folder(path: str) -> str:
     return whole
 
 
+def storage_path(value: object) -> str:
+    """Return the folder of Local Storage, absolute.
+
+    Raises:
+        BlockError: It is none that can be used.
+    """
+    text = as_text(value, "storage_path")
+    if _SCHEME.match(text):
+        raise BlockError(
+            "storage_path is a URL, and Local Storage takes a folder; use"
+            " FileStorageBlock for http://, https:// and file://"
+        )
+    return absolute_folder(text)
+
+
 def base_path(value: object) -> URL:
     """Return the base path of File Storage as it is registered.
 

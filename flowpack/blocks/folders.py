@@ -48,6 +48,7 @@ _NEXT_STEPS: Mapping[int, str] = {
     errno.EIO: "the disk may be failing",
 }
 
+_NO_FILE = "what is there is no plain file. Move it away, and deploy again"
 _GONE = "there is no such file. It was deleted, or lies on another machine"
 
 
@@ -137,6 +138,8 @@ class Folder:
         with self._border(name):
             mode = self._prepare()
             if self._digest(path) != sha256:
+                if os.path.isdir(path) and not os.path.islink(path):
+                    raise self._refused(name, _NO_FILE)
                 # Only what is named by its digest can be damaged.
                 if name != sha256 and os.path.lexists(path):
                     raise key_taken(self.label, name)
@@ -267,7 +270,7 @@ class Folder:
             raise
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise self._refused(name, "it is no plain file")
+                raise self._refused(name, _NO_FILE)
             return io.FileIO(descriptor, "rb")
         except BaseException:
             os.close(descriptor)

@@ -25,9 +25,9 @@ import attrs
 from flowpack.blocks.addresses import (
     absolute_folder,
     api_address,
-    as_text,
     base_path,
     is_web,
+    storage_path,
 )
 from flowpack.blocks.core import Block
 from flowpack.blocks.folders import Folder
@@ -54,7 +54,7 @@ DEFAULT_STORAGE = "default:"
 
 
 def _optional_folder(value: object) -> Optional[str]:
-    return None if value is None else absolute_folder(as_text(value, "storage_path"))
+    return None if value is None else storage_path(value)
 
 
 def _options(value: object) -> Mapping[str, Any]:

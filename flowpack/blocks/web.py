@@ -96,8 +96,13 @@ class _Server:
         """Return the error that stands for an answer that is no success."""
         status = answer.status
         if 300 <= status < 400:
-            target = quoted(mask_url(answer.headers.get("location", "nowhere")))
-            step = f"redirects are not followed; if {target} is right, use that address"
+            target = mask_url(answer.headers.get("location", "nowhere"))
+            step = (
+                "redirects are not followed; if"
+                f" {quoted(target)} is right, use that address"
+            )
+            if target.endswith(f"/{key}/"):
+                step = "a folder is in its place; delete it there, and deploy again"
         elif status >= 500 and status not in _NEXT_STEPS:
             step = "the server failed; try again later, or see its log"
         else:

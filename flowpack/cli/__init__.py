@@ -24,7 +24,15 @@ _REFUSALS = {
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run one command as :func:`run_command` does, and put standard output back."""
+    with output.put_back():
+        return run_command(argv)
+
+
+def run_command(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command and return the status that the process should end with.
+
+    Where user code ran whose prints are no results, they stay on standard error.
 
     Args:
         argv: What follows the program's name; None takes it from the process.

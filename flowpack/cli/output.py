@@ -21,9 +21,13 @@ CELL = 200
 #: What :func:`status` shows now.
 _status = ""
 
-#: Whether user code has run that prints nothing on standard output; it may have left
-#: threads and exit functions.
-is_kept_free = False
+#: Whether standard output is for results alone, which user code cannot print; it may
+#: leave threads and exit functions that do.
+_is_apart = False
+_results: Optional[TextIO] = None
+
+#: What lives to the end of the process.
+_kept: object = None
 
 
 class OutputClosed(Exception):
@@ -70,12 +74,13 @@ def returned(value: object) -> str:
 
 def content(data: bytes) -> None:
     """Print *data*, the result, byte for byte."""
-    if sys.stdout is None:
+    stream = _stream()
+    if stream is None:
         return
     with guarded():
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        stream.flush()
+        stream.buffer.write(data)
+        stream.buffer.flush()
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -164,9 +169,10 @@ def lines_aside(block: str) -> None:
 
 def flush() -> None:
     """Bring out what is still in a buffer, while its failure can be told."""
-    if sys.stdout is not None:
+    stream = _stream()
+    if stream is not None:
         with guarded():
-            sys.stdout.flush()
+            stream.flush()
 
 
 @contextmanager
@@ -180,29 +186,68 @@ def users_code(*, aside: bool) -> Iterator[None]:
     # Imported here because few commands run any.
     from flowpack._interpreter import restored
 
-    global is_kept_free
     flush()
-    is_kept_free = is_kept_free or aside
+    if aside:
+        _set_apart()
     with restored(), warnings.catch_warnings():
-        if aside:
-            print_aside()
         yield
 
 
-def print_aside() -> None:
-    """Send what is printed from now on, by child processes too, to standard error."""
+@contextmanager
+def put_back() -> Iterator[None]:
+    """Leave standard output after the block as it was before, and keep nothing."""
+    from flowpack._interpreter import restored
+
+    global _is_apart, _results, _kept
+    before = _is_apart, _results, _kept
+    with restored():
+        try:
+            yield
+        finally:
+            _is_apart, _results, _kept = before
+
+
+def keep(value: object) -> None:
+    """Let *value* live to the end of the process, or until another one is kept."""
+    global _kept
+    _kept = value
+
+
+def _set_apart() -> None:
+    """Send what is printed from now on, by child processes too, to standard error.
+
+    Results go where standard output was, by a stream of their own.
+    """
+    from flowpack._interpreter import copy_descriptor
+
+    global _is_apart, _results
+    if _is_apart:
+        return
+    stream = sys.stdout
+    _is_apart, _results = True, stream
     try:
-        sys.stdout.flush()
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        number, aside = stream.fileno(), sys.stderr.fileno()
+        _results = open(
+            copy_descriptor(number), "w", encoding=stream.encoding, errors=stream.errors
+        )
+        os.dup2(aside, number)
     except (AttributeError, OSError, ValueError):  # One of them is no file.
         sys.stdout = sys.stderr
 
 
+def _stream() -> Optional[TextIO]:
+    """Return where results go."""
+    return _results if _is_apart else sys.stdout
+
+
 def discard() -> None:
-    """Send what standard output still holds, and all that follows, nowhere."""
+    """Send the results that are still in a buffer, and all that follow, nowhere."""
+    stream = _stream()
+    if stream is None:
+        return
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
     except (OSError, ValueError):
         pass  # It has no file of its own, so nothing is left to fail at the end.
@@ -221,7 +266,7 @@ def guarded() -> Iterator[None]:
     except BrokenPipeError as exc:
         raise OutputClosed from exc
     except (OSError, ValueError) as exc:
-        if not isinstance(exc, OSError) and not sys.stdout.closed:
+        if not isinstance(exc, OSError) and not getattr(_stream(), "closed", False):
             raise
         reason = getattr(exc, "strerror", None) or exc
         raise FlowpackError(f"standard output cannot be written: {reason}") from exc
@@ -254,7 +299,7 @@ def warnings_as_lines() -> Iterator[None]:
 
 def _write_result(block: str) -> None:
     with guarded():
-        _write(sys.stdout, block)
+        _write(_stream(), block)
 
 
 def _write_aside(block: str) -> None:

@@ -11,7 +11,8 @@ from flowpack.cli import output
 from flowpack.cli.connection import connect
 from flowpack.cli.values import is_str, read_values
 from flowpack.deployments.load import find_deployment, load_flow_from_deployment
-from flowpack.exceptions import FlowpackError, ScriptError, quoted
+from flowpack.exceptions import FlowpackError, quoted
+from flowpack.loading import script_error
 
 
 def run(arguments: Namespace) -> None:
@@ -24,6 +25,7 @@ def run(arguments: Namespace) -> None:
             flow = load_flow_from_deployment(
                 deployment, client, unverified=arguments.unverified
             )
+        output.keep(flow)  # Threads and exit functions that it leaves need its script.
         parameters = {**deployment.parameters, **_given(pairs, flow)}
         value = call_flow(flow, parameters, name)
     if arguments.json:
@@ -55,7 +57,7 @@ def call_flow(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
     except (FlowpackError, KeyboardInterrupt):
         raise
     except BaseException as exc:
-        raise ScriptError(name, exc) from exc
+        raise script_error(name, exc) from exc
     if isinstance(result, CoroutineType):
         result.close()
         raise FlowpackError(

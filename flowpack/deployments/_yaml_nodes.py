@@ -76,9 +76,9 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Node
             return parse_yaml(text, where, yaml.SafeLoader)
         told = _told(exc, text)
         raise SpecError(where, [told]) from None  # It shows parts of the file.
-    except (ValueError, OverflowError) as exc:
-        # PyYAML's own, for escapes and tags that stand for no character.
-        said = f"this is not YAML: {printable(exc)}"
+    except (ValueError, OverflowError):
+        # Python's own, which speak to programmers.
+        said = "this is not YAML: an escape or a version after % stands for nothing"
         raise SpecError(where, [f"line {builder.line}: {said}"]) from None
     return builder.documents
 

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tupl
 
 import attrs
 
-from flowpack._tracebacks import hides_locals
+from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.settings import values
 from flowpack.settings.sources import (
@@ -31,7 +31,7 @@ __all__ = ["Settings", "load_settings"]
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
+class Settings(HidesLocals):
     """All settings, each with the place it came from.
 
     Attributes:

@@ -247,6 +247,8 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
     raise SettingsError(f"{printable(path)}{problem}")
 
 
+_LONG_NUMBER = r"[0-9][0-9_]{4000}"
+
 _TOO_DEEP = f": it is nested more than {_MOST_NESTED} levels deep"
 
 #: Texts and comments.
@@ -263,10 +265,14 @@ def _toml_limit(text: str) -> Optional[str]:
     """Return what keeps *text* from being read; None if nothing does.
 
     The parsers have limits of their own to nesting, each another one, and for keys
-    take time and memory by the square of the number of their parts.
+    take time and memory by the square of the number of their parts. Not every Python
+    has one to digits.
     """
-    if text.count(".") > _MOST_PARTS or len(re.findall(r"[\[{]", text)) > _MOST_NESTED:
+    crowded = text.count(".") > _MOST_PARTS or re.search(_LONG_NUMBER, text)
+    if crowded or len(re.findall(r"[\[{]", text)) > _MOST_NESTED:
         bare = re.sub(_TOML_TEXT, "", text, flags=re.DOTALL)
+        if re.search(_LONG_NUMBER, bare):
+            return ": a number in it is too long"
         if any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare)):
             return ": a key in it has too many parts"
         depth = 0

@@ -390,10 +390,11 @@ def test_planted_things_are_replaced_and_not_followed(local, store, make):
 
 
 def test_folder_in_place_of_an_object_is_told(local, store):
-    """What cannot be replaced is an error, and nothing is left over."""
+    """What cannot be replaced is an error that says so, and nothing is left over."""
     (store / KEY / "full").mkdir(parents=True)
-    with pytest.raises(StorageUnavailableError, match="directory"):
-        local.write(DATA)
+    for use in (lambda: local.write(DATA), lambda: local.read(str(store / KEY))):
+        with pytest.raises(StorageError, match="Move it away, and deploy again"):
+            use()
     assert everything_in(store) == [KEY, f"{KEY}/full"]
 
 

@@ -301,6 +301,15 @@ def test_redirects_are_not_followed(storage, files, method, status):
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_folder_in_the_place_of_an_object(storage, files, method):
+    """Servers point to it with a slash at its end; the error says to delete it."""
+    files.behaviour.statuses[method] = 301
+    files.behaviour.location = f"{files.address}/{KEY}/"
+    with pytest.raises(StorageUnavailableError, match="a folder.*delete it"):
+        storage.read(KEY) if method == "GET" else storage.write(DATA)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 405])
 def test_refused_look_is_told(storage, files, status):
     """Whether an object is there must be known before it is sent."""

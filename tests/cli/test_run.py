@@ -251,6 +251,10 @@ from flowpack import flow
 
 {above}
 
+def chatter():
+    while True:
+        print("late", flush=True)
+
 
 @flow
 def hostile(code: str = "", result: str = "done"):
@@ -271,6 +275,8 @@ STREAMS = {
     "descriptor closed": "os.close(1)",
     "descriptors closed": "os.close(0); os.close(1); os.close(2)",
     "elsewhere": "os.dup2(os.open(os.devnull, os.O_WRONLY), 1); print('lost')",
+    "many descriptors closed": "os.closerange(0, 64)",
+    "a descriptor taken": "os.closerange(3, 64); open(__file__); os.dup2(2, 5)",
     "through a file": "os.fdopen(1, 'w').close()",
     "logging": "logging.basicConfig(stream=sys.stdout); sys.stdout.close()",
     "recursion": "sys.setrecursionlimit(len(__import__('inspect').stack()) + 40)",
@@ -324,6 +330,7 @@ def test_streams_are_the_scripts_to_break(hostile, how):
         "os.write(1, b'late')",
         "subprocess.run(['echo', 'late'])",
         "os.close(1); os.write(2, b'late')",
+        "[threading.Thread(target=chatter, daemon=True).start() for _ in 'abc']",
         "sys.stdout.close(); sys.stderr.write('late')",
     ],
 )
@@ -344,7 +351,7 @@ def test_failure_after_closing(hostile):
 
 def test_descriptors_that_are_gone(hostile):
     """A result that can be written nowhere is an error in a sentence."""
-    keep = "keep = os.dup(2); os.closerange(3, keep); os.closerange(keep + 1, 64)"
+    keep = "keep = os.dup(2); os.closerange(3, keep); os.closerange(keep + 1, 9999)"
     done = hostile()("-p", f"code={keep}; os.close(1)")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
@@ -361,3 +368,32 @@ def test_script_that_reads_its_own_file(hostile, monkeypatch, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split()[1].endswith("/hostile.py")
     assert not list(tmp_path.glob("flowpack-*"))
+
+
+def test_script_is_there_to_the_end(hostile):
+    """Threads and exit functions that the flow leaves find their file and module."""
+    above = (
+        "class Mine: pass\n"
+        "def late(): print(len(open(__file__).read()), __name__ in sys.modules)"
+    )
+    code = "threading.Timer(0.3, late).start(); atexit.register(late)"
+    done = hostile(above)("-p", f"code={code}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("True") == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("open(__file__ + '.json')", "only the script itself is stored"),
+        ("os.stat(os.path.dirname(__file__) + '/a/b')", "only the script itself"),
+        ("import beside", "a module of your own is not stored with the script"),
+    ],
+)
+@pytest.mark.parametrize("when", ["loaded", "run"])
+def test_what_lay_beside_the_script(hostile, code, advice, when):
+    """Its error says that it is not there, and why."""
+    run = hostile(code if when == "loaded" else "")
+    done = run(*([] if when == "loaded" else ["-p", f"code={code}"]))
+    assert done.returncode == 1
+    assert advice in done.stderr.splitlines()[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import copy
 import inspect
 import json
@@ -24,6 +25,7 @@ from flowpack import (
     IntervalSchedule,
     KubernetesFlowRunner,
     KVServerStorageBlock,
+    LocalStorageBlock,
     S3StorageBlock,
     ScriptPackager,
     StorageBlock,
@@ -53,6 +55,7 @@ def chain_of(error):
         if each is not None and each not in found:
             found.append(each)
             following += [each.__cause__, each.__context__]
+            following += getattr(each, "exceptions", ())
     return found
 
 
@@ -78,7 +81,7 @@ def call(make: Any, *arguments, **keywords):
 
 def refused(make):
     """Return the error that *make* raises."""
-    with pytest.raises((FlowpackError, TypeError, ValueError)) as caught:
+    with pytest.raises((FlowpackError, LookupError, TypeError, ValueError)) as caught:
         make()
     return caught.value
 
@@ -129,6 +132,23 @@ def client():
     return Client("http://127.0.0.1:9/api", dialect=dialect_for("3.4.0"))
 
 
+def in_a_group(value):
+    """Raise what some libraries raise: a group of errors that others raised."""
+    error = LookupError("several")
+    try:
+        calendar.isleap(value)
+    except TypeError as exc:
+        error.exceptions = [exc]  # type: ignore[attr-defined]  # as 3.11 has it
+    raise error
+
+
+@attrs.frozen
+class Grouped(Block):
+    """One whose converter raises a group of errors."""
+
+    password: str = attrs.field(repr=False, converter=in_a_group)
+
+
 class Abstract(StorageBlock):
     """One that cannot be made."""
 
@@ -162,6 +182,9 @@ REFUSED = {
     "settings_other": lambda: load_settings(
         environ={"PREFECT_API_KEY": CANARY, "PREFECT_CLIENT_MAX_RETRIES": "x"}
     ),
+    "settings_evolve": lambda: call(
+        attrs.evolve, load_settings(environ={}), api_key=CANARY, key=1
+    ),
     "secret": lambda: call(Secret, [CANARY]),
     "file": lambda: FileStorageBlock(URL),
     "file_query": lambda: FileStorageBlock(f"http://h/x?token={CANARY}"),
@@ -181,6 +204,7 @@ REFUSED = {
     "spec_replace": lambda: call(
         getattr(copy, "replace", attrs.evolve), DeploymentSpec(), pull_requires=[CANARY]
     ),
+    "local": lambda: LocalStorageBlock(f"http://ann:{CANARY}@host/x"),
     "kv": lambda: KVServerStorageBlock(URL),
     "kv_type": lambda: KVServerStorageBlock([CANARY]),
     "s3": lambda: S3StorageBlock("b", aws_secret_access_key=[CANARY]),
@@ -196,6 +220,7 @@ REFUSED = {
     "own": lambda: Mailbox("x", [CANARY]),
     "own_converter": lambda: Mailbox("x", CANARY, "y"),
     "own_post_init": lambda: Loose(CANARY),
+    "own_group": lambda: Grouped(CANARY),
     "own_undecorated": lambda: Undecorated("x", CANARY),
     "own_init": lambda: Called(CANARY),
     "own_abstract": lambda: call(Abstract, password=CANARY),
@@ -214,6 +239,9 @@ REFUSED = {
     "runner_own": lambda: OwnRunner(token=CANARY),
     "runner_settings": lambda: FlowRunner.from_settings(
         FlowRunnerSettings("docker", {"env": {"PW": CANARY}, "image": 5})
+    ),
+    "runner_settings_evolve": lambda: call(
+        attrs.evolve, FlowRunnerSettings(), config={"env": {"PW": CANARY}}, env=1
     ),
     "spec_parameters": lambda: DeploymentSpec(parameters={"a": CANARY, "b": object()}),
     "spec_location": lambda: DeploymentSpec(flow_location=f"ftp://a:{CANARY}@h/x.py"),
@@ -244,6 +272,9 @@ REFUSED = {
 FAILING = {
     "storage_headers": lambda: FileStorageBlock(
         "http://127.0.0.1:9/", options={"headers": {"X": f"{CANARY}\n"}}
+    ).write(b"x"),
+    "s3_library": lambda: S3StorageBlock(
+        "b", profile_name="nobody's", aws_secret_access_key=CANARY
     ).write(b"x"),
     "runner_settings": lambda: OwnRunner(
         env={"PW": CANARY}, token="\ud800"

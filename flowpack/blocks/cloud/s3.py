@@ -6,6 +6,7 @@ import contextlib
 import os
 from typing import Any, BinaryIO, Dict, Iterable, Mapping, Optional
 
+from flowpack._tracebacks import hides_locals
 from flowpack.blocks.cloud.bucket import CHUNK, Bucket, TakenError, not_installed
 from flowpack.blocks.secret import Secret
 
@@ -17,6 +18,7 @@ _LARGEST_AT_ONCE = 5 << 30
 _CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 
 
+@hides_locals
 def open_s3(credentials: Mapping[str, Any]) -> Any:
     """Return a client of boto3's; what is None is looked for where AWS's tools look.
 
