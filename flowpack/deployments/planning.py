@@ -148,7 +148,7 @@ def deploy(
 def _each(specs: Specs) -> Iterator[Spec]:
     for spec in specs if isinstance(specs, Iterable) else (specs,):
         if not hasattr(type(spec), "find_flow"):
-            problem = f"expected flowpack's deployment specs, not {kind_of(spec)}"
+            problem = f"expected deployment specs of flowpack, not {kind_of(spec)}"
             raise DeploymentValidationError("what to deploy", [problem])
         yield spec
 

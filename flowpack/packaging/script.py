@@ -92,7 +92,8 @@ class SourcePackager(HidesLocals, Packager):
 
     def _complete(self, deployment: AnySpec, client: Client) -> CompleteSpec:
         if not hasattr(type(deployment), "complete"):
-            problem = f"expected flowpack's DeploymentSpec, not {kind_of(deployment)}"
+            kind = kind_of(deployment)
+            problem = f"expected a DeploymentSpec of flowpack, not {kind}"
             raise DeploymentValidationError("what to package", [problem])
         return deployment.complete(self, client)
 

@@ -336,7 +336,7 @@ def test_what_is_no_spec_is_refused(wrong):
     packager = ScriptPackager()
     for take in (packager.check_compat, packager.package, flowpack.deploy):
         with pytest.raises(
-            flowpack.exceptions.DeploymentValidationError, match="expected flowpack's"
+            flowpack.exceptions.DeploymentValidationError, match="of flowpack, not"
         ):
             take(wrong)
 
