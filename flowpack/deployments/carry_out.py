@@ -23,14 +23,8 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import Deployment, DeploymentCreate
-from flowpack.packaging.base import (
-    Registry,
-    check_returned,
-    packager_errors,
-    put_bytes,
-    store,
-    with_client,
-)
+from flowpack.packaging.base import Registry, put_bytes, store
+from flowpack.packaging.calling import check_returned, packager_errors, with_client
 from flowpack.packaging.fields import choose_pool
 
 #: Name and error of each deployment that failed, by its position in the set.

@@ -26,12 +26,8 @@ from flowpack.flow_runners import (
     UniversalFlowRunner,
 )
 from flowpack.models import Deployment, FlowRunnerSettings
-from flowpack.packaging.base import (
-    Packager,
-    check_returned,
-    packager_errors,
-    with_client,
-)
+from flowpack.packaging.base import Packager
+from flowpack.packaging.calling import check_returned, packager_errors, with_client
 from flowpack.packaging.script import SourcePackager
 from flowpack.wire.base import Change
 

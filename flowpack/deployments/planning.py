@@ -37,9 +37,8 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.packaging.base import (
-    CompleteSpec,
-    Package,
+from flowpack.packaging.base import CompleteSpec, Package
+from flowpack.packaging.calling import (
     check_returned,
     is_prepared,
     packager_errors,

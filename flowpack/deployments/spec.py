@@ -38,13 +38,8 @@ from flowpack.models import (
     Unset,
     name_problem,
 )
-from flowpack.packaging.base import (
-    CompleteSpec,
-    Packager,
-    async_method,
-    packager_errors,
-    with_client,
-)
+from flowpack.packaging.base import CompleteSpec, Packager
+from flowpack.packaging.calling import async_method, packager_errors, with_client
 from flowpack.packaging.fields import (
     PoolFields,
     address,
