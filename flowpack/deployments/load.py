@@ -231,7 +231,7 @@ def find_storage(
         raise BlockError(
             f"the storage block {stored.block_document_id} of the deployment"
             f" {quoted(record.name)} was deleted on the server; deploy again"
-            " with a storage (--storage, flow_storage)"
+            " with another storage"
         ) from exc
     block = Block.from_document(document)
     if not isinstance(block, StorageBlock):
