@@ -835,3 +835,14 @@ def test_loading_is_light(tmp_path):
     heavy = {"asyncio", "email", "http.client", "ipaddress", "logging", "pathlib"}
     heavy |= {"requests", "sqlite3", "tempfile", "tomli", "tomllib", "urllib.parse"}
     assert not added & heavy
+
+
+def test_working_folder_that_is_not_known(monkeypatch):
+    """There may be settings in it, so it is not passed over."""
+
+    def refused():
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.getcwd", refused)
+    with pytest.raises(SettingsError, match="working folder.*Permission denied"):
+        load_settings()

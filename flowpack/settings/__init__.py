@@ -215,6 +215,11 @@ def _working_folder() -> Optional[str]:
         return os.getcwd()
     except FileNotFoundError:
         return None  # It was deleted. No settings stand there.
+    except OSError as exc:
+        raise SettingsError(
+            "the working folder, which may hold settings, is not known:"
+            f" {exc.strerror}; go to another one"
+        ) from exc
 
 
 @attrs.frozen
@@ -298,8 +303,6 @@ class _Search:
         names = ("FLOWPACK_PROFILES_PATH", "PREFECT_PROFILES_PATH")
         key = _Key(names, "profiles_path", profiles, default)
         self._find("profiles_path", key, self._sources)
-        value, place = self._look_up("profiles_path", key, self._sources)
-        self._profiles_named_by = place if value else ""  # An empty one names none.
 
     def _open_profile(self) -> None:
         """Add the profile in force, the last of the sources."""
@@ -309,9 +312,9 @@ class _Search:
         wanted = (name, self._places["profile"]) if name else None
         if self._problems:
             return  # The file of profiles may not even be known.
-        path = self._found["profiles_path"]
+        path, place = self._found["profiles_path"], self._places["profiles_path"]
         try:
-            profile = from_profile(path, wanted, self._profiles_named_by)
+            profile = from_profile(path, wanted, "" if place == _DEFAULT else place)
         except SettingsError as exc:
             self._problems.append(str(exc))
             return
