@@ -1,4 +1,4 @@
-"""Against real servers and stock workers of Prefect 2.14, 2.20 and 3.8."""
+"""Against real servers and stock workers of Prefect 2.14, 2.20 and 3.9."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ pytestmark = [
 ]
 
 CHECKOUT = str(Path(__file__).parents[2])
-VERSIONS = {"prefect214": "2.14.21", "prefect2": "2.20.25", "prefect3": "3.8.8"}
+VERSIONS = {"prefect214": "2.14.21", "prefect2": "2.20.25", "prefect3": "3.9.1"}
 
 SCRIPT = '''\
 import os
@@ -543,7 +543,7 @@ def test_csrf_and_basic_auth(tmp_path, script, monkeypatch):
         work_pool="pool",
         create_work_pool=True,
     )
-    with prefect_server("3.8.8", home, **settings) as server:
+    with prefect_server("3.9.1", home, **settings) as server:
         with get_client(server.api) as client:
             with pytest.raises(APIStatusError, match="sent was no credential"):
                 deploy(spec, client)
