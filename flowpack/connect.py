@@ -24,7 +24,7 @@ from flowpack._callers import warn
 from flowpack._tracebacks import hides_locals
 from flowpack.exceptions import EmbeddedAPIWarning, SettingsError, printable
 from flowpack.settings import Settings, load_settings
-from flowpack.settings.values import parse_number
+from flowpack.settings.values import parse_seconds
 from flowpack.transport import Answer, Effect, Request, Transport
 from flowpack.urls import URL, as_address
 
@@ -204,7 +204,7 @@ def shared_connections() -> Iterator[None]:
 
 def _argument(timeout: float) -> float:
     try:
-        return parse_number(timeout)
+        return parse_seconds(timeout)
     except ValueError as exc:
         raise SettingsError(f"the argument timeout {exc}") from None
 
