@@ -14,7 +14,7 @@ from flowpack.embedded import api
 from flowpack.embedded.columns import encode
 from flowpack.embedded.store import FAILURES, Store
 from flowpack.exceptions import APIConnectionError
-from flowpack.transport import Answer, Request
+from flowpack.transport import Answer, Effect, Request
 
 
 class EmbeddedTransport:
@@ -30,14 +30,21 @@ class EmbeddedTransport:
     embedded = True
 
     def __init__(
-        self, database: Union[str, os.PathLike[str]], *, busy_timeout: float = 60.0
+        self,
+        database: Union[str, os.PathLike[str]],
+        *,
+        busy_timeout: float = 60.0,
+        before_write: Optional[Callable[[], object]] = None,
     ) -> None:
         """Nothing is opened or made before the first request.
 
         Args:
             database: The file. It is made if it is missing, and so is its folder.
             busy_timeout: Longest wait for other writers, in seconds.
+            before_write: Called before each request that changes something; the request
+                is not done if it raises.
         """
+        self._before_write = before_write
         self._store = Store(os.path.abspath(os.fspath(database)), busy_timeout)
 
     def __repr__(self) -> str:
@@ -56,6 +63,8 @@ class EmbeddedTransport:
                 read-only or not flowpack's, or the disk is full. Nothing of the
                 request is done then.
         """
+        if self._before_write is not None and request.effect is not Effect.READ:
+            self._before_write()
         try:
             status, content = self._respond(request)
             body = b"" if status == 204 else encode(content).encode()
