@@ -24,8 +24,8 @@ from flowpack._callers import warn
 from flowpack._tracebacks import hides_locals
 from flowpack.exceptions import EmbeddedAPIWarning, SettingsError, printable
 from flowpack.settings import Settings, load_settings
-from flowpack.settings.values import parse_number
-from flowpack.transport import Answer, Effect, Request, Transport
+from flowpack.settings.values import parse_seconds
+from flowpack.transport import Transport
 from flowpack.urls import URL, as_address
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def shared_connections() -> Iterator[None]:
 
 def _argument(timeout: float) -> float:
     try:
-        return parse_number(timeout)
+        return parse_seconds(timeout)
     except ValueError as exc:
         raise SettingsError(f"the argument timeout {exc}") from None
 
@@ -263,7 +263,11 @@ def _embedded(
     from flowpack.embedded import EmbeddedTransport
 
     database = os.path.join(settings.known_home(), "flowpack.db")
-    return _Announcing(EmbeddedTransport(database), database, notify or _warn_once)
+    line = (
+        "no PREFECT_API_URL is set: writing to the embedded API, in"
+        f" {printable(database, 1000)}"
+    )
+    return EmbeddedTransport(database, before_write=_once(notify or _warn_once, line))
 
 
 _has_warned = False
@@ -278,38 +282,15 @@ def _warn_once(line: str) -> None:
         _has_warned = True  # Not before: a warning that is an error stays one.
 
 
-class _Announcing:
-    """The embedded API, with a word to the user when it is first written to."""
+def _once(notify: Callable[[str], object], line: str) -> Callable[[], None]:
+    """Return a function that notifies of *line* until that has succeeded once."""
+    done = False
 
-    def __init__(
-        self, transport: Transport, database: str, notify: Callable[[str], object]
-    ) -> None:
-        self._transport = transport
-        self._database = database
-        self._notify = notify
-        self._told = False
+    def announce() -> None:
+        nonlocal done
+        with _announcing:
+            if not done:
+                notify(line)
+                done = True
 
-    @property
-    def url(self) -> str:
-        return self._transport.url
-
-    @property
-    def embedded(self) -> bool:
-        return self._transport.embedded
-
-    def send(self, request: Request) -> Answer:
-        if request.effect is not Effect.READ and not self._told:
-            with _announcing:
-                self._announce()
-        return self._transport.send(request)
-
-    def _announce(self) -> None:
-        if not self._told:
-            self._notify(
-                "no PREFECT_API_URL is set: writing to the embedded API, in"
-                f" {printable(self._database, 1000)}"
-            )
-            self._told = True
-
-    def close(self) -> None:
-        self._transport.close()
+    return announce

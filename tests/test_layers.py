@@ -50,7 +50,7 @@ GATES = {
 
 #: Parts that must stay small: what of flowpack they may import beside themselves.
 NARROW = {
-    "embedded": {"_folders", "exceptions", "transport"},
+    "embedded": {"_folders", "exceptions", "models", "transport", "wire"},
     "exceptions": set(),
     "transport": set(),
 }

@@ -168,13 +168,15 @@ def test_alias_comes_second(load):
     assert load(environ).default_work_pool == "new"
 
 
-def test_certificates_of_prefect_come_first(load):
+def test_certificates_of_prefect_come_first(load, profiles):
     """Its own setting wins over those for all programs; empty, it means none."""
     common = {"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/c", "CURL_CA_BUNDLE": "/d"}
     assert load({"PREFECT_API_SSL_CERT_FILE": "/a", **common}).ssl_cert_file == "/a"
     assert load(common).ssl_cert_file == "/b"
     settings = load({"PREFECT_API_SSL_CERT_FILE": "", **common})
     assert (settings.ssl_cert_file, settings.verify) == (None, True)
+    profiles('[profiles.default]\nPREFECT_API_SSL_CERT_FILE = "/p"')
+    assert load(common).ssl_cert_file == "/p"
 
 
 @pytest.mark.parametrize(
@@ -438,12 +440,17 @@ def test_deep_toml(load, folder, text, depth):
 
 
 def test_long_number_in_toml(load, folder):
-    """So it does for numbers; digits in a text are none."""
+    """Python has a limit to digits of its own."""
     (folder / "prefect.toml").write_text(f"x = {'9' * 5000}")
-    with pytest.raises(SettingsError, match="toml: a number in it is too long"):
+    with pytest.raises(SettingsError, match="toml is not valid TOML"):
         load()
-    (folder / "prefect.toml").write_text(f"x = '{'9' * 5000}' # {'9' * 5000}")
-    load()
+
+
+def test_long_key_in_toml(load, folder):
+    """A key of very many parts would take the parser minutes."""
+    (folder / "prefect.toml").write_text(f"{'a.' * 200_000}a = 1")
+    with pytest.raises(SettingsError, match="toml: a key in it has too many parts"):
+        load()
 
 
 @pytest.mark.parametrize("quotes", ["'", '"', "'''", '"""', "#"])
@@ -482,6 +489,7 @@ def test_toml_that_looks_deep(load, folder, quotes, many):
         ("PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", "2", "true or false"),
         ("FLOWPACK_REQUIRE_SERVER", "please", "true or false"),
         ("FLOWPACK_HOME", "a\0b", "NUL"),
+        ("PREFECT_API_SSL_CERT_FILE", "a\0b", "NUL"),
         ("PREFECT_PROFILES_PATH", "a\0b", "NUL"),
     ],
 )

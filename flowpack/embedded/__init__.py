@@ -1,11 +1,10 @@
-"""An API of Prefect 2.0b7's kind, in process, on one SQLite file.
+"""An API like that of Prefect 2.0b7, in this process, on one SQLite file.
 
-For work without a server: the same endpoints, statuses and bodies for all that
-flowpack calls. ``app`` answers requests, by the table in ``routes``; ``checks``,
-``bodies`` and ``filters`` say what a request may hold; ``flows``, ``blocks``,
-``deployments`` and ``flow_runs`` do what it asks; ``store`` is SQLite.
+It answers the requests that flowpack's own client sends: ``embedded_transport`` takes
+them, ``api`` answers them, ``store`` is SQLite, ``migrations`` and ``catalogue`` say
+what a new database holds, ``files`` makes its file.
 """
 
-from flowpack.embedded.app import EmbeddedTransport
+from flowpack.embedded.embedded_transport import EmbeddedTransport
 
 __all__ = ["EmbeddedTransport"]

@@ -7,18 +7,12 @@ released is never changed; a change of the tables is a further step.
 from __future__ import annotations
 
 import uuid
-from typing import Any, Callable, Protocol, Tuple
+from typing import Callable, Tuple
 
-from flowpack.embedded.answers import encode
-from flowpack.embedded.moments import now
+from flowpack.embedded.columns import encode, now
 
-
-class Runner(Protocol):
-    """Runs a statement inside the transaction of the migration."""
-
-    def run(self, sql: str, *values: Any) -> int:
-        """Run *sql* and return how many rows it changed."""
-
+#: Runs a statement, given with its values, inside the transaction of the migration.
+Run = Callable[..., int]
 
 _FIRST_TABLES = (
     """
@@ -131,23 +125,24 @@ _FIRST_TABLES = (
 )
 
 
-def _first(runner: Runner) -> None:
-    from flowpack.embedded.catalogue import ENTRIES  # Late: needed once in a life.
+def _first(run: Run) -> None:
+    # Imported here because it is needed once in the life of a database.
+    from flowpack.embedded.catalogue import ENTRIES
 
     for statement in _FIRST_TABLES:
-        runner.run(statement)
+        run(statement)
     for entry in ENTRIES:
         type_id, born = str(uuid.uuid4()), now()
-        runner.run(
+        run(
             "INSERT INTO block_type (id, created, updated, name) VALUES (?, ?, ?, ?)",
             type_id,
             born,
             born,
             entry.block_type,
         )
-        runner.run(
-            "INSERT INTO block_schema (id, created, updated, checksum, fields,"
-            " capabilities, block_type_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        run(
+            "INSERT INTO block_schema (id, created, updated, checksum, fields, capabilities,"
+            " block_type_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
             str(uuid.uuid4()),
             born,
             born,
@@ -159,4 +154,4 @@ def _first(runner: Runner) -> None:
 
 
 #: Each takes a database from the version of its place in the list to the next.
-STEPS: Tuple[Callable[[Runner], None], ...] = (_first,)
+STEPS: Tuple[Callable[[Run], None], ...] = (_first,)

@@ -1,16 +1,16 @@
 """Where the API is and how to speak to it: flowpack's settings and Prefect's.
 
-For each setting the first source that has it wins: an argument, ``FLOWPACK_*`` in
-the environment, ``PREFECT_*`` in the environment, ``.env``, ``prefect.toml`` and
-``[tool.prefect]`` of ``pyproject.toml`` in the working folder, the profile of
-Prefect's ``profiles.toml`` that is in force, the default. A setting that is there
-but empty counts: it has its default, whatever lower sources say.
+For each setting the first source that has it wins: an argument, ``FLOWPACK_*`` in the
+environment, ``PREFECT_*`` in the environment, ``.env``, ``prefect.toml`` and
+``[tool.prefect]`` of ``pyproject.toml`` in the working folder, the profile of Prefect's
+``profiles.toml`` that is in force, the default. A setting that is there but empty counts:
+it has its default, whatever lower sources say.
 """
 
 from __future__ import annotations
 
-import functools
 import os
+from functools import partial
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
 import attrs
@@ -22,8 +22,9 @@ from flowpack.settings.sources import (
     Source,
     from_dot_env,
     from_environment,
-    from_folder,
+    from_prefect_toml,
     from_profile,
+    from_pyproject,
 )
 from flowpack.urls import CA_VARIABLES, URL
 
@@ -99,7 +100,7 @@ class Settings(HidesLocals):
     def describe(self) -> Tuple[Tuple[str, str, str], ...]:
         """Return name, value and source of each setting, secrets masked."""
         return tuple(
-            (name, values.shown(name, getattr(self, name), name in _SECRET), source)
+            (name, values.format_value(name, getattr(self, name), name in _SECRET), source)
             for name, source in self.sources.items()
         )
 
@@ -120,62 +121,40 @@ class _Key:
     parse: Callable[[object], Any]
     default: Any = None
 
-    @property
-    def names(self) -> Tuple[str, ...]:
-        return (*self.variables, self.table) if self.table else self.variables
 
-
-def _key(
-    variable: str, table: str, parse: Callable[[object], Any], default: Any = None
-) -> _Key:
-    return _Key((f"FLOWPACK_{variable}", f"PREFECT_{variable}"), table, parse, default)
+def _key(variable: str, parse: Callable[[object], Any], default: Any = None) -> _Key:
+    """Return the key of a setting of Prefect's, whose table follows from its variable."""
+    section, _, name = variable.lower().partition("_")
+    variables = (f"FLOWPACK_{variable}", f"PREFECT_{variable}")
+    return _Key(variables, f"{section}.{name}", parse, default)
 
 
 _SECRET = frozenset({"api_key", "api_auth_string", "custom_headers"})
 
+_POOL_VARIABLES = (
+    "FLOWPACK_DEFAULT_WORK_POOL_NAME",
+    "PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME",
+    "PREFECT_DEFAULT_WORK_POOL_NAME",
+)
+_POOL_TABLE = "deployments.default_work_pool_name"
+
+#: Paths aside, which depend on the working folder and on each other.
 _KEYS: Mapping[str, _Key] = {
-    "api_url": _key("API_URL", "api.url", values.parse_url_text),
-    "api_key": _key("API_KEY", "api.key", values.parse_secret),
-    "api_auth_string": _key(
-        "API_AUTH_STRING", "api.auth_string", values.parse_secret
-    ),
-    "request_timeout": _key(
-        "API_REQUEST_TIMEOUT", "api.request_timeout", values.parse_number, 30.0
-    ),
-    "custom_headers": _key(
-        "CLIENT_CUSTOM_HEADERS", "client.custom_headers", values.parse_headers, {}
-    ),
+    "api_url": _key("API_URL", values.parse_api_url),
+    "api_key": _key("API_KEY", values.parse_secret),
+    "api_auth_string": _key("API_AUTH_STRING", values.parse_secret),
+    "request_timeout": _key("API_REQUEST_TIMEOUT", values.parse_seconds, 30.0),
+    "custom_headers": _key("CLIENT_CUSTOM_HEADERS", values.parse_headers, {}),
     "tls_insecure_skip_verify": _key(
-        "API_TLS_INSECURE_SKIP_VERIFY",
-        "api.tls_insecure_skip_verify",
-        values.parse_switch,
-        False,
+        "API_TLS_INSECURE_SKIP_VERIFY", values.parse_switch, False
     ),
-    "max_retries": _key("CLIENT_MAX_RETRIES", "client.max_retries", values.parse_count),
+    "max_retries": _key("CLIENT_MAX_RETRIES", values.parse_count),
     "retry_extra_codes": _key(
-        "CLIENT_RETRY_EXTRA_CODES",
-        "client.retry_extra_codes",
-        values.parse_statuses,
-        frozenset(),
+        "CLIENT_RETRY_EXTRA_CODES", values.parse_statuses, frozenset()
     ),
-    "csrf_support_enabled": _key(
-        "CLIENT_CSRF_SUPPORT_ENABLED",
-        "client.csrf_support_enabled",
-        values.parse_switch,
-        True,
-    ),
-    "default_work_pool": _Key(
-        (
-            "FLOWPACK_DEFAULT_WORK_POOL_NAME",
-            "PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME",
-            "PREFECT_DEFAULT_WORK_POOL_NAME",
-        ),
-        "deployments.default_work_pool_name",
-        values.parse_text,
-    ),
-    "require_server": _Key(
-        ("FLOWPACK_REQUIRE_SERVER",), "", values.parse_switch, False
-    ),
+    "csrf_support_enabled": _key("CLIENT_CSRF_SUPPORT_ENABLED", values.parse_switch, True),
+    "default_work_pool": _Key(_POOL_VARIABLES, _POOL_TABLE, values.parse_text),
+    "require_server": _Key(("FLOWPACK_REQUIRE_SERVER",), "", values.parse_switch, False),
 }
 
 
@@ -198,15 +177,24 @@ def load_settings(
         home: Folder of flowpack's own database and storage.
 
     Raises:
-        SettingsError: Values that cannot be used, all of them at once, each with
-            its source; or a source that cannot be read.
+        SettingsError: Values that cannot be used, all of them at once, each with its
+            source; or a source that cannot be read.
     """
+    environ = os.environ if environ is None else environ
+    cwd = _working_folder() if cwd is None else os.path.abspath(cwd)
     given = {"api_url": api, "home": home, "profile": profile}
     search = _Search(
         {name: value for name, value in given.items() if value is not None},
-        _Environment(os.environ if environ is None else environ),
-        _working_folder() if cwd is None else os.path.abspath(cwd),
+        from_environment(environ, CA_VARIABLES),
     )
+    path = partial(values.parse_path, cwd=cwd, environ=environ)
+    if cwd is not None:
+        search.add_folder(cwd, environ)
+    search.find_folders(path)
+    search.add_profile()
+    search.find_certificates(path)
+    for name, key in _KEYS.items():
+        search.find(name, key)
     return search.settings()
 
 
@@ -222,77 +210,41 @@ def _working_folder() -> Optional[str]:
         ) from exc
 
 
-@attrs.frozen
-class _Environment:
-    """Keeps the environment out of the sight of those who print variables."""
-
-    variables: Mapping[str, str] = attrs.field(repr=False)
+_DEFAULT = "default"
 
 
 class _Search:
-    """Looks for each setting in source after source."""
+    """Looks for each setting in source after source, and collects what is wrong."""
 
-    def __init__(
-        self,
-        given: Mapping[str, Any],
-        environment: _Environment,
-        cwd: Optional[str],
-    ) -> None:
+    def __init__(self, given: Mapping[str, Any], environment: Source) -> None:
         self._given = given
-        self._environ = environment.variables
-        self._cwd = cwd
+        self._sources: List[Source] = [environment]
         self._problems: List[str] = []
         self._found: Dict[str, Any] = {}
         self._places: Dict[str, str] = {}
-        self._environment = from_environment(self._environ, CA_VARIABLES)
-        self._sources: List[Source] = [self._environment]
 
-    def settings(self) -> Settings:
-        """Return the settings.
-
-        Raises:
-            SettingsError: Something is wrong with them.
-        """
-        self._open_folder()
-        self._find_folders()
-        self._open_profile()
-        for name, key in _KEYS.items():
-            self._find(name, key, self._sources)
-        self._find_certificates()
-        if self._problems:
-            raise SettingsError(_told(self._problems))
-        order = [each.name for each in attrs.fields(Settings) if each.name != "sources"]
-        places = {name: self._places[name] for name in order}
-        return Settings(**self._found, sources=places)
-
-    def _open_folder(self) -> None:
+    def add_folder(self, folder: str, environ: Mapping[str, str]) -> None:
         """Add the sources that stand in the working folder."""
-        if self._cwd is None:
-            return
-        try:
-            dot_env = from_dot_env(self._cwd, self._environ)
-            self._sources += [dot_env] if dot_env else []
-        except SettingsError as exc:
-            self._problems.append(str(exc))
-        try:
-            self._sources += from_folder(self._cwd)
-        except SettingsError as exc:
-            self._problems.append(str(exc))
+        for read in (from_dot_env, from_prefect_toml, from_pyproject):
+            try:
+                source = read(folder, environ)
+            except SettingsError as exc:
+                self._problems.append(str(exc))
+            else:
+                self._sources += [source] if source else []
 
-    def _find_folders(self) -> None:
-        path = functools.partial(
-            values.parse_path, cwd=self._cwd, environ=self._environ
-        )
-        home = functools.partial(
-            values.parse_home, cwd=self._cwd, environ=self._environ
-        )
-        own = _Key(("FLOWPACK_HOME",), "", home, "~/.flowpack")
-        self._find("home", own, self._sources)
-        prefect = _Key(("PREFECT_HOME",), "", path, "~/.prefect")
-        self._find("prefect_home", prefect, [self._environment])
+    def find_folders(self, path: Callable[[object], str]) -> None:
+        """Find the homes and the file of profiles, none of which a profile can name."""
+
+        def home(value: object) -> str:
+            return values.check_home(path(value))
+
+        self.find("home", _Key(("FLOWPACK_HOME",), "", home, "~/.flowpack"))
+        prefect_home = _Key(("PREFECT_HOME",), "", path, "~/.prefect")
+        self.find("prefect_home", prefect_home, self._sources[:1])
         folder = self._found.get("prefect_home")
 
-        def profiles(value: object) -> str:
+        def profiles_path(value: object) -> str:
             if isinstance(value, str) and "${PREFECT_HOME}" in value:
                 if folder is None:
                     raise ValueError(f"({quoted(value)}): PREFECT_HOME is not known")
@@ -300,77 +252,70 @@ class _Search:
             return path(value)
 
         default = None if folder is None else os.path.join(folder, "profiles.toml")
-        names = ("FLOWPACK_PROFILES_PATH", "PREFECT_PROFILES_PATH")
-        key = _Key(names, "profiles_path", profiles, default)
-        self._find("profiles_path", key, self._sources)
+        variables = ("FLOWPACK_PROFILES_PATH", "PREFECT_PROFILES_PATH")
+        self.find("profiles_path", _Key(variables, "profiles_path", profiles_path, default))
 
-    def _open_profile(self) -> None:
+    def find_certificates(self, path: Callable[[object], str]) -> None:
+        """Find the file of CA certificates; that of other programs where none is set."""
+        certificates = _key("API_SSL_CERT_FILE", path)
+        self.find("ssl_cert_file", certificates)
+        if self._places.get("ssl_cert_file") == _DEFAULT:
+            common = attrs.evolve(certificates, variables=CA_VARIABLES)
+            self.find("ssl_cert_file", common, self._sources[:1])
+
+    def add_profile(self) -> None:
         """Add the profile in force, the last of the sources."""
         key = _Key(("FLOWPACK_PROFILE", "PREFECT_PROFILE"), "", values.parse_text)
-        self._find("profile", key, [self._environment])
+        self.find("profile", key, self._sources[:1])
         name = self._found.get("profile")
         wanted = (name, self._places["profile"]) if name else None
         if self._problems:
             return  # The file of profiles may not even be known.
         path, place = self._found["profiles_path"], self._places["profiles_path"]
         try:
-            profile = from_profile(path, wanted, "" if place == _DEFAULT else place)
+            name, chosen_by, source = from_profile(
+                path, wanted, "" if place == _DEFAULT else place
+            )
         except SettingsError as exc:
             self._problems.append(str(exc))
             return
-        self._found["profile"] = profile.name
-        self._places["profile"] = profile.chosen_by
-        self._sources.append(profile.source)
+        self._found["profile"], self._places["profile"] = name, chosen_by
+        self._sources.append(source)
 
-    def _find_certificates(self) -> None:
-        path = functools.partial(
-            values.parse_path, cwd=self._cwd, environ=self._environ
-        )
-
-        def file(value: object) -> Optional[str]:
-            return path(value) if value else None
-
-        key = _key("API_SSL_CERT_FILE", "api.ssl_cert_file", file)
-        self._find("ssl_cert_file", key, self._sources)
-        if self._places["ssl_cert_file"] == _DEFAULT:
-            common = _Key(CA_VARIABLES, "", file)
-            self._find("ssl_cert_file", common, [self._environment])
-
-    def _find(self, name: str, key: _Key, sources: List[Source]) -> None:
-        """Note the value of a setting and where it came from."""
-        value, place = self._look_up(name, key, sources)
-        self._places[name] = place
+    def find(self, name: str, key: _Key, sources: Optional[List[Source]] = None) -> None:
+        """Find the value of a setting and its place, in all sources or in some."""
+        names = (*key.variables, key.table) if key.table else key.variables
+        found = filter(None, (source.find(names) for source in sources or self._sources))
+        given = (self._given[name], "argument") if name in self._given else None
+        value, place = given or next(found, (None, _DEFAULT))
         if value is None or value == "":
-            value = key.default
-            if not isinstance(value, str):
-                self._found[name] = value
+            if not isinstance(key.default, str):
+                self._found[name], self._places[name] = key.default, place
                 return
-            self._places[name] = place = _DEFAULT
+            value, place = key.default, _DEFAULT
         try:
-            self._found[name] = key.parse(value)
+            self._found[name], self._places[name] = key.parse(value), place
         except ValueError as exc:
             if place != _DEFAULT:
                 self._problems.append(f"{place}: {name} {exc}")
                 return
-            # Whoever needs it says so.
+            # Unknown: whoever needs it says so.
             self._found[name], self._places[name] = None, f"{_DEFAULT} {exc}"
 
-    def _look_up(
-        self, name: str, key: _Key, sources: List[Source]
-    ) -> Tuple[Any, str]:
-        if name in self._given:
-            return self._given[name], "argument"
-        for source in sources:
-            found = source.find(key.names)
-            if found is not None:
-                return found
-        return None, _DEFAULT
+    def settings(self) -> Settings:
+        """Return the settings.
+
+        Raises:
+            SettingsError: Something is wrong with them.
+        """
+        if self._problems:
+            raise SettingsError(_join_problems(self._problems))
+        order = [each.name for each in attrs.fields(Settings) if each.name != "sources"]
+        places = {name: self._places[name] for name in order}
+        return Settings(**self._found, sources=places)
 
 
-_DEFAULT = "default"
-
-
-def _told(problems: List[str]) -> str:
+def _join_problems(problems: List[str]) -> str:
     if len(problems) == 1:
         return problems[0]
     lines = "".join(f"\n  - {problem}" for problem in problems)

@@ -1,7 +1,7 @@
 """What a setting's value may be: text or TOML in, a checked value out.
 
-Each function raises ValueError with what is wrong, in words that follow the
-setting's name. The words never show the value where it may hold a secret.
+Each function raises ValueError with what is wrong, in words that follow the setting's
+name. The words never show the value where it may hold a secret.
 """
 
 from __future__ import annotations
@@ -21,15 +21,9 @@ MASK = "********"
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
 
-#: Longest time-out, in seconds: a day.
-_LONGEST = 86400.0
-
 
 class Hidden(str):
-    """Text that ``repr`` does not show.
-
-    It is the text itself wherever it is sent, joined or compared.
-    """
+    """Text that ``repr`` does not show; it is the text itself in every other use."""
 
     __slots__ = ()
 
@@ -50,8 +44,8 @@ def parse_secret(value: object) -> Optional[str]:
     return None if text is None else Hidden(text)
 
 
-def parse_url_text(value: object) -> Optional[URL]:
-    """Return a URL without slashes at its end; None for an empty one."""
+def parse_api_url(value: object) -> Optional[URL]:
+    """Return the root of an API without slashes at its end; None for an empty one."""
     text = parse_text(url_of(value))
     if text is None:
         return None
@@ -63,21 +57,20 @@ def parse_url_text(value: object) -> Optional[URL]:
     return as_address(text.rstrip("/"))
 
 
-def parse_number(value: object) -> float:
-    """Return a number of seconds."""
+def parse_seconds(value: object) -> float:
+    """Return a number of seconds, a day at most."""
     try:
         number = float(value)  # type: ignore[arg-type] # it raises TypeError
     except (TypeError, ValueError):
         number = math.nan
-    if isinstance(value, bool) or not 0 < number <= _LONGEST:
-        shown = quoted(value)
-        raise ValueError(f"({shown}) must be a number of seconds, above 0, up to 86400")
+    if isinstance(value, bool) or not 0 < number <= 86400:
+        raise ValueError(f"({quoted(value)}) must be a number of seconds, above 0, up to 86400")
     return number
 
 
 def parse_count(value: object) -> int:
     """Return a whole number from 0 to 100."""
-    count = _whole(value)
+    count = _whole_number(value)
     if count is None or count > 100:
         raise ValueError(f"({quoted(value)}) must be a whole number from 0 to 100")
     return count
@@ -85,29 +78,33 @@ def parse_count(value: object) -> int:
 
 def parse_statuses(value: object) -> FrozenSet[int]:
     """Return HTTP statuses, given as ``502,504`` or as a list."""
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    given = value if isinstance(value, (list, tuple)) else [value]
-    statuses = [_whole(each) for each in given]
+    given = value if isinstance(value, list) else str(value).split(",")
+    statuses = [_whole_number(each) for each in given if str(each).strip()]
     if not all(status and 100 <= status <= 599 for status in statuses):
         raise ValueError(f"({quoted(value)}) must be HTTP statuses, as in 502,504")
     return frozenset(status for status in statuses if status)
 
 
+def _whole_number(value: object) -> Optional[int]:
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def parse_switch(value: object) -> bool:
-    """Return whether something is on."""
+    """Return True if something is on."""
     text = str(value).strip().lower()
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    raise ValueError(f"({quoted(value)}) must be true or false")
+    if text not in _TRUE | _FALSE:
+        raise ValueError(f"({quoted(value)}) must be true or false")
+    return text in _TRUE
 
 
 def parse_headers(value: object) -> Mapping[str, str]:
     """Return headers, given as a JSON object or as a TOML table."""
     if isinstance(value, str):
-        value = _json(value)
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
     if not isinstance(value, dict) or not all(
         isinstance(each, str) for each in (*value, *value.values())
     ):
@@ -125,15 +122,14 @@ def parse_path(value: object, cwd: Optional[str], environ: Mapping[str, str]) ->
         raise ValueError(f"({quoted(value)}): {exc}") from None
 
 
-def parse_home(value: object, cwd: Optional[str], environ: Mapping[str, str]) -> str:
-    """Return the absolute path of a folder that servers are told of, so it is text."""
-    path = parse_path(value, cwd, environ)
+def check_home(path: str) -> str:
+    """Return *path*, of a folder that servers are told of, so it is text."""
     if json_problem(path):
         raise ValueError(f"({quoted(path)}): its path is not UTF-8")
     return path
 
 
-def shown(name: str, value: object, secret: bool) -> str:
+def format_value(name: str, value: object, secret: bool) -> str:
     """Return *value* of the setting *name* as people may read it."""
     if value is None or value == "":
         return ""
@@ -148,15 +144,3 @@ def shown(name: str, value: object, secret: bool) -> str:
     if name == "api_url":
         return mask_url(str(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _whole(value: object) -> Optional[int]:
-    text = str(value).strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

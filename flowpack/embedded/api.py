@@ -1,0 +1,438 @@
+"""What the embedded API answers: one function for each request of flowpack's client.
+
+Statuses and JSON are those of Prefect 2.0b7. The client has validated what it sends, so
+only names, which its callers choose freely, and what a server alone can know (a name is
+taken, an object is missing) are checked here.
+
+Each function takes the transaction, the JSON of the body and the variable parts of the
+path. It may run twice, if the database was busy, so it leaves the body as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from flowpack.embedded.columns import Json, encode, now
+from flowpack.embedded.store import Conflict, Row, Session
+from flowpack.models import name_problem
+from flowpack.wire.block_schemas import orion_checksum
+
+#: An HTTP status and the JSON of the body; status 204 has none.
+StatusAndJson = Tuple[int, Json]
+
+_NO_CONTENT: StatusAndJson = (204, None)
+
+_JSON_COLUMNS = frozenset(
+    "capabilities context data fields flow_data flow_runner_config parameters schedule state"
+    " tags".split()
+)
+_BOOLEAN_COLUMNS = frozenset({"is_anonymous", "is_schedule_active"})
+
+
+class Refused(Exception):
+    """A request cannot be done; what it began is undone.
+
+    Attributes:
+        status: HTTP status.
+        detail: Why, for the user.
+    """
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+
+
+# Rows and records
+
+
+def insert(db: Session, table: str, values: Mapping[str, Any], on_conflict: str = "") -> str:
+    """Insert a record with a new id and the current time; return the id.
+
+    Args:
+        db: The transaction.
+        table: Its name.
+        values: Column to value; JSON as it is.
+        on_conflict: A clause of SQLite's for a record that is there already.
+
+    Returns:
+        The id; empty if *on_conflict* made it do nothing. After an update the record
+        keeps the id that it had.
+
+    Raises:
+        Conflict: A constraint refused it.
+    """
+    born, record_id = now(), str(uuid.uuid4())
+    row = {"id": record_id, "created": born, "updated": born, **values}
+    encoded = (
+        encode(value) if column in _JSON_COLUMNS and value is not None else value
+        for column, value in row.items()
+    )
+    sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+    return record_id if db.run(f"{sql} {on_conflict}", *encoded) else ""
+
+
+def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
+    """Return a *row* of *table* as the JSON of the API.
+
+    Raises:
+        Refused: There is no row.
+    """
+    if row is None:
+        raise _not_found(table)
+    values: Dict[str, Any] = {}
+    for column in row.keys():
+        value = row[column]
+        if column in _JSON_COLUMNS and value is not None:
+            value = json.loads(value)
+        values[column] = bool(value) if column in _BOOLEAN_COLUMNS else value
+    if "flow_runner_type" in values:
+        kind, config = values.pop("flow_runner_type"), values.pop("flow_runner_config")
+        values["flow_runner"] = {"type": kind, "config": config}
+    return values
+
+
+def find(db: Session, table: str, **wanted: str) -> Dict[str, Any]:
+    """Return the record of *table* whose columns have the *wanted* values, as JSON.
+
+    Raises:
+        Refused: There is none.
+    """
+    condition = " AND ".join(f"{column} = ?" for column in wanted)
+    row = db.one(f"SELECT * FROM {table} WHERE {condition}", *wanted.values())
+    return record(table, row)
+
+
+def _not_found(table: str) -> Refused:
+    return Refused(404, f"{table.replace('_', ' ').capitalize()} not found")
+
+
+def _check_name(name: str) -> str:
+    problem = name_problem(name)
+    if problem is not None:
+        raise Refused(422, problem)
+    return name
+
+
+#: Columns that lists are filtered by, and where the body says which values they may have.
+_FILTERS = {
+    "f.id": ("flows", "id"),
+    "f.name": ("flows", "name"),
+    "d.name": ("deployments", "name"),
+}
+
+
+def _select_page(body: Json, tables: str, order: str) -> Tuple[str, List[Any]]:
+    """Return the end of a query for the page that *body* asks for, and its values."""
+    conditions, values = ["1"], []
+    for column, (part, field) in _FILTERS.items():
+        criterion = body.get(part, {}).get(field)
+        if criterion is not None:
+            conditions.append(f"{column} IN (SELECT value FROM json_each(?))")
+            values.append(encode(criterion["any_"]))
+    sql = f"FROM {tables} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ? OFFSET ?"
+    return sql, [*values, body["limit"], body["offset"]]
+
+
+# Flows
+
+
+def create_flow(db: Session, body: Json) -> StatusAndJson:
+    """Create a flow, or read the one of that name and leave it as it is."""
+    values = {"name": _check_name(body["name"]), "tags": body["tags"]}
+    created = insert(db, "flow", values, "ON CONFLICT (name) DO NOTHING")
+    return (201 if created else 200), find(db, "flow", name=body["name"])
+
+
+def read_flow(db: Session, body: Json, flow_id: str) -> StatusAndJson:
+    """Read a flow by its id."""
+    return 200, find(db, "flow", id=flow_id)
+
+
+def read_flow_by_name(db: Session, body: Json, name: str) -> StatusAndJson:
+    """Read a flow by its name."""
+    return 200, find(db, "flow", name=name)
+
+
+def read_flows(db: Session, body: Json) -> StatusAndJson:
+    """List flows by name: all, or those with any of some names or ids."""
+    sql, values = _select_page(body, "flow AS f", "f.name")
+    return 200, [record("flow", row) for row in db.all(f"SELECT f.* {sql}", *values)]
+
+
+# Deployments
+
+_DEPLOYMENT_COLUMNS = (
+    "name flow_id flow_data schedule is_schedule_active parameters tags".split()
+)
+_UPSERT = """
+    ON CONFLICT (flow_id, name) DO UPDATE SET updated = excluded.updated,
+        flow_data = excluded.flow_data, schedule = excluded.schedule,
+        is_schedule_active = excluded.is_schedule_active,
+        parameters = excluded.parameters, tags = excluded.tags"""
+_UPSERT_WITH_RUNNER = f"""{_UPSERT},
+        flow_runner_type = excluded.flow_runner_type,
+        flow_runner_config = excluded.flow_runner_config"""
+
+
+def create_deployment(db: Session, body: Json) -> StatusAndJson:
+    """Create a deployment, or update the flow's one of that name in place.
+
+    Without a flow runner an update keeps the one that is there.
+    """
+    _check_name(body["name"])
+    values = {column: body[column] for column in _DEPLOYMENT_COLUMNS}
+    runner = body["flow_runner"]
+    if runner is not None:
+        values["flow_runner_type"] = runner.get("type")
+        values["flow_runner_config"] = runner.get("config")
+    try:
+        new_id = insert(
+            db, "deployment", values, _UPSERT if runner is None else _UPSERT_WITH_RUNNER
+        )
+    except Conflict:
+        raise Refused(409, "the deployment's flow is not there any more") from None
+    deployment = find(db, "deployment", flow_id=body["flow_id"], name=body["name"])
+    return (201 if deployment["id"] == new_id else 200), deployment
+
+
+def read_deployment(db: Session, body: Json, deployment_id: str) -> StatusAndJson:
+    """Read a deployment by its id."""
+    return 200, find(db, "deployment", id=deployment_id)
+
+
+def read_deployment_by_name(
+    db: Session, body: Json, flow_name: str, name: str
+) -> StatusAndJson:
+    """Read a deployment by the names of its flow and its own."""
+    row = db.one(
+        "SELECT d.* FROM deployment AS d JOIN flow AS f ON f.id = d.flow_id"
+        " WHERE f.name = ? AND d.name = ?",
+        flow_name,
+        name,
+    )
+    return 200, record("deployment", row)
+
+
+def read_deployments(db: Session, body: Json) -> StatusAndJson:
+    """List deployments by name: all, or those with any of some names."""
+    tables = "deployment AS d JOIN flow AS f ON f.id = d.flow_id"
+    sql, values = _select_page(body, tables, "d.name, d.rowid")
+    rows = db.all(f"SELECT d.* {sql}", *values)
+    return 200, [record("deployment", row) for row in rows]
+
+
+def delete_deployment(db: Session, body: Json, deployment_id: str) -> StatusAndJson:
+    """Delete a deployment and its runs that have not begun."""
+    unstarted = "DELETE FROM flow_run WHERE deployment_id = ? AND state_type = 'SCHEDULED'"
+    db.run(unstarted, deployment_id)
+    if not db.run("DELETE FROM deployment WHERE id = ?", deployment_id):
+        raise _not_found("deployment")
+    return _NO_CONTENT
+
+
+def set_schedule(
+    db: Session, body: Json, deployment_id: str, *, active: bool
+) -> StatusAndJson:
+    """Switch a deployment's schedule on or off."""
+    sql = "UPDATE deployment SET is_schedule_active = ?, updated = ? WHERE id = ?"
+    if not db.run(sql, active, now(), deployment_id):
+        raise _not_found("deployment")
+    return 200, None
+
+
+# Flow runs, which are recorded and never executed
+
+
+def create_flow_run(db: Session, body: Json, deployment_id: str) -> StatusAndJson:
+    """Create a run of a deployment, once for each idempotency key of its flow."""
+    deployment = find(db, "deployment", id=deployment_id)
+    key, due, state_id = body["idempotency_key"], now(), str(uuid.uuid4())
+    state = {"id": state_id, "name": "Scheduled", "timestamp": due, **body["state"]}
+    state["state_details"] = {"scheduled_time": due}
+    values = {
+        "name": body.get("name") or f"run-{state_id[:8]}",
+        "flow_id": deployment["flow_id"],
+        "deployment_id": deployment_id,
+        "parameters": {**deployment["parameters"], **body["parameters"]},
+        "idempotency_key": key,
+        "context": {},
+        "tags": sorted({*deployment["tags"], *body["tags"]}),
+        "flow_runner_type": deployment["flow_runner"]["type"],
+        "flow_runner_config": deployment["flow_runner"]["config"],
+        "state": state,
+        "state_type": state["type"],
+        "state_name": state["name"],
+        "expected_start_time": due,
+    }
+    once = "ON CONFLICT (flow_id, idempotency_key) DO NOTHING"
+    created = insert(db, "flow_run", values, once)
+    if created:
+        return 201, find(db, "flow_run", id=created)
+    return 200, find(db, "flow_run", flow_id=deployment["flow_id"], idempotency_key=key)
+
+
+def read_flow_run(db: Session, body: Json, run_id: str) -> StatusAndJson:
+    """Read a run by its id."""
+    return 200, find(db, "flow_run", id=run_id)
+
+
+# Block types and schemas
+
+_BLOCK_TYPE_COLUMNS = "name logo_url documentation_url description code_example".split()
+
+
+def create_block_type(db: Session, body: Json) -> StatusAndJson:
+    """Create a block type, whose name must be free."""
+    name = _check_name(body["name"])
+    try:
+        insert(db, "block_type", {column: body[column] for column in _BLOCK_TYPE_COLUMNS})
+    except Conflict:
+        raise Refused(409, f'Block type with name "{name}" already exists') from None
+    return 201, find(db, "block_type", name=name)
+
+
+def read_block_type_by_name(db: Session, body: Json, name: str) -> StatusAndJson:
+    """Read a block type by its name."""
+    return 200, find(db, "block_type", name=name)
+
+
+def create_block_schema(db: Session, body: Json) -> StatusAndJson:
+    """Create a schema, known by its checksum. Those of blocks inside it came before."""
+    fields = {key: value for key, value in body["fields"].items() if key != "definitions"}
+    values = {
+        "checksum": orion_checksum(fields),
+        "fields": fields,
+        "capabilities": body["capabilities"],
+        "block_type_id": body["block_type_id"],
+    }
+    try:
+        insert(db, "block_schema", values)
+    except Conflict:
+        raise Refused(409, "Identical block schema already exists.") from None
+    return 201, _find_schema(db, checksum=values["checksum"])
+
+
+def read_block_schema_by_checksum(db: Session, body: Json, checksum: str) -> StatusAndJson:
+    """Read a schema by its checksum."""
+    return 200, _find_schema(db, checksum=checksum)
+
+
+def _find_schema(db: Session, **wanted: str) -> Json:
+    schema = find(db, "block_schema", **wanted)
+    schema["block_type"] = find(db, "block_type", id=schema["block_type_id"])
+    return schema
+
+
+# Block documents and the default storage
+
+
+def create_block_document(db: Session, body: Json) -> StatusAndJson:
+    """Create a document; an anonymous one is created once for each content."""
+    anonymous = body["is_anonymous"]
+    values = {
+        "name": _anonymous_name(body) if anonymous else _check_name(body["name"]),
+        "data": body["data"],
+        "is_anonymous": anonymous,
+        "block_schema_id": body["block_schema_id"],
+        "block_type_id": body["block_type_id"],
+    }
+    once = "ON CONFLICT (block_type_id, name) DO NOTHING" if anonymous else ""
+    try:
+        created = insert(db, "block_document", values, once)
+    except Conflict:
+        raise Refused(409, "Block already exists") from None
+    wanted = {"block_type_id": values["block_type_id"], "name": values["name"]}
+    return (201 if created else 200), _find_document(db, **wanted)
+
+
+def read_block_document(db: Session, body: Json, document_id: str) -> StatusAndJson:
+    """Read a document by its id."""
+    return 200, _find_document(db, id=document_id)
+
+
+def read_block_document_by_name(
+    db: Session, body: Json, type_name: str, name: str
+) -> StatusAndJson:
+    """Read a document by the names of its type and its own."""
+    row = db.one(
+        "SELECT b.* FROM block_document AS b JOIN block_type AS t ON t.id = b.block_type_id"
+        " WHERE t.name = ? AND b.name = ?",
+        type_name,
+        name,
+    )
+    return 200, _complete_document(db, record("block_document", row))
+
+
+def read_block_documents(db: Session, body: Json) -> StatusAndJson:
+    """List documents by name, the anonymous ones only if asked for."""
+    anonymous = body["block_document_filter"]["is_anonymous"]["eq_"]
+    rows = db.all(
+        "SELECT * FROM block_document WHERE is_anonymous = coalesce(?, is_anonymous)"
+        " ORDER BY name, rowid LIMIT ? OFFSET ?",
+        anonymous,
+        body["limit"],
+        body["offset"],
+    )
+    return 200, [_complete_document(db, record("block_document", row)) for row in rows]
+
+
+def update_block_document(db: Session, body: Json, document_id: str) -> StatusAndJson:
+    """Replace the data of a document; an anonymous one is named anew."""
+    document = find(db, "block_document", id=document_id)
+    document["data"] = body["data"]
+    name = _anonymous_name(document) if document["is_anonymous"] else document["name"]
+    sql = "UPDATE block_document SET data = ?, name = ?, updated = ? WHERE id = ?"
+    try:
+        db.run(sql, encode(body["data"]), name, now(), document_id)
+    except Conflict:
+        raise Refused(409, "another anonymous document holds this data") from None
+    return _NO_CONTENT
+
+
+def delete_block_document(db: Session, body: Json, document_id: str) -> StatusAndJson:
+    """Delete a document; if it was the default storage there is none then."""
+    if not db.run("DELETE FROM block_document WHERE id = ?", document_id):
+        raise _not_found("block_document")
+    return _NO_CONTENT
+
+
+def get_default_storage(db: Session, body: Json) -> StatusAndJson:
+    """Read the default storage; no content where there is none."""
+    row = db.one("SELECT block_document_id FROM default_storage")
+    return _NO_CONTENT if row is None else (200, _find_document(db, id=row[0]))
+
+
+def set_default_storage(db: Session, body: Json, document_id: str) -> StatusAndJson:
+    """Make a document the default storage, in place of the one before."""
+    document = _find_document(db, id=document_id)
+    if "storage" not in document["block_schema"]["capabilities"]:
+        raise Refused(422, "Specified block document is not a storage block document")
+    columns = "(only_row, block_document_id)"
+    db.run(f"INSERT OR REPLACE INTO default_storage {columns} VALUES (1, ?)", document_id)
+    return _NO_CONTENT
+
+
+def clear_default_storage(db: Session, body: Json) -> StatusAndJson:
+    """Have no default storage any more."""
+    db.run("DELETE FROM default_storage")
+    return _NO_CONTENT
+
+
+def _anonymous_name(document: Mapping[str, Any]) -> str:
+    """Return the name that equal content has, whatever the order of its fields."""
+    identity = [document[key] for key in ("block_type_id", "block_schema_id", "data")]
+    content = json.dumps(identity, sort_keys=True).encode()
+    return "anonymous:" + hashlib.sha256(content).hexdigest()[:32]
+
+
+def _find_document(db: Session, **wanted: str) -> Dict[str, Any]:
+    return _complete_document(db, find(db, "block_document", **wanted))
+
+
+def _complete_document(db: Session, document: Dict[str, Any]) -> Dict[str, Any]:
+    document["block_schema"] = schema = _find_schema(db, id=document["block_schema_id"])
+    return {**document, "block_type": schema["block_type"]}

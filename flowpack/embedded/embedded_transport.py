@@ -1,0 +1,188 @@
+"""The embedded API as a transport: takes a request, finds the function that answers it."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import partial
+from typing import Callable, List, Optional, Tuple, Union
+from urllib.parse import unquote
+
+import attrs
+
+from flowpack.embedded import api
+from flowpack.embedded.columns import encode
+from flowpack.embedded.store import FAILURES, Store
+from flowpack.exceptions import APIConnectionError
+from flowpack.transport import Answer, Effect, Request
+
+
+class EmbeddedTransport:
+    """An API like that of Prefect 2.0b7, on an SQLite file, in this process.
+
+    Threads may share it, many processes may use one file, and a process that was
+    forked may go on with it. A write is on the disk when its response is returned.
+
+    Attributes:
+        embedded: Always True: the API lives in this process.
+    """
+
+    embedded = True
+
+    def __init__(
+        self,
+        database: Union[str, os.PathLike[str]],
+        *,
+        busy_timeout: float = 60.0,
+        before_write: Optional[Callable[[], object]] = None,
+    ) -> None:
+        """Nothing is opened or made before the first request.
+
+        Args:
+            database: The file. It is made if it is missing, and so is its folder.
+            busy_timeout: Longest wait for other writers, in seconds.
+            before_write: Called before each request that changes something; the request
+                is not done if it raises.
+        """
+        self._before_write = before_write
+        self._store = Store(os.path.abspath(os.fspath(database)), busy_timeout)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._store.path!r})"
+
+    @property
+    def url(self) -> str:
+        """Where the API is, for people to read."""
+        return f"embedded://{self._store.path}"
+
+    def send(self, request: Request) -> Answer:
+        """Return the response to *request*.
+
+        Raises:
+            APIConnectionError: The database cannot be used: it is damaged, busy,
+                read-only or not flowpack's, or the disk is full. Nothing of the
+                request is done then.
+        """
+        if self._before_write is not None and request.effect is not Effect.READ:
+            self._before_write()
+        try:
+            status, content = self._respond(request)
+            body = b"" if status == 204 else encode(content).encode()
+        except api.Refused as exc:
+            status, body = exc.status, encode({"detail": exc.detail}).encode()
+        except FAILURES as exc:
+            raise APIConnectionError(
+                request.method, self.url + request.path, self._store.explain(exc)
+            ) from exc
+        return Answer(status, body, {"content-type": "application/json"} if body else {})
+
+    def close(self) -> None:
+        """Close the file. A second call does nothing; a further request opens it."""
+        self._store.close()
+
+    def _respond(self, request: Request) -> api.StatusAndJson:
+        route, values = find_route(request.method, request.path)
+        if isinstance(route.handler, str):
+            return 200, route.handler
+        handler, body = route.handler, json.loads(request.body or b"{}")
+        run = self._store.write if route.writes else self._store.read
+        return run(lambda db: handler(db, body, *values))
+
+
+@attrs.frozen
+class Route:
+    """A kind of request.
+
+    Attributes:
+        method: HTTP method.
+        path: With variable parts in braces; each matches one segment.
+        handler: What answers it, or the answer itself where it is always the same.
+        writes: Whether it changes anything.
+    """
+
+    method: str
+    path: str
+    handler: Union[Callable[..., api.StatusAndJson], str]
+    writes: bool = False
+
+    def match(self, segments: List[str]) -> Optional[List[str]]:
+        """Return the variable parts, decoded, if *segments* are this path; else None."""
+        parts = self.path.split("/")
+        if len(parts) != len(segments):
+            return None
+        pairs = list(zip(parts, segments))
+        if any(part != segment for part, segment in pairs if not part.startswith("{")):
+            return None
+        return [unquote(segment) for part, segment in pairs if part.startswith("{")]
+
+
+_DOCUMENTS = "/block_documents"
+_DEFAULT_STORAGE = "default_storage_block_document"
+
+ROUTES = (
+    Route("GET", "/admin/version", "2.0b7"),
+    Route("POST", "/flows/", api.create_flow, writes=True),
+    Route("GET", "/flows/{id}", api.read_flow),
+    Route("GET", "/flows/name/{name}", api.read_flow_by_name),
+    Route("POST", "/flows/filter", api.read_flows),
+    Route("POST", "/deployments/", api.create_deployment, writes=True),
+    Route("GET", "/deployments/{id}", api.read_deployment),
+    Route("GET", "/deployments/name/{flow_name}/{name}", api.read_deployment_by_name),
+    Route("POST", "/deployments/filter", api.read_deployments),
+    Route("DELETE", "/deployments/{id}", api.delete_deployment, writes=True),
+    Route(
+        "POST",
+        "/deployments/{id}/set_schedule_active",
+        partial(api.set_schedule, active=True),
+        writes=True,
+    ),
+    Route(
+        "POST",
+        "/deployments/{id}/set_schedule_inactive",
+        partial(api.set_schedule, active=False),
+        writes=True,
+    ),
+    Route("POST", "/deployments/{id}/create_flow_run", api.create_flow_run, writes=True),
+    Route("GET", "/flow_runs/{id}", api.read_flow_run),
+    Route("POST", "/block_types/", api.create_block_type, writes=True),
+    Route("GET", "/block_types/name/{name}", api.read_block_type_by_name),
+    Route(
+        "GET",
+        "/block_types/name/{type_name}/block_documents/name/{name}",
+        api.read_block_document_by_name,
+    ),
+    Route("POST", "/block_schemas/", api.create_block_schema, writes=True),
+    Route("GET", "/block_schemas/checksum/{checksum}", api.read_block_schema_by_checksum),
+    Route("POST", f"{_DOCUMENTS}/", api.create_block_document, writes=True),
+    Route("GET", f"{_DOCUMENTS}/{{id}}", api.read_block_document),
+    Route("POST", f"{_DOCUMENTS}/filter", api.read_block_documents),
+    Route("PATCH", f"{_DOCUMENTS}/{{id}}", api.update_block_document, writes=True),
+    Route("DELETE", f"{_DOCUMENTS}/{{id}}", api.delete_block_document, writes=True),
+    Route("POST", f"{_DOCUMENTS}/get_{_DEFAULT_STORAGE}", api.get_default_storage),
+    Route(
+        "POST",
+        f"{_DOCUMENTS}/{{id}}/set_{_DEFAULT_STORAGE}",
+        api.set_default_storage,
+        writes=True,
+    ),
+    Route(
+        "POST",
+        f"{_DOCUMENTS}/clear_{_DEFAULT_STORAGE}",
+        api.clear_default_storage,
+        writes=True,
+    ),
+)
+
+
+def find_route(method: str, path: str) -> Tuple[Route, List[str]]:
+    """Return the route of a request and the variable parts of its *path*, decoded.
+
+    Raises:
+        Refused: There is none.
+    """
+    segments = path.split("/")
+    for route in ROUTES:
+        values = route.match(segments) if route.method == method else None
+        if values is not None:
+            return route, values
+    raise api.Refused(404, "Not Found")
