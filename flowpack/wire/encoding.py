@@ -50,11 +50,7 @@ def _segment(segment: object) -> str:
 
 
 def request(
-    method: str,
-    target: str,
-    body: Json = UNSET,
-    effect: Effect = Effect.READ,
-    query: str = "",
+    method: str, target: str, body: Json = UNSET, effect: Effect = Effect.READ, query: str = ""
 ) -> Request:
     """Return a request; *body* is any JSON value, UNSET for none.
 
@@ -194,9 +190,7 @@ def wants_csrf_token(answer: Answer) -> bool:
     return answer.status == 403 and b"CSRF token" in answer.body
 
 
-def error_for(
-    answer: Answer, sent: Request, url: str, credential: str = ""
-) -> APIStatusError:
+def error_for(answer: Answer, sent: Request, url: str, credential: str = "") -> APIStatusError:
     """Return the error that stands for an *answer* whose status is not success.
 
     Args:

@@ -18,7 +18,7 @@ from flowpack.exceptions import (
 from flowpack.models import Deployment
 from flowpack.transport import Answer, Request
 from flowpack.wire import dialect_for
-from flowpack.wire.exchange import decode, encode, error_for, path, server_words
+from flowpack.wire.encoding import decode, encode, error_for, path, server_words
 
 SENT = Request("POST", "/flows/")
 URL = "http://127.0.0.1:4200/api"
