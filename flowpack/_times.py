@@ -11,9 +11,9 @@ from typing import Optional
 _LONGEST = 100
 
 _AMOUNT = r"[0-9]+(?:\.[0-9]+)?"
-_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
-_CLOCK = re.compile(
-    r"(?:(?P<days>[0-9]+)(?: days?)?,? +)?"
+_DURATION = re.compile(
+    r"(?P<plain>[0-9]+\.?[0-9]*|\.[0-9]+)"
+    r"|(?:(?P<days>[0-9]+)(?: days?)?,? +)?"
     r"(?P<hours>[0-9]+):(?P<minutes>[0-5][0-9]):(?P<seconds>[0-5][0-9](?:\.[0-9]+)?)"
 )
 _ISO_DURATION = re.compile(
@@ -22,10 +22,8 @@ _ISO_DURATION = re.compile(
     rf"(?:(?P<seconds>{_AMOUNT})S)?)?"
 )
 _ISO_TIME = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]"
-    r"(?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
-    r"(?:\.(?P<fraction>[0-9]{1,9}))? ?"
-    r"(?P<offset>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?"
+    r"(?:\.([0-9]{1,9}))? ?(?:([Zz])|([+-][0-9]{2}):?([0-9]{2})?)?"
 )
 
 
@@ -46,13 +44,12 @@ def parse_duration(value: object) -> Optional[timedelta]:
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
     text = value.strip()
-    if _SECONDS.fullmatch(text):
-        return timedelta(seconds=float(text))
-    match = _CLOCK.fullmatch(text) or _ISO_DURATION.fullmatch(text)
+    match = _DURATION.fullmatch(text) or _ISO_DURATION.fullmatch(text)
     if match is None:
         return None
     parts = {unit: float(n) for unit, n in match.groupdict().items() if n is not None}
-    return timedelta(**parts)
+    plain = parts.pop("plain", 0.0)
+    return timedelta(seconds=plain) + timedelta(**parts)
 
 
 def parse_time(value: object) -> Optional[datetime]:
@@ -67,21 +64,11 @@ def parse_time(value: object) -> Optional[datetime]:
     match = _ISO_TIME.fullmatch(value.strip())
     if match is None:
         return None
-    date, clock, fraction, offset = match.group("date", "clock", "fraction", "offset")
-    if len(clock) == len("HH:MM"):
-        clock += ":00"
+    date, clock, seconds, fraction, utc, hours, minutes = match.groups()
+    # In the one spelling that Python 3.9 reads.
     micros = f".{fraction[:6]:0<6}" if fraction else ""
+    offset = "+00:00" if utc else f"{hours}:{minutes or '00'}" if hours else ""
     try:
-        return datetime.fromisoformat(f"{date}T{clock}{micros}{_spelt_out(offset)}")
+        return datetime.fromisoformat(f"{date}T{clock}{seconds or ':00'}{micros}{offset}")
     except ValueError:
         return None
-
-
-def _spelt_out(offset: Optional[str]) -> str:
-    """Return *offset* in the one spelling that Python 3.9 reads."""
-    if offset is None:
-        return ""
-    if offset in ("Z", "z"):
-        return "+00:00"
-    digits = offset[1:].replace(":", "")
-    return f"{offset[0]}{digits[:2]}:{digits[2:] or '00'}"

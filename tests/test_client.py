@@ -83,6 +83,15 @@ def test_nonsense_is_no_id(client, transport, value):
     assert transport.sent == []
 
 
+def test_block_document_data_keeps_its_order(client, transport, done):
+    """Data is sent in the order given: a server derives anonymous names from it."""
+    document = client.read_block_document(done.document_id)
+    ids = {"block_schema_id": document.block_schema_id, "block_type_id": document.block_type_id}
+    data = dict(reversed(document.data.items()))
+    client.create_block_document(data=data, is_anonymous=True, **ids)
+    assert list(transport.body("/block_documents/")["data"]) == list(data)
+
+
 class Changing:
     """A transport whose answers to new deployments are changed."""
 

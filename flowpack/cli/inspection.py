@@ -17,7 +17,7 @@ from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
 from flowpack.exceptions import ObjectNotFound, WireError
 from flowpack.models import DataDocument
-from flowpack.wire.server_deployments import concurrency_limit
+from flowpack.wire.prefect3 import concurrency_limit
 
 #: What newer servers keep besides, where it holds no secrets.
 _FURTHER = (

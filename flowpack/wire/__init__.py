@@ -1,6 +1,6 @@
 """How each generation of the API says it: paths, fields, headers, errors.
 
-A :class:`~flowpack.wire.base.Dialect` builds requests from models and models
+A :class:`~flowpack.wire.dialect.Dialect` builds requests from models and models
 from answers. Nothing else in the package knows the API's JSON.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flowpack.exceptions import WireError, quoted
 
 if TYPE_CHECKING:
-    from flowpack.wire.base import Dialect
+    from flowpack.wire.dialect import Dialect
 
 #: Releases that speak a dialect, for messages.
 SUPPORTED = "2.0b7, 2.10.14 to 2.20 and 3.x"
@@ -24,20 +24,16 @@ def dialect_for(version: object) -> Dialect:
     Raises:
         WireError: No dialect for that release; the text lists what is supported.
     """
-    if isinstance(version, str) and version == "2.0b7":
+    if version == "2.0b7":
         from flowpack.wire.orion import Orion
 
-        return Orion(version)
+        return Orion("2.0b7")
     if isinstance(version, str) and re.match(r"\d+\.\d+", version):
-        from flowpack.wire.releases import OLDEST, parse_version
+        from flowpack.wire.prefect3 import OLDEST, Prefect3, parse_version
 
         if OLDEST <= parse_version(version) < (4,):
-            from flowpack.wire.prefect3 import Prefect3
-
             return Prefect3(version)
-        raise WireError(
-            f"the server is Prefect {quoted(version)}; flowpack speaks to {SUPPORTED}"
-        )
+        raise WireError(f"the server is Prefect {quoted(version)}; flowpack speaks to {SUPPORTED}")
     raise WireError(
         f"GET /admin/version answered {quoted(version)}, which is no release of"
         " Prefect. Is this the address of a Prefect API? It ends in /api"

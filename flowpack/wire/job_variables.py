@@ -5,9 +5,9 @@ A pool's type decides which variables its jobs have; what a runner says must fit
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, Tuple
+from typing import Any, Dict, Mapping, Tuple, Union
 
-from flowpack.models import FlowRunnerSettings
+from flowpack.models import DeploymentCreate, FlowRunnerSettings, Unset
 
 #: Types of work pools whose jobs each runner describes. A universal runner fits all.
 POOL_TYPES: Mapping[str, Tuple[str, ...]] = {
@@ -16,13 +16,21 @@ POOL_TYPES: Mapping[str, Tuple[str, ...]] = {
     "kubernetes": ("kubernetes",),
 }
 
+#: Fields of runners that are variables of the same name.
+_SAME_NAME: Mapping[str, Tuple[str, ...]] = {
+    "subprocess": (),
+    "docker": ("image", "networks", "network_mode", "labels", "volumes"),
+    "kubernetes": ("image", "namespace", "service_account_name", "labels", "image_pull_policy"),
+}
 
-#: The default image of the docker and kubernetes runners, which is 2.0b7's own; a
-#: pool has a better one.
-_ORION_IMAGE = "prefecthq/prefect:2.0b7-python3.9"
+#: What runners say where nobody chose; a pool has better.
+_DEFAULTS = {"image": "prefecthq/prefect:2.0b7-python3.9", "namespace": "default"}
+
+#: Prefect 3's docker pools spell the policies of Kubernetes.
+_PULL_POLICIES = {"IF_NOT_PRESENT": "IfNotPresent", "ALWAYS": "Always", "NEVER": "Never"}
 
 
-def problem(settings: FlowRunnerSettings, pool_type: str) -> str:
+def pool_problem(settings: FlowRunnerSettings, pool_type: str) -> str:
     """Return why a runner does not fit a pool of *pool_type*; empty if it does."""
     runner = str(settings.type)
     fitting = POOL_TYPES.get(runner)
@@ -34,76 +42,41 @@ def problem(settings: FlowRunnerSettings, pool_type: str) -> str:
     )
 
 
-def job_variables(settings: FlowRunnerSettings) -> Dict[str, Any]:
-    """Return the job variables that say what *settings* say."""
-    config = dict(settings.config or {})
-    write = _WRITERS.get(str(settings.type), _universal)
-    found = write(config)
+def runner_variables(settings: Union[FlowRunnerSettings, None, Unset]) -> Dict[str, Any]:
+    """Return the job variables that say what the *settings* of a runner say."""
+    kind = str(settings.type) if settings else ""
+    config = dict(settings.config or {}) if settings else {}
+    found: Dict[str, Any] = {"env": config.get("env")}
+    if kind in _SAME_NAME:
+        for field in _SAME_NAME[kind]:
+            value = config.get(field)
+            found[field] = None if value == _DEFAULTS.get(field) else value
+        found["stream_output"] = False if config.get("stream_output") is False else None
+    if kind == "subprocess" and config.get("virtualenv"):
+        found["command"] = f"{config['virtualenv']}/bin/python -m prefect.engine"
+    if kind == "subprocess" and config.get("condaenv"):
+        name = config["condaenv"]
+        option = "-p" if name.startswith(("/", "~")) else "-n"
+        found["command"] = f"conda run {option} {name} python -m prefect.engine"
+    if kind == "docker":
+        found["image_pull_policy"] = _PULL_POLICIES.get(config.get("image_pull_policy") or "")
+        found["auto_remove"] = config.get("auto_remove") or None
     return {key: value for key, value in found.items() if value not in (None, {}, [])}
 
 
-def _universal(config: Mapping[str, Any]) -> Dict[str, Any]:
-    return {"env": config.get("env")}
+def variables_of(has: Mapping[str, Any]) -> Any:
+    """Return the job variables of a deployment; 2.x answers by the older name of the field."""
+    return has.get("job_variables", has.get("infra_overrides")) or {}
 
 
-def _subprocess(config: Mapping[str, Any]) -> Dict[str, Any]:
-    found = _universal(config)
-    if config.get("stream_output") is False:
-        found["stream_output"] = False
-    virtualenv, condaenv = config.get("virtualenv"), config.get("condaenv")
-    if virtualenv:
-        found["command"] = f"{virtualenv}/bin/python -m prefect.engine"
-    if condaenv:
-        by = "-p" if condaenv.startswith(("/", "~")) else "-n"
-        found["command"] = f"conda run {by} {condaenv} python -m prefect.engine"
-    return found
-
-
-def _image(config: Mapping[str, Any]) -> Any:
-    image = config.get("image")
-    return None if image == _ORION_IMAGE else image
-
-
-def _docker(config: Mapping[str, Any]) -> Dict[str, Any]:
-    return {
-        **_universal(config),
-        "image": _image(config),
-        "image_pull_policy": _PULL_POLICIES.get(config.get("image_pull_policy") or ""),
-        "networks": config.get("networks"),
-        "network_mode": config.get("network_mode"),
-        "labels": config.get("labels"),
-        "auto_remove": config.get("auto_remove") or None,
-        "volumes": config.get("volumes"),
-        "stream_output": False if config.get("stream_output") is False else None,
-    }
-
-
-def _kubernetes(config: Mapping[str, Any]) -> Dict[str, Any]:
-    namespace = config.get("namespace")
-    return {
-        **_universal(config),
-        "image": _image(config),
-        "namespace": None if namespace == "default" else namespace,
-        "service_account_name": config.get("service_account_name"),
-        "labels": config.get("labels"),
-        "image_pull_policy": config.get("image_pull_policy"),
-        "stream_output": False if config.get("stream_output") is False else None,
-    }
-
-
-_WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Dict[str, Any]]] = {
-    "universal": _universal,
-    "subprocess": _subprocess,
-    "docker": _docker,
-    "kubernetes": _kubernetes,
-}
-
-#: Prefect 3's docker pools spell the policies of Kubernetes.
-_PULL_POLICIES = {
-    "IF_NOT_PRESENT": "IfNotPresent",
-    "ALWAYS": "Always",
-    "NEVER": "Never",
-}
+def merged_variables(has: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
+    """Return a deployment's variables, with those of its new runner over them."""
+    kept = with_nested_env(variables_of(has))
+    changes = runner_variables(new.flow_runner)
+    merged = {**kept, **changes}
+    if isinstance(kept.get("env"), Mapping) and "env" in changes:
+        merged["env"] = {**kept["env"], **changes["env"]}
+    return merged
 
 
 def with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:

@@ -8,37 +8,29 @@ from uuid import UUID
 import attrs
 
 from flowpack.jsonvalues import same_json
-from flowpack.models import (
-    UNSET,
-    AnySchedule,
-    BlockDefinition,
-    Deployment,
-    DeploymentCreate,
-)
+from flowpack.models import UNSET, BlockDefinition, Deployment, DeploymentCreate
 from flowpack.schedules import IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
-from flowpack.wire.base import PAGE, Change, Dialect, Send
 from flowpack.wire.block_schemas import orion_schema
 from flowpack.wire.conversion import write_schedule
-from flowpack.wire.exchange import Json, path, request
+from flowpack.wire.dialect import Change, Dialect, Send
+from flowpack.wire.encoding import Json, path, request
+
+#: The fields that this server has and a spec need not say, and their defaults.
+_DEFAULTS: Mapping[str, Any] = {
+    "schedule": None,
+    "is_schedule_active": True,
+    "parameters": {},
+    "tags": (),
+    "flow_runner": None,
+}
 
 #: Fields of the models that this server does not have.
 _OF_PREFECT_3 = frozenset(
-    {
-        "script",
-        "entrypoint",
-        "parameter_openapi_schema",
-        "description",
-        "version",
-        "enforce_parameter_schema",
-        "work_pool_name",
-        "work_queue_name",
-        "concurrency_limit",
-        "labels",
-        "schedules",
-        "flaw",
-        "job_variables",
-    }
+    field.name
+    for cls in (Deployment, DeploymentCreate)
+    for field in attrs.fields(cls)
+    if field.name not in (*_DEFAULTS, "id", "name", "flow_id", "flow_data", "created", "updated")
 )
 
 
@@ -53,51 +45,41 @@ class Orion(Dialect):
 
     # Deployments
 
-    def settled(
-        self, new: DeploymentCreate, current: Optional[Deployment]
-    ) -> DeploymentCreate:
+    def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """See :meth:`Dialect.settled`; an interval's zone becomes its anchor's."""
-        defaults: Dict[str, Any] = {
-            "schedule": None,
-            "is_schedule_active": True,
-            "parameters": {},
-            "tags": (),
-            "flow_runner": None,
-        }
         kept = {
             field: default if current is None else getattr(current, field)
-            for field, default in defaults.items()
+            for field, default in _DEFAULTS.items()
             if getattr(new, field) is UNSET
         }
         whole = attrs.evolve(new, **kept)
-        return attrs.evolve(whole, schedule=_kept_schedule(whole.schedule))
+        schedule = whole.schedule
+        # 2.0b7 refuses an interval that has both a time zone and an anchor, and fails on one
+        # that has a zone only; an anchor with an offset is what works.
+        if isinstance(schedule, IntervalSchedule):
+            schedule = schedule.without_timezone()
+        if isinstance(schedule, RRuleSchedule) and schedule.timezone is None:
+            schedule = attrs.evolve(schedule, timezone="UTC")
+        return attrs.evolve(whole, schedule=schedule)
 
-    def differences(
-        self, current: Deployment, new: DeploymentCreate
-    ) -> Tuple[Change, ...]:
-        """See :meth:`Dialect.differences`."""
-        fields = ["schedule", "parameters", "tags", "is_schedule_active"]
-        if new.flow_runner is not None:
-            # None leaves the runner to the server.
-            fields.insert(3, "flow_runner")
+    def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
+        """See :meth:`Dialect.differences`; a runner that is None is left to the server."""
         changes = []
-        for field in fields:
+        for field in ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active"):
             old, wanted = getattr(current, field), getattr(new, field)
-            if not same_json(old, wanted):
-                changes.append(self._change(field, old, wanted))
+            if same_json(old, wanted) or (field == "flow_runner" and wanted is None):
+                continue
+            if field == "is_schedule_active":
+                changes.append(Change("paused", not old, not wanted))
+            elif field == "schedule":
+                changes.append(Change(field, write_schedule(old), write_schedule(wanted)))
+            else:
+                changes.append(Change(field, self.unstructure(old), self.unstructure(wanted)))
         return tuple(changes)
-
-    def _change(self, field: str, old: Any, new: Any) -> Change:
-        if field == "is_schedule_active":
-            return Change("paused", not old, not new)
-        if field == "schedule":
-            return Change(field, write_schedule(old), write_schedule(new))
-        return Change(field, self.unstructure(old), self.unstructure(new))
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """See :meth:`Dialect.create_deployment`."""
-        body = self.unstructure(new)
-        return request("POST", "/deployments/", body, Effect.UPSERT)
+        return request("POST", "/deployments/", self.unstructure(new), Effect.UPSERT)
 
     def unstructure(self, model: Any) -> Json:
         """See :meth:`Dialect.unstructure`; of a deployment only what 2.0b7 has."""
@@ -109,8 +91,7 @@ class Orion(Dialect):
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
         """Switch a deployment's schedule on or off."""
         verb = "set_schedule_active" if active else "set_schedule_inactive"
-        target = path("deployments", deployment_id, verb)
-        return request("POST", target, effect=Effect.UPSERT)
+        return request("POST", path("deployments", deployment_id, verb), effect=Effect.UPSERT)
 
     # Blocks
 
@@ -118,70 +99,27 @@ class Orion(Dialect):
         """See :meth:`Dialect.block_schema`."""
         return orion_schema(definition)
 
-    def create_block_type(self, definition: BlockDefinition) -> Request:
-        """Create the type of a block class; its name is unique."""
-        body = {
-            "name": definition.type_name,
-            "logo_url": definition.logo_url,
-            "documentation_url": definition.documentation_url,
-            "description": definition.description,
-            "code_example": definition.code_example,
-        }
-        return request("POST", "/block_types/", body, Effect.UPSERT)
+    def block_document_filters(self, anonymous: bool) -> Dict[str, Any]:
+        """See :meth:`Dialect.block_document_filters`."""
+        return {"block_document_filter": {"is_anonymous": {"eq_": None if anonymous else False}}}
 
-    def read_block_type_by_name(self, name: str) -> Request:
-        """Read a block type by its name."""
-        return request("GET", path("block_types", "name", name))
-
-    def read_block_document_by_name(self, name: str, block_type_name: str) -> Request:
-        """Read a block document by its name and its type's."""
-        segments = ("name", block_type_name, "block_documents", "name", name)
-        return request("GET", path("block_types", *segments))
-
-    def read_block_documents(self, *, anonymous: bool, offset: int = 0) -> Request:
-        """List block documents by name, one page of them."""
-        wanted = {"eq_": None if anonymous else False}
-        body = {
-            "block_document_filter": {"is_anonymous": wanted},
-            "limit": PAGE,
-            "offset": offset,
-        }
-        return request("POST", "/block_documents/filter", body)
-
-    def update_block_document(
-        self, document_id: UUID, data: Mapping[str, Any]
-    ) -> Request:
+    def update_block_document(self, document_id: UUID, data: Mapping[str, Any]) -> Request:
         """Replace the data of a block document."""
         target = path("block_documents", document_id)
         return request("PATCH", target, {"data": dict(data)}, Effect.UPSERT)
 
     # Default storage
 
-    def get_default_storage(self, send: Send) -> Json:
+    def get_default_storage(self, send: Send) -> Optional[Request]:
         """See :meth:`Dialect.get_default_storage`."""
-        target = "/block_documents/get_default_storage_block_document"
-        return send(request("POST", target))
+        return request("POST", "/block_documents/get_default_storage_block_document")
 
     def set_default_storage(self, document_id: UUID, send: Send) -> None:
         """See :meth:`Dialect.set_default_storage`."""
         verb = "set_default_storage_block_document"
-        target = path("block_documents", document_id, verb)
-        send(request("POST", target, effect=Effect.UPSERT))
+        send(request("POST", path("block_documents", document_id, verb), effect=Effect.UPSERT))
 
     def clear_default_storage(self, send: Send) -> None:
         """See :meth:`Dialect.clear_default_storage`."""
         target = "/block_documents/clear_default_storage_block_document"
         send(request("POST", target, effect=Effect.UPSERT))
-
-
-def _kept_schedule(schedule: Any) -> Optional[AnySchedule]:
-    """Return *schedule* as the stock client writes it and the server keeps it.
-
-    2.0b7 refuses an interval that has both a time zone and an anchor, and fails
-    on one that has a zone only; an anchor with an offset is what works.
-    """
-    if isinstance(schedule, IntervalSchedule):
-        return schedule.without_timezone()
-    if isinstance(schedule, RRuleSchedule) and schedule.timezone is None:
-        return attrs.evolve(schedule, timezone="UTC")
-    return schedule or None

@@ -9,10 +9,18 @@ from uuid import UUID, uuid4
 
 import attrs
 
-from flowpack.exceptions import DeploymentValidationError, WireError
+from flowpack.exceptions import (
+    DeploymentValidationError,
+    ObjectAlreadyExists,
+    ObjectNotFound,
+    WireError,
+)
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
+    BlockDefinition,
+    BlockDocument,
+    DataDocument,
     Deployment,
     DeploymentCreate,
     FlowRunnerSettings,
@@ -20,22 +28,40 @@ from flowpack.models import (
 )
 from flowpack.transport import Answer, Effect, Request
 from flowpack.wire import pulling
-from flowpack.wire.base import Change, Model
+from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.conversion import write_schedule
-from flowpack.wire.exchange import Json, path, request, wants_csrf_token
-from flowpack.wire.job_variables import job_variables, problem, with_nested_env
-from flowpack.wire.prefect3_blocks import Prefect3Blocks
-from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
-from flowpack.wire.server_deployments import (
-    check_shapes,
-    concurrency_limit,
-    own_labels,
+from flowpack.wire.dialect import Change, Dialect, Model, Send
+from flowpack.wire.encoding import Json, path, request, wants_csrf_token
+from flowpack.wire.job_variables import (
+    merged_variables,
+    pool_problem,
+    runner_variables,
     variables_of,
 )
-from flowpack.wire.server_schedules import read_any, same_schedule, sendable
+from flowpack.wire.prefect3_schedules import (
+    own_schedule,
+    read_any,
+    same_schedule,
+    schedules_to_send,
+)
 
-#: The slug of the schedule that flowpack owns.
-SLUG = "flowpack"
+#: The oldest release that is spoken to: it brought the module of the pull steps.
+OLDEST = (2, 10, 14)
+
+#: The release that brought each field of ``POST /deployments/``; what is not here
+#: is older than :data:`OLDEST`. Servers refuse fields that they do not know.
+SINCE: Mapping[str, Tuple[int, ...]] = {
+    "enforce_parameter_schema": (2, 13, 2),
+    "paused": (2, 16, 0),
+    "schedules": (2, 16, 0),
+    "job_variables": (2, 17, 0),
+    "concurrency_limit": (3, 0, 0),
+    "labels": (3, 1, 5),
+    "slug": (3, 2, 0),  # Of each schedule.
+}
+
+#: Name of the variable that holds the id of the default storage.
+DEFAULT_STORAGE = "flowpack_default_storage"
 
 #: What a deployment keeps where a spec does not say it: field and default.
 _KEPT: Mapping[str, Any] = {
@@ -47,13 +73,48 @@ _KEPT: Mapping[str, Any] = {
     "enforce_parameter_schema": True,
 }
 
+#: Fields of the body that are compared by name, and their names in a spec.
+_COMPARED: Mapping[str, str] = {
+    "entrypoint": "entrypoint",
+    "parameter_openapi_schema": "parameter_openapi_schema",
+    "parameters": "parameters",
+    "tags": "tags",
+    "description": "description",
+    "version": "version",
+    "work_pool_name": "work_pool",
+    "enforce_parameter_schema": "enforce_parameter_schema",
+    "concurrency_limit": "concurrency_limit",
+    "labels": "labels",
+    "work_queue_name": "work_queue",
+    "job_variables": "flow_runner",
+    "infra_overrides": "flow_runner",
+}
 
-class Prefect3(Prefect3Blocks):
+#: What is read of a deployment's ``extra``: each member, if it is not null.
+_SHAPES: Mapping[str, type] = {
+    "schedule": dict,
+    "schedules": list,
+    "pull_steps": list,
+    "labels": dict,
+    "job_variables": dict,
+    "infra_overrides": dict,
+    "global_concurrency_limit": dict,
+}
+
+
+def parse_version(version: str) -> Tuple[int, ...]:
+    """Return the numbers of a release: ``3.0.0rc2`` gives ``(3, 0, 0)``."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return tuple(int(each or 0) for each in found.groups()) if found else ()
+
+
+class Prefect3(Dialect):
     """Speaks to servers with work pools; fields are gated by their release."""
 
     name: ClassVar[str] = "prefect3"
     uses_work_pools: ClassVar[bool] = True
     workers: ClassVar[int] = 4
+    with_secrets: ClassVar[str] = "include_secrets=true"
 
     def __init__(self, version: str) -> None:
         super().__init__(version)
@@ -72,8 +133,7 @@ class Prefect3(Prefect3Blocks):
         if not wants_csrf_token(refused):
             return False
         client = str(uuid4())
-        asked = request("GET", "/csrf-token", query=f"client={client}")
-        answer = send(asked)
+        answer = send(request("GET", "/csrf-token", query=f"client={client}"))
         try:
             token = json.loads(answer.body)["token"]
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -84,7 +144,7 @@ class Prefect3(Prefect3Blocks):
         return True
 
     def knows(self, field: str) -> bool:
-        """Return whether this release has a field of deployments."""
+        """Return True if this release has a field of deployments."""
         return self._release >= SINCE.get(field, OLDEST)
 
     # Models
@@ -97,7 +157,7 @@ class Prefect3(Prefect3Blocks):
 
     def _deployment(self, value: Dict[str, Any]) -> Deployment:
         """Read a deployment; all that is only here stays in ``extra``."""
-        check_shapes(value)
+        _check_shapes(value)
         stored, script, flaw = None, None, None
         try:
             stored, script = pulling.read_steps(value.get("pull_steps"))
@@ -105,136 +165,89 @@ class Prefect3(Prefect3Blocks):
             # One deployment that was edited must not hide all the others.
             flaw = str(exc)
         plain = super().structure(
-            {**value, "flow_data": None, "schedule": None, "flow_runner": None},
-            Deployment,
+            {**value, "flow_data": None, "schedule": None, "flow_runner": None}, Deployment
         )
-        own = self._own_schedule(value, script)
+        own = own_schedule(value, script, self.knows("slug"))
+        if self.knows("paused"):
+            active = not value.get("paused", False)
+        else:
+            active = bool(value.get("is_schedule_active", True))
         return attrs.evolve(
             plain,
-            flow_data=None if stored is None else pulling.flow_data(stored),
+            flow_data=None if stored is None else DataDocument.encode("blockstorage", stored),
             script=script,
             flaw=flaw,
             schedule=None if own is None else read_any(own.get("schedule")),
-            is_schedule_active=self._active(value),
+            is_schedule_active=active,
             extra=value,
         )
 
-    def _active(self, value: Mapping[str, Any]) -> bool:
-        if self.knows("paused"):
-            return not value.get("paused", False)
-        return bool(value.get("is_schedule_active", True))
-
-    def _own_schedule(
-        self, value: Mapping[str, Any], script: Optional[ScriptSource]
-    ) -> Optional[Mapping[str, Any]]:
-        """Return the schedule that is flowpack's.
-
-        It has a slug. Before there were slugs, the pull step says which it is.
-        """
-        if not self.knows("schedules"):
-            schedule = value.get("schedule")
-            return None if schedule is None else {"schedule": schedule}
-        schedules = value.get("schedules") or []
-        if self._release >= SLUGS:
-            return next((each for each in schedules if each.get("slug") == SLUG), None)
-        if script is None or script.schedule is None:
-            return None
-        made = read_any(script.schedule)
-        equal = (each for each in schedules if same_schedule(each["schedule"], made))
-        return next(equal, None)
-
     # Deployments
 
-    def settled(
-        self, new: DeploymentCreate, current: Optional[Deployment]
-    ) -> DeploymentCreate:
+    def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
         if new.schedules is not UNSET:
             return new
         has: Mapping[str, Any] = {} if current is None else current.extra
+        kept = self._kept(new, current, has)
+        unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
+        if has and new.work_queue_name is None:
+            unset["work_queue_name"] = "default"
+        slugs = self.knows("slug")
+        own = None if current is None else own_schedule(has, current.script, slugs)
+        schedule = new.schedule
+        if schedule is UNSET:
+            schedule = None if current is None else current.schedule
+        script = new.script
+        if script is not None and schedule is not None and not slugs:
+            script = attrs.evolve(script, schedule=write_schedule(schedule))
+        schedules = schedules_to_send(new.schedule, has, own, slugs)
+        return attrs.evolve(new, schedules=schedules, schedule=schedule, script=script, **unset)
+
+    def _kept(
+        self, new: DeploymentCreate, current: Optional[Deployment], has: Mapping[str, Any]
+    ) -> Dict[str, Any]:
+        """Return what each field is where *new* does not say it."""
         kept: Dict[str, Any] = {
             "parameters": {} if current is None else current.parameters,
             "tags": () if current is None else current.tags,
             "is_schedule_active": current is None or current.is_schedule_active,
             "work_pool_name": has.get("work_pool_name"),
-            "job_variables": None if current is None else _merged_variables(has, new),
+            "job_variables": None if current is None else merged_variables(has, new),
+            **{field: has.get(field, default) for field, default in _KEPT.items()},
+            "labels": _own_labels(has),
+            "concurrency_limit": concurrency_limit(has),
         }
-        for field, default in _KEPT.items():
-            kept[field] = has.get(field, default)
         if new.script is not None:
             if current is None:
                 kept["description"] = new.script.description
-            if current is None or _is_computed(kept["version"]):
+            # A version that is a digest was made by a tool, from the script.
+            if kept["version"] is None or re.fullmatch("[0-9a-f]{32}", str(kept["version"])):
                 kept["version"] = new.script.version
-        kept["labels"] = own_labels(kept["labels"])
-        kept["concurrency_limit"] = concurrency_limit(has)
-        unset = {
-            field: value
-            for field, value in kept.items()
-            if getattr(new, field) is UNSET
-        }
-        if has and new.work_queue_name is None:
-            unset["work_queue_name"] = "default"
-        own = None if current is None else self._own_schedule(has, current.script)
-        schedules = self._schedules(new.schedule, has, own)
-        schedule = new.schedule
-        if schedule is UNSET:
-            schedule = None if current is None else current.schedule
-        script = new.script
-        if script is not None and schedule is not None and self._release < SLUGS:
-            script = attrs.evolve(script, schedule=write_schedule(schedule))
-        return attrs.evolve(
-            new, schedules=schedules, schedule=schedule, script=script, **unset
-        )
+        return kept
 
-    def _schedules(
-        self, wanted: Any, has: Mapping[str, Any], own: Optional[Mapping[str, Any]]
-    ) -> Tuple[Json, ...]:
-        """Return the schedules to send: those of others as they are, and our own."""
-        listed = has.get("schedules") or []
-        if not self.knows("schedules"):
-            listed = [] if own is None else [own]
-        if wanted is UNSET:
-            return tuple(sendable(each) for each in listed)
-        if own is not None and same_schedule(own.get("schedule"), wanted):
-            return tuple(sendable(each) for each in listed)
-        others = [sendable(each) for each in listed if each is not own]
-        if wanted is None:
-            return tuple(others)
-        mine: Dict[str, Any] = {
-            "schedule": write_schedule(wanted),
-            "active": True if own is None else own.get("active", True),
-        }
-        if mine["schedule"].get("anchor_date", "") is None:
-            del mine["schedule"]["anchor_date"]
-        if self._release >= SLUGS:
-            mine["slug"] = SLUG
-        return (*others, mine)
-
-    def differences(
-        self, current: Deployment, new: DeploymentCreate
-    ) -> Tuple[Change, ...]:
+    def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
         """See :meth:`Dialect.differences`."""
-        body, has = self._body(new), dict(current.extra)
-        has["labels"] = own_labels(has.get("labels"))
-        has["concurrency_limit"] = concurrency_limit(has)
-        has["job_variables"] = variables_of(has)
-        changes: List[Change] = []
-        for field, wanted in body.items():
-            if field in _COMPARED_APART or same_json(has.get(field), wanted):
-                continue
-            changes.append(
-                Change(_SPEC_NAMES.get(field, field), has.get(field), wanted)
-            )
+        variables = variables_of(current.extra)
+        has = {
+            **current.extra,
+            "labels": _own_labels(current.extra),
+            "concurrency_limit": concurrency_limit(current.extra),
+            "job_variables": variables,
+            "infra_overrides": variables,
+        }
+        changes: List[Change] = [
+            Change(_COMPARED[field], has.get(field), wanted)
+            for field, wanted in self._body(new).items()
+            if field in _COMPARED and not same_json(has.get(field), wanted)
+        ]
         if current.is_schedule_active != new.is_schedule_active:
             old, now = not current.is_schedule_active, not new.is_schedule_active
             changes.append(Change("paused", old, now))
-        own = self._own_schedule(current.extra, current.script)
+        own = own_schedule(current.extra, current.script, self.knows("slug"))
         old_schedule = None if own is None else own.get("schedule")
         if not same_schedule(old_schedule, new.schedule):
-            changes.append(
-                Change("schedule", old_schedule, write_schedule(new.schedule))
-            )
+            changes.append(Change("schedule", old_schedule, write_schedule(new.schedule)))
         return tuple(changes) + pulling.differences(current, new)
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
@@ -244,10 +257,11 @@ class Prefect3(Prefect3Blocks):
     def _body(self, new: DeploymentCreate) -> Dict[str, Any]:
         stored = new.flow_data.stored_object
         if stored is None or new.script is None:
-            raise DeploymentValidationError(
-                new.name,
-                [f"a {self.version} server needs a script that its workers can pull"],
-            )
+            problem = f"a {self.version} server needs a script that its workers can pull"
+            raise DeploymentValidationError(new.name, [problem])
+        variables = new.job_variables
+        if not isinstance(variables, Mapping):
+            variables = runner_variables(new.flow_runner)
         body: Dict[str, Any] = {
             "name": new.name,
             "flow_id": str(new.flow_id),
@@ -266,25 +280,24 @@ class Prefect3(Prefect3Blocks):
         }
         if new.work_queue_name is not None:
             body["work_queue_name"] = new.work_queue_name
-        self._add_schedules(body, new)
-        self._add_variables(body, new)
-        return {field: value for field, value in body.items() if self.knows(field)}
-
-    def _add_schedules(self, body: Dict[str, Any], new: DeploymentCreate) -> None:
         schedules = list(new.schedules or ())
         if self.knows("schedules"):
-            body["schedules"] = schedules
-            body["paused"] = not new.is_schedule_active
-            return
-        body["schedule"] = schedules[0]["schedule"] if schedules else None
-        body["is_schedule_active"] = new.is_schedule_active
-
-    def _add_variables(self, body: Dict[str, Any], new: DeploymentCreate) -> None:
-        variables = new.job_variables
-        if not isinstance(variables, Mapping):
-            variables = _runner_variables(new)
+            body.update(schedules=schedules, paused=not new.is_schedule_active)
+        else:
+            body["schedule"] = schedules[0]["schedule"] if schedules else None
+            body["is_schedule_active"] = new.is_schedule_active
         field = "job_variables" if self.knows("job_variables") else "infra_overrides"
         body[field] = dict(variables)
+        return {field: value for field, value in body.items() if self.knows(field)}
+
+    def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
+        """Pause or resume a deployment."""
+        target = path("deployments", deployment_id)
+        if not self.knows("paused"):
+            verb = "set_schedule_active" if active else "set_schedule_inactive"
+            return request("POST", f"{target}/{verb}", effect=Effect.UPSERT)
+        # 2.16 to 2.20 refuse their pause_deployment where there are two schedules.
+        return request("PATCH", target, {"paused": not active}, Effect.UPSERT)
 
     def runner_of(self, current: Deployment) -> Json:
         """See :meth:`Dialect.runner_of`; these servers have job variables for it."""
@@ -294,74 +307,114 @@ class Prefect3(Prefect3Blocks):
         """See :meth:`Dialect.problems`."""
         return () if new.script is None else pulling.problems(new.script)
 
-    def pool_problem(self, settings: FlowRunnerSettings, pool_type: str) -> str:
-        """See :meth:`Dialect.pool_problem`."""
-        return problem(settings, pool_type)
-
-    def needs_document(self, script: ScriptSource) -> bool:
-        """See :meth:`Dialect.needs_document`."""
-        return pulling.choice(script) == pulling.FLOWPACK
-
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
         notes = []
         if new.script is not None:
-            chosen = pulling.choice(new.script)
-            notes.append(f"workers pull it with the {chosen} step")
+            notes.append(f"workers pull it with the {pulling.choice(new.script)} step")
         for field in ("labels", "concurrency_limit"):
             if getattr(new, field) and not self.knows(field):
                 notes.append(f"a server of release {self.version} keeps no {field}")
         return tuple(notes)
 
-    def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
-        """Pause or resume a deployment."""
-        if not self.knows("paused"):
-            verb = "set_schedule_active" if active else "set_schedule_inactive"
-            target = path("deployments", deployment_id, verb)
-            return request("POST", target, effect=Effect.UPSERT)
-        # 2.16 to 2.20 refuse their pause_deployment where there are two schedules.
-        target = path("deployments", deployment_id)
-        return request("PATCH", target, {"paused": not active}, Effect.UPSERT)
+    def pool_problem(self, settings: FlowRunnerSettings, pool_type: str) -> str:
+        """See :meth:`Dialect.pool_problem`."""
+        return pool_problem(settings, pool_type)
+
+    def needs_document(self, script: ScriptSource) -> bool:
+        """See :meth:`Dialect.needs_document`."""
+        return pulling.choice(script) == pulling.FLOWPACK
+
+    # Blocks
+
+    def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
+        """See :meth:`Dialect.block_schema`."""
+        return prefect3_schema(definition)
+
+    def block_type_key(self, name: str) -> Tuple[str, str]:
+        """See :meth:`Dialect.block_type_key`."""
+        return "slug", slug(name)
+
+    def block_document_filters(self, anonymous: bool) -> Dict[str, Any]:
+        """See :meth:`Dialect.block_document_filters`."""
+        return {} if anonymous else {"block_documents": {"is_anonymous": {"eq_": False}}}
+
+    def update_block_document(self, document_id: UUID, data: Mapping[str, Any]) -> Request:
+        """Replace the data of a block document."""
+        body = {"data": dict(data), "merge_existing_data": False}
+        return request("PATCH", path("block_documents", document_id), body, Effect.UPSERT)
+
+    def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
+        """See :meth:`Dialect.echoes`; answers to writes have secrets masked."""
+        schema = document.block_schema
+        listed = None if schema is None else schema.fields.get("secret_fields")
+        names = listed if isinstance(listed, list) else ()
+        secret = {str(name).partition(".")[0] for name in names}
+        answered = document.data
+        return all(answered.get(name) == data[name] for name in data if name not in secret)
+
+    # Default storage: there is none since 2.0b11, so a variable names it
+
+    def get_default_storage(self, send: Send) -> Optional[Request]:
+        """See :meth:`Dialect.get_default_storage`; the client takes a 404 for none."""
+
+        def document_id(variable: Json) -> Optional[UUID]:
+            try:
+                return None if variable is None else UUID(variable["value"])
+            except (KeyError, TypeError, ValueError, AttributeError) as exc:
+                raise WireError(
+                    f"the variable {DEFAULT_STORAGE!r} on the server names no block; set it with"
+                    " flowpack storage default"
+                ) from exc
+
+        found = send(request("GET", _DEFAULT_STORAGE_PATH), document_id)
+        return None if found is None else self._read_document(found)
+
+    def _read_document(self, document_id: UUID) -> Request:
+        return request("GET", path("block_documents", document_id), query=self.with_secrets)
+
+    def set_default_storage(self, document_id: UUID, send: Send) -> None:
+        """See :meth:`Dialect.set_default_storage`."""
+        send(self._read_document(document_id))
+        body = {"name": DEFAULT_STORAGE, "value": str(document_id)}
+        try:
+            send(request("POST", "/variables/", body, Effect.UPSERT))
+        except ObjectAlreadyExists:
+            body = {"value": str(document_id)}
+            send(request("PATCH", _DEFAULT_STORAGE_PATH, body, Effect.UPSERT))
+
+    def clear_default_storage(self, send: Send) -> None:
+        """See :meth:`Dialect.clear_default_storage`."""
+        try:
+            send(request("DELETE", _DEFAULT_STORAGE_PATH, effect=Effect.UPSERT))
+        except ObjectNotFound:
+            pass
 
 
-#: Fields of the body whose comparison is a matter of its own.
-_COMPARED_APART = frozenset(
-    {
-        "name",
-        "flow_id",
-        "path",
-        "pull_steps",
-        "schedule",
-        "schedules",
-        "paused",
-        "is_schedule_active",
-    }
-)
-
-#: Names in a spec of fields of the body.
-_SPEC_NAMES = {
-    "infra_overrides": "flow_runner",
-    "job_variables": "flow_runner",
-    "work_pool_name": "work_pool",
-    "work_queue_name": "work_queue",
-}
+_DEFAULT_STORAGE_PATH = path("variables", "name", DEFAULT_STORAGE)
 
 
-def _runner_variables(new: DeploymentCreate) -> Dict[str, Any]:
-    """Return the job variables that say what the runner of *new* says."""
-    return job_variables(new.flow_runner or FlowRunnerSettings("universal", {}))
+def _check_shapes(value: Mapping[str, Any]) -> None:
+    """Raise a WireError for a deployment of which the dialect could not read a part."""
+    for name, kind in _SHAPES.items():
+        member = value.get(name)
+        items = member if isinstance(member, list) else ()
+        fits = member is None or isinstance(member, kind)
+        if not fits or not all(isinstance(each, dict) for each in items):
+            expected = "an object" if kind is dict else "an array of objects"
+            raise WireError(f"an answer is no Deployment: {name} must be {expected}")
+    for each in value.get("schedules") or ():
+        if not isinstance(each.get("schedule"), dict):
+            raise WireError("an answer is no Deployment: schedules must have a schedule each")
 
 
-def _merged_variables(has: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
-    """Return a deployment's variables, with those of its new runner over them."""
-    kept = with_nested_env(variables_of(has))
-    changes = _runner_variables(new)
-    merged = {**kept, **changes}
-    if isinstance(kept.get("env"), Mapping) and "env" in changes:
-        merged["env"] = {**kept["env"], **changes["env"]}
-    return merged
+def _own_labels(has: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the labels without those that the server adds."""
+    labels = has.get("labels") or {}
+    return {key: value for key, value in labels.items() if not key.startswith("prefect.")}
 
 
-def _is_computed(version: Any) -> bool:
-    """Return whether a version is the digest of a script, as tools make it."""
-    return version is None or re.fullmatch("[0-9a-f]{32}", str(version)) is not None
+def concurrency_limit(has: Mapping[str, Any]) -> Optional[int]:
+    """Return the limit; since 3.0.3 an answer has it in an object of its own."""
+    limit = (has.get("global_concurrency_limit") or {}).get("limit")
+    return has.get("concurrency_limit") if limit is None else limit

@@ -15,14 +15,8 @@ from uuid import UUID
 import attrs
 
 from flowpack.exceptions import WireError
-from flowpack.models import (
-    DataDocument,
-    Deployment,
-    DeploymentCreate,
-    ScriptSource,
-    StoredObject,
-)
-from flowpack.wire.base import Change
+from flowpack.models import Deployment, DeploymentCreate, ScriptSource, StoredObject
+from flowpack.wire.dialect import Change
 
 STOCK = "stock"
 FLOWPACK = "flowpack"
@@ -108,25 +102,26 @@ def problems(script: ScriptSource) -> Tuple[str, ...]:
 
 def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, Any]]:
     """Return the pull steps of a deployment."""
+    document_id = None if stored.block_document_id is None else str(stored.block_document_id)
+    flow_data: Dict[str, Any] = {
+        "storage_type": script.storage_type,
+        "storage_data": dict(script.storage_data),
+        "token": stored.token,
+        "block_document_id": document_id,
+    }
+    if script.schedule is not None:
+        flow_data["schedule"] = dict(script.schedule)
     values: Dict[str, Any] = {
         "sha256": stored.sha256,
         "size": script.size,
         "filename": script.filename,
-        "flow_data": {
-            "storage_type": script.storage_type,
-            "storage_data": dict(script.storage_data),
-            "token": stored.token,
-            "block_document_id": _text(stored.block_document_id),
-        },
+        "flow_data": flow_data,
     }
-    if script.schedule is not None:
-        values["flow_data"]["schedule"] = dict(script.schedule)
     if choice(script) == STOCK:
         values["location"] = script.location
         return [{_STOCK_STEP: {"stmt": PROGRAM, "number": 1, "globals": values}}]
     if script.requires:
         values["requires"] = script.requires
-    document_id = _text(stored.block_document_id)
     values["storage"] = {"$ref": {"block_document_id": document_id}}
     return [{_FLOWPACK_STEP: values}]
 
@@ -137,39 +132,41 @@ def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSourc
     Raises:
         WireError: A step of flowpack's does not say what it must.
     """
-    for step in steps if isinstance(steps, list) else ():
-        if not isinstance(step, dict):
-            continue
-        stock = step.get(_STOCK_STEP)
+    for step in steps or ():
+        stock, own = step.get(_STOCK_STEP), step.get(_FLOWPACK_STEP)
         if isinstance(stock, dict):
             values = stock.get("globals")
             ours = isinstance(values, dict) and "flow_data" in values
             if ours or stock.get("stmt") == PROGRAM:
                 return _read(values, STOCK)
-        own = step.get(_FLOWPACK_STEP)
         if isinstance(own, dict):
             return _read(own, FLOWPACK)
     return None, None
 
 
 def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
+    def expect(value: Any, *kinds: type) -> Any:
+        if not isinstance(value, kinds):
+            raise TypeError(type(value).__name__)
+        return value
+
     try:
         flow_data = values["flow_data"]
         document_id = flow_data["block_document_id"]
         stored = StoredObject(
-            token=_expect(flow_data["token"], str),
+            token=expect(flow_data["token"], str),
             block_document_id=None if document_id is None else UUID(document_id),
-            sha256=_expect(values["sha256"], str),
+            sha256=expect(values["sha256"], str),
         )
         script = ScriptSource(
-            filename=_expect(values["filename"], str),
-            size=_expect(values["size"], int),
-            location=_expect(values.get("location"), (str, type(None))),
-            storage_type=_expect(flow_data["storage_type"], str),
-            storage_data=_expect(flow_data["storage_data"], dict),
+            filename=expect(values["filename"], str),
+            size=expect(values["size"], int),
+            location=expect(values.get("location"), str, type(None)),
+            storage_type=expect(flow_data["storage_type"], str),
+            storage_data=expect(flow_data["storage_data"], dict),
             pull=pull,
-            requires=_expect(values.get("requires"), (str, type(None))),
-            schedule=_expect(flow_data.get("schedule"), (dict, type(None))),
+            requires=expect(values.get("requires"), str, type(None)),
+            schedule=expect(flow_data.get("schedule"), dict, type(None)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise WireError(
@@ -181,29 +178,25 @@ def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
 def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
     """Return what differs in how the script is pulled, code and storage aside."""
     steps = current.extra.get("pull_steps")
-    stored = None if current.flow_data is None else current.flow_data.stored_object
     has, wanted = current.script, new.script
     if wanted is None:
         return ()
-    changes = [
-        Change("pull", has and choice(has), choice(wanted)),
-        Change("pull_requires", has and has.requires, wanted.requires),
-    ]
-    if choice(wanted) != FLOWPACK:
-        changes.pop()
-    if stored is None or has is None:
-        # Where there is no deployment yet, the step is told by its name.
-        is_new = not current.extra
-        expected = steps if is_new else write_steps(StoredObject("", None, ""), wanted)
-    else:
+    changes = [Change("pull", has and choice(has), choice(wanted))]
+    if choice(wanted) == FLOWPACK:
+        changes.append(Change("pull_requires", has and has.requires, wanted.requires))
+    stored = None if current.flow_data is None else current.flow_data.stored_object
+    if stored is not None and has is not None:
         expected = write_steps(stored, _but_for_changes(has, current, new))
+    elif current.extra:
+        expected = write_steps(StoredObject("", None, ""), wanted)
+    else:
+        # Where there is no deployment yet, the step is told by its name.
+        expected = steps  # type: ignore[assignment]
     changes.append(Change("pull_steps", steps, expected))
     return tuple(change for change in changes if change.old != change.new)
 
 
-def _but_for_changes(
-    has: ScriptSource, current: Deployment, new: DeploymentCreate
-) -> ScriptSource:
+def _but_for_changes(has: ScriptSource, current: Deployment, new: DeploymentCreate) -> ScriptSource:
     """Return how the script would be pulled, were it not for what is told apart.
 
     That are changes of code, storage, entry point, step and schedule.
@@ -215,9 +208,7 @@ def _but_for_changes(
         kept |= {"size", "location"}
     if current.extra.get("entrypoint") != new.entrypoint:
         kept.add("filename")
-    return attrs.evolve(
-        new.script or has, **{field: getattr(has, field) for field in kept}
-    )
+    return attrs.evolve(new.script or has, **{field: getattr(has, field) for field in kept})
 
 
 def _object(deployment: Union[Deployment, DeploymentCreate]) -> Any:
@@ -227,23 +218,5 @@ def _object(deployment: Union[Deployment, DeploymentCreate]) -> Any:
 
 
 def same_storage(one: ScriptSource, other: ScriptSource) -> bool:
-    """Return whether two scripts are in storages of equal type and data."""
-    return (one.storage_type, dict(one.storage_data)) == (
-        other.storage_type,
-        dict(other.storage_data),
-    )
-
-
-def flow_data(stored: StoredObject) -> DataDocument:
-    """Return the data document that stands for *stored* in the models."""
-    return DataDocument.encode("blockstorage", stored)
-
-
-def _expect(value: Any, kind: Union[type, Tuple[type, ...]]) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(type(value).__name__)
-    return value
-
-
-def _text(value: Optional[UUID]) -> Optional[str]:
-    return None if value is None else str(value)
+    """Return True if two scripts are in storages of equal type and data."""
+    return one.storage_type == other.storage_type and one.storage_data == other.storage_data

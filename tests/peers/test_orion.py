@@ -480,3 +480,14 @@ def test_schedule_survives_redeploys(client, script, tmp_path):
     script.write_text(SCRIPT + "\n# more\n")
     assert deploy(spec, client)[0].action == "updated"
     assert client.read_deployment(done.id).is_schedule_active is False
+
+
+@pytest.mark.filterwarnings("ignore:.*current machine:UserWarning")
+def test_schedule_that_this_server_refuses(client, script, tmp_path, capsys):
+    """What newer servers take and this one refuses is told in its own words, once."""
+    where = str(tmp_path / "s")
+    arguments = ["deploy", str(script), "-n", unique("d"), "--storage", where, "--api", client.url]
+    assert main([*arguments, "--cron", "0 0 ? * MON"]) == 1
+    told = capsys.readouterr().err
+    words = 'schedule, cron: Invalid cron string: "0 0 ? * MON"'
+    assert told.endswith(f"/deployments/ answered 422: {words}\n")

@@ -278,6 +278,32 @@ def test_what_is_registered(server, client, script, tmp_path):
     assert schedule["schedule"]["cron"] == "0 6 * * *"
 
 
+@pytest.mark.parametrize(
+    "schedule, words",
+    [
+        ({"cron": "R * * * *"}, "cron: Random and Hashed expressions are unsupported, received"),
+        ({"rrule": "FREQ=DAILY;UNTIL=soon1"}, "rrule: Invalid RRule string"),
+    ],
+    ids=["cron", "rrule"],
+)
+def test_schedule_that_the_server_refuses(server, client, script, tmp_path, schedule, words):
+    """A schedule that only the server can judge is told in its own words, once."""
+    spec = DeploymentSpec(
+        name=unique("d"),
+        flow_location=script,
+        flow_storage=FileStorageBlock(str(tmp_path / "s")),
+        work_pool=unique("pool"),
+        create_work_pool=True,
+        schedule=schedule,
+    )
+    with pytest.raises(APIStatusError) as caught:
+        deploy(spec, client)
+    (text,) = schedule.values()
+    assert caught.value.detail.startswith(f"schedule, {words}")
+    assert f'"{text}"' in caught.value.detail
+    assert "required" not in caught.value.detail
+
+
 def test_redeploy_keeps_what_people_changed(server, client, script, tmp_path):
     """A schedule made by hand, a paused deployment and parameters stay."""
     spec = DeploymentSpec(

@@ -62,18 +62,17 @@ MUTE: Any = Mute()
 DEEP = nest(100_000)
 
 CRON = """
-    * * * *|* * * * * * *|60 * * * *|* 24 * * *|* * 0 * *|* * 32 * *|* * * 13 *|
-    * * * 0 *|* * * * 8|*/-1 * * * *|*/x * * * *|5-1 * * * *|1- * * * *|-1 * * * *|
+    * * * *|* * * * * * * *|60 * * * *|* 24 * * *|* * 0 * *|* * 32 * *|* * * 13 *|
+    * * * 0 *|* * * * 8|*/-1 * * * *|*/x * * * *|1- * * * *|-1 * * * *|
     , * * * *|1,,2 * * * *|1/ * * * *|* * * foo *|* * * * funday|1-2-3 * * * *|
     1/2/3 * * * *|@never|@reboot|@|@daily x|* * * * mon#6|* * * * #1|* * 99W * *|
-    H * * * *|R(5-1) * * * *|\u0661 * * * *|* * * * *\0|\ud800 * * * *
+    H * * * *|* * * * *\0|\ud800 * * * *
 """.replace("\n", "").split("|")
 RULES = """
     FREQ=|INTERVAL=1|FREQ=DAILY;INTERVAL=0|FREQ=DAILY;INTERVAL=-1|FREQ=DAILY;COUNT=0|
     FREQ=DAILY;UNTIL=never|FREQ=DAILY;UNTIL=20201301|FREQ=DAILY;BYHOUR=24|
-    FREQ=DAILY;BYDAY=XX|FREQ=DAILY;BYDAY=99MO|FREQ=DAILY;FOO=1|FREQ=DAILY;FREQ=DAILY|
-    FREQ=DAILY;COUNT=1;UNTIL=20300101|RRULE:|DTSTART:20200101|EXRULE:FREQ=DAILY|
-    FREQ=DAILY;;|FREQ=DAILY;BYDAY=,|FREQ=DAILY;BYSETPOS=0|X:Y|RDATE:x|
+    FREQ=DAILY;BYDAY=XX|FREQ=DAILY;BYDAY=99MO|FREQ=DAILY;FOO=1|RRULE:|DTSTART:20200101|EXRULE:FREQ=DAILY|
+    FREQ=DAILY;;|FREQ=DAILY;BYDAY=,|X:Y|RDATE:x|
     DTSTART;TZID=Mars/X:20200101T000000 FREQ=DAILY|FREQ=DAILY;INTERVAL=99999999999
 """.replace("\n", "").split("|")
 SCHEDULES = {

@@ -21,11 +21,11 @@ from flowpack.models import (
 )
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.wire import dialect_for
-from flowpack.wire.base import Change
-from flowpack.wire.job_variables import job_variables, problem
+from flowpack.wire.dialect import Change
+from flowpack.wire.job_variables import pool_problem, runner_variables
 from flowpack.wire.block_schemas import slug
-from flowpack.wire.prefect3 import SLUG
-from flowpack.wire.releases import parse_version
+from flowpack.wire.prefect3_schedules import SLUG
+from flowpack.wire.prefect3 import parse_version
 
 DATA = Path(__file__).parent / "data" / "prefect3"
 RELEASES = [
@@ -486,7 +486,7 @@ def test_slug(name, expected):
 )
 def test_job_variables(settings, expected):
     """A runner's settings become the variables of its kind of pool."""
-    assert job_variables(settings) == expected
+    assert runner_variables(settings) == expected
 
 
 @pytest.mark.parametrize(
@@ -502,7 +502,7 @@ def test_job_variables(settings, expected):
 )
 def test_runner_and_pool(runner, pool, fits):
     """A runner that does not fit a pool is told with both names."""
-    said = problem(FlowRunnerSettings(runner, {}), pool)
+    said = pool_problem(FlowRunnerSettings(runner, {}), pool)
     assert bool(said) is not fits
     if said:
         assert runner in said and pool in said

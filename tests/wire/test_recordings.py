@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -132,15 +131,3 @@ def test_recorded_schemas_have_their_checksums():
                 seen[schema["checksum"]] = checksum(schema["fields"])
     assert len(seen) >= 7
     assert all(recorded == computed for recorded, computed in seen.items())
-
-
-def test_block_document_data_keeps_its_order(dialect):
-    """Data is sent in the order given: a server derives anonymous names from it."""
-    sent = dialect.create_block_document(
-        data={"b": 1, "a": 2},
-        block_schema_id=UUID(int=1),
-        block_type_id=UUID(int=2),
-        name=None,
-        is_anonymous=True,
-    )
-    assert b'"data": {"b": 1, "a": 2}' in sent.body

@@ -22,6 +22,9 @@ from flowpack.urls import mask_text, mask_url
 
 Json = Any
 
+#: What is wrong with a schedule in the eyes of the kinds that it is not.
+_OF_ANOTHER_KIND = ("missing", "extra", "extra_forbidden")
+
 #: Longest part of a server's words that an error shows, in characters.
 SERVER_WORDS = 1000
 
@@ -47,11 +50,7 @@ def _segment(segment: object) -> str:
 
 
 def request(
-    method: str,
-    target: str,
-    body: Json = UNSET,
-    effect: Effect = Effect.READ,
-    query: str = "",
+    method: str, target: str, body: Json = UNSET, effect: Effect = Effect.READ, query: str = ""
 ) -> Request:
     """Return a request; *body* is any JSON value, UNSET for none.
 
@@ -147,8 +146,27 @@ def server_words(body: bytes) -> str:
     if "exception_message" in content:
         words = printable(content["exception_message"], SERVER_WORDS)
         details = content.get("exception_detail")
+        about_schedule = _schedule_words(details)
+        if about_schedule:
+            return about_schedule
         return f"{words} {_detail_words(details)}" if details else words
     return printable(content.get("message", ""), SERVER_WORDS)
+
+
+def _schedule_words(details: Json) -> str:
+    """Return what is wrong with a schedule, empty where nothing is.
+
+    Servers try each kind of schedule and tell what all of them lack; what counts is the one
+    thing that is neither missing nor too much.
+    """
+    for detail in details if isinstance(details, list) else ():
+        location = detail.get("loc") if isinstance(detail, dict) else None
+        if not isinstance(location, list) or "schedule" not in location:
+            return ""  # Something else is wrong, too.
+        if str(detail.get("type")).rpartition(".")[2] not in _OF_ANOTHER_KIND:
+            reason = str(detail.get("msg")).replace("Value error, ", "", 1)
+            return printable(f"schedule, {location[-1]}: {reason}", SERVER_WORDS)
+    return ""
 
 
 def _detail_words(details: Json) -> str:
@@ -172,9 +190,7 @@ def wants_csrf_token(answer: Answer) -> bool:
     return answer.status == 403 and b"CSRF token" in answer.body
 
 
-def error_for(
-    answer: Answer, sent: Request, url: str, credential: str = ""
-) -> APIStatusError:
+def error_for(answer: Answer, sent: Request, url: str, credential: str = "") -> APIStatusError:
     """Return the error that stands for an *answer* whose status is not success.
 
     Args:

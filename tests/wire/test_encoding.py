@@ -1,6 +1,8 @@
 """Requests and answers as bytes."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ from flowpack.exceptions import (
 from flowpack.models import Deployment
 from flowpack.transport import Answer, Request
 from flowpack.wire import dialect_for
-from flowpack.wire.exchange import decode, encode, error_for, path, server_words
+from flowpack.wire.encoding import decode, encode, error_for, path, server_words
 
 SENT = Request("POST", "/flows/")
 URL = "http://127.0.0.1:4200/api"
@@ -54,6 +56,29 @@ URL = "http://127.0.0.1:4200/api"
 def test_server_words_of_each_shape(content, words):
     """The four shapes of errors give the server's words, never the request."""
     assert server_words(json.dumps(content).encode()) == words
+
+
+REFUSED = json.loads((Path(__file__).parent / "data" / "refused_schedules.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "release, refused",
+    [(release, each) for release, recorded in REFUSED.items() for each in recorded],
+    ids=lambda value: value if isinstance(value, str) else str(value["schedule"]),
+)
+def test_refused_schedule_is_told_in_one_sentence(release, refused):
+    """Servers tell what each kind of schedule lacks; only the kind that was sent counts."""
+    schedule = refused["schedule"]
+    sent = {"schedule": schedule} if release == "2.0b7" else {"schedules": [{"schedule": schedule}]}
+    answer = Answer(422, json.dumps(refused["json"]).encode())
+    detail = error_for(answer, Request("POST", "/deployments/", encode(sent)), URL).detail
+    kind = next(iter(schedule))
+    field = "timezone" if schedule.get("timezone") == "Mars/X" else kind
+    assert detail.startswith(f"schedule, {field}: ")
+    words = {"cron": "Invalid cron string|Random and Hashed", "rrule": "Invalid RRule string"}
+    assert re.search(words.get(field, "Invalid timezone: ") + f'.*"{schedule[field]}', detail)
+    assert len(re.findall("Invalid|unsupported", detail)) == 1
+    assert not re.search("required|permitted|Value error", detail)
 
 
 def test_server_words_of_html_are_bounded():
