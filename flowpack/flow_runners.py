@@ -6,11 +6,13 @@ the field order is the order on the wire.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
+import enum
+import os
+from typing import Any, Callable, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple, Type
 
 import attrs
 
-from flowpack import _runner_fields as rules
+from flowpack._callers import warn
 from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import DeploymentValidationError, printable, quoted
 from flowpack.jsonvalues import json_copy, json_problem
@@ -19,6 +21,176 @@ from flowpack.models import FlowRunnerSettings
 #: The image that 2.0b7 itself would name. It says nothing of the Python that
 #: happens to run here, so that one spec deploys the same from everywhere.
 DEFAULT_IMAGE = "prefecthq/prefect:2.0b7-python3.9"
+
+
+#: What a Kubernetes job must hold at least; a run's own values are put into it.
+_BASE_JOB: Mapping[str, Any] = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"labels": {}},
+    "spec": {"template": {"spec": {"containers": [{"name": "prefect-job", "env": []}]}}},
+}
+
+# Converters bring a value into the type of its field where that is plain, and leave the rest to
+# the validators, which name the field and all its problems.
+
+
+def _text_mapping(value: Any) -> Any:
+    """Return a copy of a mapping with scalars as text."""
+
+    def text(item: Any) -> Any:
+        item = _plain(item)
+        return str(item) if isinstance(item, (bool, int, float)) else item
+
+    if not isinstance(value, Mapping):
+        return value
+    return {text(key): text(item) for key, item in value.items()}
+
+
+def _text_tuple(value: Any) -> Tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _path_text(value: Any) -> Any:
+    """Return a path as text, as it is: nothing is expanded."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _plain(value: Any) -> Any:
+    """Return what an enum member stands for; other values as they are."""
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def _json(value: Any) -> Any:
+    """Return a copy of *value* if it is JSON; else *value*, to be refused."""
+    return value if json_problem(value) else json_copy(value)
+
+
+def _dropped(value: Optional[str]) -> None:
+    """Return None, with a warning if that loses something."""
+    if value is not None:
+        warn(
+            f"the flow runner's restart_policy {quoted(value)} is not used, and null is sent; set"
+            " it in job or customizations"
+        )
+
+
+def _show_names(value: Any) -> str:
+    """Return *value* for repr without its values, which may be secret."""
+    return "{" + ", ".join(f"{quoted(name)}: ***" for name in value) + "}"
+
+
+def _error(runner: object, *problems: str) -> DeploymentValidationError:
+    """Return the error for a runner, an object or a class."""
+    kind = getattr(runner, "typename", "") or type(runner).__name__
+    return DeploymentValidationError(f"flow runner {printable(kind)}", problems)
+
+
+_Validator = Callable[[Any, Any, Any], None]
+
+
+def _validator(problems_of: Callable[[Any], Iterable[str]]) -> _Validator:
+    """Return the attrs validator that raises an error for what *problems_of* finds."""
+
+    def validate(runner: Any, field: Any, value: Any) -> None:
+        problems = [f"{field.name} {problem}" for problem in problems_of(value)]
+        if problems:
+            raise _error(runner, *problems)
+
+    return validate
+
+
+def _text_problems(value: Any) -> List[str]:
+    if not isinstance(value, str):
+        return [f"must be text, not {type(value).__name__}"]
+    if not value.strip():
+        return ["must not be empty"]
+    problem = json_problem(value)
+    return [f"{quoted(value)}: {problem}"] if problem else []
+
+
+def _texts_problems(value: Any) -> List[str]:
+    if not isinstance(value, tuple):
+        return [f"must be a list of texts, not {type(value).__name__}"]
+    return [problem for item in value for problem in _text_problems(item)]
+
+
+def _volumes_problems(value: Any) -> List[str]:
+    return _texts_problems(value) + [
+        f"{quoted(item)} must be HOST-PATH:CONTAINER-PATH"
+        for item in (value if isinstance(value, tuple) else ())
+        if isinstance(item, str) and ":" not in item
+    ]
+
+
+def _mapping_problems(value: Any) -> List[str]:
+    """Return what keeps *value* from mapping texts to texts; no problem shows a value."""
+    if not isinstance(value, dict):
+        return [f"must map names to texts, not {type(value).__name__}"]
+    problems = []
+    for name, item in value.items():
+        if not isinstance(name, str):
+            problems.append(f"has a name of type {type(name).__name__}, not text")
+        elif not isinstance(item, str):
+            problems.append(f"{quoted(name)} must be text, not {type(item).__name__}")
+        elif json_problem(name) or json_problem(item):
+            problems.append(f"{quoted(name)} holds half a surrogate pair, which cannot travel")
+    return problems
+
+
+def _environment_problems(value: Any) -> List[str]:
+    """Return what keeps *value* from being an environment that a process can have."""
+    problems = _mapping_problems(value)
+    for name, item in {} if problems else value.items():
+        if not name or "=" in name or "\0" in name:
+            problems.append(f"has the name {quoted(name)}, which no variable can have")
+        elif "\0" in item:
+            problems.append(f"{quoted(name)} has a NUL in its value, which no variable can hold")
+    return problems
+
+
+def _flag_problems(value: Any) -> List[str]:
+    return [] if isinstance(value, bool) else [f"must be true or false, not {quoted(value)}"]
+
+
+def _seconds_problems(value: Any) -> List[str]:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return []
+    return [f"must be a whole number of seconds from 0, not {quoted(value)}"]
+
+
+def _check_json(kind: type) -> _Validator:
+    """Return the validator of what the server has the last word on; it must be JSON."""
+
+    def problems_of(value: Any) -> List[str]:
+        expected = "mapping" if kind is dict else "list"
+        problem = json_problem(value)
+        if problem is None and not isinstance(value, kind):
+            problem = f"it is of type {type(value).__name__}"
+        return [f"must be a {expected} of JSON values: {problem}"] if problem else []
+
+    return _validator(problems_of)
+
+
+def _check_one_of(*known: str) -> _Validator:
+    """Return the validator of a field that holds one of *known* or None."""
+    return _validator(
+        lambda value: (
+            []
+            if value is None or value in known
+            else [f"must be one of {', '.join(known)}, not {quoted(value)}"]
+        )
+    )
+
+
+_check_text = _validator(_text_problems)
+_check_optional_text = attrs.validators.optional(_check_text)
+_check_texts = _validator(_texts_problems)
+_check_volumes = _validator(_volumes_problems)
+_check_mapping = _validator(_mapping_problems)
+_check_environment = _validator(_environment_problems)
+_check_flag = _validator(_flag_problems)
+_check_seconds = _validator(_seconds_problems)
 
 
 @attrs.frozen(kw_only=True)
@@ -44,17 +216,17 @@ class FlowRunner(HidesLocals):
         """
         cls = type(self)
         if not cls.typename:
-            raise rules.refusal(
+            raise _error(
                 self,
                 "the class has no typename and cannot be deployed; take one of"
                 f" {', '.join(FLOW_RUNNERS)}",
             )
         config: Dict[str, Any] = {}
         for field in attrs.fields(cls):
-            value = rules.path_text(rules.plain(getattr(self, field.name)))
+            value = _path_text(_plain(getattr(self, field.name)))
             problem = json_problem(value)
             if problem is not None:
-                raise rules.refusal(self, f"{field.name}: {problem}")
+                raise _error(self, f"{field.name}: {problem}")
             config[field.name] = json_copy(value)
         return FlowRunnerSettings(cls.typename, config)
 
@@ -79,17 +251,17 @@ class FlowRunner(HidesLocals):
         config: Any = settings.config or {}
         if not isinstance(config, Mapping):
             said = f"the config must be a mapping, not {type(config).__name__}"
-            raise rules.refusal(found, said)
+            raise _error(found, said)
         fields = [field.name for field in attrs.fields(found)]
         unknown = [quoted(key) for key in config if key not in fields]
         if unknown:
             said = f"no such field: {', '.join(unknown[:5])}"
-            raise rules.refusal(found, f"{said}; it has {', '.join(fields)}")
+            raise _error(found, f"{said}; it has {', '.join(fields)}")
         try:
             return found(**config)
         except TypeError as exc:  # a field of a user's own class is missing
             said = f"the config does not fit: {printable(exc)}"
-            raise rules.refusal(found, said) from exc
+            raise _error(found, said) from exc
 
 
 @attrs.frozen(kw_only=True)
@@ -104,10 +276,7 @@ class UniversalFlowRunner(FlowRunner):
     typename: ClassVar[str] = "universal"
 
     env: Dict[str, str] = attrs.field(
-        factory=dict,
-        converter=rules.text_mapping,
-        validator=rules.rule(rules.environment),
-        repr=rules.names_only,
+        factory=dict, converter=_text_mapping, validator=_check_environment, repr=_show_names
     )
 
 
@@ -124,18 +293,18 @@ class SubprocessFlowRunner(UniversalFlowRunner):
 
     typename: ClassVar[str] = "subprocess"
 
-    stream_output: bool = attrs.field(default=True, validator=rules.rule(rules.flag))
+    stream_output: bool = attrs.field(default=True, validator=_check_flag)
     condaenv: Optional[str] = attrs.field(
-        default=None, converter=rules.path_text, validator=rules.optional(rules.text)
+        default=None, converter=_path_text, validator=_check_optional_text
     )
     virtualenv: Optional[str] = attrs.field(
-        default=None, converter=rules.path_text, validator=rules.optional(rules.text)
+        default=None, converter=_path_text, validator=_check_optional_text
     )
 
     def __attrs_post_init__(self) -> None:
         if self.condaenv is not None and self.virtualenv is not None:
             said = "condaenv and virtualenv exclude each other; give one"
-            raise rules.refusal(self, said)
+            raise _error(self, said)
 
 
 @attrs.frozen(kw_only=True)
@@ -156,28 +325,24 @@ class DockerFlowRunner(UniversalFlowRunner):
 
     typename: ClassVar[str] = "docker"
 
-    image: str = attrs.field(default=DEFAULT_IMAGE, validator=rules.rule(rules.text))
+    image: str = attrs.field(default=DEFAULT_IMAGE, validator=_check_text)
     image_pull_policy: Optional[str] = attrs.field(
-        default=None,
-        converter=rules.plain,
-        validator=rules.optional(rules.one_of("IF_NOT_PRESENT", "ALWAYS", "NEVER")),
+        default=None, converter=_plain, validator=_check_one_of("IF_NOT_PRESENT", "ALWAYS", "NEVER")
     )
     networks: Tuple[str, ...] = attrs.field(
-        default=(), converter=rules.text_tuple, validator=rules.rule(rules.texts)
+        default=(), converter=_text_tuple, validator=_check_texts
     )
-    network_mode: Optional[str] = attrs.field(
-        default=None, validator=rules.optional(rules.text)
-    )
+    network_mode: Optional[str] = attrs.field(default=None, validator=_check_optional_text)
     labels: Optional[Dict[str, str]] = attrs.field(
         default=None,
-        converter=attrs.converters.optional(rules.text_mapping),
-        validator=rules.optional(rules.mapped_texts),
+        converter=attrs.converters.optional(_text_mapping),
+        validator=attrs.validators.optional(_check_mapping),
     )
-    auto_remove: bool = attrs.field(default=False, validator=rules.rule(rules.flag))
+    auto_remove: bool = attrs.field(default=False, validator=_check_flag)
     volumes: Tuple[str, ...] = attrs.field(
-        default=(), converter=rules.text_tuple, validator=rules.rule(rules.volumes)
+        default=(), converter=_text_tuple, validator=_check_volumes
     )
-    stream_output: bool = attrs.field(default=True, validator=rules.rule(rules.flag))
+    stream_output: bool = attrs.field(default=True, validator=_check_flag)
 
 
 @attrs.frozen(kw_only=True)
@@ -201,50 +366,32 @@ class KubernetesFlowRunner(UniversalFlowRunner):
 
     typename: ClassVar[str] = "kubernetes"
 
-    image: str = attrs.field(default=DEFAULT_IMAGE, validator=rules.rule(rules.text))
-    namespace: str = attrs.field(default="default", validator=rules.rule(rules.text))
-    service_account_name: Optional[str] = attrs.field(
-        default=None, validator=rules.optional(rules.text)
-    )
+    image: str = attrs.field(default=DEFAULT_IMAGE, validator=_check_text)
+    namespace: str = attrs.field(default="default", validator=_check_text)
+    service_account_name: Optional[str] = attrs.field(default=None, validator=_check_optional_text)
     labels: Dict[str, str] = attrs.field(
-        factory=dict,
-        converter=rules.text_mapping,
-        validator=rules.rule(rules.mapped_texts),
+        factory=dict, converter=_text_mapping, validator=_check_mapping
     )
     image_pull_policy: Optional[str] = attrs.field(
-        default=None,
-        converter=rules.plain,
-        validator=rules.optional(rules.one_of("IfNotPresent", "Always", "Never")),
+        default=None, converter=_plain, validator=_check_one_of("IfNotPresent", "Always", "Never")
     )
-    restart_policy: None = attrs.field(default=None, converter=rules.dropped)
+    restart_policy: None = attrs.field(default=None, converter=_dropped)
     job: Dict[str, Any] = attrs.field(
-        factory=rules.base_job,
-        converter=rules.as_json,
-        validator=rules.rule(rules.job),
+        factory=lambda: json_copy(_BASE_JOB),
+        converter=_json,
+        validator=_check_json(dict),
         repr=False,
     )
     customizations: List[Dict[str, Any]] = attrs.field(
-        factory=list,
-        converter=rules.as_json,
-        validator=rules.rule(rules.customizations),
-        repr=False,
+        factory=list, converter=_json, validator=_check_json(list), repr=False
     )
-    job_watch_timeout_seconds: int = attrs.field(
-        default=5, validator=rules.rule(rules.seconds)
-    )
-    pod_watch_timeout_seconds: int = attrs.field(
-        default=5, validator=rules.rule(rules.seconds)
-    )
-    stream_output: bool = attrs.field(default=True, validator=rules.rule(rules.flag))
+    job_watch_timeout_seconds: int = attrs.field(default=5, validator=_check_seconds)
+    pod_watch_timeout_seconds: int = attrs.field(default=5, validator=_check_seconds)
+    stream_output: bool = attrs.field(default=True, validator=_check_flag)
 
 
 #: Each type of runner that a server's settings can name, and its class.
 FLOW_RUNNERS: Mapping[str, Type[FlowRunner]] = {
     cls.typename: cls
-    for cls in (
-        UniversalFlowRunner,
-        SubprocessFlowRunner,
-        DockerFlowRunner,
-        KubernetesFlowRunner,
-    )
+    for cls in (UniversalFlowRunner, SubprocessFlowRunner, DockerFlowRunner, KubernetesFlowRunner)
 }

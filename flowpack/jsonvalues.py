@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Callable, Mapping, Optional, Union
 
 from flowpack.exceptions import printable
 
@@ -52,6 +52,52 @@ def same_json(one: Any, other: Any) -> bool:
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same_json, one, other))
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def replaced_env(value: Any, replace: Callable[[Any, str], Any]) -> Any:
+    """Return a runner's settings, or job variables, with other values of environment variables.
+
+    Variables stand under ``env``, wherever that is: as a mapping, or as the list of
+    a Kubernetes manifest. Older servers flatten them to ``env.NAME``. Operations of
+    a JSON patch may put them in too.
+
+    Args:
+        value: The settings, or a part of them.
+        replace: Given a value and its name, returns what is to stand there.
+    """
+    if isinstance(value, list):
+        return [replaced_env(item, replace) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "/env" in str(value.get("path")) and "value" in value:
+        return {**value, "value": _replaced_entry(value["value"], replace)}
+    return {
+        key: (
+            _replaced_values(item, key, replace)
+            if key == "env" or key.startswith("env.")
+            else replaced_env(item, replace)
+        )
+        for key, item in value.items()
+    }
+
+
+def _replaced_values(value: Any, key: str, replace: Callable[[Any, str], Any]) -> Any:
+    """Return *value* with each text and number in it replaced."""
+    if isinstance(value, Mapping):
+        return {k: _replaced_values(item, str(k), replace) for k, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced_entry(item, replace) for item in value]
+    return value if value in (None, "") else replace(value, key)
+
+
+def _replaced_entry(value: Any, replace: Callable[[Any, str], Any]) -> Any:
+    """Return an entry of a manifest's list, its name as it is."""
+    if not isinstance(value, Mapping):
+        return _replaced_values(value, "value", replace)
+    return {
+        key: item if key == "name" else _replaced_values(item, str(key), replace)
+        for key, item in value.items()
+    }
 
 
 def _problem(value: Any, path: str, depth: int) -> Optional[str]:

@@ -130,7 +130,8 @@ class DataDocument:
             return cls(encoding, _dump(data))
         if encoding == "blockstorage" and isinstance(data, StoredObject):
             return cls(encoding, _encode_stored_object(data))
-        _refuse(encoding)
+        if encoding not in _ENCODINGS:
+            raise _unknown_encoding(encoding)
         kind = type(data).__name__
         raise WireError(f"a data document of encoding {encoding!r} cannot hold {kind}")
 
@@ -143,10 +144,13 @@ class DataDocument:
         if self.encoding == "text":
             return self.blob
         if self.encoding == "json":
-            return _parse(self.blob, "the blob of a json data document")
+            try:
+                return json.loads(self.blob)
+            except (ValueError, RecursionError) as exc:
+                raise WireError(f"the blob of a json data document is no JSON: {exc}") from exc
         if self.encoding == "blockstorage":
             return _decode_stored_object(self.blob)
-        return _refuse(self.encoding)
+        raise _unknown_encoding(self.encoding)
 
     @property
     def stored_object(self) -> Optional[StoredObject]:
@@ -156,18 +160,19 @@ class DataDocument:
         return _decode_stored_object(self.blob)
 
 
-def _refuse(encoding: str) -> None:
-    if encoding in ("text", "json", "blockstorage"):
-        return
+_ENCODINGS = ("blockstorage", "text", "json")
+
+
+def _unknown_encoding(encoding: str) -> WireError:
     if "pickle" in encoding.lower():
-        raise WireError(
-            f"a data document of encoding {quoted(encoding)} holds a pickle, which"
-            " could run anything when decoded; flowpack never does. Deploy the"
-            " script again with flowpack, or use the tool that made it"
+        return WireError(
+            f"a data document of encoding {quoted(encoding)} holds a pickle, which could run"
+            " anything when decoded; flowpack never does. Deploy the script again with flowpack,"
+            " or use the tool that made it"
         )
-    raise WireError(
-        f"a data document of encoding {quoted(encoding)} cannot be decoded; known"
-        " encodings are blockstorage, text and json"
+    return WireError(
+        f"a data document of encoding {quoted(encoding)} cannot be decoded; known encodings are"
+        f" {', '.join(_ENCODINGS)}"
     )
 
 
@@ -176,13 +181,6 @@ def _dump(value: Any) -> str:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as exc:
         raise WireError(f"this is not JSON: {quoted(exc)}") from exc
-
-
-def _parse(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise WireError(f"{what} is not JSON: {quoted(exc)}") from exc
 
 
 def _encode_stored_object(stored: StoredObject) -> str:
@@ -198,23 +196,18 @@ def _encode_stored_object(stored: StoredObject) -> str:
 
 
 def _decode_stored_object(blob: str) -> StoredObject:
-    what = "the blob of a blockstorage data document"
-    content = _parse(blob, what)
-    if not isinstance(content, dict) or not isinstance(content.get("data"), str):
-        raise WireError(f"{what} has no text under 'data': {quoted(blob)}")
-    token = _parse(content["data"], f"'data' in {what}")
-    if not isinstance(token, str):
-        raise WireError(f"{what} holds no token but {type(token).__name__}")
-    # Before 2.0b7 the key was called block_id, and its agents still read that.
-    document_id = content.get("block_document_id") or content.get("block_id")
-    sha256 = content.get("sha256")
-    if sha256 is not None and not isinstance(sha256, str):
-        raise WireError(f"'sha256' in {what} is {type(sha256).__name__}, not text")
     try:
-        parsed = None if document_id is None else UUID(document_id)
-    except (ValueError, AttributeError, TypeError) as exc:
-        raise WireError(f"{what} names no block document: {quoted(blob)}") from exc
-    return StoredObject(token, parsed, sha256)
+        content = json.loads(blob)
+        token, sha256 = json.loads(content["data"]), content.get("sha256")
+        if not isinstance(token, str) or not isinstance(sha256, (str, type(None))):
+            raise TypeError("the token and the digest must be text")
+        # Before 2.0b7 the key was called block_id, and its agents still read that.
+        document_id = content.get("block_document_id") or content.get("block_id")
+        return StoredObject(token, UUID(document_id) if document_id else None, sha256)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
+        raise WireError(
+            f"the blob of a blockstorage data document does not say what is stored: {quoted(blob)}"
+        ) from exc
 
 
 @attrs.frozen(kw_only=True)
@@ -260,25 +253,33 @@ class FlowRunnerSettings(HidesLocals):
     """
 
     type: Union[str, None, Unset] = UNSET
-    config: Union[Mapping[str, Any], None, Unset] = attrs.field(
-        default=UNSET, repr=False
-    )
+    config: Union[Mapping[str, Any], None, Unset] = attrs.field(default=UNSET, repr=False)
 
 
 @attrs.frozen(kw_only=True)
-class FlowRecord:
-    """A flow as the server knows it."""
+class Record:
+    """The base of what the server keeps.
+
+    Attributes:
+        extra: What the server sent besides, to be sent back with an update.
+    """
 
     id: UUID
-    name: str
-    tags: Tuple[str, ...] = ()
     created: Optional[datetime] = None
     updated: Optional[datetime] = None
     extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)
-class Deployment:
+class FlowRecord(Record):
+    """A flow as the server knows it."""
+
+    name: str
+    tags: Tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Deployment(Record):
     """A deployment as the server knows it.
 
     Attributes:
@@ -287,10 +288,8 @@ class Deployment:
         script: How workers get it; None on servers that keep no such thing.
         flaw: Why it cannot be told where the script is, though flowpack deployed it.
         is_schedule_active: Whether the server makes runs from the schedule.
-        extra: What the server sent besides, to be sent back with an update.
     """
 
-    id: UUID
     name: str
     flow_id: UUID
     flow_data: Optional[DataDocument]
@@ -301,9 +300,6 @@ class Deployment:
     flow_runner: Optional[FlowRunnerSettings] = None
     script: Optional[ScriptSource] = None
     flaw: Optional[str] = None
-    created: Optional[datetime] = None
-    updated: Optional[datetime] = None
-    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -347,60 +343,47 @@ class DeploymentCreate:
     concurrency_limit: Union[int, None, Unset] = UNSET
     labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
-    job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(
-        default=None, repr=False
-    )
+    job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)
-class WorkPool:
+class WorkPool(Record):
     """Where runs wait for a worker; servers before 2.7.8 have none."""
 
-    id: UUID
     name: str
     type: Optional[str] = None
-    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)
-class BlockType:
+class BlockType(Record):
     """A kind of configurable thing."""
 
-    id: UUID
     name: str
     logo_url: Optional[str] = None
     documentation_url: Optional[str] = None
     description: Optional[str] = None
     code_example: Optional[str] = None
-    created: Optional[datetime] = None
-    updated: Optional[datetime] = None
-    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)
-class BlockSchema:
+class BlockSchema(Record):
     """One version of a block type's fields, known by its checksum."""
 
-    id: UUID
     checksum: str
     fields: Mapping[str, Any] = attrs.field(repr=False)
     block_type_id: UUID
     block_type: Optional[BlockType] = None
     capabilities: Tuple[str, ...] = ()
-    created: Optional[datetime] = None
-    updated: Optional[datetime] = None
-    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)
-class BlockDocument:
+class BlockDocument(Record):
     """One stored configuration of a block.
 
     Attributes:
         data: The fields' values. May hold secrets, so it has no repr.
     """
 
-    id: UUID
     name: str
     data: Mapping[str, Any] = attrs.field(repr=False)
     block_schema_id: UUID
@@ -409,9 +392,6 @@ class BlockDocument:
     block_type: Optional[BlockType] = None
     block_document_references: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     is_anonymous: bool = False
-    created: Optional[datetime] = None
-    updated: Optional[datetime] = None
-    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -437,9 +417,7 @@ class BlockDefinition:
     fields: Mapping[str, Any] = attrs.field(repr=False)
     capabilities: Tuple[str, ...] = ()
     secret_fields: Tuple[str, ...] = ()
-    references: Mapping[str, Tuple[BlockDefinition, ...]] = attrs.field(
-        factory=dict, repr=False
-    )
+    references: Mapping[str, Tuple[BlockDefinition, ...]] = attrs.field(factory=dict, repr=False)
     logo_url: Optional[str] = None
     documentation_url: Optional[str] = None
     description: Optional[str] = None
@@ -447,7 +425,7 @@ class BlockDefinition:
 
 
 @attrs.frozen(kw_only=True)
-class FlowRun:
+class FlowRun(Record):
     """A run of a flow on the server.
 
     Attributes:
@@ -455,7 +433,6 @@ class FlowRun:
             ``FAILED``, ``CANCELLED`` or ``CRASHED``; None before the first state.
     """
 
-    id: UUID
     name: str
     flow_id: Optional[UUID] = None
     deployment_id: Optional[UUID] = None
@@ -463,6 +440,3 @@ class FlowRun:
     state_name: Optional[str] = None
     parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     tags: Tuple[str, ...] = ()
-    created: Optional[datetime] = None
-    updated: Optional[datetime] = None
-    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)

@@ -10,7 +10,7 @@ import math
 import re
 from datetime import datetime, timedelta, tzinfo
 from datetime import timezone as fixed_zone
-from typing import Any, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 import attrs
 
@@ -123,9 +123,9 @@ class CronSchedule(HidesLocals):
     """Runs by a cron expression.
 
     Attributes:
-        cron: Five fields (minute, hour, day, month, weekday), or an alias such as
-            ``@daily``. Newer servers take a sixth field for seconds and a seventh for
-            years, both at the end.
+        cron: Five fields (minute, hour, day, month, weekday), a sixth for seconds
+            at the end, or an alias such as ``@daily``. Newer servers take a seventh
+            for years.
         timezone: The zone whose wall clock counts; None means UTC.
         day_or: Whether day and weekday, both given, mean either (as cron has it)
             or both.
@@ -243,17 +243,27 @@ def _zone_problems(name: object) -> List[str]:
 
 _CRON_ALIASES = "@hourly @daily @midnight @weekly @monthly @yearly @annually".split()
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-_WEEKDAYS = "sun|mon|tue|wed|thu|fri|sat"
+_DAYS = "sun|mon|tue|wed|thu|fri|sat"
 
-#: Name, least and largest number, words for numbers and other forms of each field.
-_CRON_FIELDS: Tuple[Tuple[str, int, int, str, str], ...] = (
-    ("minute", 0, 59, "", ""),
-    ("hour", 0, 23, "", ""),
-    ("day", 1, 31, "", r"|\?|l|\d+w"),
-    ("month", 1, 12, f"|{_MONTHS}", ""),
-    ("weekday", 0, 7, f"|{_WEEKDAYS}", rf"|\?|l\d|(\d+|{_WEEKDAYS})(-(\d+|{_WEEKDAYS}))?#0*[1-5]"),
-    ("second", 0, 59, "", ""),
-    ("year", 1970, 2099, "", ""),
+
+class _CronField(NamedTuple):
+    """A field of a cron expression: its numbers, words for them, and other forms, as patterns."""
+
+    name: str
+    low: int
+    high: int
+    words: str = ""
+    other: str = ""
+
+
+_CRON_FIELDS = (
+    _CronField("minute", 0, 59),
+    _CronField("hour", 0, 23),
+    _CronField("day", 1, 31, other=r"|\?|l|\d+w"),
+    _CronField("month", 1, 12, f"|{_MONTHS}"),
+    _CronField("weekday", 0, 7, f"|{_DAYS}", rf"|\?|l\d|(\d+|{_DAYS})(-(\d+|{_DAYS}))?#0*[1-5]"),
+    _CronField("second", 0, 59),
+    _CronField("year", 1970, 2099),
 )
 
 
@@ -273,30 +283,28 @@ def _cron_problems(text: object) -> List[str]:
             f" of {' '.join(_CRON_ALIASES)}, without spaces around it"
         ]
     return [
-        f"cron expression {quoted(text)}, {field[0]} {quoted(column)}: {problem}"
+        f"cron expression {quoted(text)}, {field.name} {quoted(column)}: {problem}"
         for field, column in zip(_CRON_FIELDS, columns)
-        for problem in [_column_problem(column, len(columns), *field)]
+        for problem in [_column_problem(column, field, len(columns))]
         if problem
     ]
 
 
-def _column_problem(
-    column: str, count: int, name: str, low: int, high: int, words: str, other: str
-) -> str:
-    value, step = rf"\d{{1,9}}{words}", r"(/0*[1-9]\d*)?"
+def _column_problem(column: str, field: _CronField, count: int) -> str:
+    """Return what is wrong with one of *count* columns."""
+    value, step = rf"\d{{1,9}}{field.words}", r"(/0*[1-9]\d*)?"
     if re.fullmatch(rf"(?i)r(\(\d+-\d+\))?{step}", column):
         return ""  # A random value, as 2.0b7 knows it.
-    least = 0 if name == "day" and count > 5 else low  # croniter takes 0 for 1 there.
+    shape = rf"(?i)(\*|({value})(-({value}|l))?{field.other}){step}"
+    # Where there are seconds, croniter takes day 0 for day 1.
+    low = 0 if field.name == "day" and count > 5 else field.low
     for item in column.split(","):
-        shape = rf"(?i)(\*|({value})(-({value}|l))?{other}){step}"
-        numbers = re.findall(r"\d+", re.split("[/#]", item)[0])
-        if not re.fullmatch(shape, item) or not all(
-            least <= int(number) <= high for number in numbers
-        ):
-            named = f" or {words[1:].replace('|', ' ')}" if words else ""
+        numbers = map(int, re.findall(r"\d{1,9}", re.split("[/#]", item)[0]))
+        if not re.fullmatch(shape, item) or not all(low <= each <= field.high for each in numbers):
+            words = f" or {field.words[1:].replace('|', ' ')}" if field.words else ""
             return (
-                f"{quoted(item)} must be {low} to {high}{named}, a range such as {low}-{high}, or"
-                " *, each with or without a step such as /5"
+                f"{quoted(item)} must be {field.low} to {field.high}{words}, a range such as"
+                f" {field.low}-{field.high}, or *, each with or without a step such as /5"
             )
     return ""
 
@@ -304,14 +312,14 @@ def _column_problem(
 # Recurrence rules of RFC 5545 in the reading of dateutil, the library of Prefect's servers:
 # upper and lower case are one, lines end at any white space, ``RRULE:`` may be left out.
 
-_DAYS = "MO TU WE TH FR SA SU".split()
+_WEEKDAYS = "MO TU WE TH FR SA SU".split()
 
 #: The words that may stand in a part of a rule; those of BYDAY also counted, as in -1FR.
 _RRULE_WORDS: Mapping[str, List[str]] = {
     "FREQ": "YEARLY MONTHLY WEEKLY DAILY HOURLY MINUTELY SECONDLY".split(),
-    "WKST": _DAYS,
-    "BYDAY": _DAYS,
-    "BYWEEKDAY": _DAYS,
+    "WKST": _WEEKDAYS,
+    "BYDAY": _WEEKDAYS,
+    "BYWEEKDAY": _WEEKDAYS,
 }
 
 _WEEKDAY_COUNT = r"^[+-]?0*([1-9]|[1-4]\d|5[0-3])(?=\D)|\([+-]?\d+\)$"
@@ -341,8 +349,8 @@ def _rrule_problems(text: object) -> List[str]:
     problems: List[str] = []
     makes_runs = False
     for line in text.split():
-        head, colon, value = line.partition(":") if ":" in line else ("RRULE", "", line)
-        name, _, parameters = head.upper().partition(";")
+        head, _, value = line.partition(":") if ":" in line else ("RRULE", "", line)
+        name = head.upper().partition(";")[0]
         makes_runs = makes_runs or name in ("RRULE", "RDATE")
         if name in ("RRULE", "EXRULE"):
             found = _rule_problems(value.upper())

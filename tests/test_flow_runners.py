@@ -377,28 +377,11 @@ def test_environment_folders(name, value):
             "pod_watch_timeout_seconds must be a whole number",
         ),
         (KubernetesFlowRunner, {"job_watch_timeout_seconds": True}, "whole number"),
-        (KubernetesFlowRunner, {"customizations": {}}, "a list of JSON patch"),
-        (KubernetesFlowRunner, {"customizations": ["x"]}, "[0] must be a mapping"),
-        (KubernetesFlowRunner, {"customizations": [{}]}, "[0] must have an 'op'"),
-        (
-            KubernetesFlowRunner,
-            {"customizations": [{"op": "add", "path": "/a"}]},
-            "[0] (add) must have a 'value'",
-        ),
-        (
-            KubernetesFlowRunner,
-            {"customizations": [{"op": "remove", "path": "a"}]},
-            "[0] (remove) must have a 'path' such as",
-        ),
-        (
-            KubernetesFlowRunner,
-            {"customizations": [{"op": "move", "path": "/a"}]},
-            "(move) must have a 'from'",
-        ),
+        (KubernetesFlowRunner, {"customizations": {}}, "a list of JSON values"),
         (KubernetesFlowRunner, {"job": {1: 2}}, "a key of type int"),
-        (KubernetesFlowRunner, {"job": []}, "it must be a mapping"),
+        (KubernetesFlowRunner, {"job": []}, "job must be a mapping of JSON values"),
     ],
-    ids=range(25),
+    ids=range(20),
 )
 def test_field_refused(cls, config, said):
     """A field that breaks its rule is named, made directly or from settings."""
@@ -437,18 +420,11 @@ def test_job_with_more_than_it_must_have():
     assert KubernetesFlowRunner(job=job).job == job
 
 
-def test_job_that_lacks_things():
-    """Each missing path and each different value is told."""
-    job = json.loads(json.dumps(JOB))
-    job["kind"] = "Pod"
-    del job["metadata"]
-    job["spec"]["template"]["spec"]["containers"] = [{"name": "mine"}]
-    said = problems(KubernetesFlowRunner, job=job)
-    assert "/kind must be 'Job', not 'Pod'" in said
-    assert "/metadata is missing" in said
-    where = "/spec/template/spec/containers/0"
-    assert f"{where}/name must be 'prefect-job', not 'mine'" in said
-    assert f"{where}/env is missing" in said
+def test_server_has_the_last_word_on_manifests():
+    """Manifests and JSON patches are sent as they are."""
+    job, patch = {"kind": "Pod"}, [{"op": "add"}, "x"]
+    runner = KubernetesFlowRunner(job=job, customizations=patch)
+    assert (config_of(runner)["job"], config_of(runner)["customizations"]) == (job, patch)
 
 
 def test_all_problems_of_a_field_at_once():

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, List, Mapping, Optional, Set, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, List, Mapping, Optional, Set, Tuple, Type, TypeVar
 from uuid import UUID
 
 from flowpack.exceptions import WireError, printable, quoted
-from flowpack.models import BlockDocument, Deployment, FlowRecord, WorkPool
+from flowpack.models import Record
 from flowpack.transport import Answer, Request, Transport
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Dialect, Model
 from flowpack.wire.encoding import Json, decode, error_for, request
 
-Record = TypeVar("Record", bound=Union[FlowRecord, Deployment, BlockDocument, WorkPool])
+Item = TypeVar("Item", bound=Record)
 Result = TypeVar("Result")
 
 #: Most objects that one answer of a list holds; the servers' own limit.
@@ -53,15 +53,15 @@ class Connection:
         """Return the JSON that answers *sent*, or what *read* makes of it."""
         return self.parse(sent, self.answer(sent), read)
 
-    def list(self, path: str, cls: Type[Record], **filters: Any) -> Tuple[Record, ...]:
+    def list(self, path: str, cls: Type[Item], **filters: Any) -> Tuple[Item, ...]:
         """Return all records that the *filters* let through, page by page."""
 
-        def records(value: Json) -> List[Record]:
+        def records(value: Json) -> List[Item]:
             if not isinstance(value, list):
                 raise WireError(f"a list of {cls.__name__} came as {quoted(value)}")
             return [self.dialect.structure(each, cls) for each in value]
 
-        found: List[Record] = []
+        found: List[Item] = []
         known: Set[UUID] = set()
         while True:
             sent = request("POST", path, {"limit": _PAGE, "offset": len(found), **filters})

@@ -6,7 +6,6 @@ import json
 from typing import Any, Iterator, Set
 from urllib.parse import quote
 
-from flowpack._runner_fields import replaced_env
 from flowpack.exceptions import (
     APIStatusError,
     IdentifierError,
@@ -15,7 +14,7 @@ from flowpack.exceptions import (
     quoted,
     status_error,
 )
-from flowpack.jsonvalues import json_problem
+from flowpack.jsonvalues import json_problem, replaced_env
 from flowpack.models import UNSET
 from flowpack.transport import Answer, Effect, Request
 from flowpack.urls import mask_text, mask_url
