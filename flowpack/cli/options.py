@@ -13,6 +13,8 @@ RUNNERS = ("universal", "subprocess", "docker", "kubernetes")
 #: What ``--pull`` takes.
 PULLS = ("stock", "flowpack")
 
+_OWN = "parameter, in place of the deployment's own"
+
 # A parser and a group of one take arguments alike; the library has no public name for
 # what they share.
 
@@ -21,7 +23,7 @@ def deploy(parser: Any) -> None:
     """Add what ``deploy`` takes."""
     plan(parser)
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--plan", action="store_true", help="show what would be done, and stop")
+    _flag(group, "--plan", "show what would be done, and stop")
     group.add_argument(
         "--plan-file",
         metavar="FILE",
@@ -33,28 +35,20 @@ def plan(parser: Any) -> None:
     """Add what ``plan`` takes, and ``deploy`` too."""
     parser.add_argument("targets", nargs="+", metavar="TARGET", help="see below")
     kind = parser.add_mutually_exclusive_group()
-    kind.add_argument(
-        "--spec", action="store_true", help="a .py TARGET is a spec file; it is run"
-    )
-    kind.add_argument(
-        "--script", action="store_true", help="a .py TARGET is a script with flows"
-    )
+    _flag(kind, "--spec", "a .py TARGET is a spec file; it is run")
+    _flag(kind, "--script", "a .py TARGET is a script with flows")
     _script(parser.add_argument_group("the deployment of a script"))
     _schedule(parser.add_argument_group("the schedule of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
-    group.add_argument(
+    _flag(
+        group,
         "--confirm",
-        action="store_true",
-        help="read the stored bytes, put damaged ones back, and read deployment and bytes"
-        " once more after the last write",
+        "read the stored bytes, put damaged ones back, and read deployment and bytes once"
+        " more after the last write",
     )
-    group.add_argument(
-        "--jobs", type=_count, metavar="N", help="how many deployments at a time"
-    )
-    group.add_argument(
-        "--fail-fast", action="store_true", help="stop at the first that fails"
-    )
+    group.add_argument("--jobs", type=_count, metavar="N", help="how many deployments at a time")
+    _flag(group, "--fail-fast", "stop at the first that fails")
     _json(group)
 
 
@@ -75,19 +69,13 @@ def _script(group: Any) -> None:
         choices=RUNNERS,
         help=f"type of the flow runner: {', '.join(RUNNERS)}; default: as it is now",
     )
-    add(
-        "--env",
-        action="append",
-        type=_pair,
-        metavar="KEY=VALUE",
-        help="environment variable of the flow runs",
-    )
+    _pairs(group, "--env", help="environment variable of the flow runs")
     add("--image", metavar="IMAGE", help="image of the flow runs, in Docker or Kubernetes")
     add("--runner-config", metavar="JSON", help="fields of the flow runner")
     _parameters(group, "default parameter of the flow runs")
     tags = group.add_mutually_exclusive_group()
     tags.add_argument("-t", "--tag", action="append", metavar="TAG", help="a tag")
-    tags.add_argument("--no-tags", action="store_const", const=True, help="remove the tags")
+    _constant(tags, "--no-tags", True, "remove the tags")
 
 
 def _schedule(group: Any) -> None:
@@ -95,28 +83,17 @@ def _schedule(group: Any) -> None:
     kinds.add_argument("--cron", metavar="EXPR", help="a cron schedule")
     kinds.add_argument("--interval", metavar="SECONDS", help="an interval schedule")
     kinds.add_argument("--rrule", metavar="RULE", help="an RRule schedule (RFC 5545)")
-    kinds.add_argument(
-        "--no-schedule", action="store_const", const=True, help="remove the schedule"
-    )
+    _constant(kinds, "--no-schedule", True, "remove the schedule")
     group.add_argument("--timezone", metavar="TZ", help="the schedule's time zone")
     state = group.add_mutually_exclusive_group()
-    state.add_argument(
-        "--paused", action="store_const", const=True, dest="paused", help="pause the schedule"
-    )
-    state.add_argument(
-        "--active", action="store_const", const=False, dest="paused", help="resume the schedule"
-    )
+    _constant(state, "--paused", True, "pause the schedule")
+    _constant(state, "--active", False, "resume the schedule", dest="paused")
 
 
 def _work_pool(group: Any) -> None:
     add = group.add_argument
     add("--pool", metavar="NAME", help="work pool; default: that of the settings")
-    add(
-        "--create-pool",
-        action="store_const",
-        const=True,
-        help="create the work pool if it is missing",
-    )
+    _constant(group, "--create-pool", True, "create the work pool if it is missing")
     add("--queue", metavar="NAME", help="work queue in the work pool")
     add(
         "--pull",
@@ -130,19 +107,13 @@ def _work_pool(group: Any) -> None:
         help="what workers install for flowpack's pull step, as in flowpack==1.0",
     )
     add("--concurrency-limit", type=_count, metavar="N", help="how many flow runs at a time")
-    add(
-        "--label",
-        action="append",
-        type=_pair,
-        metavar="KEY=VALUE",
-        help="a label; VALUE is text",
-    )
+    _pairs(group, "--label", help="a label; VALUE is text")
 
 
 def run(parser: Any) -> None:
     """Add what ``run`` takes."""
     _deployment(parser)
-    _parameters(parser, "parameter, in place of the deployment's own")
+    _parameters(parser, _OWN)
     _unverified(parser)
     _json(parser, "print the returned value as JSON; prints go to standard error")
 
@@ -161,12 +132,9 @@ def deployment(parser: Any) -> None:
 def pull(parser: Any) -> None:
     """Add what ``pull`` takes."""
     _deployment(parser)
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="where to write; default: standard output"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="replace a FILE of other content"
-    )
+    add = parser.add_argument
+    add("-o", "--output", metavar="FILE", help="where to write; default: standard output")
+    _flag(parser, "--force", "replace a FILE of other content")
     _unverified(parser)
     _json(parser, "print what was written as JSON; needs --output")
 
@@ -186,19 +154,16 @@ def verify(parser: Any) -> None:
 def trigger(parser: Any) -> None:
     """Add what ``trigger`` takes."""
     _deployment(parser)
-    _parameters(parser, "parameter, in place of the deployment's own")
-    parser.add_argument(
-        "--wait", action="store_true", help="wait; status 0 only if the flow run completes"
-    )
-    parser.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="longest time to --wait"
-    )
+    _parameters(parser, _OWN)
+    _flag(parser, "--wait", "wait; status 0 only if the flow run completes")
+    add = parser.add_argument
+    add("--timeout", type=_seconds, metavar="SECONDS", help="longest time to --wait")
     _json(parser)
 
 
 def storage_ls(parser: Any) -> None:
     """Add what ``storage ls`` takes."""
-    parser.add_argument("--all", action="store_true", help="anonymous ones too")
+    _flag(parser, "--all", "anonymous ones too")
     _json(parser)
 
 
@@ -212,9 +177,7 @@ def storage_save(parser: Any) -> None:
     """Add what ``storage save`` takes."""
     parser.add_argument("where", metavar="WHERE", help="see below")
     parser.add_argument("name", metavar="NAME", help="the name of the block")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the block of that name"
-    )
+    _flag(parser, "--overwrite", "replace the block of that name")
     _json(parser)
 
 
@@ -222,7 +185,7 @@ def storage_default(parser: Any) -> None:
     """Add what ``storage default`` takes."""
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--set", metavar="ID", help="id or name of the new default")
-    change.add_argument("--clear", action="store_true", help="remove the default")
+    _flag(change, "--clear", "remove the default")
     _json(parser)
 
 
@@ -240,34 +203,34 @@ def settings(parser: Any) -> None:
 
 def _deployment(parser: Any) -> None:
     parser.add_argument(
-        "deployment",
-        type=_full_name,
-        metavar="FLOW/DEPLOYMENT",
-        help="as flowpack ls lists it",
+        "deployment", type=_full_name, metavar="FLOW/DEPLOYMENT", help="as flowpack ls lists it"
     )
 
 
 def _parameters(parser: Any, help: str) -> None:
-    parser.add_argument(
-        "-p",
-        "--param",
-        action="append",
-        type=_pair,
-        metavar="KEY=VALUE",
-        help=f"{help}; VALUE is JSON if it is valid JSON and the parameter no str",
-    )
+    help = f"{help}; VALUE is JSON if it is valid JSON, unless the parameter is a str"
+    _pairs(parser, "-p", "--param", help=help)
+
+
+def _pairs(parser: Any, *names: str, help: str) -> None:
+    parser.add_argument(*names, action="append", type=_pair, metavar="KEY=VALUE", help=help)
 
 
 def _unverified(parser: Any) -> None:
-    parser.add_argument(
-        "--unverified",
-        action="store_true",
-        help="accept bytes without a digest, as in deployments that others made",
-    )
+    _flag(parser, "--unverified", "accept bytes without a digest, as in others' deployments")
 
 
 def _json(parser: Any, help: str = "print one JSON document") -> None:
-    parser.add_argument("--json", action="store_true", help=help)
+    _flag(parser, "--json", help)
+
+
+def _flag(parser: Any, name: str, help: str) -> None:
+    parser.add_argument(name, action="store_true", help=help)
+
+
+def _constant(parser: Any, name: str, value: bool, help: str, **settings: Any) -> None:
+    """Add an option that is None if it is not given."""
+    parser.add_argument(name, action="store_const", const=value, help=help, **settings)
 
 
 # The types of arguments.

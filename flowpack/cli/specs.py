@@ -23,34 +23,13 @@ from flowpack.models import UNSET, FlowRunnerSettings, Unset
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
 from flowpack.urls import mask_text
 
-#: The options for the deployment of a script, by their names in the arguments. A spec
-#: file says such things itself.
-_FOR_SCRIPTS = {
-    "name": "--name",
-    "description": "--description",
-    "version": "--version",
-    "storage": "--storage",
-    "runner": "--runner",
-    "env": "--env",
-    "image": "--image",
-    "runner_config": "--runner-config",
-    "param": "--param",
-    "tag": "--tag",
-    "no_tags": "--no-tags",
-    "cron": "--cron",
-    "interval": "--interval",
-    "rrule": "--rrule",
-    "no_schedule": "--no-schedule",
-    "timezone": "--timezone",
-    "paused": "--paused, --active",
-    "pool": "--pool",
-    "create_pool": "--create-pool",
-    "queue": "--queue",
-    "pull": "--pull",
-    "pull_requires": "--pull-requires",
-    "concurrency_limit": "--concurrency-limit",
-    "label": "--label",
-}
+#: The arguments that describe the deployment of a script; spec files do that themselves.
+_FOR_SCRIPTS = (
+    *("name", "description", "version", "storage", "runner", "env", "image"),
+    *("runner_config", "param", "tag", "no_tags"),
+    *("cron", "interval", "rrule", "no_schedule", "timezone", "paused"),
+    *("pool", "create_pool", "queue", "pull", "pull_requires", "concurrency_limit", "label"),
+)
 
 
 class Target(NamedTuple):
@@ -78,7 +57,9 @@ def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
         for text in arguments.targets
     )
     given = [
-        option for name, option in _FOR_SCRIPTS.items() if getattr(arguments, name) is not None
+        "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
+        for name in _FOR_SCRIPTS
+        if getattr(arguments, name) is not None
     ]
     for target in targets:
         if target.is_spec_file and given:
