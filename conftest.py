@@ -4,6 +4,7 @@ import signal
 
 from tests.isolation import (
     fresh_home,
+    keep_bytecode,
     only_loopback,
     refuse_other_machines,
     register_hypothesis_profiles,
@@ -17,5 +18,6 @@ def pytest_configure() -> None:
     # tests send to themselves and to their children.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    keep_bytecode()
     refuse_other_machines()
     register_hypothesis_profiles()

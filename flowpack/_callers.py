@@ -6,17 +6,10 @@ import contextvars
 import sys
 import warnings
 from types import FrameType
-from typing import Any, Dict, NamedTuple, Optional, Type
+from typing import Any, Dict, Optional, Tuple, Type
 
-
-class _Caller(NamedTuple):
-    """A line of code that is not flowpack's, as :mod:`warnings` wants it."""
-
-    filename: str
-    line: int
-    module: str
-    registry: Dict[Any, Any]
-
+#: File, line, module and registry of a line of code, as :mod:`warnings` takes them.
+_Caller = Tuple[str, int, str, Dict[Any, Any]]
 
 #: Who called flowpack, in a thread of its own; None where the stack says it.
 _caller: contextvars.ContextVar[Optional[_Caller]] = contextvars.ContextVar(
@@ -26,16 +19,13 @@ _caller: contextvars.ContextVar[Optional[_Caller]] = contextvars.ContextVar(
 
 def warn(message: str, category: Type[Warning] = UserWarning) -> None:
     """Warn of *message* at the innermost line that is not flowpack's own."""
-    caller = _find_caller()
-    warnings.warn_explicit(
-        message, category, caller.filename, caller.line, caller.module, caller.registry
-    )
+    warnings.warn_explicit(message, category, *_find_caller())
 
 
 def caller_location() -> str:
     """Return file and line of the innermost code that is not flowpack's own."""
-    caller = _find_caller()
-    return f"{caller.filename}:{caller.line}"
+    filename, line, *_ = _find_caller()
+    return f"{filename}:{line}"
 
 
 def copy_context() -> contextvars.Context:
@@ -53,14 +43,11 @@ def _find_caller() -> _Caller:
     while frame is not None and _is_own(frame):
         frame = frame.f_back
     if frame is None:
-        return _Caller("sys", 1, "sys", {})
+        return "sys", 1, "sys", {}
     names = frame.f_globals
-    return _Caller(
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        names.get("__name__") or "<unknown>",
-        names.setdefault("__warningregistry__", {}),
-    )
+    module = names.get("__name__") or "<unknown>"
+    registry = names.setdefault("__warningregistry__", {})
+    return frame.f_code.co_filename, frame.f_lineno, module, registry
 
 
 def _is_own(frame: FrameType) -> bool:

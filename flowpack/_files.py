@@ -53,10 +53,10 @@ def _at_home(path: str, environ: Mapping[str, str]) -> str:
         home = os.path.expanduser(user)
     if home not in ("", user):
         return home + slash + rest
-    if user == "~":
-        reason = "this user has none" if home else "HOME is empty"
-        raise ValueError(f"the home folder is not known, for {reason}")
-    raise ValueError(f"there is no user {quoted(user[1:])} with a home folder")
+    if user != "~":
+        raise ValueError(f"there is no user {quoted(user[1:])} with a home folder")
+    reason = "this user has none" if home else "HOME is empty"
+    raise ValueError(f"the home folder is not known, for {reason}")
 
 
 def read_file(path: Union[str, os.PathLike[str]], limit: int) -> bytes:
@@ -86,6 +86,11 @@ def read_file(path: Union[str, os.PathLike[str]], limit: int) -> bytes:
     raise OSError(errno.EFBIG, f"it is too long, with more than {limit} bytes")
 
 
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open *path*; a FIFO must not keep us waiting for its writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def reason(error: BaseException) -> str:
     """Return why a file cannot be read, for a message that names it."""
     if isinstance(error, FileNotFoundError):
@@ -95,8 +100,3 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"it cannot be read: {error.strerror or type(error).__name__}"
     return f"this is no path: {printable(error)}"
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open *path*; a FIFO must not keep us waiting for its writer."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

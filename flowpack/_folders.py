@@ -24,10 +24,7 @@ _OWNER_ONLY = 0o700
 def make_folder(path: str) -> None:
     """Make the folder *path*, and what is missing above it, for its owner alone.
 
-    A folder that exists is left as it is. See :func:`keep_folder`, too.
-
-    Args:
-        path: Absolute.
+    A folder that exists is left as it is. *path* is absolute. See :func:`keep_folder`, too.
 
     Raises:
         OSError: It cannot be made.
@@ -50,8 +47,8 @@ def make_folder(path: str) -> None:
 def keep_folder(path: str) -> None:
     """Bring to the disk that the folder *path* is there.
 
-    Call it before the first thing is put into the folder, whoever made it: another
-    process may have been killed, or stopped, between making it and this.
+    Call it before the first thing is put into the folder, whoever made it: another process
+    may have been killed, or stopped, between making it and this.
 
     Raises:
         OSError: The disk failed.
@@ -66,7 +63,7 @@ def keep_folder(path: str) -> None:
 
 
 def holds_at_most(path: str, count: int) -> bool:
-    """Return whether there are no more than *count* names in the folder *path*."""
+    """Return True if there are no more than *count* names in the folder *path*."""
     with os.scandir(path) as entries:
         return next(itertools.islice(entries, count, None), None) is None
 
@@ -91,7 +88,7 @@ def sync_folder(path: str) -> None:
 
 
 def lock_file(descriptor: int) -> Optional[bool]:
-    """Return True if the file's lock was got; None where there are no locks."""
+    """Return True if this process has the file's lock now; None where there are no locks."""
     try:
         import fcntl
     except ImportError:

@@ -1,4 +1,4 @@
-"""What code that is run may change in this process, put back afterwards."""
+"""What code that is run may change in this process, restored afterwards."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import threading
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Dict, Iterator, Optional, Tuple
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 #: Begins the names of modules that come and go by themselves: loaded scripts.
 SCRIPT_PREFIX = "_flowpack_script_"
@@ -20,43 +21,46 @@ _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"
 
 @contextmanager
 def restored(folder: Optional[str] = None) -> Iterator[None]:
-    """Run the body, then put back what it changed.
+    """Run the body, then restore what it changed.
 
-    That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams
-    (also those that were closed, and their descriptors), signal handlers (in the main
-    thread, which alone can set them), a lowered recursion limit and ``sys.modules``,
-    where modules that were imported stay.
+    That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams (also
+    those that were closed, and their descriptors), signal handlers (in the main thread,
+    which alone can set them), a lowered recursion limit and ``sys.modules``, where modules
+    that were imported stay.
 
     Args:
-        folder: Where the body may import from as well, as a script may from beside
-            itself. Modules from there do not stay: another script may have others
-            of the same names.
+        folder: Where the body may import from as well, as a script may from beside itself.
+            Modules from there do not stay: another script may have others of the same
+            names.
     """
-    with ExitStack() as stack:
-        stack.enter_context(_working_folder())
-        stack.enter_context(_streams())
-        stack.enter_context(_signal_handlers())
-        cwd = _getcwd() or os.sep
-        places = (os.path.join(cwd, os.fsdecode(each)) for each in sys.path)
-        known = folder is None or folder in map(os.path.normpath, places)
-        extra = None if known else folder
-        stack.enter_context(_modules(extra))
-        stack.enter_context(_lists())
-        stack.enter_context(_recursion_limit())
-        if extra is not None:
-            sys.path.insert(0, extra)
-        yield
-
-
-@contextmanager
-def _working_folder() -> Iterator[None]:
-    before = _getcwd()
+    cwd = _getcwd()
+    argv, path = sys.argv, sys.path
+    argv_items, path_items = argv[:], path[:]
+    limit = sys.getrecursionlimit()
+    modules = dict(sys.modules)
+    handlers = _signal_handlers()
+    streams = {name: getattr(sys, name) for name in _STREAMS}
+    copies = _copy_descriptors(streams)
+    known = [os.path.join(cwd or os.sep, os.fsdecode(each)) for each in path]
+    if folder is not None and folder in map(os.path.normpath, known):
+        folder = None
+    if folder is not None:
+        path.insert(0, folder)
     try:
         yield
     finally:
-        if before is not None and _getcwd() != before:
+        # A higher one is kept: a script sets it for its flow.
+        sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
+        argv[:], path[:] = argv_items, path_items
+        sys.argv, sys.path = argv, path
+        _restore_modules(modules, folder)
+        for number, handler in handlers.items():
+            if signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+        _restore_streams(streams, copies)
+        if cwd is not None and _getcwd() != cwd:
             with suppress(OSError):  # It may be gone.
-                os.chdir(before)
+                os.chdir(cwd)
 
 
 def _getcwd() -> Optional[str]:
@@ -66,18 +70,13 @@ def _getcwd() -> Optional[str]:
         return None
 
 
-@contextmanager
-def _streams() -> Iterator[None]:
-    before = {name: getattr(sys, name) for name in _STREAMS}
-    # One stream has two names, as a rule.
-    streams = {id(stream): stream for stream in before.values()}
-    copies = {key: _duplicated(stream) for key, stream in streams.items()}
-    try:
-        yield
-    finally:
-        after = {key: _reopened(streams[key], copies[key]) for key in streams}
-        for name, stream in before.items():
-            setattr(sys, name, after[id(stream)])
+def _signal_handlers() -> Dict[int, Any]:
+    """Return the handlers that this thread can set."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    # None is a handler that was not set from Python; it cannot be set again.
+    return {number: each for number, each in handlers.items() if each is not None}
 
 
 def copy_descriptor(number: int) -> int:
@@ -94,21 +93,33 @@ def copy_descriptor(number: int) -> int:
         return os.dup(number)
 
 
-def _duplicated(stream: Any) -> Optional[Tuple[int, int, os.stat_result]]:
-    """Return the descriptor of *stream*, a copy, and what it is, if it has one."""
-    try:
-        number = stream.fileno()
-        copy = copy_descriptor(number)
-        return number, copy, os.fstat(copy)
-    except Exception:  # It may be of any class.
-        return None
+#: A descriptor, its copy, and what both are.
+_Copied = Tuple[int, int, os.stat_result]
 
 
-def _reopened(stream: Any, copied: Optional[Tuple[int, int, os.stat_result]]) -> Any:
+def _copy_descriptors(streams: Mapping[str, Any]) -> Dict[int, _Copied]:
+    """Return a copy of the descriptor of each stream that has one, by the stream's id."""
+    copies: Dict[int, _Copied] = {}
+    for stream in streams.values():
+        if id(stream) not in copies:  # One stream has two names, as a rule.
+            with suppress(Exception):  # It may be of any class.
+                number = stream.fileno()
+                copy = copy_descriptor(number)
+                copies[id(stream)] = number, copy, os.fstat(copy)
+    return copies
+
+
+def _restore_streams(streams: Mapping[str, Any], copies: Mapping[int, _Copied]) -> None:
+    restored: Dict[int, Any] = {}
+    for name, stream in streams.items():
+        if id(stream) not in restored:
+            copied = copies.get(id(stream))
+            restored[id(stream)] = stream if copied is None else _reopen(stream, *copied)
+        setattr(sys, name, restored[id(stream)])
+
+
+def _reopen(stream: Any, number: int, copy: int, status: os.stat_result) -> Any:
     """Return *stream*, or one like it where it was closed, at its old descriptor."""
-    if copied is None:
-        return stream
-    number, copy, status = copied
     with suppress(Exception):  # It may be closed.
         stream.flush()  # To where its prints were to go.
     with suppress(OSError):  # Both may be closed, and the number another file's.
@@ -127,61 +138,20 @@ def _reopened(stream: Any, copied: Optional[Tuple[int, int, os.stat_result]]) ->
     return stream
 
 
-@contextmanager
-def _recursion_limit() -> Iterator[None]:
-    before = sys.getrecursionlimit()
-    try:
-        yield
-    finally:
-        # A higher one is kept: a script sets it for its flow.
-        sys.setrecursionlimit(max(before, sys.getrecursionlimit()))
-
-
-@contextmanager
-def _signal_handlers() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            # None is a handler that was not set from Python; it cannot be set again.
-            if handler is not None and signal.getsignal(number) != handler:
-                signal.signal(number, handler)
-
-
-@contextmanager
-def _lists() -> Iterator[None]:
-    argv, path = sys.argv, sys.path
-    arguments, entries = argv[:], path[:]
-    try:
-        yield
-    finally:
-        argv[:], path[:] = arguments, entries
-        sys.argv, sys.path = argv, path
-
-
-@contextmanager
-def _modules(folder: Optional[str]) -> Iterator[None]:
-    before = dict(sys.modules)
-    try:
-        yield
-    finally:
-        for name, module in list(sys.modules.items()):
-            if name not in before and _is_stray(name, module, folder):
-                sys.modules.pop(name, None)
-        for name, module in before.items():
-            # A loaded script's may have gone in between, for good.
-            if not name.startswith(SCRIPT_PREFIX):
-                sys.modules[name] = module
-        if folder is not None:
-            sys.path_importer_cache.pop(folder, None)
+def _restore_modules(before: Mapping[str, ModuleType], folder: Optional[str]) -> None:
+    for name, module in list(sys.modules.items()):
+        if name not in before and _is_stray(name, module, folder):
+            sys.modules.pop(name, None)
+    for name, module in before.items():
+        # A loaded script's may have gone in between, for good.
+        if not name.startswith(SCRIPT_PREFIX):
+            sys.modules[name] = module
+    if folder is not None:
+        sys.path_importer_cache.pop(folder, None)
 
 
 def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
-    """Say whether a new module comes from *folder*, or was put there by hand."""
+    """Return True if a new module comes from *folder*, or was put there by hand."""
     if name.startswith(SCRIPT_PREFIX):
         return False
     # Past the module's own __getattribute__: a lazy one would load itself.
@@ -192,6 +162,8 @@ def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
     if attributes.get("__spec__") is None:
         return "." not in name
     file = attributes.get("__file__")
-    if folder is None or not isinstance(file, str):
-        return False
-    return file.startswith(os.path.join(folder, ""))
+    return (
+        folder is not None
+        and isinstance(file, str)
+        and file.startswith(os.path.join(folder, ""))
+    )

@@ -18,15 +18,12 @@ def hand_on(
 
     Args:
         package: The package's name.
-        homes: Each name that it hands on, and the module that defines it. Those
-            modules of the package are attributes, too.
+        homes: Each name that it hands on, and the module that defines it. Those modules
+            of the package are attributes, too.
     """
     below = f"{package}."
-    modules = {
-        home[len(below) :].partition(".")[0]
-        for home in homes.values()
-        if home.startswith(below)
-    }
+    own = [home[len(below) :] for home in homes.values() if home.startswith(below)]
+    modules = {home.partition(".")[0] for home in own}
 
     def get(name: str) -> Any:
         if name not in homes and name not in modules:
@@ -35,9 +32,9 @@ def hand_on(
 
         if name not in homes:
             return import_module(below + name)
-        names = vars(sys.modules[package])
-        names[name] = getattr(import_module(homes[name]), name)
-        return names[name]
+        value = getattr(import_module(homes[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
 
     def names() -> List[str]:
         return sorted({*vars(sys.modules[package]), *homes, *modules})

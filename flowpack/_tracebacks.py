@@ -1,7 +1,7 @@
 """Tracebacks without the values of variables, which some tools print.
 
-A constructor that refuses a secret raises an error whose traceback leads through
-frames that hold it. The frames stay, for their lines help; their variables go.
+A constructor that refuses a secret raises an error whose traceback leads through frames
+that hold it. The frames stay, for their lines help; their variables go.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def hides_locals(function: Function) -> Function:
             return function(*args, **kwargs)
         except BaseException as exc:
             del args, kwargs
-            _forget_changes(sys._getframe(1))
+            _clear_callers(sys._getframe(1))
             trace = exc.__traceback__  # It begins here, where frames still run.
             _clear(exc, trace and trace.tb_next, set())
             del trace
@@ -39,18 +39,16 @@ def hides_locals(function: Function) -> Function:
     return cast(Function, call)
 
 
-def _forget_changes(frame: Optional[FrameType]) -> None:
+def _clear_callers(frame: Optional[FrameType]) -> None:
     """Empty the variable of callers that pass keyword arguments on as they are."""
     while frame is not None and frame.f_globals.get("__name__") in _PASSING_ON:
         frame.f_locals.get("changes", {}).clear()
         frame = frame.f_back
 
 
-def _clear(
-    error: BaseException, trace: Optional[TracebackType], seen: Set[int]
-) -> None:
+def _clear(error: BaseException, trace: Optional[TracebackType], seen: Set[int]) -> None:
     """Clear the frames of *trace*, and those of what *error* comes from or groups."""
-    while trace is not None and _cleared(trace.tb_frame):
+    while trace is not None and _clear_frame(trace.tb_frame):
         trace = trace.tb_next
     seen.add(id(error))
     if error.__suppress_context__:
@@ -62,11 +60,11 @@ def _clear(
             continue
         trace = each.__traceback__
         # Where that begins in a frame that runs, a caller is handling the error.
-        if trace is None or _cleared(trace.tb_frame):
+        if trace is None or _clear_frame(trace.tb_frame):
             _clear(each, trace, seen)
 
 
-def _cleared(frame: FrameType) -> bool:
+def _clear_frame(frame: FrameType) -> bool:
     """Clear *frame*; return False if that cannot be done, while it runs."""
     try:
         frame.clear()
@@ -75,7 +73,7 @@ def _cleared(frame: FrameType) -> bool:
     return True
 
 
-def _prints_unfinished(method: Callable[[Any], str]) -> Callable[[Any], str]:
+def _repr_of_unfinished(method: Callable[[Any], str]) -> Callable[[Any], str]:
     """Return *method*, a ``__repr__``, for objects whose constructor failed, too."""
 
     @functools.wraps(method)
@@ -104,8 +102,8 @@ class _Signature:
 class HidesLocals:
     """Base of classes whose constructors take secrets.
 
-    :func:`hides_locals` is applied to the constructor of each class below, also where
-    attrs or a user has written it.
+    :func:`hides_locals` is applied to the constructor of each class below, also where attrs
+    or a user has written it.
     """
 
     __slots__ = ()
@@ -114,10 +112,7 @@ class HidesLocals:
     def __new__(cls: Type[Self], *args: Any, **kwargs: Any) -> Self:
         """Make an object. Only now does its class have the methods of attrs."""
         del args, kwargs
-        for name, wrap in (
-            ("__init__", hides_locals),
-            ("__repr__", _prints_unfinished),
-        ):
+        for name, wrap in (("__init__", hides_locals), ("__repr__", _repr_of_unfinished)):
             method = getattr(cls, name)
             if not hasattr(method, _MARK):
                 setattr(cls, name, wrap(method))

@@ -6,15 +6,15 @@ The tree::
       SettingsError                 a setting has a value that cannot be used
       SpecError                     problems of a spec or a file of specs, all at once
         DeploymentValidationError   a spec that cannot be deployed (also a ValueError)
-      DiscoveryError                what a script defines cannot be told
-        MissingFlowError            no such flow in it
-        UnspecifiedFlowError        several flows, and nobody said which
+      DiscoveryError                which flows a script defines is not known
+        MissingFlowError            it has no such flow
+        UnspecifiedFlowError        it has several, and nobody said which
       ScriptError                   the user's code failed while it ran
       ParameterError                an argument that does not fit (also a TypeError)
       PackagingError                a flow cannot be packaged
       PlanChangedError              what a plan saw is no longer so
       DeploymentsFailedError        some deployments of a set failed
-      IdentifierError               what no id or name can be (also a ValueError)
+      IdentifierError               text that is no id or name (also a ValueError)
       WireError                     JSON that does not say what it must
       BlockError                    a block class or document that cannot be used
         BlockArgumentError          a field's value (also a TypeError and ValueError)
@@ -24,20 +24,20 @@ The tree::
         StorageIntegrityError       the stored bytes are not those that were stored
         StorageUnavailableError     the storage did not answer, or refused
       APIError
-        APIConnectionError          no usable answer came back
+        APIConnectionError          no usable response came back
         APIStatusError              the server answered, and said no
           ObjectNotFound            404
           ObjectAlreadyExists       409
 
-``except FlowpackError`` catches them all. Facts are attributes, in the order of
-the constructor's arguments, and the text is built from them, so that errors
-survive pickling. Wrong use of a function stays ``TypeError`` or ``ValueError``.
-Beside the tree stands :class:`EmbeddedAPIWarning`, which is no error.
+``except FlowpackError`` catches them all. Facts are attributes, in the order of the
+constructor's arguments, and the text is built from them, so that errors survive pickling.
+Wrong use of a function stays ``TypeError`` or ``ValueError``. Beside the tree stands
+:class:`EmbeddedAPIWarning`, which is no error.
 """
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List, Mapping, Sequence
+from typing import Any, Iterable, List, Sequence
 
 #: Longest part of somebody else's text that a message shows, in characters.
 SHOWN = 200
@@ -50,14 +50,17 @@ _END = 400
 def printable(value: object, limit: int = SHOWN) -> str:
     """Return *value* as text that is safe to print in one line.
 
-    Control characters, bidirectional overrides, lone surrogates, line separators
-    and whatever else prints nothing come out as escapes; what is longer than
-    *limit* characters is cut.
+    Control characters, bidirectional overrides, lone surrogates, line separators and
+    whatever else prints nothing come out as escapes; what is longer than *limit*
+    characters is cut.
     """
-    text = value if isinstance(value, str) else _text_of(value)
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception:  # It may be of any class, or nest too deeply.
+        text = f"a value of type {type(value).__name__} that cannot be shown"
     shown = text[: limit + 1]
     if not shown.isprintable():
-        shown = "".join(map(_escaped, shown))
+        shown = "".join(map(_escape, shown))
     if len(text) <= limit and len(shown) <= 2 * limit:
         return shown
     return f"{shown[:limit]}... ({len(text)} characters)"
@@ -68,15 +71,7 @@ def quoted(value: object, limit: int = SHOWN) -> str:
     return f"'{printable(value, limit)}'"
 
 
-def _text_of(value: object) -> str:
-    """Return what *value* says of itself, if it can: some nest too deeply to."""
-    try:
-        return str(value)
-    except Exception:
-        return f"a value of type {type(value).__name__} that cannot be shown"
-
-
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character.isprintable():
         return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
@@ -93,25 +88,21 @@ class FlowpackError(Exception):
     """The base of every error that flowpack raises on purpose."""
 
     def __str__(self) -> str:
-        """Return the text, without its middle where it is very long."""
-        return _bounded(self._text())
+        """Return the text; of a very long one the start and the end, with the advice."""
+        text = self._text()
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size <= _LONGEST:
+            return text
+        each = size / len(text)
+        start, end = int((_LONGEST - _END) / each), int(_END / each)
+        return f"{text[:start]} [...] {text[-end:]}"
 
     def _text(self) -> str:
         """Return the text, of any length."""
         return super().__str__()
 
 
-def _bounded(text: str) -> str:
-    """Return *text* with its start and its end, where the advice is."""
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size <= _LONGEST:
-        return text
-    each = size / len(text)
-    start, end = int((_LONGEST - _END) / each), int(_END / each)
-    return f"{text[:start]} [...] {text[-end:]}"
-
-
-def _listed(items: Sequence[str]) -> str:
+def _as_list(items: Sequence[str]) -> str:
     """Return *items* one a line, and how many more there are than have room."""
     shown: List[str] = []
     room = _LONGEST - _END
@@ -145,7 +136,7 @@ class SpecError(FlowpackError):
         where = printable(self.where)
         if len(self.problems) == 1:
             return f"{where}: {self.problems[0]}"
-        return f"{where}: {len(self.problems)} problems:{_listed(self.problems)}"
+        return f"{where}: {len(self.problems)} problems:{_as_list(self.problems)}"
 
 
 class DeploymentValidationError(SpecError, ValueError):
@@ -153,7 +144,7 @@ class DeploymentValidationError(SpecError, ValueError):
 
 
 class DiscoveryError(FlowpackError):
-    """What flows a script defines cannot be told from its source.
+    """Which flows a script defines cannot be read from its source.
 
     Attributes:
         where: The file, with the line where it is known: ``flows.py:12``.
@@ -180,26 +171,29 @@ class UnspecifiedFlowError(DiscoveryError):
 class ScriptError(FlowpackError):
     """The user's code failed while flowpack ran it.
 
-    The original exception is ``user_exc`` and ``__cause__``.
+    Attributes:
+        where: The script, or the deployment whose flow ran.
+        user_exc: The original exception, which is ``__cause__``, too.
+        advice: What to do next, where that is known.
     """
 
-    def __init__(self, where: str, user_exc: BaseException) -> None:
+    def __init__(self, where: str, user_exc: BaseException, advice: str = "") -> None:
         self.where = where
         self.user_exc = user_exc
-        super().__init__(where, user_exc)
+        self.advice = advice
+        super().__init__(where, user_exc, advice)
 
     def _text(self) -> str:
-        kind = type(self.user_exc).__name__
-        said = printable(self.user_exc)
-        return f"the script {printable(self.where)} failed: {kind}: {said}"
+        reason = f"{type(self.user_exc).__name__}: {printable(self.user_exc)}"
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"the script {printable(self.where)} failed: {reason}{advice}"
 
 
 class ParameterError(FlowpackError, TypeError):
     """An argument does not fit the flow's parameter.
 
     Attributes:
-        parameter: The parameter's name; empty when the arguments as a whole do
-            not fit.
+        parameter: The parameter's name; empty when the arguments as a whole do not fit.
         reason: What is wrong with the value.
     """
 
@@ -209,9 +203,8 @@ class ParameterError(FlowpackError, TypeError):
         super().__init__(parameter, reason)
 
     def _text(self) -> str:
-        if not self.parameter:
-            return self.reason
-        return f"parameter {quoted(self.parameter)}: {self.reason}"
+        name = self.parameter
+        return f"parameter {quoted(name)}: {self.reason}" if name else self.reason
 
 
 class PackagingError(FlowpackError):
@@ -222,7 +215,7 @@ class PlanChangedError(FlowpackError):
     """Files or deployments are no longer what a plan saw.
 
     Attributes:
-        moved: What moved, one sentence each.
+        moved: What changed since, one sentence each.
     """
 
     def __init__(self, moved: Iterable[str]) -> None:
@@ -230,11 +223,9 @@ class PlanChangedError(FlowpackError):
         super().__init__(self.moved)
 
     def _text(self) -> str:
-        if len(self.moved) == 1:
-            told = self.moved[0]
-        else:
-            told = f"{len(self.moved)} things moved:{_listed(self.moved)}"
-        return f"the plan no longer holds; plan again: {told}"
+        moved = self.moved
+        what = moved[0] if len(moved) == 1 else f"{len(moved)} things moved:{_as_list(moved)}"
+        return f"the plan no longer holds; plan again: {what}"
 
 
 class DeploymentsFailedError(FlowpackError):
@@ -242,7 +233,7 @@ class DeploymentsFailedError(FlowpackError):
 
     Attributes:
         failed: Name and error of each that failed, in the order of the set.
-        deployed: What became of the others.
+        deployed: The results of the others.
     """
 
     def __init__(
@@ -255,8 +246,8 @@ class DeploymentsFailedError(FlowpackError):
         super().__init__(self.failed, self.deployed)
 
     def _text(self) -> str:
-        told = _listed([f"{printable(name)}: {exc}" for name, exc in self.failed])
-        return f"{len(self.failed)} of the deployments failed:{told}"
+        each = [f"{printable(name)}: {exc}" for name, exc in self.failed]
+        return f"{len(self.failed)} of the deployments failed:{_as_list(each)}"
 
 
 class IdentifierError(FlowpackError, ValueError):
@@ -294,10 +285,9 @@ class StorageError(FlowpackError):
         return f"{printable(self.storage)}: {quoted(self.token)}: {self.reason}"
 
 
-#: What puts back bytes that are missing or damaged.
-_MENDED_BY = (
-    "'flowpack deploy ... --confirm' of its script or spec file puts the right bytes"
-    " back"
+#: How bytes that are missing or damaged are put back.
+_REMEDY = (
+    "'flowpack deploy ... --confirm' of its script or spec file puts the right bytes back"
 )
 
 
@@ -305,7 +295,7 @@ class ObjectMissingError(StorageError):
     """Nothing is stored under the token."""
 
     def _text(self) -> str:
-        return f"{super()._text()}; {_MENDED_BY}"
+        return f"{super()._text()}; {_REMEDY}"
 
 
 class ObjectExistsError(StorageError):
@@ -326,26 +316,17 @@ class StorageIntegrityError(StorageError):
     """
 
     def __init__(
-        self,
-        storage: str,
-        token: str,
-        expected: str,
-        found: str,
-        remedy: str = "",
+        self, storage: str, token: str, expected: str, found: str, remedy: str = ""
     ) -> None:
-        super().__init__(
-            storage,
-            token,
-            f"the stored bytes were changed: expected digest {expected}, found {found};"
-            f" nothing of them was used; {remedy or _MENDED_BY}",
-        )
-        self.remedy = remedy or _MENDED_BY
+        self.remedy = remedy or _REMEDY
         self.expected = expected
         self.found = found
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        facts = (self.storage, self.token, self.expected, self.found, self.remedy)
-        return type(self), facts
+        reason = (
+            f"the stored bytes were changed: expected digest {expected}, found {found};"
+            f" nothing of them was used; {self.remedy}"
+        )
+        super().__init__(storage, token, reason)
+        self.args = (storage, token, expected, found, self.remedy)
 
 
 class APIError(FlowpackError):
@@ -353,7 +334,7 @@ class APIError(FlowpackError):
 
 
 class APIConnectionError(APIError):
-    """No usable answer came back: refused, timed out, broken off, too large.
+    """No usable response came back: refused, timed out, broken off, too large.
 
     Attributes:
         method: The HTTP method.
@@ -389,8 +370,8 @@ class APIStatusError(APIError):
         super().__init__(status, method, url, detail)
 
     def _text(self) -> str:
-        said = f": {self.detail}" if self.detail else ""
-        return f"{self.method} {printable(self.url)} answered {self.status}{said}"
+        detail = f": {self.detail}" if self.detail else ""
+        return f"{self.method} {printable(self.url)} answered {self.status}{detail}"
 
 
 class ObjectNotFound(APIStatusError):
@@ -401,13 +382,7 @@ class ObjectAlreadyExists(APIStatusError):
     """The server has such an object, or data in conflict with it (status 409)."""
 
 
-_STATUS_CLASSES: Mapping[int, type[APIStatusError]] = {
-    404: ObjectNotFound,
-    409: ObjectAlreadyExists,
-}
-
-
 def status_error(status: int, method: str, url: str, detail: str) -> APIStatusError:
     """Return the error that stands for an HTTP *status*."""
-    kind = _STATUS_CLASSES.get(status, APIStatusError)
-    return kind(status, method, url, detail)
+    kinds = {404: ObjectNotFound, 409: ObjectAlreadyExists}
+    return kinds.get(status, APIStatusError)(status, method, url, detail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Mapping, Optional, Union
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 from flowpack.exceptions import printable
 
@@ -25,15 +25,6 @@ def parse_integer(text: str) -> int:
     return int(text, 0)
 
 
-def json_problem(value: Any) -> Optional[str]:
-    """Return what in *value* is not JSON and where, or None.
-
-    Tuples count as arrays. NaN and infinity are not JSON, nor are keys that are
-    not text, nor half surrogate pairs, nor integers of thousands of digits.
-    """
-    return _problem(value, "", 0)
-
-
 def json_copy(value: Any) -> Any:
     """Return a copy of *value*, which must be JSON, made of plain containers."""
     if isinstance(value, dict):
@@ -44,7 +35,7 @@ def json_copy(value: Any) -> Any:
 
 
 def same_json(one: Any, other: Any) -> bool:
-    """Return whether two values are the same JSON, where 1 is 1.0 but not true."""
+    """Return True if two values are the same JSON; true is not 1, but 1.0 is."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(
             same_json(item, other[key]) for key, item in one.items()
@@ -100,55 +91,48 @@ def _replaced_entry(value: Any, replace: Callable[[Any, str], Any]) -> Any:
     }
 
 
-def _problem(value: Any, path: str, depth: int) -> Optional[str]:
-    if value is None:
-        return None
+def json_problem(value: Any) -> Optional[str]:
+    """Return what in *value* is not JSON and where, or None.
+
+    Tuples count as arrays. NaN and infinity are not JSON, nor are keys that are not text,
+    nor half surrogate pairs, nor integers of thousands of digits.
+    """
+    return next(_problems(value, "", 0), None)
+
+
+def _problems(value: Any, path: str, depth: int) -> Iterator[str]:
+    if not isinstance(value, (dict, list, tuple)):
+        problem = _scalar_problem(value)
+    elif depth >= DEEPEST:
+        problem = f"it is nested more than {DEEPEST} levels deep"
+    else:
+        problem = None
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if not isinstance(value, dict):
+                below = f"{path}[{key}]"
+            elif isinstance(key, str):
+                below = f"{path}.{key}" if path else key
+                yield from _problems(key, below, depth)
+            else:
+                problem = f"a key of type {type(key).__name__} is not JSON; keys are text"
+                break
+            yield from _problems(item, below, depth + 1)
+    if problem:
+        yield f"at {printable(path)}: {problem}" if path else problem
+
+
+def _scalar_problem(value: Any) -> Optional[str]:
     if isinstance(value, str):
-        return _text_problem(value, path)
-    if isinstance(value, (int, float)):
-        return _number_problem(value, path)
-    if depth >= DEEPEST:
-        return f"{_at(path)}it is nested more than {DEEPEST} levels deep"
-    if isinstance(value, dict):
-        return _object_problem(value, path, depth)
-    if isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            found = _problem(item, f"{path}[{index}]", depth + 1)
-            if found:
-                return found
-        return None
-    return f"{_at(path)}a value of type {type(value).__name__} is not JSON"
-
-
-def _object_problem(value: Any, path: str, depth: int) -> Optional[str]:
-    for key, item in value.items():
-        if not isinstance(key, str):
-            kind = type(key).__name__
-            return f"{_at(path)}a key of type {kind} is not JSON; keys are text"
-        below = f"{path}.{key}" if path else key
-        found = _text_problem(key, below) or _problem(item, below, depth + 1)
-        if found:
-            return found
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            return "the text holds half a surrogate pair, which cannot travel"
+    elif isinstance(value, int):
+        if value.bit_length() > LONGEST_INTEGER:
+            return f"an integer of {value.bit_length()} bits is too large"
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            return f"{value} is not JSON, which has finite numbers only"
+    elif value is not None:
+        return f"a value of type {type(value).__name__} is not JSON"
     return None
-
-
-def _number_problem(value: Union[int, float], path: str) -> Optional[str]:
-    if isinstance(value, int):
-        if value.bit_length() <= LONGEST_INTEGER:
-            return None
-        return f"{_at(path)}an integer of {value.bit_length()} bits is too large"
-    if math.isfinite(value):
-        return None
-    return f"{_at(path)}{value} is not JSON, which has finite numbers only"
-
-
-def _text_problem(value: str, path: str) -> Optional[str]:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return f"{_at(path)}the text holds half a surrogate pair, which cannot travel"
-    return None
-
-
-def _at(path: str) -> str:
-    return f"at {printable(path)}: " if path else ""

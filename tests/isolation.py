@@ -91,6 +91,12 @@ def _on_loopback(host: str | bytes) -> bool:
         return False
 
 
+def keep_bytecode() -> None:
+    """Let the thousands of processes that tests start use what one has compiled."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 def register_hypothesis_profiles() -> None:
     """Choose how many examples Hypothesis tries: ``HYPOTHESIS_PROFILE=fast``."""
     from hypothesis import settings

@@ -1,4 +1,4 @@
-"""The command line: parses, runs one command and says how it went."""
+"""The command line: parses the arguments, runs one command, ends with a status."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from flowpack.exceptions import FlowpackError, ScriptError, printable
 #: Statuses of the process.
 DONE, FAILED, USAGE, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
 
-#: What the operating system says when it has no more of something, or breaks.
-_REFUSALS = {
+#: The operating system has no more of something, or a disk is broken.
+_EXHAUSTED = {
     getattr(errno, name)
     for name in ("EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC")
     if hasattr(errno, name)
@@ -24,15 +24,15 @@ _REFUSALS = {
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run one command as :func:`run_command` does, and put standard output back."""
-    with output.put_back():
+    """Run one command as :func:`run_command` does, and restore standard output."""
+    with output.restored_output():
         return run_command(argv)
 
 
 def run_command(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command and return the status that the process should end with.
 
-    Where user code ran whose prints are no results, they stay on standard error.
+    After user code whose prints are no results, prints stay on standard error.
 
     Args:
         argv: What follows the program's name; None takes it from the process.
@@ -59,50 +59,47 @@ def _run(argv: Sequence[str]) -> int:
         arguments = _parse(argv)
         if isinstance(arguments, int):
             return arguments
-        import_module(f"flowpack.cli.{arguments.module}").run(arguments)
+        module, _, function = arguments.function.partition(".")
+        getattr(import_module(f"flowpack.cli.{module}"), function)(arguments)
     except output.OutputClosed:
         return DONE
     except KeyboardInterrupt:
         output.error("interrupted")
         return INTERRUPTED
     except BaseException as exc:
-        return _status_of(exc)
+        return _report(exc)
     return DONE
 
 
 def _parse(argv: Sequence[str]) -> Union[Namespace, int]:
-    """Return the arguments, or a status where there is nothing left to do."""
+    """Return the arguments, or the status after ``--help`` and wrong usage."""
     try:
         with output.guarded():
             return make_parser(argv).parse_args(argv)
-    except SystemExit as exc:  # After --help and --version, and after an error.
+    except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else DONE
 
 
-def _status_of(exc: BaseException) -> int:
-    """Tell of an error, and return the status that it stands for."""
+def _report(exc: BaseException) -> int:
+    """Print an error and return its status."""
+    status = FAILED
     if isinstance(exc, UsageError):
         output.error(exc)
-        return USAGE
-    if isinstance(exc, FlowpackError):
+        status = USAGE
+    elif isinstance(exc, (FlowpackError, UserWarning)):  # Warnings may be made errors.
         if isinstance(exc, ScriptError):
             from flowpack.cli.failures import user_traceback
 
-            output.lines_aside(user_traceback(exc.user_exc))
+            output.notes(user_traceback(exc.user_exc))
         output.error(exc)
-        return FAILED
-    if isinstance(exc, UserWarning):  # Somebody wants warnings to be errors.
-        output.error(exc)
-        return FAILED
-    if isinstance(exc, MemoryError):
+    elif isinstance(exc, MemoryError):
         output.error("there is not enough memory; give it more and try again")
-        return FAILED
-    if isinstance(exc, OSError) and exc.errno in _REFUSALS:
-        # Anywhere: while a module is imported, say.
+    elif isinstance(exc, OSError) and exc.errno in _EXHAUSTED:
         output.error(f"the operating system refused: {printable(exc)}")
-        return FAILED
-    from flowpack.cli.failures import write_log
+    else:
+        from flowpack.cli.failures import write_log
 
-    where = write_log(exc)
-    output.error(f"{type(exc).__name__}: a defect of flowpack; see {where}")
-    return UNEXPECTED
+        path = write_log(exc)
+        output.error(f"{type(exc).__name__}: a defect of flowpack; see {path}")
+        status = UNEXPECTED
+    return status

@@ -1,39 +1,36 @@
-"""``flowpack deploy``: package flows and register them as deployments."""
+"""``flowpack deploy`` and ``plan``: package flows and register them as deployments."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any, Dict, Sequence
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence
 
 from flowpack.cli import output
-from flowpack.cli.connection import connect
-from flowpack.cli.plan import show
-from flowpack.cli.progress import progress_of
+from flowpack.cli.config import connect
 from flowpack.cli.specs import make_specs, read_targets
+from flowpack.client import Client
+from flowpack.deployments import planning
 from flowpack.deployments.actions import Deployed
-from flowpack.deployments.planning import deploy
-from flowpack.exceptions import (
-    DeploymentsFailedError,
-    SpecError,
-    printable,
-)
+from flowpack.deployments.spec import DeploymentSpec
+from flowpack.exceptions import DeploymentsFailedError, SpecError, printable
 
 #: Longest file with a plan that is read, in bytes.
 PLAN_LIMIT = 64 * 1024 * 1024
 
 
-def run(arguments: Namespace) -> None:
-    """Deploy what the arguments say, or with ``--plan`` say what would be done."""
+def deploy(arguments: Namespace) -> None:
+    """Deploy what the arguments say, or with ``--plan`` show what would be done."""
     targets = read_targets(arguments)
     planned = None if arguments.plan_file is None else read_plan(arguments.plan_file)
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
         if arguments.plan:
-            show(specs, client, arguments)
+            _print_plan(specs, client, arguments)
             return
         try:
-            with progress_of(len(specs)) as progress:
-                deployed = deploy(
+            with _progress(len(specs)) as progress:
+                deployed = planning.deploy(
                     specs,
                     client,
                     jobs=arguments.jobs,
@@ -43,9 +40,26 @@ def run(arguments: Namespace) -> None:
                     planned=planned,
                 )
         except DeploymentsFailedError as exc:
-            _report(exc.deployed, as_json=arguments.json, many=True)
+            _print_deployed(exc.deployed, as_json=arguments.json, many=True)
             raise
-    _report(deployed, as_json=arguments.json, many=len(specs) > 1)
+    _print_deployed(deployed, as_json=arguments.json, many=len(specs) > 1)
+
+
+def plan(arguments: Namespace) -> None:
+    """Show what ``deploy`` would do; nothing is written."""
+    targets = read_targets(arguments)
+    with connect(arguments) as client:
+        _print_plan(make_specs(targets, arguments, client), client, arguments)
+
+
+def _print_plan(
+    specs: Sequence[DeploymentSpec], client: Client, arguments: Namespace
+) -> None:
+    found = planning.plan(specs, client, confirm=arguments.confirm)
+    if arguments.json:
+        output.text(found.to_json())
+    else:
+        output.lines(str(found))
 
 
 def read_plan(path: str) -> str:
@@ -67,22 +81,18 @@ def read_plan(path: str) -> str:
     return text
 
 
-def _report(deployed: Sequence[Deployed], *, as_json: bool, many: bool) -> None:
+def _print_deployed(deployed: Sequence[Deployed], *, as_json: bool, many: bool) -> None:
     if as_json:
         documents = [_document(each) for each in deployed]
         output.document(documents if many else documents[0])
-    else:
-        for each in deployed:
-            output.text(_line(each))
+    for each in deployed:
+        if not as_json:
+            facts = (each.storage_type, each.sha256 and each.sha256[:12], each.api)
+            shown = ", ".join(printable(fact) for fact in facts if fact)
+            output.text(f"{each.action} {printable(each.full_name)} ({shown})")
     for each in deployed:
         for note in each.notes:
             output.note(f"note: {each.full_name}: {note}")
-
-
-def _line(each: Deployed) -> str:
-    facts = (each.storage_type, each.sha256 and each.sha256[:12], each.api)
-    told = ", ".join(printable(fact) for fact in facts if fact)
-    return f"{each.action} {printable(each.full_name)} ({told})"
 
 
 def _document(each: Deployed) -> Dict[str, Any]:
@@ -96,3 +106,45 @@ def _document(each: Deployed) -> Dict[str, Any]:
         "sha256": each.sha256,
         "api": each.api,
     }
+
+
+@contextmanager
+def _progress(count: int) -> Iterator[Optional[Callable[[Deployed], None]]]:
+    """Give the callback that shows how many of *count* deployments are done.
+
+    It is None for a single one, and where standard error is no terminal.
+    """
+    if count < 2 or not output.is_watched():
+        yield None
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        tqdm = None
+    done = 0
+    bar: Any = None
+
+    def show(deployed: Deployed) -> None:
+        nonlocal done, bar
+        done += 1
+        if tqdm is None:
+            output.status(f"{done}/{count} {deployed.action} {deployed.full_name}")
+            return
+        if bar is None:  # Not before: messages of the first would break it.
+            # 20 rows are what tqdm takes itself where a terminal has no size.
+            bar = tqdm(
+                total=count,
+                unit="deployment",
+                leave=False,
+                ncols=output.columns(),
+                nrows=20,
+            )
+        bar.update()
+
+    try:
+        yield show
+    finally:
+        if bar is None:
+            output.status("")
+        else:
+            bar.close()

@@ -1,7 +1,7 @@
 """Everything that the command line prints.
 
-Results go to standard output, the rest to standard error. Text that came from
-outside is escaped where it stands in a line of ours.
+Results go to standard output, the rest to standard error. Text from outside is escaped
+where it stands in a line of ours.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import contextmanager
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, TextIO
+from contextlib import contextmanager, suppress
+from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, TextIO, Tuple
 
 from flowpack.exceptions import FlowpackError, printable
 
@@ -21,9 +21,7 @@ CELL = 200
 #: What :func:`status` shows now.
 _status = ""
 
-#: Whether standard output is for results alone, which user code cannot print; it may
-#: leave threads and exit functions that do.
-_is_apart = False
+#: Where results go, once standard output is left to user code; see :func:`user_code`.
 _results: Optional[TextIO] = None
 
 #: What lives to the end of the process.
@@ -31,12 +29,16 @@ _kept: object = None
 
 
 class OutputClosed(Exception):
-    """Whoever reads standard output wants no more of it, as in ``| head``."""
+    """Nobody reads standard output any more, as in ``| head``."""
+
+
+# Results.
 
 
 def text(line: str) -> None:
     """Print *line*, a result, as it is."""
-    _write_result(f"{line}\n")
+    with guarded():
+        _write(_stream(), f"{line}\n")
 
 
 def lines(block: str) -> None:
@@ -48,18 +50,18 @@ def lines(block: str) -> None:
 def document(value: object) -> None:
     """Print *value*, the result, as one JSON document.
 
-    What JSON does not know, such as ids and times, is told as text.
+    What JSON does not know, such as ids and times, becomes text.
     """
-    _write_result(_json(value) + "\n")
+    text(_json(value))
 
 
 def returned_document(value: object) -> None:
     """Print *value*, which a flow returned, as one JSON document of some kind."""
     try:
-        told = _json(value)
-    except Exception:  # The user's own classes are asked for what they are.
-        told = _json(returned(value))
-    _write_result(told + "\n")
+        shown = _json(value)
+    except Exception:  # It may be of the user's own classes.
+        shown = _json(returned(value))
+    text(shown)
 
 
 def returned(value: object) -> str:
@@ -75,12 +77,11 @@ def returned(value: object) -> str:
 def content(data: bytes) -> None:
     """Print *data*, the result, byte for byte."""
     stream = _stream()
-    if stream is None:
-        return
-    with guarded():
-        stream.flush()
-        stream.buffer.write(data)
-        stream.buffer.flush()
+    if stream is not None:
+        with guarded():
+            stream.flush()
+            stream.buffer.write(data)
+            stream.buffer.flush()
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -93,22 +94,19 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def facts(values: Mapping[str, object]) -> None:
-    """Print names and values, one a line."""
-    told = {printable(name): cell(value) for name, value in values.items()}
-    width = max(map(len, told), default=0)
-    for name, value in told.items():
+    """Print names and values, one a line; a mapping among them by its items."""
+    shown = {printable(name): cell(value) for name, value in _flat(values)}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
         text(f"{name.ljust(width)}  {value}")
 
 
-def flat(values: Mapping[str, object]) -> Dict[str, object]:
-    """Return *values* with each mapping in it replaced by its items."""
-    found: Dict[str, object] = {}
+def _flat(values: Mapping[str, object]) -> Iterator[Tuple[str, object]]:
     for name, value in values.items():
         if isinstance(value, dict) and value:
-            found.update({f"{name}.{key}": item for key, item in value.items()})
+            yield from ((f"{name}.{key}", item) for key, item in value.items())
         else:
-            found[name] = value
-    return found
+            yield name, value
 
 
 def cell(value: object) -> str:
@@ -124,9 +122,47 @@ def cell(value: object) -> str:
     return printable(value, CELL)
 
 
+def _json(value: object, indent: Optional[int] = 2) -> str:
+    import json
+
+    return json.dumps(_plain(value), indent=indent, default=_as_text)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* with text for keys that are no text, NaN and infinity."""
+    if isinstance(value, dict):
+        return {
+            key if isinstance(key, str) else str(key): _plain(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return str(value)
+    return value
+
+
+def _as_text(value: object) -> str:
+    from datetime import date
+    from uuid import UUID
+
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else repr(value)
+
+
+# Notes, warnings and errors.
+
+
 def note(line: str) -> None:
     """Print *line* on standard error."""
-    _write_aside(f"{printable(line, LINE)}\n")
+    _write_aside(printable(line, LINE))
+
+
+def notes(block: str) -> None:
+    """Print *block*, which has lines, on standard error."""
+    for line in block.rstrip("\n").split("\n"):
+        note(line)
 
 
 def warning(message: object) -> None:
@@ -134,8 +170,32 @@ def warning(message: object) -> None:
     note(f"warning: {message}")
 
 
+def error(message: object) -> None:
+    """Print *message*, an error's text, on standard error; it may have lines."""
+    lines = [printable(line, LINE) for line in str(message).split("\n")]
+    _write_aside("flowpack: error: " + "\n".join(lines))
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print every UserWarning as one line while the block runs."""
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
+            if issubclass(category, UserWarning):
+                warning(message)
+            else:
+                show_others(message, category, *args, **kwargs)
+
+        warnings.showwarning = show
+        if not sys.warnoptions:
+            warnings.simplefilter("always", UserWarning)
+        yield
+
+
 def is_watched() -> bool:
-    """Say whether standard error is a terminal, where somebody may be waiting."""
+    """Return True if standard error is a terminal, where somebody may be waiting."""
     try:
         return sys.stderr is not None and sys.stderr.isatty()
     except ValueError:  # It is closed.
@@ -143,119 +203,61 @@ def is_watched() -> bool:
 
 
 def status(line: str) -> None:
-    """Show *line* on standard error in place of the last one; empty to remove it.
-
-    Only for a terminal.
-    """
+    """Show *line* on a terminal in place of the last one; empty to remove it."""
     global _status
-    width = max(columns() - 1, 20)
-    shown = printable(line, LINE)[:width]
+    shown = printable(line, LINE)[: max(columns() - 1, 20)]
     blank = " " * (len(_status) - len(shown))
     _status = shown
     _write_error(f"\r{shown}{blank}" if shown else f"\r{blank}\r")
 
 
-def error(message: object) -> None:
-    """Print *message*, an error's text, on standard error; it may have lines."""
-    lines = [printable(line, LINE) for line in str(message).split("\n")]
-    _write_aside("flowpack: error: " + "\n".join(lines) + "\n")
+def columns() -> int:
+    """Return the width of the terminal; 80 where it does not say."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (AttributeError, OSError, ValueError):
+        return 80
 
 
-def lines_aside(block: str) -> None:
-    """Print *block*, which has lines, on standard error."""
-    for line in block.rstrip("\n").split("\n"):
-        note(line)
+def _write_aside(block: str) -> None:
+    if _status:
+        status("")
+    _write_error(f"{block}\n")
+
+
+def _write_error(block: str) -> None:
+    with suppress(OSError, ValueError):  # Nobody is left to read it; the status remains.
+        _write(sys.stderr, block)
+        if sys.stderr is not None:
+            sys.stderr.flush()
+
+
+# Streams.
 
 
 def flush() -> None:
-    """Bring out what is still in a buffer, while its failure can be told."""
+    """Write out what is still in a buffer, while a failure can be reported."""
     stream = _stream()
     if stream is not None:
         with guarded():
             stream.flush()
 
 
-@contextmanager
-def users_code(*, aside: bool) -> Iterator[None]:
-    """Run user code in the block; streams and warnings are put back afterwards.
-
-    Args:
-        aside: Whether all that it prints goes to standard error, up to the end of
-            the process.
-    """
-    # Imported here because few commands run any.
-    from flowpack._interpreter import restored
-
-    flush()
-    if aside:
-        _set_apart()
-    with restored(), warnings.catch_warnings():
-        yield
-
-
-@contextmanager
-def put_back() -> Iterator[None]:
-    """Leave standard output after the block as it was before, and keep nothing."""
-    from flowpack._interpreter import restored
-
-    global _is_apart, _results, _kept
-    before = _is_apart, _results, _kept
-    with restored():
-        try:
-            yield
-        finally:
-            _is_apart, _results, _kept = before
-
-
-def keep(value: object) -> None:
-    """Let *value* live to the end of the process, or until another one is kept."""
-    global _kept
-    _kept = value
-
-
-def _set_apart() -> None:
-    """Send what is printed from now on, by child processes too, to standard error.
-
-    Results go where standard output was, by a stream of their own.
-    """
-    from flowpack._interpreter import copy_descriptor
-
-    global _is_apart, _results
-    if _is_apart:
-        return
-    stream = sys.stdout
-    _is_apart, _results = True, stream
-    try:
-        number, aside = stream.fileno(), sys.stderr.fileno()
-        _results = open(
-            copy_descriptor(number), "w", encoding=stream.encoding, errors=stream.errors
-        )
-        os.dup2(aside, number)
-    except (AttributeError, OSError, ValueError):  # One of them is no file.
-        sys.stdout = sys.stderr
-
-
-def _stream() -> Optional[TextIO]:
-    """Return where results go."""
-    return _results if _is_apart else sys.stdout
-
-
 def discard() -> None:
-    """Send the results that are still in a buffer, and all that follow, nowhere."""
+    """Drop the results that are still in a buffer, and all that follow."""
     stream = _stream()
     if stream is None:
         return
-    try:
+    # Without a file of its own nothing is left to fail at the end of the process.
+    with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-    except (OSError, ValueError):
-        pass  # It has no file of its own, so nothing is left to fail at the end.
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Tell apart what goes wrong with standard output while the block runs.
+    """Translate what goes wrong with standard output while the block runs.
 
     Raises:
         OutputClosed: Nobody reads it any more.
@@ -273,56 +275,68 @@ def guarded() -> Iterator[None]:
 
 
 @contextmanager
-def warnings_as_lines() -> Iterator[None]:
-    """Print every UserWarning as one line while the block runs."""
-    with warnings.catch_warnings():
-        others = warnings.showwarning
+def user_code(*, aside: bool) -> Iterator[None]:
+    """Run user code in the block; streams and warnings are restored afterwards.
 
-        def show(
-            message: Any,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: Optional[TextIO] = None,
-            line: Optional[str] = None,
-        ) -> None:
-            if issubclass(category, UserWarning):
-                warning(message)
-            else:
-                others(message, category, filename, lineno, file, line)
+    Args:
+        aside: Whether all that it prints goes to standard error, up to the end of the
+            process: it may leave threads and exit functions.
+    """
+    # Imported here because few commands run any.
+    from flowpack._interpreter import restored
 
-        warnings.showwarning = show
-        if not sys.warnoptions:
-            warnings.simplefilter("always", UserWarning)
+    flush()
+    if aside:
+        _separate_results()
+    with restored(), warnings.catch_warnings():
         yield
 
 
-def _write_result(block: str) -> None:
-    with guarded():
-        _write(_stream(), block)
+@contextmanager
+def restored_output() -> Iterator[None]:
+    """Restore standard output after the block, and keep nothing."""
+    from flowpack._interpreter import restored
+
+    global _results, _kept
+    before = _results, _kept
+    with restored():
+        try:
+            yield
+        finally:
+            _results, _kept = before
 
 
-def _write_aside(block: str) -> None:
-    if _status:
-        status("")
-    _write_error(block)
+def keep(value: object) -> None:
+    """Keep *value* alive to the end of the process, or until another one is kept."""
+    global _kept
+    _kept = value
 
 
-def columns() -> int:
-    """Return the width of the terminal; some do not tell theirs."""
+def _separate_results() -> None:
+    """Send what is printed from now on, by child processes too, to standard error.
+
+    Results go where standard output was, by a stream of their own.
+    """
+    from flowpack._interpreter import copy_descriptor
+
+    global _results
+    stream = sys.stdout
+    if _results is not None or stream is None:
+        return
+    _results = stream
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
-    except (AttributeError, OSError, ValueError):
-        return 80
+        number, aside = stream.fileno(), sys.stderr.fileno()
+        _results = open(
+            copy_descriptor(number), "w", encoding=stream.encoding, errors=stream.errors
+        )
+        os.dup2(aside, number)
+    except (AttributeError, OSError, ValueError):  # One of them is no file.
+        sys.stdout = sys.stderr
 
 
-def _write_error(block: str) -> None:
-    try:
-        _write(sys.stderr, block)
-        if sys.stderr is not None:
-            sys.stderr.flush()
-    except (OSError, ValueError):
-        pass  # Nobody is left to be told; the status still says how it went.
+def _stream() -> Optional[TextIO]:
+    """Return where results go."""
+    return sys.stdout if _results is None else _results
 
 
 def _write(stream: Optional[TextIO], block: str) -> None:
@@ -333,32 +347,3 @@ def _write(stream: Optional[TextIO], block: str) -> None:
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         stream.write(block.encode(encoding, "backslashreplace").decode(encoding))
-
-
-def _json(value: object, indent: Optional[int] = 2) -> str:
-    import json
-
-    return json.dumps(_plain(value), indent=indent, default=_told)
-
-
-def _plain(value: Any) -> Any:
-    """Return *value* with what JSON would say wrongly told as text."""
-    if isinstance(value, dict):
-        return {
-            key if isinstance(key, str) else str(key): _plain(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return str(value)
-    return value
-
-
-def _told(value: object) -> str:
-    from datetime import date
-    from uuid import UUID
-
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else repr(value)

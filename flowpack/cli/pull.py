@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from argparse import Namespace
 
 from flowpack._files import read_file
 from flowpack._folders import sync_folder
 from flowpack.cli import output
-from flowpack.cli.connection import connect
+from flowpack.cli.config import connect
 from flowpack.cli.parser import UsageError
 from flowpack.deployments.load import fetch_script
 from flowpack.exceptions import FlowpackError, printable, quoted
 
 
-def run(arguments: Namespace) -> None:
+def pull(arguments: Namespace) -> None:
     """Write the script to a file, or to standard output."""
-    path = None if arguments.output == "-" else arguments.output
-    if path is None and (arguments.json or arguments.force):
+    name, path = arguments.deployment, arguments.output
+    to_file = path not in (None, "-")
+    if not to_file and (arguments.json or arguments.force):
         raise UsageError("--json and --force can only be given with --output FILE")
     with connect(arguments) as client:
-        script = fetch_script(
-            arguments.deployment, client, unverified=arguments.unverified
-        )
-    if path is None:
-        output.content(script.content)
+        script = fetch_script(name, client, unverified=arguments.unverified)
+    content = script.content
+    if not to_file:
+        output.content(content)
         return
-    written = write_file(path, script.content, force=arguments.force)
+    written = write_file(path, content, force=arguments.force)
     if arguments.json:
-        from hashlib import sha256
-
         output.document(
             {
-                "name": arguments.deployment,
+                "name": name,
                 "path": path,
-                "size": len(script.content),
-                "sha256": sha256(script.content).hexdigest(),
+                "size": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
                 "verified": script.verified,
                 "written": written,
             }
         )
     else:
-        done = "wrote" if written else "unchanged"
-        output.text(f"{done} {printable(path)} ({len(script.content)} bytes)")
+        action = "wrote" if written else "unchanged"
+        output.text(f"{action} {printable(path)} ({len(content)} bytes)")
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> bool:
@@ -55,7 +54,7 @@ def write_file(path: str, content: bytes, *, force: bool) -> bool:
         force: Whether a file of other content is replaced.
 
     Returns:
-        Whether anything was written; a file of that content is left alone.
+        False if the file has that content already, and is left alone.
 
     Raises:
         FlowpackError: It cannot be written, or there is something else.
@@ -65,7 +64,9 @@ def write_file(path: str, content: bytes, *, force: bool) -> bool:
         if os.path.lexists(target):
             if not os.path.isfile(target):
                 raise FlowpackError(f"{quoted(path)} is there and is no regular file")
-            if _holds(target, content):
+            # The size first: what the kernel makes up may have no end.
+            same_size = os.path.getsize(target) == len(content)
+            if same_size and read_file(target, len(content)) == content:
                 return False
             if not force:
                 raise FlowpackError(
@@ -78,19 +79,12 @@ def write_file(path: str, content: bytes, *, force: bool) -> bool:
     return True
 
 
-def _holds(path: str, content: bytes) -> bool:
-    # The size first: what the kernel makes up may have no end.
-    if os.path.getsize(path) != len(content):
-        return False
-    return read_file(path, len(content)) == content
-
-
 def _replace(target: str, content: bytes) -> None:
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(6).hex()}.tmp")
-    number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with os.fdopen(number, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

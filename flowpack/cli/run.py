@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 from types import CoroutineType
-from typing import Any, Mapping, Sequence, Tuple
+from typing import Any, Mapping
 
 from flowpack._interpreter import restored
 from flowpack.cli import output
-from flowpack.cli.connection import connect
-from flowpack.cli.values import is_str, read_values
+from flowpack.cli.config import connect
+from flowpack.cli.values import read_values
 from flowpack.deployments.load import find_deployment, load_flow_from_deployment
 from flowpack.exceptions import FlowpackError, quoted
 from flowpack.loading import script_error
@@ -18,25 +18,21 @@ from flowpack.loading import script_error
 def run(arguments: Namespace) -> None:
     """Run the flow and print what it returns."""
     # With --json there is one document on standard output, and no prints.
-    with output.users_code(aside=arguments.json):
-        name, pairs = arguments.deployment, arguments.param or ()
+    with output.user_code(aside=arguments.json):
+        name = arguments.deployment
         with connect(arguments) as client:
             deployment = find_deployment(name, client)
             flow = load_flow_from_deployment(
                 deployment, client, unverified=arguments.unverified
             )
         output.keep(flow)  # Threads and exit functions that it leaves need its script.
-        parameters = {**deployment.parameters, **_given(pairs, flow)}
-        value = call_flow(flow, parameters, name)
+        annotations = getattr(flow.fn, "__annotations__", {})
+        given = read_values(arguments.param or (), annotations.get)
+        value = call_flow(flow, {**deployment.parameters, **given}, name)
     if arguments.json:
         output.returned_document(value)
     elif value is not None:
         output.text(output.returned(value))
-
-
-def _given(pairs: Sequence[Tuple[str, str]], flow: Any) -> Mapping[str, Any]:
-    annotations = getattr(flow.fn, "__annotations__", {})
-    return read_values(pairs, lambda key: is_str(annotations.get(key)))
 
 
 def call_flow(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:

@@ -2,81 +2,136 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from argparse import Namespace
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import attrs
 
 from flowpack.blocks.where import parse_where
 from flowpack.cli import output
 from flowpack.cli.parser import UsageError
-from flowpack.cli.targets import Target, find_targets
-from flowpack.cli.values import is_str, parse_json, read_values, unique
+from flowpack.cli.values import parse_json, read_values, unique
 from flowpack.client import Client
+from flowpack.deployments.files import is_spec_file, load_specs, runs_code
 from flowpack.deployments.source import read_script
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.discovery import select_flow
-from flowpack.exceptions import printable
+from flowpack.exceptions import printable, quoted
 from flowpack.models import UNSET, FlowRunnerSettings, Unset
-from flowpack.schedules import (
-    CronSchedule,
-    IntervalSchedule,
-    RRuleSchedule,
-    Schedule,
+from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
+from flowpack.urls import mask_text
+
+#: The arguments that describe the deployment of a script; spec files do that themselves.
+_FOR_SCRIPTS = (
+    *("name", "description", "version", "storage", "runner", "env", "image"),
+    *("runner_config", "param", "tag", "no_tags"),
+    *("cron", "interval", "rrule", "no_schedule", "timezone", "paused"),
+    *("pool", "create_pool", "queue", "pull", "pull_requires", "concurrency_limit", "label"),
 )
 
-#: Where the parser keeps the options that say of a script's deployment what a spec
-#: file says itself, and what they are called.
-_FOR_SCRIPTS = {
-    "name": "--name",
-    "description": "--description",
-    "version": "--version",
-    "storage": "--storage",
-    "runner": "--runner",
-    "env": "--env",
-    "image": "--image",
-    "runner_config": "--runner-config",
-    "param": "--param",
-    "tag": "--tag",
-    "no_tags": "--no-tags",
-    "cron": "--cron",
-    "interval": "--interval",
-    "rrule": "--rrule",
-    "no_schedule": "--no-schedule",
-    "timezone": "--timezone",
-    "paused": "--paused, --active",
-    "pool": "--pool",
-    "create_pool": "--create-pool",
-    "queue": "--queue",
-    "pull": "--pull",
-    "pull_requires": "--pull-requires",
-    "concurrency_limit": "--concurrency-limit",
-    "label": "--label",
-}
+
+class Target(NamedTuple):
+    """Something to deploy.
+
+    Attributes:
+        location: Path or URL.
+        flow_name: Which flow of a script; None for its only one.
+        is_spec_file: Whether it holds deployment specs.
+    """
+
+    location: str
+    flow_name: Optional[str]
+    is_spec_file: bool
 
 
 def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     """Return what is to be deployed; options that do not go together are refused.
 
     Raises:
-        UsageError: They do not.
+        UsageError: They do not, or a target means nothing.
     """
-    targets = find_targets(
-        arguments.targets, spec=arguments.spec, script=arguments.script
+    targets = tuple(
+        find_target(text, spec=arguments.spec, script=arguments.script)
+        for text in arguments.targets
     )
-    given = {
-        name: option
-        for name, option in _FOR_SCRIPTS.items()
+    given = [
+        "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
+        for name in _FOR_SCRIPTS
         if getattr(arguments, name) is not None
-    }
+    ]
     for target in targets:
         if target.is_spec_file and given:
             raise UsageError(
-                f"{', '.join(given.values())} cannot be given with a spec file, which"
-                f" says such things itself, and {printable(target.location)} is one;"
-                " if it is a script, say --script"
+                f"{', '.join(given)} cannot be given with a spec file, which says such"
+                f" things itself, and {printable(target.location)} is one; if it is a"
+                " script, say --script"
             )
     return targets
+
+
+def find_target(text: str, *, spec: bool = False, script: bool = False) -> Target:
+    """Return what ``SCRIPT[:FLOW]`` or ``SPECFILE`` means.
+
+    Args:
+        text: One of the two.
+        spec: Whether Python files are spec files, whatever they look like.
+        script: Whether they are scripts.
+
+    Raises:
+        UsageError: *text* means nothing, or *spec* does not suit it.
+    """
+    location, flow_name = split_target(text)
+    if not location.strip() or (flow_name is not None and not flow_name.strip()):
+        raise UsageError(f"{quoted(mask_text(text))} is no SCRIPT[:FLOW] and no SPECFILE")
+    if flow_name is not None or _is_url(location):
+        if spec:
+            raise UsageError(
+                f"{quoted(mask_text(text))} means a script and cannot be a --spec file"
+            )
+        return Target(location, flow_name, False)
+    if script and location.lower().endswith(".py"):
+        return Target(location, None, False)
+    return Target(location, None, spec or is_spec_file(location))
+
+
+def split_target(text: str) -> Tuple[str, Optional[str]]:
+    """Return location and flow name of ``SCRIPT[:FLOW]``.
+
+    A colon may be part of a path or a URL: what exists as a file comes first.
+    """
+    if _is_url(text):
+        return _split_url(text)
+    if os.path.exists(text):
+        return text, None
+    splits = list(_splits(text))
+    for location, flow_name in reversed(splits):
+        if os.path.isfile(os.path.expanduser(location)):
+            return location, flow_name
+    return splits[0] if splits else (text, None)
+
+
+def _splits(text: str) -> Iterator[Tuple[str, str]]:
+    for index, character in enumerate(text):
+        if character != ":":
+            continue
+        drive = index == 1 and text[0].isalpha() and text[2:3] in ("/", "\\")
+        if not drive:
+            yield text[:index], text[index + 1 :]
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _split_url(url: str) -> Tuple[str, Optional[str]]:
+    """Return *url* without the flow name in the last part of its path, and that."""
+    path = url.partition("://")[2].partition("/")[2]
+    _, colon, flow_name = path.rpartition("/")[2].partition(":")
+    if not colon or "?" in url:
+        return url, None
+    return url[: -len(flow_name) - 1] if flow_name else url[:-1], flow_name
 
 
 def make_specs(
@@ -90,29 +145,33 @@ def make_specs(
         FlowpackError: A script or a storage cannot be read.
     """
     specs: List[DeploymentSpec] = []
-    common: Optional[Dict[str, Any]] = None
+    options: Optional[Dict[str, Any]] = None
     for target in targets:
         if target.is_spec_file:
             specs += _load(target.location)
             continue
-        if common is None:
-            common = _common(arguments, client)
-        specs.append(_script_spec(target, common, arguments.param))
+        if options is None:  # Only now, for it may ask the server.
+            options = _script_options(arguments, client)
+        spec = DeploymentSpec(
+            flow_location=target.location, flow_name=target.flow_name, **options
+        )
+        if arguments.param is not None:
+            parameters = _read_parameters(arguments.param, spec)
+            spec = attrs.evolve(spec, parameters=parameters)
+        specs.append(spec)
     return tuple(specs)
 
 
 def _load(path: str) -> Iterable[DeploymentSpec]:
-    from flowpack.deployments.files import load_specs, runs_code
-
     if runs_code(path):
         output.note(f"running {path} for its deployments")
     # What the file prints is no result of ours.
-    with output.users_code(aside=True):
+    with output.user_code(aside=True):
         return load_specs(path)
 
 
-def _common(arguments: Namespace, client: Client) -> Dict[str, Any]:
-    """Return what the options say of every script's deployment."""
+def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
+    """Return the fields of specs that the options give to every script."""
     storage = arguments.storage
     given = {
         "tags": () if arguments.no_tags else arguments.tag,
@@ -130,30 +189,19 @@ def _common(arguments: Namespace, client: Client) -> Dict[str, Any]:
     return {
         "name": arguments.name,
         "schedule": _schedule(arguments),
-        "flow_runner": _runner(arguments),
+        "flow_runner": _flow_runner(arguments),
         "flow_storage": None if storage is None else parse_where(storage, client),
         **{key: value for key, value in given.items() if value is not None},
     }
 
 
-def _script_spec(
-    target: Target, common: Dict[str, Any], pairs: Optional[List[Tuple[str, str]]]
-) -> DeploymentSpec:
-    spec = DeploymentSpec(
-        flow_location=target.location, flow_name=target.flow_name, **common
-    )
-    if pairs is None:
-        return spec
-    texts: Dict[str, bool] = {}
+def _read_parameters(pairs: List[Tuple[str, str]], spec: DeploymentSpec) -> Dict[str, Any]:
+    @functools.lru_cache(maxsize=None)
+    def annotations() -> Dict[str, object]:
+        flow = select_flow(read_script(spec.flow_location or ""), spec.flow_name)
+        return {each.name: each.annotation for each in flow.parameters}
 
-    def takes_text(key: str) -> bool:
-        if not texts:
-            flow = select_flow(read_script(spec.flow_location or ""), spec.flow_name)
-            for each in flow.parameters:
-                texts[each.name] = is_str(each.annotation)
-        return texts.get(key, False)
-
-    return attrs.evolve(spec, parameters=read_values(pairs, takes_text))
+    return read_values(pairs, lambda name: annotations().get(name))
 
 
 def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:
@@ -169,9 +217,9 @@ def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:
     return None if arguments.no_schedule else UNSET
 
 
-def _runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:
+def _flow_runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:
     kind = arguments.runner
-    config = _config(arguments.runner_config)
+    config = _runner_config(arguments.runner_config)
     if arguments.env is not None:
         env = config.get("env") or {}
         if isinstance(env, dict):
@@ -183,7 +231,7 @@ def _runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:
     return FlowRunnerSettings(kind, config) if kind or config else None
 
 
-def _config(text: Optional[str]) -> Dict[str, Any]:
+def _runner_config(text: Optional[str]) -> Dict[str, Any]:
     if text is None:
         return {}
     try:

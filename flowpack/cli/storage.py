@@ -1,4 +1,4 @@
-"""``flowpack storage``: list, show and save storage blocks; choose the default."""
+"""``flowpack storage``: list, show and save storage blocks; set the default."""
 
 from __future__ import annotations
 
@@ -6,21 +6,82 @@ from argparse import Namespace
 from typing import Any, Dict, Optional
 from uuid import UUID
 
+from flowpack.blocks.core import Block
+from flowpack.blocks.secrecy import replaced, split, without_credentials
+from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.where import parse_where
 from flowpack.cli import output
-from flowpack.cli.connection import connect
-from flowpack.cli.records import block_facts, block_type_name, is_storage
+from flowpack.cli.config import connect
 from flowpack.client import Client
 from flowpack.exceptions import BlockError, FlowpackError, printable, quoted
 from flowpack.models import BlockDocument
 
 
-def run(arguments: Namespace) -> None:
-    """Do what the second word of the command says."""
-    actions = {"ls": _ls, "show": _show, "save": _save, "default": _default}
+def ls(arguments: Namespace) -> None:
+    """List storage blocks."""
     with connect(arguments) as client:
-        actions[arguments.action](arguments, client)
+        default = client.get_default_storage_block_document()
+        documents = client.read_block_documents(anonymous=arguments.all)
+        url = client.url
+    rows = [
+        {
+            "id": document.id,
+            "type": _type_name(document),
+            "name": None if document.is_anonymous else document.name,
+            "default": default is not None and document.id == default.id,
+        }
+        for document in documents
+        if _is_storage(document)
+    ]
+    if arguments.json:
+        output.document(rows)
+    elif rows:
+        output.table([key.upper() for key in rows[0]], [list(row.values()) for row in rows])
+    else:
+        output.note(f"no storage blocks with a name at {url}")
+
+
+def show(arguments: Namespace) -> None:
+    """Show a storage block, its secrets masked."""
+    with connect(arguments) as client:
+        _print_block(find_storage(arguments.storage, client), arguments)
+
+
+def save(arguments: Namespace) -> None:
+    """Save a storage block under a name."""
+    with connect(arguments) as client:
+        block = parse_where(arguments.where, client)
+        if not isinstance(block, StorageBlock):
+            raise FlowpackError(
+                f"{quoted(arguments.where)} is saved already; give a storage, not a block"
+            )
+        saved = block.save(arguments.name, client, arguments.overwrite)
+    kind, name, document_id = saved.block_type_name, arguments.name, saved.document_id
+    if arguments.json:
+        output.document({"id": document_id, "type": kind, "name": name})
+    else:
+        output.text(f"saved {printable(kind)}/{printable(name)} ({document_id})")
+
+
+def default(arguments: Namespace) -> None:
+    """Show, set or clear the server's default storage."""
+    document: Optional[BlockDocument] = None
+    with connect(arguments) as client:
+        if arguments.clear:
+            client.clear_default_storage_block_document()
+        elif arguments.set is not None:
+            document = find_storage(arguments.set, client)
+            client.set_default_storage_block_document(document.id)
+        else:
+            document = client.get_default_storage_block_document()
+        url = client.url
+    if document is not None:
+        _print_block(document, arguments)
+    elif arguments.json:
+        output.document(None)
+    else:
+        output.note(f"no default storage at {url}")
 
 
 def find_storage(text: str, client: Client) -> BlockDocument:
@@ -30,8 +91,11 @@ def find_storage(text: str, client: Client) -> BlockDocument:
         ObjectNotFound: There is none of that id or of those names.
         BlockError: No block has that name, or several have.
     """
-    document_id = _uuid(text)
-    if document_id is not None:
+    try:
+        document_id = UUID(text)
+    except ValueError:
+        pass
+    else:
         return client.read_block_document(document_id)
     type_name, slash, name = text.rpartition("/")
     if slash:
@@ -39,7 +103,7 @@ def find_storage(text: str, client: Client) -> BlockDocument:
     found = [
         document
         for document in client.read_block_documents()
-        if document.name == text and is_storage(document)
+        if document.name == text and _is_storage(document)
     ]
     if len(found) == 1:  # Lists come without secrets.
         return client.read_block_document(found[0].id)
@@ -47,85 +111,51 @@ def find_storage(text: str, client: Client) -> BlockDocument:
         raise BlockError(
             f"no storage block is called {quoted(text)}; flowpack storage ls lists them"
         )
-    listed = ", ".join(f"{block_type_name(each)}/{each.name}" for each in found)
+    listed = ", ".join(f"{_type_name(each)}/{each.name}" for each in found)
     raise BlockError(
         f"{len(found)} storage blocks are called {quoted(text)}; say which:"
         f" {printable(listed)}"
     )
 
 
-def _uuid(text: str) -> Optional[UUID]:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def _ls(arguments: Namespace, client: Client) -> None:
-    default = client.get_default_storage_block_document()
-    rows = [
-        {
-            "id": document.id,
-            "type": block_type_name(document),
-            "name": None if document.is_anonymous else document.name,
-            "default": default is not None and document.id == default.id,
-        }
-        for document in client.read_block_documents(anonymous=arguments.all)
-        if is_storage(document)
-    ]
-    if arguments.json:
-        output.document(rows)
-    elif rows:
-        headings = list(map(str.upper, rows[0]))
-        output.table(headings, [list(row.values()) for row in rows])
-    else:
-        output.note(f"no storage blocks with a name at {client.url}")
-
-
-def _show(arguments: Namespace, client: Client) -> None:
-    _tell(block_facts(find_storage(arguments.storage, client)), arguments.json)
-
-
-def _save(arguments: Namespace, client: Client) -> None:
-    block = parse_where(arguments.where, client)
-    if not isinstance(block, StorageBlock):
-        raise FlowpackError(
-            f"{quoted(arguments.where)} is saved already; give a storage, not a block"
-        )
-    saved = block.save(arguments.name, client, arguments.overwrite)
-    facts = {
-        "id": saved.document_id,
-        "type": saved.block_type_name,
-        "name": arguments.name,
+def block_facts(document: BlockDocument) -> Dict[str, Any]:
+    """Return what is shown of a block document; secrets are masked."""
+    return {
+        "id": document.id,
+        "type": _type_name(document),
+        "name": None if document.is_anonymous else document.name,
+        "data": _shown_data(document),
     }
+
+
+def _shown_data(document: BlockDocument) -> Dict[str, Any]:
+    """Return the data of *document* with secrets masked.
+
+    Which fields are secret only the class knows: without it no value is shown.
+    """
+    try:
+        secret = Block.from_document(document).definition().secret_fields
+    except BlockError:
+        return dict.fromkeys(document.data, MASK)
+    shown = replaced(document.data, split(secret), lambda value, at: MASK if value else value)
+    data: Dict[str, Any] = without_credentials(shown)
+    return data
+
+
+def _type_name(document: BlockDocument) -> Optional[str]:
+    schema = document.block_schema
+    block_type = document.block_type or (schema.block_type if schema else None)
+    return None if block_type is None else block_type.name
+
+
+def _is_storage(document: BlockDocument) -> bool:
+    schema = document.block_schema
+    return schema is not None and "storage" in schema.capabilities
+
+
+def _print_block(document: BlockDocument, arguments: Namespace) -> None:
+    facts = block_facts(document)
     if arguments.json:
         output.document(facts)
     else:
-        output.text(
-            f"saved {printable(saved.block_type_name)}/{printable(arguments.name)}"
-            f" ({saved.document_id})"
-        )
-
-
-def _default(arguments: Namespace, client: Client) -> None:
-    document: Optional[BlockDocument] = None
-    if arguments.clear:
-        client.clear_default_storage_block_document()
-    elif arguments.set is not None:
-        document = find_storage(arguments.set, client)
-        client.set_default_storage_block_document(document.id)
-    else:
-        document = client.get_default_storage_block_document()
-    if document is not None:
-        _tell(block_facts(document), arguments.json)
-    elif arguments.json:
-        output.document(None)
-    else:
-        output.note(f"no default storage at {client.url}")
-
-
-def _tell(facts: Dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        output.document(facts)
-    else:
-        output.facts(output.flat(facts))
+        output.facts(facts)

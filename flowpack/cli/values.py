@@ -1,4 +1,4 @@
-"""KEY=VALUE: what the text after the equals sign stands for."""
+"""KEY=VALUE: which value the text after the equals sign means."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from flowpack.jsonvalues import json_problem
 
 Pairs = Iterable[Tuple[str, str]]
 
-#: Says whether the parameter of that name takes text as it is.
-TakesText = Callable[[str], bool]
-
 
 def read_values(
-    pairs: Pairs, takes_text: TakesText = lambda _: False
+    pairs: Pairs, annotation: Callable[[str], object] = lambda key: None
 ) -> Dict[str, Any]:
     """Return the values of *pairs*: JSON where the text is JSON, else the text.
 
     Args:
         pairs: Keys and texts.
-        takes_text: Says which keys get the text even if it is JSON. Only asked
-            about texts that are.
+        annotation: Returns the annotation of the parameter *key*, a class or its
+            source: a ``str`` takes the text even if it is JSON. Called for no other
+            text.
 
     Raises:
         UsageError: A key comes twice.
@@ -33,10 +31,9 @@ def read_values(
         try:
             value = parse_json(text)
         except ValueError:
-            value = text
+            values[key] = text
         else:
-            value = text if takes_text(key) else value
-        values[key] = value
+            values[key] = text if is_str(annotation(key)) else value
     return values
 
 
@@ -61,21 +58,17 @@ def parse_json(text: str) -> Any:
         ValueError: It is none; NaN and infinity are not JSON.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = json.loads(text)
     except RecursionError as exc:
         raise ValueError("nested too deep") from exc
-    problem = json_problem(value)  # A number may have come out as infinity.
+    problem = json_problem(value)  # NaN, and numbers that came out as infinity.
     if problem:
         raise ValueError(problem)
     return value
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
 def is_str(annotation: object) -> bool:
-    """Say whether *annotation*, a class or its source, is ``str``."""
+    """Return True if *annotation*, a class or its source, is ``str``."""
     if isinstance(annotation, str):
         return annotation.strip("'\" ") == "str"
     return annotation is str

@@ -3,83 +3,82 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from typing import Any, Dict, Sequence
 
 from flowpack.cli import output
-from flowpack.cli.connection import connect
+from flowpack.cli.config import connect
 from flowpack.deployments.unreferenced import find_unreferenced
 from flowpack.deployments.verify import Finding, verify_all
 from flowpack.exceptions import FlowpackError, printable
 
 
-def run(arguments: Namespace) -> None:
-    """Tell what was found; one that cannot be run as it was deployed is an error."""
+def verify(arguments: Namespace) -> None:
+    """Print what was found; a deployment that cannot be run as deployed is an error."""
     names = arguments.deployments
     with connect(arguments) as client:
         reader = client.snapshot()
         # First, while what the server said is fresh.
         unreferenced = None if names else find_unreferenced(reader)
-        findings = verify_all(reader, names or None)
-        where = client.url
+        results = verify_all(reader, names or None)
+        url = client.url
     if arguments.json:
         output.document(
             {
-                "api": where,
-                "deployments": [_document(each) for each in findings],
+                "api": url,
+                "deployments": [_document(each) for each in results],
                 "unreferenced": unreferenced,
             }
         )
     else:
-        for each in findings:
-            _tell(each)
-        _tell_unreferenced(unreferenced or (), where)
-    _check(findings, where)
+        _print_results(results)
+        _print_unreferenced(unreferenced or (), url)
+    _check_results(results, url)
 
 
-def _tell(finding: Finding) -> None:
-    output.text(f"{finding.status:<12}  {printable(finding.name)}")
-    if finding.reason:
-        output.lines(f"{'':<14}{printable(finding.reason, output.LINE)}")
+def _print_results(results: Sequence[Finding]) -> None:
+    for each in results:
+        output.text(f"{each.status:<12}  {printable(each.name)}")
+        if each.reason:
+            output.lines(f"{'':<14}{printable(each.reason, output.LINE)}")
 
 
-def _tell_unreferenced(paths: Sequence[str], where: str) -> None:
+def _print_unreferenced(paths: Sequence[str], url: str) -> None:
     for path in paths:
         output.text(f"{'unreferenced':<12}  {printable(path, output.LINE)}")
     if paths:
         output.note(
-            f"no deployment of {where} points at the unreferenced objects; others may."
+            f"no deployment of {url} points at the unreferenced objects; others may."
             " Nothing was deleted"
         )
 
 
-def _document(finding: Finding) -> Dict[str, Any]:
+def _document(result: Finding) -> Dict[str, Any]:
     return {
-        "name": finding.name,
-        "id": finding.deployment_id,
-        "status": finding.status,
-        "reason": finding.reason or None,
-        "storage": finding.storage_type,
-        "key": finding.token,
-        "expected": finding.expected,
-        "found": finding.found,
-        "size": finding.size,
+        "name": result.name,
+        "id": result.deployment_id,
+        "status": result.status,
+        "reason": result.reason or None,
+        "storage": result.storage_type,
+        "key": result.token,
+        "expected": result.expected,
+        "found": result.found,
+        "size": result.size,
     }
 
 
-def _check(findings: Sequence[Finding], where: str) -> None:
-    """Sum up, and raise if there is a fault."""
-    counts: Dict[str, int] = {}
-    for each in findings:
-        counts[each.status] = counts.get(each.status, 0) + 1
-    summary = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    if not findings:
-        output.note(f"no deployments at {where}")
+def _check_results(results: Sequence[Finding], url: str) -> None:
+    """Print how many there are of each status, and raise if one is a fault."""
+    if not results:
+        output.note(f"no deployments at {url}")
         return
-    faults = sum(1 for each in findings if each.is_fault)
+    counts = sorted(Counter(each.status for each in results).items())
+    summary = ", ".join(f"{count} {status}" for status, count in counts)
+    faults = sum(each.is_fault for each in results)
     if faults:
         raise FlowpackError(
-            f"{faults} of {len(findings)} deployments cannot be run as they were"
-            f" deployed ({summary})"
+            f"{faults} of {len(results)} deployments cannot be run as they were deployed"
+            f" ({summary})"
         )
-    noun = "deployment" if len(findings) == 1 else "deployments"
-    output.note(f"verified {len(findings)} {noun}: {summary}")
+    noun = "deployment" if len(results) == 1 else "deployments"
+    output.note(f"verified {len(results)} {noun}: {summary}")

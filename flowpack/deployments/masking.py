@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import Any, Callable, Dict, Iterable, Mapping
 
-from flowpack._runner_fields import replaced_env
+from flowpack.jsonvalues import replaced_env
 from flowpack.blocks.secrecy import Path, replaced, split
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock

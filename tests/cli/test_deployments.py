@@ -10,7 +10,7 @@ import pytest
 
 from flowpack import UNSET, FlowRunnerSettings, get_client
 from flowpack.blocks.secret import MASK
-from flowpack.cli.records import schedule_text
+from flowpack.cli.deployments import describe_schedule
 from flowpack.flow_runners import KubernetesFlowRunner
 from flowpack.models import (
     DataDocument,
@@ -118,9 +118,9 @@ def test_names_are_escaped(flowpack):
     ],
     ids=str,
 )
-def test_schedule_text(schedule, text):
+def test_describe_schedule(schedule, text):
     """Schedules are told in a few words."""
-    assert schedule_text(schedule) == text
+    assert describe_schedule(schedule) == text
 
 
 def test_inspect(flowpack, hello, tmp_path):

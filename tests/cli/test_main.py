@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowpack import __version__
-from flowpack.cli import main, ls
+from flowpack.cli import deployments, main
 from flowpack.exceptions import FlowpackError, ScriptError
 
 COMMAND = [sys.executable, "-m", "flowpack"]
@@ -41,10 +41,10 @@ def loaded(*argv):
 def raising(monkeypatch, error):
     """Let ``flowpack ls`` fail in a way of its own."""
 
-    def run(arguments):
+    def ls(arguments):
         raise error
 
-    monkeypatch.setattr(ls, "run", run)
+    monkeypatch.setattr(deployments, "ls", ls)
 
 
 def test_version(flowpack):
@@ -107,7 +107,7 @@ def test_unexpected_is_status_3(flowpack, monkeypatch, fresh_home, error):
     (log,) = (fresh_home / "logs").iterdir()
     kind = type(error).__name__
     assert done.err == f"flowpack: error: {kind}: a defect of flowpack; see {log}\n"
-    assert "in run\n    raise error" in log.read_text()
+    assert "in ls\n    raise error" in log.read_text()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(fresh_home.stat().st_mode) == 0o700

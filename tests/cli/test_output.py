@@ -98,10 +98,11 @@ def test_returned_text(value, told):
     assert output.returned(value).startswith(told)
 
 
-def test_flat():
-    """Mappings within are told by their items."""
-    values = {"a": 1, "b": {"c": 2, "d": {"e": 3}}, "f": {}}
-    assert output.flat(values) == {"a": 1, "b.c": 2, "b.d": {"e": 3}, "f": {}}
+def test_facts_within_facts(capsys):
+    """Mappings within are shown by their items."""
+    output.facts({"a": 1, "b": {"c": 2, "d": {"e": 3}}, "f": {}})
+    lines = ["a    1", "b.c  2", 'b.d  {"e": 3}', "f    -"]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_narrow_encodings_are_no_error(monkeypatch):

@@ -28,13 +28,14 @@ def test_example_is_understood(words, command):
     argv = shlex.split(command.example)
     assert argv[: len(words) + 1] == ["flowpack", *words]
     arguments = make_parser(argv[1:]).parse_args(argv[1:])
-    assert arguments.module == command.module
+    assert arguments.function == command.function
 
 
 @EACH
 def test_module_runs(words, command):
-    """The module that a command names has what runs it."""
-    assert callable(import_module(f"flowpack.cli.{command.module}").run)
+    """The function that a command names is there."""
+    module, _, function = command.function.partition(".")
+    assert callable(getattr(import_module(f"flowpack.cli.{module}"), function))
 
 
 @EACH

@@ -42,12 +42,12 @@ def test_str_parameters_take_text():
     """A parameter annotated str gets the text even if it is JSON."""
     asked = []
 
-    def takes_text(key):
+    def annotation(key):
         asked.append(key)
-        return key == "code"
+        return "str" if key == "code" else "int"
 
     pairs = [("code", "42"), ("count", "42"), ("name", "Ada")]
-    values = read_values(pairs, takes_text)
+    values = read_values(pairs, annotation)
     assert values == {"code": "42", "count": 42, "name": "Ada"}
     assert asked == ["code", "count"]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,8 +13,7 @@ from flowpack.client import Client
 from flowpack.embedded import EmbeddedTransport
 from flowpack.embedded.embedded_transport import ROUTES, find_route
 from flowpack.models import DataDocument, DeploymentCreate
-from flowpack.transport import Effect, Request
-from flowpack.wire import dialect_for
+from flowpack.transport import Effect
 from tests.contract.records import definition
 from tests.embedded.calls import call, create_flow
 
@@ -55,54 +52,64 @@ def test_answers_survive(open_api):
     assert create_flow(open_api(), "f") == (200, flow)
 
 
-def sent():
-    """Return every request that the client can send to a 2.0b7 server."""
-    dialect, some_id = dialect_for("2.0b7"), uuid.uuid4()
+class Recorder(EmbeddedTransport):
+    """Keeps the requests that it is sent."""
+
+    def __init__(self, database):
+        super().__init__(database)
+        self.requests = []
+
+    def send(self, request):
+        self.requests.append(request)
+        return super().send(request)
+
+
+def send_everything(client):
+    """Call each method of *client* that a 2.0b7 server has an endpoint for."""
     data = DataDocument.encode("text", "x")
-    new = dialect.settled(DeploymentCreate(name="d", flow_id=some_id, flow_data=data), None)
-    document: dict[str, Any] = {"block_schema_id": some_id, "block_type_id": some_id}
-    by_send: list[Any] = []
-    dialect.get_default_storage(by_send.append)
-    dialect.set_default_storage(some_id, by_send.append)
-    dialect.clear_default_storage(by_send.append)
-    return [
-        Request("GET", "/admin/version"),
-        dialect.create_flow("f"),
-        dialect.read_flow(some_id),
-        dialect.read_flow_by_name("a/b"),
-        dialect.read_flows(),
-        dialect.create_deployment(new),
-        dialect.read_deployment(some_id),
-        dialect.read_deployment_by_name("a/b", ".."),
-        dialect.read_deployments(),
-        dialect.delete_deployment(some_id),
-        dialect.set_schedule_active(some_id, True),
-        dialect.set_schedule_active(some_id, False),
-        dialect.create_flow_run(some_id, {}, [], None, None),
-        dialect.read_flow_run(some_id),
-        dialect.create_block_type(definition()),
-        dialect.read_block_type_by_name("?"),
-        dialect.create_block_schema(definition(), some_id),
-        dialect.read_block_schema_by_checksum("sha256:0"),
-        dialect.create_block_document(
-            data={}, name="n", is_anonymous=False, **document
-        ),
-        dialect.read_block_document(some_id),
-        dialect.read_block_document_by_name("n", "t"),
-        dialect.read_block_documents(anonymous=True),
-        dialect.update_block_document(some_id, {}),
-        dialect.delete_block_document(some_id),
-        *by_send,
-    ]
+    flow_id = client.create_flow("f")
+    client.read_flow(flow_id)
+    client.read_flow_by_name("f")
+    client.read_flows()
+    new = DeploymentCreate(name="d", flow_id=flow_id, flow_data=data)
+    deployment_id = client.create_deployment(new)
+    client.read_deployment(deployment_id)
+    client.read_deployment_by_name("f/d")
+    client.read_deployments()
+    client.set_schedule_active(deployment_id, True)
+    client.set_schedule_active(deployment_id, False)
+    run = client.create_flow_run_from_deployment(deployment_id)
+    client.read_flow_run(run.id)
+    client.delete_deployment(deployment_id)
+    new_block = definition()
+    block_type = client.create_block_type(new_block)
+    client.read_block_type_by_name(block_type.name)
+    schema = client.create_block_schema(new_block, block_type.id)
+    client.read_block_schema_by_checksum(schema.checksum)
+    ids = {"block_schema_id": schema.id, "block_type_id": block_type.id}
+    document = client.create_block_document(data={"x": 1}, name="n", **ids)
+    client.read_block_document(document.id)
+    client.read_block_document_by_name("n", block_type.name)
+    client.read_block_documents(anonymous=True)
+    client.update_block_document(document.id, data={"x": 2})
+    client.set_default_storage_block_document(document.id)
+    client.get_default_storage_block_document()
+    client.clear_default_storage_block_document()
+    client.delete_block_document(document.id)
 
 
-def test_routes_are_what_the_client_sends():
+def test_routes_are_what_the_client_sends(database):
     """Each request has a route that writes if the request does; no route is idle."""
-    routes = [find_route(request.method, request.path)[0] for request in sent()]
-    assert [route.writes for route in routes] == [
-        request.effect is not Effect.READ for request in sent()
-    ]
-    assert len(routes) == len(ROUTES) and set(routes) == set(ROUTES)
+    recorder = Recorder(database)
+    with Client(transport=recorder) as client:
+        send_everything(client)
+    found = {
+        find_route(request.method, request.path)[0]: request.effect
+        for request in recorder.requests
+    }
+    assert set(found) == set(ROUTES)
+    for route, effect in found.items():
+        assert route.writes == (effect is not Effect.READ), route
 
 
 @pytest.mark.parametrize(

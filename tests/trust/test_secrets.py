@@ -339,10 +339,10 @@ def test_dead_proxy_shows_nothing(monkeypatch, watched, short_waits):
 
 def test_unexpected_error_logs_no_secret(monkeypatch, watched, tmp_path, fresh_home):
     """The log of a defect holds a traceback, not the arguments and not the settings."""
-    from flowpack.cli import ls
+    from flowpack.cli import deployments
 
     monkeypatch.setenv("PREFECT_API_KEY", CANARY)
-    monkeypatch.setattr(ls, "run", lambda arguments: 1 / 0)
+    monkeypatch.setattr(deployments, "ls", lambda arguments: 1 / 0)
     assert main(["ls", "--api", f"http://u:{CANARY}@127.0.0.1:9/api"]) == 3
     assert shown(watched()) == []
     assert list((fresh_home / "logs").iterdir())

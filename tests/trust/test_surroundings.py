@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import os
 import resource
 import shutil
@@ -67,6 +69,29 @@ def command(place, *arguments, before=None, environ=None, program=None):
     assert "Traceback" not in done.stderr
     assert ("flowpack: error: " in done.stderr) == done.returncode
     return done
+
+
+@pytest.fixture
+def command_here(place, monkeypatch, capsys):
+    """Run the command line in this process; never may it be surprised."""
+
+    def run(*arguments, environ=None):
+        given = {"FLOWPACK_HOME": str(place / "home" / "flowpack"), **(environ or {})}
+        with monkeypatch.context() as patch:
+            patch.chdir(place)
+            for name, value in given.items():
+                if value is None:
+                    patch.delenv(name, raising=False)
+                else:
+                    patch.setenv(name, value)
+            status = main([str(each) for each in arguments])
+        done = subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+        assert status in (0, 1), done.stderr
+        assert "Traceback" not in done.stderr
+        assert ("flowpack: error: " in done.stderr) == status
+        return done
+
+    return run
 
 
 def deploys(place, *more, **options):
@@ -173,10 +198,10 @@ def _nowhere(place, path):
 @pytest.mark.parametrize(
     "name", ["home", "home/flowpack", "home/flowpack/flowpack.db", "store"]
 )
-def test_occupied_places(place, name, occupy):
+def test_occupied_places(place, command_here, name, occupy):
     """A file, a loop of links or a dangling link where something is to be made."""
     occupy(place, place / name)
-    done = deploys(place)
+    done = command_here("deploy", "hello.py", "-n", "d", "--storage", place / "store")
     assert done.returncode == 1 or occupy is _nowhere
     if done.returncode:
         assert "flowpack: error: " in done.stderr
@@ -195,44 +220,49 @@ def test_occupied_places(place, name, occupy):
         {"FLOWPACK_HOME": "relative/home"},
         {"FLOWPACK_HOME": "~nobody-of-that-name/x"},
         {"FLOWPACK_HOME": "x" * 5000},
-        {"TMPDIR": "/nonexistent"},
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     ],
     ids=lambda environ: " ".join(f"{k}={v and v[:20]}" for k, v in environ.items()),
 )
-def test_odd_environment(place, environ):
+def test_odd_environment(command_here, environ):
     """It works, or says which setting is of no use."""
-    done = command(place, "ls", environ=environ)
+    done = command_here("ls", environ=environ)
     assert done.returncode == 0 or done.stderr.startswith("flowpack: error: ")
 
 
-#: A user whom the system does not know, as in containers that run under any id.
-NOBODY = """
-import pwd, sys
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TMPDIR": "/nonexistent"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=lambda environ: " ".join(f"{k}={v}" for k, v in environ.items()),
+)
+def test_odd_environment_of_a_process(place, environ):
+    """The same for what Python reads when it starts."""
+    done = command(place, "ls", environ=environ)
+    assert done.returncode == 0 or done.stderr.startswith("flowpack: error: ")
 
-def unknown(uid):
-    raise KeyError(uid)
-
-pwd.getpwuid = unknown
-from flowpack.cli import main
-sys.exit(main())
-"""
 
 NO_HOMES = {"none": None, "empty": "", "bytes": os.fsdecode(b"/tmp/caf\xe9")}
 
 
 @pytest.mark.parametrize("home", NO_HOMES.values(), ids=NO_HOMES)
 @pytest.mark.parametrize("storage", [True, False], ids=["storage", "default"])
-def test_no_home(place, home, storage):
-    """What needs a home says so before anything is written; the rest works."""
+def test_no_home(place, command_here, monkeypatch, home, storage):
+    """What needs a home says so before anything is written; the rest works.
+
+    The user is one whom the system does not know, as in containers that run under any id.
+    """
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
     environ = {"HOME": home, "FLOWPACK_HOME": None}
     deploy = ["deploy", "hello.py", "-n", "d"]
     deploy += ["--storage", "store"] if storage else []
 
-    def run(*arguments):
-        program = ["-c", NOBODY]
-        return command(place, *arguments, environ=environ, program=program)
-
+    run = functools.partial(command_here, environ=environ)
     done = run(*deploy)
     assert done.returncode == 1
     assert "set FLOWPACK_HOME" in done.stderr
@@ -262,15 +292,27 @@ def test_no_home(place, home, storage):
 
 
 @pytest.mark.parametrize("where", [b"st\xe9re", b"file:st\xe9re", b"~no-such/store"])
-def test_folder_that_no_storage_can_be(place, where):
+def test_folder_that_no_storage_can_be(place, command_here, where):
     """A storage that servers cannot be told of is refused before anything is made."""
-    done = command(place, "deploy", "hello.py", "--storage", os.fsdecode(where))
+    done = command_here("deploy", "hello.py", "--storage", os.fsdecode(where))
     assert done.returncode == 1
     assert "cannot be used: " in done.stderr
     assert [path.name for path in place.iterdir()] == ["hello.py"]
 
 
-def test_working_folder_that_is_gone(place, tmp_path):
+#: Enters a folder that goes, and runs the commands that standard input says.
+GONE = """
+import json, os, sys
+
+os.mkdir("gone"), os.chdir("gone"), os.rmdir("../gone")
+from flowpack.cli import main
+
+statuses = [main(words) for words in json.load(sys.stdin)]
+print(json.dumps(statuses))
+"""
+
+
+def test_working_folder_that_is_gone(place):
     """What is named by absolute paths needs no working folder."""
     (place / "specs.json").write_text(
         '{"name": "s", "flow_location": "./hello.py", "flow_storage": "./store"}'
@@ -280,9 +322,7 @@ def test_working_folder_that_is_gone(place, tmp_path):
         f"DeploymentSpec(name='p', flow_location={str(place / 'hello.py')!r},"
         f" flow_storage=FileStorageBlock({str(place / 'store')!r}))\n"
     )
-    enter = "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
-    program = ["-c", f"{enter}; from flowpack.cli import main; sys.exit(main())"]
-    for words, status in (
+    cases = [
         (["deploy", place / "hello.py", "--storage", place / "store"], 0),
         (["deploy", place / "specs.json"], 0),
         (["deploy", place / "specs.py"], 0),
@@ -295,9 +335,19 @@ def test_working_folder_that_is_gone(place, tmp_path):
         (["deploy", place / "hello.py", "--storage", "store"], 1),
         (["deploy", place / "hello.py", "--storage", "file:store"], 1),
         (["pull", "hello/p", "-o", "out.py"], 1),
-    ):
-        done = command(place, *words, program=program)
-        assert done.returncode == status, (words, done.stderr)
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", GONE],
+        input=json.dumps([[*map(str, words)] for words, _ in cases]),
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    statuses = json.loads(done.stdout.splitlines()[-1])
+    assert statuses == [status for _, status in cases], done.stderr
+    assert "Traceback" not in done.stderr and "defect" not in done.stderr
 
 
 @pytest.fixture

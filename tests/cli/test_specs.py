@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowpack.cli.parser import UsageError
-from flowpack.cli.targets import find_targets, split_target
+from flowpack.cli.specs import find_target, split_target
 
 SPECS = "from flowpack import DeploymentSpec\nDeploymentSpec(flow_location='x.py')\n"
 
@@ -58,7 +58,7 @@ def test_split_loses_nothing(text):
 def test_nothing_is_wrong_usage(text):
     """A target without a file, or with a colon and no flow, is refused."""
     with pytest.raises(UsageError):
-        find_targets([text])
+        find_target(text)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def files(tmp_path, monkeypatch):
 
 
 def kinds(*texts, **options):
-    return [target.is_spec_file for target in find_targets(texts, **options)]
+    return [find_target(text, **options).is_spec_file for text in texts]
 
 
 def test_kinds_are_told_from_the_files(files):
@@ -96,4 +96,4 @@ def test_spec_and_script_decide(files):
 def test_spec_does_not_suit_scripts(text):
     """--spec for what can only be a script is wrong usage."""
     with pytest.raises(UsageError, match="--spec"):
-        find_targets([text], spec=True)
+        find_target(text, spec=True)

@@ -1,0 +1,189 @@
+"""``flowpack ls``, ``inspect``, ``delete``, ``pause`` and ``resume``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import timedelta
+from typing import Any, Dict, List, Mapping, Optional
+
+from flowpack.blocks.secret import MASK
+from flowpack.cli import output
+from flowpack.cli.config import connect
+from flowpack.cli.storage import block_facts
+from flowpack.client import Client
+from flowpack.deployments.load import find_deployment, find_deployments
+from flowpack.deployments.masking import masked
+from flowpack.exceptions import ObjectNotFound, WireError, printable
+from flowpack.models import AnySchedule, DataDocument, Deployment, OpaqueSchedule
+from flowpack.schedules import CronSchedule, IntervalSchedule
+from flowpack.wire.base import Change
+from flowpack.wire.conversion import write_schedule
+from flowpack.wire.prefect3 import concurrency_limit
+
+#: What ``inspect`` shows besides where the server has it; none of it is secret.
+_FURTHER = (
+    "description",
+    "version",
+    "entrypoint",
+    "work_pool_name",
+    "work_queue_name",
+    "concurrency_limit",
+    "labels",
+)
+
+
+def ls(arguments: Namespace) -> None:
+    """List all deployments by name."""
+    with connect(arguments) as client:
+        found = find_deployments(client)
+        url = client.url
+    if arguments.json:
+        output.document([deployment_facts(name, each) for name, each in found.items()])
+    elif found:
+        headings = ("NAME", "SCHEDULE", "ACTIVE", "TAGS", "RUNNER", "UPDATED")
+        output.table(headings, [_row(name, each) for name, each in found.items()])
+    else:
+        output.note(f"no deployments at {url}")
+
+
+def inspect(arguments: Namespace) -> None:
+    """Show a deployment and where its script is, without secrets."""
+    with connect(arguments) as client:
+        deployment = find_deployment(arguments.deployment, client)
+        facts = deployment_facts(arguments.deployment, deployment)
+        further = deployment.extra
+        facts.update({key: further[key] for key in _FURTHER if key in further})
+        if "concurrency_limit" in further:
+            facts["concurrency_limit"] = concurrency_limit(further)
+        facts["parameters"] = deployment.parameters
+        facts["runner"] = {"type": facts["runner"], "config": runner_config(deployment)}
+        facts.update(script_facts(deployment.flow_data, client))
+    if arguments.json:
+        output.document(facts)
+    else:
+        output.facts({**facts, "schedule": describe_schedule(deployment.schedule)})
+
+
+def delete(arguments: Namespace) -> None:
+    """Delete a deployment; what it stored stays."""
+    with connect(arguments) as client:
+        deployment = find_deployment(arguments.deployment, client)
+        client.delete_deployment(deployment.id)
+    _print_action("deleted", deployment, arguments)
+
+
+def pause(arguments: Namespace) -> None:
+    """Pause the schedule of a deployment."""
+    _set_active(False, arguments)
+
+
+def resume(arguments: Namespace) -> None:
+    """Resume the schedule of a deployment."""
+    _set_active(True, arguments)
+
+
+def _set_active(active: bool, arguments: Namespace) -> None:
+    with connect(arguments) as client:
+        deployment = find_deployment(arguments.deployment, client)
+        client.set_schedule_active(deployment.id, active)
+    if deployment.schedule is None:
+        output.note(f"{arguments.deployment} has no schedule now")
+    _print_action("resumed" if active else "paused", deployment, arguments)
+
+
+def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> None:
+    name = arguments.deployment
+    if arguments.json:
+        output.document({"id": deployment.id, "name": name, "action": action})
+    else:
+        output.text(f"{action} {printable(name)}")
+
+
+def _row(name: str, deployment: Deployment) -> List[object]:
+    updated = deployment.updated
+    return [
+        name,
+        describe_schedule(deployment.schedule),
+        deployment.is_schedule_active,
+        deployment.tags,
+        _runner_type(deployment),
+        updated and updated.strftime("%Y-%m-%d %H:%M:%S"),
+    ]
+
+
+def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
+    """Return what ``ls`` and ``inspect`` both say of the deployment *name*."""
+    return {
+        "id": deployment.id,
+        "name": name,
+        "flow_id": deployment.flow_id,
+        "schedule": write_schedule(deployment.schedule),
+        "active": deployment.is_schedule_active,
+        "tags": deployment.tags,
+        "runner": _runner_type(deployment),
+        "created": deployment.created,
+        "updated": deployment.updated,
+    }
+
+
+def _runner_type(deployment: Deployment) -> Optional[str]:
+    kind = deployment.flow_runner and deployment.flow_runner.type
+    return kind if isinstance(kind, str) else None
+
+
+def runner_config(deployment: Deployment) -> Dict[str, Any]:
+    """Return the fields of a deployment's runner; of variables the names only.
+
+    That goes for those of a manifest, and of a patch of one, too.
+    """
+    given = deployment.flow_runner and deployment.flow_runner.config
+    config = dict(given) if isinstance(given, Mapping) else {}
+    shown: Dict[str, Any] = masked(Change("flow_runner", None, config)).new
+    if isinstance(config.get("env"), dict):
+        shown["env"] = dict.fromkeys(config["env"], MASK)
+    return shown
+
+
+def describe_schedule(schedule: Optional[AnySchedule]) -> Optional[str]:
+    """Return *schedule* in a few words; None where there is none."""
+    if schedule is None:
+        return None
+    if isinstance(schedule, OpaqueSchedule):
+        return "of a kind that is not known"
+    if isinstance(schedule, IntervalSchedule):
+        text = f"every {_in_largest_unit(schedule.interval)}"
+    elif isinstance(schedule, CronSchedule):
+        text = f"cron {schedule.cron}"
+    else:
+        text = f"rrule {schedule.rrule}"
+    return f"{text} ({schedule.timezone})" if schedule.timezone else text
+
+
+def _in_largest_unit(interval: timedelta) -> str:
+    for unit, letter in ((86400, "d"), (3600, "h"), (60, "min")):
+        if interval % timedelta(seconds=unit) == timedelta(0):
+            return f"{interval // timedelta(seconds=unit)} {letter}"
+    return f"{interval.total_seconds():g} s"
+
+
+def script_facts(document: Optional[DataDocument], client: Client) -> Dict[str, Any]:
+    """Return where a deployment's script is, as far as that is known."""
+    facts: Dict[str, Any] = {
+        "encoding": document and document.encoding,
+        "storage": None,
+        "key": None,
+        "sha256": None,
+    }
+    try:
+        stored = document.stored_object if document is not None else None
+    except WireError:
+        return facts
+    if stored is not None:
+        facts.update(key=stored.token, sha256=stored.sha256)
+        if stored.block_document_id is not None:
+            try:
+                found = client.read_block_document(stored.block_document_id)
+                facts["storage"] = block_facts(found)
+            except ObjectNotFound:
+                facts["storage"] = {"id": stored.block_document_id, "name": "deleted"}
+    return facts
