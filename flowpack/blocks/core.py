@@ -20,8 +20,8 @@ from uuid import UUID, uuid4
 import attrs
 
 from flowpack._tracebacks import HidesLocals, hides_locals
-from flowpack.blocks.annotations import attributes_of, fields_of
 from flowpack.blocks.definition import check_decorated, define
+from flowpack.blocks.fields import fields_of, from_json, to_json
 from flowpack.blocks.finding import Wanted, find_class, is_of
 from flowpack.blocks.secrecy import (
     Path,
@@ -32,7 +32,6 @@ from flowpack.blocks.secrecy import (
     split,
 )
 from flowpack.blocks.secret import MASK, HiddenData, Secret, SecretMapping
-from flowpack.blocks.values import from_json, to_json
 from flowpack.exceptions import BlockError, ObjectNotFound, printable, quoted
 from flowpack.jsonvalues import json_copy
 from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
@@ -168,10 +167,10 @@ class Block(HidesLocals):
         """
         check_decorated(type(self))
         data = HiddenData()
-        for attribute in attributes_of(type(self)):
-            name = attribute.alias
+        for field in fields_of(type(self)):
+            name = field.name
             what = f"this {self.block_type_name} block: its field {quoted(name)}"
-            value = getattr(self, attribute.name)
+            value = getattr(self, field.attribute.name)
             try:
                 data[name] = to_json(value)
                 held = [(name, *path) for path in held_paths(value, data[name], Block)]

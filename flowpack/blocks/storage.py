@@ -394,7 +394,10 @@ class FileStorageBlock(OwnStorageBlock):
 
     base_path: URL = attrs.field(
         converter=base_path,
-        metadata={"description": "The folder or HTTP address to keep files in."},
+        metadata={
+            "description": "The folder or HTTP address to keep files in.",
+            "schema_type": str,
+        },
     )
     key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
         default="hash",
@@ -441,7 +444,7 @@ class KVServerStorageBlock(OwnStorageBlock):
 
     block_type_name = "KV Server Storage"
 
-    api_address: URL = attrs.field(converter=api_address)
+    api_address: URL = attrs.field(converter=api_address, metadata={"schema_type": str})
 
     def _store(self) -> Store:
         from flowpack.blocks.web import KeyValueServer
