@@ -22,16 +22,16 @@ from uuid import uuid4
 
 import attrs
 
-from flowpack.blocks.addresses import (
+from flowpack.blocks.address import (
     absolute_folder,
     api_address,
     base_path,
     is_web,
     storage_path,
 )
-from flowpack.blocks.core import Block
-from flowpack.blocks.folders import Folder
-from flowpack.blocks.hashing import Known
+from flowpack.blocks.block import Block
+from flowpack.blocks.folder import Folder
+from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.secrecy import without_credentials, without_secrets
 from flowpack.blocks.secret import SecretMapping
 from flowpack.blocks.stores import Store
@@ -233,7 +233,7 @@ class OwnStorageBlock(StorageBlock):
         """
         if not isinstance(data, bytes):
             raise TypeError(f"a storage keeps bytes, not {type(data).__name__}")
-        file = Known(data)
+        file = KnownBytes(data)
         return self.write_from(file, file.sha256)
 
     def read(self, token: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import attrs
 
 from flowpack._files import absolute_path
-from flowpack.blocks.addresses import is_web
+from flowpack.blocks.address import is_web
 from flowpack.connect import object_client
 from flowpack.discovery import FoundFlow, Script, find_flows, select_flow
 from flowpack.exceptions import (

@@ -19,7 +19,7 @@ from flowpack.blocks.cloud import (
     GoogleCloudStorageBlock,
     S3StorageBlock,
 )
-from flowpack.blocks.core import Block
+from flowpack.blocks.block import Block
 from flowpack.blocks.secret import Secret
 from flowpack.blocks.storage import (
     FileStorageBlock,
@@ -248,7 +248,7 @@ def test_entry_points_are_the_last_resort(tmp_path, monkeypatch):
     """A class of another distribution is found by its entry point."""
     (tmp_path / "their_blocks.py").write_text(
         "import attrs\n"
-        "from flowpack.blocks.core import Block\n"
+        "from flowpack.blocks.block import Block\n"
         "@attrs.frozen\n"
         "class Theirs(Block):\n"
         "    x: int\n"

@@ -16,7 +16,7 @@ from flowpack.exceptions import FlowpackError, StorageUnavailableError, printabl
 _OWN = (FlowpackError, MemoryError, Warning)
 
 
-def asking(storage: StorageBlock, token: str) -> ContextManager[None]:
+def storage_errors(storage: StorageBlock, token: str) -> ContextManager[None]:
     """Turn what the class of *storage* raises inside into an error of a storage.
 
     Args:
@@ -31,21 +31,21 @@ def asking(storage: StorageBlock, token: str) -> ContextManager[None]:
         reason = f"the storage's class raised {told}"
         return StorageUnavailableError(storage.block_type_name, token, reason)
 
-    return translating(error)
+    return translate_errors(error)
 
 
 @contextlib.contextmanager
-def translating(error: Callable[[str], FlowpackError]) -> Iterator[None]:
+def translate_errors(error: Callable[[str], FlowpackError]) -> Iterator[None]:
     """Raise *error* of what is told of an exception, in the place of it."""
     try:
         yield
     except _OWN:
         raise
     except Exception as exc:
-        raise error(raised(exc)) from exc
+        raise error(describe_raised(exc)) from exc
 
 
-def raised(exc: Exception) -> str:
+def describe_raised(exc: Exception) -> str:
     """Return what *exc* is and where it was raised.
 
     Not its text, which may quote anything; the system's own words are safe.
@@ -74,6 +74,6 @@ def hash_object(
         StorageError: It cannot be read, or is longer than a script may be.
     """
     found = Hashing(algorithms)
-    with asking(storage, token):
+    with storage_errors(storage, token):
         storage.read_into(token, cast(BinaryIO, found), SIZE_LIMIT)
     return found

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowpack.blocks.folders import Folder
+from flowpack.blocks.folder import Folder
 from flowpack.blocks.storage import (
     FileStorageBlock,
     LocalStorageBlock,

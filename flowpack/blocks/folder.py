@@ -18,7 +18,7 @@ from typing import BinaryIO, Iterator, Mapping, Optional
 import attrs
 
 from flowpack._folders import holds_at_most, keep_folder, make_folder, sync_folder
-from flowpack.blocks.drafts import Draft, open_draft, open_safely
+from flowpack.blocks.temp_files import Draft, open_draft, open_safely
 from flowpack.blocks.stores import changed_while_read, key_taken
 from flowpack.exceptions import (
     ObjectMissingError,

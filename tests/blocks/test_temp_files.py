@@ -14,8 +14,8 @@ from typing import List
 import pytest
 
 from flowpack._folders import lock_file
-from flowpack.blocks import drafts
-from flowpack.blocks.drafts import GIVEN_UP, SLOTS, open_draft
+from flowpack.blocks import temp_files as drafts
+from flowpack.blocks.temp_files import GIVEN_UP, SLOTS, open_draft
 
 
 def names(folder):
@@ -155,7 +155,7 @@ def test_threads_get_drafts_of_their_own(folder):
 
 HOLD = """
 import sys, time
-from flowpack.blocks.drafts import open_draft
+from flowpack.blocks.temp_files import open_draft
 drafts = [open_draft(sys.argv[1]) for _ in range(3)]
 print("ready", flush=True)
 time.sleep(60)

@@ -8,7 +8,7 @@ from typing import Callable, Mapping, Optional, Union
 from uuid import UUID
 
 from flowpack._tracebacks import hides_locals
-from flowpack.blocks.addresses import absolute_folder
+from flowpack.blocks.address import absolute_folder
 from flowpack.blocks.storage import (
     DEFAULT_STORAGE,
     FileStorageBlock,
@@ -37,7 +37,7 @@ _SCHEME = re.compile(r"([A-Za-z](?:[A-Za-z0-9+.-]+|(?=://))):")
 
 
 @hides_locals
-def parse_where(
+def parse_storage_url(
     text: str,
     client: Optional[Client] = None,
     *,
