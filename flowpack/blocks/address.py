@@ -1,26 +1,14 @@
-"""Where storages are: folders made absolute, URLs checked."""
+"""Where storages are: folders made absolute, URLs held against what can be a storage."""
 
 from __future__ import annotations
 
 import os
 import re
 
-from flowpack._files import absolute_path
-from flowpack.exceptions import (
-    BlockArgumentError,
-    BlockError,
-    printable,
-    quoted,
-)
+from flowpack._files import absolute_path, path_of_file_url
+from flowpack.exceptions import BlockArgumentError, BlockError, printable, quoted
 from flowpack.jsonvalues import json_problem
-from flowpack.urls import (
-    URL,
-    ParsedURL,
-    as_address,
-    mask_text,
-    parse_url,
-    url_of,
-)
+from flowpack.urls import URL, as_address, mask_text, parse_url, url_of
 
 # One letter is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::.*)?://")
@@ -36,23 +24,8 @@ _OTHER_BLOCKS = {
 }
 
 
-def as_text(value: object, what: str) -> str:
-    """Return a path or text as text.
-
-    Raises:
-        BlockArgumentError: It is neither, or empty and so nowhere.
-    """
-    text = os.fspath(value) if isinstance(value, os.PathLike) else url_of(value)
-    if not isinstance(text, str):
-        kind = type(value).__name__
-        raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
-    if not text.strip():
-        raise BlockArgumentError(f"{what} is empty")
-    return text[:] if type(text) is not str else text
-
-
 def is_web(address: str) -> bool:
-    """Return whether *address* is spoken to by HTTP."""
+    """Return True if *address* is spoken to by HTTP."""
     return address[:8].lower().startswith(("http://", "https://"))
 
 
@@ -68,8 +41,8 @@ def absolute_folder(path: str) -> str:
             raise ValueError("its path is not UTF-8, and servers take no other")
     except ValueError as exc:
         raise BlockError(
-            f"the folder {quoted(path)} cannot be used: {exc}; write the absolute path"
-            " of another"
+            f"the folder {quoted(path)} cannot be used: {exc}; write the absolute path of"
+            " another"
         ) from None
     return whole
 
@@ -80,42 +53,41 @@ def storage_path(value: object) -> str:
     Raises:
         BlockError: It is none that can be used.
     """
-    text = as_text(value, "storage_path")
+    text = _text(value, "storage_path")
     if _SCHEME.match(text):
         raise BlockError(
-            "storage_path is a URL, and Local Storage takes a folder; use"
-            " FileStorageBlock for http://, https:// and file://"
+            "storage_path is a URL, and Local Storage takes a folder; use FileStorageBlock for"
+            " http://, https:// and file://"
         )
     return absolute_folder(text)
 
 
 def base_path(value: object) -> URL:
-    """Return the base path of File Storage as it is registered.
+    """Return the base path of File Storage as it is registered: ending in a separator.
 
-    A folder, also as ``file:`` URL, is made absolute. A separator is appended.
+    A folder, also as ``file:`` URL, is made absolute.
 
     Raises:
         BlockError: It is nowhere that File Storage can be.
     """
-    text = as_text(value, "base_path")
+    text = _text(value, "base_path")
     if is_web(text):
-        return as_address(_web_base(text))
+        return as_address(_web_address(text if text.endswith("/") else text + "/", "base_path"))
     if text[:5].lower() == "file:":
-        text = _path_in(text)
-    elif _SCHEME.match(text):
-        raise _unsupported(text)
-    folder = absolute_folder(text)
-    return folder if folder.endswith(os.sep) else folder + os.sep
-
-
-def _web_base(text: str) -> str:
-    address = web_address(text, "base_path")
-    if address.query:
+        try:
+            text = path_of_file_url(text)
+        except ValueError as exc:
+            raise BlockError(f"base_path {quoted(mask_text(text))} {exc}") from None
+    found = _SCHEME.match(text)
+    if found:
+        scheme = found[1].lower()
+        other = _OTHER_BLOCKS.get(scheme)
+        hint = f". For {scheme}:// use {other}" if other else ""
         raise BlockError(
-            f"base_path {quoted(address.shown)} has a query, after which no key can"
-            " stand; give tokens as options={'headers': {...}}"
+            f"base_path begins with {quoted(scheme)}://, which File Storage does not speak"
+            f" here. It takes a folder, file:///folder, http:// and https://{hint}"
         )
-    return text if text.endswith("/") else text + "/"
+    return os.path.join(absolute_folder(text), "")
 
 
 def api_address(value: object) -> URL:
@@ -124,14 +96,26 @@ def api_address(value: object) -> URL:
     Raises:
         BlockError: It is no address.
     """
-    text = as_text(value, "api_address")
-    if web_address(text, "api_address").query:
-        raise BlockError("api_address has a query, after which no key can stand")
-    return as_address(text)
+    return as_address(_web_address(_text(value, "api_address"), "api_address"))
 
 
-def web_address(text: str, what: str) -> ParsedURL:
-    """Return the URL *text*, taken apart.
+def _text(value: object, what: str) -> str:
+    """Return a path, an address or text as text.
+
+    Raises:
+        BlockArgumentError: It is none of them, or empty and so nowhere.
+    """
+    text = os.fspath(value) if isinstance(value, os.PathLike) else url_of(value)
+    if not isinstance(text, str):
+        kind = type(value).__name__
+        raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
+    if not text.strip():
+        raise BlockArgumentError(f"{what} is empty")
+    return text[:]
+
+
+def _web_address(text: str, what: str) -> str:
+    """Return the URL *text*, which is fit to have keys put behind it.
 
     Raises:
         BlockError: It cannot be sent, or leads where no storage should be.
@@ -140,16 +124,22 @@ def web_address(text: str, what: str) -> ParsedURL:
         address = parse_url(text)
     except ValueError as exc:
         raise BlockError(f"{what} {printable(exc)}") from None
+    shown = quoted(address.shown)
+    if address.query:
+        raise BlockError(
+            f"{what} {shown} has a query, after which no key can stand; give tokens as"
+            " options={'headers': {...}} of a File Storage"
+        )
     if _is_link_local(address.host):
         raise BlockError(
-            f"{what} {quoted(address.shown)} is a link-local address, where clouds keep"
-            " the credentials of machines, not storages"
+            f"{what} {shown} is a link-local address, where clouds keep the credentials of"
+            " machines, not storages"
         )
-    return address
+    return text
 
 
 def _is_link_local(host: str) -> bool:
-    """Return whether *host* is such an address, in any of its spellings."""
+    """Return True if *host* is such an address, in any of its spellings."""
     if not host[:1].isdigit() and ":" not in host:
         return False
     import ipaddress
@@ -163,33 +153,3 @@ def _is_link_local(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_link_local
-
-
-def _path_in(url: str) -> str:
-    """Return the path in a ``file:`` URL."""
-    from urllib.parse import unquote
-
-    rest = url[5:]
-    if rest.startswith("//"):
-        host, slash, path = rest[2:].partition("/")
-        if host.lower() not in ("", "localhost"):
-            raise BlockError(
-                f"base_path {quoted(mask_text(url))} names the machine"
-                f" {quoted(host.rpartition('@')[2])}; write file:///folder for one of"
-                " this machine"
-            )
-        rest = slash + path
-    if not rest:
-        raise BlockError(f"base_path {quoted(url)} names no folder")
-    return unquote(rest)
-
-
-def _unsupported(text: str) -> BlockError:
-    found = _SCHEME.match(text)
-    scheme = found.group(1).lower() if found else ""
-    other = _OTHER_BLOCKS.get(scheme)
-    hint = f". For {scheme}:// use {other}" if other else ""
-    return BlockError(
-        f"base_path begins with {quoted(scheme)}://, which File Storage does not speak"
-        f" here. It takes a folder, file:///folder, http:// and https://{hint}"
-    )
