@@ -19,6 +19,14 @@ class TooLongError(OSError):
         super().__init__("more came than there should be")
 
 
+class ChangedError(OSError):
+    """Bytes that were read are not those that were announced; *found* is their digest."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__("the bytes changed while they were read")
+        self.found = found
+
+
 class Hashing(io.RawIOBase):
     """A file that keeps nothing of what is written to it but digests and length.
 
@@ -37,13 +45,7 @@ class Hashing(io.RawIOBase):
         super().__init__()
         self._algorithms = tuple(algorithms)
         self._limit = limit
-        self._restart()
-
-    def _restart(self) -> None:
-        self._length = 0
-        self._digests = {
-            each: hashlib.new(each, usedforsecurity=False) for each in self._algorithms
-        }
+        self.seek(0)
 
     def hexdigest(self, algorithm: str = "sha256") -> str:
         """Return the digest of all that was written, in lower-case hex."""
@@ -79,112 +81,15 @@ class Hashing(io.RawIOBase):
         """
         if (offset, whence) != (0, io.SEEK_SET):
             raise io.UnsupportedOperation("what was written was not kept")
-        self._restart()
+        self._length = 0
+        self._digests = {
+            each: hashlib.new(each, usedforsecurity=False) for each in self._algorithms
+        }
         return 0
 
     def truncate(self, size: Optional[int] = None) -> int:
         """Do nothing: there is never anything behind the end."""
         return self._length
-
-
-class KnownBytes(io.BytesIO):
-    """Bytes in memory, as a file, with the digest that they have.
-
-    Attributes:
-        data: The bytes, whatever becomes of the file.
-        sha256: Their digest in lower-case hex.
-    """
-
-    def __init__(self, data: bytes, sha256: Optional[str] = None) -> None:
-        super().__init__(data)
-        self.data = data
-        self.sha256 = sha256 or hashlib.sha256(data).hexdigest()
-
-
-class ChangedError(OSError):
-    """Bytes that were read are not those that were announced.
-
-    Attributes:
-        found: Their digest.
-    """
-
-    def __init__(self, found: str) -> None:
-        super().__init__("the bytes changed while they were read")
-        self.found = found
-
-
-def checked(file: BinaryIO, sha256: str, size: int) -> Union[bytes, BinaryIO]:
-    """Return the rest of *file* as what may be sent to somebody.
-
-    Bytes that cannot change are not hashed once more; other files are checked while
-    they are read.
-
-    Args:
-        file: Not closed.
-        sha256: What the bytes must have, in lower-case hex.
-        size: How many there are.
-
-    Raises:
-        ChangedError: They are known to have another digest.
-    """
-    if isinstance(file, KnownBytes) and not file.tell():
-        if file.sha256 != sha256:
-            raise ChangedError(file.sha256)
-        return file.data
-    return cast(BinaryIO, Checked(file, sha256, size))
-
-
-class Checked:
-    """A file to read from that holds back the end of wrong bytes.
-
-    So whoever is sent what is read of it gets all of the right bytes, or not all.
-    """
-
-    def __init__(self, file: BinaryIO, sha256: str, size: int) -> None:
-        """Take a file from where it stands.
-
-        Args:
-            file: Not closed.
-            sha256: What the bytes must have, in lower-case hex.
-            size: How many there are.
-
-        Raises:
-            ChangedError: There are none, and that has another digest.
-        """
-        self._file = file
-        self._sha256 = sha256
-        self._size = size
-        self._restart()
-        self._check()
-
-    def _restart(self) -> None:
-        self._left = self._size
-        self._digest = hashlib.sha256()
-
-    def _check(self) -> None:
-        if not self._left and self._digest.hexdigest() != self._sha256:
-            raise ChangedError(self._digest.hexdigest())
-
-    def tell(self) -> int:
-        """Return where the file stands."""
-        return self._file.tell()
-
-    def seek(self, offset: int) -> int:
-        """Go back to the start, for another attempt."""
-        self._restart()
-        return self._file.seek(offset)
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes.
-
-        Raises:
-            ChangedError: They are the last ones, and all together are not right.
-        """
-        block = self._file.read(size)
-        self._digest.update(block)
-        self._left -= len(block)
-        self._check()
-        return block
 
 
 class Spool:
@@ -223,21 +128,16 @@ class Spool:
         if self._limit is not None and length > self._limit:
             raise TooLongError()
         try:
-            if isinstance(self._file, io.BytesIO):
-                self._move(length)
+            if length > _IN_MEMORY and isinstance(self._file, io.BytesIO):
+                import tempfile  # Slow to load, and few scripts are so long.
+
+                larger = tempfile.TemporaryFile()
+                larger.write(self._file.getvalue())
+                self._file = larger
             return int(self._file.write(block))
         except OSError as exc:
             reason = f"what came cannot be kept while it is read: {printable(exc)}"
         raise StorageUnavailableError(self._storage, self._token, reason)
-
-    def _move(self, length: int) -> None:
-        if length <= _IN_MEMORY:
-            return
-        import tempfile  # slow to import, and few scripts are so long
-
-        larger = tempfile.TemporaryFile()
-        larger.write(self._file.getvalue())
-        self._file = larger
 
     def tell(self) -> int:
         """Return where the file stands."""
@@ -255,3 +155,80 @@ class Spool:
         """Return the next bytes."""
         content: bytes = self._file.read(size)
         return content
+
+
+class KnownBytes(io.BytesIO):
+    """Bytes in memory, as a file, with the digest that they have.
+
+    Attributes:
+        data: The bytes, whatever becomes of the file.
+        sha256: Their digest in lower-case hex.
+    """
+
+    def __init__(self, data: bytes, sha256: Optional[str] = None) -> None:
+        super().__init__(data)
+        self.data = data
+        self.sha256 = sha256 or hashlib.sha256(data).hexdigest()
+
+
+def checked(file: BinaryIO, sha256: str, size: int) -> Union[bytes, BinaryIO]:
+    """Return the rest of *file* as what may be sent to somebody.
+
+    Bytes that cannot change are not hashed once more; other files are checked while they are
+    read.
+
+    Args:
+        file: Not closed.
+        sha256: What the bytes must have, in lower-case hex.
+        size: How many there are.
+
+    Raises:
+        ChangedError: They are known to have another digest.
+    """
+    if isinstance(file, KnownBytes) and not file.tell():
+        if file.sha256 != sha256:
+            raise ChangedError(file.sha256)
+        return file.data
+    return cast(BinaryIO, Checked(file, sha256, size))
+
+
+class Checked:
+    """A file to read from that holds back the end of wrong bytes.
+
+    So whoever is sent what is read of it gets all of the right bytes, or not all. Made with
+    what is wrong already, it raises at once; see :func:`checked`.
+    """
+
+    def __init__(self, file: BinaryIO, sha256: str, size: int) -> None:
+        self._file = file
+        self._sha256 = sha256
+        self._size = size
+        self._hash(b"", restart=True)
+
+    def _hash(self, block: bytes, restart: bool = False) -> None:
+        if restart:
+            self._left = self._size
+            self._digest = hashlib.sha256()
+        self._digest.update(block)
+        self._left -= len(block)
+        if not self._left and self._digest.hexdigest() != self._sha256:
+            raise ChangedError(self._digest.hexdigest())
+
+    def tell(self) -> int:
+        """Return where the file stands."""
+        return self._file.tell()
+
+    def seek(self, offset: int) -> int:
+        """Go back to the start, for another attempt."""
+        self._hash(b"", restart=True)
+        return self._file.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            ChangedError: They are the last ones, and all together are not right.
+        """
+        block = self._file.read(size)
+        self._hash(block)
+        return block

@@ -1,4 +1,4 @@
-"""Calls of code that may be users' own and raise anything: storages, packagers."""
+"""What storages' classes raise, which may be users' own and raise anything."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def storage_errors(storage: StorageBlock, token: str) -> ContextManager[None]:
         StorageUnavailableError: It raised something else than a ``FlowpackError``.
     """
 
-    def error(told: str) -> FlowpackError:
-        reason = f"the storage's class raised {told}"
+    def error(raised: str) -> FlowpackError:
+        reason = f"the storage's class raised {raised}"
         return StorageUnavailableError(storage.block_type_name, token, reason)
 
     return translate_errors(error)
@@ -36,7 +36,7 @@ def storage_errors(storage: StorageBlock, token: str) -> ContextManager[None]:
 
 @contextlib.contextmanager
 def translate_errors(error: Callable[[str], FlowpackError]) -> Iterator[None]:
-    """Raise *error* of what is told of an exception, in the place of it."""
+    """Raise *error*, given the description of an exception, in the place of it."""
     try:
         yield
     except _OWN:
@@ -58,9 +58,7 @@ def describe_raised(exc: Exception) -> str:
         script = os.path.basename(trace.tb_frame.f_code.co_filename)
         place = f" ({printable(script)}, line {trace.tb_lineno})"
     number = exc.errno if isinstance(exc, OSError) else None
-    words = ""
-    if number is not None and number in errno.errorcode:
-        words = f": {os.strerror(number)}"
+    words = f": {os.strerror(number)}" if number and number in errno.errorcode else ""
     return f"{type(exc).__name__}{words}{place}"
 
 
