@@ -472,11 +472,9 @@ def test_address_with_credentials_is_no_text(make, name):
     assert type(getattr(make("http://h/"), name)) is str
 
 
-def test_data_of_one_process_look_alike_only_if_equal():
-    """The repr of data can stand for the data in a table of what was seen."""
-    one, two = ({"x": Inner(number).to_document_data()} for number in (1, 2))
-    assert repr(one) != repr(two)
-    assert repr(Inner(1).to_document_data()) == repr(Inner(1).to_document_data())
+def test_data_show_their_fields_only():
+    """Tracebacks with local variables show the repr of data, which holds no value."""
+    assert repr(Inner(1).to_document_data()) == "<'a', 'token'>"
 
 
 def test_mapping_with_secrets():
