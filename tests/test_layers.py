@@ -12,9 +12,9 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 #: below it, not its neighbours. Change this knowingly: it is the architecture.
 LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
-    {"_callers", "_files", "_folders", "_interpreter", "_times"},
-    {"jsonvalues", "signatures", "transport", "urls"},
-    {"_runner_fields", "snapshot"},
+    {"_callers", "_files", "_folders", "_interpreter", "_times", "_type_hints"},
+    {"_type_conversion", "jsonvalues", "signatures", "transport", "urls"},
+    {"snapshot"},
     {"schedules"},
     {"models"},
     {"_http", "arguments", "discovery", "flow_runners", "settings", "wire"},

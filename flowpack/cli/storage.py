@@ -6,11 +6,11 @@ from argparse import Namespace
 from typing import Any, Dict, Optional
 from uuid import UUID
 
-from flowpack.blocks.core import Block
+from flowpack.blocks.block import Block
 from flowpack.blocks.secrecy import replaced, split, without_credentials
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock
-from flowpack.blocks.where import parse_where
+from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.client import Client
@@ -51,7 +51,7 @@ def show(arguments: Namespace) -> None:
 def save(arguments: Namespace) -> None:
     """Save a storage block under a name."""
     with connect(arguments) as client:
-        block = parse_where(arguments.where, client)
+        block = parse_storage_url(arguments.where, client)
         if not isinstance(block, StorageBlock):
             raise FlowpackError(
                 f"{quoted(arguments.where)} is saved already; give a storage, not a block"

@@ -10,7 +10,7 @@ import attrs
 
 from flowpack._files import absolute_path
 from flowpack.blocks.storage import StorageBlock
-from flowpack.blocks.where import parse_where
+from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.client import Client
 from flowpack.deployments._nodes import (
     Items,
@@ -157,7 +157,7 @@ class _File:
             text = f"file:{quote(self._beside(unquote(rest)))}"
         elif text.strip() and (not colon or "/" in scheme):
             text = self._beside(text)
-        return parse_where(text, self._client)
+        return parse_storage_url(text, self._client)
 
     def _beside(self, path: str) -> str:
         """Return *path* with its start, where it is relative, in the file's folder."""

@@ -65,21 +65,7 @@ def carry_out(
         return done
 
     results = _run_all(run, plan.steps, _jobs(jobs, plan, api), fail_fast)
-    unreadable = _secure(registry, results)
-    done = _judge(plan, results, failed)
-    if unreadable is not None:
-        raise unreadable
-    return done
-
-
-def _secure(registry: Registry, results: List[Any]) -> Optional[FlowpackError]:
-    """See that storage blocks made now can be read; return what is wrong."""
-    try:
-        if any(isinstance(result, Deployed) for result in results):
-            registry.secure()
-    except FlowpackError as exc:
-        return exc
-    return None
+    return _judge(plan, results, failed)
 
 
 def _judge(plan: Plan, results: List[Any], failed: Failures) -> Tuple[Deployed, ...]:

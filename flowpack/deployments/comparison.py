@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.asking import asking
+from flowpack.blocks.storage_errors import storage_errors
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
@@ -146,7 +146,7 @@ def _token(package: Package, kept: Optional[_Kept]) -> str:
     if kept is not None and kept.here and kept.stored.sha256 == sha256:
         token = kept.stored.token
         # It may be none of this storage's, whatever stands there.
-        with suppress(StorageError), asking(storage, token):
+        with suppress(StorageError), storage_errors(storage, token):
             storage.location(token)
             return token
     return _token_for(storage, sha256) or sha256
@@ -220,7 +220,7 @@ def _holds(package: Package, token: str, found: Found) -> bool:
 
 
 def _token_for(storage: StorageBlock, sha256: str) -> Optional[str]:
-    with asking(storage, sha256):
+    with storage_errors(storage, sha256):
         return storage.token_for(sha256)
 
 

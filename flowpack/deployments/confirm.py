@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Union
 
-from flowpack.blocks.asking import hash_object
+from flowpack.blocks.storage_errors import hash_object
 from flowpack.client import Client
 from flowpack.deployments import digests
 from flowpack.deployments.actions import Deployed, Step

@@ -7,8 +7,8 @@ from typing import Any, Optional
 
 import attrs
 
-from flowpack._files import absolute_path
-from flowpack.blocks.addresses import is_web
+from flowpack._files import absolute_path, path_of_file_url
+from flowpack.blocks.address import is_web
 from flowpack.connect import object_client
 from flowpack.discovery import FoundFlow, Script, find_flows, select_flow
 from flowpack.exceptions import (
@@ -59,24 +59,17 @@ def parse_location(value: object) -> Optional[URL]:
         raise wrong("flow_location", f"{shown} is no path and no URL")
     if text.startswith(("http://", "https://")):
         return as_address(text)
-    if text.startswith("file://"):
-        from urllib.request import url2pathname
-
-        host, slash, path = text[len("file://") :].partition("/")
-        if host not in ("", "localhost"):
-            problem = "is on another machine; write file:///PATH"
-            raise wrong("flow_location", f"{quoted(mask_text(text))} {problem}")
-        text = url2pathname(slash + path)
-    elif "://" in text:
+    is_file_url = text.startswith("file://")
+    if "://" in text and not is_file_url:
         raise wrong(
             "flow_location",
             f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path,"
             " http:// or https://",
         )
     try:
-        return absolute_path(text)
+        return absolute_path(path_of_file_url(text) if is_file_url else text)
     except ValueError as exc:
-        problem = f"{quoted(text)}: {exc}; write an absolute path"
+        problem = f"{quoted(mask_text(text))}: {exc}; write an absolute path"
         raise wrong("flow_location", problem) from None
 
 

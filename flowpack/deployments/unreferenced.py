@@ -11,7 +11,7 @@ import os
 import re
 from typing import Iterator, List, Optional, Set, Tuple
 
-from flowpack.blocks.finding import Wanted, built_in
+from flowpack.blocks.documents import BlockIdentity, built_in
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
@@ -75,7 +75,7 @@ def _documented_folders(reader: Client) -> Iterator[str]:
     for document in reader.read_block_documents(anonymous=True):
         # Others' folders may be nowhere here.
         with contextlib.suppress(BlockError, SettingsError, StorageError):
-            type_name = Wanted.of(document).type_name
+            type_name = BlockIdentity.of(document).type_name
             cls = built_in(type_name) if type_name in _IN_FOLDERS else None
             if cls is not None and issubclass(cls, StorageBlock):
                 storage = cls.from_data(document.data)

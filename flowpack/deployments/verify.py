@@ -13,7 +13,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.asking import hash_object, raised
+from flowpack.blocks.storage_errors import describe_raised, hash_object
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
@@ -235,4 +235,4 @@ def _judge(pointer: _Pointer, reading: _Reading) -> Finding:
 def _told(exc: Exception) -> str:
     if isinstance(exc, FlowpackError):
         return str(exc)
-    return f"the storage's class raised {raised(exc)}"
+    return f"the storage's class raised {describe_raised(exc)}"

@@ -18,7 +18,6 @@ from typing import (
     Callable,
     Dict,
     Hashable,
-    List,
     Mapping,
     Optional,
     Protocol,
@@ -30,9 +29,10 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.asking import asking, hash_object
-from flowpack.blocks.hashing import Known
+from flowpack.blocks.documents import ensure_document
+from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.storage import StorageBlock
+from flowpack.blocks.storage_errors import hash_object, storage_errors
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.discovery import FoundFlow
@@ -124,7 +124,7 @@ class Content:
 
     def open(self) -> BinaryIO:
         """Return the bytes as a file that can be read once more each time."""
-        return Known(self.data, self.sha256)
+        return KnownBytes(self.data, self.sha256)
 
 
 @attrs.frozen(kw_only=True)
@@ -148,7 +148,7 @@ class Package:
 
     def source(self, deployment: CompleteSpec, token: str) -> ScriptSource:
         """Return how workers get the bytes that are stored under *token*."""
-        with asking(self.storage, token):
+        with storage_errors(self.storage, token):
             location = self.storage.location(token)
         if location is not None and "://" not in location:
             location = Path(location).as_uri()
@@ -230,8 +230,6 @@ class Registry:
         self._known: Dict[Hashable, Any] = {}
         self._locks: Dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
-        self._documents = threading.Lock()
-        self._made: List[Tuple[UUID, Mapping[str, Any]]] = []
 
     def flow_id(self, name: str) -> UUID:
         """Return the id of the flow called *name*, made if missing."""
@@ -244,31 +242,11 @@ class Registry:
         """
         if storage.document_id is not None:
             return storage.document_id
-        from flowpack.blocks.registration import ensure_document
-
         data = storage.to_document_data()
         key = ("document", storage.schema_checksum(), json.dumps(data, sort_keys=True))
-
-        def ensure() -> UUID:
-            return ensure_document(
-                storage.definition(),
-                data,
-                self._client,
-                made=lambda *made: self._made.append(made),
-            )
-
-        # One at a time: a fresh 2.0b7 server makes its key at its first document,
-        # and of two keys one is lost, with what it encrypted.
-        with self._documents:
-            return self.once(key, ensure)
-
-    def secure(self) -> None:
-        """See that the documents made can be read; call it after the last write."""
-        for document_id, data in self._made:
-            # Only here for cost: most deploys make none.
-            from flowpack.blocks.registration import secure
-
-            secure(self._client, document_id, data)
+        return self.once(
+            key, lambda: ensure_document(storage.definition(), data, self._client)
+        )
 
     def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return what *make* makes, made once for *key*."""
@@ -328,8 +306,8 @@ def store(
         package: What to store and where.
         client: None connects to what the settings say.
         flow_id: The flow, where it is known already.
-        registry: What others of the same set have registered; the caller secures it,
-            and has held the storage against the document that it names.
+        registry: What others of the same set have registered; the caller has
+            held the storage against the document that it names.
         confirm: Whether to read the stored bytes back, and replace damaged ones.
 
     Returns:
@@ -351,8 +329,6 @@ def store(
         document_id = package.storage.document_id
         if api.dialect.needs_document(source):
             document_id = known.document_id(package.storage)
-        if registry is None:
-            known.secure()
     stored = StoredObject(token, document_id, package.content.sha256)
     return describe(deployment, package, source, flow_id, stored)
 
@@ -365,7 +341,7 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
     content, storage = package.content, package.storage
     token: Any = None  # A storage of a user's own may return anything.
     for write in (storage.write_from, storage.replace_from)[: 2 if confirm else 1]:
-        with content.open() as file, asking(storage, content.sha256):
+        with content.open() as file, storage_errors(storage, content.sha256):
             token = write(file, content.sha256)
         if isinstance(token, str) and has_bytes(package, token, confirm):
             return token
@@ -384,7 +360,7 @@ def has_bytes(package: Package, token: str, confirm: bool) -> bool:
     Without *confirm* the storage's word is taken for it; else they are read.
     """
     content, storage = package.content, package.storage
-    with asking(storage, token):
+    with storage_errors(storage, token):
         if not storage.holds(token, content.sha256, content.size):
             return False
     try:

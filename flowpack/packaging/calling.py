@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Callable, ContextManager, Optional, TypeVar
 
-from flowpack.blocks.asking import translating
+from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
 from flowpack.exceptions import PackagingError, printable
@@ -40,7 +40,7 @@ def packager_errors(packager: Packager) -> ContextManager[None]:
         PackagingError: It raised something else than a ``FlowpackError``.
     """
     what = f"the packager {type(packager).__name__}"
-    return translating(lambda reason: PackagingError(f"{what} raised {reason}"))
+    return translate_errors(lambda reason: PackagingError(f"{what} raised {reason}"))
 
 
 def with_client(method: Callable[..., Value], client: Client, *args: Any) -> Value:
