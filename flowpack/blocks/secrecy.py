@@ -12,7 +12,7 @@ import enum
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Tuple, Type
 
 from flowpack.blocks.annotations import Field, Shape, class_in, fields_of, kind_of
-from flowpack.blocks.secret import Secret, SecretMapping
+from flowpack.blocks.secret import MASK, Secret, SecretMapping
 from flowpack.urls import mask_text
 
 Path = Tuple[str, ...]
@@ -188,6 +188,16 @@ def replaced(value: Any, paths: Iterable[Path], tell: Tell, at: Path = ()) -> An
 
 def _below(paths: Iterable[Path], name: object) -> Tuple[Path, ...]:
     return tuple(path[1:] for path in paths if path[0] in (_ANY, name))
+
+
+def masked_data(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
+    """Return a block's *data* as people may see it.
+
+    What stands at the paths *secret* is masked, and URLs are without their credentials.
+    """
+    masked = replaced(data, split(secret), lambda value, at: MASK if value else value)
+    shown: Dict[str, Any] = without_credentials(masked)
+    return shown
 
 
 def without_secrets(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:

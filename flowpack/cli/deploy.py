@@ -11,7 +11,7 @@ from flowpack.cli.plan import show
 from flowpack.cli.progress import progress_of
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.deployments.actions import Deployed
-from flowpack.deployments.planning import deploy
+from flowpack.deployments.applying import deploy
 from flowpack.exceptions import (
     DeploymentsFailedError,
     SpecError,
@@ -55,7 +55,7 @@ def read_plan(path: str) -> str:
         SpecError: It cannot be read, or is no plan.
     """
     from flowpack._files import UNREADABLE, read_file, reason
-    from flowpack.deployments.moves import parse_plan
+    from flowpack.deployments.actions import parse_plan
 
     try:
         text = read_file(path, PLAN_LIMIT).decode("utf-8-sig")

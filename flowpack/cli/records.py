@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import Any, Dict, Mapping, Optional
 
 from flowpack.blocks.core import Block
-from flowpack.blocks.secrecy import replaced, split, without_credentials
+from flowpack.blocks.secrecy import masked_data
 from flowpack.blocks.secret import MASK
-from flowpack.deployments.masking import masked
+from flowpack.deployments.masking import mask_env
 from flowpack.exceptions import BlockError
 from flowpack.models import AnySchedule, BlockDocument, Deployment, OpaqueSchedule
 from flowpack.schedules import CronSchedule, IntervalSchedule
-from flowpack.wire.base import Change
 from flowpack.wire.conversion import write_schedule
 
 
@@ -49,7 +48,7 @@ def runner_config(deployment: Deployment) -> Dict[str, Any]:
     """
     given = deployment.flow_runner and deployment.flow_runner.config
     config = dict(given) if isinstance(given, Mapping) else {}
-    shown: Dict[str, Any] = masked(Change("flow_runner", None, config)).new
+    shown: Dict[str, Any] = mask_env(config)
     if isinstance(config.get("env"), dict):
         shown["env"] = dict.fromkeys(config["env"], MASK)
     return shown
@@ -110,8 +109,4 @@ def shown_data(document: BlockDocument) -> Dict[str, Any]:
         secret = Block.from_document(document).definition().secret_fields
     except BlockError:
         return dict.fromkeys(document.data, MASK)
-    told = replaced(
-        document.data, split(secret), lambda value, at: MASK if value else value
-    )
-    shown: Dict[str, Any] = without_credentials(told)
-    return shown
+    return masked_data(document.data, secret)

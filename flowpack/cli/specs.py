@@ -102,7 +102,7 @@ def make_specs(
 
 
 def _load(path: str) -> Iterable[DeploymentSpec]:
-    from flowpack.deployments.files import load_specs, runs_code
+    from flowpack.deployments.specfiles import load_specs, runs_code
 
     if runs_code(path):
         output.note(f"running {path} for its deployments")

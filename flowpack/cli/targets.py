@@ -58,7 +58,7 @@ def _has_specs(path: str, spec: bool, script: bool) -> bool:
         return True
     if script and path.lower().endswith(".py"):
         return False
-    from flowpack.deployments.files import is_spec_file
+    from flowpack.deployments.specfiles import is_spec_file
 
     return is_spec_file(path)
 

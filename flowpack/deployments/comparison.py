@@ -1,19 +1,21 @@
-"""What is wanted of one deployment, held against what the server and storage have."""
+"""What one deployment is to be, compared with what the server and the storage have."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 from uuid import UUID
 
 import attrs
 
 from flowpack.blocks.asking import asking
+from flowpack.blocks.secrecy import masked_data
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.actions import CREATE, UNCHANGED, UPDATE, Action
-from flowpack.deployments.masking import masked, shown_data, shown_storage
-from flowpack.deployments.pools import check_pool
+from flowpack.deployments.masking import mask_change, mask_storage
+from flowpack.deployments.pools import check_pool, choose_pool
+from flowpack.deployments.selection import stored_object
 from flowpack.exceptions import (
     APIConnectionError,
     BlockError,
@@ -21,11 +23,10 @@ from flowpack.exceptions import (
     ObjectNotFound,
     StorageError,
     StorageUnavailableError,
-    WireError,
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
-from flowpack.packaging.base import CompleteSpec, Package, describe, has_bytes
-from flowpack.packaging.fields import PoolFields, choose_pool
+from flowpack.packaging.base import CompleteSpec, Package, PoolFields
+from flowpack.packaging.storing import describe, has_bytes
 from flowpack.wire.base import Change, Dialect
 
 #: Stands for the id of what is not registered yet; never sent.
@@ -35,51 +36,29 @@ _PUT_BACK = "the stored bytes are missing or damaged; the right ones are put bac
 
 
 @attrs.frozen
-class Found:
+class SetState:
     """What planning the others of a set has found out.
 
     Attributes:
         confirm: Whether stored bytes are read, whatever the storage says of them.
         pools: The work pools that the set would make; see ``check_pool``.
-        silent: Storages that gave no answer, with what was raised. They are not
-            asked again: each time may last until a deadline.
+        silent: Storages that gave no answer, with what was raised. They are not asked again:
+            each time may last until a deadline.
     """
 
     confirm: bool = False
     pools: Dict[str, Tuple[str, str]] = attrs.field(factory=dict)
-    silent: List[Tuple[StorageBlock, StorageUnavailableError]] = attrs.field(
-        factory=list
-    )
+    silent: List[Tuple[StorageBlock, StorageUnavailableError]] = attrs.field(factory=list)
 
 
-@attrs.frozen
-class _Kept:
-    """Where a deployment has its bytes now.
-
-    Attributes:
-        stored: What it points at.
-        here: Whether that is in the storage that is wanted.
-    """
-
-    stored: StoredObject
-    here: bool
-
-
-def compare(
-    spec: CompleteSpec,
-    package: Package,
-    current: Optional[Deployment],
-    reader: Client,
-    found: Found,
-) -> Action:
+def compare(spec: CompleteSpec, package: Package, reader: Client, state: SetState) -> Action:
     """Return what is to be done for a deployment; only reads.
 
     Args:
-        spec: What is wanted.
+        spec: What is wanted, with the deployment as it is.
         package: What would be stored.
-        current: The deployment as it is; None where there is none.
         reader: Refuses everything but reads.
-        found: What the others of the set had; what this one has is added.
+        state: What the others of the set had; what this one has is added.
 
     Raises:
         DeploymentValidationError: The server or its workers could not use it.
@@ -87,14 +66,16 @@ def compare(
         StorageUnavailableError: The storage cannot be asked what it has.
     """
     package.storage.check_document(reader)
-    kept = None if current is None else _kept(current, package.storage, reader)
-    token = _token(package, kept)
-    new, notes = _wanted(spec, package, token, current, reader, found.pools)
+    current = spec.current
+    stored = None if current is None else stored_object(current)
     if current is None:
         kind, upload = CREATE, True
-        changes = _all_fields(package, new, reader.dialect)
+        new, notes = _describe(spec, package, None, reader, state)
+        changes = _set_fields(package, new, reader.dialect)
     else:
-        changes, upload = _code_and_storage(package, current, kept, reader, found)
+        in_place = stored is not None and _is_same_storage(stored, current, package, reader)
+        new, notes = _describe(spec, package, stored if in_place else None, reader, state)
+        changes, upload = _compare_code(package, current, stored, in_place, reader, state)
         if upload and not any(each.field in ("code", "storage") for each in changes):
             notes += (_PUT_BACK,)
         changes += reader.dialect.differences(current, new)
@@ -103,7 +84,7 @@ def compare(
         kind=kind,
         flow_name=spec.flow_name,
         name=spec.name,
-        changes=tuple(map(masked, changes)),
+        changes=tuple(map(mask_change, changes)),
         upload=upload,
         sha256=package.content.sha256,
         size=package.content.size,
@@ -112,20 +93,17 @@ def compare(
     )
 
 
-def _wanted(
+def _describe(
     spec: CompleteSpec,
     package: Package,
-    token: str,
-    current: Optional[Deployment],
+    in_place: Optional[StoredObject],
     reader: Client,
-    pools: Dict[str, Tuple[str, str]],
+    state: SetState,
 ) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
     """Return the deployment as it is to be, and notes; refuse what cannot work."""
-    dialect = reader.dialect
-    flow_id = current.flow_id if current is not None else _NO_ID
-    source = package.source(spec, token)
-    stored = StoredObject(token, None, package.content.sha256)
-    described = describe(spec, package, source, flow_id, stored)
+    dialect, current = reader.dialect, spec.current
+    flow_id = _NO_ID if current is None else current.flow_id
+    described = describe(spec, package, flow_id, _find_token(package, in_place))
     new = dialect.settled(described, current)
     problems = dialect.problems(new)
     if problems:
@@ -133,23 +111,28 @@ def _wanted(
     if not dialect.uses_work_pools:
         return new, dialect.notes(new) + _left_out(spec)
     new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
-    note = check_pool(spec.full_name, new, reader, spec.create_work_pool, pools)
+    note = check_pool(spec.full_name, new, reader, spec.create_work_pool, state.pools)
     return new, dialect.notes(new) + ((note,) if note else ())
 
 
-def _token(package: Package, kept: Optional[_Kept]) -> str:
+def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
     """Return the token that the bytes have now, else the one that they will get.
 
     Where that is known only after a write, the digest stands in for it.
     """
     storage, sha256 = package.storage, package.content.sha256
-    if kept is not None and kept.here and kept.stored.sha256 == sha256:
-        token = kept.stored.token
+    if in_place is not None and in_place.sha256 == sha256:
         # It may be none of this storage's, whatever stands there.
-        with suppress(StorageError), asking(storage, token):
-            storage.location(token)
-            return token
-    return _token_for(storage, sha256) or sha256
+        with suppress(StorageError), asking(storage, in_place.token):
+            storage.location(in_place.token)
+            return in_place.token
+    return _token_for(package) or sha256
+
+
+def _token_for(package: Package) -> Optional[str]:
+    sha256 = package.content.sha256
+    with asking(package.storage, sha256):
+        return package.storage.token_for(sha256)
 
 
 def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
@@ -161,13 +144,13 @@ def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
     return (f"this server has no place for {', '.join(given)}; they are left out",)
 
 
-def _all_fields(
+def _set_fields(
     package: Package, new: DeploymentCreate, dialect: Dialect
 ) -> Tuple[Change, ...]:
     """Return what a new deployment is to have, where that is not empty."""
     nothing = Deployment(id=_NO_ID, name=new.name, flow_id=new.flow_id, flow_data=None)
     return (
-        Change("storage", None, shown_storage(package.storage)),
+        Change("storage", None, mask_storage(package.storage)),
         *(
             Change(each.field, None, each.new)
             for each in dialect.differences(nothing, new)
@@ -176,77 +159,53 @@ def _all_fields(
     )
 
 
-def _code_and_storage(
+def _compare_code(
     package: Package,
     current: Deployment,
-    kept: Optional[_Kept],
+    stored: Optional[StoredObject],
+    in_place: bool,
     reader: Client,
-    found: Found,
+    state: SetState,
 ) -> Tuple[Tuple[Change, ...], bool]:
     """Return what differs in code and storage, and whether to store the bytes."""
-    content, storage = package.content, package.storage
+    content = package.content
     changes: List[Change] = []
-    if kept is None:
-        changes.append(_code_change(current, package))
-        changes.append(Change("storage", None, shown_storage(storage)))
+    if stored is None or stored.sha256 != content.sha256:
+        old: Optional[Dict[str, Any]] = None
+        if stored is not None:
+            old = {"sha256": stored.sha256}
+            if current.script is not None:  # Only some servers know how long it is.
+                old["size"] = current.script.size
+        changes.append(Change("code", old, {"sha256": content.sha256, "size": content.size}))
+    if not in_place:
+        changes.append(_storage_change(stored, current, package.storage, reader))
+    if changes or stored is None:
         return tuple(changes), True
-    stored = kept.stored
-    if stored.sha256 != content.sha256:
-        changes.append(_code_change(current, package))
-    if not kept.here:
-        old = _shown_place(stored, current, storage, reader)
-        changes.append(Change("storage", old, shown_storage(storage)))
-    if changes:
-        return tuple(changes), True
-    upload = not _holds(package, stored.token, found)
-    token = _token_for(storage, content.sha256) if upload else stored.token
+    upload = not _has_bytes(package, stored.token, state)
+    token = _token_for(package) if upload else stored.token
     if token != stored.token:
         # The bytes cannot go back where they were.
         changes.append(Change("key", stored.token, token))
     return tuple(changes), upload
 
 
-def _holds(package: Package, token: str, found: Found) -> bool:
-    storage = package.storage
-    for other, error in found.silent:
-        if other == storage:
+def _has_bytes(package: Package, token: str, state: SetState) -> bool:
+    for storage, error in state.silent:
+        if storage == package.storage:
             raise error
     try:
-        return has_bytes(package, token, found.confirm)
+        return has_bytes(package, token, state.confirm)
     except StorageUnavailableError as exc:
         if isinstance(exc.__cause__, APIConnectionError):
-            found.silent.append((storage, exc))
+            state.silent.append((package.storage, exc))
         raise
 
 
-def _token_for(storage: StorageBlock, sha256: str) -> Optional[str]:
-    with asking(storage, sha256):
-        return storage.token_for(sha256)
-
-
-def _stored(current: Deployment) -> Optional[StoredObject]:
-    """Return where *current* has its bytes; None where that cannot be told."""
-    try:
-        return current.flow_data.stored_object if current.flow_data else None
-    except WireError:
-        return None
-
-
-def _kept(
-    current: Deployment, storage: StorageBlock, reader: Client
-) -> Optional[_Kept]:
-    """Return where *current* has its bytes; None where that cannot be told."""
-    stored = _stored(current)
-    if stored is None:
-        return None
-    return _Kept(stored, _same_storage(stored, current, storage, reader))
-
-
-def _same_storage(
-    stored: StoredObject, current: Deployment, storage: StorageBlock, reader: Client
+def _is_same_storage(
+    stored: StoredObject, current: Deployment, package: Package, reader: Client
 ) -> bool:
-    """Return whether the deployment's storage is the one that is wanted."""
-    script = current.script
+    """Return True if the deployment's storage is the one that is wanted."""
+    script, storage = current.script, package.storage
     if script is not None and (script.storage_type, dict(script.storage_data)) != (
         storage.block_type_name,
         storage.public_data(),
@@ -268,47 +227,30 @@ def _same_storage(
     )
 
 
-def _code_change(current: Deployment, package: Package) -> Change:
-    """Return the change of code; how long the old one is only some servers know."""
-    old: Optional[Dict[str, Any]] = None
-    stored = _stored(current)
-    if stored is not None:
-        old = {"sha256": stored.sha256}
-        if current.script is not None:
-            old["size"] = current.script.size
-    content = package.content
-    return Change("code", old, {"sha256": content.sha256, "size": content.size})
-
-
-def _shown_place(
-    stored: StoredObject, current: Deployment, storage: StorageBlock, reader: Client
-) -> Dict[str, Any]:
-    """Return what a plan says of the storage that a deployment has now.
-
-    Args:
-        stored: Where its bytes are.
-        current: The deployment.
-        storage: The one that is wanted; where it is of the same type, its class
-            tells what is secret.
-        reader: The server.
-    """
-    # Only here for cost: few deployments move to another storage.
+def _storage_change(
+    stored: Optional[StoredObject], current: Deployment, storage: StorageBlock, reader: Client
+) -> Change:
+    """Return the change from the storage that a deployment has to the one that is wanted."""
+    if stored is None:
+        return Change("storage", None, mask_storage(storage))
+    # Imported here because it is slow to load, and few deployments move to another storage.
     from flowpack.deployments.load import find_storage
 
     known: Optional[StorageBlock] = None
-    try:
+    with suppress(BlockError):
         known = find_storage(stored, current, reader)
-        shown = shown_storage(known)
-    except BlockError:
-        shown = {"document_id": str(stored.block_document_id)}
+    old: Dict[str, Any] = {"document_id": str(stored.block_document_id)}
+    public: Mapping[str, Any] = {}
+    if known is not None:
+        old, public = mask_storage(known), known.public_data()
     script = current.script
-    if script is None:
-        return shown
-    # Workers go by what the deployment says, whatever the block says.
-    data, told = script.storage_data, {} if known is None else known.public_data()
-    secret: Iterable[str] = data  # All of it, where nobody knows what is secret.
-    for each in (storage, known):
-        if each is not None and each.block_type_name == script.storage_type:
-            secret = each.definition().secret_fields
-    differing = {key: data[key] for key in data if data[key] != told.get(key, ...)}
-    return {**shown, **shown_data(differing, secret)}
+    if script is not None:
+        # Workers go by what the deployment says, whatever the block says.
+        data = script.storage_data
+        differing = {key: data[key] for key in data if data[key] != public.get(key, ...)}
+        secret: Tuple[str, ...] = tuple(data)  # All of it, if no class says what is secret.
+        for each in (storage, known):
+            if each is not None and each.block_type_name == script.storage_type:
+                secret = each.definition().secret_fields
+        old.update(masked_data(differing, secret))
+    return Change("storage", old, mask_storage(storage, known))

@@ -3,7 +3,7 @@
 import pytest
 
 from flowpack import FileStorageBlock, LocalStorageBlock, TempStorageBlock
-from flowpack.deployments.digests import Digest, expected_digest
+from flowpack.deployments.load import Digest, expected_digest
 from flowpack.models import StoredObject
 
 A, B, C = "a" * 64, "b" * 64, "c" * 32

@@ -1,7 +1,6 @@
-"""Storage and runner of a deployment: as given, else kept, else the default.
+"""Storage and runner of a deployment: as given, else as the deployment has them, else the default.
 
-A deployment that exists keeps both where a spec names none, so that leaving out an
-option never moves it. One whose code others wrote is treated as new.
+So leaving out an option never moves a deployment. One whose code others wrote is treated as new.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import attrs
 
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
-from flowpack.deployments.masking import masked, shown_storage
+from flowpack.deployments.masking import mask_env, mask_storage
 from flowpack.exceptions import (
     BlockError,
     DeploymentValidationError,
@@ -25,19 +24,17 @@ from flowpack.flow_runners import (
     SubprocessFlowRunner,
     UniversalFlowRunner,
 )
-from flowpack.models import Deployment, FlowRunnerSettings
-from flowpack.packaging.base import Packager
-from flowpack.packaging.calling import check_returned, packager_errors, with_client
+from flowpack.models import Deployment, FlowRunnerSettings, StoredObject
+from flowpack.packaging.base import Packager, call_packager
 from flowpack.packaging.script import SourcePackager
-from flowpack.wire.base import Change
 
-_ANOTHER_STORAGE = "say where the script is to be stored (--storage, flow_storage)"
-_ANOTHER_RUNNER = "name the flow runner that is wanted (--runner, flow_runner)"
+_NAME_A_STORAGE = "say where the script is to be stored (--storage, flow_storage)"
+_NAME_A_RUNNER = "name the flow runner that is wanted (--runner, flow_runner)"
 
 
 @attrs.frozen
 class Selection:
-    """What a deployment is to be packaged with, and where it is to run.
+    """What a deployment is packaged with, and where it runs.
 
     Attributes:
         packager: Stores where the deployment's code is to be.
@@ -48,14 +45,6 @@ class Selection:
     packager: Packager
     runner: FlowRunner
     kept: Mapping[str, Any]
-
-
-def read_current(full_name: str, client: Client) -> Optional[Deployment]:
-    """Return the deployment as the server has it; None where there is none."""
-    try:
-        return client.read_deployment_by_name(full_name)
-    except ObjectNotFound:
-        return None
 
 
 def select(
@@ -71,8 +60,8 @@ def select(
     Args:
         full_name: ``FLOW/DEPLOYMENT``.
         packager: One that names no storage gets the one that is kept.
-        given: A runner, or settings without a type, which change the one that is
-            kept, or the default.
+        given: A runner, or settings without a type, which change the one that is kept, or the
+            default.
         work_pool: The pool that it is to go to, where that is known.
         current: The deployment as it is; None keeps nothing.
         client: The server.
@@ -81,66 +70,56 @@ def select(
         DeploymentValidationError: What is there cannot be kept, or not be changed so.
         PackagingError: A packager of a user's own failed.
     """
-    if current is not None and not _is_readable(current):
+    if current is not None and current.flaw is None and stored_object(current) is None:
         current = None
     kept: Dict[str, Any] = {}
-    if (
-        current is not None
-        and isinstance(packager, SourcePackager)
-        and packager.storage is None
-    ):
-        storage = _find_storage(full_name, current, client)
-        packager = packager.with_storage(storage)
-        kept["storage"] = shown_storage(storage)
+    if current is not None and isinstance(packager, SourcePackager):
+        if packager.storage is None:
+            storage = _kept_storage(full_name, current, client)
+            packager = packager.with_storage(storage)
+            kept["storage"] = mask_storage(storage)
     if isinstance(given, FlowRunner):
         return Selection(packager, given, kept)
-    with packager_errors(packager):
-        runner = with_client(packager.default_flow_runner, client)
-    check_returned(packager, runner, FlowRunner)
+    runner: FlowRunner = call_packager(
+        packager, "default_flow_runner", client, returns=(FlowRunner,)
+    )
     if client.dialect.uses_work_pools:
-        # With storage of this machine it is held against where the pool's runs are.
+        # With storage of this machine it is checked against where the pool's runs are.
         if given is not None or isinstance(runner, SubprocessFlowRunner):
             runner = _runner_of_pool(work_pool, client) or runner
     elif current is not None:
         runner = _kept_runner(full_name, current, runner)
     if given is not None:
-        runner = _changed(full_name, runner, given.config or {})
-    elif current is not None:
-        has = client.dialect.runner_of(current)
-        if has and current.flow_runner in (None, runner.to_settings()):
-            kept["flow_runner"] = masked(Change("flow_runner", None, has)).new
-    return Selection(packager, runner, kept)
+        runner = _changed_runner(full_name, runner, given.config or {})
+    elif current is not None and current.flow_runner in (None, runner.to_settings()):
+        kept["flow_runner"] = mask_env(client.dialect.runner_of(current))
+    return Selection(packager, runner, {key: value for key, value in kept.items() if value})
 
 
-def _is_readable(current: Deployment) -> bool:
-    """Return True if flowpack, or its like, stored the deployment's code."""
-    if current.flaw is not None:
-        return True
+def stored_object(record: Deployment) -> Optional[StoredObject]:
+    """Return where *record* has its bytes; None where that cannot be told."""
     try:
-        return bool(current.flow_data and current.flow_data.stored_object)
+        return record.flow_data.stored_object if record.flow_data else None
     except WireError:
-        return False
+        return None
 
 
-def _find_storage(full_name: str, current: Deployment, client: Client) -> StorageBlock:
-    # Imported here because it is slow to load.
+def _kept_storage(full_name: str, current: Deployment, client: Client) -> StorageBlock:
+    # Imported here because it is slow to load, and a new deployment needs none of it.
     from flowpack.deployments.load import find_storage
 
-    stored = current.flow_data.stored_object if current.flow_data else None
-    if stored is None:
-        reason = str(current.flaw)
-    else:
+    stored = stored_object(current)
+    reason = str(current.flaw)
+    if stored is not None:
         try:
             return find_storage(stored, current, client)
         except BlockError as exc:
             reason = str(exc)
-    problem = f"its storage cannot be kept: {reason}; {_ANOTHER_STORAGE}"
+    problem = f"its storage cannot be kept: {reason}; {_NAME_A_STORAGE}"
     raise DeploymentValidationError(full_name, [problem])
 
 
-def _kept_runner(
-    full_name: str, current: Deployment, default: FlowRunner
-) -> FlowRunner:
+def _kept_runner(full_name: str, current: Deployment, default: FlowRunner) -> FlowRunner:
     """Return the runner that the server has, if it has runners, else *default*."""
     settings = current.flow_runner
     if not isinstance(settings, FlowRunnerSettings) or not settings.type:
@@ -148,11 +127,9 @@ def _kept_runner(
     try:
         runner = FlowRunner.from_settings(settings)
     except DeploymentValidationError as exc:
-        problem = f"its flow runner cannot be kept: {exc}; {_ANOTHER_RUNNER}"
+        problem = f"its flow runner cannot be kept: {exc}; {_NAME_A_RUNNER}"
         raise DeploymentValidationError(full_name, [problem]) from exc
-    if type(runner) is UniversalFlowRunner and isinstance(
-        default, SubprocessFlowRunner
-    ):
+    if type(runner) is UniversalFlowRunner and isinstance(default, SubprocessFlowRunner):
         # The storage is one of this machine now, where universal means a subprocess.
         return SubprocessFlowRunner(env=runner.env)
     return runner
@@ -166,13 +143,12 @@ def _runner_of_pool(pool: Optional[str], client: Client) -> Optional[FlowRunner]
         pool_type = client.read_work_pool(pool).type if pool else None
     except ObjectNotFound:
         return None
-    for typename, fitting in POOL_TYPES.items():
-        if pool_type in fitting:
-            return FLOW_RUNNERS[typename]()
-    return None
+    fitting = (name for name, types in POOL_TYPES.items() if pool_type in types)
+    typename = next(fitting, None)
+    return None if typename is None else FLOW_RUNNERS[typename]()
 
 
-def _changed(
+def _changed_runner(
     full_name: str, runner: FlowRunner, changes: Mapping[str, Any]
 ) -> FlowRunner:
     """Return *runner* with *changes* of its config; variables are added to its own."""
@@ -183,5 +159,4 @@ def _changed(
     try:
         return runner.from_settings(FlowRunnerSettings(runner.typename, config))
     except DeploymentValidationError as exc:
-        problem = f"{exc}; {_ANOTHER_RUNNER}"
-        raise DeploymentValidationError(full_name, [problem]) from exc
+        raise DeploymentValidationError(full_name, [f"{exc}; {_NAME_A_RUNNER}"]) from exc
