@@ -12,7 +12,7 @@ import math
 import re
 from bisect import bisect_right
 from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined]  # not in the stubs
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import attrs
 
@@ -239,7 +239,12 @@ class _Composer:
     def _compose(self, depth: int) -> Value:
         yaml, event = self._yaml, self._next()
         if isinstance(event, yaml.AliasEvent):
-            return self._find_anchor(event)
+            known = self._anchors.get(event.anchor)
+            if known is None:
+                is_open = event.anchor in self._anchors
+                reason = "contains itself" if is_open else "is an alias that is not defined"
+                raise self._error(event, f"{quoted(event.anchor)} {reason}")
+            return known
         line = self.line
         if event.anchor is not None:
             self._anchors[event.anchor] = None
@@ -247,31 +252,17 @@ class _Composer:
             value = self._read_scalar(event)
         elif depth > DEEPEST:
             raise self._error(event, _TOO_DEEP)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            value = Value(line, self._compose_until(yaml.SequenceEndEvent, depth))
         else:
-            found = self._compose_until(yaml.MappingEndEvent, depth)
-            value = Value(line, Pairs(list(zip(found[::2], found[1::2]))))
+            items: List[Value] = []
+            while not self._parser.check_event(yaml.SequenceEndEvent, yaml.MappingEndEvent):
+                items.append(self._compose(depth + 1))
+            self._next()
+            is_list = isinstance(event, yaml.SequenceStartEvent)
+            value = Value(line, items if is_list else Pairs([*zip(items[::2], items[1::2])]))
         if event.tag not in _PLAIN_TAGS:
             value = Value(line, "", _EXPLICIT_TAG)
         if event.anchor is not None:
             self._anchors[event.anchor] = value
-        return value
-
-    def _compose_until(self, end: type, depth: int) -> List[Value]:
-        found = []
-        while not self._parser.check_event(end):
-            found.append(self._compose(depth + 1))
-        self._next()
-        return found
-
-    def _find_anchor(self, event: Any) -> Value:
-        name = event.anchor
-        if name not in self._anchors:
-            raise self._error(event, f"the alias {quoted(name)} is not defined")
-        value = self._anchors[name]
-        if value is None:
-            raise self._error(event, f"{quoted(name)} contains itself")
         return value
 
     def _read_scalar(self, event: Any) -> Value:
@@ -310,13 +301,6 @@ _TAKES_FLAG = frozenset(
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 
-class Entry(NamedTuple):
-    """A value in a mapping, and the line of its key."""
-
-    line: int
-    value: Value
-
-
 class ValueReader:
     """Turns values into Python's own; what is wrong is noted, and not raised.
 
@@ -339,7 +323,7 @@ class ValueReader:
     def report(self) -> List[str]:
         """Return the problems in the order of the file."""
         found = [problem for _, problem in sorted(self._problems, key=lambda each: each[0])]
-        return found + (["and more"] if self.noted > len(found) else [])
+        return found + ["and more"] * (self.noted > len(found))
 
     def read(self, value: Value, path: str, depth: int = 0) -> Any:
         """Return *value* as None, bool, int, float, str, list or dict.
@@ -365,20 +349,20 @@ class ValueReader:
         elif depth >= DEEPEST:
             self.note(value.line, path, _TOO_DEEP)
         elif isinstance(content, list):
-            return [
-                self.read(item, f"{path}[{index}]", depth + 1)
-                for index, item in enumerate(content)
-            ]
+            items = enumerate(content)
+            return [self.read(item, f"{path}[{index}]", depth + 1) for index, item in items]
         else:
             return {
-                key: self.read(entry.value, f"{path}.{key}", depth + 1)
-                for key, entry in self.entries(content, path, depth).items()
+                key: self.read(item, f"{path}.{key}", depth + 1)
+                for key, (_, item) in self.entries(content, path, depth).items()
             }
         return None
 
-    def entries(self, content: Pairs, path: str, depth: int = 0) -> Dict[str, Entry]:
-        """Return what a mapping holds by key; merged keys (``<<`` in YAML) come last."""
-        found: Dict[str, Entry] = {}
+    def entries(
+        self, content: Pairs, path: str, depth: int = 0
+    ) -> Dict[str, Tuple[int, Value]]:
+        """Return what a mapping holds by key, each with its line; merged keys come last."""
+        found: Dict[str, Tuple[int, Value]] = {}
         merged: List[Value] = []
         for key, item in content.pairs:
             if key.problem == _MERGE:
@@ -392,24 +376,24 @@ class ValueReader:
                 problem = f"a key is {key.kind}; keys are text, in quotes where needed"
                 self.note(key.line, path, problem)
             elif key.content in found:
-                first = found[key.content].line
-                problem = f"the key {quoted(key.content)} stands twice, first on line {first}"
-                self.note(key.line, path, problem)
+                first = f"first on line {found[key.content][0]}"
+                self.note(key.line, path, f"the key {quoted(key.content)} stands twice, {first}")
             else:
-                found[key.content] = Entry(key.line, item)
+                found[key.content] = key.line, item
         for item in merged:
             self._merge(item, found, path, depth + 1)
         return found
 
-    def _merge(self, value: Value, found: Dict[str, Entry], path: str, depth: int) -> None:
+    def _merge(
+        self, value: Value, found: Dict[str, Tuple[int, Value]], path: str, depth: int
+    ) -> None:
         """Add to *found* the keys of *value* that are not there yet."""
         if not self._count(value):
             return
         if depth >= DEEPEST:
             self.note(value.line, path, f"merged more than {DEEPEST} levels deep")
         elif isinstance(value.content, Pairs):
-            for name, entry in self.entries(value.content, path, depth).items():
-                found.setdefault(name, entry)
+            found.update({**self.entries(value.content, path, depth), **found})
         elif isinstance(value.content, list):
             for item in value.content:
                 self._merge(item, found, path, depth + 1)

@@ -46,18 +46,10 @@ from flowpack.exceptions import (
 )
 from flowpack.models import DataDocument, Deployment, DeploymentCreate, StoredObject
 
-#: The bytes are those that were deployed.
-OK = "ok"
-#: Nothing is stored where the deployment points.
-MISSING = "missing"
-#: What is stored there is something else.
-CORRUPT = "corrupt"
-#: It could not be read: the storage failed, or nobody knows what it is.
-UNREADABLE = "unreadable"
-#: It can be read, and nothing says what it must be. Others made the deployment.
-UNVERIFIABLE = "unverifiable"
-#: Others made the deployment, and nothing says where its script is.
-SKIPPED = "skipped"
+#: What is stored is what was deployed; is not there; is something else; or could not be read.
+OK, MISSING, CORRUPT, UNREADABLE = "ok", "missing", "corrupt", "unreadable"
+#: Others made the deployment: nothing says what the bytes must be, or where they are.
+UNVERIFIABLE, SKIPPED = "unverifiable", "skipped"
 
 #: Block types whose storages may be folders of this machine.
 _FOLDER_TYPES = ("Local Storage", "Temporary Local Storage", "File Storage")
@@ -115,37 +107,22 @@ def verify_all(
         ObjectNotFound: There is no deployment of a name.
         APIError: The server could not be asked.
     """
-    with using(client) as api:
+    with shared_connections(), using(client) as api:
         reader = api.snapshot()
         if names is None:
             records = find_deployments(reader)
         else:
             records = {name: find_deployment(name, reader) for name in names}
-        pointers = [_find_pointer(name, each, reader) for name, each in records.items()]
-    with shared_connections():
-        results = _read_all(each for each in pointers if isinstance(each, _Pointer))
-    return tuple(
-        _find_fault(each, results[each.key]) if isinstance(each, _Pointer) else each
-        for each in pointers
-    )
+        read: _Read = {}
+        return tuple(_verify(name, each, reader, read) for name, each in records.items())
 
 
-@attrs.frozen(kw_only=True)
-class _Pointer:
-    """Where a deployment's bytes are, and what they must hash to."""
-
-    base: Finding
-    storage: StorageBlock
-    stored: StoredObject
-    expected: Optional[Digest]
-    #: The command that puts the right bytes back.
-    remedy: str
-    #: Equal for deployments that share an object.
-    key: Hashable
+#: The digests of objects that were read, or why one could not be, by storage and token.
+_Read = Dict[Hashable, Union[Hashing, Exception]]
 
 
-def _find_pointer(name: str, record: Deployment, reader: Client) -> Union[_Pointer, Finding]:
-    """Return where the bytes are, or what there is to say if that cannot be told."""
+def _verify(name: str, record: Deployment, reader: Client, read: _Read) -> Finding:
+    """Return what there is to say of one deployment; an object is read once for all of them."""
     base = Finding(name=name, deployment_id=record.id, status=OK)
     if record.flow_data is None:
         status = SKIPPED if record.flaw is None else UNREADABLE
@@ -161,23 +138,17 @@ def _find_pointer(name: str, record: Deployment, reader: Client) -> Union[_Point
         raise
     except Exception as exc:  # The classes of users' own storages run here.
         return attrs.evolve(base, status=UNREADABLE, reason=_describe_error(exc))
-    expected = expected_digest(stored, storage)
-    base = attrs.evolve(
-        base,
-        storage_type=storage.block_type_name,
-        expected=None if expected is None else printable(expected.hexdigest),
-    )
+    base = attrs.evolve(base, storage_type=storage.block_type_name)
+    key = type(storage), data, stored.token
+    if key not in read:
+        try:
+            read[key] = hash_object(storage, stored.token, ("sha256", "md5"))
+        except Exception as exc:  # Users' own storages may raise anything.
+            read[key] = exc
     script = "SCRIPT" if record.script is None else record.script.filename
     target = f"{script}:{name.rpartition('/')[0]}"
-    command = shlex.join(["flowpack", "deploy", target, "-n", record.name, "--confirm"])
-    return _Pointer(
-        base=base,
-        storage=storage,
-        stored=stored,
-        expected=expected,
-        remedy=f"'{printable(command)}' (or of its spec file)",
-        key=(type(storage), data, stored.token),
-    )
+    remedy = shlex.join(["flowpack", "deploy", target, "-n", record.name, "--confirm"])
+    return _describe_object(base, expected_digest(stored, storage), read[key], remedy)
 
 
 def _without_object(base: Finding, document: DataDocument) -> Finding:
@@ -193,25 +164,12 @@ def _without_object(base: Finding, document: DataDocument) -> Finding:
     return attrs.evolve(base, status=SKIPPED, reason=reason)
 
 
-def _read_all(pointers: Iterable[_Pointer]) -> Dict[Hashable, Union[Hashing, Exception]]:
-    """Read each object once; return its digests, all that anyone wants, or why it failed."""
-    sharing: Dict[Hashable, List[_Pointer]] = {}
-    for pointer in pointers:
-        sharing.setdefault(pointer.key, []).append(pointer)
-    results: Dict[Hashable, Union[Hashing, Exception]] = {}
-    for key, group in sharing.items():
-        wanted: Set[str] = {each.expected.algorithm for each in group if each.expected}
-        storage, token = group[0].storage, group[0].stored.token
-        try:
-            results[key] = hash_object(storage, token, wanted or {"sha256"})
-        except Exception as exc:  # Users' own storages may raise anything.
-            results[key] = exc
-    return results
-
-
-def _find_fault(pointer: _Pointer, result: Union[Hashing, Exception]) -> Finding:
+def _describe_object(
+    base: Finding, expected: Optional[Digest], result: Union[Hashing, Exception], remedy: str
+) -> Finding:
     """Return what reading a deployment's object found."""
-    base, expected = pointer.base, pointer.expected
+    if expected is not None:
+        base = attrs.evolve(base, expected=printable(expected.hexdigest))
     if isinstance(result, Exception):
         status = MISSING if isinstance(result, ObjectMissingError) else UNREADABLE
         if isinstance(result, StorageIntegrityError):
@@ -227,7 +185,7 @@ def _find_fault(pointer: _Pointer, result: Union[Hashing, Exception]) -> Finding
         return base
     reason = (
         f"expected {expected.algorithm} {base.expected}, found {found} ({size} bytes);"
-        f" {pointer.remedy} puts the right ones back"
+        f" '{printable(remedy)}' (or of its spec file) puts the right ones back"
     )
     return attrs.evolve(base, status=CORRUPT, reason=reason)
 

@@ -390,7 +390,7 @@ def test_long_number(write, suffix, limit, request):
 YAML_ERRORS = {
     "syntax": ("name: [a\nb: c", "line 2, column 2: this is not YAML"),
     "tab": ("name:\n\t- x", "line 2, column 1: this is not YAML"),
-    "undefined alias": ("name: *nobody", "line 1.*alias 'nobody' is not defined"),
+    "undefined alias": ("name: *nobody", "line 1.*'nobody' is an alias that is not defined"),
     "recursion": ("parameters: &a\n  x: *a", "line 2.*'a' contains itself"),
     "NUL": ("name: é\nb: \0\n\n", "line 2: .*not YAML: .* control character"),
     "escape": ('name: "\\UFFFFFFFF"', "line 1.*an escape .* stands for nothing"),
