@@ -8,7 +8,6 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import BlockArgumentError
-from flowpack.urls import Address
 
 #: What stands for a secret wherever something is printed.
 MASK = "**********"
@@ -96,27 +95,21 @@ class SecretMapping(HidesLocals, Mapping[str, Any]):
 
 
 class HiddenData(Dict[str, Any]):
-    """A plain dict but for its ``repr``, which tells the keys and no value.
+    """A plain dict but for its ``repr``, which has the keys and no value.
 
-    Tracebacks that show local variables call ``repr``. Equal data look alike and
-    different data look different, within one process.
+    Tracebacks that show local variables call ``repr``. Equal data look alike and different data
+    look different, within one process.
     """
 
     def __repr__(self) -> str:
-        return f"<{', '.join(map(repr, self)) or 'no fields'}: {self._mark()}>"
-
-    def _mark(self) -> str:
         from hashlib import blake2b
 
         content = dict.__repr__(self).encode("utf-8", "surrogatepass")
-        return blake2b(content, digest_size=16, key=_process_key()).hexdigest()
+        mark = blake2b(content, digest_size=16, key=_process_key()).hexdigest()
+        return f"<{', '.join(map(repr, self)) or 'no fields'}: {mark}>"
 
 
 @functools.lru_cache(maxsize=None)
 def _process_key() -> bytes:
     """Return what makes the marks of one process useless to another."""
     return os.urandom(32)
-
-
-#: The earlier name of addresses, which were texts then.
-SecretAddress = Address

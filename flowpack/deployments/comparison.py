@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 from uuid import UUID
 
 import attrs
 
 from flowpack.blocks.asking import asking
+from flowpack.blocks.finding import built_in
 from flowpack.blocks.secrecy import masked_data
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
@@ -233,24 +234,21 @@ def _storage_change(
     """Return the change from the storage that a deployment has to the one that is wanted."""
     if stored is None:
         return Change("storage", None, mask_storage(storage))
+    script = current.script
+    if script is not None:  # Workers go by what it says, whatever the block says.
+        cls = built_in(script.storage_type)
+        if script.storage_type == storage.block_type_name:
+            cls = type(storage)
+        # Where nobody knows what is secret, all of it is.
+        secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
+        old = {"type": script.storage_type, **masked_data(script.storage_data, secret)}
+        return Change("storage", old, mask_storage(storage))
     # Imported here because it is slow to load, and few deployments move to another storage.
     from flowpack.deployments.load import find_storage
 
-    known: Optional[StorageBlock] = None
-    with suppress(BlockError):
+    try:
         known = find_storage(stored, current, reader)
-    old: Dict[str, Any] = {"document_id": str(stored.block_document_id)}
-    public: Mapping[str, Any] = {}
-    if known is not None:
-        old, public = mask_storage(known), known.public_data()
-    script = current.script
-    if script is not None:
-        # Workers go by what the deployment says, whatever the block says.
-        data = script.storage_data
-        differing = {key: data[key] for key in data if data[key] != public.get(key, ...)}
-        secret: Tuple[str, ...] = tuple(data)  # All of it, if no class says what is secret.
-        for each in (storage, known):
-            if each is not None and each.block_type_name == script.storage_type:
-                secret = each.definition().secret_fields
-        old.update(masked_data(differing, secret))
-    return Change("storage", old, mask_storage(storage, known))
+    except BlockError:
+        old = {"document_id": str(stored.block_document_id)}
+        return Change("storage", old, mask_storage(storage))
+    return Change("storage", mask_storage(known), mask_storage(storage, known))
