@@ -87,6 +87,7 @@ class Action:
 class Step:
     """An action with the live parts that :mod:`~flowpack.deployments.applying` needs."""
 
+    position: int
     action: Action
     spec: CompleteSpec = attrs.field(repr=False)
     package: Optional[Package] = attrs.field(repr=False)

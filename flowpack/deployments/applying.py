@@ -98,22 +98,13 @@ def deploy(
             made = plan(specs, api, confirm=confirm)
         else:
             made, failed = plan_set(specs, api, confirm)
-        return _apply(
-            made,
-            api,
-            failed,
-            jobs=jobs,
-            fail_fast=fail_fast,
-            confirm=confirm,
-            progress=progress,
-        )
+        return _apply(made, api, failed, jobs, fail_fast, confirm, progress)
 
 
 def _apply(
     plan: Plan,
     api: Client,
     failed: Failures,
-    *,
     jobs: Optional[int] = None,
     fail_fast: bool = False,
     confirm: bool = False,
@@ -125,7 +116,12 @@ def _apply(
     jobs = jobs or (1 if api.embedded else api.dialect.workers)
     reporting = threading.Lock()
     registry = Registry(api)
-    _warn_of_schedules(plan, api)
+    for step in plan.steps:
+        if api.embedded and step.spec.schedule:
+            warn(
+                f"{printable(step.action.full_name)}: the schedule is only kept: no server runs"
+                " behind the embedded API, so it starts no runs"
+            )
 
     def run(step: Step) -> Result:
         try:
@@ -144,28 +140,17 @@ def _apply(
 def _collect_results(
     plan: Plan, results: List[Optional[Result]], failed: Failures
 ) -> Tuple[Deployed, ...]:
-    """Return what was done, or raise what went wrong."""
-    done = tuple(result for result in results if isinstance(result, Deployed))
+    """Return what was done, or raise what went wrong while planning and after it."""
     errors = dict(failed)
-    planned = (n for n in range(len(plan.specs)) if n not in failed)
-    for position, step, result in zip(planned, plan.steps, results):
+    for step, result in zip(plan.steps, results):
         if isinstance(result, FlowpackError):
-            errors[position] = (step.action.full_name, result)
+            errors[step.position] = (step.action.full_name, result)
     if errors and len(plan.specs) == 1:
         raise errors[0][1]
+    done = tuple(result for result in results if isinstance(result, Deployed))
     if errors:
         raise DeploymentsFailedError([errors[n] for n in sorted(errors)], done)
     return done
-
-
-def _warn_of_schedules(plan: Plan, api: Client) -> None:
-    """Warn of each schedule that nobody will follow."""
-    for step in plan.steps if api.embedded else ():
-        if step.spec.schedule:
-            warn(
-                f"{printable(step.action.full_name)}: the schedule is only kept: no server runs"
-                " behind the embedded API, so it starts no runs"
-            )
 
 
 # --- one after the other, or in threads ---------------------------------------------------
