@@ -85,10 +85,11 @@ if TYPE_CHECKING:
     from flowpack.client import Client
     from flowpack.connect import get_client
     from flowpack.deployments.actions import Action, Deployed, Plan
+    from flowpack.deployments.applying import apply, deploy
     from flowpack.deployments.load import load_flow_from_deployment
-    from flowpack.deployments.planning import apply, deploy, plan
+    from flowpack.deployments.planning import plan
     from flowpack.deployments.spec import DeploymentSpec
-    from flowpack.deployments.verify import Finding, verify_all
+    from flowpack.deployments.verification import Finding, verify_all
     from flowpack.exceptions import EmbeddedAPIWarning, FlowpackError
     from flowpack.flow_runners import (
         DockerFlowRunner,
@@ -125,7 +126,7 @@ else:
         "DockerFlowRunner": "flowpack.flow_runners",
         "EmbeddedAPIWarning": "flowpack.exceptions",
         "FileStorageBlock": "flowpack.blocks.storage",
-        "Finding": "flowpack.deployments.verify",
+        "Finding": "flowpack.deployments.verification",
         "Flow": "flowpack.flows",
         "FlowRunner": "flowpack.flow_runners",
         "FlowRunnerSettings": "flowpack.models",
@@ -147,14 +148,14 @@ else:
         "Transport": "flowpack.transport",
         "UNSET": "flowpack.models",
         "UniversalFlowRunner": "flowpack.flow_runners",
-        "apply": "flowpack.deployments.planning",
-        "deploy": "flowpack.deployments.planning",
+        "apply": "flowpack.deployments.applying",
+        "deploy": "flowpack.deployments.applying",
         "flow": "flowpack.flows",
         "get_client": "flowpack.connect",
         "load_flow_from_deployment": "flowpack.deployments.load",
         "load_flow_from_script": "flowpack.loading",
         "plan": "flowpack.deployments.planning",
-        "verify_all": "flowpack.deployments.verify",
+        "verify_all": "flowpack.deployments.verification",
     }
 
     __getattr__, __dir__ = hand_on(__name__, _HOMES)

@@ -37,7 +37,7 @@ GATES = {
     "azure": ("flowpack.blocks.cloud",),
     "boto3": ("flowpack.blocks.cloud",),
     "botocore": ("flowpack.blocks.cloud",),
-    "cattrs": ("flowpack.wire", "flowpack.deployments.files"),
+    "cattrs": ("flowpack.wire",),
     "cattr": (),
     "google": ("flowpack.blocks.cloud",),
     "httpx": (),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from flowpack.client import Client
-from flowpack.deployments.verify import verify_all
+from flowpack.deployments.verification import verify_all
 from flowpack.exceptions import APIStatusError, PackagingError
 from flowpack.snapshot import Snapshot
 from flowpack.transport import Answer, Effect, Request

@@ -3,7 +3,7 @@
 A path names a part by the fields and keys that lead to it: ``token``,
 ``login.token``, ``logins.*.token``, where ``*`` is any key and any item. A class
 declares paths; what an instance holds as a secret elsewhere is *undeclared*: loaded
-from a server it would be plain text, which nobody could tell to be secret.
+from a server it would be plain text, which nobody would know to be secret.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Tuple
 
 from flowpack._type_hints import Shape
 from flowpack.blocks.fields import BlockField, class_in, fields_of, kind_of
-from flowpack.blocks.secret import Secret, SecretMapping
+from flowpack.blocks.secret import MASK, Secret, SecretMapping
 from flowpack.urls import mask_text
 
 Path = Tuple[str, ...]
 
-#: Given a secret value and where it stands; returns what is told in its place.
-Tell = Callable[[Any, Path], Any]
+#: Given a secret value and where it stands; returns what takes its place.
+Replace = Callable[[Any, Path], Any]
 
-#: Told in place of a value, it leaves nothing there.
+#: In place of a value, it leaves nothing there.
 NOTHING = object()
 
 _ANY = "*"
 _CONTAINERS = (Shape.LIST, Shape.SET, Shape.MAPPING, Shape.TUPLE)
-_ITEMS = (list, tuple, set, frozenset)
 
 
 # --- what a class declares ------------------------------------------------------
@@ -151,7 +150,7 @@ def _filled(plain: Any, paths: Tuple[Path, ...]) -> Iterable[Path]:
 
 
 def is_declared(path: Path, declared: Iterable[Path]) -> bool:
-    """Return whether *path* leads to one of the *declared*, or into one."""
+    """Return True if *path* leads to one of the *declared*, or into one."""
     return any(
         len(each) <= len(path)
         and all(mine in (_ANY, name) for mine, name in zip(each, path))
@@ -159,42 +158,48 @@ def is_declared(path: Path, declared: Iterable[Path]) -> bool:
     )
 
 
-# --- what is told ---------------------------------------------------------------
+# --- what is shown --------------------------------------------------------------
 
 
-def replaced(value: Any, paths: Iterable[Path], tell: Tell, at: Path = ()) -> Any:
-    """Return *value*, with what *tell* returns at each of *paths*.
+def replaced(value: Any, paths: Iterable[Path], replace: Replace, at: Path = ()) -> Any:
+    """Return *value*, with what *replace* returns at each of *paths*.
 
     A value that is not of the shape that a path says counts as secret as a whole.
     """
     paths = tuple(paths)
     if not paths:
         return value
-    if () not in paths:
-        if isinstance(value, Mapping):
-            told = {
-                key: replaced(item, _below(paths, key), tell, (*at, str(key)))
-                for key, item in value.items()
-            }
-            return {key: item for key, item in told.items() if item is not NOTHING}
-        if isinstance(value, _ITEMS):
-            below = _below(paths, _ANY)
-            items = [
-                replaced(item, below, tell, (*at, str(index)))
-                for index, item in enumerate(value)
-            ]
-            return [item for item in items if item is not NOTHING]
-    return tell(value, at)
+    if () not in paths and isinstance(value, Mapping):
+        items = {
+            key: replaced(item, _below(paths, key), replace, (*at, str(key)))
+            for key, item in value.items()
+        }
+        return {key: item for key, item in items.items() if item is not NOTHING}
+    if () not in paths and isinstance(value, (list, tuple, set, frozenset)):
+        below = _below(paths, _ANY)
+        found = (
+            replaced(item, below, replace, (*at, str(index))) for index, item in enumerate(value)
+        )
+        return [item for item in found if item is not NOTHING]
+    return replace(value, at)
 
 
 def _below(paths: Iterable[Path], name: object) -> Tuple[Path, ...]:
     return tuple(path[1:] for path in paths if path[0] in (_ANY, name))
 
 
+def masked_data(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
+    """Return a block's *data* as people may see it.
+
+    What stands at the paths *secret* is masked, and URLs are without their credentials.
+    """
+    masked = replaced(data, split(secret), lambda value, at: MASK if value else value)
+    return dict(without_credentials(masked))
+
+
 def without_secrets(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
     """Return *data* without what stands at the paths *secret*."""
-    kept: Dict[str, Any] = replaced(data, split(secret), lambda value, at: NOTHING)
-    return dict(kept)
+    return dict(replaced(data, split(secret), lambda value, at: NOTHING))
 
 
 def without_credentials(value: Any) -> Any:

@@ -10,7 +10,7 @@ from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.client import Client
-from flowpack.deployments import planning
+from flowpack.deployments import applying, planning
 from flowpack.deployments.actions import Deployed
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import DeploymentsFailedError, SpecError, printable
@@ -30,7 +30,7 @@ def deploy(arguments: Namespace) -> None:
             return
         try:
             with _progress(len(specs)) as progress:
-                deployed = planning.deploy(
+                deployed = applying.deploy(
                     specs,
                     client,
                     jobs=arguments.jobs,
@@ -69,7 +69,7 @@ def read_plan(path: str) -> str:
         SpecError: It cannot be read, or is no plan.
     """
     from flowpack._files import UNREADABLE, read_file, reason
-    from flowpack.deployments.moves import parse_plan
+    from flowpack.deployments.actions import parse_plan
 
     try:
         text = read_file(path, PLAN_LIMIT).decode("utf-8-sig")

@@ -12,11 +12,10 @@ from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment, find_deployments
-from flowpack.deployments.masking import masked
+from flowpack.deployments.masking import mask_env
 from flowpack.exceptions import ObjectNotFound, WireError, printable
 from flowpack.models import AnySchedule, DataDocument, Deployment, OpaqueSchedule
 from flowpack.schedules import CronSchedule, IntervalSchedule
-from flowpack.wire.base import Change
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.prefect3 import concurrency_limit
 
@@ -138,7 +137,7 @@ def runner_config(deployment: Deployment) -> Dict[str, Any]:
     """
     given = deployment.flow_runner and deployment.flow_runner.config
     config = dict(given) if isinstance(given, Mapping) else {}
-    shown: Dict[str, Any] = masked(Change("flow_runner", None, config)).new
+    shown: Dict[str, Any] = mask_env(config)
     if isinstance(config.get("env"), dict):
         shown["env"] = dict.fromkeys(config["env"], MASK)
     return shown

@@ -14,7 +14,7 @@ from flowpack.cli import output
 from flowpack.cli.parser import UsageError
 from flowpack.cli.values import parse_json, read_values, unique
 from flowpack.client import Client
-from flowpack.deployments.files import is_spec_file, load_specs, runs_code
+from flowpack.deployments.specfiles import is_spec_file, load_specs, runs_code
 from flowpack.deployments.source import read_script
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.discovery import select_flow

@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional
 from uuid import UUID
 
 from flowpack.blocks.block import Block
-from flowpack.blocks.secrecy import replaced, split, without_credentials
+from flowpack.blocks.secrecy import masked_data
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_url import parse_storage_url
@@ -137,9 +137,7 @@ def _shown_data(document: BlockDocument) -> Dict[str, Any]:
         secret = Block.from_document(document).definition().secret_fields
     except BlockError:
         return dict.fromkeys(document.data, MASK)
-    shown = replaced(document.data, split(secret), lambda value, at: MASK if value else value)
-    data: Dict[str, Any] = without_credentials(shown)
-    return data
+    return masked_data(document.data, secret)
 
 
 def _type_name(document: BlockDocument) -> Optional[str]:

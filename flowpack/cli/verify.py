@@ -8,8 +8,7 @@ from typing import Any, Dict, Sequence
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.deployments.unreferenced import find_unreferenced
-from flowpack.deployments.verify import Finding, verify_all
+from flowpack.deployments.verification import Finding, find_unreferenced, verify_all
 from flowpack.exceptions import FlowpackError, printable
 
 

@@ -22,10 +22,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from flowpack.deployments.actions import Action, Deployed, Plan
+    from flowpack.deployments.applying import apply, deploy
     from flowpack.deployments.load import load_flow_from_deployment
-    from flowpack.deployments.planning import apply, deploy, plan
+    from flowpack.deployments.planning import plan
     from flowpack.deployments.spec import DeploymentSpec
-    from flowpack.deployments.verify import Finding, verify_all
+    from flowpack.deployments.verification import Finding, verify_all
     from flowpack.loading import load_flow_from_script
 else:
     __getattr__, __dir__ = hand_on(
@@ -34,13 +35,13 @@ else:
             "Action": "flowpack.deployments.actions",
             "Deployed": "flowpack.deployments.actions",
             "DeploymentSpec": "flowpack.deployments.spec",
-            "Finding": "flowpack.deployments.verify",
+            "Finding": "flowpack.deployments.verification",
             "Plan": "flowpack.deployments.actions",
-            "apply": "flowpack.deployments.planning",
-            "deploy": "flowpack.deployments.planning",
+            "apply": "flowpack.deployments.applying",
+            "deploy": "flowpack.deployments.applying",
             "load_flow_from_deployment": "flowpack.deployments.load",
             "load_flow_from_script": "flowpack.loading",
             "plan": "flowpack.deployments.planning",
-            "verify_all": "flowpack.deployments.verify",
+            "verify_all": "flowpack.deployments.verification",
         },
     )

@@ -1,28 +1,26 @@
-"""What a plan says and what a deploy reports, as plain data."""
+"""What plans and deploys report, as plain data: as text, as JSON, and how two plans differ."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, List, Mapping, Optional, Protocol, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple
 from uuid import UUID
 
 import attrs
 
 from flowpack.client import Client
 from flowpack.discovery import FoundFlow
-from flowpack.exceptions import printable
-from flowpack.models import Deployment
+from flowpack.exceptions import SpecError, printable
 from flowpack.packaging.base import CompleteSpec, Package
 from flowpack.wire.base import Change
 
 CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 
-#: What became of a deployment, by the kind of its action.
+#: What was done for a deployment, by the kind of its action.
 DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
 
-
-#: Longest note that is shown, in characters.
-_NOTE = 500
+#: Longest note, and longest value in a sentence about two plans, in characters.
+_LONGEST_NOTE, _LONGEST_VALUE = 500, 250
 
 
 class Spec(Protocol):
@@ -41,7 +39,7 @@ class Spec(Protocol):
         """The deployment's name; None is the flow's."""
 
     def find_flow(self) -> FoundFlow:
-        """Return the flow, with the bytes of its script; reads the source alone."""
+        """Return the flow, with the bytes of its script."""
 
     def validate(
         self, client: Optional[Client] = None, flow: Optional[FoundFlow] = None
@@ -57,17 +55,16 @@ class Action:
         kind: ``create``, ``update`` or ``unchanged``.
         flow_name: The flow's name.
         name: The deployment's name.
-        changes: The fields that differ, of a new deployment those that are set;
-            ``code`` has digest and size. Values of a runner's environment
-            variables are masked.
-        upload: Whether bytes are to be stored. An unchanged deployment whose
-            bytes are missing or damaged has them put back.
-        sha256: Digest of the bytes in lower-case hex; None where a packager of
-            your own decides when it packages.
+        changes: The fields that differ, of a new deployment those that are set; ``code`` has
+            digest and size. Secrets are masked, those that differ marked as changed.
+        upload: Whether bytes are to be stored. An unchanged deployment whose bytes are missing
+            or damaged has them put back.
+        sha256: Digest of the bytes in lower-case hex; None where a packager of your own decides
+            when it packages.
         size: Length of the bytes.
         notes: What else is good to know.
-        kept: What nobody named and is taken from the deployment as it is, by the
-            field's name: ``storage``, ``flow_runner``. Secrets are masked.
+        kept: What nobody named and is taken from the deployment as it is, by the field's name:
+            ``storage``, ``flow_runner``. Secrets are masked.
     """
 
     kind: str
@@ -88,12 +85,12 @@ class Action:
 
 @attrs.frozen
 class Step:
-    """An action with the live parts that carry it out."""
+    """An action with the live parts that :mod:`~flowpack.deployments.applying` needs."""
 
+    position: int
     action: Action
     spec: CompleteSpec = attrs.field(repr=False)
     package: Optional[Package] = attrs.field(repr=False)
-    current: Optional[Deployment] = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -115,36 +112,16 @@ class Plan:
     def to_json(self) -> str:
         """Return the plan as JSON; equal plans give equal text."""
         actions = [attrs.asdict(action) for action in self.actions]
-        content = {"api": self.api, "actions": actions}
-        return json.dumps(content, indent=2, sort_keys=True)
+        return _text({"api": self.api, "actions": actions}, indent=2)
 
     def __str__(self) -> str:
-        lines = [line for action in self.actions for line in _told(action)]
+        lines = [line for action in self.actions for line in _format_action(action)]
         return "\n".join(lines) if lines else "nothing to deploy"
-
-
-def _told(action: Action) -> List[str]:
-    """Return the lines that tell of *action*; what is from outside is escaped."""
-    size = "" if action.size is None else f" ({action.size} bytes)"
-    digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
-    details = [_change_told(change, action.kind) for change in action.changes]
-    for field, value in action.kept.items():
-        details.append(f"{field}: kept, {printable(json.dumps(value))}")
-    details += [printable(note, _NOTE) for note in action.notes]
-    first = f"{action.kind:<10} {printable(action.full_name)}{digest}"
-    return [first, *(f"             {detail}" for detail in details)]
-
-
-def _change_told(change: Change, kind: str) -> str:
-    new = printable(json.dumps(change.new))
-    if kind == CREATE:
-        return f"{printable(change.field)}: {new}"
-    return f"{printable(change.field)}: {printable(json.dumps(change.old))} -> {new}"
 
 
 @attrs.frozen(kw_only=True)
 class Deployed:
-    """What became of one deployment.
+    """What was done for one deployment.
 
     Attributes:
         id: The deployment's id.
@@ -152,8 +129,8 @@ class Deployed:
         flow_name: The flow's name.
         name: The deployment's name.
         action: ``created``, ``updated`` or ``unchanged``.
-        storage_type: Name of the storage's block type; None where a packager of
-            your own did not say.
+        storage_type: Name of the storage's block type; None where a packager of your own did
+            not say.
         document_id: The storage block; None for temporary local storage of others.
         key: The token under which the bytes are stored.
         sha256: Digest of the bytes in lower-case hex.
@@ -177,3 +154,88 @@ class Deployed:
     def full_name(self) -> str:
         """``FLOW/DEPLOYMENT``."""
         return f"{self.flow_name}/{self.name}"
+
+
+def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
+    """Return a plan that was written as JSON.
+
+    Args:
+        text: What ``Plan.to_json`` gave, or ``flowpack plan --json`` printed.
+        where: What messages call it.
+
+    Raises:
+        SpecError: It is no plan.
+    """
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        found = None
+    actions = found.get("actions") if isinstance(found, dict) else None
+    if not isinstance(actions, list) or not all(map(_is_action, actions)):
+        raise SpecError(where, ["this is no plan; flowpack plan --json writes one"])
+    return dict(found)
+
+
+def _is_action(value: Any) -> bool:
+    if not isinstance(value, dict) or not {"flow_name", "name", "kind"} <= value.keys():
+        return False
+    changes = value.get("changes", [])
+    return isinstance(changes, list) and all(isinstance(each, dict) for each in changes)
+
+
+def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, ...]:
+    """Return what *now* says otherwise than *planned*, one sentence each."""
+    if _text(planned) == _text(now):
+        return ()
+    return tuple(_differences(planned, now)) or ("the plan says other things than planned",)
+
+
+def _differences(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    old, new = _facts(planned), _facts(now)
+    for name in dict.fromkeys([*old, *new]):
+        if name not in new:
+            yield f"{name} is not to be deployed now"
+        elif name not in old:
+            yield f"{name} was not planned"
+        else:
+            for field in dict.fromkeys([*old[name], *new[name]]):
+                before, after = (each[name].get(field, "to stay") for each in (old, new))
+                if before != after:
+                    before, after = (printable(each, _LONGEST_VALUE) for each in (before, after))
+                    yield f"{name}: {printable(field)} was {before}, and is {after}"
+
+
+def _facts(plan: Mapping[str, Any]) -> Dict[str, Dict[str, str]]:
+    """Return what a plan says of each deployment, by name and field, as text."""
+    found = {"the plan": {"api": _text(plan.get("api"))}}
+    for action in plan["actions"]:
+        facts = {key: _text(value) for key, value in action.items() if key != "changes"}
+        for change in action.get("changes", ()):
+            old, new = _text(change.get("old")), _text(change.get("new"))
+            facts[str(change.get("field"))] = f"to go from {old} to {new}"
+        found[printable(f"{action['flow_name']}/{action['name']}")] = facts
+    return found
+
+
+def _text(value: Any, indent: Optional[int] = None) -> str:
+    """Return *value* so that equal texts are equal JSON, where 1 is not true."""
+    return json.dumps(value, indent=indent, sort_keys=True)
+
+
+def _format_action(action: Action) -> List[str]:
+    """Return the lines about *action*; what is from outside is escaped."""
+    size = "" if action.size is None else f" ({action.size} bytes)"
+    digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
+    details = [_format_change(change, action.kind) for change in action.changes]
+    for field, value in action.kept.items():
+        details.append(f"{field}: kept, {printable(json.dumps(value))}")
+    details += [printable(note, _LONGEST_NOTE) for note in action.notes]
+    first = f"{action.kind:<10} {printable(action.full_name)}{digest}"
+    return [first, *(f"             {detail}" for detail in details)]
+
+
+def _format_change(change: Change, kind: str) -> str:
+    new = printable(json.dumps(change.new))
+    if kind == CREATE:
+        return f"{printable(change.field)}: {new}"
+    return f"{printable(change.field)}: {printable(json.dumps(change.old))} -> {new}"

@@ -9,30 +9,33 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.storage_errors import storage_errors
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
-from flowpack.blocks.hashing import Hashing
-from flowpack.blocks.hashing import Spool
-from flowpack.blocks.storage import StorageBlock, TempStorageBlock
+from flowpack.blocks.hashing import Hashing, Spool
+from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
+from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.deployments.digests import Digest, check, expected_digest
 from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
     IdentifierError,
     ObjectNotFound,
     PackagingError,
+    StorageIntegrityError,
+    printable,
     quoted,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
 
-_BLOCK = 256 * 1024
+#: How much is hashed at a time, in bytes.
+_CHUNK = 256 * 1024
+
+_SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
 _UNVERIFIED = (
-    "say unverified=True (--unverified) if you trust whoever can write there, or"
-    " deploy the script again with flowpack"
+    "say unverified=True (--unverified) if you trust whoever can write there, or deploy the"
+    " script again with flowpack"
 )
 
 
@@ -67,10 +70,9 @@ def load_flow_from_deployment(
     Args:
         deployment: A record, an id, or a name ``FLOW/DEPLOYMENT``.
         client: None connects to what the settings say.
-        unverified: Whether to run bytes that carry no digest, as in deployments
-            that others made.
-        sha256: Refuse anything but the bytes of this digest, whatever the server
-            says.
+        unverified: Whether to run bytes that carry no digest, as in deployments that others
+            made.
+        sha256: Refuse anything but the bytes of this digest, whatever the server says.
 
     Raises:
         IdentifierError: *sha256* is no digest.
@@ -81,7 +83,7 @@ def load_flow_from_deployment(
         ScriptError: The script failed.
         MissingFlowError: The script does not define the flow.
     """
-    # Only here for cost: most who import this module run no script.
+    # Imported here because it is slow to load, and most who import this module run no script.
     from flowpack.loading import load_flow_from_bytes
 
     script = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
@@ -101,48 +103,37 @@ def fetch_script(
 
     Arguments and errors are those of :func:`load_flow_from_deployment`.
     """
-    pinned = None if sha256 is None else _pin(sha256)
+    if sha256 is not None and not _SHA256.fullmatch(sha256 if type(sha256) is str else ""):
+        raise IdentifierError(
+            f"{quoted(sha256)} is no SHA-256 digest, which has 64 hexadecimal digits"
+        )
     with using(client) as api:
         record = find_deployment(deployment, api)
         flow_name = api.read_flow(record.flow_id).name
-        content, verified = _content(record, api, unverified or pinned is not None)
-    if pinned is not None:
+        content, verified = _read_script(record, api, unverified or sha256 is not None)
+    if sha256 is not None:
         found = hashlib.sha256(content).hexdigest()
         remedy = "deploy those that you ask for, or ask for these"
-        check(found, Digest("sha256", pinned), quoted(record.name), "", remedy)
+        check_digest(found, Digest("sha256", sha256.lower()), quoted(record.name), "", remedy)
     file, _, variable = str(record.extra.get("entrypoint") or "").rpartition(":")
     return FetchedScript(
         content,
         flow_name,
-        verified or pinned is not None,
+        verified or sha256 is not None,
         file.rpartition("/")[2] or f"{flow_name}.py",
         variable if file and variable.isidentifier() else None,
     )
-
-
-def _pin(sha256: object) -> str:
-    """Return the digest that the caller asks for."""
-    if not isinstance(sha256, str) or not re.fullmatch("[0-9A-Fa-f]{64}", sha256):
-        raise IdentifierError(
-            f"{quoted(sha256)} is no SHA-256 digest, which has 64 hexadecimal digits"
-        )
-    return sha256.lower()
 
 
 def find_deployments(client: Client) -> Dict[str, Deployment]:
     """Return all deployments by their full names, ``FLOW/DEPLOYMENT``, sorted."""
     deployments = client.read_deployments()
     flows = {flow.id: flow.name for flow in client.read_flows()} if deployments else {}
-    named = {
-        f"{flows.get(each.flow_id, each.flow_id)}/{each.name}": each
-        for each in deployments
-    }
+    named = {f"{flows.get(each.flow_id, each.flow_id)}/{each.name}": each for each in deployments}
     return dict(sorted(named.items()))
 
 
-def find_deployment(
-    deployment: Union[Deployment, UUID, str], client: Client
-) -> Deployment:
+def find_deployment(deployment: Union[Deployment, UUID, str], client: Client) -> Deployment:
     """Return the record of a deployment given by record, id or name."""
     if isinstance(deployment, Deployment):
         return deployment
@@ -151,43 +142,51 @@ def find_deployment(
     return client.read_deployment_by_name(deployment)
 
 
-def _content(
-    record: Deployment, client: Client, unverified: bool
-) -> Tuple[bytes, bool]:
+def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[bytes, bool]:
+    """Return the bytes of a deployment's script, and whether a digest of it matched."""
     document = record.flow_data
     if document is None:
         raise PackagingError(
-            f"where the script of {quoted(record.name)} is cannot be told:"
-            f" {why_no_script(record)}; deploy the script with flowpack"
+            f"where the script of {quoted(record.name)} is, is not known: {why_no_script(record)};"
+            " deploy the script with flowpack"
         )
     stored = document.stored_object
     if stored is None:
-        return _inline_content(document, record, unverified), False
+        return _read_inline(document, record, unverified), False
     storage = find_storage(stored, record, client)
     expected = expected_digest(stored, storage)
     with Spool(storage.block_type_name, stored.token) as file:
         with storage_errors(storage, stored.token):
             storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
         if expected is not None:
-            found = _digest_of(file, expected.algorithm)
-            check(found, expected, storage.block_type_name, stored.token)
+            found = Hashing([expected.algorithm])
+            file.seek(0)
+            for chunk in iter(lambda: file.read(_CHUNK), b""):
+                found.write(chunk)
+            digest = found.hexdigest(expected.algorithm)
+            check_digest(digest, expected, storage.block_type_name, stored.token)
         elif not unverified:
             raise PackagingError(
-                f"the script of {quoted(record.name)} cannot be verified: neither the"
-                f" deployment nor the key {quoted(stored.token)} holds a digest of it;"
-                f" {_UNVERIFIED}"
+                f"the script of {quoted(record.name)} cannot be verified: neither the deployment"
+                f" nor the key {quoted(stored.token)} holds a digest of it; {_UNVERIFIED}"
             )
         file.seek(0)
         return file.read(), expected is not None
 
 
-def _digest_of(file: Spool, algorithm: str) -> str:
-    """Return the digest of all of *file*, in constant memory."""
-    found = Hashing([algorithm])
-    file.seek(0)
-    for block in iter(lambda: file.read(_BLOCK), b""):
-        found.write(block)
-    return found.hexdigest(algorithm)
+def _read_inline(document: DataDocument, record: Deployment, unverified: bool) -> bytes:
+    """Return a script that stands in the deployment itself."""
+    text = document.decode()
+    if not isinstance(text, str):
+        raise PackagingError(
+            f"the deployment {quoted(record.name)} holds a {type(text).__name__}, not a script"
+        )
+    if not unverified:
+        raise PackagingError(
+            f"the script of {quoted(record.name)} stands in the deployment itself, without a"
+            f" digest; {_UNVERIFIED}"
+        )
+    return text.encode("utf-8", "surrogatepass")
 
 
 def why_no_script(record: Deployment) -> str:
@@ -197,27 +196,10 @@ def why_no_script(record: Deployment) -> str:
     return "it was made by another tool, in a way that does not say where its script is"
 
 
-def _inline_content(
-    document: DataDocument, record: Deployment, unverified: bool
-) -> bytes:
-    """Return a script that stands in the deployment itself."""
-    text = document.decode()
-    if not isinstance(text, str):
-        raise PackagingError(
-            f"the deployment {quoted(record.name)} holds a"
-            f" {type(text).__name__}, not a script"
-        )
-    if not unverified:
-        raise PackagingError(
-            f"the script of {quoted(record.name)} stands in the deployment itself,"
-            f" without a digest; {_UNVERIFIED}"
-        )
-    return text.encode("utf-8", "surrogatepass")
+# --- where the bytes are, and what they must hash to --------------------------------------
 
 
-def find_storage(
-    stored: StoredObject, record: Deployment, client: Client
-) -> StorageBlock:
+def find_storage(stored: StoredObject, record: Deployment, client: Client) -> StorageBlock:
     """Return the storage block that holds what a deployment points at.
 
     Raises:
@@ -230,8 +212,7 @@ def find_storage(
     except ObjectNotFound as exc:
         raise BlockError(
             f"the storage block {stored.block_document_id} of the deployment"
-            f" {quoted(record.name)} was deleted on the server; deploy again"
-            " with another storage"
+            f" {quoted(record.name)} was deleted on the server; deploy again with another storage"
         ) from exc
     block = Block.from_document(document)
     if not isinstance(block, StorageBlock):
@@ -254,3 +235,49 @@ def _unregistered_storage(record: Deployment) -> StorageBlock:
             f" {quoted(script.storage_type)}, which is not known here"
         )
     return cls.from_data(script.storage_data)
+
+
+@attrs.frozen
+class Digest:
+    """What some bytes must hash to.
+
+    Attributes:
+        algorithm: ``sha256``, or ``md5`` for what the stock client stored.
+        hexdigest: In lower-case hex.
+    """
+
+    algorithm: str
+    hexdigest: str
+
+
+def expected_digest(stored: StoredObject, storage: StorageBlock) -> Optional[Digest]:
+    """Return what the bytes of a deployment must hash to; None if nothing says it.
+
+    flowpack's deployments carry a SHA-256 and name the object by it. Of others', the stock
+    client's File Storage names objects by their MD5.
+    """
+    key = stored.token.replace("\\", "/").rpartition("/")[2].lower()
+    if stored.sha256 is not None:
+        return Digest("sha256", stored.sha256.lower())
+    if _SHA256.fullmatch(key):
+        return Digest("sha256", key)
+    hashed = isinstance(storage, FileStorageBlock) and storage.key_type == "hash"
+    return Digest("md5", key) if hashed and re.fullmatch("[0-9a-f]{32}", key) else None
+
+
+def check_digest(found: str, expected: Digest, where: str, token: str, remedy: str = "") -> None:
+    """Raise unless bytes hash to what is expected.
+
+    Args:
+        found: What they hash to.
+        expected: What they must hash to; may come from a server and be no digest.
+        where: What people call the storage.
+        token: Where in it they are.
+        remedy: What to do next; empty for deploying again with ``--confirm``.
+
+    Raises:
+        StorageIntegrityError: They do not.
+    """
+    if found != expected.hexdigest:
+        wanted = printable(expected.hexdigest)
+        raise StorageIntegrityError(where, token, wanted, found, remedy)

@@ -1,92 +1,77 @@
-"""What a plan shows of values that may be secret: that they are, and that they moved.
+"""What people are shown of values that may be secret: that they are there, and that they changed.
 
-A plan is printed, kept as a file and looked at by many. Of a secret value it says a
-short digest, so that two plans of other values are not equal. A digest of eight
-digits gives no value away; still, a guess can be held against it, so it is made slow
-to compute.
+A plan is printed, kept as a file and looked at by many.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Any, Callable, Dict, Iterable, Mapping
+from typing import Any, Callable, Dict, Mapping, Optional
 
 from flowpack.jsonvalues import replaced_env
-from flowpack.blocks.secrecy import Path, replaced, split
+from flowpack.blocks.secrecy import masked_data, without_credentials
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock
 from flowpack.jsonvalues import json_copy
-from flowpack.urls import mask_text
 from flowpack.wire.base import Change
 
-_ROUNDS = 10_000
+_CHANGED = "(changed)"
 
 
-def masked(change: Change) -> Change:
-    """Return *change* for others to see, with values that nobody else can alter.
+def mask_change(change: Change) -> Change:
+    """Return *change* as people may see it, with values that nobody else can alter.
 
-    Without the values of a runner's environment variables, and of pull steps, and
-    without passwords in URLs of what workers install.
+    It is without the values of a runner's environment variables, the inputs of pull steps and
+    passwords in URLs of what workers install.
     """
-    shown = _SHOWN.get(change.field, json_copy)
-    return Change(change.field, shown(change.old), shown(change.new))
+    mask = _MASKS.get(change.field, json_copy)
+    new = mark_changed(mask(change.new), change.new, change.old)
+    return Change(change.field, mask(change.old), new)
+
+
+def mask_env(settings: Any) -> Any:
+    """Return a runner's settings, or job variables, without the values of variables."""
+    return replaced_env(settings, lambda value, name: MASK)
 
 
 def _step_names(steps: Any) -> Any:
-    """Return the names of pull steps, each with a digest of its inputs."""
     if not isinstance(steps, list):
         return steps
-    return [
-        f"{name} {_digest(inputs, name)}"
-        for step in steps
-        for name, inputs in (step if isinstance(step, Mapping) else {"?": step}).items()
-    ]
+    return [", ".join(step) if isinstance(step, Mapping) else "?" for step in steps]
 
 
-def mask(value: Any, key: str) -> str:
-    """Return asterisks, and a digest by which other values under *key* differ."""
-    return f"{MASK} {_digest(value, key)}"
-
-
-def _digest(value: Any, key: str) -> str:
-    content = json.dumps(value, sort_keys=True).encode()
-    salt = f"flowpack plan {key}".encode("utf-8", "surrogatepass")
-    return hashlib.pbkdf2_hmac("sha256", content, salt, _ROUNDS, 4).hex()
-
-
-#: How the values of a field are shown, where they are not shown as they are.
-_SHOWN: Mapping[str, Callable[[Any], Any]] = {
-    "flow_runner": lambda value: replaced_env(value, mask),
+#: How the values of a field are masked, where they are not shown as they are.
+_MASKS: Mapping[str, Callable[[Any], Any]] = {
+    "flow_runner": mask_env,
     "pull_steps": _step_names,
-    "pull_requires": lambda value: _addresses(value, ("pull_requires",)),
+    "pull_requires": without_credentials,
 }
 
 
-def shown_storage(storage: StorageBlock) -> Dict[str, Any]:
-    """Return what a plan says of a storage: its type and data, secrets masked."""
+def mask_storage(storage: StorageBlock, old: Optional[StorageBlock] = None) -> Dict[str, Any]:
+    """Return the type and the data of *storage*, secrets masked.
+
+    Those that differ from what *old* holds are marked.
+    """
     shown: Dict[str, Any] = {"type": storage.block_type_name}
     if storage.document_id is not None:
         shown["document_id"] = str(storage.document_id)
-    secret = storage.definition().secret_fields
-    return {**shown, **shown_data(storage.to_document_data(), secret)}
+    data = storage.to_document_data()
+    masked = masked_data(data, storage.definition().secret_fields)
+    if old is not None and old.block_type_name == storage.block_type_name:
+        masked = mark_changed(masked, data, old.to_document_data())
+    return {**shown, **masked}
 
 
-def shown_data(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
-    """Return what a plan says of a block's *data*, masked at the paths *secret*."""
-    told = replaced(data, split(secret), _mark)
-    return {key: _addresses(value, (key,)) for key, value in told.items()}
-
-
-def _mark(value: Any, at: Path) -> Any:
-    return mask(value, ".".join(at)) if value else value
-
-
-def _addresses(value: Any, at: Path) -> Any:
-    """Return *value* with a mask behind each URL that cannot be shown in full."""
-    if isinstance(value, Mapping):
-        return {key: _addresses(item, (*at, key)) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_addresses(item, at) for item in value]
-    shown = mask_text(value) if isinstance(value, str) else value
-    return shown if shown == value else f"{shown} {mask(value, '.'.join(at))}"
+def mark_changed(masked: Any, new: Any, old: Any) -> Any:
+    """Return *masked*, with a mark behind each masked value of *new* that is not as in *old*."""
+    if isinstance(masked, Mapping) and isinstance(new, Mapping):
+        before = old if isinstance(old, Mapping) else {}
+        return {
+            key: mark_changed(item, new.get(key), before.get(key)) for key, item in masked.items()
+        }
+    if isinstance(masked, list) and isinstance(new, (list, tuple)):
+        items = old if isinstance(old, (list, tuple)) else ()
+        padded = [*items, *[None] * len(masked)]
+        return [mark_changed(*each) for each in zip(masked, new, padded)]
+    hidden = masked != new and old is not None and old != new
+    return f"{masked} {_CHANGED}" if hidden else masked

@@ -1,28 +1,36 @@
-"""Plan, apply, deploy: the one path by which deployments come to be.
-
-:func:`plan` reads and compares, :func:`apply` does what a plan says, and
-:func:`deploy` is both in one.
-"""
+"""What is to be done for deployment specs, found out by reading only."""
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from collections import Counter
+from contextlib import suppress
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from uuid import UUID
 
+import attrs
+
+from flowpack.blocks.documents import built_in
+from flowpack.blocks.secrecy import masked_data
+from flowpack.blocks.storage import StorageBlock
+from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import (
     CREATE,
+    UNCHANGED,
     UPDATE,
     Action,
-    Deployed,
     Plan,
     Spec,
     Step,
+    parse_plan,
+    plan_diff,
 )
-from flowpack.deployments.carry_out import Failures, carry_out
-from flowpack.deployments.comparison import Found, compare
-from flowpack.deployments.keeping import read_current
+from flowpack.deployments.masking import mask_change, mask_storage
+from flowpack.deployments.pools import check_pool, choose_pool
+from flowpack.deployments.selection import stored_object
 from flowpack.exceptions import (
+    APIConnectionError,
     APIStatusError,
     BlockError,
     DeploymentValidationError,
@@ -33,228 +41,347 @@ from flowpack.exceptions import (
     PlanChangedError,
     SpecError,
     StorageError,
+    StorageUnavailableError,
     WireError,
     printable,
     quoted,
 )
-from flowpack.packaging.base import CompleteSpec, Package
-from flowpack.packaging.calling import (
-    check_returned,
+from flowpack.models import Deployment, DeploymentCreate, StoredObject
+from flowpack.packaging.base import (
+    CompleteSpec,
+    Package,
+    PoolFields,
+    call_packager,
+    describe_type,
     is_prepared,
-    packager_errors,
-    with_client,
 )
-from flowpack.packaging.fields import kind_of
+from flowpack.packaging.storing import describe, has_bytes
+from flowpack.wire.base import Change, Dialect
 
 Specs = Union[Spec, Iterable[Spec]]
+
+#: Name and error of each deployment that failed, by its position in the set.
+Failures = Dict[int, Tuple[str, FlowpackError]]
 
 #: Errors that say what is wrong with a spec; the others are of server and storage.
 _PROBLEMS = (SpecError, DiscoveryError, BlockError, PackagingError, ObjectNotFound)
 
+#: Stands for the id of what is not registered yet; never sent.
+_NO_ID = UUID(int=0)
 
-def plan(
-    specs: Specs, client: Optional[Client] = None, *, confirm: bool = False
-) -> Plan:
+_PUT_BACK = "the stored bytes are missing or damaged; the right ones are put back"
+
+
+@attrs.frozen
+class PlanState:
+    """The server, and what planning the others of a set has found out.
+
+    Attributes:
+        reader: Refuses everything but reads.
+        confirm: Whether stored bytes are read, whatever the storage says of them.
+        pools: The work pools that the set would make; see ``check_pool``.
+        silent: Storages that gave no answer, with what was raised. They are not asked again:
+            each time may last until a deadline.
+    """
+
+    reader: Client
+    confirm: bool
+    pools: Dict[str, Tuple[str, str]] = attrs.field(factory=dict)
+    silent: List[Tuple[StorageBlock, StorageUnavailableError]] = attrs.field(factory=list)
+
+
+def plan(specs: Specs, client: Optional[Client] = None, *, confirm: bool = False) -> Plan:
     """Compare *specs* with what the server has; send nothing but reads.
 
     Args:
         specs: One spec or many.
         client: None connects to what the settings say.
-        confirm: Whether to read the stored bytes, to find damage that the storage
-            does not know of. Applying the plan confirms, too; see :func:`deploy`.
+        confirm: Whether to read the stored bytes, to find damage that the storage does not know
+            of. Applying the plan confirms, too; see :func:`deploy`.
 
     Raises:
-        SpecError: Problems of all specs, told together.
+        SpecError: The problems of all specs, listed together.
         APIError: The server could not be read.
         StorageError: A storage could not be asked what it has.
     """
     with shared_connections(), using(client) as api:
-        return _whole(*_plan(specs, api, confirm))
-
-
-def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
-    """Do what *plan* says, if it still holds.
-
-    Raises:
-        PlanChangedError: A script or a deployment is no longer as the plan saw it.
-        FlowpackError: As :func:`deploy`.
-    """
-    with shared_connections(), using(client) as api:
-        try:
-            fresh = _plan_again(plan.specs, plan.to_json(), api, plan.confirm)
-        except (SpecError, DiscoveryError) as exc:
-            raise PlanChangedError([str(exc)]) from exc
-        return carry_out(fresh, api, {}, confirm=plan.confirm)
-
-
-def deploy(
-    specs: Specs,
-    client: Optional[Client] = None,
-    *,
-    jobs: Optional[int] = None,
-    fail_fast: bool = False,
-    confirm: bool = False,
-    progress: Optional[Callable[[Deployed], None]] = None,
-    planned: Optional[str] = None,
-) -> Tuple[Deployed, ...]:
-    """Deploy one spec or many; what is unchanged is left alone.
-
-    Everything is validated before the first write. One that fails for another
-    reason does not keep the others from being deployed. A schedule on the embedded API,
-    where nobody follows it, is a ``UserWarning``.
-
-    Args:
-        specs: One spec or many.
-        client: None connects to what the settings say.
-        jobs: How many to deploy at a time; None is one for the embedded API, up to
-            8 for 2.0b7 and up to 4 for today's Prefect.
-        fail_fast: Whether to stop at the first failure.
-        confirm: Whether to read the stored bytes, put them back where they are
-            missing or damaged, and read deployment and bytes after the last write.
-        progress: Called with each one that is done, in the order they finish, one
-            at a time.
-        planned: An earlier plan as JSON; nothing is done unless planning again
-            gives the same; made with the same *confirm*.
-
-    Returns:
-        What became of each, in the order of *specs*.
-
-    Raises:
-        SpecError: Problems of the specs; nothing was written.
-        PlanChangedError: It is no longer as *planned* says; nothing was written.
-        DeploymentsFailedError: Some of several failed, the others are done.
-        FlowpackError: The only one failed; running it again finishes the job.
-    """
-    with shared_connections(), using(client) as api:
-        failed: Failures = {}
-        if planned is not None:
-            found = _plan_again(specs, planned, api, confirm)
-        elif fail_fast:
-            found = plan(specs, api, confirm=confirm)
-        else:
-            found, failed = _plan(specs, api, confirm)
-        return carry_out(
-            found,
-            api,
-            failed,
-            jobs=jobs,
-            fail_fast=fail_fast,
-            confirm=confirm,
-            progress=progress,
-        )
-
-
-def _each(specs: Specs) -> Iterator[Spec]:
-    for spec in specs if isinstance(specs, Iterable) else (specs,):
-        if not hasattr(type(spec), "find_flow"):
-            problem = f"expected deployment specs of flowpack, not {kind_of(spec)}"
-            raise DeploymentValidationError("what to deploy", [problem])
-        yield spec
-
-
-# --- planning -------------------------------------------------------------------
-
-
-def _plan(specs: Specs, api: Client, confirm: bool) -> Tuple[Plan, Failures]:
-    """Plan what can be planned; return also what server or storage do not tell of.
-
-    Raises:
-        SpecError: Problems of all specs, told together; that of a single one as it
-            is, whatever its class.
-    """
-    wanted = tuple(_each(specs))
-    reader = api.snapshot()
-    steps: List[Step] = []
-    problems: List[str] = []
-    failed: Failures = {}
-    found = Found(confirm)
-    for position, spec in enumerate(wanted):
-        label = spec.label
-        try:
-            flow = spec.find_flow()
-            label = f"{flow.name}/{spec.name or flow.name}"
-            complete = spec.validate(reader, flow)
-            steps.append(_step(complete, reader, found))
-        except _PROBLEMS as exc:
-            if len(wanted) == 1:
-                raise
-            problems.append(_problem(spec, exc))
-        except (APIStatusError, WireError, StorageError) as exc:
-            # With refused credentials it would be the same with the others.
-            if isinstance(exc, APIStatusError) and exc.status in (401, 403):
-                raise
-            failed[position] = label, exc
-    problems += _clashes(step.spec for step in steps)
-    if problems:
-        raise DeploymentValidationError(f"{len(wanted)} deployments", problems)
-    actions = tuple(step.action for step in steps)
-    made = Plan(
-        api=api.url,
-        actions=actions,
-        confirm=confirm,
-        specs=wanted,
-        steps=tuple(steps),
-    )
-    return made, failed
-
-
-def _whole(found: Plan, failed: Failures) -> Plan:
+        made, failed = plan_set(specs, api, confirm)
     for _, error in failed.values():
         raise error
-    return found
+    return made
 
 
-def _problem(spec: Spec, error: FlowpackError) -> str:
-    told = str(error)
-    if not isinstance(error, (SpecError, DiscoveryError)):
-        told = f"{printable(spec.label)}: {told}"
-    return f"{told} ({spec.source})" if spec.source else told
-
-
-def _clashes(complete: Iterable[CompleteSpec]) -> List[str]:
-    seen: Dict[str, int] = {}
-    for spec in complete:
-        seen[spec.full_name] = seen.get(spec.full_name, 0) + 1
-    return [
-        f"{quoted(name)} is deployed {count} times in one set; give each its own name"
-        for name, count in seen.items()
-        if count > 1
-    ]
-
-
-def _step(spec: CompleteSpec, reader: Client, found: Found) -> Step:
-    current = read_current(spec.full_name, reader)
-    package: Optional[Package] = None
-    if is_prepared(spec.packager):
-        with packager_errors(spec.packager):
-            package = with_client(spec.packager.prepare, reader, spec)
-    if package is None:
-        action = Action(
-            kind=CREATE if current is None else UPDATE,
-            flow_name=spec.flow_name,
-            name=spec.name,
-            notes=("the code is known when it is packaged",),
-            kept=spec.kept,
-        )
-        return Step(action, spec, None, current)
-    check_returned(spec.packager, package, Package)
-    action = compare(spec, package, current, reader, found)
-    return Step(action, spec, package, current)
-
-
-def _plan_again(specs: Specs, planned: str, api: Client, confirm: bool) -> Plan:
+def plan_again(specs: Specs, planned: str, api: Client, confirm: bool) -> Plan:
     """Plan, and return the plan if it says what an earlier one said, as JSON.
 
     Raises:
         PlanChangedError: It does not.
         SpecError: *planned* is no plan.
     """
-    # Only here for cost: few deploys have an earlier plan.
-    from flowpack.deployments.moves import find_moves, parse_plan
-
     old = parse_plan(planned)
     fresh = plan(specs, api, confirm=confirm)
-    moved = find_moves(old, parse_plan(fresh.to_json()))
-    if moved:
-        raise PlanChangedError(moved)
+    differences = plan_diff(old, parse_plan(fresh.to_json()))
+    if differences:
+        raise PlanChangedError(differences)
     return fresh
+
+
+def plan_set(specs: Specs, api: Client, confirm: bool) -> Tuple[Plan, Failures]:
+    """Plan what can be planned; return also what server or storage do not answer for.
+
+    Raises:
+        SpecError: The problems of all specs, listed together; that of a single one as it is,
+            whatever its class.
+    """
+    wanted = tuple(specs) if isinstance(specs, Iterable) else (specs,)
+    for spec in wanted:
+        if not hasattr(type(spec), "find_flow"):
+            problem = f"expected deployment specs of flowpack, not {describe_type(spec)}"
+            raise DeploymentValidationError("what to deploy", [problem])
+    state = PlanState(api.snapshot(), confirm)
+    steps: List[Step] = []
+    problems: List[str] = []
+    failed: Failures = {}
+    for position, spec in enumerate(wanted):
+        label = spec.label
+        try:
+            flow = spec.find_flow()
+            label = f"{flow.name}/{spec.name or flow.name}"
+            steps.append(_plan_step(position, spec.validate(state.reader, flow), state))
+        except _PROBLEMS as exc:
+            if len(wanted) == 1:
+                raise
+            problems.append(_format_problem(spec, exc))
+        except (APIStatusError, WireError, StorageError) as exc:
+            # With refused credentials it would be the same with the others.
+            if isinstance(exc, APIStatusError) and exc.status in (401, 403):
+                raise
+            failed[position] = label, exc
+    problems += [
+        f"{quoted(name)} is deployed {count} times in one set; give each its own name"
+        for name, count in Counter(step.spec.full_name for step in steps).items()
+        if count > 1
+    ]
+    if problems:
+        raise DeploymentValidationError(f"{len(wanted)} deployments", problems)
+    actions = tuple(step.action for step in steps)
+    made = Plan(api=api.url, actions=actions, confirm=confirm, specs=wanted, steps=tuple(steps))
+    return made, failed
+
+
+def _format_problem(spec: Spec, error: FlowpackError) -> str:
+    text = str(error)
+    if not isinstance(error, (SpecError, DiscoveryError)):
+        text = f"{printable(spec.label)}: {text}"
+    return f"{text} ({spec.source})" if spec.source else text
+
+
+# --- one deployment -----------------------------------------------------------------------
+
+
+def _plan_step(position: int, spec: CompleteSpec, state: PlanState) -> Step:
+    package: Optional[Package] = None
+    if is_prepared(spec.packager):
+        kinds = (Package, type(None))
+        package = call_packager(spec.packager, "prepare", state.reader, spec, returns=kinds)
+    if package is not None:
+        return Step(position, _compare(spec, package, state), spec, package)
+    action = Action(
+        kind=CREATE if spec.current is None else UPDATE,
+        flow_name=spec.flow_name,
+        name=spec.name,
+        notes=("the code is known when it is packaged",),
+        kept=spec.kept,
+    )
+    return Step(position, action, spec, None)
+
+
+def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
+    """Return what is to be done for a deployment whose package is known.
+
+    Raises:
+        DeploymentValidationError: The server or its workers could not use it.
+        BlockError: The document that the storage names does not hold it.
+        StorageUnavailableError: The storage cannot be asked what it has.
+    """
+    current, dialect = spec.current, state.reader.dialect
+    package.storage.check_document(state.reader)
+    stored = None if current is None else stored_object(current)
+    if current is None:
+        kind, upload = CREATE, True
+        new, notes = _describe(spec, package, None, state)
+        changes = _set_fields(package, new, dialect)
+    else:
+        in_place = stored is not None and _is_same_storage(stored, current, package, state)
+        new, notes = _describe(spec, package, stored if in_place else None, state)
+        changes, upload = _compare_code(package, current, stored, in_place, state)
+        if upload and not any(each.field in ("code", "storage") for each in changes):
+            notes += (_PUT_BACK,)
+        changes += dialect.differences(current, new)
+        kind = UPDATE if changes else UNCHANGED
+    return Action(
+        kind=kind,
+        flow_name=spec.flow_name,
+        name=spec.name,
+        changes=tuple(map(mask_change, changes)),
+        upload=upload,
+        sha256=package.content.sha256,
+        size=package.content.size,
+        notes=package.notes + notes,
+        kept=spec.kept,
+    )
+
+
+def _describe(
+    spec: CompleteSpec, package: Package, in_place: Optional[StoredObject], state: PlanState
+) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
+    """Return the deployment as it is to be, and notes; refuse what cannot work."""
+    dialect, current = state.reader.dialect, spec.current
+    flow_id = _NO_ID if current is None else current.flow_id
+    described = describe(spec, package, flow_id, _find_token(package, in_place))
+    new = dialect.settled(described, current)
+    problems = dialect.problems(new)
+    if problems:
+        raise DeploymentValidationError(spec.full_name, problems)
+    if not dialect.uses_work_pools:
+        return new, dialect.notes(new) + _left_out(spec)
+    new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
+    note = check_pool(spec.full_name, new, state.reader, spec.create_work_pool, state.pools)
+    return new, dialect.notes(new) + ((note,) if note else ())
+
+
+def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
+    """Return the token that the bytes have now, else the one that they will get.
+
+    Where that is known only after a write, the digest stands in for it.
+    """
+    storage, sha256 = package.storage, package.content.sha256
+    if in_place is not None and in_place.sha256 == sha256:
+        # It may be none of this storage's, whatever stands there.
+        with suppress(StorageError), storage_errors(storage, in_place.token):
+            storage.location(in_place.token)
+            return in_place.token
+    return _token_for(package) or sha256
+
+
+def _token_for(package: Package) -> Optional[str]:
+    sha256 = package.content.sha256
+    with storage_errors(package.storage, sha256):
+        return package.storage.token_for(sha256)
+
+
+def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
+    """Return a note of what is set and has no place on the server."""
+    fields = attrs.fields(PoolFields)
+    given = [each.name for each in fields if getattr(spec, each.name) != each.default]
+    if not given:
+        return ()
+    return (f"this server has no place for {', '.join(given)}; they are left out",)
+
+
+def _set_fields(
+    package: Package, new: DeploymentCreate, dialect: Dialect
+) -> Tuple[Change, ...]:
+    """Return what a new deployment is to have, where that is not empty."""
+    nothing = Deployment(id=_NO_ID, name=new.name, flow_id=new.flow_id, flow_data=None)
+    return (
+        Change("storage", None, mask_storage(package.storage)),
+        *(
+            Change(each.field, None, each.new)
+            for each in dialect.differences(nothing, new)
+            if each.new not in (None, "", [], {})
+        ),
+    )
+
+
+def _compare_code(
+    package: Package,
+    current: Deployment,
+    stored: Optional[StoredObject],
+    in_place: bool,
+    state: PlanState,
+) -> Tuple[Tuple[Change, ...], bool]:
+    """Return what differs in code and storage, and whether to store the bytes."""
+    content = package.content
+    changes: List[Change] = []
+    if stored is None or stored.sha256 != content.sha256:
+        old: Optional[Dict[str, Any]] = None
+        if stored is not None:
+            old = {"sha256": stored.sha256}
+            if current.script is not None:  # Only some servers know how long it is.
+                old["size"] = current.script.size
+        changes.append(Change("code", old, {"sha256": content.sha256, "size": content.size}))
+    if not in_place:
+        changes.append(_storage_change(stored, current, package.storage, state))
+    if changes or stored is None:
+        return tuple(changes), True
+    upload = not _has_bytes(package, stored.token, state)
+    token = _token_for(package) if upload else stored.token
+    if token != stored.token:
+        # The bytes cannot go back where they were.
+        changes.append(Change("key", stored.token, token))
+    return tuple(changes), upload
+
+
+def _has_bytes(package: Package, token: str, state: PlanState) -> bool:
+    for storage, error in state.silent:
+        if storage == package.storage:
+            raise error
+    try:
+        return has_bytes(package, token, state.confirm)
+    except StorageUnavailableError as exc:
+        if isinstance(exc.__cause__, APIConnectionError):
+            state.silent.append((package.storage, exc))
+        raise
+
+
+def _is_same_storage(
+    stored: StoredObject, current: Deployment, package: Package, state: PlanState
+) -> bool:
+    """Return True if the deployment's storage is the one that is wanted."""
+    script, storage = current.script, package.storage
+    if script is not None and (script.storage_type, dict(script.storage_data)) != (
+        storage.block_type_name,
+        storage.public_data(),
+    ):
+        return False
+    if stored.block_document_id is None:
+        return script is not None
+    if storage.document_id is not None:  # It holds the storage; _compare has checked it.
+        return stored.block_document_id == storage.document_id
+    try:
+        document = state.reader.read_block_document(stored.block_document_id)
+    except ObjectNotFound:
+        return False
+    schema = document.block_schema
+    return (
+        schema is not None
+        and schema.checksum == state.reader.dialect.block_schema(storage.definition())[1]
+        and dict(document.data) == storage.to_document_data()
+    )
+
+
+def _storage_change(
+    stored: Optional[StoredObject], current: Deployment, storage: StorageBlock, state: PlanState
+) -> Change:
+    """Return the change from the storage that a deployment has to the one that is wanted."""
+    if stored is None:
+        return Change("storage", None, mask_storage(storage))
+    script = current.script
+    if script is not None:  # Workers go by what it says, whatever the block says.
+        cls = built_in(script.storage_type)
+        if script.storage_type == storage.block_type_name:
+            cls = type(storage)
+        # Where nobody knows what is secret, all of it is.
+        secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
+        old = {"type": script.storage_type, **masked_data(script.storage_data, secret)}
+        return Change("storage", old, mask_storage(storage))
+    # Imported here because it is slow to load, and few deployments move to another storage.
+    from flowpack.deployments.load import find_storage
+
+    try:
+        known = find_storage(stored, current, state.reader)
+    except BlockError:
+        old = {"document_id": str(stored.block_document_id)}
+        return Change("storage", old, mask_storage(storage))
+    return Change("storage", mask_storage(known), mask_storage(storage, known))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from flowpack.client import Client
 from flowpack.exceptions import (
@@ -17,6 +17,15 @@ from flowpack.models import DeploymentCreate, FlowRunnerSettings, WorkPool
 _TYPES = {"docker": "docker", "kubernetes": "kubernetes"}
 
 
+def choose_pool(named: Optional[str]) -> Optional[str]:
+    """Return the name of a deployment's pool: *named*, else that of the settings."""
+    if named:
+        return named
+    from flowpack.settings import load_settings
+
+    return load_settings().default_work_pool
+
+
 def check_pool(
     label: str,
     new: DeploymentCreate,
@@ -24,59 +33,51 @@ def check_pool(
     create: bool,
     planned: Dict[str, Tuple[str, str]],
 ) -> Optional[str]:
-    """Hold the runner of *new* against its pool; reads only.
+    """Check the runner of *new* against its pool; only reads.
 
     Args:
         label: What messages call the deployment.
         new: Settled; names a pool, or none.
         client: The server.
         create: Whether a missing pool would be made.
-        planned: The pools that the same set would make: their types, and for whom.
-            This one is added.
+        planned: The pools that the same set would make: their types, and for whom. This one is
+            added.
 
     Returns:
         A note for the plan where the pool would be made.
 
     Raises:
-        DeploymentValidationError: No pool is named, it is not there, the runner does
-            not fit it, or two runners would have it made of two types.
+        DeploymentValidationError: No pool is named, it is not there, the runner does not fit
+            it, or two runners would have it made of two types.
     """
     name = new.work_pool_name
     if not name:
-        raise DeploymentValidationError(
-            label,
-            [f"no work pool is named; {_there_are(client)}. Say --pool (work_pool=)"],
-        )
+        problem = f"no work pool is named; {_list_pools(client)}. Say --pool (work_pool=)"
+        raise DeploymentValidationError(label, [problem])
     try:
         check_runner(label, new, client.read_work_pool(name), client)
+        return None
     except ObjectNotFound:
-        if not create:
-            raise DeploymentValidationError(
-                label,
-                [
-                    f"there is no work pool {quoted(name)}; {_there_are(client)}."
-                    " --create-pool (create_work_pool=True) makes it"
-                ],
-            ) from None
-        pool_type = type_for(new)
-        first, other = planned.setdefault(name, (pool_type, label))
-        if first != pool_type:
-            raise DeploymentValidationError(
-                label,
-                [
-                    f"the work pool {quoted(name)} would be made of type {pool_type},"
-                    f" and for {quoted(other)} of type {first}; give them a pool each,"
-                    " or make it before"
-                ],
-            ) from None
-        return f"the work pool {quoted(name)} of type {pool_type} is made"
-    return None
+        pass
+    if not create:
+        problem = (
+            f"there is no work pool {quoted(name)}; {_list_pools(client)}. --create-pool"
+            " (create_work_pool=True) makes it"
+        )
+        raise DeploymentValidationError(label, [problem])
+    pool_type = type_for(new)
+    first, other = planned.setdefault(name, (pool_type, label))
+    if first != pool_type:
+        problem = (
+            f"the work pool {quoted(name)} would be made of type {pool_type}, and for"
+            f" {quoted(other)} of type {first}; give them a pool each, or make it before"
+        )
+        raise DeploymentValidationError(label, [problem])
+    return f"the work pool {quoted(name)} of type {pool_type} is made"
 
 
-def check_runner(
-    label: str, new: DeploymentCreate, pool: WorkPool, client: Client
-) -> None:
-    """Hold the runner of *new* against the type of *pool*.
+def check_runner(label: str, new: DeploymentCreate, pool: WorkPool, client: Client) -> None:
+    """Check the runner of *new* against the type of *pool*.
 
     Raises:
         DeploymentValidationError: It does not fit.
@@ -94,8 +95,7 @@ def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:
         pass
     try:
         return client.create_work_pool(name, type_for(new))
-    except ObjectAlreadyExists:
-        # Another one was faster.
+    except ObjectAlreadyExists:  # Another one was faster.
         return client.read_work_pool(name)
 
 
@@ -108,8 +108,8 @@ def _runner(new: DeploymentCreate) -> FlowRunnerSettings:
     return new.flow_runner or FlowRunnerSettings("universal", {})
 
 
-def _there_are(client: Client) -> str:
-    names: List[str] = sorted(pool.name for pool in client.read_work_pools())
+def _list_pools(client: Client) -> str:
+    names = sorted(pool.name for pool in client.read_work_pools())
     if not names:
         return "the server has none yet"
     return "the server has " + ", ".join(quoted(name) for name in names[:20])

@@ -18,28 +18,11 @@ from flowpack.exceptions import (
     MissingFlowError,
     quoted,
 )
-from flowpack.packaging.fields import kind_of, wrong
+from flowpack.packaging.base import describe_type, field_error
 from flowpack.urls import URL, as_address, mask_text, mask_url, url_of
 
 #: Longest script that is fetched from a URL, in bytes.
 SCRIPT_LIMIT = 100 * 1024 * 1024
-
-
-@attrs.frozen
-class FlowSource:
-    """What a spec says about its flow.
-
-    Attributes:
-        label: What messages call the spec.
-        flow: A flow object, or None.
-        location: Absolute path or URL of the script, or None.
-        flow_name: Which flow of the script, or None.
-    """
-
-    label: str
-    flow: Optional[Any]
-    location: Optional[URL]
-    flow_name: Optional[str]
 
 
 def parse_location(value: object) -> Optional[URL]:
@@ -52,46 +35,66 @@ def parse_location(value: object) -> Optional[URL]:
         return None
     value = url_of(value)
     if not isinstance(value, (str, os.PathLike)):
-        raise wrong("flow_location", f"expected a path or a URL, not {kind_of(value)}")
+        raise _location_error(f"expected a path or a URL, not {describe_type(value)}")
     text = os.fspath(value)
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         shown = quoted(mask_text(text) if isinstance(text, str) else text)
-        raise wrong("flow_location", f"{shown} is no path and no URL")
+        raise _location_error(f"{shown} is no path and no URL")
     if text.startswith(("http://", "https://")):
         return as_address(text)
     is_file_url = text.startswith("file://")
     if "://" in text and not is_file_url:
-        raise wrong(
-            "flow_location",
-            f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path,"
-            " http:// or https://",
+        raise _location_error(
+            f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path, http:// or"
+            " https://"
         )
     try:
         return absolute_path(path_of_file_url(text) if is_file_url else text)
     except ValueError as exc:
         problem = f"{quoted(mask_text(text))}: {exc}; write an absolute path"
-        raise wrong("flow_location", problem) from None
+        raise _location_error(problem) from None
 
 
-def find_flow(source: FlowSource) -> FoundFlow:
-    """Return the flow, with the bytes of its script; no user code is run.
+def _location_error(problem: str) -> DeploymentValidationError:
+    return field_error("flow_location", problem)
+
+
+def find_flow(
+    label: str, flow: Optional[Any], location: Optional[URL], flow_name: Optional[str]
+) -> FoundFlow:
+    """Return the flow that a spec means, with the bytes of its script; no user code is run.
+
+    Args:
+        label: What messages call the spec.
+        flow: A flow object, or None.
+        location: Absolute path or URL of the script; None for the file of *flow*.
+        flow_name: Which flow of the script, or None.
 
     Raises:
-        DeploymentValidationError: Flow and location are missing or do not fit
-            each other.
-        DiscoveryError: What the script defines cannot be told.
+        DeploymentValidationError: Flow and location are missing or do not fit each other.
+        DiscoveryError: It is not known what the script defines.
     """
-    location = source.location or _file_of(source)
-    found = _find_in(read_script(location), source)
-    if source.flow is None:
-        return found
-    if source.flow_name not in (None, source.flow.name):
-        raise _refused(
-            source,
-            f"flow_name is {quoted(source.flow_name)}, but the flow's name is"
-            f" {quoted(source.flow.name)}; they must match",
-        )
-    return found
+    if flow is None and location is None:
+        raise DeploymentValidationError(label, ["either flow or flow_location must be given"])
+    if flow is None:
+        return select_flow(read_script(location or ""), flow_name)
+    defined = _find_file(flow)
+    problem = _find_misfit(flow, defined, location, flow_name)
+    if problem:
+        raise DeploymentValidationError(label, [problem])
+    script = read_script(location or defined or "")
+    try:
+        found = _find_in_script(flow, script)
+    except MissingFlowError as exc:
+        problem = f"the flow is not found in its script: {exc}"
+        raise DeploymentValidationError(label, [problem]) from exc
+    version = getattr(flow, "version", None)
+    return attrs.evolve(
+        found,
+        name=flow.name,
+        version=str(version) if version else script.md5,
+        renamed=found.renamed or found.name != flow.name,
+    )
 
 
 def read_script(location: URL) -> Script:
@@ -102,87 +105,73 @@ def read_script(location: URL) -> Script:
     """
     if isinstance(location, str) and not is_web(location):
         return Script.read(location)
-    return _fetch(location)
-
-
-def _fetch(url: URL) -> Script:
-    shown = mask_url(url)
+    shown = mask_url(location)
     client = object_client(shown)
     try:
-        answer = client.get(url, limit=SCRIPT_LIMIT)
+        answer = client.get(location, limit=SCRIPT_LIMIT)
     except APIConnectionError as exc:
         raise DiscoveryError(shown, f"the script cannot be fetched: {exc}") from exc
     finally:
         client.close()
     if answer.status != 200:
-        raise DiscoveryError(
-            shown, f"the script cannot be fetched: the server answered {answer.status}"
-        )
+        reason = f"the script cannot be fetched: the server answered {answer.status}"
+        raise DiscoveryError(shown, reason)
     return Script(content=answer.body, name=shown)
 
 
-def _file_of(source: FlowSource) -> str:
-    """Return the file that the flow object was defined in."""
-    if source.flow is None:
-        raise _refused(source, "either flow or flow_location must be given")
-    location = _defined_in(source.flow)
-    if location is None:
-        raise _refused(
-            source,
-            f"the flow {quoted(source.flow.name)} was not defined in a file (but in a"
-            " notebook, a REPL or by exec), so there is no script to package. Save it"
-            " as a .py file and give that as flow_location",
+def _find_misfit(
+    flow: Any, defined: Optional[str], location: Optional[URL], flow_name: Optional[str]
+) -> Optional[str]:
+    """Return why what a spec says does not go together with its flow object, if so."""
+    if flow_name not in (None, flow.name):
+        return (
+            f"flow_name is {quoted(flow_name)}, but the flow's name is {quoted(flow.name)}; they"
+            " must match"
         )
-    return location
+    path = url_of(location)
+    if path is None and defined is None:
+        return (
+            f"the flow {quoted(flow.name)} was not defined in a file (but in a notebook, a REPL"
+            " or by exec), so there is no script to package. Save it as a .py file and give that"
+            " as flow_location"
+        )
+    if path is None or defined is None or "://" in path:
+        return None
+    if os.path.realpath(defined) != os.path.realpath(path):
+        return f"flow_location is {quoted(path)}, but the flow was defined in {quoted(defined)}"
+    return None
 
 
-def _code(flow: Any) -> Any:
+def _find_file(flow: Any) -> Optional[str]:
+    """Return the file that the flow object was defined in."""
+    filename = getattr(_find_code(flow), "co_filename", None)
+    if not isinstance(filename, str) or not os.path.isfile(filename):
+        return None
+    return os.path.abspath(filename)
+
+
+def _find_code(flow: Any) -> Any:
     """Return the code of the flow's function, under what wraps it."""
     from flowpack.flows import undecorated
 
     return getattr(undecorated(flow.fn), "__code__", None)
 
 
-def _defined_in(flow: Any) -> Optional[str]:
-    filename = getattr(_code(flow), "co_filename", None)
-    if not isinstance(filename, str) or not os.path.isfile(filename):
-        return None
-    return os.path.abspath(filename)
-
-
-def _find_in(script: Script, source: FlowSource) -> FoundFlow:
-    if source.flow is None:
-        return select_flow(script, source.flow_name)
-    _check_same_file(source)
-    flow = source.flow
-    found = _as_told(script, flow, source)
-    version = getattr(flow, "version", None)
-    return attrs.evolve(
-        found,
-        name=flow.name,
-        version=str(version) if version else script.md5,
-        renamed=found.renamed or found.name != flow.name,
-    )
-
-
-def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
-    """Return what the source tells of *flow*, or else what the object does."""
+def _find_in_script(flow: Any, script: Script) -> FoundFlow:
+    """Return what the source says of *flow*, or else what the object does."""
     function = getattr(flow.fn, "__name__", "")
     for found in find_flows(script):
         if (found.name, found.function) == (flow.name, function):
             return found
     try:
         return select_flow(script, function)
-    except MissingFlowError as exc:
-        raise _refused(source, f"the flow is not found in its script: {exc}") from exc
+    except MissingFlowError:
+        raise
     except DiscoveryError:
-        return _told_by(flow, function, script)
-
-
-def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
+        pass
     from flowpack.flows import library_of, undecorated
 
-    # Running the script has told the names.
+    # The names are known, for the script has run.
     values = getattr(undecorated(flow.fn), "__globals__", {"": flow}).values()
     return FoundFlow(
         script=script,
@@ -191,26 +180,9 @@ def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
         name=flow.name,
         version=script.md5,
         description=getattr(flow, "description", None),
-        line=getattr(_code(flow), "co_firstlineno", 1),
+        line=getattr(_find_code(flow), "co_firstlineno", 1),
         origin=frozenset(filter(None, [library_of(flow)])),
         is_async=False,
         parameters=(),
         renamed=all(library_of(v) is None or v.name != flow.name for v in values),
     )
-
-
-def _check_same_file(source: FlowSource) -> None:
-    defined = _defined_in(source.flow)
-    location = url_of(source.location)
-    if defined is None or location is None or "://" in location:
-        return
-    if os.path.realpath(defined) != os.path.realpath(location):
-        raise _refused(
-            source,
-            f"flow_location is {quoted(location)}, but the flow was defined in"
-            f" {quoted(defined)}",
-        )
-
-
-def _refused(source: FlowSource, problem: str) -> DeploymentValidationError:
-    return DeploymentValidationError(source.label, [problem])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import inspect
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import (
     TYPE_CHECKING,
@@ -25,45 +26,41 @@ from flowpack._callers import caller_location
 from flowpack._tracebacks import hides_locals
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
-from flowpack.deployments.keeping import read_current, select
-from flowpack.deployments.source import FlowSource, find_flow, parse_location
+from flowpack.deployments.pools import choose_pool
+from flowpack.deployments.selection import select
+from flowpack.deployments.source import find_flow, parse_location
 from flowpack.discovery import FoundFlow
-from flowpack.exceptions import DeploymentValidationError, quoted
+from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.jsonvalues import json_copy, json_problem
 from flowpack.models import (
     UNSET,
     AnySchedule,
+    Deployment,
     FlowRunnerSettings,
     Unset,
     name_problem,
 )
-from flowpack.packaging.base import CompleteSpec, Packager
-from flowpack.packaging.calling import async_method, packager_errors, with_client
-from flowpack.packaging.fields import (
+from flowpack.packaging.base import (
+    CompleteSpec,
+    Packager,
     PoolFields,
-    address,
+    call_packager,
     check_address,
     check_flag,
     check_text,
-    choose_pool,
+    describe_type,
+    field_error,
     inherited_last,
-    kind_of,
-    wrong,
+    to_address,
 )
 from flowpack.packaging.script import ScriptPackager
-from flowpack.schedules import (
-    CronSchedule,
-    IntervalSchedule,
-    RRuleSchedule,
-    parse_schedule,
-)
+from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
 from flowpack.urls import URL, url_of
 
 if TYPE_CHECKING:
     from flowpack.client import Client
 
-_POOL_FIELDS = attrs.fields(PoolFields)
 _MOST_TAGS = 100_000
 
 #: Collects the specs that a spec file makes while it runs; None elsewhere.
@@ -83,57 +80,53 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         _collected.reset(token)
 
 
-def _parameters(value: object) -> Any:
-    if isinstance(value, Unset):
-        return value
-    if value is None:
-        return {}
+def _to_parameters(value: object) -> Any:
+    if value is None or isinstance(value, Unset):
+        return {} if value is None else value
     if not isinstance(value, Mapping):
-        raise wrong("parameters", f"expected a mapping, not {kind_of(value)}")
+        raise field_error("parameters", f"expected a mapping, not {describe_type(value)}")
     copy = dict(value)
     problem = json_problem(copy)
     if problem:
-        raise wrong("parameters", problem)
+        raise field_error("parameters", problem)
     return json_copy(copy)
 
 
-def _tags(value: object) -> Any:
-    if isinstance(value, Unset):
-        return value
-    if value is None:
-        return ()
+def _to_tags(value: object) -> Any:
+    if value is None or isinstance(value, Unset):
+        return () if value is None else value
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise wrong("tags", f"expected a list of texts, not {kind_of(value)}")
+        raise field_error("tags", f"expected a list of texts, not {describe_type(value)}")
     tags: List[str] = []
     for tag in value:  # Which may have no end.
         if not isinstance(tag, str):
-            raise wrong("tags", f"a tag must be text, not {kind_of(tag)}")
+            raise field_error("tags", f"a tag must be text, not {describe_type(tag)}")
         if not tag.strip():
-            raise wrong("tags", "a tag is empty")
+            raise field_error("tags", "a tag is empty")
         if json_problem(tag):
-            raise wrong("tags", f"{quoted(tag)} cannot travel as text")
+            raise field_error("tags", f"{quoted(tag)} cannot travel as text")
         if len(tags) == _MOST_TAGS:
-            raise wrong("tags", f"there are more than {_MOST_TAGS} of them")
+            raise field_error("tags", f"there are more than {_MOST_TAGS} of them")
         tags.append(tag)
     return tuple(sorted(tags) if isinstance(value, (set, frozenset)) else tags)
 
 
-def _schedule(value: object) -> Any:
+def _to_schedule(value: object) -> Any:
     if isinstance(value, Mapping):
         return parse_schedule(value)
     kinds = (IntervalSchedule, CronSchedule, RRuleSchedule, Unset)
     if value is None or isinstance(value, kinds):
         return value
-    raise wrong("schedule", f"expected a schedule or a mapping, not {kind_of(value)}")
+    raise field_error("schedule", f"expected a schedule or a mapping, not {describe_type(value)}")
 
 
-def _flow_runner(value: object) -> Any:
-    """Take a runner, or settings; those without a type are kept as they are."""
+def _to_flow_runner(value: object) -> Any:
+    """Convert settings to a runner; those without a type are kept as they are."""
     if isinstance(value, Mapping):
         unknown = set(value) - {"type", "config"}
         if unknown:
             listed = ", ".join(sorted(map(quoted, unknown))[:5])
-            raise wrong("flow_runner", f"unknown keys {listed}; it has type, config")
+            raise field_error("flow_runner", f"unknown keys {listed}; it has type, config")
         value = FlowRunnerSettings(value.get("type"), value.get("config") or {})
     if isinstance(value, FlowRunnerSettings):
         named = value.type is not None
@@ -142,10 +135,10 @@ def _flow_runner(value: object) -> Any:
         return FlowRunnerSettings(None, dict(value.config))
     if value is None or isinstance(value, FlowRunner):
         return value
-    raise wrong("flow_runner", f"expected a flow runner, not {kind_of(value)}")
+    raise field_error("flow_runner", f"expected a flow runner, not {describe_type(value)}")
 
 
-def _flow_storage(value: object) -> Any:
+def _to_flow_storage(value: object) -> Any:
     return ScriptPackager(value).storage
 
 
@@ -157,31 +150,32 @@ class FlowLike(Protocol):
     fn: Any
 
 
-def _flow(value: Any) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, FlowLike) or not callable(value.fn):
-        raise wrong(
-            "flow", f"expected a flow, which has fn and name, not {kind_of(value)}"
-        )
-    return value
+def _to_flow(value: Any) -> Any:
+    if value is None or isinstance(value, FlowLike) and callable(value.fn):
+        return value
+    found = describe_type(value)
+    raise field_error("flow", f"expected a flow, which has fn and name, not {found}")
 
 
 def _check_name(_: object, __: object, value: Any) -> None:
     problem = None if value is None else name_problem(value)
     if problem:
-        raise wrong("name", problem)
+        raise field_error("name", problem)
 
 
 def _check_packager(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
     if not isinstance(value, Packager):
-        raise wrong(field.name, f"expected a packager, not {kind_of(value)}")
-    name = async_method(value)
-    if name:
-        problem = f"{kind_of(value)}.{name} is async, and flowpack awaits nothing"
-        raise wrong(field.name, f"{problem}; write it with a plain def")
+        raise field_error(field.name, f"expected a packager, not {describe_type(value)}")
+    for name in ("check_compat", "package", "prepare", "default_flow_runner"):
+        method = getattr(value, name)
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            raise field_error(
+                field.name,
+                f"{describe_type(value)}.{name} is async, and flowpack awaits nothing; write it"
+                " with a plain def",
+            )
 
 
 @attrs.frozen(kw_only=True, field_transformer=inherited_last)
@@ -201,7 +195,7 @@ class DeploymentSpec(PoolFields):
         parameters: Default parameters, JSON values.
         schedule: When the server makes runs; None for never.
         tags: Given to every run.
-        paused: Whether the schedule rests.
+        paused: Whether the schedule is paused.
         flow_runner: Where runs are executed; also as ``{"type", "config"}``. None
             keeps the runner, or the job variables, of a deployment that exists; for
             a new one it is ``subprocess`` where the storage is of this machine, else
@@ -225,7 +219,7 @@ class DeploymentSpec(PoolFields):
         pull: ``stock`` has workers fetch the script with what every worker has,
             ``flowpack`` with a step that needs flowpack there; None is ``stock``
             where that can read the storage.
-        pull_requires: What workers are told to install for the flowpack step.
+        pull_requires: What workers install for the flowpack step.
 
     *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*,
     *work_queue* and *concurrency_limit* are kept as the server has them unless
@@ -238,26 +232,24 @@ class DeploymentSpec(PoolFields):
     """
 
     name: Optional[str] = attrs.field(default=None, validator=_check_name)
-    flow: Optional[FlowLike] = attrs.field(default=None, converter=_flow)
+    flow: Optional[FlowLike] = attrs.field(default=None, converter=_to_flow)
     flow_name: Optional[str] = attrs.field(default=None, validator=check_text)
     flow_location: Optional[URL] = attrs.field(default=None, converter=parse_location)
     parameters: Union[Mapping[str, Any], Unset] = attrs.field(
-        default=UNSET, converter=_parameters, repr=False
+        default=UNSET, converter=_to_parameters, repr=False
     )
-    schedule: Union[AnySchedule, None, Unset] = attrs.field(
-        default=UNSET, converter=_schedule
-    )
-    tags: Union[Tuple[str, ...], Unset] = attrs.field(default=UNSET, converter=_tags)
+    schedule: Union[AnySchedule, None, Unset] = attrs.field(default=UNSET, converter=_to_schedule)
+    tags: Union[Tuple[str, ...], Unset] = attrs.field(default=UNSET, converter=_to_tags)
     paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=check_flag)
     flow_runner: Union[FlowRunner, FlowRunnerSettings, None] = attrs.field(
-        default=None, converter=_flow_runner
+        default=None, converter=_to_flow_runner
     )
     flow_storage: Union[StorageBlock, UUID, str, None] = attrs.field(
-        default=None, converter=_flow_storage
+        default=None, converter=_to_flow_storage
     )
     packager: Optional[Packager] = attrs.field(default=None, validator=_check_packager)
     entrypoint: Optional[URL] = attrs.field(
-        default=None, converter=address, validator=check_address
+        default=None, converter=to_address, validator=check_address
     )
     source: Optional[str] = attrs.field(default=None, eq=False)
 
@@ -282,17 +274,17 @@ class DeploymentSpec(PoolFields):
 
         Raises:
             DeploymentValidationError: The spec does not say which flow.
-            DiscoveryError: What the script defines cannot be told.
+            DiscoveryError: It is not known what the script defines.
         """
-        return find_flow(self._flow_source())
+        return find_flow(self.label, self.flow, *self._location())
 
     def validate(
         self, client: Optional[Client] = None, flow: Optional[FoundFlow] = None
     ) -> CompleteSpec:
         """Return the spec with nothing missing, as ``deploy`` takes it; only reads.
 
-        The script is read once, and its bytes are part of what is returned. Storage
-        and runner that nobody names are those of the deployment, where it exists.
+        The script is read once, and its bytes are part of what is returned. Storage and runner
+        that nobody names are those of the deployment, where it exists.
 
         Args:
             client: None connects to what the settings say.
@@ -300,30 +292,25 @@ class DeploymentSpec(PoolFields):
 
         Raises:
             DeploymentValidationError: The spec cannot be deployed as it is.
-            DiscoveryError: What the script defines cannot be told.
+            DiscoveryError: It is not known what the script defines.
             PackagingError: A packager of a user's own failed.
             APIError: The storage could not be looked up on the server.
         """
         if self.packager is not None and self.flow_storage is not None:
-            raise self._refused(
-                "flow_storage and packager are both given; give the storage to the"
-                " packager"
+            raise self._error(
+                "flow_storage and packager are both given; give the storage to the packager"
             )
         packager = self.packager or ScriptPackager(self.flow_storage)
         with using(client) as api:
             complete = self._complete(packager, api, flow, keep=True)
-            packager = complete.packager
-            with packager_errors(packager):
-                with_client(packager.check_compat, api, complete)
+            call_packager(complete.packager, "check_compat", api, complete)
         return complete
 
-    def complete(
-        self, packager: Packager, client: Optional[Client] = None
-    ) -> CompleteSpec:
+    def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
         """Return the spec with nothing missing, as *packager* wants it; only reads.
 
-        For packagers: nothing is kept of a deployment that exists, and whether the
-        packager can package it is not asked. Errors are those of :meth:`validate`.
+        For packagers: nothing is kept of a deployment that exists, and whether the packager can
+        package it is not asked. Errors are those of :meth:`validate`.
         """
         with using(client) as api:
             return self._complete(packager, api, keep=False)
@@ -338,21 +325,23 @@ class DeploymentSpec(PoolFields):
     ) -> CompleteSpec:
         flow = flow or self.find_flow()
         name = self.name or flow.name
-        problem = name_problem(flow.name) or name_problem(name)
+        problem = name_problem(flow.name) or name_problem(name) or _flow_problem(flow, client)
         if problem:
-            raise self._refused(problem)
-        self._check_findable(flow, client)
+            raise self._error(problem)
         full_name = f"{flow.name}/{name}"
-        current = read_current(full_name, client) if keep else None
+        current: Optional[Deployment] = None
+        if keep:
+            with suppress(ObjectNotFound):
+                current = client.read_deployment_by_name(full_name)
         pool = self.work_pool
         if client.dialect.uses_work_pools:
             has = {} if current is None else current.extra
             pool = choose_pool(pool or has.get("work_pool_name"))
-        selected = select(
+        packager, runner, kept = select(
             full_name, packager, self.flow_runner, pool, current, client
         )
-        selected.runner.to_settings()  # Raises where it is none that could be deployed.
-        others = {each.name: getattr(self, each.name) for each in _POOL_FIELDS}
+        runner.to_settings()  # Raises where it is none that could be deployed.
+        others = {each.name: getattr(self, each.name) for each in attrs.fields(PoolFields)}
         return CompleteSpec(
             name=name,
             flow=flow,
@@ -362,65 +351,64 @@ class DeploymentSpec(PoolFields):
             schedule=self.schedule,
             tags=self.tags,
             paused=self.paused,
-            flow_runner=selected.runner,
-            packager=selected.packager,
+            flow_runner=runner,
+            packager=packager,
             runner_named=isinstance(self.flow_runner, FlowRunner),
-            kept=selected.kept,
+            kept=kept,
+            current=current,
             **{**others, "work_pool": pool},
         )
 
     def create(self, client: Optional[Client] = None) -> UUID:
         """Deploy, and return the deployment's id; see :func:`flowpack.deploy`."""
-        from flowpack.deployments.planning import deploy
+        from flowpack.deployments.applying import deploy
 
         return deploy(self, client)[0].id
 
     @hides_locals
-    def _flow_source(self) -> FlowSource:
-        location, flow_name = self.flow_location, self.flow_name
-        if self.entrypoint is not None:
-            path, colon, function = url_of(self.entrypoint).rpartition(":")
-            # In "https://user:password@host/x.py" no colon ends the path.
-            if not (path and colon and function) or "/" in function:
-                raise self._refused(
-                    f"the entrypoint {quoted(self.entrypoint)} is not of the form"
-                    " path/file.py:function"
-                )
-            if location is not None or flow_name is not None:
-                raise self._refused(
-                    "entrypoint says what flow_location and flow_name say; give one"
-                )
-            location, flow_name = parse_location(path), function
-        return FlowSource(self.label, self.flow, location, flow_name)
+    def _location(self) -> Tuple[Optional[URL], Optional[str]]:
+        """Return where the script is, and which flow of it is meant."""
+        if self.entrypoint is None:
+            return self.flow_location, self.flow_name
+        path, colon, function = url_of(self.entrypoint).rpartition(":")
+        # In "https://user:password@host/x.py" no colon ends the path.
+        if not (path and colon and function) or "/" in function:
+            raise self._error(
+                f"the entrypoint {quoted(self.entrypoint)} is not of the form"
+                " path/file.py:function"
+            )
+        if self.flow_location is not None or self.flow_name is not None:
+            raise self._error("entrypoint says what flow_location and flow_name say; give one")
+        return parse_location(path), function
 
-    def _check_findable(self, flow: FoundFlow, client: Client) -> None:
-        """Refuse a flow that whoever runs it could not find in its script."""
-        if not client.embedded and set(flow.origin) == {"flowpack"}:
-            raise self._refused(
-                "the flow is made with flowpack's own decorator, which Prefect's"
-                " agents and workers do not know. Import it so that both work:"
-                " 'try: from prefect import flow' and, under 'except ImportError:',"
-                " 'from flowpack import flow'"
-            )
-        if client.dialect.uses_work_pools:
-            if json_problem(flow.entrypoint):
-                raise self._refused(
-                    f"the file name of the script {quoted(flow.script.name)} is not"
-                    " UTF-8, and workers are told of it; rename the script"
-                )
-            return
-        if flow.namesakes:
-            raise self._refused(
-                f"the script has several flows called {quoted(flow.name)}, and this"
-                " server's agents know flows by name alone; give each its own name"
-            )
-        if flow.renamed:
-            raise self._refused(
-                f"its script has no flow called {quoted(flow.name)}, and runs look"
-                " for it there by its name alone. Rename it in the script and give"
-                f" that: renamed = {flow.variable}.with_options(name="
-                f"{quoted(flow.name)})"
-            )
-
-    def _refused(self, problem: str) -> DeploymentValidationError:
+    def _error(self, problem: str) -> DeploymentValidationError:
         return DeploymentValidationError(self.label, [problem])
+
+
+def _flow_problem(flow: FoundFlow, client: Client) -> Optional[str]:
+    """Return why whoever runs the flow could not find it in its script, if so."""
+    if not client.embedded and set(flow.origin) == {"flowpack"}:
+        return (
+            "the flow is made with flowpack's own decorator, which Prefect's agents and workers"
+            " do not know. Import it so that both work: 'try: from prefect import flow' and,"
+            " under 'except ImportError:', 'from flowpack import flow'"
+        )
+    if client.dialect.uses_work_pools:
+        if not json_problem(flow.entrypoint):
+            return None
+        return (
+            f"the file name of the script {quoted(flow.script.name)} is not UTF-8, and workers"
+            " get it as text; rename the script"
+        )
+    if flow.namesakes:
+        return (
+            f"the script has several flows called {quoted(flow.name)}, and this server's agents"
+            " know flows by name alone; give each its own name"
+        )
+    if flow.renamed:
+        return (
+            f"its script has no flow called {quoted(flow.name)}, and runs look for it there by"
+            " its name alone. Rename it in the script and give that: renamed ="
+            f" {flow.variable}.with_options(name={quoted(flow.name)})"
+        )
+    return None

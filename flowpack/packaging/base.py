@@ -1,56 +1,123 @@
-"""What packagers are, and the one order in which they write.
-
-Bytes first, pointer last: :func:`store` writes the bytes and sees that they are
-there, then registers the flow and the storage block. The deployment that points
-at them is left to the caller and comes last.
-"""
+"""What packagers take and return, and how they are called: some are users' own."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import threading
+import inspect
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import (
-    Any,
-    BinaryIO,
-    Callable,
-    Dict,
-    Hashable,
-    Mapping,
-    Optional,
-    Protocol,
-    Tuple,
-    TypeVar,
-    Union,
-)
-from uuid import UUID
+from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Protocol, Tuple, Union
 
 import attrs
 
-from flowpack.blocks.documents import ensure_document
+from flowpack._tracebacks import HidesLocals
 from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.storage import StorageBlock
-from flowpack.blocks.storage_errors import hash_object, storage_errors
+from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
-from flowpack.connect import using
+from flowpack.connect import current_client
 from flowpack.discovery import FoundFlow
-from flowpack.exceptions import ObjectMissingError, StorageUnavailableError
+from flowpack.exceptions import DeploymentValidationError, PackagingError, printable, quoted
 from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
-from flowpack.models import (
-    UNSET,
-    AnySchedule,
-    DataDocument,
-    DeploymentCreate,
-    ScriptSource,
-    StoredObject,
-    Unset,
-)
-from flowpack.packaging.fields import PoolFields, inherited_last
-from flowpack.urls import url_of
+from flowpack.jsonvalues import json_problem
+from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
+from flowpack.urls import URL, Address, as_address, url_of
 
-Value = TypeVar("Value")
+
+def field_error(field: str, problem: str) -> DeploymentValidationError:
+    """Return the error for a value of *field* that cannot be right."""
+    return DeploymentValidationError("DeploymentSpec", [f"{field}: {problem}"])
+
+
+def describe_type(value: object) -> str:
+    """Return what messages call the type of *value*; others' names may be like ours."""
+    kind = value if isinstance(value, type) else type(value)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    name = printable(f"{module}{kind.__name__}")
+    return f"the class {name}" if isinstance(value, type) else name
+
+
+def to_address(value: object) -> Any:
+    """Convert text to an address, which is printed without the credentials in it."""
+    return as_address(value) if isinstance(value, (str, Address)) else value
+
+
+def check_address(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+    """Accept text, an address or None."""
+    check_text(_, field, url_of(value))
+
+
+def check_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    """Accept text that names something, None or UNSET."""
+    _check_any_text(_, field, value)
+    if isinstance(value, str) and not value.strip():
+        raise field_error(field.name, "it is empty; leave it out if it is not to be given")
+
+
+def _check_any_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None or isinstance(value, Unset):
+        return
+    if not isinstance(value, str) or json_problem(value):
+        raise field_error(field.name, f"expected text, not {describe_type(value)}")
+
+
+def check_flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    """Accept True, False or UNSET."""
+    if not isinstance(value, (bool, Unset)):
+        raise field_error(field.name, f"expected True or False, not {describe_type(value)}")
+
+
+def _check_limit(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None or isinstance(value, Unset):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise field_error(field.name, "expected a number of runs, at least 1")
+
+
+def _check_pull(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value not in (None, "stock", "flowpack"):
+        raise field_error(field.name, f"expected 'stock' or 'flowpack', not {quoted(value)}")
+
+
+def _to_labels(value: object) -> Any:
+    """Copy a mapping from text to text, numbers and booleans; None is an empty one."""
+    if value is None or isinstance(value, Unset):
+        return {} if value is None else value
+    if not isinstance(value, Mapping):
+        raise field_error("labels", f"expected a mapping, not {describe_type(value)}")
+    labels = dict(value)
+    problem = json_problem(labels)
+    for key, item in labels.items():
+        if not str(key).strip():
+            problem = problem or "a label has no name"
+        if not isinstance(item, (str, int, float)):
+            problem = problem or f"{quoted(key)} holds {describe_type(item)}"
+    if problem:
+        raise field_error("labels", problem)
+    return labels
+
+
+def inherited_last(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.Attribute[Any]]:
+    """Put the fields of a class itself before those of its base, as people read them."""
+    # The stubs of attrs do not know the attribute.
+    return sorted(fields, key=lambda each: each.inherited)  # type: ignore[attr-defined]
+
+
+@attrs.frozen(kw_only=True)
+class PoolFields(HidesLocals):
+    """The fields of a spec for today's Prefect; see ``DeploymentSpec``."""
+
+    description: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_any_text)
+    version: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_any_text)
+    work_pool: Optional[str] = attrs.field(default=None, validator=check_text)
+    work_queue: Union[str, None, Unset] = attrs.field(default=UNSET, validator=check_text)
+    create_work_pool: bool = attrs.field(default=False, validator=check_flag)
+    concurrency_limit: Union[int, None, Unset] = attrs.field(default=UNSET, validator=_check_limit)
+    labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, converter=_to_labels)
+    enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=check_flag)
+    pull: Optional[str] = attrs.field(default=None, validator=_check_pull)
+    pull_requires: Optional[URL] = attrs.field(
+        default=None, converter=to_address, validator=check_address
+    )
 
 
 @attrs.frozen(kw_only=True, field_transformer=inherited_last)
@@ -65,12 +132,13 @@ class CompleteSpec(PoolFields):
         parameters: Default parameters; UNSET keeps the server's.
         schedule: When to run; None is never, UNSET keeps the server's.
         tags: Tags of the deployment's runs; UNSET keeps the server's.
-        paused: Whether the schedule rests; UNSET keeps the server's.
+        paused: Whether the schedule is paused; UNSET keeps the server's.
         flow_runner: Where runs are executed.
-        packager: What will package the flow.
+        packager: What packages the flow.
         runner_named: Whether somebody named the runner.
         kept: What is taken from the deployment as it is, by the field's name, with
             secrets masked: storage and runner that nobody named.
+        current: The deployment as the server has it; None where there is none.
 
     The others are what today's Prefect has besides; see ``DeploymentSpec``.
     """
@@ -87,15 +155,14 @@ class CompleteSpec(PoolFields):
     packager: Packager
     runner_named: bool = True
     kept: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
 
     @property
     def full_name(self) -> str:
         """The name by which people know the deployment: ``FLOW/DEPLOYMENT``."""
         return f"{self.flow_name}/{self.name}"
 
-    def complete(
-        self, packager: Packager, client: Optional[Client] = None
-    ) -> CompleteSpec:
+    def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
         """Return the spec, with *packager* to package it."""
         same = packager is self.packager
         return self if same else attrs.evolve(self, packager=packager)
@@ -123,7 +190,7 @@ class Content:
         return len(self.data)
 
     def open(self) -> BinaryIO:
-        """Return the bytes as a file that can be read once more each time."""
+        """Return the bytes as a new file, read from its start."""
         return KnownBytes(self.data, self.sha256)
 
 
@@ -135,9 +202,8 @@ class Package:
         content: The bytes.
         entrypoint: ``file.py:function``.
         storage: Where they go; its document id may not be known yet.
-        parameter_schema: JSON schema of the flow's parameters, where the server
-            keeps one.
-        notes: What a plan should tell about it.
+        parameter_schema: JSON schema of the flow's parameters, where the server keeps one.
+        notes: What a plan says about it.
     """
 
     content: Content
@@ -146,50 +212,28 @@ class Package:
     parameter_schema: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     notes: Tuple[str, ...] = ()
 
-    def source(self, deployment: CompleteSpec, token: str) -> ScriptSource:
-        """Return how workers get the bytes that are stored under *token*."""
-        with storage_errors(self.storage, token):
-            location = self.storage.location(token)
-        if location is not None and "://" not in location:
-            location = Path(location).as_uri()
-        return ScriptSource(
-            filename=self.entrypoint.rpartition(":")[0],
-            size=self.content.size,
-            location=location,
-            storage_type=self.storage.block_type_name,
-            storage_data=self.storage.public_data(),
-            pull=deployment.pull,
-            requires=url_of(deployment.pull_requires),
-            version=deployment.flow.version,
-            description=deployment.flow.description,
-        )
-
 
 class AnySpec(Protocol):
     """What packagers take: a :class:`~flowpack.DeploymentSpec` or a complete one."""
 
-    def complete(
-        self, packager: Packager, client: Optional[Client] = None
-    ) -> CompleteSpec:
+    def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
         """Return the spec with nothing missing, as *packager* wants it; only reads."""
 
 
 class Packager(ABC):
     """Turns a spec into the body of a deployment.
 
-    Subclass it to package in a way of your own; :meth:`check_compat` and
-    :meth:`package` are all that is needed, and *client* may be left out of both.
-    From ``deploy`` they get a :class:`CompleteSpec`, and without a client flowpack's
-    own calls inside them use that of ``deploy``. A plan tells of such a packager that
-    the deployment's code is known when packaged, unless it has :meth:`prepare`; that
-    of a base class does not count for a :meth:`package` of your own.
-    What they raise that is no ``FlowpackError`` becomes a ``PackagingError``.
+    Subclass it to package in a way of your own; :meth:`check_compat` and :meth:`package` are
+    all that is needed, and *client* may be left out of both. From ``deploy`` they get a
+    :class:`CompleteSpec`, and without a client flowpack's own calls inside them use that of
+    ``deploy``. A plan says of such a packager that the deployment's code is known when it is
+    packaged, unless it has :meth:`prepare`; that of a base class does not count for a
+    :meth:`package` of your own. What they raise that is no ``FlowpackError`` becomes a
+    ``PackagingError``.
     """
 
     @abstractmethod
-    def check_compat(
-        self, deployment: Any, client: Optional[Client] = None
-    ) -> None:
+    def check_compat(self, deployment: Any, client: Optional[Client] = None) -> None:
         """Raise unless *deployment* can be packaged by this packager.
 
         Raises:
@@ -197,17 +241,13 @@ class Packager(ABC):
         """
 
     @abstractmethod
-    def package(
-        self, deployment: Any, client: Optional[Client] = None
-    ) -> DeploymentCreate:
+    def package(self, deployment: Any, client: Optional[Client] = None) -> DeploymentCreate:
         """Store what the flow needs and return the deployment to be created.
 
         It has the name and the flow of *deployment*.
         """
 
-    def prepare(
-        self, deployment: Any, client: Optional[Client] = None
-    ) -> Optional[Package]:
+    def prepare(self, deployment: Any, client: Optional[Client] = None) -> Optional[Package]:
         """Return what :meth:`package` would store; None where that is not known.
 
         Only reads; *client* refuses everything else when a plan is made.
@@ -219,151 +259,61 @@ class Packager(ABC):
         return UniversalFlowRunner()
 
 
-class Registry:
-    """Flows, storage blocks and pools that one deploy has registered, each once.
+def is_prepared(packager: Packager) -> bool:
+    """Return True if ``prepare`` describes what ``package`` of the packager does.
 
-    Threads may share it.
+    It does not where a subclass has a ``package`` of its own and inherits ``prepare``.
     """
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._known: Dict[Hashable, Any] = {}
-        self._locks: Dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def flow_id(self, name: str) -> UUID:
-        """Return the id of the flow called *name*, made if missing."""
-        return self.once(("flow", name), lambda: self._client.create_flow(name))
-
-    def document_id(self, storage: StorageBlock) -> UUID:
-        """Return the id of the document of *storage*, made if missing.
-
-        That a document which it names holds it has been seen to by the caller.
-        """
-        if storage.document_id is not None:
-            return storage.document_id
-        data = storage.to_document_data()
-        key = ("document", storage.schema_checksum(), json.dumps(data, sort_keys=True))
-        return self.once(
-            key, lambda: ensure_document(storage.definition(), data, self._client)
-        )
-
-    def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return what *make* makes, made once for *key*."""
-        with self._lock:
-            making = self._locks.setdefault(key, threading.Lock())
-        with making:
-            if key not in self._known:
-                self._known[key] = make()
-            known: Value = self._known[key]
-            return known
+    defining = (cls for cls in type(packager).__mro__ if {"prepare", "package"} & {*vars(cls)})
+    return "prepare" in vars(next(defining))
 
 
-def describe(
-    deployment: CompleteSpec,
-    package: Package,
-    source: ScriptSource,
-    flow_id: UUID,
-    stored: StoredObject,
-) -> DeploymentCreate:
-    """Return the body of the deployment that *package* is stored for."""
-    paused = deployment.paused
-    return DeploymentCreate(
-        name=deployment.name,
-        flow_id=flow_id,
-        flow_data=DataDocument.encode("blockstorage", stored),
-        schedule=deployment.schedule,
-        is_schedule_active=paused if isinstance(paused, Unset) else not paused,
-        parameters=deployment.parameters,
-        tags=deployment.tags,
-        flow_runner=deployment.flow_runner.to_settings(),
-        script=source,
-        entrypoint=package.entrypoint,
-        parameter_openapi_schema=package.parameter_schema,
-        description=deployment.description,
-        version=deployment.version,
-        enforce_parameter_schema=deployment.enforce_parameter_schema,
-        work_pool_name=deployment.work_pool or UNSET,
-        work_queue_name=deployment.work_queue,
-        concurrency_limit=deployment.concurrency_limit,
-        labels=deployment.labels,
-        job_variables=None if deployment.runner_named else UNSET,
-    )
+def call_packager(
+    packager: Packager,
+    method: str,
+    client: Client,
+    *args: Any,
+    returns: Tuple[type, ...] = (object,),
+) -> Any:
+    """Call a *method* of a packager, with *client* where it takes one.
 
-
-def store(
-    deployment: CompleteSpec,
-    package: Package,
-    client: Optional[Client] = None,
-    flow_id: Optional[UUID] = None,
-    registry: Optional[Registry] = None,
-    confirm: bool = False,
-) -> DeploymentCreate:
-    """Store the bytes of *package*, then register flow and storage block.
-
-    Args:
-        deployment: What is deployed.
-        package: What to store and where.
-        client: None connects to what the settings say.
-        flow_id: The flow, where it is known already.
-        registry: What others of the same set have registered; the caller has
-            held the storage against the document that it names.
-        confirm: Whether to read the stored bytes back, and replace damaged ones.
-
-    Returns:
-        The deployment to be created, which points at the stored bytes.
+    What it calls of flowpack without a client uses this one, too.
 
     Raises:
-        StorageError: The bytes could not be stored, or are not there afterwards.
-        BlockError: The document that the storage names does not hold it.
-        APIError: Flow or storage block could not be registered.
+        PackagingError: It takes other arguments, returned something else than one of
+            *returns*, or raised what is no ``FlowpackError``.
     """
-    with using(client) as api:
-        if registry is None:
-            package.storage.check_document(api)
-        token = put_bytes(package, confirm)
-        known = registry or Registry(api)
-        if flow_id is None:
-            flow_id = known.flow_id(deployment.flow_name)
-        source = package.source(deployment, token)
-        document_id = package.storage.document_id
-        if api.dialect.needs_document(source):
-            document_id = known.document_id(package.storage)
-    stored = StoredObject(token, document_id, package.content.sha256)
-    return describe(deployment, package, source, flow_id, stored)
+    name = type(packager).__name__
+    with translate_errors(lambda reason: PackagingError(f"the packager {name} raised {reason}")):
+        result = _call(getattr(packager, method), client, args)
+    if not isinstance(result, returns):
+        raise PackagingError(
+            f"the packager {name} returned {type(result).__name__}, not {returns[0].__name__}"
+        )
+    return result
 
 
-def put_bytes(package: Package, confirm: bool = False) -> str:
-    """Store the bytes of *package*, see that they are there; return the token.
-
-    With *confirm* they are read back, and written over others that have their key.
-    """
-    content, storage = package.content, package.storage
-    token: Any = None  # A storage of a user's own may return anything.
-    for write in (storage.write_from, storage.replace_from)[: 2 if confirm else 1]:
-        with content.open() as file, storage_errors(storage, content.sha256):
-            token = write(file, content.sha256)
-        if isinstance(token, str) and has_bytes(package, token, confirm):
-            return token
-    raise StorageUnavailableError(
-        storage.block_type_name,
-        str(token),
-        f"the storage took {content.size} bytes but does not have them; nothing was"
-        " deployed. Look into the storage; if it keeps others there and does not"
-        " replace them, delete those. Then deploy again",
-    )
-
-
-def has_bytes(package: Package, token: str, confirm: bool) -> bool:
-    """Return True if *token* leads to the bytes of *package*.
-
-    Without *confirm* the storage's word is taken for it; else they are read.
-    """
-    content, storage = package.content, package.storage
-    with storage_errors(storage, token):
-        if not storage.holds(token, content.sha256, content.size):
-            return False
+def _call(method: Callable[..., Any], client: Client, args: Tuple[Any, ...]) -> Any:
+    name = getattr(method, "__qualname__", type(method).__name__)
     try:
-        return not confirm or hash_object(storage, token).hexdigest() == content.sha256
-    except ObjectMissingError:
-        return False
+        signature = inspect.signature(method)
+        named = {"client": client} if "client" in signature.parameters else {}
+        try:
+            bound = signature.bind(*args, **named)
+        except TypeError:
+            bound = signature.bind(*args, client)
+    except (TypeError, ValueError) as exc:
+        raise PackagingError(
+            f"{name} cannot be called with the arguments that flowpack.Packager gives it:"
+            f" {printable(exc)}"
+        ) from exc
+    with current_client(client):
+        result = method(*bound.args, **bound.kwargs)
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()  # Else it warns that nobody awaited it.
+        raise PackagingError(
+            f"{name}() returned something to be awaited, and flowpack awaits nothing; write it"
+            " without async"
+        )
+    return result

@@ -17,11 +17,7 @@ from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.discovery import FoundFlow
 from flowpack.exceptions import BlockError, DeploymentValidationError, quoted
-from flowpack.flow_runners import (
-    FlowRunner,
-    SubprocessFlowRunner,
-    UniversalFlowRunner,
-)
+from flowpack.flow_runners import FlowRunner, SubprocessFlowRunner, UniversalFlowRunner
 from flowpack.models import BlockDocument, DeploymentCreate
 from flowpack.packaging.base import (
     AnySpec,
@@ -29,26 +25,26 @@ from flowpack.packaging.base import (
     Content,
     Package,
     Packager,
-    store,
+    describe_type,
 )
-from flowpack.packaging.fields import kind_of
+from flowpack.packaging.storing import store
 
-_ONLY_HERE = "only usable from the current machine"
+#: Some releases refuse to run a deployment that has no schema at all.
+_NO_PARAMETERS: Mapping[str, Any] = {"title": "Parameters", "type": "object", "properties": {}}
 
 
-def _as_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
-    """Take a block, the id of a registered one (also as text), default:, or None."""
+def _to_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
+    """Convert the id of a storage block to a UUID; accept a block, ``default:`` or None."""
     if value is None or isinstance(value, (StorageBlock, UUID)):
         return value
     if isinstance(value, str):
-        if value == DEFAULT_STORAGE:
-            return value
         try:
-            return UUID(value)
+            return value if value == DEFAULT_STORAGE else UUID(value)
         except ValueError:
             pass
     raise DeploymentValidationError(
-        "storage", [f"expected a storage block or the id of one, not {kind_of(value)}"]
+        "storage",
+        [f"expected a storage block or the id of one, not {describe_type(value)}"],
     )
 
 
@@ -57,27 +53,25 @@ class SourcePackager(HidesLocals, Packager):
     """Packages source code into a storage; subclasses say which bytes.
 
     Attributes:
-        storage: A storage block, the id of a registered one, or ``default:`` or None
-            for the server's default, and where it has none a folder of this machine.
-            With None ``deploy`` keeps the storage of a deployment that exists.
+        storage: A storage block, the id of a registered one, or ``default:`` or None for the
+            server's default, and where it has none a folder of this machine. With None
+            ``deploy`` keeps the storage of a deployment that exists.
     """
 
     storage: Union[StorageBlock, UUID, str, None] = attrs.field(
-        default=None, converter=_as_storage
+        default=None, converter=_to_storage
     )
 
     @abstractmethod
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the bytes to store, and the entry point in them."""
 
-    def check_compat(
-        self, deployment: AnySpec, client: Optional[Client] = None
-    ) -> None:
-        """Hold the storage against the runner, as the reference does.
+    def check_compat(self, deployment: AnySpec, client: Optional[Client] = None) -> None:
+        """Check the storage against the runner, as the reference does.
 
-        Runners other than ``subprocess`` may start on another machine, so they
-        need storage that can be reached from there. With ``subprocess`` a storage
-        of this machine is a warning.
+        Runners other than ``subprocess`` may start on another machine, so they need storage
+        that can be reached from there. With ``subprocess`` a storage of this machine is a
+        warning.
 
         Raises:
             DeploymentValidationError: The runner cannot reach the storage.
@@ -86,42 +80,36 @@ class SourcePackager(HidesLocals, Packager):
         """
         with using(client) as api:
             spec = self._complete(deployment, api)
-            only_here = self._check_runner(spec, api)
-        if only_here:
-            warn(f"{spec.full_name}: {only_here}; the deployment is {_ONLY_HERE}")
+            reason = self._check_runner(spec, api)
+        if reason:
+            warn(
+                f"{spec.full_name}: {reason}; the deployment is only usable from the current"
+                " machine"
+            )
 
     def _complete(self, deployment: AnySpec, client: Client) -> CompleteSpec:
         if not hasattr(type(deployment), "complete"):
-            kind = kind_of(deployment)
-            problem = f"expected a DeploymentSpec of flowpack, not {kind}"
+            problem = f"expected a DeploymentSpec of flowpack, not {describe_type(deployment)}"
             raise DeploymentValidationError("what to package", [problem])
         return deployment.complete(self, client)
 
     def _check_runner(self, spec: CompleteSpec, client: Client) -> Optional[str]:
-        """Return why the deployment can be used from this machine only, if so.
-
-        Raises:
-            DeploymentValidationError: Its runner may start elsewhere.
-        """
+        """Return why the deployment is only usable from this machine, if it is."""
         storage, named = self.find_storage(client)
         if not storage.only_this_machine:
             return None
-        what = (
-            f"the storage is {storage.block_type_name}"
-            if named
-            else "no storage was given and no default storage is configured on the"
-            " server"
-        )
+        reason = "no storage was given and no default storage is configured on the server"
+        if named:
+            reason = f"the storage is {storage.block_type_name}"
         runner = spec.flow_runner
         if isinstance(runner, SubprocessFlowRunner):
-            return what
+            return reason
         raise DeploymentValidationError(
             spec.full_name,
             [
-                f"{what}, but the {runner.typename.capitalize()} flow runner needs"
-                " remote storage, which runs can reach from elsewhere. Give a storage"
-                " (a URL, or File Storage on a shared folder), or use the subprocess"
-                " runner"
+                f"{reason}, but the {runner.typename.capitalize()} flow runner needs remote"
+                " storage, which runs can reach from elsewhere. Give a storage (a URL, or File"
+                " Storage on a shared folder), or use the subprocess runner"
             ],
         )
 
@@ -143,27 +131,26 @@ class SourcePackager(HidesLocals, Packager):
             notes=notes,
         )
 
-    def package(
-        self, deployment: AnySpec, client: Optional[Client] = None
-    ) -> DeploymentCreate:
+    def package(self, deployment: AnySpec, client: Optional[Client] = None) -> DeploymentCreate:
         """Store the bytes and register flow and storage block.
 
         Raises:
             DeploymentValidationError: As for :meth:`check_compat`, which warns, too.
+            BlockError: The document that the storage names does not hold it.
             StorageError: The bytes could not be stored.
             APIError: Flow or storage block could not be registered.
         """
         with using(client) as api:
             spec = self._complete(deployment, api)
             self._check_runner(spec, api)
-            return store(spec, self.prepare(spec, api), api)
+            package = self.prepare(spec, api)
+            package.storage.check_document(api)
+            return store(spec, package, api)
 
     def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
         """Return ``subprocess`` for storage of this machine, else ``universal``."""
         storage, _ = self.find_storage(client)
-        if storage.only_this_machine:
-            return SubprocessFlowRunner()
-        return UniversalFlowRunner()
+        return SubprocessFlowRunner() if storage.only_this_machine else UniversalFlowRunner()
 
     def with_storage(self, storage: StorageBlock) -> SourcePackager:
         """Return a copy that stores in *storage*; subclasses may be made in any way."""
@@ -172,18 +159,16 @@ class SourcePackager(HidesLocals, Packager):
         object.__setattr__(new, "storage", storage)
         return new
 
-    def find_storage(
-        self, client: Optional[Client] = None
-    ) -> Tuple[StorageBlock, bool]:
+    def find_storage(self, client: Optional[Client] = None) -> Tuple[StorageBlock, bool]:
         """Return the storage, and whether anyone named it; reads only."""
         if isinstance(self.storage, StorageBlock):
             return self.storage, True
         with using(client) as api:
             if isinstance(self.storage, UUID):
-                return _storage_of(api.read_block_document(self.storage)), True
+                return _to_block(api.read_block_document(self.storage)), True
             document = api.get_default_storage_block_document()
         if document is not None:
-            return _storage_of(document), True
+            return _to_block(document), True
         return LocalStorageBlock(), False
 
 
@@ -192,26 +177,17 @@ def _parameter_schema(flow: FoundFlow) -> Tuple[Mapping[str, Any], Tuple[str, ..
 
     script = flow.script
     if not flow.function:
-        return _NO_PARAMETERS, ("what parameters the flow has is not told",)
+        return _NO_PARAMETERS, ("it is not known what parameters the flow has",)
     found = parameter_schema(script.content, flow.function, where=script.name)
     return found.schema, found.notes
 
 
-#: Some releases refuse to run a deployment that has no schema at all.
-_NO_PARAMETERS: Mapping[str, Any] = {
-    "title": "Parameters",
-    "type": "object",
-    "properties": {},
-}
-
-
-def _storage_of(document: BlockDocument) -> StorageBlock:
+def _to_block(document: BlockDocument) -> StorageBlock:
     block = Block.from_document(document)
     if isinstance(block, StorageBlock):
         return block
     raise BlockError(
-        f"the block {quoted(document.name)} is a {block.block_type_name}, which is no"
-        " storage"
+        f"the block {quoted(document.name)} is a {block.block_type_name}, which is no storage"
     )
 
 

@@ -32,7 +32,7 @@ def test_the_same_plan(flowpack, script, planned):
     assert flowpack(*argv).out.startswith("created hello/d")
     again = flowpack(*argv)
     assert again.status == 1
-    assert 'what is to be done was "create", and is "unchanged"' in again.err
+    assert 'kind was "create", and is "unchanged"' in again.err
     path = planned("-p", "name=Ada")
     assert flowpack(*argv).out.startswith("unchanged hello/d")
 
@@ -52,7 +52,7 @@ def test_the_same_plan(flowpack, script, planned):
         (("--storage", "file:s"), ("--storage", "file:t"), "hello/d: storage was"),
         (
             ("--runner", "universal", "--env", "TOKEN=canary-1"),
-            ("--runner", "universal", "--env", "TOKEN=canary-2"),
+            ("--runner", "universal", "--env", "OTHER=canary-1"),
             "hello/d: flow_runner was to go",
         ),
     ],

@@ -3,8 +3,9 @@
 import pytest
 
 from flowpack import DeploymentSpec, FileStorageBlock
-from flowpack.deployments.planning import deploy, plan
-from flowpack.deployments.verify import verify_all
+from flowpack.deployments.applying import deploy
+from flowpack.deployments.planning import plan
+from flowpack.deployments.verification import verify_all
 from tests.blocks.servers import FileServer, serving
 from tests.clients import SCRIPT
 

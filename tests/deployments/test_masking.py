@@ -8,7 +8,7 @@ import pytest
 
 from flowpack import Block, FileStorageBlock, S3StorageBlock, StorageBlock
 from flowpack.blocks.secret import MASK
-from flowpack.deployments.masking import masked, shown_storage
+from flowpack.deployments.masking import mask_change, mask_storage
 from flowpack.wire.base import Change
 
 SECRET = "canary-91ab"
@@ -44,41 +44,56 @@ def with_secret(value, secret):
 
 @pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)
 def test_values_of_variables(runner):
-    """Whatever the shape, no value is told; another value is told otherwise."""
-    change = masked(Change("flow_runner", None, runner))
+    """Whatever the shape, no value is told; another value is told to have changed."""
+    change = mask_change(Change("flow_runner", None, runner))
     told = json.dumps(change.new)
-    assert SECRET not in told and MASK in told
-    assert masked(Change("flow_runner", None, runner)) == change
-    other = masked(Change("flow_runner", None, with_secret(runner, "other")))
-    assert other != change
-    assert masked(Change("flow_runner", runner, None)).old == change.new
+    assert SECRET not in told and MASK in told and "changed" not in told
+    other = mask_change(Change("flow_runner", runner, with_secret(runner, "other")))
+    assert other.old == change.new
+    assert json.dumps(other.new) == told.replace(MASK, f"{MASK} (changed)")
+    same = mask_change(Change("flow_runner", runner, {**runner, "more": 1}))
+    assert same.new == {**change.new, "more": 1}
 
 
 def test_names_and_the_rest_are_told():
     """Names of variables, and fields that are no variables, stand as they are."""
-    told = masked(Change("flow_runner", None, RUNNERS["orion"])).new
+    told = mask_change(Change("flow_runner", None, RUNNERS["orion"])).new
     assert told["type"] == "universal"
     assert list(told["config"]["env"]) == ["A", "name"]
     assert SECRET not in json.dumps(told)
-    assert masked(Change("flow_runner", None, RUNNERS["variables"])).new["image"]
-    told = masked(Change("flow_runner", None, RUNNERS["manifest"])).new
+    assert mask_change(Change("flow_runner", None, RUNNERS["variables"])).new["image"]
+    told = mask_change(Change("flow_runner", None, RUNNERS["manifest"])).new
     assert told["job"]["spec"]["containers"][0]["env"][0]["name"] == "A"
-    assert masked(Change("flow_runner", None, {"env": {"A": ""}})).new == {
+    assert mask_change(Change("flow_runner", None, {"env": {"A": ""}})).new == {
         "env": {"A": ""}
     }
 
 
-def test_one_value_under_two_names_looks_like_two():
-    """Equal secrets of different variables cannot be seen to be equal."""
-    env = {"A": SECRET, "B": SECRET}
-    told = masked(Change("flow_runner", None, {"env": env})).new["env"]
-    assert told["A"] != told["B"]
+STEP = {"flowpack.steps.pull": {"requires": SECRET, "globals": {"a": 1}}}
+
+
+def test_pull_steps():
+    """They are told by their names, and which have other inputs."""
+    theirs = {"theirs": {"x": SECRET}}
+    change = Change("pull_steps", [theirs, STEP], [theirs, with_secret(STEP, "other")])
+    told = mask_change(change)
+    assert told.old == ["theirs", "flowpack.steps.pull"]
+    assert told.new == ["theirs", "flowpack.steps.pull (changed)"]
+    assert mask_change(Change("pull_steps", None, [STEP])).new == ["flowpack.steps.pull"]
+
+
+def test_passwords_in_requirements():
+    """Another password is a change, the rest of the address is told."""
+    old, new = f"git+https://u:{SECRET}@host/x", "git+https://u:other@host/x"
+    told = mask_change(Change("pull_requires", old, new))
+    assert "host/x" in told.old and SECRET not in told.old
+    assert told.new == f"{told.old} (changed)"
 
 
 def test_other_fields_are_left_alone():
     """Parameters are shown as they are, whatever they are called."""
     change = Change("parameters", {"env": {"A": "1"}}, {"env": {"A": "2"}})
-    assert masked(change) == change
+    assert mask_change(change) == change
 
 
 @attrs.frozen
@@ -120,16 +135,15 @@ class Vault(StorageBlock):
 )
 def test_storages(storage):
     """A storage is told by its type and its data, without what is secret."""
-    told = shown_storage(storage)
+    told = mask_storage(storage)
     assert told["type"] == storage.block_type_name
     assert SECRET not in json.dumps(told)
     assert len(told) == 1 + len(storage.to_document_data())
 
 
-def test_storages_of_other_secrets_look_different():
-    """So two plans with other keys to one bucket are not equal."""
-    one, two = (
-        S3StorageBlock("bucket", aws_secret_access_key=key) for key in ("a", "b")
-    )
-    assert shown_storage(one) != shown_storage(two)
-    assert shown_storage(one) == shown_storage(one)
+def test_storages_of_other_secrets():
+    """A plan that moves code between two keys to one bucket says what changed."""
+    one, two = (S3StorageBlock("bucket", aws_secret_access_key=key) for key in ("a", "b"))
+    told = mask_storage(two, one)
+    assert told == {**mask_storage(two), "aws_secret_access_key": f"{MASK} (changed)"}
+    assert mask_storage(one, one) == mask_storage(one) == mask_storage(two)

@@ -30,7 +30,7 @@ from flowpack.exceptions import (
     MissingFlowError,
     UnspecifiedFlowError,
 )
-from flowpack.deployments.files import load_specs
+from flowpack.deployments.specfiles import load_specs
 from flowpack.loading import load_flow_from_script
 from tests.http_server import serve
 from tests.todays_server import TodaysServer

@@ -18,7 +18,7 @@ from flowpack import (
     plan,
 )
 from flowpack.cli import main
-from flowpack.deployments.verify import verify_all
+from flowpack.deployments.verification import verify_all
 from flowpack.exceptions import PlanChangedError
 
 pytestmark = pytest.mark.peer
@@ -140,7 +140,7 @@ def test_plan_that_moved(client, tmp_path):
     planned = plan(spec, client).to_json()
     assert "canary" not in planned and "TOKEN" in planned
     assert deploy(spec, client, planned=planned, confirm=True)[0].action == "created"
-    with pytest.raises(PlanChangedError, match="what is to be done"):
+    with pytest.raises(PlanChangedError, match="kind was"):
         deploy(spec, client, planned=planned)
     unchanged = plan(spec, client)
     assert [each.kind for each in unchanged.actions] == ["unchanged"]

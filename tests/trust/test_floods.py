@@ -9,7 +9,7 @@ import pytest
 
 from flowpack import DeploymentSpec, KVServerStorageBlock, deploy
 from flowpack.deployments.load import fetch_script
-from flowpack.deployments.verify import verify_all
+from flowpack.deployments.verification import verify_all
 from flowpack.exceptions import FlowpackError
 from tests.blocks.servers import serving
 from tests.fault_proxy import LASTING, FaultProxy

@@ -19,7 +19,7 @@ from flowpack import (
     deploy,
 )
 from flowpack.deployments.load import fetch_script
-from flowpack.deployments.verify import verify_all
+from flowpack.deployments.verification import verify_all
 from flowpack.exceptions import FlowpackError
 from flowpack.transport import Answer
 from tests.clients import SCRIPT

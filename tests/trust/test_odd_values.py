@@ -28,7 +28,7 @@ from flowpack import (
     plan,
 )
 from flowpack.cli import main
-from flowpack.deployments.files import load_specs
+from flowpack.deployments.specfiles import load_specs
 from flowpack.exceptions import (
     DeploymentValidationError,
     FlowpackError,

@@ -36,7 +36,7 @@ from flowpack import (
 from flowpack._http import HTTPTransport, ObjectClient
 from flowpack.blocks.secret import Secret, SecretMapping, as_secret
 from flowpack.blocks.storage_url import parse_storage_url
-from flowpack.deployments.files import load_specs
+from flowpack.deployments.specfiles import load_specs
 from flowpack.exceptions import BlockError, FlowpackError, SpecError
 from flowpack.flow_runners import FlowRunner
 from flowpack.settings import load_settings

@@ -1,4 +1,4 @@
-"""What moved between two plans: the deployment and the field are named."""
+"""What two plans say otherwise: the deployment and the field are named."""
 
 import copy
 import json
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.deployments.moves import find_moves, parse_plan
+from flowpack.deployments.actions import parse_plan, plan_diff
 from flowpack.exceptions import SpecError
 
 PLAN = {
@@ -42,10 +42,10 @@ def action(plan):
     return plan["actions"][0]
 
 
-MOVES = {
+DIFFERENCES = {
     "api": (
         lambda plan: plan.update(api="http://other/api"),
-        "the plan is for \"http://127.0.0.1/api\", not for \"http://other/api\"",
+        'the plan: api was "http://127.0.0.1/api", and is "http://other/api"',
     ),
     "gone": (lambda plan: plan["actions"].pop(), "hello/two is not to be deployed now"),
     "new": (
@@ -54,11 +54,11 @@ MOVES = {
     ),
     "order": (
         lambda plan: plan["actions"].reverse(),
-        "the deployments are in another order",
+        "the plan says other things than planned",
     ),
     "kind": (
         lambda plan: action(plan).update(kind="create"),
-        'hello/one: what is to be done was "update", and is "create"',
+        'hello/one: kind was "update", and is "create"',
     ),
     "code": (
         lambda plan: action(plan).update(size=13),
@@ -66,7 +66,7 @@ MOVES = {
     ),
     "upload": (
         lambda plan: action(plan).update(upload=False),
-        "hello/one: whether bytes are to be stored was true, and is false",
+        "hello/one: upload was true, and is false",
     ),
     "new value": (
         lambda plan: action(plan)["changes"][0].update(new=["c"]),
@@ -95,25 +95,25 @@ MOVES = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), MOVES.values(), ids=MOVES)
-def test_moves(change, told):
+@pytest.mark.parametrize(("change", "told"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_differences(change, told):
     """One thing that moved is told in one sentence that names it."""
-    assert find_moves(PLAN, other(change)) == (told,)
+    assert plan_diff(PLAN, other(change)) == (told,)
 
 
-def test_several_moves():
+def test_several_differences():
     """All that moved is told."""
 
     def change(plan):
         action(plan).update(kind="unchanged", changes=[], upload=False)
         plan["actions"][1].update(sha256="1" * 64)
 
-    told = find_moves(PLAN, other(change))
+    told = plan_diff(PLAN, other(change))
     assert [each.split(" was ")[0] for each in told] == [
-        "hello/one: what is to be done",
+        "hello/one: kind",
+        "hello/one: upload",
         "hello/one: tags",
         "hello/one: parameters",
-        "hello/one: whether bytes are to be stored",
         "hello/two: sha256",
     ]
 
@@ -121,9 +121,9 @@ def test_several_moves():
 def test_format_does_not_count():
     """Spaces and the order of keys are no difference; types are."""
     text = json.dumps(dict(reversed(PLAN.items())), indent=None)
-    assert find_moves(parse_plan(text), PLAN) == ()
+    assert plan_diff(parse_plan(text), PLAN) == ()
     one, real = parse_plan(text), parse_plan(text.replace('": 12,', '": 12.0,'))
-    assert find_moves(one, real) == ("hello/one: size was 12, and is 12.0",) + (
+    assert plan_diff(one, real) == ("hello/one: size was 12, and is 12.0",) + (
         "hello/two: size was 12, and is 12.0",
     )
 
@@ -134,7 +134,7 @@ def test_text_from_outside_is_escaped_and_bounded():
     def change(plan):
         action(plan).update(name="x\n\x1b[31m", kind="y" * 10_000)
 
-    told = find_moves(PLAN, other(change)) + find_moves(other(change), PLAN)
+    told = plan_diff(PLAN, other(change)) + plan_diff(other(change), PLAN)
     assert all(each.isprintable() for each in told)
     assert max(map(len, told)) < 1000
 
@@ -162,7 +162,7 @@ def test_any_json(one, two):
             assert str(exc) == "FILE: this is no plan; flowpack plan --json writes one"
     if len(plans) == 2:
         same = json.dumps(one, sort_keys=True) == json.dumps(two, sort_keys=True)
-        assert bool(find_moves(*plans)) is not same
+        assert bool(plan_diff(*plans)) is not same
 
 
 @pytest.mark.parametrize(

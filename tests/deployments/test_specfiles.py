@@ -29,10 +29,9 @@ from flowpack import (
     SubprocessFlowRunner,
     TempStorageBlock,
 )
-from flowpack.deployments import _nodes, files
-from flowpack.deployments._spec_nodes import KEYS
-from flowpack.deployments._yaml_nodes import parse_yaml
-from flowpack.deployments.files import is_spec_file, load_specs, runs_code
+from flowpack.deployments import datafiles, specfiles
+from flowpack.deployments.datafiles import parse_yaml
+from flowpack.deployments.specfiles import KEYS, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import collecting
 from flowpack.exceptions import (
     DeploymentValidationError,
@@ -327,12 +326,12 @@ def test_many_problems_are_cut(write):
     """A message stays of bounded length."""
     path = write("a.json", json.dumps([1] * 100_000))
     found = problems(path)
-    assert len(found) == _nodes.MOST_PROBLEMS + 1
+    assert len(found) == datafiles.MOST_PROBLEMS + 1
     assert found[-1] == "and more"
 
 
 JSON_ERRORS = {
-    "syntax": ('{"name": "x",\n "tags": [1,]\n}', "line 2, column 13: .*not JSON"),
+    "syntax": ('{"name": "x",\n "tags": [1,]\n}', "line 2, column 1[23]: .*not JSON"),
     "no comma": ("[{}\n {}]", "line 2, column 2: this is not JSON"),
     "no colon": ('{"name" "x"}', "line 1, column 9: this is not JSON"),
     "bare key": ("{name: 1}", "line 1, column 2: this is not JSON"),
@@ -391,7 +390,7 @@ def test_long_number(write, suffix, limit, request):
 YAML_ERRORS = {
     "syntax": ("name: [a\nb: c", "line 2, column 2: this is not YAML"),
     "tab": ("name:\n\t- x", "line 2, column 1: this is not YAML"),
-    "undefined alias": ("name: *nobody", "line 1.*alias 'nobody' is not defined"),
+    "undefined alias": ("name: *nobody", "line 1.*'nobody' is an alias that is not defined"),
     "recursion": ("parameters: &a\n  x: *a", "line 2.*'a' contains itself"),
     "NUL": ("name: é\nb: \0\n\n", "line 2: .*not YAML: .* control character"),
     "escape": ('name: "\\UFFFFFFFF"', "line 1.*an escape .* stands for nothing"),
@@ -628,7 +627,7 @@ def test_other_suffixes(write, name):
         (b"\n\xff", "line 2: this is not UTF-8"),
         ("name: é".encode("latin-1"), "line 1: this is not UTF-8"),
         ("{}".encode("utf-16"), "line 1: this is not UTF-8"),
-        (b"#" * (files.SIZE_LIMIT + 1), "too long"),
+        (b"#" * (specfiles.SIZE_LIMIT + 1), "too long"),
     ],
     ids=["bytes", "latin-1", "utf-16", "long"],
 )

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import threading
+import time
 import warnings
 from datetime import timedelta
 from typing import Any, cast
@@ -28,6 +29,7 @@ from flowpack import (
     load_flow_from_deployment,
     plan,
 )
+from flowpack.blocks.secret import MASK
 from flowpack.exceptions import (
     APIStatusError,
     DeploymentsFailedError,
@@ -296,7 +298,7 @@ def test_new_deployment_is_told_field_by_field(client, spec, tmp_path):
         "tags": (),
         "paused": True,
         "schedule": None,
-        "flow_runner": UniversalFlowRunner(env={"X": "2"}),
+        "flow_runner": UniversalFlowRunner(env={"Y": "1"}),
         "flow_storage": FileStorageBlock(str(tmp_path / "other")),
     }
     told = [plan(attrs.evolve(spec, **{key: others[key]}), client) for key in others]
@@ -304,23 +306,32 @@ def test_new_deployment_is_told_field_by_field(client, spec, tmp_path):
 
 
 def test_values_of_variables_are_not_told(client, spec):
-    """Text, JSON and repr have names; other values make another plan."""
-    deploy(spec, client)
-    plans = [
-        plan(
-            attrs.evolve(spec, flow_runner=UniversalFlowRunner(env={"TOKEN": secret})),
-            client,
-        )
-        for secret in ("canary-1", "canary-2", "canary-1")
-    ]
+    """Text, JSON and repr have names, and say which value changed; to their end."""
+
+    def spec_with(secret):
+        env = {"TOKEN": secret, "OTHER": "canary-0"}
+        return attrs.evolve(spec, flow_runner=UniversalFlowRunner(env=env))
+
+    plans = [plan(spec_with("canary-1"), client)]
+    deploy(spec_with("canary-1"), client)
+    plans += [plan(spec_with(secret), client) for secret in ("canary-2", "canary-3")]
     for each in plans:
         told = f"{each} {each.to_json()} {each!r} {attrs.asdict(each.actions[0])}"
         assert "canary" not in told
         assert "TOKEN" in str(each) and "TOKEN" in each.to_json()
-        assert '"X": "1"' not in told
-    one, two, three = (each.to_json() for each in plans)
-    assert one != two
-    assert one == three
+    (change,) = plans[1].actions[0].changes
+    assert change.new["config"]["env"] == {"TOKEN": f"{MASK} (changed)", "OTHER": MASK}
+    assert plans[1].to_json() == plans[2].to_json()
+    assert plan(spec_with("canary-1"), client).actions[0].kind == "unchanged"
+
+
+def test_thousand_secrets_are_planned_at_once(client, spec):
+    """What a plan says of secrets takes no time to work out."""
+    env = {f"TOKEN_{number}": f"canary-{number}" for number in range(1000)}
+    many = attrs.evolve(spec, flow_runner=UniversalFlowRunner(env=env))
+    start = time.process_time()
+    assert "canary" not in plan(many, client).to_json()
+    assert time.process_time() - start < 1
 
 
 def test_names_and_notes_stay_in_their_lines(client, script, tmp_path):
@@ -390,7 +401,7 @@ def test_deploy_of_an_earlier_plan(client, transport, spec, script):
         "hello/d: sha256",
         "hello/d: size",
         "hello/d: code",
-        "hello/d: whether bytes are to be stored",
+        "hello/d: upload",
     }
     assert transport.writes() == []
     with pytest.raises(SpecError, match="this is no plan"):

@@ -21,8 +21,7 @@ from flowpack import (
     deploy,
 )
 from flowpack.client import Client
-from flowpack.deployments.unreferenced import find_unreferenced
-from flowpack.deployments.verify import verify_all
+from flowpack.deployments.verification import find_unreferenced, verify_all
 from flowpack.exceptions import (
     IdentifierError,
     ObjectNotFound,

@@ -1,0 +1,409 @@
+"""JSON and YAML files as values that know their lines.
+
+The rules that both keep are here: keys are text and stand once, and a value says the same to
+every reader. YAML 1.1, which PyYAML reads, and YAML 1.2, which others do, take ``no``, ``010``,
+``1:30`` and ``1e3`` for different things: such values are not clear.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from bisect import bisect_right
+from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined]  # not in the stubs
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+import attrs
+
+from flowpack.exceptions import SpecError, printable, quoted
+from flowpack.jsonvalues import DEEPEST, parse_integer
+
+#: Values that a file may hold, counted as often as aliases repeat them.
+MOST_VALUES = 500_000
+
+#: Most problems that are listed.
+MOST_PROBLEMS = 100
+
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
+
+_JSON_SPACE: Any = re.compile(r"[ \t\n\r]*").match
+
+
+@attrs.frozen
+class Value:
+    """A value in a file.
+
+    Attributes:
+        line: Where it starts, counted from 1.
+        content: None, a truth value, a number, text, a list of values or :class:`Pairs`; if it
+            is not clear, the text as it stands in the file, which may be secret.
+        problem: Why it is not clear what it is, and what to write instead; empty if it is.
+    """
+
+    line: int
+    content: Any = attrs.field(repr=False)
+    problem: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is, for messages."""
+        names = {Pairs: "a mapping", list: "a list", bool: "a truth value", str: "text"}
+        return "null" if self.content is None else names.get(type(self.content), "a number")
+
+
+@attrs.frozen
+class Pairs:
+    """The keys and values of a mapping as they were written, doubles included."""
+
+    pairs: List[Tuple[Value, Value]]
+
+
+# --- JSON ---------------------------------------------------------------------------------
+
+
+def parse_json(text: str, where: str) -> List[Value]:
+    """Return what *text* holds: one value, or none where it is blank.
+
+    Args:
+        text: The content of a file.
+        where: What messages call the file.
+
+    Raises:
+        SpecError: It is not JSON.
+    """
+    try:
+        return _scan_json(text)
+    except json.JSONDecodeError as exc:
+        problem = f"line {exc.lineno}, column {exc.colno}: this is not JSON: {exc.msg}"
+    except RecursionError:
+        problem = _TOO_DEEP
+    raise SpecError(where, [problem])  # Outside, for the error of json holds the file.
+
+
+def _scan_json(text: str) -> List[Value]:
+    start, end = _JSON_SPACE(text, 0).end(), len(text)
+    if start == end:
+        return []
+    line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    decoder: Any = json.JSONDecoder(parse_int=_parse_json_integer, parse_constant=_not_json)
+
+    def scan(text: str, start: int) -> Tuple[Value, int]:
+        """Return the value at *start*, and where it ends."""
+        if text.startswith("{", start):
+            content, end = JSONObject((text, start + 1), True, scan, None, _make_pairs)
+        elif text.startswith("[", start):
+            content, end = JSONArray((text, start + 1), scan)
+        else:
+            content, end = decoder.scan_once(text, start)
+        line = bisect_right(line_starts, start)
+        if isinstance(content, Value):
+            return attrs.evolve(content, line=line), end
+        return Value(line, content), end
+
+    try:
+        value, position = scan(text, start)
+    except StopIteration as exc:
+        raise json.JSONDecodeError("Expecting value", text, exc.value) from None
+    position = _JSON_SPACE(text, position).end()
+    if position != end:
+        raise json.JSONDecodeError("Extra data", text, position)
+    return [value]
+
+
+def _make_pairs(pairs: List[Tuple[str, Value]]) -> Pairs:
+    return Pairs([(Value(item.line, key), item) for key, item in pairs])
+
+
+def _not_json(text: str) -> Value:
+    return Value(0, text, "this number is not JSON or too long to be read")
+
+
+def _parse_json_integer(text: str) -> Any:
+    try:
+        return parse_integer(text)
+    except ValueError:
+        return _not_json(text)
+
+
+# --- YAML ---------------------------------------------------------------------------------
+
+_TAG = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset({None, "!", f"{_TAG}str", f"{_TAG}seq", f"{_TAG}map"})
+
+#: The core schema of YAML 1.2: the forms of each type, in order, and what they mean. It has 010
+#: for ten, and YAML 1.1 for eight, so that is a type of its own here.
+_CORE_SCHEMA: Mapping[str, Tuple[str, Callable[[str], Any]]] = {
+    "null": ("~|null|Null|NULL|", lambda text: None),
+    "bool": ("true|True|TRUE|false|False|FALSE", lambda text: text.lower() == "true"),
+    "octal": ("[-+]?0[0-9]+|0o[0-7]+", str),
+    "int": ("[-+]?[0-9]+|0x[0-9a-fA-F]+", parse_integer),
+    "float": (
+        r"[-+]?(?:(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.inf|\.Inf|\.INF)"
+        r"|\.nan|\.NaN|\.NAN",
+        lambda text: float(re.sub(r"\.(?=[inIN])", "", text)),
+    ),
+    "str": (r"[\s\S]*", str),
+}
+
+_MERGE = "<< stands for a merge; put it in quotes if it is text"
+_EXPLICIT_TAG = "explicit tags such as !!int and !!python/... are not taken; leave it out"
+_NUMBER = (
+    "some readers of YAML take this for a number, others for text or another number; put it in"
+    " quotes if it is text, else write it plainly, such as 8 or 1.0e+3"
+)
+_UNCLEAR: Mapping[str, str] = {
+    "bool": "yes, no, on and off are text to some readers of YAML; write true or false, or put it"
+    " in quotes if it is text",
+    "timestamp": "a date or time without quotes is text to some readers of YAML and nothing that"
+    " JSON has to others; put it in quotes",
+    "merge": _MERGE,
+}
+
+
+def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Value]:
+    """Return the documents in *text*; an empty one is null. Needs the extra ``flowpack[yaml]``.
+
+    Args:
+        text: The content of a file.
+        where: What messages call the file.
+        loader: PyYAML's ``SafeLoader`` or ``CSafeLoader``; None takes the faster one that there
+            is.
+
+    Raises:
+        SpecError: It is not YAML, or PyYAML is not installed.
+    """
+    try:
+        import yaml
+    except ImportError as exc:
+        needed = "reading YAML needs PyYAML, which is not installed; run: pip install"
+        raise SpecError(where, [f"{needed} 'flowpack[yaml]'"]) from exc
+    chosen: Any = loader or getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    composer = _Composer(yaml, where)
+    try:
+        return composer.compose_all(chosen(text))
+    except yaml.YAMLError as exc:
+        # libyaml has limits of its own, which may come before ours.
+        if chosen is not yaml.SafeLoader:
+            return parse_yaml(text, where, yaml.SafeLoader)
+        problem = _describe_yaml_error(exc, text)
+    except (ValueError, OverflowError):  # Python's own, which speak to programmers.
+        reason = "an escape or a version after % stands for nothing"
+        problem = f"line {composer.line}: this is not YAML: {reason}"
+    raise SpecError(where, [problem])  # Outside, for PyYAML's errors show parts of the file.
+
+
+def _describe_yaml_error(exc: Any, text: str) -> str:
+    """Return what PyYAML says, with the line, without what stands there."""
+    mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
+    if mark is not None:
+        reason = printable("; ".join(filter(None, (exc.context, exc.problem))))
+        return f"line {mark.line + 1}, column {mark.column + 1}: this is not YAML: {reason}"
+    line = text.count("\n", 0, getattr(exc, "position", 0)) + 1
+    return f"line {line}: this is not YAML: it holds a control character"
+
+
+class _Composer:
+    """Makes values of PyYAML's events.
+
+    No object is constructed, no tag is followed, and what repeats by aliases is kept once.
+
+    Attributes:
+        line: The line of the last event, counted from 1.
+    """
+
+    def __init__(self, yaml: Any, where: str) -> None:
+        self.line = 1
+        self._yaml = yaml
+        self._parser: Any = None
+        self._where = where
+        self._anchors: Dict[str, Optional[Value]] = {}  # None while its value is made.
+
+    def compose_all(self, parser: Any) -> List[Value]:
+        """Return the value of each document that a loader of PyYAML reads."""
+        self._parser = parser
+        documents = []
+        self._next()
+        while not self._parser.check_event(self._yaml.StreamEndEvent):
+            self._next()
+            self._anchors.clear()
+            documents.append(self._compose(0))
+            self._next()
+        return documents
+
+    def _next(self) -> Any:
+        event = self._parser.get_event()
+        self.line = event.start_mark.line + 1
+        return event
+
+    def _compose(self, depth: int) -> Value:
+        yaml, event = self._yaml, self._next()
+        if isinstance(event, yaml.AliasEvent):
+            known = self._anchors.get(event.anchor)
+            if known is None:
+                is_open = event.anchor in self._anchors
+                reason = "contains itself" if is_open else "is an alias that is not defined"
+                raise self._error(event, f"{quoted(event.anchor)} {reason}")
+            return known
+        line = self.line
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._read_scalar(event)
+        elif depth > DEEPEST:
+            raise self._error(event, _TOO_DEEP)
+        else:
+            items: List[Value] = []
+            while not self._parser.check_event(yaml.SequenceEndEvent, yaml.MappingEndEvent):
+                items.append(self._compose(depth + 1))
+            self._next()
+            is_list = isinstance(event, yaml.SequenceStartEvent)
+            value = Value(line, items if is_list else Pairs([*zip(items[::2], items[1::2])]))
+        if event.tag not in _PLAIN_TAGS:
+            value = Value(line, "", _EXPLICIT_TAG)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _read_scalar(self, event: Any) -> Value:
+        """Return what a scalar is, where YAML 1.1 and 1.2 agree on it."""
+        text = event.value
+        if event.tag is not None or not event.implicit[0]:
+            return Value(self.line, text)
+        tag = self._parser.resolve(self._yaml.ScalarNode, text, (True, False))
+        old = tag[len(_TAG) :].replace("value", "str")  # A lone "=", which is nothing to anyone.
+        new = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
+        if old != new:
+            return Value(self.line, text, _UNCLEAR.get(old, _NUMBER))
+        try:
+            return Value(self.line, _CORE_SCHEMA[new][1](text))
+        except ValueError:
+            return Value(self.line, text, "the number is too long to be read")
+
+    def _error(self, event: Any, problem: str) -> SpecError:
+        mark = event.start_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}"
+        return SpecError(self._where, [f"{place}: {problem}"])
+
+
+# --- from values to Python's own ----------------------------------------------------------
+
+#: Where the text of a value that is not clear is what is asked for, and where its truth value is.
+_TAKES_TEXT = frozenset({"schedule.anchor_date", "schedule.interval"})
+_TAKES_FLAG = frozenset(
+    {
+        "paused",
+        "schedule.day_or",
+        "flow_runner.config.auto_remove",
+        "flow_runner.config.stream_output",
+    }
+)
+_FLAGS = {"yes": True, "on": True, "no": False, "off": False}
+
+
+class ValueReader:
+    """Turns values into Python's own; what is wrong is noted, and not raised.
+
+    Attributes:
+        noted: How many problems there were so far.
+    """
+
+    def __init__(self) -> None:
+        self.noted = 0
+        self._problems: List[Tuple[int, str]] = []
+        self._left = MOST_VALUES
+
+    def note(self, line: int, path: str, problem: str) -> None:
+        """Note a *problem* of what stands at a *line*, under a *path*."""
+        self.noted += 1
+        if self.noted <= MOST_PROBLEMS:
+            where = f"{printable(path)}: " if path else ""
+            self._problems.append((line, f"line {line}: {where}{problem}"))
+
+    def report(self) -> List[str]:
+        """Return the problems in the order of the file."""
+        found = [problem for _, problem in sorted(self._problems, key=lambda each: each[0])]
+        return found + ["and more"] * (self.noted > len(found))
+
+    def read(self, value: Value, path: str, depth: int = 0) -> Any:
+        """Return *value* as None, bool, int, float, str, list or dict.
+
+        Args:
+            value: What to read.
+            path: Where it stands, as ``parameters.x[0]``.
+            depth: How many lists and mappings it stands in.
+        """
+        if not self._count(value):
+            return None
+        content = value.content
+        if value.problem:
+            if path in _TAKES_TEXT:
+                return content
+            if path in _TAKES_FLAG and content.lower() in _FLAGS:
+                return _FLAGS[content.lower()]
+            self.note(value.line, path, value.problem)
+        elif isinstance(content, float) and not math.isfinite(content):
+            self.note(value.line, path, "numbers must be finite")
+        elif not isinstance(content, (list, Pairs)):
+            return content
+        elif depth >= DEEPEST:
+            self.note(value.line, path, _TOO_DEEP)
+        elif isinstance(content, list):
+            items = enumerate(content)
+            return [self.read(item, f"{path}[{index}]", depth + 1) for index, item in items]
+        else:
+            return {
+                key: self.read(item, f"{path}.{key}", depth + 1)
+                for key, (_, item) in self.entries(content, path, depth).items()
+            }
+        return None
+
+    def entries(
+        self, content: Pairs, path: str, depth: int = 0
+    ) -> Dict[str, Tuple[int, Value]]:
+        """Return what a mapping holds by key, each with its line; merged keys come last."""
+        found: Dict[str, Tuple[int, Value]] = {}
+        merged: List[Value] = []
+        for key, item in content.pairs:
+            if key.problem == _MERGE:
+                merged.append(item)
+            elif not self._count(key):
+                continue
+            elif key.problem:
+                problem = f"the key {quoted(key.content)} is not clear: {key.problem}"
+                self.note(key.line, path, problem)
+            elif not isinstance(key.content, str):
+                problem = f"a key is {key.kind}; keys are text, in quotes where needed"
+                self.note(key.line, path, problem)
+            elif key.content in found:
+                first = f"first on line {found[key.content][0]}"
+                self.note(key.line, path, f"the key {quoted(key.content)} stands twice, {first}")
+            else:
+                found[key.content] = key.line, item
+        for item in merged:
+            self._merge(item, found, path, depth + 1)
+        return found
+
+    def _merge(
+        self, value: Value, found: Dict[str, Tuple[int, Value]], path: str, depth: int
+    ) -> None:
+        """Add to *found* the keys of *value* that are not there yet."""
+        if not self._count(value):
+            return
+        if depth >= DEEPEST:
+            self.note(value.line, path, f"merged more than {DEEPEST} levels deep")
+        elif isinstance(value.content, Pairs):
+            found.update({**self.entries(value.content, path, depth), **found})
+        elif isinstance(value.content, list):
+            for item in value.content:
+                self._merge(item, found, path, depth + 1)
+        else:
+            self.note(value.line, path, "<< takes a mapping or a list of mappings")
+
+    def _count(self, value: Value) -> bool:
+        """Count *value*; return True if there is still room for it."""
+        self._left -= 1
+        if self._left == 0:
+            problem = f"the file holds more than {MOST_VALUES} values, aliases followed"
+            self.note(value.line, "", problem)
+        return self._left > 0 and self.noted <= MOST_PROBLEMS

@@ -1,0 +1,149 @@
+"""Storage and runner of a deployment: as given, else as the deployment has them, else the default.
+
+So leaving out an option never moves a deployment. One whose code others wrote is treated as new.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
+
+from flowpack.blocks.storage import StorageBlock
+from flowpack.client import Client
+from flowpack.deployments.masking import mask_env, mask_storage
+from flowpack.exceptions import (
+    BlockError,
+    DeploymentValidationError,
+    ObjectNotFound,
+    WireError,
+)
+from flowpack.flow_runners import (
+    FLOW_RUNNERS,
+    FlowRunner,
+    SubprocessFlowRunner,
+    UniversalFlowRunner,
+)
+from flowpack.models import Deployment, FlowRunnerSettings, StoredObject
+from flowpack.packaging.base import Packager, call_packager
+from flowpack.packaging.script import SourcePackager
+
+_NAME_A_STORAGE = "say where the script is to be stored (--storage, flow_storage)"
+_NAME_A_RUNNER = "name the flow runner that is wanted (--runner, flow_runner)"
+
+
+def select(
+    full_name: str,
+    packager: Packager,
+    given: Union[FlowRunner, FlowRunnerSettings, None],
+    work_pool: Optional[str],
+    current: Optional[Deployment],
+    client: Client,
+) -> Tuple[Packager, FlowRunner, Mapping[str, Any]]:
+    """Return packager and runner with nothing left open, and what is kept; only reads.
+
+    Args:
+        full_name: ``FLOW/DEPLOYMENT``.
+        packager: One that names no storage gets the one that is kept.
+        given: A runner, or settings without a type, which change the one that is kept, or the
+            default.
+        work_pool: The pool that it is to go to, where that is known.
+        current: The deployment as it is; None keeps nothing.
+        client: The server.
+
+    Returns:
+        The packager, which stores where the deployment's code is to be; the runner; what is taken
+        from the deployment as it is, as a plan shows it.
+
+    Raises:
+        DeploymentValidationError: What is there cannot be kept, or not be changed so.
+        PackagingError: A packager of a user's own failed.
+    """
+    if current is not None and current.flaw is None and stored_object(current) is None:
+        current = None
+    kept: Dict[str, Any] = {}
+    if current is not None and isinstance(packager, SourcePackager):
+        if packager.storage is None:
+            storage = _kept_storage(full_name, current, client)
+            packager = packager.with_storage(storage)
+            kept["storage"] = mask_storage(storage)
+    if isinstance(given, FlowRunner):
+        return packager, given, kept
+    runner: FlowRunner = call_packager(
+        packager, "default_flow_runner", client, returns=(FlowRunner,)
+    )
+    if client.dialect.uses_work_pools:
+        # With storage of this machine it is checked against where the pool's runs are.
+        if given is not None or isinstance(runner, SubprocessFlowRunner):
+            runner = _runner_of_pool(work_pool, client) or runner
+    elif current is not None:
+        runner = _kept_runner(full_name, current, runner)
+    if given is not None:
+        runner = _changed_runner(full_name, runner, given.config or {})
+    elif current is not None and current.flow_runner in (None, runner.to_settings()):
+        kept["flow_runner"] = mask_env(client.dialect.runner_of(current))
+    return packager, runner, {key: value for key, value in kept.items() if value}
+
+
+def stored_object(record: Deployment) -> Optional[StoredObject]:
+    """Return where *record* has its bytes; None where it does not say so."""
+    try:
+        return record.flow_data.stored_object if record.flow_data else None
+    except WireError:
+        return None
+
+
+def _kept_storage(full_name: str, current: Deployment, client: Client) -> StorageBlock:
+    # Imported here because it is slow to load, and a new deployment needs none of it.
+    from flowpack.deployments.load import find_storage
+
+    stored = stored_object(current)
+    reason = str(current.flaw)
+    if stored is not None:
+        try:
+            return find_storage(stored, current, client)
+        except BlockError as exc:
+            reason = str(exc)
+    problem = f"its storage cannot be kept: {reason}; {_NAME_A_STORAGE}"
+    raise DeploymentValidationError(full_name, [problem])
+
+
+def _kept_runner(full_name: str, current: Deployment, default: FlowRunner) -> FlowRunner:
+    """Return the runner that the server has, if it has runners, else *default*."""
+    settings = current.flow_runner
+    if not isinstance(settings, FlowRunnerSettings) or not settings.type:
+        return default
+    try:
+        runner = FlowRunner.from_settings(settings)
+    except DeploymentValidationError as exc:
+        problem = f"its flow runner cannot be kept: {exc}; {_NAME_A_RUNNER}"
+        raise DeploymentValidationError(full_name, [problem]) from exc
+    if type(runner) is UniversalFlowRunner and isinstance(default, SubprocessFlowRunner):
+        # The storage is one of this machine now, where universal means a subprocess.
+        return SubprocessFlowRunner(env=runner.env)
+    return runner
+
+
+def _runner_of_pool(pool: Optional[str], client: Client) -> Optional[FlowRunner]:
+    """Return the runner that fits the work pool, where that is known."""
+    from flowpack.wire.job_variables import POOL_TYPES
+
+    try:
+        pool_type = client.read_work_pool(pool).type if pool else None
+    except ObjectNotFound:
+        return None
+    fitting = (name for name, types in POOL_TYPES.items() if pool_type in types)
+    typename = next(fitting, None)
+    return None if typename is None else FLOW_RUNNERS[typename]()
+
+
+def _changed_runner(
+    full_name: str, runner: FlowRunner, changes: Mapping[str, Any]
+) -> FlowRunner:
+    """Return *runner* with *changes* of its config; variables are added to its own."""
+    config: Dict[str, Any] = {**(runner.to_settings().config or {}), **changes}
+    env = changes.get("env")
+    if isinstance(env, Mapping):
+        config["env"] = {**getattr(runner, "env", {}), **env}
+    try:
+        return runner.from_settings(FlowRunnerSettings(runner.typename, config))
+    except DeploymentValidationError as exc:
+        raise DeploymentValidationError(full_name, [f"{exc}; {_NAME_A_RUNNER}"]) from exc

@@ -1,0 +1,254 @@
+"""Files of deployment specs: ``.py``, ``.json``, ``.yaml`` and ``.yml``.
+
+A Python file is run, and the specs that it makes meanwhile are collected. The others hold specs
+as data::
+
+    name: nightly
+    flow_location: ./etl.py            # relative to this file
+    flow_name: load
+    parameters: {table: events}
+    tags: [prod]
+    schedule: {cron: "0 3 * * *", timezone: Europe/Paris}
+    flow_runner: {type: docker, config: {env: {LEVEL: debug}}}   # or: docker
+    flow_storage: s3://bucket          # or an id, or what --storage takes
+
+JSON holds one such object or a list of them; YAML has one or a list of them in each document. The
+keys are fields of :class:`~flowpack.deployments.spec.DeploymentSpec`; what a key that is left out
+and what null means is said there.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Optional, Tuple, Union
+from uuid import UUID
+
+import attrs
+
+from flowpack._files import UNREADABLE, absolute_path, read_file, reason
+from flowpack._tracebacks import hides_locals
+from flowpack.blocks.storage import StorageBlock
+from flowpack.blocks.storage_url import parse_storage_url
+from flowpack.deployments._spec_scripts import collect_specs, makes_specs
+from flowpack.deployments.spec import DeploymentSpec, collecting
+from flowpack.discovery import Script
+from flowpack.exceptions import BlockError, DiscoveryError, ObjectNotFound, SpecError, quoted
+
+if TYPE_CHECKING:
+    from flowpack.client import Client
+    from flowpack.deployments.datafiles import Value
+
+#: Longest JSON or YAML file that is read, in bytes: some ten thousand specs.
+SIZE_LIMIT = 2 * 1024 * 1024
+
+_DATA_SUFFIXES = (".json", ".yaml", ".yml")
+
+#: Fields that hold live objects, or are not for the author of a file.
+_NOT_IN_FILES = frozenset({"flow", "packager", "source"})
+
+#: The keys of a spec in a file.
+KEYS = tuple(
+    field.name for field in attrs.fields(DeploymentSpec) if field.name not in _NOT_IN_FILES
+)
+
+
+def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
+    """Return True if the file at *path* is one of specs, and not a script to deploy.
+
+    The suffix decides for JSON and YAML. A ``.py`` file is one if it imports flowpack's
+    ``DeploymentSpec`` and calls it, not only under a ``__main__`` guard; its source decides, and is
+    not run. What cannot be read or parsed is none.
+    """
+    if not runs_code(path):
+        return _suffix(path) in _DATA_SUFFIXES
+    try:
+        script = Script.read(path)
+    except DiscoveryError:
+        return False
+    return makes_specs(script)
+
+
+def runs_code(path: Union[str, os.PathLike[str]]) -> bool:
+    """Return True if :func:`load_specs` runs the file at *path*, so that users hear of it."""
+    return _suffix(path) == ".py"
+
+
+def load_specs(
+    path: Union[str, os.PathLike[str]], client: Optional[Client] = None
+) -> Tuple[DeploymentSpec, ...]:
+    """Return the specs in the file at *path*, in its order.
+
+    A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder, as
+    everywhere in Python. JSON and YAML are only read, and no script that they name is; relative
+    paths are taken from the file's own folder.
+
+    Args:
+        path: The file; its suffix says what it is.
+        client: Looks up storages that JSON and YAML give as ``block:TYPE-NAME/NAME``; nothing
+            else is sent. With None these are refused and nothing is.
+
+    Returns:
+        One spec or more. Each has in ``source`` the file and line where it stands.
+
+    Raises:
+        SpecError: The file cannot be read, has no specs, or is wrong; all problems are listed at
+            once, each with its line.
+        DiscoveryError: A ``.py`` file cannot be read or parsed.
+        ScriptError: A ``.py`` file failed while it ran.
+        DeploymentValidationError: It made a spec that cannot be right; the error says on which
+            line.
+        APIError: A storage could not be looked up.
+    """
+    shown, suffix = os.fsdecode(path), _suffix(path)
+    if runs_code(path):
+        return collect_specs(Script.read(path))
+    if suffix not in _DATA_SUFFIXES:
+        kinds = ", ".join((".py", *_DATA_SUFFIXES))
+        found = f"not {quoted(suffix)}" if suffix else "and this has no suffix"
+        raise SpecError(shown, [f"specs are read from files in {kinds}, {found}"])
+    return _load_data(shown, suffix, client)
+
+
+def _suffix(path: Union[str, os.PathLike[str]]) -> str:
+    return os.path.splitext(os.fsdecode(path))[1].lower()
+
+
+@hides_locals
+def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[DeploymentSpec, ...]:
+    # Imported here because it is slow to load, and most commands read neither.
+    from flowpack.deployments.datafiles import parse_json, parse_yaml
+
+    text = _read_text(path)
+    file = _File(path, client)
+    roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
+    specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
+    if file.reader.noted:
+        raise SpecError(path, file.reader.report())
+    if not specs:
+        raise SpecError(path, ["there are no deployments in it"])
+    return tuple(DeploymentSpec(source=f"{file.path}:{line}", **fields) for line, fields in specs)
+
+
+def _read_text(path: str) -> str:
+    try:
+        content = read_file(path, SIZE_LIMIT)
+    except UNREADABLE as exc:
+        raise SpecError(path, [reason(exc)]) from exc
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        problem = f"line {line}: this is not UTF-8; save the file as UTF-8"
+        raise SpecError(path, [problem]) from None  # It holds the file.
+
+
+class _File:
+    """A JSON or YAML file of specs while it is read.
+
+    Attributes:
+        path: Absolute.
+        reader: Knows what is wrong so far.
+    """
+
+    def __init__(self, path: str, client: Optional[Client]) -> None:
+        from flowpack.deployments.datafiles import ValueReader
+
+        self.path = os.path.abspath(path)
+        self.reader = ValueReader()
+        self._folder = os.path.dirname(self.path)
+        self._client = client
+
+    def find_mappings(self, roots: Iterable[Value]) -> Iterator[Value]:
+        """Yield what is to become a spec."""
+        from flowpack.deployments.datafiles import Pairs
+
+        for root in roots:
+            if root.content is None:
+                continue  # An empty document.
+            for value in root.content if isinstance(root.content, list) else [root]:
+                if isinstance(value.content, Pairs):
+                    yield value
+                else:
+                    expected = f"expected a mapping with {', '.join(KEYS[:3])}, ..., not"
+                    problem = value.problem or f"{expected} {value.kind}"
+                    self.reader.note(value.line, "", problem)
+
+    def read_fields(self, value: Value) -> Dict[str, Any]:
+        """Return the arguments of one spec; what is wrong with them is noted."""
+        fields: Dict[str, Any] = {}
+        entries = self.reader.entries(value.content, "")
+        for key, (line, below) in entries.items():
+            if key not in KEYS:
+                self.reader.note(line, "", _unknown_key(key))
+                continue
+            noted = self.reader.noted
+            plain = self.reader.read(below, key)
+            if self.reader.noted > noted:
+                continue
+            try:
+                fields[key] = self._to_argument(key, plain)
+            except SpecError as exc:
+                for problem in exc.problems:
+                    self.reader.note(line, key, problem.removeprefix(f"{key}: "))
+            except (BlockError, ObjectNotFound) as exc:
+                self.reader.note(line, key, str(exc))
+        if not {"flow_location", "entrypoint"} & entries.keys():
+            missing = "flow_location is missing; give the path or URL of the script"
+            self.reader.note(value.line, "", missing)
+        return fields
+
+    def _to_argument(self, key: str, value: Any) -> Any:
+        """Return the argument that *value* means.
+
+        Raises:
+            SpecError: It cannot be right, whatever the other fields hold.
+            BlockError: The storage cannot be used.
+            ObjectNotFound: The server has no such storage.
+        """
+        if key in ("flow_location", "entrypoint"):
+            if value is None:
+                raise SpecError(key, ["give the path or URL of the script"])
+            if isinstance(value, str) and value.strip() and "://" not in value:
+                value = self._beside(value)
+        elif key == "flow_runner" and isinstance(value, str):
+            value = {"type": value}
+        elif key == "flow_storage" and isinstance(value, str):
+            value = self._find_storage(value)
+        with collecting():  # So that nobody else collects this one.
+            DeploymentSpec(**{key: value})
+        return value
+
+    def _find_storage(self, text: str) -> Union[StorageBlock, UUID, str]:
+        """Return the storage that *text*, an id or WHERE of the command line, means."""
+        try:
+            return UUID(text)
+        except ValueError:
+            pass
+        scheme, colon, rest = text.partition(":")
+        if scheme == "block" and "/" in rest and self._client is None:
+            problem = "a block is given by name, and there is no connection to look it up"
+            raise SpecError("flow_storage", [f"{problem}; give its id"])
+        if scheme == "file" and rest.strip() and not rest.startswith("/"):
+            from urllib.parse import quote, unquote
+
+            text = f"file:{quote(self._beside(unquote(rest)))}"
+        elif text.strip() and (not colon or "/" in scheme):
+            text = self._beside(text)
+        return parse_storage_url(text, self._client)
+
+    def _beside(self, path: str) -> str:
+        """Return *path* with its start, where it is relative, in the file's folder."""
+        try:
+            return absolute_path(path, cwd=self._folder)
+        except ValueError as exc:
+            raise SpecError("path", [f"{quoted(path)}: {exc}"]) from exc
+
+
+def _unknown_key(key: str) -> str:
+    if key in _NOT_IN_FILES:
+        return f"{quoted(key)} can be given in Python only"
+    from difflib import get_close_matches
+
+    close = get_close_matches(key[:40], KEYS, 1)
+    hint = f"did you mean '{close[0]}'?" if close else f"it takes {', '.join(KEYS)}"
+    return f"a deployment has no {quoted(key)}; {hint}"
