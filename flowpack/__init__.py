@@ -74,7 +74,7 @@ if TYPE_CHECKING:
         GoogleCloudStorageBlock,
         S3StorageBlock,
     )
-    from flowpack.blocks.core import Block
+    from flowpack.blocks.block import Block
     from flowpack.blocks.storage import (
         FileStorageBlock,
         KVServerStorageBlock,
@@ -115,7 +115,7 @@ else:
     _HOMES = {
         "Action": "flowpack.deployments.actions",
         "AzureBlobStorageBlock": "flowpack.blocks.cloud",
-        "Block": "flowpack.blocks.core",
+        "Block": "flowpack.blocks.block",
         "Client": "flowpack.client",
         "CompleteSpec": "flowpack.packaging.base",
         "CronSchedule": "flowpack.schedules",

@@ -59,6 +59,30 @@ def _at_home(path: str, environ: Mapping[str, str]) -> str:
     raise ValueError(f"there is no user {quoted(user[1:])} with a home folder")
 
 
+def path_of_file_url(url: str) -> str:
+    """Return the path in a ``file:`` URL, relative if there is no slash behind the colon.
+
+    Raises:
+        ValueError: It names no path of this machine. The text begins with a verb and does
+            not name the URL.
+    """
+    from urllib.parse import unquote
+
+    rest = url.partition(":")[2]
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        if host.lower() not in ("", "localhost"):
+            machine = quoted(host.rpartition("@")[2])
+            raise ValueError(f"is on another machine, {machine}; write file:///PATH")
+        rest = slash + path
+    path = unquote(rest)
+    if os.name == "nt" and path[:1] == "/" and path[2:3] == ":":
+        path = path[1:]
+    if not path.strip():
+        raise ValueError("names no path")
+    return path
+
+
 def read_file(path: Union[str, os.PathLike[str]], limit: int) -> bytes:
     """Return the content of a regular file.
 

@@ -66,11 +66,11 @@ class Flow(Generic[P, R]):
 
     Attributes:
         fn: The function; any callable.
-        name: What the flow is called on servers: the function's name with ``-``
-            for ``_``, unless another is given.
+        name: What the flow is called on servers: the function's name with ``-`` for ``_``,
+            unless another is given.
         description: What it does: the function's docstring, unless given.
-        options: Settings of runs that Prefect knows. Of these only
-            ``validate_parameters`` has a meaning here.
+        options: Settings of runs that Prefect knows. Of these only ``validate_parameters`` has
+            a meaning here.
 
     Raises:
         TypeError: *fn* cannot be called.
@@ -98,10 +98,10 @@ class Flow(Generic[P, R]):
         self.__dict__["__wrapped__"] = self.fn
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function, its arguments made to fit its annotations.
+        """Call the function, its arguments converted to fit its annotations.
 
-        A flow that is called while its script is loaded does nothing and returns
-        None, with a warning.
+        A flow that is called while its script is loaded does nothing and returns None, with a
+        warning.
 
         Returns:
             What the function returns: of an ``async def`` function, a coroutine.
@@ -111,7 +111,11 @@ class Flow(Generic[P, R]):
         """
         script = _loading.get()
         if script is not None:
-            return cast(R, self._not_called(script))
+            warn(
+                f"the flow {quoted(self.name)} was not called: {quoted(script)} is being loaded."
+                " Put calls under if __name__ == '__main__':"
+            )
+            return cast(R, _nothing() if self.is_async else None)
         from flowpack.arguments import bind
 
         converted = self.options.get("validate_parameters", True)
@@ -160,15 +164,7 @@ class Flow(Generic[P, R]):
             anchor: What frees the flow's module when nothing keeps it any more.
             version: The version, unless another was given.
         """
-        chosen = self._version or version
-        return attrs.evolve(self, anchor=anchor, version=chosen)
-
-    def _not_called(self, script: str) -> Any:
-        warn(
-            f"the flow {quoted(self.name)} was not called: {quoted(script)} is being"
-            " loaded. Put calls under if __name__ == '__main__':"
-        )
-        return _nothing() if self.is_async else None
+        return attrs.evolve(self, anchor=anchor, version=self._version or version)
 
 
 @overload
@@ -213,15 +209,15 @@ def flow(
         name: None takes the function's name with ``-`` for ``_``.
         version: None takes the MD5 of the function's file.
         description: None takes the function's docstring.
-        **options: Settings of runs that Prefect's decorator takes, such as
-            ``retries``. They are kept, so that one script serves both.
+        **options: Settings of runs that Prefect's decorator takes, such as ``retries``. They
+            are kept, so that one script serves both.
 
     Raises:
         TypeError: *fn* cannot be called.
         ValueError: The name is one that servers refuse.
     """
-    given: Dict[str, Any] = {"name": name, "description": description}
-    given = {key: value for key, value in given.items() if value}
+    named: Dict[str, Any] = {"name": name, "description": description}
+    given = {key: value for key, value in named.items() if value}
 
     def decorate(function: Callable[..., Any]) -> Flow[..., Any]:
         chosen = str(version) if version else None

@@ -12,8 +12,8 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 #: below it, not its neighbours. Change this knowingly: it is the architecture.
 LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
-    {"_callers", "_files", "_folders", "_interpreter", "_times", "_timezones"},
-    {"jsonvalues", "signatures", "transport", "urls"},
+    {"_callers", "_files", "_folders", "_interpreter", "_times", "_timezones", "_type_hints"},
+    {"_type_conversion", "jsonvalues", "signatures", "transport", "urls"},
     {"_cron", "_rrule", "_runner_fields", "snapshot"},
     {"schedules"},
     {"models"},

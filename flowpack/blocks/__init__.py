@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         GoogleCloudStorageBlock,
         S3StorageBlock,
     )
-    from flowpack.blocks.core import Block
+    from flowpack.blocks.block import Block
     from flowpack.blocks.secret import Secret
     from flowpack.blocks.storage import (
         FileStorageBlock,
@@ -39,7 +39,7 @@ else:
         __name__,
         {
             "AzureBlobStorageBlock": "flowpack.blocks.cloud",
-            "Block": "flowpack.blocks.core",
+            "Block": "flowpack.blocks.block",
             "FileStorageBlock": "flowpack.blocks.storage",
             "GoogleCloudStorageBlock": "flowpack.blocks.cloud",
             "KVServerStorageBlock": "flowpack.blocks.storage",

@@ -1,4 +1,4 @@
-"""Files that hash what goes through them, in constant memory."""
+"""Files for bytes whose digest is yet to be known, in constant memory."""
 
 from __future__ import annotations
 
@@ -6,12 +6,25 @@ import hashlib
 import io
 from typing import Any, BinaryIO, Iterable, Optional, Union, cast
 
+from flowpack.exceptions import StorageUnavailableError, printable
+
+#: What is longer lies on the disk while it is read, in bytes.
+_IN_MEMORY = 8 * 1024 * 1024
+
 
 class TooLongError(OSError):
     """More came than was to be taken."""
 
     def __init__(self) -> None:
         super().__init__("more came than there should be")
+
+
+class ChangedError(OSError):
+    """Bytes that were read are not those that were announced; *found* is their digest."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__("the bytes changed while they were read")
+        self.found = found
 
 
 class Hashing(io.RawIOBase):
@@ -32,13 +45,7 @@ class Hashing(io.RawIOBase):
         super().__init__()
         self._algorithms = tuple(algorithms)
         self._limit = limit
-        self._restart()
-
-    def _restart(self) -> None:
-        self._length = 0
-        self._digests = {
-            each: hashlib.new(each, usedforsecurity=False) for each in self._algorithms
-        }
+        self.seek(0)
 
     def hexdigest(self, algorithm: str = "sha256") -> str:
         """Return the digest of all that was written, in lower-case hex."""
@@ -74,7 +81,10 @@ class Hashing(io.RawIOBase):
         """
         if (offset, whence) != (0, io.SEEK_SET):
             raise io.UnsupportedOperation("what was written was not kept")
-        self._restart()
+        self._length = 0
+        self._digests = {
+            each: hashlib.new(each, usedforsecurity=False) for each in self._algorithms
+        }
         return 0
 
     def truncate(self, size: Optional[int] = None) -> int:
@@ -82,7 +92,72 @@ class Hashing(io.RawIOBase):
         return self._length
 
 
-class Known(io.BytesIO):
+class Spool:
+    """A file in memory that moves to the disk when it becomes large.
+
+    So nobody fills the memory with what a digest has yet to judge.
+    """
+
+    def __init__(self, storage: str, token: str, limit: Optional[int] = None) -> None:
+        """Make an empty one.
+
+        Args:
+            storage: What people call the storage that it is read from.
+            token: Of what is read.
+            limit: Most bytes that are taken; None for any number.
+        """
+        self._storage = storage
+        self._token = token
+        self._limit = limit
+        self._file: Any = io.BytesIO()
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._file.close()
+
+    def write(self, block: Any) -> int:
+        """Take some bytes.
+
+        Raises:
+            TooLongError: They are too many.
+            StorageUnavailableError: There is no room for them.
+        """
+        length = self.tell() + len(block)
+        if self._limit is not None and length > self._limit:
+            raise TooLongError()
+        try:
+            if length > _IN_MEMORY and isinstance(self._file, io.BytesIO):
+                import tempfile  # Slow to load, and few scripts are so long.
+
+                larger = tempfile.TemporaryFile()
+                larger.write(self._file.getvalue())
+                self._file = larger
+            return int(self._file.write(block))
+        except OSError as exc:
+            reason = f"what came cannot be kept while it is read: {printable(exc)}"
+        raise StorageUnavailableError(self._storage, self._token, reason)
+
+    def tell(self) -> int:
+        """Return where the file stands."""
+        return int(self._file.tell())
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place in the file."""
+        return int(self._file.seek(offset, whence))
+
+    def truncate(self, size: Optional[int] = None) -> int:
+        """Forget what is behind a place, which is usually where the file stands."""
+        return int(self._file.truncate(size))
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        content: bytes = self._file.read(size)
+        return content
+
+
+class KnownBytes(io.BytesIO):
     """Bytes in memory, as a file, with the digest that they have.
 
     Attributes:
@@ -96,23 +171,11 @@ class Known(io.BytesIO):
         self.sha256 = sha256 or hashlib.sha256(data).hexdigest()
 
 
-class ChangedError(OSError):
-    """Bytes that were read are not those that were announced.
-
-    Attributes:
-        found: Their digest.
-    """
-
-    def __init__(self, found: str) -> None:
-        super().__init__("the bytes changed while they were read")
-        self.found = found
-
-
 def checked(file: BinaryIO, sha256: str, size: int) -> Union[bytes, BinaryIO]:
     """Return the rest of *file* as what may be sent to somebody.
 
-    Bytes that cannot change are not hashed once more; other files are checked while
-    they are read.
+    Bytes that cannot change are not hashed once more; other files are checked while they are
+    read.
 
     Args:
         file: Not closed.
@@ -122,7 +185,7 @@ def checked(file: BinaryIO, sha256: str, size: int) -> Union[bytes, BinaryIO]:
     Raises:
         ChangedError: They are known to have another digest.
     """
-    if isinstance(file, Known) and not file.tell():
+    if isinstance(file, KnownBytes) and not file.tell():
         if file.sha256 != sha256:
             raise ChangedError(file.sha256)
         return file.data
@@ -132,31 +195,22 @@ def checked(file: BinaryIO, sha256: str, size: int) -> Union[bytes, BinaryIO]:
 class Checked:
     """A file to read from that holds back the end of wrong bytes.
 
-    So whoever is sent what is read of it gets all of the right bytes, or not all.
+    So whoever is sent what is read of it gets all of the right bytes, or not all. Made with
+    what is wrong already, it raises at once; see :func:`checked`.
     """
 
     def __init__(self, file: BinaryIO, sha256: str, size: int) -> None:
-        """Take a file from where it stands.
-
-        Args:
-            file: Not closed.
-            sha256: What the bytes must have, in lower-case hex.
-            size: How many there are.
-
-        Raises:
-            ChangedError: There are none, and that has another digest.
-        """
         self._file = file
         self._sha256 = sha256
         self._size = size
-        self._restart()
-        self._check()
+        self._hash(b"", restart=True)
 
-    def _restart(self) -> None:
-        self._left = self._size
-        self._digest = hashlib.sha256()
-
-    def _check(self) -> None:
+    def _hash(self, block: bytes, restart: bool = False) -> None:
+        if restart:
+            self._left = self._size
+            self._digest = hashlib.sha256()
+        self._digest.update(block)
+        self._left -= len(block)
         if not self._left and self._digest.hexdigest() != self._sha256:
             raise ChangedError(self._digest.hexdigest())
 
@@ -166,7 +220,7 @@ class Checked:
 
     def seek(self, offset: int) -> int:
         """Go back to the start, for another attempt."""
-        self._restart()
+        self._hash(b"", restart=True)
         return self._file.seek(offset)
 
     def read(self, size: int) -> bytes:
@@ -176,7 +230,5 @@ class Checked:
             ChangedError: They are the last ones, and all together are not right.
         """
         block = self._file.read(size)
-        self._digest.update(block)
-        self._left -= len(block)
-        self._check()
+        self._hash(block)
         return block

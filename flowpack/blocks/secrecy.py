@@ -11,7 +11,8 @@ from __future__ import annotations
 import enum
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Tuple, Type
 
-from flowpack.blocks.annotations import Field, Shape, class_in, fields_of, kind_of
+from flowpack._type_hints import Shape
+from flowpack.blocks.fields import BlockField, class_in, fields_of, kind_of
 from flowpack.blocks.secret import MASK, Secret, SecretMapping
 from flowpack.urls import mask_text
 
@@ -57,7 +58,7 @@ def declared_paths(cls: Type[Any], base: type) -> Tuple[str, ...]:
     return tuple(".".join(path) for path in _paths_in(cls, base))
 
 
-def paths_below(cls: Type[Any], field: Field, base: type) -> Tuple[Path, ...]:
+def paths_below(cls: Type[Any], field: BlockField, base: type) -> Tuple[Path, ...]:
     """Return the paths of what is secret in *field* of *cls*, from its value on."""
     if field.name in named_fields(cls):
         return ((),)

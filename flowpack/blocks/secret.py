@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from flowpack._tracebacks import HidesLocals
@@ -16,8 +14,8 @@ MASK = "**********"
 class Secret(HidesLocals):
     """Text that nobody should read by accident.
 
-    Printed it is asterisks; :meth:`get_secret_value` gives the text. As the
-    annotation of a block's field it makes that field a secret one.
+    Printed it is asterisks; :meth:`get_secret_value` gives the text. As the annotation of a
+    block's field it makes that field a secret one.
     """
 
     __slots__ = ("_value",)
@@ -95,21 +93,10 @@ class SecretMapping(HidesLocals, Mapping[str, Any]):
 
 
 class HiddenData(Dict[str, Any]):
-    """A plain dict but for its ``repr``, which has the keys and no value.
+    """A plain dict but for its ``repr``, which shows the keys and no value.
 
-    Tracebacks that show local variables call ``repr``. Equal data look alike and different data
-    look different, within one process.
+    Tracebacks that show local variables call ``repr``.
     """
 
     def __repr__(self) -> str:
-        from hashlib import blake2b
-
-        content = dict.__repr__(self).encode("utf-8", "surrogatepass")
-        mark = blake2b(content, digest_size=16, key=_process_key()).hexdigest()
-        return f"<{', '.join(map(repr, self)) or 'no fields'}: {mark}>"
-
-
-@functools.lru_cache(maxsize=None)
-def _process_key() -> bytes:
-    """Return what makes the marks of one process useless to another."""
-    return os.urandom(32)
+        return f"<{', '.join(map(repr, self)) or 'no fields'}>"

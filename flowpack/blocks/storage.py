@@ -8,30 +8,15 @@ import os
 import re
 from abc import ABC, abstractmethod
 from datetime import datetime
-from typing import (
-    Any,
-    BinaryIO,
-    ClassVar,
-    Dict,
-    Literal,
-    Mapping,
-    Optional,
-    Tuple,
-)
+from typing import Any, BinaryIO, ClassVar, Dict, Literal, Mapping, Optional, Tuple
 from uuid import uuid4
 
 import attrs
 
-from flowpack.blocks.addresses import (
-    absolute_folder,
-    api_address,
-    base_path,
-    is_web,
-    storage_path,
-)
-from flowpack.blocks.core import Block
-from flowpack.blocks.folders import Folder
-from flowpack.blocks.hashing import Known
+from flowpack.blocks.address import absolute_folder, api_address, base_path, is_web, storage_path
+from flowpack.blocks.block import Block
+from flowpack.blocks.folder import Folder
+from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.secrecy import without_credentials, without_secrets
 from flowpack.blocks.secret import SecretMapping
 from flowpack.blocks.stores import Store
@@ -53,54 +38,12 @@ _KEY_TYPES = ("hash", "uuid", "timestamp")
 DEFAULT_STORAGE = "default:"
 
 
-def _optional_folder(value: object) -> Optional[str]:
-    return None if value is None else storage_path(value)
-
-
-def _options(value: object) -> Mapping[str, Any]:
-    """Take a mapping with text as keys, and ``headers`` of text in it."""
-    if not isinstance(value, Mapping):
-        kind = type(value).__name__
-        raise BlockArgumentError(f"options must be a mapping, not {kind}")
-    headers = value.get("headers", {})
-    if not all(isinstance(key, str) for key in value):
-        raise BlockError("options must have text as keys")
-    if not isinstance(headers, Mapping) or not all(
-        isinstance(text, str) for item in headers.items() for text in item
-    ):
-        raise BlockError("options['headers'] must be a mapping from text to text")
-    return SecretMapping(value)
-
-
-def _check_key_type(_: object, __: object, value: object) -> None:
-    if value not in _KEY_TYPES:
-        known = ", ".join(_KEY_TYPES)
-        said = f"key_type must be one of {known}, not {quoted(value)}"
-        raise BlockArgumentError(said)
-
-
-def _home_folders() -> Tuple[str, ...]:
-    """Return flowpack's folder for objects, then Prefect's.
-
-    Documents that others made without a folder mean Prefect's.
-    """
-    from flowpack.settings import load_settings
-
-    settings = load_settings()
-    homes = (settings.known_home(), settings.prefect_home)
-    return tuple(os.path.join(home, "storage") for home in homes if home is not None)
-
-
-def _without_separator(folder: str) -> str:
-    return folder.rstrip(os.sep) or os.sep
-
-
 @attrs.frozen
 class StorageBlock(Block, ABC):
     """A place that keeps bytes.
 
-    Derive an attrs class from it and write :meth:`write` and :meth:`read`; the
-    other methods have defaults that use these two.
+    Derive an attrs class from it and write :meth:`write` and :meth:`read`; the other methods
+    have defaults that use these two.
 
     Attributes:
         only_this_machine: Whether other machines cannot read what it keeps.
@@ -118,8 +61,8 @@ class StorageBlock(Block, ABC):
         """Return what :meth:`write` kept under *token*.
 
         Raises:
-            ObjectMissingError: There is nothing. ``FileNotFoundError`` says the same;
-                any other exception means that the storage cannot be asked.
+            ObjectMissingError: There is nothing. ``FileNotFoundError`` says the same; any other
+                exception means that the storage cannot be asked.
         """
 
     def write_from(self, file: BinaryIO, sha256: str) -> str:
@@ -134,14 +77,12 @@ class StorageBlock(Block, ABC):
     def replace_from(self, file: BinaryIO, sha256: str) -> str:
         """Keep what *file* holds, also where other bytes have its key.
 
-        Called after :meth:`write_from`, where what is kept was read and is damaged.
-        Arguments and answer are the same. Here it is written once more.
+        Called after :meth:`write_from`, where what is kept was read and is damaged. Arguments
+        and result are the same. Here it is written once more.
         """
         return self.write_from(file, sha256)
 
-    def read_into(
-        self, token: str, file: BinaryIO, limit: Optional[int] = None
-    ) -> None:
+    def read_into(self, token: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """Copy what was kept under *token* to *file*.
 
         Args:
@@ -155,9 +96,8 @@ class StorageBlock(Block, ABC):
         """
         data = self._kept(token)
         if limit is not None and len(data) > limit:
-            raise StorageError(
-                self.block_type_name, token, f"it is larger than {limit} bytes"
-            )
+            reason = f"it is larger than {limit} bytes"
+            raise StorageError(self.block_type_name, token, reason)
         file.write(data)
 
     def token_for(self, sha256: str) -> Optional[str]:
@@ -165,7 +105,7 @@ class StorageBlock(Block, ABC):
         return None
 
     def holds(self, token: str, sha256: str, size: int) -> bool:
-        """Return whether *token* leads to bytes with that digest.
+        """Return True if *token* leads to bytes with that digest.
 
         Here they are read and hashed.
 
@@ -188,15 +128,11 @@ class StorageBlock(Block, ABC):
         try:
             return self.read(token)
         except FileNotFoundError as exc:
-            raise ObjectMissingError(
-                self.block_type_name, token, "the storage's class found no file"
-            ) from exc
+            reason = "the storage's class found no file"
+            raise ObjectMissingError(self.block_type_name, token, reason) from exc
 
     def location(self, token: str) -> Optional[str]:
-        """Return the path or URL where anyone can read it without credentials.
-
-        None where there is no such place.
-        """
+        """Return the path or URL where anyone can read it without credentials, or None."""
         return None
 
     def public_data(self) -> Dict[str, Any]:
@@ -233,7 +169,7 @@ class OwnStorageBlock(StorageBlock):
         """
         if not isinstance(data, bytes):
             raise TypeError(f"a storage keeps bytes, not {type(data).__name__}")
-        file = Known(data)
+        file = KnownBytes(data)
         return self.write_from(file, file.sha256)
 
     def read(self, token: str) -> bytes:
@@ -268,11 +204,9 @@ class OwnStorageBlock(StorageBlock):
         self._store().write_from(file, key, sha256, replace)
         return self._token(key)
 
-    def read_into(
-        self, token: str, file: BinaryIO, limit: Optional[int] = None
-    ) -> None:
+    def read_into(self, token: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """Copy what was kept under *token* to *file*; see :meth:`read`."""
-        store, key = self._find(_checked(token))
+        store, key = self._find(token)
         store.read_into(key, file, limit)
 
     def token_for(self, sha256: str) -> Optional[str]:
@@ -280,9 +214,9 @@ class OwnStorageBlock(StorageBlock):
         return self._token(sha256)
 
     def holds(self, token: str, sha256: str, size: int) -> bool:
-        """Return whether *token* leads to those bytes; False if it leads elsewhere."""
+        """Return True if *token* leads to those bytes; False if it leads elsewhere."""
         try:
-            store, key = self._find(_checked(token))
+            store, key = self._find(token)
             return store.holds(key, sha256, size)
         except StorageUnavailableError:
             raise
@@ -290,48 +224,23 @@ class OwnStorageBlock(StorageBlock):
             return False
 
     def location(self, token: str) -> Optional[str]:
-        """Return the path or URL where anyone can read it without credentials."""
-        store, key = self._find(_checked(token))
+        """Return the path or URL where anyone can read it without credentials, or None."""
+        store, key = self._find(token)
         return store.location(key)
 
 
-def _checked(token: object) -> str:
-    if isinstance(token, str):
-        return token
-    raise TypeError(f"a token is text, not {type(token).__name__}")
-
-
 @attrs.frozen
-class LocalStorageBlock(OwnStorageBlock):
-    """Keeps bytes as files in a folder of this machine.
+class _FolderStorageBlock(OwnStorageBlock):
+    """Base of storages whose tokens are absolute paths of files."""
 
-    Attributes:
-        storage_path: The folder; made where it is missing. None is ``storage``
-            in flowpack's home.
-    """
-
-    block_type_name = "Local Storage"
     only_this_machine: ClassVar[bool] = True
 
-    storage_path: Optional[str] = attrs.field(default=None, converter=_optional_folder)
-
-    def to_document_data(self) -> Dict[str, Any]:
-        """Return the data, with the folder's absolute path also where it was None.
-
-        So others read from where this machine's user wrote.
-        """
-        data = super().to_document_data()
-        data["storage_path"] = self._store().path
-        return data
+    @abstractmethod
+    def _folders(self) -> Tuple[Folder, ...]:
+        """Return where objects may be, first where new ones go."""
 
     def _store(self) -> Folder:
         return self._folders()[0]
-
-    def _folders(self) -> Tuple[Folder, ...]:
-        """Return where objects may be, first where new ones go."""
-        if self.storage_path is not None:
-            return (Folder(self.storage_path, self.block_type_name),)
-        return tuple(Folder(path, self.block_type_name) for path in _home_folders())
 
     def _find(self, token: str) -> Tuple[Store, str]:
         folders = self._folders()
@@ -344,33 +253,79 @@ class LocalStorageBlock(OwnStorageBlock):
 
 
 @attrs.frozen
-class TempStorageBlock(OwnStorageBlock):
-    """Keeps bytes as files in the system's temporary folder.
+class LocalStorageBlock(_FolderStorageBlock):
+    """Keeps bytes as files in a folder of this machine.
 
-    They are gone when the system cleans up. The folder is ``prefect`` in the
-    system's temporary folder, as ``TMPDIR`` says.
+    Attributes:
+        storage_path: The folder; made where it is missing. None is ``storage`` in flowpack's
+            home.
+    """
+
+    block_type_name = "Local Storage"
+
+    storage_path: Optional[str] = attrs.field(
+        default=None, converter=attrs.converters.optional(storage_path)
+    )
+
+    def to_document_data(self) -> Dict[str, Any]:
+        """Return the data, with the folder's absolute path also where it was None.
+
+        So others read from where this machine's user wrote.
+        """
+        data = super().to_document_data()
+        data["storage_path"] = self._store().path
+        return data
+
+    def _folders(self) -> Tuple[Folder, ...]:
+        if self.storage_path is not None:
+            return (Folder(self.storage_path, self.block_type_name),)
+        from flowpack.settings import load_settings
+
+        # Documents that others made without a folder mean Prefect's.
+        settings = load_settings()
+        homes = (settings.known_home(), settings.prefect_home)
+        paths = [os.path.join(home, "storage") for home in homes if home is not None]
+        return tuple(Folder(path, self.block_type_name) for path in paths)
+
+
+@attrs.frozen
+class TempStorageBlock(_FolderStorageBlock):
+    """Keeps bytes as files in ``prefect`` in the system's temporary folder.
+
+    They are gone when the system cleans up; ``TMPDIR`` says where that folder is.
     """
 
     block_type_name = "Temporary Local Storage"
-    only_this_machine: ClassVar[bool] = True
 
-    def _store(self) -> Folder:
-        import tempfile  # slow to import, and few use this storage
+    def _folders(self) -> Tuple[Folder, ...]:
+        import tempfile  # Slow to load, and few use this storage.
 
         try:
             path = absolute_folder(os.path.join(tempfile.gettempdir(), "prefect"))
         except (OSError, BlockError) as exc:
-            raise StorageUnavailableError(
-                self.block_type_name, "", f"{printable(exc)}. Set TMPDIR"
-            ) from exc
-        return Folder(path, self.block_type_name, private=True)
+            reason = f"{printable(exc)}. Set TMPDIR"
+            raise StorageUnavailableError(self.block_type_name, "", reason) from exc
+        return (Folder(path, self.block_type_name, private=True),)
 
-    def _find(self, token: str) -> Tuple[Store, str]:
-        folder = self._store()
-        return folder, folder.name_of(token)
 
-    def _token(self, key: str) -> str:
-        return self._store().path_of(key)
+def _options(value: object) -> Mapping[str, Any]:
+    """Take a mapping with text as keys, and ``headers`` of text in it."""
+    if not isinstance(value, Mapping):
+        raise BlockArgumentError(f"options must be a mapping, not {type(value).__name__}")
+    headers = value.get("headers", {})
+    if not all(isinstance(key, str) for key in value):
+        raise BlockError("options must have text as keys")
+    if not isinstance(headers, Mapping) or not all(
+        isinstance(text, str) for item in headers.items() for text in item
+    ):
+        raise BlockError("options['headers'] must be a mapping from text to text")
+    return SecretMapping(value)
+
+
+def _check_key_type(_: object, __: object, value: object) -> None:
+    if value not in _KEY_TYPES:
+        known = ", ".join(_KEY_TYPES)
+        raise BlockArgumentError(f"key_type must be one of {known}, not {quoted(value)}")
 
 
 @attrs.frozen
@@ -380,13 +335,13 @@ class FileStorageBlock(OwnStorageBlock):
     An address is written to with PUT, as WebDAV servers take it.
 
     Attributes:
-        base_path: A folder, which is made where it is missing, or an address that
-            begins with ``http://`` or ``https://``; with credentials in it, it is
-            kept as an :class:`~flowpack.urls.Address`.
-        key_type: ``hash`` names each file by its content, so that nothing is kept
-            twice; ``uuid`` and ``timestamp`` make a new file each time.
-        options: For an address, ``headers`` are sent with each request. Others are
-            kept for those who read the block with fsspec.
+        base_path: A folder, which is made where it is missing, or an address that begins with
+            ``http://`` or ``https://``; one with credentials in it is kept as an
+            :class:`~flowpack.urls.Address`.
+        key_type: ``hash`` names each file by its content, so that nothing is kept twice;
+            ``uuid`` and ``timestamp`` make a new file each time.
+        options: For an address, ``headers`` are sent with each request. Others are kept for
+            those who read the block with fsspec.
     """
 
     block_type_name = "File Storage"
@@ -394,7 +349,10 @@ class FileStorageBlock(OwnStorageBlock):
 
     base_path: URL = attrs.field(
         converter=base_path,
-        metadata={"description": "The folder or HTTP address to keep files in."},
+        metadata={
+            "description": "The folder or HTTP address to keep files in.",
+            "schema_type": str,
+        },
     )
     key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
         default="hash",
@@ -415,7 +373,7 @@ class FileStorageBlock(OwnStorageBlock):
     def _store(self) -> Store:
         base = self.base_path
         if isinstance(base, str) and not is_web(base):
-            return Folder(_without_separator(base), self.block_type_name)
+            return Folder(base.rstrip(os.sep) or os.sep, self.block_type_name)
         from flowpack.blocks.web import WebFolder
 
         headers = self.options.get("headers", {})
@@ -435,13 +393,13 @@ class KVServerStorageBlock(OwnStorageBlock):
     """Keeps text on a key-value server that speaks JSON over HTTP.
 
     Attributes:
-        api_address: What stands before ``/KEY``; with credentials in it, it is kept
-            as an :class:`~flowpack.urls.Address`.
+        api_address: What stands before ``/KEY``; one with credentials in it is kept as an
+            :class:`~flowpack.urls.Address`.
     """
 
     block_type_name = "KV Server Storage"
 
-    api_address: URL = attrs.field(converter=api_address)
+    api_address: URL = attrs.field(converter=api_address, metadata={"schema_type": str})
 
     def _store(self) -> Store:
         from flowpack.blocks.web import KeyValueServer

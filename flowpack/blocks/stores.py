@@ -14,9 +14,9 @@ _PLAIN_KEY = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._:+-]{0,254}\Z")
 class Store(Protocol):
     """Keeps objects by key.
 
-    Every method may raise :class:`~flowpack.exceptions.StorageUnavailableError`
-    where the store cannot be reached or refuses, and
-    :class:`~flowpack.exceptions.StorageError` for a key that it does not take.
+    Every method may raise a :class:`~flowpack.exceptions.StorageUnavailableError` where the
+    store cannot be reached or refuses, and a :class:`~flowpack.exceptions.StorageError` for a
+    key that it does not take.
     """
 
     def write_from(
@@ -30,17 +30,15 @@ class Store(Protocol):
             file: Read to its end from where it stands; not closed.
             key: Its key.
             sha256: Digest of the bytes in lower-case hex.
-            replace: What has this digest as its key is known to be damaged, though
-                it may have the right length.
+            replace: What has this digest as its key is known to be damaged, though it may have
+                the right length.
 
         Raises:
             ObjectExistsError: *key* is no digest, and taken by other bytes.
             StorageError: The bytes have another digest than *sha256*.
         """
 
-    def read_into(
-        self, key: str, file: BinaryIO, limit: Optional[int] = None
-    ) -> None:
+    def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """Copy what is under *key* to *file*.
 
         Raises:
@@ -49,40 +47,30 @@ class Store(Protocol):
         """
 
     def holds(self, key: str, sha256: str, size: int) -> bool:
-        """Return whether such bytes are under *key*."""
+        """Return True if such bytes are under *key*."""
 
     def location(self, key: str) -> Optional[str]:
         """Return where anyone can read it without credentials, or None."""
 
 
 def check_key(key: str, label: str) -> None:
-    """Raise unless *key* is a plain one, which cannot lead elsewhere.
-
-    Raises:
-        StorageError: It is not.
-    """
+    """Raise a StorageError unless *key* is a plain one, which cannot lead elsewhere."""
     if not _PLAIN_KEY.match(key):
-        raise StorageError(
-            label,
-            key,
-            "this token is refused: it is no plain key of letters, digits and ._:+-",
-        )
+        reason = "this token is refused: it is no plain key of letters, digits and ._:+-"
+        raise StorageError(label, key, reason)
 
 
-def changed_while_read(
-    label: str, key: str, announced: str, found: str
-) -> StorageError:
+def changed_while_read(label: str, key: str, announced: str, found: str) -> StorageError:
     """Return the error of bytes that have another digest than was announced."""
     return StorageError(
         label,
         key,
-        f"the bytes changed while they were read: announced with digest {announced},"
-        f" found {found}. Nothing was stored; try again",
+        f"the bytes changed while they were read: announced with digest {announced}, found"
+        f" {found}. Nothing was stored; try again",
     )
 
 
 def key_taken(label: str, key: str) -> ObjectExistsError:
     """Return the error of a key that other bytes have."""
-    return ObjectExistsError(
-        label, key, "other bytes have this key already; nothing was stored. Try again"
-    )
+    reason = "other bytes have this key already; nothing was stored. Try again"
+    return ObjectExistsError(label, key, reason)

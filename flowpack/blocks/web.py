@@ -21,7 +21,7 @@ from typing import (
 import attrs
 
 from flowpack.blocks.hashing import ChangedError, Hashing, TooLongError, checked
-from flowpack.blocks.spool import Spool
+from flowpack.blocks.hashing import Spool
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
     APIConnectionError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Dict, Mapping, Optional
 
-from flowpack.blocks.core import Block
+from flowpack.blocks.block import Block
 from flowpack.blocks.secrecy import masked_data
 from flowpack.blocks.secret import MASK
 from flowpack.deployments.masking import mask_env

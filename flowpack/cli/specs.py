@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.blocks.where import parse_where
+from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
 from flowpack.cli.parser import UsageError
 from flowpack.cli.targets import Target, find_targets
@@ -131,7 +131,7 @@ def _common(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "name": arguments.name,
         "schedule": _schedule(arguments),
         "flow_runner": _runner(arguments),
-        "flow_storage": None if storage is None else parse_where(storage, client),
+        "flow_storage": None if storage is None else parse_storage_url(storage, client),
         **{key: value for key, value in given.items() if value is not None},
     }
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional
 from uuid import UUID
 
 from flowpack.blocks.storage import StorageBlock
-from flowpack.blocks.where import parse_where
+from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
 from flowpack.cli.connection import connect
 from flowpack.cli.records import block_facts, block_type_name, is_storage
@@ -87,7 +87,7 @@ def _show(arguments: Namespace, client: Client) -> None:
 
 
 def _save(arguments: Namespace, client: Client) -> None:
-    block = parse_where(arguments.where, client)
+    block = parse_storage_url(arguments.where, client)
     if not isinstance(block, StorageBlock):
         raise FlowpackError(
             f"{quoted(arguments.where)} is saved already; give a storage, not a block"

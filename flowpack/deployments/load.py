@@ -9,12 +9,11 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.asking import asking
-from flowpack.blocks.core import Block
-from flowpack.blocks.finding import built_in
-from flowpack.blocks.hashing import Hashing
-from flowpack.blocks.spool import Spool
+from flowpack.blocks.block import Block
+from flowpack.blocks.documents import built_in
+from flowpack.blocks.hashing import Hashing, Spool
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
+from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.discovery.script import SIZE_LIMIT
@@ -157,7 +156,7 @@ def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[
     storage = find_storage(stored, record, client)
     expected = expected_digest(stored, storage)
     with Spool(storage.block_type_name, stored.token) as file:
-        with asking(storage, stored.token):
+        with storage_errors(storage, stored.token):
             storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
         if expected is not None:
             found = Hashing([expected.algorithm])

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.asking import asking
-from flowpack.blocks.finding import built_in
+from flowpack.blocks.documents import built_in
 from flowpack.blocks.secrecy import masked_data
 from flowpack.blocks.storage import StorageBlock
+from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import (
@@ -258,7 +258,7 @@ def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
     storage, sha256 = package.storage, package.content.sha256
     if in_place is not None and in_place.sha256 == sha256:
         # It may be none of this storage's, whatever stands there.
-        with suppress(StorageError), asking(storage, in_place.token):
+        with suppress(StorageError), storage_errors(storage, in_place.token):
             storage.location(in_place.token)
             return in_place.token
     return _token_for(package) or sha256
@@ -266,7 +266,7 @@ def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
 
 def _token_for(package: Package) -> Optional[str]:
     sha256 = package.content.sha256
-    with asking(package.storage, sha256):
+    with storage_errors(package.storage, sha256):
         return package.storage.token_for(sha256)
 
 

@@ -7,8 +7,8 @@ from typing import Any, Optional
 
 import attrs
 
-from flowpack._files import absolute_path
-from flowpack.blocks.addresses import is_web
+from flowpack._files import absolute_path, path_of_file_url
+from flowpack.blocks.address import is_web
 from flowpack.connect import object_client
 from flowpack.discovery import FoundFlow, Script, find_flows, select_flow
 from flowpack.exceptions import (
@@ -42,23 +42,17 @@ def parse_location(value: object) -> Optional[URL]:
         raise _location_error(f"{shown} is no path and no URL")
     if text.startswith(("http://", "https://")):
         return as_address(text)
-    if text.startswith("file://"):
-        from urllib.request import url2pathname
-
-        host, slash, path = text[len("file://") :].partition("/")
-        if host not in ("", "localhost"):
-            shown = quoted(mask_text(text))
-            raise _location_error(f"{shown} is on another machine; write file:///PATH")
-        text = url2pathname(slash + path)
-    elif "://" in text:
+    is_file_url = text.startswith("file://")
+    if "://" in text and not is_file_url:
         raise _location_error(
             f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path, http:// or"
             " https://"
         )
     try:
-        return absolute_path(text)
+        return absolute_path(path_of_file_url(text) if is_file_url else text)
     except ValueError as exc:
-        raise _location_error(f"{quoted(text)}: {exc}; write an absolute path") from None
+        problem = f"{quoted(mask_text(text))}: {exc}; write an absolute path"
+        raise _location_error(problem) from None
 
 
 def _location_error(problem: str) -> DeploymentValidationError:

@@ -28,7 +28,7 @@ import attrs
 from flowpack._files import UNREADABLE, absolute_path, read_file, reason
 from flowpack._tracebacks import hides_locals
 from flowpack.blocks.storage import StorageBlock
-from flowpack.blocks.where import parse_where
+from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.deployments._spec_scripts import collect_specs, makes_specs
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.discovery import Script
@@ -234,7 +234,7 @@ class _File:
             text = f"file:{quote(self._beside(unquote(rest)))}"
         elif text.strip() and (not colon or "/" in scheme):
             text = self._beside(text)
-        return parse_where(text, self._client)
+        return parse_storage_url(text, self._client)
 
     def _beside(self, path: str) -> str:
         """Return *path* with its start, where it is relative, in the file's folder."""

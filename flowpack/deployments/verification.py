@@ -16,10 +16,10 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.asking import hash_object, raised
-from flowpack.blocks.finding import Wanted, built_in
+from flowpack.blocks.documents import BlockIdentity, built_in
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
+from flowpack.blocks.storage_errors import describe_raised, hash_object
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import Deployed
@@ -193,7 +193,7 @@ def _describe_object(
 def _describe_error(exc: Exception) -> str:
     if isinstance(exc, FlowpackError):
         return str(exc)
-    return f"the storage's class raised {raised(exc)}"
+    return f"the storage's class raised {describe_raised(exc)}"
 
 
 # --- after a deploy -----------------------------------------------------------------------
@@ -305,7 +305,7 @@ def _documented_folders(reader: Client) -> Iterator[str]:
     for document in reader.read_block_documents(anonymous=True):
         # Others' folders may be nowhere here.
         with contextlib.suppress(BlockError, SettingsError, StorageError):
-            type_name = Wanted.of(document).type_name
+            type_name = BlockIdentity.of(document).type_name
             cls = built_in(type_name) if type_name in _FOLDER_TYPES else None
             if cls is not None and issubclass(cls, StorageBlock):
                 storage = cls.from_data(document.data)

@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Protocol, T
 import attrs
 
 from flowpack._tracebacks import HidesLocals
-from flowpack.blocks.asking import translating
-from flowpack.blocks.hashing import Known
+from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.storage import StorageBlock
+from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
 from flowpack.discovery import FoundFlow
@@ -191,7 +191,7 @@ class Content:
 
     def open(self) -> BinaryIO:
         """Return the bytes as a new file, read from its start."""
-        return Known(self.data, self.sha256)
+        return KnownBytes(self.data, self.sha256)
 
 
 @attrs.frozen(kw_only=True)
@@ -284,7 +284,7 @@ def call_packager(
             *returns*, or raised what is no ``FlowpackError``.
     """
     name = type(packager).__name__
-    with translating(lambda reason: PackagingError(f"the packager {name} raised {reason}")):
+    with translate_errors(lambda reason: PackagingError(f"the packager {name} raised {reason}")):
         result = _call(getattr(packager, method), client, args)
     if not isinstance(result, returns):
         raise PackagingError(

@@ -11,7 +11,7 @@ import attrs
 
 from flowpack._callers import warn
 from flowpack._tracebacks import HidesLocals
-from flowpack.blocks.core import Block
+from flowpack.blocks.block import Block
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using

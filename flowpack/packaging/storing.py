@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Hashable, Optional, TypeVar
 from uuid import UUID
 
-from flowpack.blocks.asking import asking, hash_object
 from flowpack.blocks.storage import StorageBlock
+from flowpack.blocks.storage_errors import hash_object, storage_errors
 from flowpack.client import Client
 from flowpack.exceptions import ObjectMissingError, StorageUnavailableError
 from flowpack.models import (
@@ -48,7 +48,7 @@ class Registry:
 
     def document_id(self, storage: StorageBlock) -> UUID:
         """Return the id of a document of *storage*, made if missing."""
-        from flowpack.blocks.registration import ensure_document
+        from flowpack.blocks.documents import ensure_document
 
         definition, data = storage.definition(), storage.to_document_data()
         key = ("document", storage.schema_checksum(), json.dumps(data, sort_keys=True))
@@ -100,7 +100,7 @@ def describe(
 
 def _script_source(deployment: CompleteSpec, package: Package, token: str) -> ScriptSource:
     """Return how workers get the bytes that are stored under *token*."""
-    with asking(package.storage, token):
+    with storage_errors(package.storage, token):
         location = package.storage.location(token)
     if location is not None and "://" not in location:
         location = Path(location).as_uri()
@@ -162,7 +162,7 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
     content, storage = package.content, package.storage
     token: Any = None  # A storage of a user's own may return anything.
     for write in (storage.write_from, storage.replace_from)[: 2 if confirm else 1]:
-        with content.open() as file, asking(storage, content.sha256):
+        with content.open() as file, storage_errors(storage, content.sha256):
             token = write(file, content.sha256)
         if isinstance(token, str) and has_bytes(package, token, confirm):
             return token
@@ -181,7 +181,7 @@ def has_bytes(package: Package, token: str, confirm: bool) -> bool:
     Without *confirm* the storage's word is taken for it; else they are read.
     """
     content, storage = package.content, package.storage
-    with asking(storage, token):
+    with storage_errors(storage, token):
         if not storage.holds(token, content.sha256, content.size):
             return False
     try:

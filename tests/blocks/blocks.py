@@ -12,7 +12,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.core import Block
+from flowpack.blocks.block import Block
 from flowpack.blocks.secret import Secret
 from flowpack.blocks.storage import StorageBlock
 from flowpack.exceptions import ObjectMissingError

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.blocks.hashing import ChangedError, Checked, Hashing, Known, checked
+from flowpack.blocks.hashing import ChangedError, Checked, Hashing, KnownBytes, checked
 
 
 @given(st.lists(st.binary(max_size=50)))
@@ -61,7 +61,7 @@ def test_wrong_bytes_are_held_back(data, size):
 
 def test_bytes_whose_digest_is_known():
     """They are sent as they are, whoever writes to the file, or refused at once."""
-    file = Known(b"data")
+    file = KnownBytes(b"data")
     assert file.sha256 == hashlib.sha256(b"data").hexdigest()
     file.getbuffer()[:] = b"evil"
     assert checked(file, file.sha256, 4) == b"data"

@@ -75,8 +75,6 @@ REFUSED = [
     if not (line[:3] in ("404", "409", "500") and place.method == "PUT")
     # A document may be there already, and is looked up then.
     if not (line.startswith("409") and place.path.endswith("/block_documents/"))
-    # A document that cannot be read is written anew.
-    if not (line.startswith("500") and place.path.endswith("/ID"))
 ]
 HUGE = [
     pytest.param(place, LASTING[name], id=f"{name} at {place.proxy} {place.index}")

@@ -35,7 +35,7 @@ from flowpack import (
 )
 from flowpack._http import HTTPTransport, ObjectClient
 from flowpack.blocks.secret import Secret, SecretMapping, as_secret
-from flowpack.blocks.where import parse_where
+from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.deployments.specfiles import load_specs
 from flowpack.exceptions import BlockError, FlowpackError, SpecError
 from flowpack.flow_runners import FlowRunner
@@ -259,7 +259,7 @@ REFUSED = {
     "spec_labels": lambda: DeploymentSpec(labels={"a": [CANARY]}),
     "spec_unknown": lambda: call(DeploymentSpec, env={"PW": CANARY}),
     "packager": lambda: ScriptPackager(URL),
-    "where": lambda: parse_where(URL),
+    "where": lambda: parse_storage_url(URL),
     "address": lambda: call(Address, [CANARY]),
     "mapping": lambda: call(SecretMapping, [CANARY]),
     "headers_environ": lambda: get_client(

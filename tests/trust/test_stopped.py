@@ -26,11 +26,11 @@ STOPPING = """
 import os, signal, sys
 from pathlib import Path
 from tests.trust.crashing import NEW, deploy_here
-import flowpack.blocks.folders, flowpack.embedded.store
+import flowpack.blocks.folder, flowpack.embedded.store
 
 at, folder = int(sys.argv[1]), sys.argv[2]
 parts = os.path.dirname(flowpack.__file__)
-writing = (parts + "/embedded/", parts + "/blocks/folders", parts + "/blocks/drafts")
+writing = (parts + "/embedded/", parts + "/blocks/folder.", parts + "/blocks/temp_files")
 count = 0
 
 def trace(frame, event, _):

@@ -352,7 +352,7 @@ def test_few_descriptors(place, descriptors):
 LIMITED = """
 import resource, signal, sys
 from flowpack.cli import main
-import flowpack.cli.deploy, flowpack.embedded, flowpack.blocks.folders
+import flowpack.cli.deploy, flowpack.embedded, flowpack.blocks.folder
 
 if sys.argv[1] == "signals":
     signal.signal(signal.SIGALRM, lambda *_: None)

@@ -129,7 +129,6 @@ PLACES = (
     Place("api", 3, "GET", "/api/block_schemas/checksum/SUM"),
     Place("api", 4, "POST", "/api/block_documents/"),
     Place("api", 5, "POST", "/api/deployments/"),
-    Place("api", 6, "GET", "/api/block_documents/ID"),
 )
 
 WRITES = tuple(place for place in PLACES if place.method in ("POST", "PUT"))

@@ -1,8 +1,8 @@
 """Storage blocks of three clouds; each needs an extra, loaded when it is used.
 
-Keys are digests, objects are created only where there is none, and what was stored
-is looked at afterwards. Addresses other than the clouds' own come from the
-environment, as each SDK reads it. The SDKs of Google and Azure load asyncio.
+Keys are digests, objects are created only where there is none, and what was stored is looked
+at afterwards. Addresses other than the clouds' own come from the environment, as each SDK
+reads it. The SDKs of Google and Azure load asyncio.
 """
 
 from __future__ import annotations
@@ -11,12 +11,7 @@ from typing import Mapping, Optional
 
 import attrs
 
-from flowpack.blocks.secret import (
-    Secret,
-    SecretMapping,
-    as_optional_secret,
-    as_secret,
-)
+from flowpack.blocks.secret import Secret, SecretMapping, as_optional_secret, as_secret
 from flowpack.blocks.storage import OwnStorageBlock
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import BlockArgumentError

@@ -31,9 +31,7 @@ class AzureContainer(Bucket):
         except ResourceNotFoundError:
             return None
 
-    def put(
-        self, client: Any, key: str, file: BinaryIO, size: int, replace: bool
-    ) -> None:
+    def put(self, client: Any, key: str, file: BinaryIO, size: int, replace: bool) -> None:
         """Send the object; see the base class."""
         from azure.core.exceptions import ResourceExistsError
 
@@ -43,7 +41,7 @@ class AzureContainer(Bucket):
             raise TakenError from None
 
     def get(self, client: Any, key: str, file: BinaryIO) -> bool:
-        """Copy the object to *file*; return whether there is one."""
+        """Copy the object to *file*; return False if there is none."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:

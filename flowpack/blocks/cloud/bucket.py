@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import io
+import shutil
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, Iterable, Optional, Tuple, TypeVar
+from typing import Any, BinaryIO, Callable, Iterable, Optional, cast
 
 import attrs
 
+from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.stores import changed_while_read, check_key
 from flowpack.exceptions import (
@@ -18,8 +20,6 @@ from flowpack.exceptions import (
     StorageUnavailableError,
     printable,
 )
-
-Result = TypeVar("Result")
 
 #: Objects are read and hashed in steps of this size, in bytes.
 CHUNK = 1 << 20
@@ -53,9 +53,7 @@ class Bucket(ABC):
         """Return how long the object is; None if there is none."""
 
     @abstractmethod
-    def put(
-        self, client: Any, key: str, file: BinaryIO, size: int, replace: bool
-    ) -> None:
+    def put(self, client: Any, key: str, file: BinaryIO, size: int, replace: bool) -> None:
         """Send the object.
 
         Raises:
@@ -64,7 +62,7 @@ class Bucket(ABC):
 
     @abstractmethod
     def get(self, client: Any, key: str, file: BinaryIO) -> bool:
-        """Copy the object to *file*; return whether there is one."""
+        """Copy the object to *file*; return False if there is none."""
 
     @abstractmethod
     def secrets(self) -> Iterable[str]:
@@ -76,64 +74,56 @@ class Bucket(ABC):
         """See :meth:`Store.write_from`."""
         check_key(key, self.label)
         start = file.tell()
-        size, found = _measure(file)
+        digest = Hashing()
+        shutil.copyfileobj(file, cast(BinaryIO, digest), CHUNK)
+        size, found = digest.tell(), digest.hexdigest()
         if found != sha256:
             raise changed_while_read(self.label, key, sha256, found)
-        client = self._ask(key, self.open_client)
-        there = self._ask(key, lambda: self.size_of(client, key))
-        if there == size and not replace:
-            return
-        file.seek(start)
-        try:
-            self._ask(
-                key, lambda: self.put(client, key, file, size, there is not None)
-            )
-        except TakenError:
-            pass
-        if self._ask(key, lambda: self.size_of(client, key)) != size:
-            raise StorageUnavailableError(
-                self.label,
-                key,
-                "the object was sent, but afterwards it is not there, or not all of it",
-            )
 
-    def read_into(
-        self, key: str, file: BinaryIO, limit: Optional[int] = None
-    ) -> None:
+        def send() -> bool:
+            client = self.open_client()
+            there = self.size_of(client, key)
+            if there == size and not replace:
+                return True
+            file.seek(start)
+            with contextlib.suppress(TakenError):
+                self.put(client, key, file, size, there is not None)
+            return self.size_of(client, key) == size
+
+        if not self._run(key, send):
+            reason = "the object was sent, but afterwards it is not there, or not all of it"
+            raise StorageUnavailableError(self.label, key, reason)
+
+    def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """See :meth:`Store.read_into`."""
         check_key(key, self.label)
-        client = self._ask(key, self.open_client)
         target: Any = file if limit is None else _Limited(file, limit, self.label, key)
-        if not self._ask(key, lambda: self.get(client, key, target)):
-            raise ObjectMissingError(
-                self.label,
-                key,
-                "there is no such object. It was deleted, or is in another bucket",
-            )
+        if not self._run(key, lambda: self.get(self.open_client(), key, target)):
+            reason = "there is no such object. It was deleted, or is in another bucket"
+            raise ObjectMissingError(self.label, key, reason)
 
     def holds(self, key: str, sha256: str, size: int) -> bool:
-        """Return whether the object is there with that size."""
+        """Return True if the object is there with that size."""
         check_key(key, self.label)
-        client = self._ask(key, self.open_client)
-        return self._ask(key, lambda: self.size_of(client, key)) == size
+        return self._run(key, lambda: self.size_of(self.open_client(), key) == size)
 
     def location(self, key: str) -> None:
         """Return None: credentials are needed."""
         return None
 
-    def _ask(self, key: str, action: Callable[[], Result]) -> Result:
+    def _run(self, key: str, action: Callable[[], bool]) -> bool:
         """Do something with the SDK and translate its errors."""
         try:
             return action()
-        except (FlowpackError, TakenError):
+        except FlowpackError:
             raise
         except ImportError as exc:
             raise StorageUnavailableError(self.label, key, str(exc)) from exc
-        except Exception as exc:  # each SDK raises from several trees
-            said = f"{type(exc).__name__}: {self._without_secrets(str(exc))}"
-        # Raised here, without the error of the SDK: its text, its request and its
-        # frames may hold credentials.
-        raise StorageUnavailableError(self.label, key, said)
+        except Exception as exc:  # Each SDK raises from several trees.
+            reason = f"{type(exc).__name__}: {self._without_secrets(str(exc))}"
+        # Raised here, without the error of the SDK: its text, its request and its frames may
+        # hold credentials.
+        raise StorageUnavailableError(self.label, key, reason)
 
     def _without_secrets(self, text: str) -> str:
         for secret in self.secrets():
@@ -143,20 +133,8 @@ class Bucket(ABC):
 
 def not_installed(library: str, extra: str) -> ImportError:
     """Return the error of an SDK that an extra of flowpack brings."""
-    return ImportError(
-        f"{library} is not installed, which this storage needs: pip install"
-        f" 'flowpack[{extra}]'"
-    )
-
-
-def _measure(file: BinaryIO) -> Tuple[int, str]:
-    """Return how long *file* is from here to its end, and the digest of that."""
-    digest = hashlib.sha256()
-    size = 0
-    for chunk in iter(lambda: file.read(CHUNK), b""):
-        size += len(chunk)
-        digest.update(chunk)
-    return size, digest.hexdigest()
+    needs = f"pip install 'flowpack[{extra}]'"
+    return ImportError(f"{library} is not installed, which this storage needs: {needs}")
 
 
 class _Limited(io.RawIOBase):
@@ -173,11 +151,7 @@ class _Limited(io.RawIOBase):
         return True
 
     def write(self, block: Any) -> int:
-        """Pass a block on.
-
-        Raises:
-            StorageError: There is more than the limit.
-        """
+        """Pass a block on, or raise a StorageError where there is more than the limit."""
         self._left -= len(block)
         if self._left < 0:
             raise self._error

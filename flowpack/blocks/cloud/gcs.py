@@ -30,9 +30,7 @@ class GoogleBucket(Bucket):
         blob = client.get_blob(key)
         return None if blob is None else int(blob.size)
 
-    def put(
-        self, client: Any, key: str, file: BinaryIO, size: int, replace: bool
-    ) -> None:
+    def put(self, client: Any, key: str, file: BinaryIO, size: int, replace: bool) -> None:
         """Send the object; see the base class."""
         from google.api_core.exceptions import PreconditionFailed
 
@@ -44,7 +42,7 @@ class GoogleBucket(Bucket):
             raise TakenError from None
 
     def get(self, client: Any, key: str, file: BinaryIO) -> bool:
-        """Copy the object to *file*; return whether there is one."""
+        """Copy the object to *file*; return False if there is none."""
         from google.api_core.exceptions import NotFound
 
         try:

@@ -83,9 +83,7 @@ class S3Bucket(Bucket):
             raise
         return int(answer["ContentLength"])
 
-    def put(
-        self, client: Any, key: str, file: BinaryIO, size: int, replace: bool
-    ) -> None:
+    def put(self, client: Any, key: str, file: BinaryIO, size: int, replace: bool) -> None:
         """Send the object; see the base class."""
         from botocore.exceptions import ClientError
 
@@ -108,7 +106,7 @@ class S3Bucket(Bucket):
             client.put_object(Body=file, **place)
 
     def get(self, client: Any, key: str, file: BinaryIO) -> bool:
-        """Copy the object to *file*; return whether there is one."""
+        """Copy the object to *file*; return False if there is none."""
         try:
             answer = client.get_object(Bucket=self.block.bucket, Key=key)
         except client.exceptions.NoSuchKey:
@@ -134,7 +132,7 @@ def _status(exc: Any) -> int:
 
 
 def _knows_conditions(client: Any) -> bool:
-    """Return whether boto3 is new enough to create only what is not there."""
+    """Return True if boto3 is new enough to create only what is not there."""
     shape = client.meta.service_model.operation_model("PutObject").input_shape
     return "IfNoneMatch" in shape.members
 

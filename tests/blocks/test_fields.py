@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowpack.blocks.secret import Secret
-from flowpack.blocks.values import from_json, to_json
+from flowpack.blocks.fields import from_json, to_json
 from flowpack.exceptions import BlockError
 from tests.blocks.blocks import EVERYTHING, Colour, Everything, Inner
 

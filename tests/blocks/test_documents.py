@@ -8,7 +8,7 @@ from typing import Any, List
 import attrs
 import pytest
 
-from flowpack.blocks.core import Block
+from flowpack.blocks.block import Block
 from flowpack.blocks.secret import Secret
 from flowpack.blocks.storage import FileStorageBlock, LocalStorageBlock
 from flowpack.exceptions import (
@@ -241,80 +241,25 @@ def test_documents_made_at_once_are_one(client, tmp_path):
     assert len(found) == 1
 
 
-# Servers without documents: the first one makes the key that encrypts them all
-
-
-class Keyless:
-    """A client of such a server while others make their documents there.
-
-    It refuses the first attempts as a conflict, and loses the key of a document
-    that it took.
-    """
-
-    embedded = False
-
-    def __init__(self, client, refusals=0, losses=0):
-        self._client = client
-        self.refusals = refusals
-        self.losses = losses
-        self.updated: List[Any] = []
-
-    def ensure_block_document(self, **named):
-        if self.refusals:
-            self.refusals -= 1
-            raise ObjectAlreadyExists(409, "POST", "/block_documents/", "exists")
-        return self._client.ensure_block_document(**named)
-
-    def read_block_document(self, document_id):
-        if self.losses > len(self.updated):
-            raise APIStatusError(500, "GET", "/block_documents/1", "error")
-        return self._client.read_block_document(document_id)
-
-    def update_block_document(self, document_id, data):
-        self.updated.append((document_id, data))
-        self._client.update_block_document(document_id, data=data)
-
-    def __getattr__(self, name):
-        return getattr(self._client, name)
-
-
-def test_first_document_of_others_came_first(client, tmp_path):
-    """Who is refused for the key of another document asks again, a few times."""
-    other = FileStorageBlock(tmp_path / "other").ensure_document(client)
-    keyless: Any = Keyless(client, refusals=2)
-    assert FileStorageBlock(tmp_path).ensure_document(keyless) != other
-    keyless.refusals = 99
-    with pytest.raises(ObjectAlreadyExists):
-        FileStorageBlock(tmp_path / "more").ensure_document(keyless)
-
-
-def test_conflict_with_the_same_document(client, tmp_path):
-    """What is there already, with the same data, is used."""
+def test_document_that_another_made_meanwhile(client, tmp_path):
+    """A conflict about an anonymous document is asked about once more."""
     storage = FileStorageBlock(tmp_path)
     document_id = storage.ensure_document(client)
-    always: Any = Keyless(client, refusals=9)
-    assert storage.ensure_document(always) == document_id
-    assert always.refusals == 8
 
+    class Racing(Late):
+        refusals = 1
 
-def test_conflict_with_nothing(client, tmp_path):
-    """A conflict on a server without documents is an error, told at once."""
-    keyless: Any = Keyless(client, refusals=1)
+        def create_block_document(self, **named):
+            if self.refusals:
+                self.refusals -= 1
+                raise ObjectAlreadyExists(409, "POST", "/block_documents/", "exists")
+            return self._client.create_block_document(**named)
+
+    racing: Any = Racing(client)
+    assert storage.ensure_document(racing) == document_id
+    racing.refusals = 2
     with pytest.raises(ObjectAlreadyExists):
-        FileStorageBlock(tmp_path).ensure_document(keyless)
-    assert client.read_block_documents(anonymous=True) == ()
-
-
-def test_document_whose_key_was_lost_is_written_anew(client, tmp_path):
-    """What was taken and cannot be read is encrypted with the new key."""
-    storage = FileStorageBlock(tmp_path)
-    keyless: Any = Keyless(client, losses=1)
-    document_id = storage.ensure_document(keyless)
-    assert keyless.updated == [(document_id, storage.to_document_data())]
-    keyless.losses = 9
-    assert storage.ensure_document(keyless) == document_id
-    with pytest.raises(APIStatusError):
-        FileStorageBlock(tmp_path / "other").ensure_document(keyless)
+        storage.ensure_document(racing)
 
 
 # Named documents
@@ -399,7 +344,7 @@ def test_name_that_is_gone_again(client):
     """A conflict after which there is no such document is the server's own error."""
 
     class Gone(Late):
-        def ensure_block_document(self, **named):
+        def create_block_document(self, **named):
             raise ObjectAlreadyExists(
                 409, "POST", "/block_documents/", "schema is gone"
             )
@@ -413,7 +358,7 @@ def test_name_that_cannot_be_read(client):
     """A failure of the server after a conflict is told as it is, at once."""
 
     class Broken(Late):
-        def ensure_block_document(self, **named):
+        def create_block_document(self, **named):
             raise ObjectAlreadyExists(409, "POST", "/block_documents/", "exists")
 
         def read_block_document_by_name(self, name, block_type_name):
@@ -474,9 +419,9 @@ class Named:
     def read_block_schema_by_checksum(self, checksum):
         return Careful.register(self._client)
 
-    def ensure_block_document(self, **named):
+    def create_block_document(self, **named):
         self.names.append(named["name"])
-        return self._client.ensure_block_document(**named)
+        return self._client.create_block_document(**named)
 
     def __getattr__(self, name):
         return getattr(self._client, name)

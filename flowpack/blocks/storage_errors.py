@@ -1,4 +1,4 @@
-"""Calls of code that may be users' own and raise anything: storages, packagers."""
+"""What storages' classes raise, which may be users' own and raise anything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowpack.exceptions import FlowpackError, StorageUnavailableError, printabl
 _OWN = (FlowpackError, MemoryError, Warning)
 
 
-def asking(storage: StorageBlock, token: str) -> ContextManager[None]:
+def storage_errors(storage: StorageBlock, token: str) -> ContextManager[None]:
     """Turn what the class of *storage* raises inside into an error of a storage.
 
     Args:
@@ -27,25 +27,25 @@ def asking(storage: StorageBlock, token: str) -> ContextManager[None]:
         StorageUnavailableError: It raised something else than a ``FlowpackError``.
     """
 
-    def error(told: str) -> FlowpackError:
-        reason = f"the storage's class raised {told}"
+    def error(raised: str) -> FlowpackError:
+        reason = f"the storage's class raised {raised}"
         return StorageUnavailableError(storage.block_type_name, token, reason)
 
-    return translating(error)
+    return translate_errors(error)
 
 
 @contextlib.contextmanager
-def translating(error: Callable[[str], FlowpackError]) -> Iterator[None]:
-    """Raise *error* of what is told of an exception, in the place of it."""
+def translate_errors(error: Callable[[str], FlowpackError]) -> Iterator[None]:
+    """Raise *error*, given the description of an exception, in the place of it."""
     try:
         yield
     except _OWN:
         raise
     except Exception as exc:
-        raise error(raised(exc)) from exc
+        raise error(describe_raised(exc)) from exc
 
 
-def raised(exc: Exception) -> str:
+def describe_raised(exc: Exception) -> str:
     """Return what *exc* is and where it was raised.
 
     Not its text, which may quote anything; the system's own words are safe.
@@ -58,9 +58,7 @@ def raised(exc: Exception) -> str:
         script = os.path.basename(trace.tb_frame.f_code.co_filename)
         place = f" ({printable(script)}, line {trace.tb_lineno})"
     number = exc.errno if isinstance(exc, OSError) else None
-    words = ""
-    if number is not None and number in errno.errorcode:
-        words = f": {os.strerror(number)}"
+    words = f": {os.strerror(number)}" if number and number in errno.errorcode else ""
     return f"{type(exc).__name__}{words}{place}"
 
 
@@ -74,6 +72,6 @@ def hash_object(
         StorageError: It cannot be read, or is longer than a script may be.
     """
     found = Hashing(algorithms)
-    with asking(storage, token):
+    with storage_errors(storage, token):
         storage.read_into(token, cast(BinaryIO, found), SIZE_LIMIT)
     return found

@@ -36,7 +36,7 @@ from flowpack.blocks.cloud import (
     GoogleCloudStorageBlock,
     S3StorageBlock,
 )
-from flowpack.blocks.core import Block
+from flowpack.blocks.block import Block
 from flowpack.blocks.secret import Secret
 from flowpack.blocks.storage import (
     FileStorageBlock,

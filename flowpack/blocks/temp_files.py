@@ -1,8 +1,8 @@
 """Temporary files in a folder, which a killed writer leaves to the next one.
 
-A draft has one of a few names and is locked for as long as its writer lives. Who
-finds a draft without a lock removes it, so they never pile up, and nobody has to
-list a folder of a hundred thousand objects to find them.
+Each has one of a few names and is locked for as long as its writer lives. Who finds one
+without a lock removes it, so they never pile up, and nobody has to list a folder of a hundred
+thousand objects to find them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import attrs
 
 from flowpack._folders import SAFELY, is_at, lock_file
 
-#: How many drafts a folder has at once before their names become random ones.
+#: How many there are in a folder at once before their names become random ones.
 SLOTS = 64
 
-#: Where the file system has no locks, a draft is given up after so many seconds.
+#: Where the file system has no locks, one is given up after so many seconds.
 GIVEN_UP = 3600.0
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY
@@ -36,7 +36,7 @@ def open_safely(path: str) -> int:
 
 
 @attrs.frozen
-class Draft:
+class TempFile:
     """A new file that only its maker can read, not yet under its final name.
 
     Attributes:
@@ -61,11 +61,13 @@ class Draft:
                 if is_at(self.descriptor, self.path):
                     os.unlink(self.path)
         finally:
-            _close(self.descriptor)
+            # On Windows it may be closed already.
+            with contextlib.suppress(*(OSError,) if os.name == "nt" else ()):
+                os.close(self.descriptor)
 
 
-def open_draft(folder: str) -> Draft:
-    """Return a new draft in *folder*, and remove those that were abandoned.
+def open_temp_file(folder: str) -> TempFile:
+    """Return a new temporary file in *folder*, and remove those that were abandoned.
 
     Raises:
         OSError: No file can be made there.
@@ -74,32 +76,32 @@ def open_draft(folder: str) -> Draft:
     for path in filter(os.path.lexists, paths):
         _remove_abandoned(path)
     for path in paths:
-        draft = _create(path)
-        if draft is not None:
-            return draft
+        file = _create(path)
+        if file is not None:
+            return file
     path = os.path.join(folder, f".flowpack-{os.urandom(16).hex()}.tmp")
-    return Draft(os.open(path, _NEW, 0o600), path)
+    return TempFile(os.open(path, _NEW, 0o600), path)
 
 
-def _create(path: str) -> Optional[Draft]:
-    """Return a new, locked draft at *path*; None if the name is taken."""
+def _create(path: str) -> Optional[TempFile]:
+    """Return a new, locked file at *path*; None if the name is taken."""
     try:
-        draft = Draft(os.open(path, _NEW, 0o600), path)
+        file = TempFile(os.open(path, _NEW, 0o600), path)
     except FileExistsError:
         return None
     try:
         # Before the lock, somebody may have taken it for abandoned.
-        if lock_file(draft.descriptor) is not False and is_at(draft.descriptor, path):
-            return draft
+        if lock_file(file.descriptor) is not False and is_at(file.descriptor, path):
+            return file
     except BaseException:
-        draft.discard()
+        file.discard()
         raise
-    os.close(draft.descriptor)
+    os.close(file.descriptor)
     return None
 
 
 def _remove_abandoned(path: str) -> None:
-    """Remove a draft if its writer is gone."""
+    """Remove what is at *path* if its writer is gone."""
     with contextlib.suppress(OSError):
         descriptor = open_safely(path)
         try:
@@ -114,14 +116,4 @@ def _is_abandoned(descriptor: int) -> bool:
     if not stat.S_ISREG(status.st_mode):
         return False
     locked = lock_file(descriptor)
-    if locked is None:
-        return time.time() - status.st_mtime > GIVEN_UP
-    return locked
-
-
-def _close(descriptor: int) -> None:
-    try:
-        os.close(descriptor)
-    except OSError:
-        if os.name != "nt":  # There it may be closed already.
-            raise
+    return time.time() - status.st_mtime > GIVEN_UP if locked is None else locked

@@ -20,19 +20,12 @@ from uuid import UUID, uuid4
 import attrs
 
 from flowpack._tracebacks import HidesLocals, hides_locals
-from flowpack.blocks.annotations import attributes_of, fields_of
+from flowpack.blocks import documents
 from flowpack.blocks.definition import check_decorated, define
-from flowpack.blocks.finding import Wanted, find_class, is_of
-from flowpack.blocks.secrecy import (
-    Path,
-    held_paths,
-    is_declared,
-    named_fields,
-    replaced,
-    split,
-)
+from flowpack.blocks.documents import BlockIdentity, find_class, is_of
+from flowpack.blocks.fields import fields_of, from_json, to_json
+from flowpack.blocks.secrecy import Path, held_paths, is_declared, named_fields, replaced, split
 from flowpack.blocks.secret import MASK, HiddenData, Secret, SecretMapping
-from flowpack.blocks.values import from_json, to_json
 from flowpack.exceptions import BlockError, ObjectNotFound, printable, quoted
 from flowpack.jsonvalues import json_copy
 from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
@@ -67,23 +60,22 @@ class Block(HidesLocals):
             copies: Optional[List[str]] = None
 
     Fields may be text, numbers, booleans, dates and times, paths, UUIDs, enums,
-    :class:`~flowpack.blocks.secret.Secret` text, other blocks, ``Literal``,
-    ``Any``, and lists, tuples, sets, mappings and unions of these. A field's
-    ``metadata`` may hold its ``title`` and ``description``. Fields whose names
-    start with an underscore, and those that the constructor does not take, stay
-    in this process.
+    :class:`~flowpack.blocks.secret.Secret` text, other blocks, ``Literal``, ``Any``, and
+    lists, tuples, sets, mappings and unions of these. A field's ``metadata`` may hold its
+    ``title`` and ``description``. Fields whose names start with an underscore, and those that
+    the constructor does not take, stay in this process.
 
     Attributes:
         block_type_name: Name of the block type; the name of the class by default.
         capabilities: What such blocks can do.
-        secret_fields: Names of secret fields that are not of type ``Secret``, beside
-            those that a base names; ``repr`` leaves their values out.
+        secret_fields: Names of secret fields that are not of type ``Secret``, beside those
+            that a base names; ``repr`` leaves their values out.
         logo_url: Address of a picture.
         documentation_url: Address of a description.
-        code_example: Shown beside the type in user interfaces; by default what stands
-            under ``Example:`` or ``Examples:`` in the docstring.
-        document_id: The document that the block was loaded from or saved as. Not
-            part of its data, nor of comparisons.
+        code_example: Shown beside the type in user interfaces; by default what stands under
+            ``Example:`` or ``Examples:`` in the docstring.
+        document_id: The document that the block was loaded from or saved as. Not part of its
+            data, nor of comparisons.
     """
 
     block_type_name: ClassVar[str] = cast(str, _ClassName())
@@ -93,23 +85,22 @@ class Block(HidesLocals):
     documentation_url: ClassVar[Optional[str]] = None
     code_example: ClassVar[Optional[str]] = None
 
-    document_id: Optional[UUID] = attrs.field(
-        default=None, kw_only=True, repr=False, eq=False
-    )
+    document_id: Optional[UUID] = attrs.field(default=None, kw_only=True, repr=False, eq=False)
 
     def __new__(cls: Type[Self], *args: Any, **kwargs: Any) -> Self:
-        """Make a block, if its class is fit to have any.
+        """Make a block.
 
         Raises:
             BlockError: The class was not decorated.
         """
         del args, kwargs
         check_decorated(cls)
-        if _is_generated(cls.__repr__):
+        code = getattr(cls.__repr__, "__code__", None)
+        if code is not None and code.co_filename.startswith("<attrs generated"):
             setattr(cls, "__repr__", _masked_repr)
         return super().__new__(cls)
 
-    # What servers are told of the class
+    # The class
 
     @classmethod
     def definition(cls) -> BlockDefinition:
@@ -123,7 +114,7 @@ class Block(HidesLocals):
     @classmethod
     def schema(cls) -> Dict[str, Any]:
         """Return the schema of the class as Prefect 2.0b7 keeps it."""
-        # Only here for cost: most programs that name a block never ask for it.
+        # Imported here because most programs that name a block never ask for it.
         from flowpack.wire.block_schemas import orion_schema
 
         fields: Dict[str, Any] = json_copy(orion_schema(cls.definition())[0])
@@ -147,12 +138,11 @@ class Block(HidesLocals):
             BlockError: The class cannot be a block.
             APIError: The server could not be asked, or refused.
         """
-        from flowpack.blocks.registration import register
         from flowpack.connect import using
 
         definition = cls.definition()
         with using(client) as api:
-            return register(definition, api)
+            return documents.register(definition, api)
 
     # Data and documents
 
@@ -163,18 +153,17 @@ class Block(HidesLocals):
         Its ``repr`` shows no value.
 
         Raises:
-            BlockError: A value is nothing that JSON can say, or a secret where the
-                class declares none.
+            BlockError: A value is nothing that JSON can say, or a secret where the class
+                declares none.
         """
         check_decorated(type(self))
         data = HiddenData()
-        for attribute in attributes_of(type(self)):
-            name = attribute.alias
-            what = f"this {self.block_type_name} block: its field {quoted(name)}"
-            value = getattr(self, attribute.name)
+        for field in fields_of(type(self)):
+            what = f"this {self.block_type_name} block: its field {quoted(field.name)}"
+            value = getattr(self, field.attribute.name)
             try:
-                data[name] = to_json(value)
-                held = [(name, *path) for path in held_paths(value, data[name], Block)]
+                plain = data[field.name] = to_json(value)
+                held = [(field.name, *path) for path in held_paths(value, plain, Block)]
             except BlockError as exc:
                 raise BlockError(f"{what} holds {exc}") from None
             except RecursionError:
@@ -182,15 +171,13 @@ class Block(HidesLocals):
             declared = split(self.definition().secret_fields) if held else ()
             if not all(is_declared(path, declared) for path in held):
                 raise BlockError(
-                    f"{what} holds a secret where the class declares none, and once"
-                    " loaded it would be shown; give the field the type Secret or name"
-                    " it in secret_fields"
+                    f"{what} holds a secret where the class declares none, and once loaded it"
+                    " would be shown; give the field the type Secret or name it in"
+                    " secret_fields"
                 )
         return data
 
-    def to_document(
-        self, schema: BlockSchema, name: Optional[str] = None
-    ) -> BlockDocument:
+    def to_document(self, schema: BlockSchema, name: Optional[str] = None) -> BlockDocument:
         """Return the document that holds this block; nothing is sent.
 
         Args:
@@ -211,10 +198,7 @@ class Block(HidesLocals):
     @classmethod
     @hides_locals
     def from_data(
-        cls: Type[Self],
-        data: Mapping[str, Any],
-        *,
-        document_id: Optional[UUID] = None,
+        cls: Type[Self], data: Mapping[str, Any], *, document_id: Optional[UUID] = None
     ) -> Self:
         """Return the block of this class that *data* describe.
 
@@ -229,27 +213,26 @@ class Block(HidesLocals):
         try:
             return _build(cls, data, document_id)
         except BlockError as exc:
-            problem = f"this is no {cls.block_type_name} block: {exc}"
-            raise BlockError(problem) from None
+            raise BlockError(f"this is no {cls.block_type_name} block: {exc}") from None
 
     @classmethod
     def from_document(cls: Type[Self], document: BlockDocument) -> Self:
         """Return the block that *document* describes, of the class it is of.
 
-        The class is looked for among the built-in ones, then it is the class that
-        this is called on, then one alive in this process, then one that an entry
-        point of the group ``flowpack.blocks`` names.
+        The class is looked for among the built-in ones, then it is the class that this is
+        called on, then one alive in this process, then one that an entry point of the group
+        ``flowpack.blocks`` names.
 
         Raises:
-            BlockError: No class fits type name and checksum, it is no subclass of
-                this one, or the data do not fit it.
+            BlockError: No class fits type name and checksum, it is no subclass of this one, or
+                the data do not fit it.
         """
-        wanted = Wanted.of(document)
-        found = find_class(wanted, cls, Block)
+        identity = BlockIdentity.of(document)
+        found = find_class(identity, cls, Block)
         if not issubclass(found, cls):
             raise BlockError(
-                f"the block document {quoted(wanted.document)} is of type"
-                f" {quoted(wanted.type_name)}, not {cls.__name__}"
+                f"the block document {quoted(identity.document)} is of type"
+                f" {quoted(identity.type_name)}, not {cls.__name__}"
             )
         return found.from_data(document.data, document_id=document.id)
 
@@ -275,39 +258,35 @@ class Block(HidesLocals):
         return cls.from_document(document)
 
     def save(
-        self: Self,
-        name: str,
-        client: Optional[Client] = None,
-        overwrite: bool = False,
+        self: Self, name: str, client: Optional[Client] = None, overwrite: bool = False
     ) -> Self:
         """Save the block under *name* and return it with its document's id.
 
-        Type and schema are registered where they are missing. Saving the same
-        again changes nothing.
+        Type and schema are registered where they are missing. Saving the same again changes
+        nothing.
 
         Args:
             name: Unique among the blocks of the type.
             client: None connects to what the settings say.
-            overwrite: Whether to replace the data of a document of that name; what
-                uses it then uses the new ones.
+            overwrite: Whether to replace the data of a document of that name; what uses it
+                then uses the new ones.
 
         Raises:
             BlockError: The name is taken by other data, or cannot be used.
         """
-        from flowpack.blocks.registration import save_document
         from flowpack.connect import using
 
         definition, data = self.definition(), self.to_document_data()
         with using(client) as api:
-            saved = save_document(definition, data, api, name, overwrite)
+            saved = documents.save_document(definition, data, api, name, overwrite)
         return attrs.evolve(self, document_id=saved)
 
     def check_document(self, client: Optional[Client] = None) -> None:
         """Raise unless the document that the block names holds this block.
 
-        It does not where one of the two was changed since (``attrs.evolve`` keeps
-        the id), and another server has no such document. A block that names none
-        is fine, and nothing is sent for it.
+        It does not where one of the two was changed since (``attrs.evolve`` keeps the id), and
+        another server has no such document. A block that names none is fine, and nothing is
+        sent for it.
 
         Args:
             client: None connects to what the settings say.
@@ -319,22 +298,21 @@ class Block(HidesLocals):
 
         if self.document_id is None:
             return
-        what = f"this {self.block_type_name} names the block document"
-        what = f"{what} {self.document_id}, which"
+        what = f"this {self.block_type_name} names the block document {self.document_id}, which"
         ways = "or let one be made for it, with attrs.evolve(block, document_id=None)"
         with using(client) as api:
             try:
                 document = api.read_block_document(self.document_id)
             except ObjectNotFound as exc:
                 raise BlockError(
-                    f"{what} {api.url} does not have: it is of another server, or was"
-                    f" deleted. Save the block there under a name, {ways}"
+                    f"{what} {api.url} does not have: it is of another server, or was deleted."
+                    f" Save the block there under a name, {ways}"
                 ) from exc
         # Raised here, so that no frame of the traceback shows a secret.
-        if not _holds(document, self):
+        if not _is_in(document, self):
             raise BlockError(
-                f"{what} holds something else on the server: one of the two was"
-                f" changed. Load the block again, save it under a name, {ways}"
+                f"{what} holds something else on the server: one of the two was changed. Load"
+                f" the block again, save it under a name, {ways}"
             )
 
     def ensure_document(
@@ -351,7 +329,6 @@ class Block(HidesLocals):
         Raises:
             BlockError: As :meth:`check_document`.
         """
-        from flowpack.blocks.registration import ensure_document
         from flowpack.connect import using
 
         if self.document_id is not None:
@@ -359,15 +336,15 @@ class Block(HidesLocals):
             return self.document_id
         definition, data = self.definition(), self.to_document_data()
         with using(client) as api:
-            return ensure_document(definition, data, api, schema)
+            return documents.ensure_document(definition, data, api, schema)
 
 
-def _holds(document: BlockDocument, block: Block) -> bool:
-    """Return whether *document* holds what *block* does, also if told otherwise.
+def _is_in(document: BlockDocument, block: Block) -> bool:
+    """Return True if *document* holds what *block* does.
 
     Others leave fields out that have a default, and write paths in other ways.
     """
-    if not is_of(Wanted.of(document), type(block)):
+    if not is_of(BlockIdentity.of(document), type(block)):
         return False
     data = block.to_document_data()
     if dict(document.data) == data:
@@ -378,22 +355,19 @@ def _holds(document: BlockDocument, block: Block) -> bool:
         return False
 
 
-def _build(
-    cls: Type[Self], data: Mapping[str, Any], document_id: Optional[UUID]
-) -> Self:
+def _build(cls: Type[Self], data: Mapping[str, Any], document_id: Optional[UUID]) -> Self:
     """Return the block that *data* describe."""
     arguments: Dict[str, Any] = {}
-    unknown = dict(data)
-    for field in fields_of(cls):
-        unknown.pop(field.name, None)
-        if field.name not in data:
-            if field.required:
-                raise BlockError(f"its field {quoted(field.name)} is missing")
-            continue
-        try:
-            arguments[field.name] = from_json(data[field.name], field.type)
-        except BlockError as exc:
-            raise BlockError(f"its field {quoted(field.name)}: {exc}") from None
+    fields = fields_of(cls)
+    for field in fields:
+        if field.name in data:
+            try:
+                arguments[field.name] = from_json(data[field.name], field.type)
+            except BlockError as exc:
+                raise BlockError(f"its field {quoted(field.name)}: {exc}") from None
+        elif field.required:
+            raise BlockError(f"its field {quoted(field.name)} is missing")
+    unknown = data.keys() - {field.name for field in fields}
     if unknown:
         raise BlockError(f"it has no field {quoted(min(unknown))}")
     try:
@@ -406,11 +380,6 @@ def _build(
         raise BlockError(f"{type(exc).__name__}{reason}") from None
 
 
-def _is_generated(method: Any) -> bool:
-    code = getattr(method, "__code__", None)
-    return code is not None and code.co_filename.startswith("<attrs generated")
-
-
 def _masked_repr(block: Block) -> str:
     """Return what attrs would, without what is secret."""
     cls = type(block)
@@ -418,7 +387,7 @@ def _masked_repr(block: Block) -> str:
     try:
         declared = split(cls.definition().secret_fields)
     except BlockError:
-        # What is secret cannot be told, so nothing is.
+        # What is secret cannot be known, so nothing is shown.
         declared = tuple((field.alias,) for field in attrs.fields(cls))
     parts = []
     for field in attrs.fields(cls):
@@ -437,11 +406,11 @@ def _masked(value: Any, paths: Iterable[Path]) -> Any:
     """Return *value* to be printed: as it is where what is secret masks itself."""
     bare = []
 
-    def tell(secret: Any, at: Path) -> Any:
+    def mask(secret: Any, at: Path) -> Any:
         if secret is None or isinstance(secret, (Block, Secret, SecretMapping)):
             return secret
         bare.append(at)
         return MASK
 
-    told = replaced(value, paths, tell)
-    return told if bare else value
+    masked = replaced(value, paths, mask)
+    return masked if bare else value

@@ -13,7 +13,7 @@ from flowpack import (
     LocalStorageBlock,
     TempStorageBlock,
 )
-from flowpack.blocks.where import AZURE_VARIABLE, parse_where
+from flowpack.blocks.storage_url import AZURE_VARIABLE, parse_storage_url
 from flowpack.exceptions import FlowpackError, ObjectNotFound, SpecError
 from tests.clients import client, transport
 
@@ -45,7 +45,7 @@ def folder(tmp_path, monkeypatch):
 def test_folder_is_local_storage(folder, text, path):
     """A folder is Local Storage with an absolute path."""
     expected = os.path.abspath(os.path.expanduser(path.format(folder)))
-    assert parse_where(text) == LocalStorageBlock(expected)
+    assert parse_storage_url(text) == LocalStorageBlock(expected)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_folder_is_local_storage(folder, text, path):
 def test_file_url_is_file_storage(folder, text, path):
     """A file: URL is File Storage on an absolute folder."""
     expected = os.path.abspath(os.path.expanduser(path.format(folder)))
-    assert parse_where(text) == FileStorageBlock(expected)
+    assert parse_storage_url(text) == FileStorageBlock(expected)
 
 
 @pytest.mark.parametrize("url", ["http://host/flows/", "https://host:8443/a%20b"])
 def test_http_is_file_storage(url):
     """An HTTP URL is File Storage below it."""
-    assert parse_where(url) == FileStorageBlock(url)
+    assert parse_storage_url(url) == FileStorageBlock(url)
 
 
 @pytest.mark.parametrize(
@@ -81,52 +81,52 @@ def test_http_is_file_storage(url):
 )
 def test_kv_server(text, address):
     """kv+ before an address makes it a KV Server."""
-    assert parse_where(text) == KVServerStorageBlock(address)
+    assert parse_storage_url(text) == KVServerStorageBlock(address)
 
 
 def test_temp():
     """temp: is Temporary Local Storage."""
-    assert parse_where("temp:") == TempStorageBlock()
+    assert parse_storage_url("temp:") == TempStorageBlock()
 
 
 def test_s3():
     """s3:// names a bucket."""
     cloud = pytest.importorskip("flowpack.blocks.cloud")
-    assert parse_where("s3://bucket") == cloud.S3StorageBlock("bucket")
+    assert parse_storage_url("s3://bucket") == cloud.S3StorageBlock("bucket")
 
 
 def test_gs():
     """gs:// names a bucket."""
     cloud = pytest.importorskip("flowpack.blocks.cloud")
-    assert parse_where("gs://bucket/") == cloud.GoogleCloudStorageBlock("bucket")
+    assert parse_storage_url("gs://bucket/") == cloud.GoogleCloudStorageBlock("bucket")
 
 
 def test_azure():
     """azure:// takes its connection string from the environment."""
     cloud = pytest.importorskip("flowpack.blocks.cloud")
     connection = f"AccountName=a;AccountKey={SECRET}"
-    found = parse_where("azure://flows", environ={AZURE_VARIABLE: connection})
+    found = parse_storage_url("azure://flows", environ={AZURE_VARIABLE: connection})
     assert found == cloud.AzureBlobStorageBlock("flows", connection)
     assert SECRET not in repr(found)
 
 
 def test_block_by_id():
     """block: with an id is that id; nobody is asked."""
-    assert parse_where(f"block:{ID}") == ID
-    assert parse_where(f"BLOCK:{ID.hex.upper()}") == ID
+    assert parse_storage_url(f"block:{ID}") == ID
+    assert parse_storage_url(f"BLOCK:{ID.hex.upper()}") == ID
 
 
 def test_block_by_names(client, tmp_path):
     """block: with the names of type and block is looked up."""
     saved = FileStorageBlock(str(tmp_path)).save("my flows", client)
-    found = parse_where("block:File Storage/my flows", client)
+    found = parse_storage_url("block:File Storage/my flows", client)
     assert found == saved.document_id
 
 
 def test_block_by_unknown_name(client):
     """A block that the server does not have is ObjectNotFound."""
     with pytest.raises(ObjectNotFound):
-        parse_where("block:File Storage/none", client)
+        parse_storage_url("block:File Storage/none", client)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_block_by_unknown_name(client):
 def test_errors_name_what_is_allowed(text):
     """What means no storage is refused, with a list of what does."""
     with pytest.raises(SpecError, match="A storage is a folder, file:FOLDER") as caught:
-        parse_where(text, environ={})
+        parse_storage_url(text, environ={})
     assert caught.value.where == "storage"
 
 
@@ -178,7 +178,7 @@ def test_errors_name_what_is_allowed(text):
 def test_credentials_are_refused_and_not_shown(text):
     """Credentials do not belong on a command line; the error does not repeat them."""
     with pytest.raises(SpecError) as caught:
-        parse_where(text)
+        parse_storage_url(text)
     assert SECRET not in f"{caught.value} {caught.value!r}"
     assert SECRET not in repr(caught.value.__cause__)
 
@@ -189,6 +189,6 @@ def test_any_text_means_a_storage_or_is_our_error(text):
     if text.lower().startswith("block:"):
         return  # The law is about what needs no server.
     try:
-        parse_where(text, environ={})
+        parse_storage_url(text, environ={})
     except FlowpackError:
         pass

@@ -1,4 +1,4 @@
-"""WHERE: a storage told in one word, as the command line takes it."""
+"""WHERE: a storage in one word, as the command line takes it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 from typing import Callable, Mapping, Optional, Union
 from uuid import UUID
 
+from flowpack._files import path_of_file_url
 from flowpack._tracebacks import hides_locals
-from flowpack.blocks.addresses import absolute_folder
+from flowpack.blocks.address import absolute_folder
 from flowpack.blocks.storage import (
     DEFAULT_STORAGE,
     FileStorageBlock,
@@ -22,14 +23,13 @@ from flowpack.connect import using
 from flowpack.exceptions import SpecError, printable, quoted
 from flowpack.urls import mask_url, parse_url
 
-#: Where the connection string of ``azure://`` is taken from: it is a secret, which
-#: does not belong on a command line.
+#: Where the connection string of ``azure://`` is taken from: it is a secret, which does not
+#: belong on a command line.
 AZURE_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 
 ALLOWED = (
-    "a folder, file:FOLDER, http(s)://HOST/PATH, kv+http(s)://HOST:PORT, temp:,"
-    " s3://BUCKET, gs://BUCKET, azure://CONTAINER, block:ID, block:TYPE-NAME/NAME or"
-    " default:"
+    "a folder, file:FOLDER, http(s)://HOST/PATH, kv+http(s)://HOST:PORT, temp:, s3://BUCKET,"
+    " gs://BUCKET, azure://CONTAINER, block:ID, block:TYPE-NAME/NAME or default:"
 )
 
 # One letter before a colon without two slashes is a drive of Windows.
@@ -37,7 +37,7 @@ _SCHEME = re.compile(r"([A-Za-z](?:[A-Za-z0-9+.-]+|(?=://))):")
 
 
 @hides_locals
-def parse_where(
+def parse_storage_url(
     text: str,
     client: Optional[Client] = None,
     *,
@@ -45,10 +45,9 @@ def parse_where(
 ) -> Union[StorageBlock, UUID, str]:
     """Return the storage that *text* means, as a ``flow_storage`` takes it.
 
-    That is a block, the id of a registered one, or ``default:`` for the server's.
-
-    A folder is Local Storage and a ``file:`` URL is File Storage, both made
-    absolute. ``block:TYPE-NAME/NAME`` is looked up on the server.
+    That is a block, the id of a registered one, or ``default:`` for the server's. A folder is
+    Local Storage and a ``file:`` URL is File Storage, both made absolute.
+    ``block:TYPE-NAME/NAME`` is looked up on the server.
 
     Args:
         text: One of :data:`ALLOWED`.
@@ -76,8 +75,8 @@ def parse_where(
     if make is None:
         raise _error(
             text,
-            f"is of a kind that is not known, {printable(scheme)}; a folder of that"
-            f" name is ./{printable(mask_url(text))}",
+            f"is of a kind that is not known, {printable(scheme)}; a folder of that name is"
+            f" ./{printable(mask_url(text))}",
         )
     return make(text, rest)
 
@@ -94,19 +93,12 @@ def _temporary(text: str, rest: str) -> StorageBlock:
 
 
 def _file(text: str, rest: str) -> StorageBlock:
-    from urllib.parse import unquote
-
-    path = rest
-    if rest.startswith("//"):
-        host, slash, path = rest[2:].partition("/")
-        path = slash + path
-        if host not in ("", "localhost"):
-            raise _error(text, "is on another machine; write file:///PATH")
-    path = unquote(path)
-    if re.match(r"/[A-Za-z]:", path) and os.name == "nt":
-        path = path[1:]
-    if not path.strip() or "\0" in path:
-        raise _error(text, "names no folder")
+    try:
+        path = path_of_file_url(text)
+        if "\0" in path:
+            raise ValueError("holds a NUL character")
+    except ValueError as exc:
+        raise _error(text, str(exc)) from exc
     return FileStorageBlock(absolute_folder(path))
 
 
@@ -127,10 +119,10 @@ def _url(text: str, url: str) -> str:
     if address.credentials is not None:
         raise _error(
             text,
-            "holds credentials, which others can read in the list of processes and"
-            " the shell's history. Save a File Storage with them in its options"
-            " ({'headers': {'Authorization': ...}}) from Python, under a name, and"
-            " give block:File Storage/NAME",
+            "holds credentials, which others can read in the list of processes and the shell's"
+            " history. Save a File Storage with them in its options ({'headers':"
+            " {'Authorization': ...}}) from Python, under a name, and give block:File"
+            " Storage/NAME",
         )
     if address.query or "?" in url:
         raise _error(text, "has a query, and the keys of objects come at its end")
@@ -141,34 +133,28 @@ def _bucket(text: str, rest: str) -> str:
     """Return the name after ``//``, which is all there may be."""
     name = rest[2:].rstrip("/") if rest.startswith("//") else ""
     if not name or "/" in name or "@" in name or "?" in name:
-        raise _error(
-            text,
-            "must name a bucket or container and nothing else; objects lie at its top",
-        )
+        problem = "must name a bucket or container and nothing else; objects lie at its top"
+        raise _error(text, problem)
     return name
 
 
 def _s3(text: str, rest: str) -> StorageBlock:
-    bucket = _bucket(text, rest)
     from flowpack.blocks.cloud import S3StorageBlock
 
-    return S3StorageBlock(bucket)
+    return S3StorageBlock(_bucket(text, rest))
 
 
 def _gcs(text: str, rest: str) -> StorageBlock:
-    bucket = _bucket(text, rest)
     from flowpack.blocks.cloud import GoogleCloudStorageBlock
 
-    return GoogleCloudStorageBlock(bucket)
+    return GoogleCloudStorageBlock(_bucket(text, rest))
 
 
 def _azure(text: str, rest: str, environ: Mapping[str, str]) -> StorageBlock:
     container = _bucket(text, rest)
     connection = environ.get(AZURE_VARIABLE)
     if not connection:
-        raise _error(
-            text, f"needs a connection string in the environment as {AZURE_VARIABLE}"
-        )
+        raise _error(text, f"needs a connection string in the environment as {AZURE_VARIABLE}")
     from flowpack.blocks.cloud import AzureBlobStorageBlock
 
     return AzureBlobStorageBlock(container, connection)
@@ -184,9 +170,7 @@ def _registered(text: str, rest: str, client: Optional[Client]) -> UUID:
     try:
         return UUID(rest)
     except ValueError as exc:
-        raise _error(
-            text, "is no id; with names it is block:TYPE-NAME/NAME"
-        ) from exc
+        raise _error(text, "is no id; with names it is block:TYPE-NAME/NAME") from exc
 
 
 _KINDS: Mapping[str, Callable[[str, str], StorageBlock]] = {

@@ -19,7 +19,7 @@ from flowpack.blocks.cloud import (
     GoogleCloudStorageBlock,
     S3StorageBlock,
 )
-from flowpack.blocks.core import Block
+from flowpack.blocks.block import Block
 from flowpack.blocks.secret import Secret
 from flowpack.blocks.storage import (
     FileStorageBlock,
@@ -248,7 +248,7 @@ def test_entry_points_are_the_last_resort(tmp_path, monkeypatch):
     """A class of another distribution is found by its entry point."""
     (tmp_path / "their_blocks.py").write_text(
         "import attrs\n"
-        "from flowpack.blocks.core import Block\n"
+        "from flowpack.blocks.block import Block\n"
         "@attrs.frozen\n"
         "class Theirs(Block):\n"
         "    x: int\n"
@@ -472,11 +472,9 @@ def test_address_with_credentials_is_no_text(make, name):
     assert type(getattr(make("http://h/"), name)) is str
 
 
-def test_data_of_one_process_look_alike_only_if_equal():
-    """The repr of data can stand for the data in a table of what was seen."""
-    one, two = ({"x": Inner(number).to_document_data()} for number in (1, 2))
-    assert repr(one) != repr(two)
-    assert repr(Inner(1).to_document_data()) == repr(Inner(1).to_document_data())
+def test_data_show_their_fields_only():
+    """Tracebacks with local variables show the repr of data, which holds no value."""
+    assert repr(Inner(1).to_document_data()) == "<'a', 'token'>"
 
 
 def test_mapping_with_secrets():

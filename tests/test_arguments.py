@@ -36,8 +36,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowpack._type_conversion import ConversionError, convert
 from flowpack.arguments import bind
-from flowpack.arguments.conversion import Misfit, convert
 from flowpack.exceptions import ParameterError
 
 
@@ -311,7 +311,7 @@ MISFITS = {
 @pytest.mark.parametrize("value, annotation, message", MISFITS.values(), ids=MISFITS)
 def test_misfits(value, annotation, message):
     """What cannot be made to fit without loss is an error that says where."""
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(ConversionError) as caught:
         convert(value, annotation)
     assert message in str(caught.value)
     assert len(str(caught.value)) < 400
@@ -320,7 +320,7 @@ def test_misfits(value, annotation, message):
 def test_missing_key_of_typed_dict():
     """A key that is required is missed."""
     Whole = TypedDict("Whole", {"depth": int})
-    with pytest.raises(Misfit, match="it has no 'depth'"):
+    with pytest.raises(ConversionError, match="it has no 'depth'"):
         convert({}, Whole)
     assert convert({"depth": "2"}, Whole) == {"depth": 2}
 
@@ -379,7 +379,7 @@ def test_any_json(value, annotation):
     """Any JSON fits, is made to fit, and then fits; or is a misfit."""
     try:
         result = convert(value, annotation)
-    except Misfit as exc:
+    except ConversionError as exc:
         assert str(exc)
     else:
         assert convert(result, annotation) is result

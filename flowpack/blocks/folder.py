@@ -1,8 +1,8 @@
 """Objects in a folder of this machine: whole, durable and private, or not there.
 
-An object is written under a temporary name in the same folder, brought to the
-disk, renamed, and the folder is brought to the disk too. So a reader sees all of
-it or nothing, after a crash and after a power loss as well.
+An object is written under a temporary name in the same folder, brought to the disk, renamed,
+and the folder is brought to the disk too. So a reader sees all of it or nothing, after a crash
+and after a power loss as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import BinaryIO, Iterator, Mapping, Optional
 import attrs
 
 from flowpack._folders import holds_at_most, keep_folder, make_folder, sync_folder
-from flowpack.blocks.drafts import Draft, open_draft, open_safely
+from flowpack.blocks.temp_files import TempFile, open_temp_file, open_safely
 from flowpack.blocks.stores import changed_while_read, key_taken
 from flowpack.exceptions import (
     ObjectMissingError,
@@ -59,9 +59,8 @@ class Folder:
     Attributes:
         path: Absolute. Made, with what is missing above it, at the first write.
         kind: What people call such a storage, for messages.
-        private: Whether it must be a folder that only its owner can change, and
-            its objects are for the owner alone. Anybody may have put something
-            else there: it lies where all can write.
+        private: Whether it must be a folder that only its owner can change, and its objects
+            are for the owner alone: it lies where anybody can put something else.
     """
 
     path: str
@@ -97,18 +96,13 @@ class Folder:
         return os.path.basename(path)
 
     def has(self, path: str) -> bool:
-        """Return whether *path* is that of an object in this folder, there or not.
-
-        Nothing at *path* is opened.
-        """
+        """Return True if *path* is that of an object in this folder, whether it exists or not."""
         if _text_problem(path, _LONGEST_PATH) or not os.path.isabs(path):
             return False
         head, name = os.path.split(path)
         if _name_problem(name):
             return False
-        return head == self.path or os.path.realpath(head) == os.path.realpath(
-            self.path
-        )
+        return head == self.path or os.path.realpath(head) == os.path.realpath(self.path)
 
     def location(self, name: str) -> str:
         """Return where the object called *name* is."""
@@ -119,20 +113,9 @@ class Folder:
     def write_from(
         self, file: BinaryIO, name: str, sha256: str, replace: bool = False
     ) -> str:
-        """Store what *file* holds under *name* and return its path.
+        """Store what *file* holds under *name* and return its path; see :meth:`Store.write_from`.
 
-        What is there already is left as it is; a damaged object is replaced.
-
-        Args:
-            file: Read to its end from where it stands; not closed.
-            name: The object's name.
-            sha256: What the bytes must have, in lower-case hex.
-            replace: Makes no difference: what is there is always hashed.
-
-        Raises:
-            StorageUnavailableError: The folder cannot be written.
-            ObjectExistsError: The name is no digest, and taken by other bytes.
-            StorageError: The bytes have another digest; nothing was stored.
+        *replace* makes no difference, for what is there is always hashed.
         """
         path = self.path_of(name)
         with self._border(name):
@@ -151,15 +134,14 @@ class Folder:
     def _put(self, file: BinaryIO, path: str, sha256: str, mode: int) -> None:
         if holds_at_most(self.path, 0):
             keep_folder(self.path)
-        draft = open_draft(self.path)
+        temporary = open_temp_file(self.path)
         try:
-            found = _fill(draft, file, mode)
+            found = _fill(temporary, file, mode)
             if found != sha256:
-                name = os.path.basename(path)
-                raise changed_while_read(self.label, name, sha256, found)
-            draft.publish(path)
+                raise changed_while_read(self.label, os.path.basename(path), sha256, found)
+            temporary.publish(path)
         finally:
-            draft.discard()
+            temporary.discard()
 
     def _prepare(self) -> int:
         """Make the folder where it is missing; return the mode of objects in it."""
@@ -172,8 +154,8 @@ class Folder:
             self._check_private()
         if not stat.S_ISDIR(status.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        # A folder that flowpack makes is nobody else's; one that its owner opened
-        # to the group is meant to be shared.
+        # A folder that flowpack makes is nobody else's; one that its owner opened to the group
+        # is meant to be shared.
         shared = bool(status.st_mode & stat.S_IRGRP) and not self.private
         return 0o640 if shared else 0o600
 
@@ -193,27 +175,17 @@ class Folder:
         raise StorageUnavailableError(
             self.label,
             "",
-            f"the folder {quoted(self.path)} is not used: {problem}, so others could"
-            " put scripts there that you would run. Remove it, or set TMPDIR to a"
-            " folder of your own",
+            f"the folder {quoted(self.path)} is not used: {problem}, so others could put scripts"
+            " there that you would run. Remove it, or set TMPDIR to a folder of your own",
         )
 
     # Reading
 
-    def read_into(
-        self, name: str, file: BinaryIO, limit: Optional[int] = None
-    ) -> None:
-        """Copy the object called *name* to *file*.
-
-        Args:
-            name: The object's name.
-            file: Opened for writing; not closed.
-            limit: Most bytes to copy; None for all.
+    def read_into(self, name: str, file: BinaryIO, limit: Optional[int] = None) -> None:
+        """Copy the object called *name* to *file*; see :meth:`Store.read_into`.
 
         Raises:
-            ObjectMissingError: There is none.
-            StorageUnavailableError: It cannot be read.
-            StorageError: It is larger than *limit*, or no plain file.
+            StorageError: Also where it is no plain file.
         """
         copied = 0
         for chunk in self._chunks(self.path_of(name), name):
@@ -223,11 +195,7 @@ class Folder:
             file.write(chunk)
 
     def holds(self, name: str, sha256: str, size: int) -> bool:
-        """Return whether the object called *name* has that digest and size.
-
-        Raises:
-            StorageUnavailableError: It cannot be read.
-        """
+        """Return True if the object called *name* has that digest and size."""
         path = self.path_of(name)
         with contextlib.suppress(OSError):
             if os.lstat(path).st_size != size:
@@ -284,12 +252,10 @@ class Folder:
         try:
             yield
         except OSError as exc:
-            said = printable(exc.strerror or exc)
             step = _NEXT_STEPS.get(exc.errno or 0, "see what the system logged")
-            where = "" if exc.filename is None else f" ({quoted(exc.filename)})"
-            raise StorageUnavailableError(
-                self.label, name, f"{said}{where}; {step}"
-            ) from exc
+            place = "" if exc.filename is None else f" ({quoted(exc.filename)})"
+            reason = f"{printable(exc.strerror or exc)}{place}; {step}"
+            raise StorageUnavailableError(self.label, name, reason) from exc
 
     def _refused(self, token: str, reason: str) -> StorageError:
         return StorageError(self.label, token, f"this token is refused: {reason}")
@@ -314,15 +280,15 @@ def _text_problem(text: str, longest: int) -> Optional[str]:
     return f"it is longer than {longest} bytes" if length > longest else None
 
 
-def _fill(draft: Draft, file: BinaryIO, mode: int) -> str:
+def _fill(temporary: TempFile, file: BinaryIO, mode: int) -> str:
     """Write what *file* holds to the disk and return its digest."""
     digest = hashlib.sha256()
-    with os.fdopen(draft.descriptor, "wb", closefd=False) as target:
+    with os.fdopen(temporary.descriptor, "wb", closefd=False) as target:
         for chunk in iter(lambda: file.read(_CHUNK), b""):
             digest.update(chunk)
             target.write(chunk)
         target.flush()
-        if hasattr(os, "fchmod"):  # the umask may have taken bits away
-            os.fchmod(draft.descriptor, mode)
-        os.fsync(draft.descriptor)
+        if hasattr(os, "fchmod"):  # The umask may have taken bits away.
+            os.fchmod(temporary.descriptor, mode)
+        os.fsync(temporary.descriptor)
     return digest.hexdigest()

@@ -1,0 +1,155 @@
+"""Where storages are: folders made absolute, URLs held against what can be a storage."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from flowpack._files import absolute_path, path_of_file_url
+from flowpack.exceptions import BlockArgumentError, BlockError, printable, quoted
+from flowpack.jsonvalues import json_problem
+from flowpack.urls import URL, as_address, mask_text, parse_url, url_of
+
+# One letter is a drive of Windows.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::.*)?://")
+
+_OTHER_BLOCKS = {
+    "s3": "S3StorageBlock",
+    "s3a": "S3StorageBlock",
+    "gs": "GoogleCloudStorageBlock",
+    "gcs": "GoogleCloudStorageBlock",
+    "az": "AzureBlobStorageBlock",
+    "abfs": "AzureBlobStorageBlock",
+    "azure": "AzureBlobStorageBlock",
+}
+
+
+def is_web(address: str) -> bool:
+    """Return True if *address* is spoken to by HTTP."""
+    return address[:8].lower().startswith(("http://", "https://"))
+
+
+def absolute_folder(path: str) -> str:
+    """Return *path* as an absolute one, links not resolved.
+
+    Raises:
+        BlockError: It cannot be made so, or is not UTF-8, as servers want it.
+    """
+    try:
+        whole = absolute_path(path)
+        if json_problem(whole):
+            raise ValueError("its path is not UTF-8, and servers take no other")
+    except ValueError as exc:
+        raise BlockError(
+            f"the folder {quoted(path)} cannot be used: {exc}; write the absolute path of"
+            " another"
+        ) from None
+    return whole
+
+
+def storage_path(value: object) -> str:
+    """Return the folder of Local Storage, absolute.
+
+    Raises:
+        BlockError: It is none that can be used.
+    """
+    text = _text(value, "storage_path")
+    if _SCHEME.match(text):
+        raise BlockError(
+            "storage_path is a URL, and Local Storage takes a folder; use FileStorageBlock for"
+            " http://, https:// and file://"
+        )
+    return absolute_folder(text)
+
+
+def base_path(value: object) -> URL:
+    """Return the base path of File Storage as it is registered: ending in a separator.
+
+    A folder, also as ``file:`` URL, is made absolute.
+
+    Raises:
+        BlockError: It is nowhere that File Storage can be.
+    """
+    text = _text(value, "base_path")
+    if is_web(text):
+        return as_address(_web_address(text if text.endswith("/") else text + "/", "base_path"))
+    if text[:5].lower() == "file:":
+        try:
+            text = path_of_file_url(text)
+        except ValueError as exc:
+            raise BlockError(f"base_path {quoted(mask_text(text))} {exc}") from None
+    found = _SCHEME.match(text)
+    if found:
+        scheme = found[1].lower()
+        other = _OTHER_BLOCKS.get(scheme)
+        hint = f". For {scheme}:// use {other}" if other else ""
+        raise BlockError(
+            f"base_path begins with {quoted(scheme)}://, which File Storage does not speak"
+            f" here. It takes a folder, file:///folder, http:// and https://{hint}"
+        )
+    return os.path.join(absolute_folder(text), "")
+
+
+def api_address(value: object) -> URL:
+    """Return the address of a KV server, as it is.
+
+    Raises:
+        BlockError: It is no address.
+    """
+    return as_address(_web_address(_text(value, "api_address"), "api_address"))
+
+
+def _text(value: object, what: str) -> str:
+    """Return a path, an address or text as text.
+
+    Raises:
+        BlockArgumentError: It is none of them, or empty and so nowhere.
+    """
+    text = os.fspath(value) if isinstance(value, os.PathLike) else url_of(value)
+    if not isinstance(text, str):
+        kind = type(value).__name__
+        raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
+    if not text.strip():
+        raise BlockArgumentError(f"{what} is empty")
+    return text[:]
+
+
+def _web_address(text: str, what: str) -> str:
+    """Return the URL *text*, which is fit to have keys put behind it.
+
+    Raises:
+        BlockError: It cannot be sent, or leads where no storage should be.
+    """
+    try:
+        address = parse_url(text)
+    except ValueError as exc:
+        raise BlockError(f"{what} {printable(exc)}") from None
+    shown = quoted(address.shown)
+    if address.query:
+        raise BlockError(
+            f"{what} {shown} has a query, after which no key can stand; give tokens as"
+            " options={'headers': {...}} of a File Storage"
+        )
+    if _is_link_local(address.host):
+        raise BlockError(
+            f"{what} {shown} is a link-local address, where clouds keep the credentials of"
+            " machines, not storages"
+        )
+    return text
+
+
+def _is_link_local(host: str) -> bool:
+    """Return True if *host* is such an address, in any of its spellings."""
+    if not host[:1].isdigit() and ":" not in host:
+        return False
+    import ipaddress
+    import socket
+
+    try:
+        if ":" not in host:  # Resolvers take 2852039166 and 0xa9fe0001 too.
+            host = socket.inet_ntoa(socket.inet_aton(host))
+        address = ipaddress.ip_address(host)
+    except (OSError, ValueError):
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_link_local
