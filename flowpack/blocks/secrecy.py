@@ -3,7 +3,7 @@
 A path names a part by the fields and keys that lead to it: ``token``,
 ``login.token``, ``logins.*.token``, where ``*`` is any key and any item. A class
 declares paths; what an instance holds as a secret elsewhere is *undeclared*: loaded
-from a server it would be plain text, which nobody could tell to be secret.
+from a server it would be plain text, which nobody would know to be secret.
 """
 
 from __future__ import annotations

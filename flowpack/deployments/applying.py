@@ -204,7 +204,7 @@ def _retry_busy(
 ) -> None:
     """Run once more, one by one, what a server had no time for.
 
-    SQLite behind a server has no patience for many writers at once.
+    SQLite behind a server gives up early when many write at once.
     """
     if any(result is None for result in results):  # A failure has stopped the set.
         return

@@ -22,7 +22,7 @@ from flowpack.jsonvalues import DEEPEST, parse_integer
 #: Values that a file may hold, counted as often as aliases repeat them.
 MOST_VALUES = 500_000
 
-#: Problems that are told one by one.
+#: Most problems that are listed.
 MOST_PROBLEMS = 100
 
 _TOO_DEEP = f"nested more than {DEEPEST} levels deep"

@@ -147,7 +147,7 @@ def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[
     document = record.flow_data
     if document is None:
         raise PackagingError(
-            f"where the script of {quoted(record.name)} is cannot be told: {why_no_script(record)};"
+            f"where the script of {quoted(record.name)} is, is not known: {why_no_script(record)};"
             " deploy the script with flowpack"
         )
     stored = document.stored_object

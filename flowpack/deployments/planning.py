@@ -100,7 +100,7 @@ def plan(specs: Specs, client: Optional[Client] = None, *, confirm: bool = False
             of. Applying the plan confirms, too; see :func:`deploy`.
 
     Raises:
-        SpecError: Problems of all specs, told together.
+        SpecError: The problems of all specs, listed together.
         APIError: The server could not be read.
         StorageError: A storage could not be asked what it has.
     """
@@ -130,8 +130,8 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Tuple[Plan, Failures]:
     """Plan what can be planned; return also what server or storage do not answer for.
 
     Raises:
-        SpecError: Problems of all specs, told together; that of a single one as it is, whatever
-            its class.
+        SpecError: The problems of all specs, listed together; that of a single one as it is,
+            whatever its class.
     """
     wanted = tuple(specs) if isinstance(specs, Iterable) else (specs,)
     for spec in wanted:

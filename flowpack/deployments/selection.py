@@ -97,7 +97,7 @@ def select(
 
 
 def stored_object(record: Deployment) -> Optional[StoredObject]:
-    """Return where *record* has its bytes; None where that cannot be told."""
+    """Return where *record* has its bytes; None where it does not say so."""
     try:
         return record.flow_data.stored_object if record.flow_data else None
     except WireError:

@@ -72,7 +72,7 @@ def find_flow(
 
     Raises:
         DeploymentValidationError: Flow and location are missing or do not fit each other.
-        DiscoveryError: What the script defines cannot be told.
+        DiscoveryError: It is not known what the script defines.
     """
     if flow is None and location is None:
         raise DeploymentValidationError(label, ["either flow or flow_location must be given"])
@@ -171,7 +171,7 @@ def _find_in_script(flow: Any, script: Script) -> FoundFlow:
         pass
     from flowpack.flows import library_of, undecorated
 
-    # Running the script has told the names.
+    # The names are known, for the script has run.
     values = getattr(undecorated(flow.fn), "__globals__", {"": flow}).values()
     return FoundFlow(
         script=script,

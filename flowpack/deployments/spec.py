@@ -219,7 +219,7 @@ class DeploymentSpec(PoolFields):
         pull: ``stock`` has workers fetch the script with what every worker has,
             ``flowpack`` with a step that needs flowpack there; None is ``stock``
             where that can read the storage.
-        pull_requires: What workers are told to install for the flowpack step.
+        pull_requires: What workers install for the flowpack step.
 
     *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*,
     *work_queue* and *concurrency_limit* are kept as the server has them unless
@@ -274,7 +274,7 @@ class DeploymentSpec(PoolFields):
 
         Raises:
             DeploymentValidationError: The spec does not say which flow.
-            DiscoveryError: What the script defines cannot be told.
+            DiscoveryError: It is not known what the script defines.
         """
         return find_flow(self.label, self.flow, *self._location())
 
@@ -292,7 +292,7 @@ class DeploymentSpec(PoolFields):
 
         Raises:
             DeploymentValidationError: The spec cannot be deployed as it is.
-            DiscoveryError: What the script defines cannot be told.
+            DiscoveryError: It is not known what the script defines.
             PackagingError: A packager of a user's own failed.
             APIError: The storage could not be looked up on the server.
         """
@@ -396,7 +396,7 @@ def _flow_problem(flow: FoundFlow, client: Client) -> Optional[str]:
             return None
         return (
             f"the file name of the script {quoted(flow.script.name)} is not UTF-8, and workers"
-            " are told of it; rename the script"
+            " get it as text; rename the script"
         )
     if flow.namesakes:
         return (

@@ -55,9 +55,9 @@ KEYS = tuple(
 def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
     """Return True if the file at *path* is one of specs, and not a script to deploy.
 
-    The suffix tells for JSON and YAML. A ``.py`` file is one if it imports flowpack's
-    ``DeploymentSpec`` and calls it, not only under a ``__main__`` guard; that is told from the
-    source, which is not run. What cannot be read or parsed is none.
+    The suffix decides for JSON and YAML. A ``.py`` file is one if it imports flowpack's
+    ``DeploymentSpec`` and calls it, not only under a ``__main__`` guard; its source decides, and is
+    not run. What cannot be read or parsed is none.
     """
     if not runs_code(path):
         return _suffix(path) in _DATA_SUFFIXES
@@ -69,7 +69,7 @@ def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
 
 
 def runs_code(path: Union[str, os.PathLike[str]]) -> bool:
-    """Return True if :func:`load_specs` runs the file at *path*, for users to be told."""
+    """Return True if :func:`load_specs` runs the file at *path*, so that users hear of it."""
     return _suffix(path) == ".py"
 
 
@@ -88,10 +88,10 @@ def load_specs(
             else is sent. With None these are refused and nothing is.
 
     Returns:
-        One spec or more. Each tells in ``source`` the file and line where it stands.
+        One spec or more. Each has in ``source`` the file and line where it stands.
 
     Raises:
-        SpecError: The file cannot be read, has no specs, or is wrong; all problems are told at
+        SpecError: The file cannot be read, has no specs, or is wrong; all problems are listed at
             once, each with its line.
         DiscoveryError: A ``.py`` file cannot be read or parsed.
         ScriptError: A ``.py`` file failed while it ran.

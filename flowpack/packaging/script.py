@@ -177,7 +177,7 @@ def _parameter_schema(flow: FoundFlow) -> Tuple[Mapping[str, Any], Tuple[str, ..
 
     script = flow.script
     if not flow.function:
-        return _NO_PARAMETERS, ("what parameters the flow has is not told",)
+        return _NO_PARAMETERS, ("it is not known what parameters the flow has",)
     found = parameter_schema(script.content, flow.function, where=script.name)
     return found.schema, found.notes
 
