@@ -5,9 +5,7 @@ So leaving out an option never moves a deployment. One whose code others wrote i
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Union
-
-import attrs
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
@@ -32,21 +30,6 @@ _NAME_A_STORAGE = "say where the script is to be stored (--storage, flow_storage
 _NAME_A_RUNNER = "name the flow runner that is wanted (--runner, flow_runner)"
 
 
-@attrs.frozen
-class Selection:
-    """What a deployment is packaged with, and where it runs.
-
-    Attributes:
-        packager: Stores where the deployment's code is to be.
-        runner: Where runs are executed.
-        kept: What is taken from the deployment as it is, as a plan shows it.
-    """
-
-    packager: Packager
-    runner: FlowRunner
-    kept: Mapping[str, Any]
-
-
 def select(
     full_name: str,
     packager: Packager,
@@ -54,8 +37,8 @@ def select(
     work_pool: Optional[str],
     current: Optional[Deployment],
     client: Client,
-) -> Selection:
-    """Return packager and runner with nothing left open; only reads.
+) -> Tuple[Packager, FlowRunner, Mapping[str, Any]]:
+    """Return packager and runner with nothing left open, and what is kept; only reads.
 
     Args:
         full_name: ``FLOW/DEPLOYMENT``.
@@ -65,6 +48,10 @@ def select(
         work_pool: The pool that it is to go to, where that is known.
         current: The deployment as it is; None keeps nothing.
         client: The server.
+
+    Returns:
+        The packager, which stores where the deployment's code is to be; the runner; what is taken
+        from the deployment as it is, as a plan shows it.
 
     Raises:
         DeploymentValidationError: What is there cannot be kept, or not be changed so.
@@ -79,7 +66,7 @@ def select(
             packager = packager.with_storage(storage)
             kept["storage"] = mask_storage(storage)
     if isinstance(given, FlowRunner):
-        return Selection(packager, given, kept)
+        return packager, given, kept
     runner: FlowRunner = call_packager(
         packager, "default_flow_runner", client, returns=(FlowRunner,)
     )
@@ -93,7 +80,7 @@ def select(
         runner = _changed_runner(full_name, runner, given.config or {})
     elif current is not None and current.flow_runner in (None, runner.to_settings()):
         kept["flow_runner"] = mask_env(client.dialect.runner_of(current))
-    return Selection(packager, runner, {key: value for key, value in kept.items() if value})
+    return packager, runner, {key: value for key, value in kept.items() if value}
 
 
 def stored_object(record: Deployment) -> Optional[StoredObject]:

@@ -337,8 +337,10 @@ class DeploymentSpec(PoolFields):
         if client.dialect.uses_work_pools:
             has = {} if current is None else current.extra
             pool = choose_pool(pool or has.get("work_pool_name"))
-        selected = select(full_name, packager, self.flow_runner, pool, current, client)
-        selected.runner.to_settings()  # Raises where it is none that could be deployed.
+        packager, runner, kept = select(
+            full_name, packager, self.flow_runner, pool, current, client
+        )
+        runner.to_settings()  # Raises where it is none that could be deployed.
         others = {each.name: getattr(self, each.name) for each in attrs.fields(PoolFields)}
         return CompleteSpec(
             name=name,
@@ -349,10 +351,10 @@ class DeploymentSpec(PoolFields):
             schedule=self.schedule,
             tags=self.tags,
             paused=self.paused,
-            flow_runner=selected.runner,
-            packager=selected.packager,
+            flow_runner=runner,
+            packager=packager,
             runner_named=isinstance(self.flow_runner, FlowRunner),
-            kept=selected.kept,
+            kept=kept,
             current=current,
             **{**others, "work_pool": pool},
         )
