@@ -123,8 +123,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers.items():
-            if name == "location" and value.startswith("/"):
-                value = self.server.served + value
             self.send_header(name, value)
         if answer.status not in (204, 304):
             self.send_header("content-length", str(len(answer.body)))
