@@ -40,6 +40,9 @@ from flowpack.models import (
 from flowpack.snapshot import Snapshot
 from flowpack.transport import Answer, Request, Transport
 from flowpack.urls import URL
+
+if TYPE_CHECKING:
+    import requests
 from flowpack.wire import dialect_for
 from flowpack.wire.base import PAGE, Dialect
 from flowpack.wire.exchange import Json, decode, error_for, request
@@ -78,6 +81,7 @@ class Client(HidesLocals):
         api: Optional[URL] = None,
         *,
         api_key: Optional[str] = None,
+        session: Optional[requests.Session] = None,
         timeout: float = 30.0,
         transport: Optional[Transport] = None,
         dialect: Optional[Dialect] = None,
@@ -90,6 +94,9 @@ class Client(HidesLocals):
             api: The API's root, ``/api`` included. ``get_client`` finds it in the
                 settings.
             api_key: Sent as a bearer token.
+            session: Used for HTTP in place of a new one, with its adapters, ``auth``, headers,
+                proxies and CA certificates, and left open; see
+                :func:`~flowpack.connect.get_client`.
             timeout: Longest wait for each network step, in seconds.
             transport: Used in place of HTTP to *api*; closed with the client.
             dialect: What the server speaks; None asks it, once.
@@ -104,9 +111,10 @@ class Client(HidesLocals):
         if (api is None) == (transport is None):
             raise ValueError("Client needs an API's address or a transport, not both")
         if transport is None:
-            from flowpack._http import HTTPTransport
+            from flowpack._http import HTTPOptions, HTTPTransport
 
-            transport = HTTPTransport(api or "", api_key=api_key, timeout=timeout)
+            options = HTTPOptions(timeout=timeout, session=session)
+            transport = HTTPTransport(api or "", api_key=api_key, options=options)
         self._transport = transport
         self._dialect = dialect
         self._renewing = renewing

@@ -1,0 +1,270 @@
+"""The session: makes calls through requests, each with attempts, waits and limits."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import stat
+import sys
+import time
+from collections import OrderedDict
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Callable, Mapping, Optional, Type, Union
+
+import attrs
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+from urllib3 import Retry
+
+from flowpack._http.adapter import Attempt, DeadlineAdapter
+from flowpack._http.errors import FOREIGN, bare, explain
+from flowpack._http.headers import basic, secrets_in
+from flowpack._http.receiving import FileBody, LocalError, Sink, receive
+from flowpack._http.retries import Deadline, Result, RetryPolicy, budget_for, run_with_retries
+from flowpack.exceptions import APIConnectionError, SettingsError, quoted
+from flowpack.transport import Effect, Response
+from flowpack.urls import CA_VARIABLES, ParsedURL, mask_url, parse_url
+
+
+def _check_time(options: HTTPOptions, attribute: Any, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"time-outs are more than 0 seconds, and {attribute.name} is not")
+
+
+@attrs.frozen(kw_only=True)
+class HTTPOptions:
+    """How calls are made; all that speaks HTTP takes the same.
+
+    Attributes:
+        timeout: Longest wait for each network step, in seconds.
+        deadline: Longest time for a call, its repetitions included, in seconds.
+        verify: Whether certificates are checked, or the file or folder of CA certificates to
+            trust. None takes that from ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` or
+            ``CURL_CA_BUNDLE``, else the certificates that come with requests.
+        session: Used in place of a new one, and left open; see
+            :func:`~flowpack.connect.get_client`.
+        retries: What is repeated.
+        clock: Returns the time in seconds.
+        sleep: Waits so many seconds.
+    """
+
+    timeout: float = attrs.field(default=30.0, validator=_check_time)
+    deadline: float = attrs.field(default=60.0, validator=_check_time)
+    verify: Union[bool, str, None] = None
+    session: Optional[requests.Session] = attrs.field(default=None, repr=False)
+    retries: RetryPolicy = attrs.field(factory=RetryPolicy)
+    clock: Callable[[], float] = time.monotonic
+    # Not the function itself, which gevent may replace later on.
+    sleep: Callable[[float], object] = lambda seconds: time.sleep(seconds)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Call:
+    """What is asked of a server, and the sink for the body of a response 200.
+
+    It may take some seconds longer for each MiB that it moves.
+    """
+
+    method: str
+    address: ParsedURL
+    effect: Effect
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: Union[bytes, FileBody] = attrs.field(default=b"", repr=False)
+    sink: Sink = attrs.field(factory=Sink, repr=False)
+    seconds_per_mib: float = 0.0
+
+
+class HTTPSession:
+    """Makes calls under one set of options; threads may share it, and forked processes."""
+
+    def __init__(self, options: HTTPOptions) -> None:
+        self._options = options
+        self._session = options.session or _new_session()
+        self._tls: Optional[ssl.SSLContext] = None
+        self._mount(HTTPAdapter)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def _mount(self, replaced: Type[HTTPAdapter]) -> None:
+        """Put new adapters that keep deadlines in the place of those of the type *replaced*."""
+        self._pid = os.getpid()
+        self._session.adapters = OrderedDict(
+            (prefix, DeadlineAdapter() if type(adapter) is replaced else adapter)
+            for prefix, adapter in self._session.adapters.items()
+        )
+
+    def close(self) -> None:
+        """Close the connections. The next call opens new ones."""
+        if self._options.session is None:
+            self._session.close()
+
+    def call(self, call: Call) -> Response:
+        """Make *call* and return the response, whatever its status.
+
+        Raises:
+            APIConnectionError: No usable response came back.
+            SettingsError: The proxy or the CA certificates cannot be used.
+            OSError: The caller's own file failed.
+        """
+        options = self._options
+        deadline = Deadline(options.deadline, call.seconds_per_mib, options.clock)
+        result, attempts = run_with_retries(
+            lambda: self._attempt(call, Attempt(deadline, options.timeout)),
+            effect=call.effect,
+            policy=options.retries,
+            deadline=deadline,
+            budget=budget_for(call.address.origin),
+            sleep=options.sleep,
+            label=f"{call.method} {call.address.shown}",
+        )
+        if isinstance(result, Response):
+            return result
+        reason = result.reason
+        if attempts > 1:
+            reason += f" ({attempts} attempts in {deadline.elapsed():.1f} s)"
+        error = APIConnectionError(call.method, call.address.shown, reason)
+        raise error from result.cause
+
+    def _attempt(self, call: Call, attempt: Attempt) -> Result:
+        """Send the request once; foreign errors end here."""
+        handled = sys.exc_info()[1]
+        token = Attempt.current.set(attempt)
+        try:
+            return self._exchange(call, attempt)
+        except SettingsError as exc:
+            own: BaseException = exc
+        except LocalError as exc:
+            own = exc.error
+        except FOREIGN as exc:
+            return explain(exc, attempt, handled)
+        finally:
+            Attempt.current.reset(token)
+        raise bare(own)
+
+    def _exchange(self, call: Call, attempt: Attempt) -> Response:
+        if self._pid != os.getpid():
+            self._mount(DeadlineAdapter)  # What the parent opened is the parent's.
+        session, address = self._session, call.address
+        query = f"?{address.query}" if address.query else ""
+        url = f"{address.origin}{address.path or '/'}{query}"
+        prepared = _prepare(session, call, url)
+        options = session.merge_environment_settings(url, {}, True, None, None)
+        options["verify"] = trusted = self._trusted()
+        proxy = _proxy(url, options["proxies"])
+        if "https" in (address.scheme, proxy and proxy.scheme):
+            self._tls = attempt.ssl_context = self._tls or _ssl_context(trusted)
+        if not isinstance(session.get_adapter(url), DeadlineAdapter):
+            attempt.opened = attempt.sent = True  # That is not known of the user's own.
+        if call.effect is Effect.CREATE:
+            session = _for_creation(session, url)
+        wait = attempt.remaining()
+        with session.send(
+            prepared, timeout=(wait, wait), allow_redirects=False, **options
+        ) as reply:
+            response = receive(reply, attempt, call.method, call.sink)
+        secrets = secrets_in(prepared.headers)
+        if proxy and proxy.credentials:
+            secrets |= secrets_in({"Proxy-Authorization": basic(proxy.credentials)})
+        masked = response.without(secrets)
+        if response.status < 300:
+            return attrs.evolve(response, echoes=masked.body != response.body)
+        return masked  # It will be shown in part, and some servers repeat what they were sent.
+
+    def _trusted(self) -> Union[bool, str]:
+        """Return a file or folder of CA certificates; False for trusting anyone."""
+        verify = self._options.verify
+        if self._options.session is not None and self._session.verify is not True:
+            verify = self._session.verify
+        if verify is None and self._session.trust_env:
+            verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), None)
+        return verify if verify is False or isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    session.headers.clear()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+def _prepare(session: requests.Session, call: Call, url: str) -> requests.PreparedRequest:
+    prepared = session.prepare_request(
+        requests.Request(
+            call.method,
+            call.address.origin,
+            headers=call.headers,
+            data=call.body,
+            auth=lambda request: request,  # Else a ``.netrc`` is read.
+        )
+    )
+    prepared.url = url  # requests would tidy it, and a flow may be called "..".
+    if session.auth:
+        prepared.prepare_auth(session.auth)
+    prepared.hooks["response"].append(_hide_redirect)
+    return prepared
+
+
+def _hide_redirect(response: requests.Response, **_: Any) -> None:
+    """Hide where it points: requests would read its body without a limit, and go on."""
+    if response.is_redirect:
+        del response.headers["location"]
+
+
+def _proxy(url: str, proxies: Mapping[str, str]) -> Optional[ParsedURL]:
+    """Return the proxy that requests takes for *url*; None for none, or for SOCKS."""
+    proxy = select_proxy(url, proxies)
+    if not proxy or proxy.lower().startswith("socks"):
+        return None
+    try:
+        return parse_url(proxy if "://" in proxy else f"http://{proxy}")
+    except ValueError as exc:
+        raise SettingsError(
+            f"the proxy {quoted(mask_url(proxy))} {exc}; correct HTTP_PROXY or HTTPS_PROXY, or"
+            " name the host in NO_PROXY"
+        ) from None
+
+
+def _for_creation(session: requests.Session, url: str) -> requests.Session:
+    """Return a copy of *session* whose adapter repeats nothing, with no connection kept.
+
+    One may be closed just now, and then nobody knows whether the request was taken.
+    """
+    adapter = session.get_adapter(url)
+    if not isinstance(adapter, HTTPAdapter):
+        return session
+    HTTPAdapter.close(adapter)
+    once, copied = object.__new__(type(adapter)), object.__new__(type(session))
+    vars(once).update(vars(adapter), max_retries=Retry(0, read=False))
+    vars(copied).update(vars(session), adapters=OrderedDict({"": once}))
+    return copied
+
+
+def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
+    """Return the context that all connections of a session share.
+
+    It takes some 15 ms to read the usual certificates, and requests does so for each.
+    """
+    if isinstance(trusted, bool):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        mode = os.stat(trusted).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ValueError("it is no file and no folder")  # It may never end.
+        context = ssl.create_default_context(
+            cafile=None if stat.S_ISDIR(mode) else trusted,
+            capath=trusted if stat.S_ISDIR(mode) else None,
+        )
+    except (OSError, ValueError) as exc:
+        raise SettingsError(
+            f"the CA certificates in {quoted(trusted)} cannot be read"
+            f" ({type(exc).__name__}: {exc}); set PREFECT_API_SSL_CERT_FILE or SSL_CERT_FILE to"
+            " a file of PEM certificates"
+        ) from exc
+    context.check_hostname = False  # urllib3 does that; 1.26 names no IP address to a context.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
