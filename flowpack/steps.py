@@ -8,7 +8,6 @@ what the storage needs: requests and attrs over HTTP, boto3 for S3.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping
@@ -152,7 +151,7 @@ def _from_key_value_server(token: str, storage: Mapping[str, Any], size: int) ->
 
 
 def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
-    """Return what *url* has; of what is longer than *size* bytes, one byte more."""
+    """Return what *url* has, if that is at most one byte more than *size*."""
     # Imported here because few workers fetch over HTTP.
     from flowpack._http import HTTPOptions, ObjectClient
     from flowpack.urls import CA_VARIABLES, mask_url
@@ -160,42 +159,20 @@ def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
     # The variables are those that a deploy heeds.
     own = ("FLOWPACK_API_SSL_CERT_FILE", "PREFECT_API_SSL_CERT_FILE")
     named = next(filter(None, map(os.environ.get, own + CA_VARIABLES)), "")
-    options = HTTPOptions(
-        timeout=TIMEOUT, deadline=DEADLINE, verify=os.path.expanduser(named) or True
-    )
-    file = _Limited(size + 1)
+    trusted = os.path.expanduser(named) or True
+    options = HTTPOptions(timeout=TIMEOUT, deadline=DEADLINE, verify=trusted)
     try:
         with ObjectClient(what=where, headers=headers, options=options) as client:
-            status = client.get(url, into=file).status
-    except _TooLongError:
-        return file.getvalue()
+            response = client.get(url, limit=size + 1)
     except (APIConnectionError, SettingsError) as exc:
         reason = getattr(exc, "reason", str(exc))
         raise StorageUnavailableError(where, mask_url(url), reason) from exc
-    if status in (204, 404, 410):
-        raise ObjectMissingError(where, mask_url(url), f"the server answered {status}")
-    if status != 200:
-        raise StorageUnavailableError(where, mask_url(url), f"the server answered {status}")
-    return file.getvalue()
-
-
-class _TooLongError(OSError):
-    """More came than was to be taken."""
-
-
-class _Limited(io.BytesIO):
-    """Takes no more than *size* bytes."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._size = size
-
-    def write(self, block: Any) -> int:
-        left = self._size - self.tell()
-        super().write(block[:left])
-        if len(block) >= left:
-            raise _TooLongError
-        return len(block)
+    answered = f"the server answered {response.status}"
+    if response.status in (204, 404, 410):
+        raise ObjectMissingError(where, mask_url(url), answered)
+    if response.status != 200:
+        raise StorageUnavailableError(where, mask_url(url), answered)
+    return response.body
 
 
 def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:

@@ -152,6 +152,11 @@ class ParsedURL:
         return f"{self.scheme}://{host}{port}"
 
     @property
+    def url(self) -> str:
+        """The URL as it is sent, without credentials."""
+        return f"{self.origin}{self.path or '/'}{'?' if self.query else ''}{self.query}"
+
+    @property
     def shown(self) -> str:
         """The URL for people to read, without credentials and query."""
         return self.origin + self.path

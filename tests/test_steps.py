@@ -222,7 +222,7 @@ def test_step_sends_headers_and_hides_them(working, caplog):
     ("answer", "error"),
     [
         (Answer(200, DATA + b"#"), StorageIntegrityError),
-        (Answer(200, DATA * 100_000), StorageIntegrityError),
+        (Answer(200, DATA * 100_000), StorageUnavailableError),
         (Answer(200, b""), StorageIntegrityError),
         (Answer(404, b""), ObjectMissingError),
         (Answer(410, b""), ObjectMissingError),

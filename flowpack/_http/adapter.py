@@ -61,6 +61,13 @@ class Attempt:
         self._moved = 0
         self._receivable: float = _HEAD_LIMIT
 
+    @property
+    def stage(self) -> str:
+        """How far it came, in words."""
+        if self.answered:
+            return "in the middle of the response"
+        return "before a response came" if self.sent else "while connecting"
+
     def remaining(self) -> float:
         """Return how long the next step may take, in seconds; raise if time is up."""
         left = self.deadline.left()

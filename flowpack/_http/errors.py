@@ -26,11 +26,6 @@ _PROXY_STATUS = r"Tunnel connection failed: (\d{3})"
 #: What means the same however far an attempt came: error, words, whether it may pass.
 _REASONS = (
     (requests.exceptions.InvalidSchema, "the SOCKS proxy cannot be used without PySocks", False),
-    (
-        ConnectionRefusedError,
-        "the connection was refused; is the server running, and is this its address?",
-        True,
-    ),
     # By the creation of another thread.
     (urllib3.ClosedPoolError, "the connection was closed before it was used", True),
     (
@@ -38,11 +33,7 @@ _REASONS = (
         "the response broke off before its end",
         True,
     ),
-    (
-        (http.BadStatusLine, http.UnknownProtocol),
-        "what came back is no HTTP response",
-        True,
-    ),
+    ((http.BadStatusLine, http.UnknownProtocol), "what came back is no HTTP response", True),
 )
 
 ErrorType = TypeVar("ErrorType", bound=BaseException)
@@ -96,32 +87,41 @@ def _describe(error: BaseException, attempt: Attempt) -> Tuple[str, bool]:
     """Return what happened, and whether another attempt may go better."""
     if isinstance(error, (ResponseRefused, BrokenResponse)):
         return str(error), isinstance(error, BrokenResponse)
-    if isinstance(error, socket.timeout):
-        return _describe_timeout(attempt), True
     # urllib3 1.26 has an error of its own for another name in the certificate.
     if isinstance(error, ssl.SSLError) or type(error).__name__ == "CertificateError":
         return _describe_tls(error)
-    if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
-        return _describe_dropped(attempt), True
     if isinstance(error, http.LineTooLong) and "status line" in str(error):
         error = http.UnknownProtocol("")
+    if isinstance(error, OSError) and not isinstance(error, _LIBRARIES):
+        return _describe_system(error, attempt)
     for types, words, passing in _REASONS:
         if isinstance(error, types):
             return words, passing
     if isinstance(error, http.LineTooLong) or type(error) is http.HTTPException:
         return "the head of the response is too long", False
-    if isinstance(error, OSError) and not isinstance(error, _LIBRARIES):
-        return _describe_system(error, attempt)
     return f"the request cannot be sent ({type(error).__name__})", False
 
 
-def _describe_timeout(attempt: Attempt) -> str:
-    if attempt.deadline.left() <= 0:
-        return f"no complete response within {round(attempt.deadline.allowed, 1):g} s, all in all"
-    waited = f"within {attempt.timeout:g} s"
-    if attempt.answered:
-        return f"the response broke off: nothing more came {waited}"
-    return f"no response {waited}" if attempt.sent else f"no connection {waited}"
+def _describe_system(error: OSError, attempt: Attempt) -> Tuple[str, bool]:
+    words = printable(error.strerror or type(error).__name__)
+    if isinstance(error, socket.timeout):
+        allowed = round(attempt.deadline.allowed, 1)
+        if attempt.deadline.left() <= 0:
+            return f"no complete response within {allowed:g} s, all in all", True
+        return f"nothing came within {attempt.timeout:g} s, {attempt.stage}", True
+    if isinstance(error, ConnectionRefusedError):
+        hint = "is the server running, and is this its address?"
+        return f"the connection was refused; {hint}", True
+    if isinstance(error, ConnectionError):
+        return f"the connection was closed {attempt.stage}", True
+    if isinstance(error, socket.gaierror):
+        return f"the host name cannot be resolved ({words})", error.errno == socket.EAI_AGAIN
+    refused = re.search(_PROXY_STATUS, str(error))
+    if refused:
+        status = int(refused[1])
+        meaning = f"{status} {http.responses.get(status, '')}".rstrip()
+        return f"the proxy refused: {meaning}", status in (502, 503, 504)
+    return f"the connection failed {attempt.stage} ({words})", True
 
 
 def _describe_tls(error: BaseException) -> Tuple[str, bool]:
@@ -135,23 +135,3 @@ def _describe_tls(error: BaseException) -> Tuple[str, bool]:
         f" {printable(getattr(error, 'verify_message', error))}; if a CA of your own signed it,"
         " set PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE) to a file with that CA's certificate"
     ), False
-
-
-def _describe_dropped(attempt: Attempt) -> str:
-    if attempt.answered:
-        return "the connection was closed in the middle of the response"
-    step = "before a response came" if attempt.sent else "as soon as it was made"
-    return f"the connection was closed {step}"
-
-
-def _describe_system(error: OSError, attempt: Attempt) -> Tuple[str, bool]:
-    words = printable(error.strerror or type(error).__name__)
-    refused = re.search(_PROXY_STATUS, str(error))
-    if refused:
-        status = int(refused[1])
-        meaning = f"{status} {http.responses.get(status, '')}".rstrip()
-        return f"the proxy refused: {meaning}", status in (502, 503, 504)
-    if isinstance(error, socket.gaierror):
-        return f"the host name cannot be resolved ({words})", error.errno == socket.EAI_AGAIN
-    step = "while the response came" if attempt.answered else "on the way"
-    return f"the connection failed {step} ({words})", True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Mapping, Optional
 
+import requests
+
 from flowpack._http.headers import common_headers, credentials_problem, headers_problem, merged
-from flowpack._http.session import Call, HTTPOptions, HTTPSession
+from flowpack._http.session import HTTPOptions, HTTPSession
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.transport import Request, Response
@@ -71,14 +73,11 @@ class HTTPTransport(HidesLocals):
             SettingsError: The proxy or the CA certificates cannot be used.
         """
         kind = {} if request.body is None else {"Content-Type": "application/json"}
+        headers = merged(self._headers, kind, request.headers)
         return self._session.call(
-            Call(
-                method=request.method,
-                address=self._root.at(self._root.path + request.path, request.query),
-                effect=request.effect,
-                headers=merged(self._headers, kind, request.headers),
-                body=request.body or b"",
-            )
+            requests.Request(request.method, headers=headers, data=request.body or b""),
+            self._root.at(self._root.path + request.path, request.query),
+            request.effect,
         )
 
     def close(self) -> None:

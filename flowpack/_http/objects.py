@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import BinaryIO, Mapping, Optional, Union
 
+import requests
+
 from flowpack._http.headers import basic, common_headers, headers_problem, merged
 from flowpack._http.receiving import BODY_LIMIT, FileBody, Sink
-from flowpack._http.session import Call, HTTPOptions, HTTPSession
+from flowpack._http.session import HTTPOptions, HTTPSession
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.transport import Effect, Response
@@ -70,14 +72,10 @@ class ObjectClient(HidesLocals):
     def get(
         self, url: URL, into: Optional[BinaryIO] = None, limit: Optional[int] = None
     ) -> Response:
-        """Fetch the object at *url*.
+        """Fetch the object at *url*, into a file from where it stands, or into memory.
 
-        Args:
-            url: Where it is.
-            into: Takes the body of a response 200, from where the file stands; it must be able
-                to go back there, for another attempt. None keeps the body in memory.
-            limit: Longest body that is taken, in bytes. None for any length where *into* is
-                given, else for 8 MiB.
+        The file must be able to go back there. No more than *limit* bytes are taken; None means
+        any number into a file, 8 MiB into memory.
         """
         limit = BODY_LIMIT if into is None and limit is None else limit
         return self._call("GET", url, Effect.READ, sink=Sink(into, limit))
@@ -89,19 +87,14 @@ class ObjectClient(HidesLocals):
         size: int = 0,
         headers: Optional[Mapping[str, str]] = None,
     ) -> Response:
-        """Store *body* at *url*.
+        """Store *body* at *url*: bytes, or *size* bytes of a file from where it stands.
 
-        Args:
-            url: Where to.
-            body: The bytes, or a file from where it stands; it must be able to go back there,
-                for another attempt.
-            size: How many bytes of a file.
-            headers: For this request, beside those of the client.
+        The file must be able to go back there, for another attempt.
 
         Raises:
             OSError: The file cannot be read, or has become shorter.
         """
-        content = body if isinstance(body, bytes) else FileBody(body, size, body.tell())
+        content = body if isinstance(body, bytes) else FileBody(body, size)
         return self._call("PUT", url, headers=headers, body=content)
 
     def post(self, url: URL, body: bytes) -> Response:
@@ -124,17 +117,12 @@ class ObjectClient(HidesLocals):
     ) -> Response:
         address = _address(method, url)
         own = {"Authorization": basic(address.credentials)} if address.credentials else {}
-        return self._session.call(
-            Call(
-                method=method,
-                address=address,
-                effect=effect,
-                headers=merged(own, self._headers, headers or {}),
-                body=body or b"",  # requests would announce chunks for an empty file.
-                sink=sink or Sink(),
-                seconds_per_mib=1.0,
-            )
+        request = requests.Request(
+            method,
+            headers=merged(own, self._headers, headers or {}),
+            data=body or b"",  # It would announce chunks for an empty file.
         )
+        return self._session.call(request, address, effect, sink=sink, seconds_per_mib=1.0)
 
 
 def _address(method: str, url: URL) -> ParsedURL:

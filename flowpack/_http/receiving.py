@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from typing import BinaryIO, Dict, Iterator, Optional
+from typing import BinaryIO, Iterator, Optional
 
-import attrs
 import requests
 import urllib3
 
@@ -36,24 +36,22 @@ def _own_file() -> Iterator[None]:
         raise LocalError(exc) from exc
 
 
-@attrs.frozen(eq=False)
 class FileBody:
-    """What a request sends of an open file: *size* bytes from *start*, as often as needed."""
+    """What a request sends of an open file: *size* bytes from where it stands, repeatedly."""
 
-    file: BinaryIO = attrs.field(repr=False)
-    size: int
-    start: int
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size, self._start = file, size, file.tell()
 
     def __len__(self) -> int:
-        return self.size
+        return self._size
 
     def __iter__(self) -> Iterator[bytes]:
         with _own_file():
-            self.file.seek(self.start)
-        left = self.size
+            self._file.seek(self._start)
+        left = self._size
         while left:
             with _own_file():
-                block = self.file.read(min(left, _BLOCK))
+                block = self._file.read(min(left, _BLOCK))
                 if not block:
                     raise OSError("the file that was to be sent has become shorter")
             left -= len(block)
@@ -81,8 +79,8 @@ class Sink:
             self.content.extend(block) if self.file is None else self.file.write(block)
 
 
-def receive(reply: requests.Response, attempt: Attempt, method: str, sink: Sink) -> Response:
-    """Read the response to *method*, whose head has been read, to its end.
+def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
+    """Read a response whose head has been read to its end.
 
     Raises:
         ResponseRefused: It is too long, or packed.
@@ -99,9 +97,10 @@ def receive(reply: requests.Response, attempt: Attempt, method: str, sink: Sink)
         sink = Sink()
     # As it is: with a blank behind it the parser takes the marks of chunks for the body.
     coding = reply.headers.get("transfer-encoding", "").lower()
-    if method == "HEAD" or status in (204, 304):
-        # Some servers announce chunks behind 204, and send none.
-        return Response(status, reply.content if method == "HEAD" or not coding else b"", headers)
+    if reply.request.method == "HEAD" or (status in (204, 304) and not coding):
+        return Response(status, reply.content, headers)
+    if status in (204, 304):  # Some servers announce chunks there, and send none.
+        return Response(status, headers=headers)
     packed = headers.get("content-encoding", "").lower() not in ("", "identity")
     if packed or coding not in ("", "chunked"):
         if status >= 300:
@@ -111,7 +110,10 @@ def receive(reply: requests.Response, attempt: Attempt, method: str, sink: Sink)
             " asked for; is there a proxy that packs?"
         )
     attempt.allow_body(None if sink.limit is None else 2 * sink.limit + _BLOCK)
-    _read_body(reply, attempt, sink, None if coding else _content_length(headers))
+    length = "" if coding else headers.get("content-length", "")
+    if not re.match(r"[0-9]{0,18}\Z", length):
+        raise BrokenResponse("the response's Content-Length is no number")
+    _read_body(reply, attempt, sink, int(length) if length else None)
     return Response(status, bytes(sink.content), headers)
 
 
@@ -122,15 +124,6 @@ def _check_head(reply: requests.Response, attempt: Attempt) -> None:
     head = getattr(getattr(reply.raw, "_original_response", None), "msg", None)
     if head is not None and head.defects and head.get_content_maintype() != "multipart":
         raise BrokenResponse("a line in the head of the response is no header")
-
-
-def _content_length(headers: Dict[str, str]) -> Optional[int]:
-    length = headers.get("content-length")
-    if length is None:
-        return None
-    if not (length.isascii() and length.isdigit() and len(length) < 19):
-        raise BrokenResponse("the response's Content-Length is no number")
-    return int(length)
 
 
 def _read_body(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import stat
 import sys
 import time
 from collections import OrderedDict
@@ -20,7 +19,7 @@ from urllib3 import Retry
 from flowpack._http.adapter import Attempt, DeadlineAdapter
 from flowpack._http.errors import FOREIGN, bare, explain
 from flowpack._http.headers import basic, secrets_in
-from flowpack._http.receiving import FileBody, LocalError, Sink, receive
+from flowpack._http.receiving import LocalError, Sink, receive
 from flowpack._http.retries import Deadline, Result, RetryPolicy, budget_for, run_with_retries
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Effect, Response
@@ -45,7 +44,6 @@ class HTTPOptions:
         session: Used in place of a new one, and left open; see
             :func:`~flowpack.connect.get_client`.
         retries: What is repeated.
-        clock: Returns the time in seconds.
         sleep: Waits so many seconds.
     """
 
@@ -54,25 +52,8 @@ class HTTPOptions:
     verify: Union[bool, str, None] = None
     session: Optional[requests.Session] = attrs.field(default=None, repr=False)
     retries: RetryPolicy = attrs.field(factory=RetryPolicy)
-    clock: Callable[[], float] = time.monotonic
     # Not the function itself, which gevent may replace later on.
     sleep: Callable[[float], object] = lambda seconds: time.sleep(seconds)
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Call:
-    """What is asked of a server, and the sink for the body of a response 200.
-
-    It may take some seconds longer for each MiB that it moves.
-    """
-
-    method: str
-    address: ParsedURL
-    effect: Effect
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: Union[bytes, FileBody] = attrs.field(default=b"", repr=False)
-    sink: Sink = attrs.field(factory=Sink, repr=False)
-    seconds_per_mib: float = 0.0
 
 
 class HTTPSession:
@@ -100,39 +81,57 @@ class HTTPSession:
         if self._options.session is None:
             self._session.close()
 
-    def call(self, call: Call) -> Response:
-        """Make *call* and return the response, whatever its status.
+    def call(
+        self,
+        request: requests.Request,
+        address: ParsedURL,
+        effect: Effect,
+        *,
+        sink: Optional[Sink] = None,
+        seconds_per_mib: float = 0.0,
+    ) -> Response:
+        """Send *request* to *address* and return the response, whatever its status.
+
+        Args:
+            request: What is sent, its URL aside.
+            address: Where to.
+            effect: What it does to the server.
+            sink: Takes the body of a response 200; None keeps it in memory.
+            seconds_per_mib: How much longer it may take for each MiB moved.
 
         Raises:
             APIConnectionError: No usable response came back.
             SettingsError: The proxy or the CA certificates cannot be used.
             OSError: The caller's own file failed.
         """
-        options = self._options
-        deadline = Deadline(options.deadline, call.seconds_per_mib, options.clock)
+        request.url = address.url
+        request.auth = lambda prepared: prepared  # Else a ``.netrc`` is read.
+        options, sink = self._options, sink or Sink()
+        deadline = Deadline(options.deadline, seconds_per_mib)
         result, attempts = run_with_retries(
-            lambda: self._attempt(call, Attempt(deadline, options.timeout)),
-            effect=call.effect,
+            lambda: self._attempt(request, effect, sink, Attempt(deadline, options.timeout)),
+            effect=effect,
             policy=options.retries,
             deadline=deadline,
-            budget=budget_for(call.address.origin),
+            budget=budget_for(address.origin),
             sleep=options.sleep,
-            label=f"{call.method} {call.address.shown}",
+            label=f"{request.method} {address.shown}",
         )
         if isinstance(result, Response):
             return result
         reason = result.reason
         if attempts > 1:
             reason += f" ({attempts} attempts in {deadline.elapsed():.1f} s)"
-        error = APIConnectionError(call.method, call.address.shown, reason)
-        raise error from result.cause
+        raise APIConnectionError(str(request.method), address.shown, reason) from result.cause
 
-    def _attempt(self, call: Call, attempt: Attempt) -> Result:
+    def _attempt(
+        self, request: requests.Request, effect: Effect, sink: Sink, attempt: Attempt
+    ) -> Result:
         """Send the request once; foreign errors end here."""
         handled = sys.exc_info()[1]
         token = Attempt.current.set(attempt)
         try:
-            return self._exchange(call, attempt)
+            return self._exchange(request, effect, sink, attempt)
         except SettingsError as exc:
             own: BaseException = exc
         except LocalError as exc:
@@ -143,27 +142,25 @@ class HTTPSession:
             Attempt.current.reset(token)
         raise bare(own)
 
-    def _exchange(self, call: Call, attempt: Attempt) -> Response:
+    def _exchange(
+        self, request: requests.Request, effect: Effect, sink: Sink, attempt: Attempt
+    ) -> Response:
         if self._pid != os.getpid():
             self._mount(DeadlineAdapter)  # What the parent opened is the parent's.
-        session, address = self._session, call.address
-        query = f"?{address.query}" if address.query else ""
-        url = f"{address.origin}{address.path or '/'}{query}"
-        prepared = _prepare(session, call, url)
+        session, url = self._session, str(request.url)
+        prepared = _prepare(session, request)
         options = session.merge_environment_settings(url, {}, True, None, None)
         options["verify"] = trusted = self._trusted()
         proxy = _proxy(url, options["proxies"])
-        if "https" in (address.scheme, proxy and proxy.scheme):
+        if url.startswith("https:") or (proxy and proxy.scheme == "https"):
             self._tls = attempt.ssl_context = self._tls or _ssl_context(trusted)
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
             attempt.opened = attempt.sent = True  # That is not known of the user's own.
-        if call.effect is Effect.CREATE:
+        if effect is Effect.CREATE:
             session = _for_creation(session, url)
-        wait = attempt.remaining()
-        with session.send(
-            prepared, timeout=(wait, wait), allow_redirects=False, **options
-        ) as reply:
-            response = receive(reply, attempt, call.method, call.sink)
+        timeout = (attempt.remaining(),) * 2
+        with session.send(prepared, timeout=timeout, allow_redirects=False, **options) as reply:
+            response = receive(reply, attempt, sink)
         secrets = secrets_in(prepared.headers)
         if proxy and proxy.credentials:
             secrets |= secrets_in({"Proxy-Authorization": basic(proxy.credentials)})
@@ -189,17 +186,9 @@ def _new_session() -> requests.Session:
     return session
 
 
-def _prepare(session: requests.Session, call: Call, url: str) -> requests.PreparedRequest:
-    prepared = session.prepare_request(
-        requests.Request(
-            call.method,
-            call.address.origin,
-            headers=call.headers,
-            data=call.body,
-            auth=lambda request: request,  # Else a ``.netrc`` is read.
-        )
-    )
-    prepared.url = url  # requests would tidy it, and a flow may be called "..".
+def _prepare(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
+    prepared = session.prepare_request(request)
+    prepared.url = request.url  # It was tidied, and a flow may be called "..".
     if session.auth:
         prepared.prepare_auth(session.auth)
     prepared.hooks["response"].append(_hide_redirect)
@@ -252,13 +241,12 @@ def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
         return context
     try:
-        mode = os.stat(trusted).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise ValueError("it is no file and no folder")  # It may never end.
-        context = ssl.create_default_context(
-            cafile=None if stat.S_ISDIR(mode) else trusted,
-            capath=trusted if stat.S_ISDIR(mode) else None,
-        )
+        if os.path.isdir(trusted):
+            context = ssl.create_default_context(capath=trusted)
+        elif os.path.isfile(trusted):  # What is none may never end.
+            context = ssl.create_default_context(cafile=trusted)
+        else:
+            raise ValueError("there is no such file or folder")
     except (OSError, ValueError) as exc:
         raise SettingsError(
             f"the CA certificates in {quoted(trusted)} cannot be read"

@@ -12,7 +12,7 @@ from tests.source import PACKAGE
 
 CERTIFICATES = PACKAGE.parent / "tests" / "data" / "tls"
 
-OPTIONS = ("timeout", "deadline", "verify", "session", "retries", "clock", "sleep")
+OPTIONS = ("timeout", "deadline", "verify", "session", "retries", "sleep")
 
 
 def split(options):

@@ -142,7 +142,7 @@ def test_address_that_this_machine_cannot_use(server, connect, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown, *found])
     assert connect().send(READ).status == 200
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [unknown])
-    with pytest.raises(APIConnectionError, match="the connection failed on the way"):
+    with pytest.raises(APIConnectionError, match="the connection failed while connecting"):
         connect().send(READ)
 
 

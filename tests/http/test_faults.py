@@ -288,9 +288,9 @@ def test_budget_for_a_server_that_is_down(server, connect):
     [
         (socket.gaierror(socket.EAI_NONAME, "no"), "resolved (no)", False),
         (socket.gaierror(socket.EAI_AGAIN, "busy"), "resolved (busy)", True),
-        (OSError(113, "No route to host"), "on the way (No route to host)", True),
-        (socket.timeout("timed out"), "no connection within 30 s", True),
-        (ConnectionResetError(), "as soon as it was made", True),
+        (OSError(113, "No route to host"), "while connecting (No route to host)", True),
+        (socket.timeout("timed out"), "nothing came within 30 s, while connecting", True),
+        (ConnectionResetError(), "closed while connecting", True),
         (ssl.SSLEOFError(8, "EOF"), "in the middle of TLS", True),
         (ssl.SSLError(1, "odd"), "TLS failed (SSLError)", False),
         (UnknownProtocol("HTTP/9.9"), "no HTTP response", True),
