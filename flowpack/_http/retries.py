@@ -9,6 +9,7 @@ import random
 import re
 import time
 from collections import deque
+from email.utils import mktime_tz, parsedate_tz
 from typing import Callable, Dict, FrozenSet, Optional, Tuple, Union
 
 import attrs
@@ -110,15 +111,9 @@ def parse_retry_after(text: str, now: float) -> Optional[float]:
     text = text.strip()
     if re.match(r"[0-9]+(?:\.[0-9]+)?\Z", text):
         return float(text)
-    if not text[:1].isalpha():
-        return None
-    from email.utils import mktime_tz, parsedate_tz  # slow to load
-
     try:
-        date = parsedate_tz(text)
-        if date is None:
-            return None
-        seconds = mktime_tz((*date[:9], date[9] or 0)) - now
+        date = parsedate_tz(text) if text[:1].isalpha() else None
+        seconds = mktime_tz((*date[:9], date[9] or 0)) - now if date else -1
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
     return seconds if seconds >= 0 else None

@@ -26,11 +26,6 @@ from flowpack.transport import Effect, Response
 from flowpack.urls import CA_VARIABLES, ParsedURL, mask_url, parse_url
 
 
-def _check_time(options: HTTPOptions, attribute: Any, value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"time-outs are more than 0 seconds, and {attribute.name} is not")
-
-
 @attrs.frozen(kw_only=True)
 class HTTPOptions:
     """How calls are made; all that speaks HTTP takes the same.
@@ -47,8 +42,8 @@ class HTTPOptions:
         sleep: Waits so many seconds.
     """
 
-    timeout: float = attrs.field(default=30.0, validator=_check_time)
-    deadline: float = attrs.field(default=60.0, validator=_check_time)
+    timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
+    deadline: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
     verify: Union[bool, str, None] = None
     session: Optional[requests.Session] = attrs.field(default=None, repr=False)
     retries: RetryPolicy = attrs.field(factory=RetryPolicy)
