@@ -38,6 +38,9 @@ from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect
 from flowpack.wire.encoding import Json, path, request
 
+if TYPE_CHECKING:
+    import requests
+
 #: An id, as it is or as text; text that is none is a ``ValueError``.
 Id = Union[UUID, str]
 
@@ -68,6 +71,7 @@ class Client(HidesLocals):
         api: Optional[URL] = None,
         *,
         api_key: Optional[str] = None,
+        session: Optional[requests.Session] = None,
         timeout: float = 30.0,
         transport: Optional[Transport] = None,
         dialect: Optional[Dialect] = None,
@@ -80,6 +84,9 @@ class Client(HidesLocals):
             api: The API's root, ``/api`` included. ``get_client`` finds it in the
                 settings.
             api_key: Sent as a bearer token.
+            session: Used for HTTP in place of a new one, with its adapters, ``auth``, headers,
+                proxies and CA certificates, and left open; see
+                :func:`~flowpack.connect.get_client`.
             timeout: Longest wait for each network step, in seconds.
             transport: Used in place of HTTP to *api*; closed with the client.
             dialect: What the server speaks; None asks it, once.
@@ -94,9 +101,10 @@ class Client(HidesLocals):
         if (api is None) == (transport is None):
             raise ValueError("Client needs an API's address or a transport, not both")
         if transport is None:
-            from flowpack._http import HTTPTransport
+            from flowpack._http import HTTPOptions, HTTPTransport
 
-            transport = HTTPTransport(api or "", api_key=api_key, timeout=timeout)
+            options = HTTPOptions(timeout=timeout, session=session)
+            transport = HTTPTransport(api or "", api_key=api_key, options=options)
         self._transport = transport
         used = credential or ("the api_key argument" if api_key else "")
         self._api = Connection(transport, dialect, used, renewing)

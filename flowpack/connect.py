@@ -14,8 +14,6 @@ from typing import (
     Iterator,
     Mapping,
     Optional,
-    Tuple,
-    Union,
 )
 
 import attrs
@@ -29,7 +27,9 @@ from flowpack.transport import Transport
 from flowpack.urls import URL, as_address
 
 if TYPE_CHECKING:
-    from flowpack._http import Network, ObjectClient, RetryPolicy
+    import requests
+
+    from flowpack._http import HTTPOptions, HTTPSession, ObjectClient
     from flowpack.client import Client
 
 #: Longest time for a call of the API, in seconds; more where one step may take more.
@@ -42,6 +42,7 @@ def get_client(
     *,
     profile: Optional[str] = None,
     api_key: Optional[str] = None,
+    session: Optional[requests.Session] = None,
     timeout: Optional[float] = None,
     settings: Optional[Settings] = None,
     environ: Optional[Mapping[str, str]] = None,
@@ -57,10 +58,16 @@ def get_client(
         api: The API's root; an empty text means the embedded API.
         profile: Name of the profile of Prefect's to use.
         api_key: Sent as a bearer token.
+        session: Used for HTTP in place of a new one, and left open. Its adapters, ``auth``,
+            headers, cookies, proxies and CA certificates hold; ``auth`` wins over *api_key*.
+            Plain adapters of requests are replaced by such that keep the deadline of a call and
+            repeat nothing by themselves. With an adapter of another class the deadline holds
+            only between attempts and between reads; what must not be sent twice goes through a
+            copy of it that repeats nothing. ``.netrc`` is not read, redirects are not followed.
         timeout: Longest wait for each network step, in seconds.
         settings: Used in place of those that are found. *api*, *api_key* and
             *timeout* still win; *profile* is of no concern then.
-        environ: The environment; None for this process's own.
+        environ: The environment that settings are taken from; None for this process's own.
         notify: Called once, with one line, when something is written to the
             embedded API; None makes that line an ``EmbeddedAPIWarning``, once a
             process.
@@ -82,7 +89,7 @@ def get_client(
     if settings.api_url is None:
         return Client(transport=_embedded(settings, notify))
     return Client(
-        transport=_over_http(settings, settings.api_url, environ),
+        transport=_over_http(settings, settings.api_url, session),
         credential=_credential(settings),
         renewing=settings.csrf_support_enabled,
     )
@@ -140,43 +147,32 @@ def object_client(
     from flowpack._http import ObjectClient
 
     shared = _shared.get()
-    settings, network = (load_settings(), None) if shared is None else shared.get()
-    return ObjectClient(
-        what=what,
-        headers=headers,
-        timeout=settings.request_timeout,
-        deadline=max(_DEADLINE, settings.request_timeout),
-        verify=_verified_objects(settings),
-        retries=_retries(settings),
-        network=network,
-    )
-
-
-def _verified_objects(settings: Settings) -> Union[str, bool]:
-    return settings.ssl_cert_file or True
+    if shared is not None:
+        return ObjectClient(what=what, headers=headers, session=shared.get())
+    options = _http_options(load_settings(), objects=True)
+    return ObjectClient(what=what, headers=headers, options=options)
 
 
 class _Shared:
-    """What object clients share; made when it is first asked for."""
+    """The session that object clients share; made when it is first asked for."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: Optional[Tuple[Settings, Network]] = None
+        self._session: Optional[HTTPSession] = None
 
-    def get(self) -> Tuple[Settings, Network]:
-        """Return the settings, and the network under them."""
-        from flowpack._http import Network
+    def get(self) -> HTTPSession:
+        """Return the session."""
+        from flowpack._http import HTTPSession
 
         with self._lock:
-            if self._made is None:
-                settings = load_settings()
-                self._made = settings, Network(_verified_objects(settings))
-            return self._made
+            if self._session is None:
+                self._session = HTTPSession(_http_options(load_settings(), objects=True))
+            return self._session
 
     def close(self) -> None:
         """Close the connections."""
-        if self._made is not None:
-            self._made[1].close()
+        if self._session is not None:
+            self._session.close()
 
 
 _shared: ContextVar[Optional[_Shared]] = ContextVar("flowpack_shared", default=None)
@@ -225,7 +221,7 @@ def _credential(settings: Settings) -> str:
 
 
 def _over_http(
-    settings: Settings, api_url: URL, environ: Optional[Mapping[str, str]]
+    settings: Settings, api_url: URL, session: Optional[requests.Session]
 ) -> Transport:
     from flowpack._http import HTTPTransport
 
@@ -234,21 +230,27 @@ def _over_http(
         api_key=settings.api_key,
         auth_string=settings.api_auth_string,
         headers=settings.custom_headers,
-        timeout=settings.request_timeout,
-        deadline=max(_DEADLINE, settings.request_timeout),
-        verify=settings.verify,
-        retries=_retries(settings),
-        environ=environ,
+        options=_http_options(settings, session=session),
     )
 
 
-def _retries(settings: Settings) -> RetryPolicy:
-    from flowpack._http import RetryPolicy
+def _http_options(
+    settings: Settings, *, session: Optional[requests.Session] = None, objects: bool = False
+) -> HTTPOptions:
+    """Return how calls are made; *objects* for those to storages, not to the API."""
+    from flowpack._http import HTTPOptions, RetryPolicy
 
     policy = RetryPolicy()
     if settings.max_retries is not None:
         policy = attrs.evolve(policy, attempts=1 + settings.max_retries)
-    return attrs.evolve(policy, statuses=policy.statuses | settings.retry_extra_codes)
+    return HTTPOptions(
+        timeout=settings.request_timeout,
+        deadline=max(_DEADLINE, settings.request_timeout),
+        # That certificates are not checked is meant for the API alone.
+        verify=settings.ssl_cert_file or True if objects else settings.verify,
+        session=session,
+        retries=attrs.evolve(policy, statuses=policy.statuses | settings.retry_extra_codes),
+    )
 
 
 def _embedded(

@@ -1,22 +1,23 @@
 """The pull step that a Prefect worker runs: fetch the script, check it, write it.
 
 A deployment names it as ``flowpack.steps.pull``; the worker calls it with what the
-deployment says and with the storage block's data. Nothing but the standard library
-is imported, ``requests`` and attrs for storage over HTTP, and what S3 needs for it.
+deployment says and with the storage block's data. Beyond the standard library it imports only
+what the storage needs: requests and attrs over HTTP, boto3 for S3.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Union
+from typing import Any, Callable, Dict, Mapping
 
 from flowpack._tracebacks import hides_locals
 from flowpack.exceptions import (
+    APIConnectionError,
     FlowpackError,
     ObjectMissingError,
+    SettingsError,
     StorageIntegrityError,
     StorageUnavailableError,
     printable,
@@ -27,8 +28,6 @@ TIMEOUT = 30.0
 
 #: Longest that a fetch may take, in seconds; one more for each MiB.
 DEADLINE = 60.0
-
-_CHUNK = 64 * 1024
 
 
 @hides_locals
@@ -152,93 +151,28 @@ def _from_key_value_server(token: str, storage: Mapping[str, Any], size: int) ->
 
 
 def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
-    """Return at most one byte more than *size* of what *url* has, in time.
+    """Return what *url* has, if that is at most one byte more than *size*."""
+    # Imported here because few workers fetch over HTTP.
+    from flowpack._http import HTTPOptions, ObjectClient
+    from flowpack.urls import CA_VARIABLES, mask_url
 
-    What requests waits for begins anew with every byte that arrives, so that a
-    server could hold it for ever; a thread of its own can be left behind.
-    """
-    shown = url.split("?")[0].rpartition("@")[2]
-    results: List[Union[bytes, Exception]] = []
-
-    def fetch() -> None:
-        try:
-            results.append(_fetch_url(where, url, shown, headers, size))
-        except Exception as exc:  # Raised again where it can be caught.
-            results.append(exc)
-
-    longest = DEADLINE + size / 2**20
-    thread = threading.Thread(target=fetch, daemon=True)
-    thread.start()
-    thread.join(longest)
-    result = results[0] if results else None
-    if isinstance(result, bytes):
-        return result
-    if result is None:
-        reason = f"the answer took longer than {longest:.1f} s"
-        result = StorageUnavailableError(where, shown, reason)
-    raise result
-
-
-def _fetch_url(
-    where: str, url: str, shown: str, headers: Mapping[str, str], size: int
-) -> bytes:
-    import requests
-
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            session.proxies.update(requests.utils.get_environ_proxies(url))
-            with session.get(
-                url,
-                headers={**headers, "Accept-Encoding": "identity"},
-                timeout=TIMEOUT,
-                stream=True,
-                allow_redirects=False,
-                verify=_trusted() or True,
-            ) as answer:
-                _check_status(where, shown, answer.status_code)
-                return _read_all(answer.iter_content(_CHUNK), size)
-    except requests.exceptions.SSLError:
-        reason = f"its certificate is not valid or not trusted; {_HINT}"
-    except requests.RequestException as exc:
-        reason = f"the server did not answer: {type(exc).__name__}"
-    except OSError:  # So requests tells of CA certificates that are not there.
-        reason = f"the CA certificates of this worker cannot be read; {_HINT}"
-    raise StorageUnavailableError(where, shown, reason)
-
-
-_HINT = (
-    "if a CA of your own signed it, set PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE) on"
-    " the worker to a file with that CA's certificate"
-)
-
-
-def _trusted() -> str:
-    """Return where the CA certificates to trust are; empty for the usual ones.
-
-    The variables are those that a deploy heeds.
-    """
-    from flowpack.urls import CA_VARIABLES  # slow to load
-
+    # The variables are those that a deploy heeds.
     own = ("FLOWPACK_API_SSL_CERT_FILE", "PREFECT_API_SSL_CERT_FILE")
-    named = filter(None, map(os.environ.get, own + CA_VARIABLES))
-    return os.path.expanduser(next(named, ""))
-
-
-def _check_status(where: str, shown: str, status: int) -> None:
-    if status in (204, 404, 410):
-        raise ObjectMissingError(where, shown, f"the server answered {status}")
-    if status != 200:
-        raise StorageUnavailableError(where, shown, f"the server answered {status}")
-
-
-def _read_all(chunks: Iterable[bytes], size: int) -> bytes:
-    content = bytearray()
-    for chunk in chunks:
-        content += chunk
-        if len(content) > size:
-            break
-    return bytes(content)
+    named = next(filter(None, map(os.environ.get, own + CA_VARIABLES)), "")
+    trusted = os.path.expanduser(named) or True
+    options = HTTPOptions(timeout=TIMEOUT, deadline=DEADLINE, verify=trusted)
+    try:
+        with ObjectClient(what=where, headers=headers, options=options) as client:
+            response = client.get(url, limit=size + 1)
+    except (APIConnectionError, SettingsError) as exc:
+        reason = getattr(exc, "reason", str(exc))
+        raise StorageUnavailableError(where, mask_url(url), reason) from exc
+    answered = f"the server answered {response.status}"
+    if response.status in (204, 404, 410):
+        raise ObjectMissingError(where, mask_url(url), answered)
+    if response.status != 200:
+        raise StorageUnavailableError(where, mask_url(url), answered)
+    return response.body
 
 
 def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:

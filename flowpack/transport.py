@@ -1,8 +1,8 @@
-"""How a request reaches an API and an answer comes back.
+"""How a request reaches an API and a response comes back.
 
-:class:`~flowpack.client.Client` speaks through a :class:`Transport`. There are
-two: ``_http`` speaks HTTP, ``embedded`` answers in process from SQLite. Both
-take and give the bytes that travel, so that one contract holds for both.
+:class:`~flowpack.client.Client` speaks through a :class:`Transport`. There are two: ``_http``
+speaks HTTP, ``embedded`` answers in process from SQLite. Both take and return the bytes that
+travel, so that one contract holds for both.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Request:
 
     Attributes:
         method: HTTP method in capitals.
-        path: Below the API's root, percent-encoded, with a leading slash and
-            without a query: ``/flows/name/my%20flow``.
+        path: Below the API's root, percent-encoded, with a leading slash and without a query:
+            ``/flows/name/my%20flow``.
         body: JSON as UTF-8, or None for no body.
         effect: What it does to the server.
         query: Query string, already encoded, without the question mark.
@@ -51,22 +51,19 @@ class Request:
 
     def adding(self, headers: Mapping[str, str]) -> Request:
         """Return the request with *headers*, too; of equal names they win."""
-        joined = {**self.headers, **headers}
-        return Request(
-            self.method, self.path, self.body, self.effect, self.query, joined
-        )
+        return attrs.evolve(self, headers={**self.headers, **headers})
 
 
 @attrs.frozen
-class Answer:
+class Response:
     """What came back.
 
     Attributes:
         status: HTTP status.
         body: Decoded from its transfer coding, complete; empty when there was none.
         headers: With lower-case names.
-        echoes: Whether the body holds a secret that was sent. As data it is as good
-            as any other, but no error may show it.
+        echoes: Whether the body holds a secret that was sent. As data it is as good as any
+            other, but no error may show it.
     """
 
     status: int
@@ -74,8 +71,8 @@ class Answer:
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     echoes: bool = False
 
-    def without(self, secrets: Iterable[str]) -> Answer:
-        """Return the answer with asterisks for all of *secrets* that it echoes.
+    def without(self, secrets: Iterable[str]) -> Response:
+        """Return the response with asterisks for all of *secrets* that it echoes.
 
         What is shorter than four characters is left: it is part of many words.
         """
@@ -88,10 +85,12 @@ class Answer:
             for _ in range(3):
                 body = body.replace(secret.encode("utf-8", "replace"), _MASK.encode())
                 secret = json.dumps(secret)[1:-1]
-        if (body, location) == (self.body, self.headers.get("location", "")):
-            return self
         headers = {**self.headers, "location": location} if location else self.headers
         return attrs.evolve(self, body=body, headers=headers)
+
+
+#: The name that it had before.
+Answer = Response
 
 
 class Transport(Protocol):
@@ -103,13 +102,13 @@ class Transport(Protocol):
 
     @property
     def embedded(self) -> bool:
-        """Whether the API lives in this process and no server is there."""
+        """True if the API lives in this process and no server is there."""
 
-    def send(self, request: Request) -> Answer:
-        """Send *request* and return the answer, whatever its status.
+    def send(self, request: Request) -> Response:
+        """Send *request* and return the response, whatever its status.
 
         Raises:
-            APIConnectionError: No complete answer came back.
+            APIConnectionError: No complete response came back.
         """
 
     def close(self) -> None:

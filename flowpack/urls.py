@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Optional, Tuple, TypeVar, Union
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals
 
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
 Value = TypeVar("Value")
 
-#: Environment variables that name a file or folder of trusted CA certificates for
-#: any HTTP client, the most particular one first.
+#: Environment variables that name a file or folder of trusted CA certificates for any HTTP
+#: client, the most particular one first.
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 _HIDDEN = "***"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Compiled where they are used: many a run sees no URL.
-_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _END_OF_AUTHORITY = r"[/?#\\]"
 _END_OF_PATH = r"[?#]"
 _HOST_AND_PORT = r"(?:[^\s:\[\]]+|\[[0-9A-Za-z:.%]+\])(?::[0-9]*)?\Z"
 _HOST_NAME = r"(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z"
-_ZONE = r"[0-9A-Za-z._~-]+\Z"
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
+
+#: What no URL may hold that is sent, and what to say of it.
+_PROBLEMS = (
+    (r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "holds a control character or a line break"),
+    (r"\A\s|\s\Z", "has spaces around it"),
+    (r"\\", "holds a backslash; write / or %5C"),
+    ("#", "holds a '#', which is never sent; write %23"),
+    (r"[\ud800-\udfff]", "holds bytes that are not text"),
+    (r"\A(?!(?i:https?)://)", "does not start with http:// or https://"),
+)
 
 
 class Address(HidesLocals):
@@ -96,8 +107,8 @@ def mask_url(url: URL) -> str:
     end = found.start() if found else len(rest)
     authority, tail = rest[:end], rest[end:]
     host = authority.rpartition("@")[2]
-    # In "ann:80/secret@host" the password holds a slash, and host and port do not
-    # tell; a path with an "@" behind a port is hidden with it. So is another URL.
+    # In "ann:80/secret@host" the password holds a slash, and host and port do not tell; a path
+    # with an "@" behind a port is hidden with it. So is another URL.
     doubtful = "@" in tail and (":" in authority or "://" in tail)
     if (mark or "@" in text) and (doubtful or not re.match(_HOST_AND_PORT, host)):
         return f"{scheme}{mark}{_HIDDEN}"
@@ -115,8 +126,7 @@ class ParsedURL:
 
     Attributes:
         scheme: ``http`` or ``https``.
-        host: In lower case and ASCII; IPv6 without brackets, and with the zone after
-            a ``%`` where the URL names one.
+        host: In lower case and ASCII; IPv6 without brackets.
         port: Also where the URL names none.
         path: Percent-encoded, as it stands in the URL; may be empty.
         query: Percent-encoded, without the question mark.
@@ -132,29 +142,19 @@ class ParsedURL:
 
     def at(self, path: str, query: str = "") -> ParsedURL:
         """Return an address on the same server, without credentials."""
-        return ParsedURL(
-            scheme=self.scheme, host=self.host, port=self.port, path=path, query=query
-        )
-
-    @property
-    def bracketed(self) -> str:
-        """The host as URLs write it, without a zone: that is for this machine alone."""
-        host = self.host.partition("%")[0]
-        return f"[{host}]" if ":" in host else host
-
-    @property
-    def authority(self) -> str:
-        """Host and port, the port where it is not the usual one."""
-        if self.port == _DEFAULT_PORTS[self.scheme]:
-            return self.bracketed
-        return f"{self.bracketed}:{self.port}"
+        return attrs.evolve(self, path=path, query=query, credentials=None)
 
     @property
     def origin(self) -> str:
-        """Scheme, host with its zone, and port where it is not the usual one."""
-        _, mark, zone = self.host.partition("%")
-        authority = self.authority.replace("]", f"%25{zone}]" if mark else "]")
-        return f"{self.scheme}://{authority}"
+        """Scheme, host, and port where it is not the usual one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+    @property
+    def url(self) -> str:
+        """The URL as it is sent, without credentials."""
+        return f"{self.origin}{self.path or '/'}{'?' if self.query else ''}{self.query}"
 
     @property
     def shown(self) -> str:
@@ -165,95 +165,52 @@ class ParsedURL:
 def parse_url(url: URL) -> ParsedURL:
     """Take an ``http(s)://`` URL apart.
 
-    Spaces and characters beyond ASCII are percent-encoded in path and query; what
-    is percent-encoded already stays as it is.
+    Spaces and characters beyond ASCII are percent-encoded in path and query; what is
+    percent-encoded already stays as it is.
 
     Raises:
-        ValueError: It cannot be sent. The text says why and begins with a verb;
-            nothing of the URL is in it.
+        ValueError: It cannot be sent. The text says why and begins with a verb; nothing of the
+            URL is in it.
     """
     text = url_of(url)
     if not isinstance(text, str):
         raise ValueError(f"is {type(text).__name__} and no text")
-    _check_characters(text)
-    scheme, mark, _ = text.partition("://")
-    scheme = scheme.lower()
-    if not mark or scheme not in _DEFAULT_PORTS:
-        raise ValueError("does not start with http:// or https://")
-    return _split(scheme, text)
-
-
-def _check_characters(text: str) -> None:
-    if re.search(_CONTROL, text):
-        raise ValueError("holds a control character or a line break")
-    if text != text.strip():
-        raise ValueError("has spaces around it")
-    if "\\" in text:
-        raise ValueError("holds a backslash; write / or %5C")
-    if "#" in text:
-        raise ValueError("holds a '#', which is never sent; write %23")
-    if not _is_unicode(text):
-        raise ValueError("holds bytes that are not text")
-
-
-def _split(scheme: str, text: str) -> ParsedURL:
-    from urllib.parse import quote, unquote, urlsplit
+    for pattern, problem in _PROBLEMS:
+        if re.search(pattern, text):
+            raise ValueError(problem)
+    from urllib.parse import quote, unquote, urlsplit  # slow to load
 
     try:
         parts = urlsplit(text)
-        host = _host(parts.hostname or "", "[" in parts.netloc.rpartition("@")[2])
-        port = parts.port
+        host, port = _host(parts), parts.port
     except ValueError:
-        host = ""  # Raised below: the error's own text may show the credentials.
+        host, port = "", None  # Raised below: the error's own text may show the credentials.
     if not host:
         raise ValueError("has no valid host and port after ://")
     if port == 0:
         raise ValueError("names port 0")
     userinfo, at, _ = parts.netloc.rpartition("@")
     return ParsedURL(
-        scheme=scheme,
+        scheme=parts.scheme,
         host=host,
-        port=port or _DEFAULT_PORTS[scheme],
+        port=port or _DEFAULT_PORTS[parts.scheme],
         path=quote(parts.path, safe=_PATH_SAFE),
         query=quote(parts.query, safe=_QUERY_SAFE),
         credentials=unquote(userinfo) if at else None,
     )
 
 
-def _host(name: str, bracketed: bool) -> str:
-    """Return *name* as it is sent, or an empty text where it is no host."""
-    if bracketed:
-        return _ip_address(name)
-    if not name.isascii():
-        import idna  # slow to load; requests uses it, too
+def _host(parts: SplitResult) -> str:
+    """Return the host as it is sent, or an empty text where it is none."""
+    name = parts.hostname or ""
+    if "[" in parts.netloc.rpartition("@")[2]:
+        import ipaddress  # slow to load
 
-        # The codec of the standard library knows older rules, by which some names
-        # are those of others.
+        return "" if "%" in name else str(ipaddress.IPv6Address(name))
+    if not name.isascii():
+        import idna  # requests needs it, too
+
+        # The codec of the standard library knows older rules, by which some names are those of
+        # others.
         name = idna.encode(name, uts46=True).decode("ascii")
     return name if re.match(_HOST_NAME, name) else ""
-
-
-def _ip_address(name: str) -> str:
-    """Return an IPv6 address as the system takes it, with the zone if it has one.
-
-    Raises:
-        ValueError: It is none.
-
-    References:
-        RFC 6874, section 2: the ``%`` before a zone is written ``%25``.
-    """
-    import ipaddress
-
-    number, mark, zone = name.partition("%")
-    zone = zone[2:] if zone.startswith("25") else zone  # Many leave that out.
-    if mark and not re.match(_ZONE, zone):
-        raise ValueError("no zone")
-    return str(ipaddress.IPv6Address(number)) + mark + zone
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

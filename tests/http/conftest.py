@@ -6,11 +6,26 @@ import ssl
 
 import pytest
 
-from flowpack._http import HTTPTransport
+from flowpack._http import HTTPOptions, HTTPTransport, ObjectClient
 from tests.fault_proxy import FaultProxy
 from tests.source import PACKAGE
 
 CERTIFICATES = PACKAGE.parent / "tests" / "data" / "tls"
+
+OPTIONS = ("timeout", "deadline", "verify", "session", "retries", "sleep")
+
+
+def split(options):
+    """Return the arguments of a constructor, with those that are options under that name."""
+    given = {name: options.pop(name) for name in OPTIONS if name in options}
+    given.setdefault("sleep", lambda seconds: None)
+    given.setdefault("timeout", 5.0)
+    return {**options, "options": HTTPOptions(**given)}
+
+
+def object_client(**options):
+    """Return a client that does not really wait between attempts."""
+    return ObjectClient(**split({"what": "store", **options}))
 
 
 @pytest.fixture
@@ -21,15 +36,14 @@ def server():
 
 
 @pytest.fixture
-def connect(server):
+def connect(server, monkeypatch):
     """Make transports to the server that do not really wait between attempts."""
     made = []
 
     def make(url=None, **options):
-        options.setdefault("sleep", lambda seconds: None)
-        options.setdefault("timeout", 5.0)
-        options.setdefault("environ", {})
-        made.append(HTTPTransport(url or f"{server.url}/api", **options))
+        for name, value in options.pop("environ", {}).items():
+            monkeypatch.setenv(name, value)
+        made.append(HTTPTransport(url or f"{server.url}/api", **split(options)))
         return made[-1]
 
     yield make

@@ -11,8 +11,8 @@ from http.client import BadStatusLine, CannotSendRequest, UnknownProtocol
 import pytest
 
 from flowpack._http import RetryPolicy
-from flowpack._http.exchanges import Exchange
-from flowpack._http.faults import explain
+from flowpack._http.adapter import Attempt
+from flowpack._http.errors import explain
 from flowpack._http.retries import Deadline
 from flowpack.exceptions import APIConnectionError
 from flowpack.transport import Effect, Request
@@ -63,7 +63,7 @@ def test_lost_answer_reached_the_server(server, connect):
         proxy.plan.append(PASSING["reset_after"])
         assert transport.send(UPSERT).body == b'{"id": "1"}'
         proxy.plan.append(PASSING["lost_answer"])
-        with pytest.raises(APIConnectionError, match="before an answer came"):
+        with pytest.raises(APIConnectionError, match="before a response came"):
             transport.send(CREATE)
     assert server.targets == ["POST /flows/", "POST /flows/", "POST /runs/"]
 
@@ -288,12 +288,12 @@ def test_budget_for_a_server_that_is_down(server, connect):
     [
         (socket.gaierror(socket.EAI_NONAME, "no"), "resolved (no)", False),
         (socket.gaierror(socket.EAI_AGAIN, "busy"), "resolved (busy)", True),
-        (OSError(113, "No route to host"), "on the way (No route to host)", True),
-        (socket.timeout("timed out"), "no connection within 30 s", True),
-        (ConnectionResetError(), "as soon as it was made", True),
+        (OSError(113, "No route to host"), "while connecting (No route to host)", True),
+        (socket.timeout("timed out"), "nothing came within 30 s, while connecting", True),
+        (ConnectionResetError(), "closed while connecting", True),
         (ssl.SSLEOFError(8, "EOF"), "in the middle of TLS", True),
         (ssl.SSLError(1, "odd"), "TLS failed (SSLError)", False),
-        (UnknownProtocol("HTTP/9.9"), "no HTTP answer", True),
+        (UnknownProtocol("HTTP/9.9"), "no HTTP response", True),
         (CannotSendRequest("busy"), "cannot be sent (CannotSendRequest)", False),
         (ValueError("canary"), "cannot be sent (ValueError)", False),
     ],
@@ -301,7 +301,7 @@ def test_budget_for_a_server_that_is_down(server, connect):
 )
 def test_words_for_an_error(error, words, passing):
     """Each says what happened; what may pass does; nothing secret is in it."""
-    failure = explain(error, Exchange(Deadline(60.0), 30.0))
+    failure = explain(error, Attempt(Deadline(60.0), 30.0))
     assert words in failure.reason
     assert "canary" not in f"{failure.reason} {failure.cause}"
     assert (failure.passing, failure.sent, failure.idle) == (passing, False, False)
@@ -309,8 +309,8 @@ def test_words_for_an_error(error, words, passing):
 
 def test_words_of_a_server_are_no_cause():
     """What a server says may hold control characters; a traceback would print it."""
-    exchange = Exchange(Deadline(60.0), 30.0)
-    assert explain(BadStatusLine("\x1b[31m"), exchange).cause is None
+    attempt = Attempt(Deadline(60.0), 30.0)
+    assert explain(BadStatusLine("\x1b[31m"), attempt).cause is None
 
 
 def test_context_of_the_caller_is_not_the_cause():
@@ -321,6 +321,6 @@ def test_context_of_the_caller_is_not_the_cause():
         except KeyError:
             raise ConnectionResetError()
     except ConnectionResetError as caught:
-        failure = explain(caught, Exchange(Deadline(60.0), 30.0))
+        failure = explain(caught, Attempt(Deadline(60.0), 30.0))
     assert isinstance(failure.cause, ConnectionResetError)
     assert failure.cause.__context__ is None

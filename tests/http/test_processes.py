@@ -101,11 +101,11 @@ def test_greenlets_share_a_transport(server):
         from gevent import monkey
         monkey.patch_all()
         import gevent, sys, time
-        from flowpack._http import HTTPTransport
+        from flowpack._http import HTTPOptions, HTTPTransport
         from flowpack.exceptions import APIConnectionError
         from flowpack.transport import Request
 
-        transport = HTTPTransport(sys.argv[1], deadline=1.0)
+        transport = HTTPTransport(sys.argv[1], options=HTTPOptions(deadline=1.0))
 
         def call(number):
             return transport.send(Request("GET", f"/{number}")).body.decode()

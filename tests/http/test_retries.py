@@ -16,9 +16,9 @@ from flowpack._http.retries import (
     RetryBudget,
     RetryPolicy,
     parse_retry_after,
-    persist,
+    run_with_retries,
 )
-from flowpack.transport import Answer, Effect
+from flowpack.transport import Effect, Response
 
 POLICY = RetryPolicy()
 NOW = 1_700_000_000.0
@@ -46,7 +46,7 @@ def run(outcomes, effect=Effect.READ, policy=POLICY, seconds=60.0, budget=None):
     """Return what came of attempts with these *outcomes*, how many, and the waits."""
     clock = Clock()
     coming = iter(outcomes)
-    outcome, attempts = persist(
+    outcome, attempts = run_with_retries(
         lambda: next(coming),
         effect=effect,
         policy=policy,
@@ -62,7 +62,7 @@ def run(outcomes, effect=Effect.READ, policy=POLICY, seconds=60.0, budget=None):
 @pytest.mark.parametrize("effect", [Effect.READ, Effect.UPSERT])
 def test_passing_status_is_repeated(status, effect):
     """A status that says "not now" is asked again."""
-    outcome, attempts, _ = run([Answer(status), Answer(200)], effect)
+    outcome, attempts, _ = run([Response(status), Response(200)], effect)
     assert (outcome.status, attempts) == (200, 2)
 
 
@@ -72,10 +72,10 @@ def test_passing_status_is_repeated(status, effect):
 )
 def test_final_status_is_asked_for_once(status):
     """Every other status is final."""
-    assert run([Answer(status)])[1] == 1
+    assert run([Response(status)])[1] == 1
 
 
-@pytest.mark.parametrize("outcome", [Answer(503), Answer(429), LOST], ids=repr)
+@pytest.mark.parametrize("outcome", [Response(503), Response(429), LOST], ids=repr)
 def test_creation_is_never_repeated(outcome):
     """What creates something is sent once, whatever came of it."""
     assert run([outcome], Effect.CREATE) == (outcome, 1, [])
@@ -83,7 +83,7 @@ def test_creation_is_never_repeated(outcome):
 
 def test_creation_that_was_never_sent_is_repeated():
     """A connection that was refused has created nothing."""
-    outcome, attempts, _ = run([REFUSED, Answer(201)], Effect.CREATE)
+    outcome, attempts, _ = run([REFUSED, Response(201)], Effect.CREATE)
     assert (outcome.status, attempts) == (201, 2)
 
 
@@ -95,7 +95,7 @@ def test_lasting_failure_is_final():
 def test_extra_status_is_repeated():
     """A user may name further statuses."""
     policy = RetryPolicy(statuses=POLICY.statuses | {522})
-    assert run([Answer(522), Answer(200)], policy=policy)[1] == 2
+    assert run([Response(522), Response(200)], policy=policy)[1] == 2
 
 
 def test_attempts_are_bounded():
@@ -106,7 +106,7 @@ def test_attempts_are_bounded():
 def test_idle_connection_is_no_failure():
     """A kept connection that was closed meanwhile costs no attempt and no wait."""
     idle = Failure("closed", idle=True)
-    outcome, attempts, waits = run([idle, idle, Answer(200)])
+    outcome, attempts, waits = run([idle, idle, Response(200)])
     assert (outcome.status, attempts, waits) == (200, 1, [])
 
 
@@ -125,7 +125,7 @@ def test_no_attempt_after_the_deadline():
 
 def test_waits_differ():
     """Clients that fail together do not come back together."""
-    assert len({run([LOST, Answer(200)])[2][0] for _ in range(20)}) > 1
+    assert len({run([LOST, Response(200)])[2][0] for _ in range(20)}) > 1
 
 
 @given(chance=st.floats(0, 1), failures=st.integers(1, 40))
@@ -170,7 +170,7 @@ def test_retry_after_is_understood(text, seconds):
 def test_retry_after_that_makes_no_sense_is_ignored(text):
     """Junk and dates in the past leave the wait to the policy."""
     assert parse_retry_after(text, NOW) is None
-    answer = Answer(503, headers={"retry-after": text})
+    answer = Response(503, headers={"retry-after": text})
     assert 0.25 <= POLICY.wait(1, answer, 0.5) <= 0.5
 
 
@@ -183,21 +183,21 @@ def test_retry_after_never_fails(text):
 
 def test_retry_after_is_honoured():
     """A server is not asked earlier than it wants."""
-    answer = Answer(503, headers={"retry-after": "7"})
-    assert run([answer, Answer(200)])[2] == [7.0]
+    answer = Response(503, headers={"retry-after": "7"})
+    assert run([answer, Response(200)])[2] == [7.0]
 
 
 def test_retry_after_as_a_date_is_honoured():
     """The same for a date."""
     date = formatdate(time.time() + 10, usegmt=True)
-    answer = Answer(503, headers={"retry-after": date})
-    assert 8 <= run([answer, Answer(200)])[2][0] <= 10
+    answer = Response(503, headers={"retry-after": date})
+    assert 8 <= run([answer, Response(200)])[2][0] <= 10
 
 
 @pytest.mark.parametrize("text", ["61", "3600", str(10**12), "9" * 400])
 def test_too_long_a_wait_is_not_begun(text):
     """A server that wants to be left alone for long is, and the caller told so."""
-    answer = Answer(503, headers={"retry-after": text})
+    answer = Response(503, headers={"retry-after": text})
     assert run([answer], seconds=1000.0) == (answer, 1, [])
     assert POLICY.wait(1, answer, 0.5) == math.inf
 
@@ -213,7 +213,7 @@ def test_budget_is_earned_back():
     """Each call that succeeds gives a retry back, up to the budget's size."""
     budget = RetryBudget(1)
     for _ in range(3):
-        assert run([LOST, Answer(200)], budget=budget)[1] == 2
+        assert run([LOST, Response(200)], budget=budget)[1] == 2
     assert budget.spend()
     assert not budget.spend()
 

@@ -11,10 +11,11 @@ import traceback
 
 import pytest
 
-from flowpack._http import HTTPTransport, ObjectClient, RetryPolicy
+from flowpack._http import HTTPOptions, HTTPTransport, RetryPolicy
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.transport import Effect, Request
 from tests.fault_proxy import LASTING, PASSING, FaultProxy, raw, reply, status
+from tests.http.conftest import object_client
 
 CANARY = "c4n4ry"
 FAULTS = {**PASSING, **LASTING, "status_500": status("500 Oops")}
@@ -53,9 +54,7 @@ def test_nothing_shows_of_an_api_call(server, logs, capsys, name):
         server.url,
         api_key=Key(CANARY),
         headers={"X-Token": Key(CANARY)},
-        retries=RetryPolicy(attempts=2),
-        sleep=lambda seconds: None,
-        environ={},
+        options=HTTPOptions(retries=RetryPolicy(attempts=2), sleep=lambda seconds: None),
     )
     body = Key(f'{{"password": "{CANARY}"}}').encode()
     request = Request("POST", "/x", body, Effect.UPSERT, headers={"X-A": CANARY})
@@ -75,13 +74,7 @@ def test_nothing_shows_of_an_api_call(server, logs, capsys, name):
 def test_nothing_shows_of_an_object(server, logs, capsys, name):
     """The same for what storage sends, with credentials in the URL."""
     server.plan.extend([FAULTS[name]] * 2)
-    client = ObjectClient(
-        what="store",
-        headers={"X-Token": Key(CANARY)},
-        retries=RetryPolicy(attempts=2),
-        sleep=lambda seconds: None,
-        environ={},
-    )
+    client = object_client(headers={"X-Token": Key(CANARY)}, retries=RetryPolicy(attempts=2))
     url = Key(server.url.replace("//", f"//{CANARY}:{CANARY}@") + f"/a?b={CANARY}")
     told = repr(client)
     try:
@@ -100,12 +93,14 @@ def test_nothing_shows_of_an_object(server, logs, capsys, name):
     ],
     ids=["unusable", "refused"],
 )
-def test_nothing_shows_of_a_proxy(logs, environ):
+def test_nothing_shows_of_a_proxy(logs, environ, monkeypatch):
     """Neither its password nor the rest of the environment."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     transport = HTTPTransport(
-        "http://127.0.0.1:9", environ=environ, sleep=lambda seconds: None
+        "http://127.0.0.1:9", options=HTTPOptions(sleep=lambda seconds: None)
     )
-    del environ
+    del environ, name, value
     with pytest.raises((APIConnectionError, SettingsError)) as caught:
         transport.send(Request("GET", "/x"))
     error = caught.value
@@ -115,7 +110,7 @@ def test_nothing_shows_of_a_proxy(logs, environ):
 
 
 @pytest.fixture
-def repeating():
+def repeating(monkeypatch):
     """A proxy that repeats the credentials that it was sent, and who uses it."""
 
     def repeat(visit):
@@ -125,7 +120,9 @@ def repeating():
     with FaultProxy() as proxy:
         proxy.plan.extend([repeat] * 2)
         url = proxy.url.replace("//", f"//ann:{CANARY}@")
-        yield {"HTTP_PROXY": url, "HTTPS_PROXY": url}
+        monkeypatch.setenv("HTTP_PROXY", url)
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        yield
 
 
 SHAPES = (CANARY, base64.b64encode(f"ann:{CANARY}".encode()).decode())
@@ -133,7 +130,7 @@ SHAPES = (CANARY, base64.b64encode(f"ann:{CANARY}".encode()).decode())
 
 def test_proxy_that_repeats_its_password(repeating):
     """Its refusal is told by the number alone."""
-    transport = HTTPTransport("https://127.0.0.1:9", environ=repeating)
+    transport = HTTPTransport("https://127.0.0.1:9")
     with pytest.raises(APIConnectionError, match="407 Proxy Auth") as caught:
         transport.send(Request("GET", "/x"))
     assert not [shape for shape in SHAPES if shape in str(caught.value)]
@@ -141,8 +138,8 @@ def test_proxy_that_repeats_its_password(repeating):
 
 def test_answer_that_repeats_the_password_of_the_proxy(repeating):
     """Where a proxy reads the requests, its answers hold asterisks."""
-    transport = HTTPTransport("http://127.0.0.1:9", environ=repeating)
-    with ObjectClient(what="store", environ=repeating) as client:
+    transport = HTTPTransport("http://127.0.0.1:9")
+    with object_client() as client:
         answers = [
             transport.send(Request("GET", "/x")),
             client.get("http://127.0.0.1:9/x"),
@@ -157,10 +154,9 @@ def test_answer_that_repeats_the_password_of_the_proxy(repeating):
 def test_nothing_shows_of_what_is_no_answer(server, line):
     """A server may repeat a key where its status should be."""
     server.plan.append(raw(f"{line}\r\n\r\n".encode()))
-    transport = HTTPTransport(
-        server.url, environ={}, retries=RetryPolicy(attempts=1), api_key=Key(CANARY)
-    )
-    with pytest.raises(APIConnectionError, match="no HTTP answer") as caught:
+    options = HTTPOptions(retries=RetryPolicy(attempts=1))
+    transport = HTTPTransport(server.url, options=options, api_key=Key(CANARY))
+    with pytest.raises(APIConnectionError, match="no HTTP response") as caught:
         transport.send(Request("GET", "/x"))
     assert caught.value.__cause__ is None
     assert CANARY not in str(caught.value)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-import subprocess
-import sys
-
 import pytest
 
 import flowpack
-from flowpack._http import HTTPTransport
+from flowpack._http import HTTPOptions, HTTPTransport
 from flowpack.exceptions import APIConnectionError, SettingsError
 from flowpack.transport import Effect, Request
 from tests.fault_proxy import reply, status
@@ -70,7 +67,7 @@ def test_body_of_any_size(server, transport, size):
         "/deployments/name/%2E/x",
         "/a/../b",
         "/a//b/",
-        "/a%2fb",
+        "/a%2Fb",
         "/%F0%9F%A6%86/%25",
         "/a;b=c,d:e@f",
     ],
@@ -146,8 +143,8 @@ def test_netrc_is_not_read(server, connect, tmp_path, monkeypatch):
     netrc.write_text("machine 127.0.0.1 login ann password canary\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    connect(api_key="k3y", environ=None).send(READ)
-    connect(environ=None).send(READ)
+    connect(api_key="k3y").send(READ)
+    connect().send(READ)
     sent = [seen.headers.get("authorization") for seen in server.seen]
     assert sent == ["Bearer k3y", None]
 
@@ -231,57 +228,36 @@ def test_url_that_is_no_api(url):
 
 @pytest.mark.parametrize(
     "request_",
-    [
-        Request("GET", "no-slash"),
-        Request("GET", "/a b"),
-        Request("GET", "/a\r\nX: y"),
-        Request("GET", "/\u00e9"),
-        Request("GET", "/a?b=canary"),
-        Request("GET", "/a#b"),
-        Request("GET", "/a", query="a=canary b"),
-        Request("GET", "/a", headers={"X-A": "canary\n"}),
-        Request("GET /x", "/a"),
-        Request("get", "/a"),
-    ],
+    [Request("GET", "/a", headers={"X-A": "canary\n"}), Request("GET /x", "/a")],
     ids=repr,
 )
 def test_request_that_cannot_be_sent(server, transport, request_):
-    """It is refused before a byte is sent."""
-    with pytest.raises(APIConnectionError):
+    """It is refused before a byte is sent; the value is not shown."""
+    with pytest.raises(APIConnectionError, match="cannot be sent") as caught:
         transport.send(request_)
-    assert server.connections == 0
+    assert "canary" not in str(caught.value)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("path", ["/a\r\nX: y", "/a HTTP/1.1\r\nX: y\r\n\r\n"], ids=ascii)
+def test_path_is_one_path(server, transport, path):
+    """Nothing in it becomes a header or another request."""
+    transport.send(Request("GET", path))
+    transport.send(Request("GET", "/b", query=path[1:]))
+    assert len(server.seen) == 2
+    assert not [seen for seen in server.seen if "x" in seen.headers]
 
 
 @pytest.mark.parametrize("options", [{"timeout": 0}, {"deadline": -1.0}], ids=repr)
 def test_time_that_is_none(options):
     """A call needs time."""
-    with pytest.raises(ValueError, match="more than 0"):
-        HTTPTransport("http://127.0.0.1/api", **options)
+    with pytest.raises(ValueError, match="must be > 0"):
+        HTTPOptions(**options)
 
 
 def test_server_is_there(transport):
     """It is not the embedded API."""
     assert not transport.embedded
-
-
-def test_what_a_direct_request_loads(server):
-    """Neither requests nor urllib3, which take longer than the request."""
-    program = (
-        "import sys\n"
-        "from flowpack._http import HTTPTransport\n"
-        "from flowpack.transport import Request\n"
-        "transport = HTTPTransport(sys.argv[1], environ={})\n"
-        "assert transport.send(Request('GET', '/x')).status == 200\n"
-        "transport.close()\n"
-        "print(sorted({'requests', 'urllib3'} & set(sys.modules)))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, server.url],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("body", [b'{"name": "s3cret"}', b'["s3cret"]', b'"s3cret"'])

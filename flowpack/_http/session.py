@@ -1,0 +1,253 @@
+"""The session: makes calls through requests, each with attempts, waits and limits."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+import time
+from collections import OrderedDict
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Callable, Mapping, Optional, Type, Union
+
+import attrs
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+from urllib3 import Retry
+
+from flowpack._http.adapter import Attempt, DeadlineAdapter
+from flowpack._http.errors import FOREIGN, bare, explain
+from flowpack._http.headers import basic, secrets_in
+from flowpack._http.receiving import LocalError, Sink, receive
+from flowpack._http.retries import Deadline, Result, RetryPolicy, budget_for, run_with_retries
+from flowpack.exceptions import APIConnectionError, SettingsError, quoted
+from flowpack.transport import Effect, Response
+from flowpack.urls import CA_VARIABLES, ParsedURL, mask_url, parse_url
+
+
+@attrs.frozen(kw_only=True)
+class HTTPOptions:
+    """How calls are made; all that speaks HTTP takes the same.
+
+    Attributes:
+        timeout: Longest wait for each network step, in seconds.
+        deadline: Longest time for a call, its repetitions included, in seconds.
+        verify: Whether certificates are checked, or the file or folder of CA certificates to
+            trust. None takes that from ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` or
+            ``CURL_CA_BUNDLE``, else the certificates that come with requests.
+        session: Used in place of a new one, and left open; see
+            :func:`~flowpack.connect.get_client`.
+        retries: What is repeated.
+        sleep: Waits so many seconds.
+    """
+
+    timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
+    deadline: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
+    verify: Union[bool, str, None] = None
+    session: Optional[requests.Session] = attrs.field(default=None, repr=False)
+    retries: RetryPolicy = attrs.field(factory=RetryPolicy)
+    # Not the function itself, which gevent may replace later on.
+    sleep: Callable[[float], object] = lambda seconds: time.sleep(seconds)
+
+
+class HTTPSession:
+    """Makes calls under one set of options; threads may share it, and forked processes."""
+
+    def __init__(self, options: HTTPOptions) -> None:
+        self._options = options
+        self._session = options.session or _new_session()
+        self._tls: Optional[ssl.SSLContext] = None
+        self._mount(HTTPAdapter)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def _mount(self, replaced: Type[HTTPAdapter]) -> None:
+        """Put new adapters that keep deadlines in the place of those of the type *replaced*."""
+        self._pid = os.getpid()
+        self._session.adapters = OrderedDict(
+            (prefix, DeadlineAdapter() if type(adapter) is replaced else adapter)
+            for prefix, adapter in self._session.adapters.items()
+        )
+
+    def close(self) -> None:
+        """Close the connections. The next call opens new ones."""
+        if self._options.session is None:
+            self._session.close()
+
+    def call(
+        self,
+        request: requests.Request,
+        address: ParsedURL,
+        effect: Effect,
+        *,
+        sink: Optional[Sink] = None,
+        seconds_per_mib: float = 0.0,
+    ) -> Response:
+        """Send *request* to *address* and return the response, whatever its status.
+
+        Args:
+            request: What is sent, its URL aside.
+            address: Where to.
+            effect: What it does to the server.
+            sink: Takes the body of a response 200; None keeps it in memory.
+            seconds_per_mib: How much longer it may take for each MiB moved.
+
+        Raises:
+            APIConnectionError: No usable response came back.
+            SettingsError: The proxy or the CA certificates cannot be used.
+            OSError: The caller's own file failed.
+        """
+        request.url = address.url
+        request.auth = lambda prepared: prepared  # Else a ``.netrc`` is read.
+        options, sink = self._options, sink or Sink()
+        deadline = Deadline(options.deadline, seconds_per_mib)
+        result, attempts = run_with_retries(
+            lambda: self._attempt(request, effect, sink, Attempt(deadline, options.timeout)),
+            effect=effect,
+            policy=options.retries,
+            deadline=deadline,
+            budget=budget_for(address.origin),
+            sleep=options.sleep,
+            label=f"{request.method} {address.shown}",
+        )
+        if isinstance(result, Response):
+            return result
+        reason = result.reason
+        if attempts > 1:
+            reason += f" ({attempts} attempts in {deadline.elapsed():.1f} s)"
+        raise APIConnectionError(str(request.method), address.shown, reason) from result.cause
+
+    def _attempt(
+        self, request: requests.Request, effect: Effect, sink: Sink, attempt: Attempt
+    ) -> Result:
+        """Send the request once; foreign errors end here."""
+        handled = sys.exc_info()[1]
+        token = Attempt.current.set(attempt)
+        try:
+            return self._exchange(request, effect, sink, attempt)
+        except SettingsError as exc:
+            own: BaseException = exc
+        except LocalError as exc:
+            own = exc.error
+        except FOREIGN as exc:
+            return explain(exc, attempt, handled)
+        finally:
+            Attempt.current.reset(token)
+        raise bare(own)
+
+    def _exchange(
+        self, request: requests.Request, effect: Effect, sink: Sink, attempt: Attempt
+    ) -> Response:
+        if self._pid != os.getpid():
+            self._mount(DeadlineAdapter)  # What the parent opened is the parent's.
+        session, url = self._session, str(request.url)
+        prepared = _prepare(session, request)
+        options = session.merge_environment_settings(url, {}, True, None, None)
+        options["verify"] = trusted = self._trusted()
+        proxy = _proxy(url, options["proxies"])
+        if url.startswith("https:") or (proxy and proxy.scheme == "https"):
+            self._tls = attempt.ssl_context = self._tls or _ssl_context(trusted)
+        if not isinstance(session.get_adapter(url), DeadlineAdapter):
+            attempt.opened = attempt.sent = True  # That is not known of the user's own.
+        if effect is Effect.CREATE:
+            session = _for_creation(session, url)
+        timeout = (attempt.remaining(),) * 2
+        with session.send(prepared, timeout=timeout, allow_redirects=False, **options) as reply:
+            response = receive(reply, attempt, sink)
+        secrets = secrets_in(prepared.headers)
+        if proxy and proxy.credentials:
+            secrets |= secrets_in({"Proxy-Authorization": basic(proxy.credentials)})
+        masked = response.without(secrets)
+        if response.status < 300:
+            return attrs.evolve(response, echoes=masked.body != response.body)
+        return masked  # It will be shown in part, and some servers repeat what they were sent.
+
+    def _trusted(self) -> Union[bool, str]:
+        """Return a file or folder of CA certificates; False for trusting anyone."""
+        verify = self._options.verify
+        if self._options.session is not None and self._session.verify is not True:
+            verify = self._session.verify
+        if verify is None and self._session.trust_env:
+            verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), None)
+        return verify if verify is False or isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    session.headers.clear()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+def _prepare(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
+    prepared = session.prepare_request(request)
+    prepared.url = request.url  # It was tidied, and a flow may be called "..".
+    if session.auth:
+        prepared.prepare_auth(session.auth)
+    prepared.hooks["response"].append(_hide_redirect)
+    return prepared
+
+
+def _hide_redirect(response: requests.Response, **_: Any) -> None:
+    """Hide where it points: requests would read its body without a limit, and go on."""
+    if response.is_redirect:
+        del response.headers["location"]
+
+
+def _proxy(url: str, proxies: Mapping[str, str]) -> Optional[ParsedURL]:
+    """Return the proxy that requests takes for *url*; None for none, or for SOCKS."""
+    proxy = select_proxy(url, proxies)
+    if not proxy or proxy.lower().startswith("socks"):
+        return None
+    try:
+        return parse_url(proxy if "://" in proxy else f"http://{proxy}")
+    except ValueError as exc:
+        raise SettingsError(
+            f"the proxy {quoted(mask_url(proxy))} {exc}; correct HTTP_PROXY or HTTPS_PROXY, or"
+            " name the host in NO_PROXY"
+        ) from None
+
+
+def _for_creation(session: requests.Session, url: str) -> requests.Session:
+    """Return a copy of *session* whose adapter repeats nothing, with no connection kept.
+
+    One may be closed just now, and then nobody knows whether the request was taken.
+    """
+    adapter = session.get_adapter(url)
+    if not isinstance(adapter, HTTPAdapter):
+        return session
+    HTTPAdapter.close(adapter)
+    once, copied = object.__new__(type(adapter)), object.__new__(type(session))
+    vars(once).update(vars(adapter), max_retries=Retry(0, read=False))
+    vars(copied).update(vars(session), adapters=OrderedDict({"": once}))
+    return copied
+
+
+def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
+    """Return the context that all connections of a session share.
+
+    It takes some 15 ms to read the usual certificates, and requests does so for each.
+    """
+    if isinstance(trusted, bool):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        if os.path.isdir(trusted):
+            context = ssl.create_default_context(capath=trusted)
+        elif os.path.isfile(trusted):  # What is none may never end.
+            context = ssl.create_default_context(cafile=trusted)
+        else:
+            raise ValueError("there is no such file or folder")
+    except (OSError, ValueError) as exc:
+        raise SettingsError(
+            f"the CA certificates in {quoted(trusted)} cannot be read"
+            f" ({type(exc).__name__}: {exc}); set PREFECT_API_SSL_CERT_FILE or SSL_CERT_FILE to"
+            " a file of PEM certificates"
+        ) from exc
+    context.check_hostname = False  # urllib3 does that; 1.26 names no IP address to a context.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
