@@ -10,18 +10,20 @@ from typing import Optional
 #: Longer text is not even looked at; no duration or time has as many characters.
 _LONGEST = 100
 
+# Compiled where they are used: most commands read no time.
+
 _AMOUNT = r"[0-9]+(?:\.[0-9]+)?"
-_DURATION = re.compile(
+_DURATION = (
     r"(?P<plain>[0-9]+\.?[0-9]*|\.[0-9]+)"
     r"|(?:(?P<days>[0-9]+)(?: days?)?,? +)?"
     r"(?P<hours>[0-9]+):(?P<minutes>[0-5][0-9]):(?P<seconds>[0-5][0-9](?:\.[0-9]+)?)"
 )
-_ISO_DURATION = re.compile(
+_ISO_DURATION = (
     rf"P(?=[0-9T])(?:(?P<weeks>{_AMOUNT})W)?(?:(?P<days>{_AMOUNT})D)?"
     rf"(?:T(?=[0-9])(?:(?P<hours>{_AMOUNT})H)?(?:(?P<minutes>{_AMOUNT})M)?"
     rf"(?:(?P<seconds>{_AMOUNT})S)?)?"
 )
-_ISO_TIME = re.compile(
+_ISO_TIME = (
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?"
     r"(?:\.([0-9]{1,9}))? ?(?:([Zz])|([+-][0-9]{2}):?([0-9]{2})?)?"
 )
@@ -44,7 +46,7 @@ def parse_duration(value: object) -> Optional[timedelta]:
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
     text = value.strip()
-    match = _DURATION.fullmatch(text) or _ISO_DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text) or re.fullmatch(_ISO_DURATION, text)
     if match is None:
         return None
     parts = {unit: float(n) for unit, n in match.groupdict().items() if n is not None}
@@ -61,7 +63,7 @@ def parse_time(value: object) -> Optional[datetime]:
         return value
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
-    match = _ISO_TIME.fullmatch(value.strip())
+    match = re.fullmatch(_ISO_TIME, value.strip())
     if match is None:
         return None
     date, clock, seconds, fraction, utc, hours, minutes = match.groups()

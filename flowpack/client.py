@@ -19,7 +19,7 @@ from uuid import UUID
 
 from flowpack._lazy import hand_on
 from flowpack._tracebacks import HidesLocals, hides_locals
-from flowpack.exceptions import IdentifierError, ObjectNotFound, quoted
+from flowpack.exceptions import IdentifierError, quoted
 from flowpack.models import (
     BlockDefinition,
     BlockDocument,
@@ -36,7 +36,7 @@ from flowpack.transport import Effect, Transport
 from flowpack.urls import URL
 from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect
-from flowpack.wire.encoding import Json, path, request
+from flowpack.wire.encoding import path, request
 
 if TYPE_CHECKING:
     import requests
@@ -191,7 +191,7 @@ class Client(HidesLocals):
         answered = self._api.read(sent, Deployment, **expected)
         other = [each.field for each in self.dialect.differences(answered, settled)]
         if other:  # Without the values: a runner's variables may be secret.
-            raise self._api.mistaken(sent, ", ".join(other))
+            raise self._api.mismatch(sent, ", ".join(other))
         return answered.id
 
     def read_deployment(self, deployment_id: Id) -> Deployment:
@@ -354,7 +354,7 @@ class Client(HidesLocals):
         read = partial(self._api.record, BlockDocument, {"block_schema_id": schema_id})
         document = self._api.parse(sent, answer, read)
         if not self.dialect.echoes(document, data):
-            raise self._api.mistaken(sent, "data")
+            raise self._api.mismatch(sent, "data")
         return document, answer.status == 201
 
     def read_block_document(self, document_id: Id) -> BlockDocument:
@@ -390,15 +390,8 @@ class Client(HidesLocals):
 
     def get_default_storage_block_document(self) -> Optional[BlockDocument]:
         """Return the server's default storage, or None."""
-
-        def record(value: Json) -> Optional[BlockDocument]:
-            return None if value is None else self.dialect.structure(value, BlockDocument)
-
-        try:
-            sent = self.dialect.get_default_storage(self._api.json)
-            return None if sent is None else self._api.json(sent, record)
-        except ObjectNotFound:
-            return None
+        read = partial(self.dialect.structure, cls=BlockDocument)
+        return self.dialect.get_default_storage(self._api.json, read)
 
     def set_default_storage_block_document(self, document_id: Id) -> None:
         """Make a storage block the server's default."""

@@ -16,12 +16,7 @@ from flowpack._callers import warn
 from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import DeploymentValidationError, printable, quoted
 from flowpack.jsonvalues import json_copy, json_problem
-from flowpack.models import FlowRunnerSettings
-
-#: The image that 2.0b7 itself would name. It says nothing of the Python that
-#: happens to run here, so that one spec deploys the same from everywhere.
-DEFAULT_IMAGE = "prefecthq/prefect:2.0b7-python3.9"
-
+from flowpack.models import DEFAULT_IMAGE, FlowRunnerSettings
 
 #: What a Kubernetes job must hold at least; a run's own values are put into it.
 _BASE_JOB: Mapping[str, Any] = {

@@ -37,6 +37,10 @@ class Unset(enum.Enum):
 #: server keeps what it has, or takes its default.
 UNSET = Unset.UNSET
 
+#: The image that 2.0b7 itself would name. It says nothing of the Python that
+#: happens to run here, so that one spec deploys the same from everywhere.
+DEFAULT_IMAGE = "prefecthq/prefect:2.0b7-python3.9"
+
 #: Characters that Prefect's servers refuse in names of flows, deployments, block
 #: types, block documents and work queues.
 FORBIDDEN_IN_NAMES = "/%&><"

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from flowpack.exceptions import DeploymentValidationError
 from flowpack.flow_runners import (
-    DEFAULT_IMAGE,
     FLOW_RUNNERS,
     DockerFlowRunner,
     FlowRunner,
@@ -22,7 +21,7 @@ from flowpack.flow_runners import (
     SubprocessFlowRunner,
     UniversalFlowRunner,
 )
-from flowpack.models import UNSET, FlowRunnerSettings
+from flowpack.models import DEFAULT_IMAGE, UNSET, FlowRunnerSettings
 
 #: A Kubernetes job with no more than it must have.
 JOB = {

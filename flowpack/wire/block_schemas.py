@@ -9,18 +9,17 @@ from typing import Any, Callable, Collection, Dict, Mapping, Tuple
 
 from flowpack.models import BlockDefinition
 
+#: The ``fields`` of a block class and their checksum.
+Schema = Tuple[Dict[str, Any], str]
 
-def orion_schema(definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
+
+def orion_schema(definition: BlockDefinition) -> Schema:
     """Return ``fields`` and checksum of a block class as 2.0b7 knows it."""
-    fields: Dict[str, Any] = dict(definition.fields)
-    fields["block_type_name"] = definition.type_name
-    fields["block_schema_references"] = _references(
-        definition,
-        lambda each: {
-            "block_type_name": each.type_name,
-            "block_schema_checksum": orion_schema(each)[1],
-        },
-    )
+    fields = {
+        **definition.fields,
+        "block_type_name": definition.type_name,
+        "block_schema_references": _references(definition, "block_type_name", orion_schema),
+    }
     return fields, orion_checksum(fields)
 
 
@@ -29,23 +28,19 @@ def orion_checksum(fields: Mapping[str, Any]) -> str:
     return _checksum(fields, without=("description", "definitions"))
 
 
-def prefect3_schema(definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
+def prefect3_schema(definition: BlockDefinition) -> Schema:
     """Return ``fields`` and checksum of a block class as 2.10.14 and later know it."""
-    fields: Dict[str, Any] = dict(definition.fields)
-    fields["block_type_slug"] = slug(definition.type_name)
-    fields["block_schema_references"] = _references(
-        definition,
-        lambda each: {
-            "block_type_slug": slug(each.type_name),
-            "block_schema_checksum": prefect3_schema(each)[1],
-        },
-    )
-    properties = fields.get("properties", {})
-    # Servers mask text only: a secret mapping is told by what is in it.
-    fields["secret_fields"] = [
-        f"{name}.*" if properties.get(name, {}).get("type") == "object" else name
-        for name in definition.secret_fields
-    ]
+    properties = definition.fields.get("properties", {})
+    fields = {
+        **definition.fields,
+        "block_type_slug": slug(definition.type_name),
+        "block_schema_references": _references(definition, "block_type_slug", prefect3_schema),
+        # Servers mask text only: a secret mapping is named by what is in it.
+        "secret_fields": [
+            f"{name}.*" if properties.get(name, {}).get("type") == "object" else name
+            for name in definition.secret_fields
+        ],
+    }
     return fields, _checksum(fields, without=("secret_fields",))
 
 
@@ -55,11 +50,17 @@ def slug(name: str) -> str:
 
 
 def _references(
-    definition: BlockDefinition, reference: Callable[[BlockDefinition], Dict[str, str]]
+    definition: BlockDefinition, key: str, schema: Callable[[BlockDefinition], Schema]
 ) -> Dict[str, Any]:
-    """Return the *reference* to the block in each field that is one, or a list of them."""
-    found = {field: list(map(reference, each)) for field, each in definition.references.items()}
-    return {field: each[0] if len(each) == 1 else each for field, each in found.items()}
+    """Return what refers to the block in each field that is one, or a list for a choice."""
+    found: Dict[str, Any] = {}
+    for field, blocks in definition.references.items():
+        references = [
+            {key: fields[key], "block_schema_checksum": checksum}
+            for fields, checksum in map(schema, blocks)
+        ]
+        found[field] = references[0] if len(references) == 1 else references
+    return found
 
 
 def _checksum(fields: Mapping[str, Any], without: Collection[str]) -> str:

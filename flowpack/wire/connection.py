@@ -115,7 +115,7 @@ class Connection:
             " it is shown. Is this the address of a Prefect API?",
         )
 
-    def mistaken(self, sent: Request, fields: str) -> WireError:
+    def mismatch(self, sent: Request, fields: str) -> WireError:
         """Return the error for an answer whose *fields* are not those that were sent."""
         return self._wire_error(sent, f"the server answered with another {fields}")
 

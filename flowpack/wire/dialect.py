@@ -165,8 +165,8 @@ class Dialect(ABC):
     # Default storage: one request or several, through *send*
 
     @abstractmethod
-    def get_default_storage(self, send: Send) -> Optional[Request]:
-        """Return the request for the document of the default storage; None if there is none."""
+    def get_default_storage(self, send: Send, read: Callable[[Json], Model]) -> Optional[Model]:
+        """Return what *read* makes of the default storage's document; None if there is none."""
 
     @abstractmethod
     def set_default_storage(self, document_id: UUID, send: Send) -> None:

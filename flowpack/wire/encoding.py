@@ -170,22 +170,21 @@ def _schedule_words(details: Json) -> str:
 
 def _detail_words(details: Json) -> str:
     """Return *details* with field and reason of each, one after the other."""
-    if not isinstance(details, list):
-        return printable(details, SERVER_WORDS)
-    words = "; ".join(_one_detail(detail) for detail in details[:20])
-    return printable(words, SERVER_WORDS)
 
+    def words(detail: Json) -> str:
+        if not isinstance(detail, dict):
+            return str(detail)
+        location = detail.get("loc")
+        field = ".".join(map(str, location)) if isinstance(location, list) else ""
+        return f"{field}: {detail.get('msg', '')}"
 
-def _one_detail(detail: Json) -> str:
-    if not isinstance(detail, dict):
-        return str(detail)
-    location = detail.get("loc")
-    where = ".".join(map(str, location)) if isinstance(location, list) else ""
-    return f"{where}: {detail.get('msg', '')}"
+    if isinstance(details, list):
+        details = "; ".join(map(words, details[:20]))
+    return printable(details, SERVER_WORDS)
 
 
 def wants_csrf_token(answer: Answer) -> bool:
-    """Return whether a request was refused for want of a CSRF token."""
+    """Return True if a request was refused for want of a CSRF token."""
     return answer.status == 403 and b"CSRF token" in answer.body
 
 

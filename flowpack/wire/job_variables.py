@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Tuple, Union
 
-from flowpack.models import DeploymentCreate, FlowRunnerSettings, Unset
+from flowpack.models import DEFAULT_IMAGE, DeploymentCreate, FlowRunnerSettings, Unset
 
 #: Types of work pools whose jobs each runner describes. A universal runner fits all.
 POOL_TYPES: Mapping[str, Tuple[str, ...]] = {
@@ -24,7 +24,7 @@ _SAME_NAME: Mapping[str, Tuple[str, ...]] = {
 }
 
 #: What runners say where nobody chose; a pool has better.
-_DEFAULTS = {"image": "prefecthq/prefect:2.0b7-python3.9", "namespace": "default"}
+_DEFAULTS = {"image": DEFAULT_IMAGE, "namespace": "default"}
 
 #: Prefect 3's docker pools spell the policies of Kubernetes.
 _PULL_POLICIES = {"IF_NOT_PRESENT": "IfNotPresent", "ALWAYS": "Always", "NEVER": "Never"}

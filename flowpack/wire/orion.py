@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, ClassVar, Dict, Mapping, Optional, Tuple
 from uuid import UUID
 
 import attrs
@@ -13,7 +13,7 @@ from flowpack.schedules import IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import orion_schema
 from flowpack.wire.conversion import write_schedule
-from flowpack.wire.dialect import Change, Dialect, Send
+from flowpack.wire.dialect import Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
 
 #: The fields that this server has and a spec need not say, and their defaults.
@@ -110,9 +110,11 @@ class Orion(Dialect):
 
     # Default storage
 
-    def get_default_storage(self, send: Send) -> Optional[Request]:
+    def get_default_storage(self, send: Send, read: Callable[[Json], Model]) -> Optional[Model]:
         """See :meth:`Dialect.get_default_storage`."""
-        return request("POST", "/block_documents/get_default_storage_block_document")
+        sent = request("POST", "/block_documents/get_default_storage_block_document")
+        document: Optional[Model] = send(sent, lambda value: None if value is None else read(value))
+        return document
 
     def set_default_storage(self, document_id: UUID, send: Send) -> None:
         """See :meth:`Dialect.set_default_storage`."""

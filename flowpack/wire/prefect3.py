@@ -311,7 +311,7 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.notes`."""
         notes = []
         if new.script is not None:
-            notes.append(f"workers pull it with the {pulling.choice(new.script)} step")
+            notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
         for field in ("labels", "concurrency_limit"):
             if getattr(new, field) and not self.knows(field):
                 notes.append(f"a server of release {self.version} keeps no {field}")
@@ -323,7 +323,7 @@ class Prefect3(Dialect):
 
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""
-        return pulling.choice(script) == pulling.FLOWPACK
+        return pulling.select_step(script) == pulling.FLOWPACK
 
     # Blocks
 
@@ -355,8 +355,8 @@ class Prefect3(Dialect):
 
     # Default storage: there is none since 2.0b11, so a variable names it
 
-    def get_default_storage(self, send: Send) -> Optional[Request]:
-        """See :meth:`Dialect.get_default_storage`; the client takes a 404 for none."""
+    def get_default_storage(self, send: Send, read: Callable[[Json], Model]) -> Optional[Model]:
+        """See :meth:`Dialect.get_default_storage`."""
 
         def document_id(variable: Json) -> Optional[UUID]:
             try:
@@ -367,8 +367,11 @@ class Prefect3(Dialect):
                     " flowpack storage default"
                 ) from exc
 
-        found = send(request("GET", _DEFAULT_STORAGE_PATH), document_id)
-        return None if found is None else self._read_document(found)
+        try:
+            found = send(request("GET", _DEFAULT_STORAGE_PATH), document_id)
+            return None if found is None else send(self._read_document(found), read)
+        except ObjectNotFound:
+            return None
 
     def _read_document(self, document_id: UUID) -> Request:
         return request("GET", path("block_documents", document_id), query=self.with_secrets)

@@ -71,8 +71,8 @@ except OSError as error:
 """
 
 
-def choice(script: ScriptSource) -> str:
-    """Return which step pulls *script*: as asked, else stock where it can."""
+def select_step(script: ScriptSource) -> str:
+    """Return the step that pulls *script*: as asked, else stock where it can."""
     if script.pull is not None:
         return script.pull
     return FLOWPACK if script.location is None else STOCK
@@ -80,23 +80,20 @@ def choice(script: ScriptSource) -> str:
 
 def problems(script: ScriptSource) -> Tuple[str, ...]:
     """Return why workers could not pull *script*; nothing where they can."""
-    chosen = choice(script)
+    chosen = select_step(script)
     if "{{" in json.dumps([script.filename, script.location, script.storage_data]):
         return (
-            "pairs of braces in file names and addresses cannot be used in pull"
-            " steps, where workers take them for placeholders",
+            "pairs of braces in file names and addresses cannot be used in pull steps, where"
+            " workers take them for placeholders",
         )
     if chosen == STOCK and script.location is None:
         return (
-            f"{script.storage_type} cannot be read with what every worker has (it"
-            " needs credentials or a client); use pull='flowpack'",
+            f"{script.storage_type} cannot be read with what every worker has (it needs"
+            " credentials or a client); use pull='flowpack'",
         )
     if chosen == FLOWPACK and script.storage_type not in PULLED_BY_FLOWPACK:
         known = ", ".join(PULLED_BY_FLOWPACK)
-        return (
-            f"{script.storage_type} cannot be read by flowpack's pull step, which knows"
-            f" {known}",
-        )
+        return (f"{script.storage_type} cannot be read by flowpack's pull step, only {known}",)
     return ()
 
 
@@ -117,7 +114,7 @@ def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, An
         "filename": script.filename,
         "flow_data": flow_data,
     }
-    if choice(script) == STOCK:
+    if select_step(script) == STOCK:
         values["location"] = script.location
         return [{_STOCK_STEP: {"stmt": PROGRAM, "number": 1, "globals": values}}]
     if script.requires:
@@ -181,8 +178,8 @@ def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...
     has, wanted = current.script, new.script
     if wanted is None:
         return ()
-    changes = [Change("pull", has and choice(has), choice(wanted))]
-    if choice(wanted) == FLOWPACK:
+    changes = [Change("pull", has and select_step(has), select_step(wanted))]
+    if select_step(wanted) == FLOWPACK:
         changes.append(Change("pull_requires", has and has.requires, wanted.requires))
     stored = None if current.flow_data is None else current.flow_data.stored_object
     if stored is not None and has is not None:

@@ -235,7 +235,7 @@ REFUSED = {
     "runner_both": lambda: SubprocessFlowRunner(
         env={"PW": CANARY}, condaenv="x", virtualenv="y"
     ),
-    "runner_job": lambda: KubernetesFlowRunner(job={"env": CANARY}),
+    "runner_job": lambda: KubernetesFlowRunner(job=[{"env": CANARY}]),
     "runner_own": lambda: OwnRunner(token=CANARY),
     "runner_settings": lambda: FlowRunner.from_settings(
         FlowRunnerSettings("docker", {"env": {"PW": CANARY}, "image": 5})
