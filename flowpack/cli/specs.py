@@ -152,9 +152,7 @@ def make_specs(
             continue
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
-        spec = DeploymentSpec(
-            flow_location=target.location, flow_name=target.flow_name, **options
-        )
+        spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
         if arguments.param is not None:
             parameters = _read_parameters(arguments.param, spec)
             spec = attrs.evolve(spec, parameters=parameters)
