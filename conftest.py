@@ -1,5 +1,6 @@
 """What every test runs under, the examples of README.rst included."""
 
+import gc
 import signal
 
 from tests.isolation import (
@@ -21,3 +22,9 @@ def pytest_configure() -> None:
     keep_bytecode()
     refuse_other_machines()
     register_hypothesis_profiles()
+
+
+def pytest_collection_finish() -> None:
+    # Collecting garbage would look through all that pytest knows of its tests each time.
+    gc.collect()
+    gc.freeze()

@@ -100,12 +100,7 @@ if TYPE_CHECKING:
     )
     from flowpack.flows import Flow, flow
     from flowpack.loading import load_flow_from_script
-    from flowpack.models import (
-        UNSET,
-        DataDocument,
-        DeploymentCreate,
-        FlowRunnerSettings,
-    )
+    from flowpack.models import UNSET, DataDocument, DeploymentCreate, FlowRunnerSettings
     from flowpack.packaging.base import CompleteSpec, Package, Packager
     from flowpack.packaging.script import ScriptPackager
     from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule

@@ -286,9 +286,7 @@ class StorageError(FlowpackError):
 
 
 #: How bytes that are missing or damaged are put back.
-_REMEDY = (
-    "'flowpack deploy ... --confirm' of its script or spec file puts the right bytes back"
-)
+_REMEDY = "'flowpack deploy ... --confirm' of its script or spec file puts the right bytes back"
 
 
 class ObjectMissingError(StorageError):

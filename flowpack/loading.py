@@ -26,13 +26,7 @@ import attrs
 
 from flowpack._interpreter import SCRIPT_PREFIX, restored
 from flowpack.discovery import Script, choose
-from flowpack.exceptions import (
-    FlowpackError,
-    MissingFlowError,
-    ScriptError,
-    printable,
-    quoted,
-)
+from flowpack.exceptions import FlowpackError, MissingFlowError, ScriptError, printable, quoted
 from flowpack.flows import Flow, calls_skipped, library_of
 
 _LOCK = threading.RLock()
@@ -287,17 +281,13 @@ def _select(
         return _select_by_name(flows, flow_name, where)
 
 
-def _select_by_name(
-    flows: List[_LoadedFlow], flow_name: Optional[str], where: str
-) -> _LoadedFlow:
+def _select_by_name(flows: List[_LoadedFlow], flow_name: Optional[str], where: str) -> _LoadedFlow:
     """Return the flow of that name, or else the one whose variable or function it is."""
     named = [each for each in flows if each.name == flow_name]
     return choose(named or flows, flow_name, where)
 
 
-def _anchored(
-    loaded: _LoadedFlow, script: Script, anchor: _Anchor, name: Optional[str]
-) -> Any:
+def _anchored(loaded: _LoadedFlow, script: Script, anchor: _Anchor, name: Optional[str]) -> Any:
     """Return a copy of the flow; the module holds the original, and the copy it."""
     if isinstance(loaded.flow, Flow):
         version = script.md5 if loaded.own else None

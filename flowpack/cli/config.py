@@ -26,8 +26,6 @@ def config(arguments: Namespace) -> None:
     """Print all settings, secrets masked."""
     rows = load_settings(profile=arguments.profile, api=arguments.api).describe()
     if arguments.json:
-        output.document(
-            {name: {"value": value, "source": source} for name, value, source in rows}
-        )
+        output.document({name: {"value": value, "source": source} for name, value, source in rows})
     else:
         output.table(("SETTING", "VALUE", "SOURCE"), rows)

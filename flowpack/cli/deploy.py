@@ -52,9 +52,7 @@ def plan(arguments: Namespace) -> None:
         _print_plan(make_specs(targets, arguments, client), client, arguments)
 
 
-def _print_plan(
-    specs: Sequence[DeploymentSpec], client: Client, arguments: Namespace
-) -> None:
+def _print_plan(specs: Sequence[DeploymentSpec], client: Client, arguments: Namespace) -> None:
     found = planning.plan(specs, client, confirm=arguments.confirm)
     if arguments.json:
         output.text(found.to_json())

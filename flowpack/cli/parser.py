@@ -80,9 +80,7 @@ class Command(NamedTuple):
 
 
 STORAGE_COMMANDS = (
-    Command(
-        "ls", "storage.ls", "list storage blocks", "flowpack storage ls", options.storage_ls
-    ),
+    Command("ls", "storage.ls", "list storage blocks", "flowpack storage ls", options.storage_ls),
     Command(
         "show",
         "storage.show",

@@ -22,9 +22,7 @@ def run(arguments: Namespace) -> None:
         name = arguments.deployment
         with connect(arguments) as client:
             deployment = find_deployment(name, client)
-            flow = load_flow_from_deployment(
-                deployment, client, unverified=arguments.unverified
-            )
+            flow = load_flow_from_deployment(deployment, client, unverified=arguments.unverified)
         output.keep(flow)  # Threads and exit functions that it leaves need its script.
         annotations = getattr(flow.fn, "__annotations__", {})
         given = read_values(arguments.param or (), annotations.get)

@@ -148,13 +148,11 @@ def make_specs(
     options: Optional[Dict[str, Any]] = None
     for target in targets:
         if target.is_spec_file:
-            specs += _load(target.location)
+            specs += _load(target.location, client)
             continue
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
-        spec = DeploymentSpec(
-            flow_location=target.location, flow_name=target.flow_name, **options
-        )
+        spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
         if arguments.param is not None:
             parameters = _read_parameters(arguments.param, spec)
             spec = attrs.evolve(spec, parameters=parameters)
@@ -162,12 +160,12 @@ def make_specs(
     return tuple(specs)
 
 
-def _load(path: str) -> Iterable[DeploymentSpec]:
+def _load(path: str, client: Client) -> Iterable[DeploymentSpec]:
     if runs_code(path):
         output.note(f"running {path} for its deployments")
     # What the file prints is no result of ours.
     with output.user_code(aside=True):
-        return load_specs(path)
+        return load_specs(path, client)
 
 
 def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:

@@ -278,6 +278,20 @@ def test_spec_files_and_scripts(flowpack, files):
     ]
 
 
+def test_storage_of_a_spec_file_by_its_name(flowpack, files):
+    """The server of the command is asked for it, by plan too."""
+    saved = flowpack("storage", "save", "store", "prod", "--json").json
+    spec = {
+        "flow_location": "flows.py",
+        "flow_name": "second",
+        "flow_storage": "block:Local Storage/prod",
+    }
+    (files / "more.json").write_text(json.dumps(spec))
+    assert flowpack("plan", "more.json").status == 0
+    done = flowpack("deploy", "more.json", "--json")
+    assert done.json["storage"]["document_id"] == saved["id"]
+
+
 def test_one_bad_spec_writes_nothing(flowpack, files):
     """Everything is validated before the first write."""
     (files / "more.json").write_text(json.dumps({"flow_location": "none.py"}))
