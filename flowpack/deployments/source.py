@@ -175,7 +175,7 @@ def _find_in(script: Script, source: FlowSource) -> FoundFlow:
 def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
     """Return what the source tells of *flow*, or else what the object does."""
     function = getattr(flow.fn, "__name__", "")
-    for found in find_flows(script):
+    for found in find_flows(script).flows:
         if (found.name, found.function) == (flow.name, function):
             return found
     try:

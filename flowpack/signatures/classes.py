@@ -251,7 +251,7 @@ def bound_arguments(call: Call, cls: Class) -> Optional[Dict[str, object]]:
 def _changes_itself(cls: Class) -> bool:
     """Tell whether ``__post_init__`` sets anything."""
     after = cls.attribute("__post_init__")
-    if not isinstance(after, Function) or after.node is None:
+    if not isinstance(after, Function):
         return False
     return any(
         isinstance(node, ast.Attribute)

@@ -11,7 +11,6 @@ from typing import Any, Callable, Iterable, List, Tuple
 from flowpack.signatures.classes import Kind, bound_arguments, fields_of, kind_of
 from flowpack.signatures.enumerations import member_value, values_of
 from flowpack.signatures.values import (
-    UNKNOWN,
     Alias,
     Call,
     Class,
@@ -21,6 +20,7 @@ from flowpack.signatures.values import (
     Symbol,
     TypeVariable,
     UnionOf,
+    Unknown,
     is_call_of,
 )
 
@@ -153,7 +153,7 @@ def _sorted(items: List[Any]) -> List[Any]:
 
 
 def _scalar(value: Any) -> Any:
-    if value is UNKNOWN or isinstance(value, (Subscripted, UnionOf)):
+    if isinstance(value, (Unknown, Subscripted, UnionOf)):
         raise Untellable
     if isinstance(value, Symbol):
         known = value.name.partition(".")[0] in ("builtins", "typing", "datetime")
