@@ -194,6 +194,13 @@ def _parameter_schema(flow: FoundFlow) -> Tuple[Mapping[str, Any], Tuple[str, ..
     if flow.definition is None:
         return _NO_PARAMETERS, (_UNKNOWN_PARAMETERS,)
     found = schema_of(flow.definition, flow.script.scope, where=flow.script.name)
+    first = flow.parameters[0].name if flow.parameters else ""
+    if flow.is_method and first in ("self", "cls"):
+        note = (
+            f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a"
+            " value, or make it a static method"
+        )
+        return found.schema, (*found.notes, note)
     return found.schema, found.notes
 
 

@@ -140,8 +140,9 @@ class _Reader:
             except RecursionError:
                 for name in _stored_names(statement):
                     self.scope.bind(name, Unknown(why="it is nested too deeply to be followed"))
-            if self.ended:
+            if self.ended and self.scope.replaced is not None:
                 return
+            self.ended = False  # A script that always fails is read on.
 
     def value(self, node: Optional[ast.expr]) -> object:
         """Return what *node* stands for."""
@@ -330,8 +331,9 @@ class _Reader:
         if isinstance(statement, ast.Import):
             return all(alias.name in _ALWAYS_THERE for alias in statement.names)
         if isinstance(statement, ast.Assign):
-            simple = all(isinstance(target, ast.Name) for target in statement.targets)
-            return simple and isinstance(statement.value, ast.Constant)
+            nodes = [*statement.targets, statement.value]
+            simple = all(isinstance(node, (ast.Name, ast.Constant)) for node in nodes)
+            return simple and not isinstance(self.value(statement.value), Unknown)
         return isinstance(statement, ast.Pass)
 
     def loops(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
