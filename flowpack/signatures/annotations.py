@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import inspect
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from flowpack.exceptions import quoted
 from flowpack.signatures import known_types
 from flowpack.signatures.classes import (
     Field,
     Kind,
+    extra_policy,
     fields_of,
-    is_pydantic,
+    full_name,
     kind_of,
-    model_options,
+    options_of_model,
+    problem_of,
 )
 from flowpack.signatures.defaults import Unserialisable, Untellable, encode
 from flowpack.signatures.enumerations import values_of
 from flowpack.signatures.evaluate import evaluate, parse_and_evaluate
-from flowpack.signatures.fragments import (
-    MOST,
-    NULL,
-    Json,
-    NoSchema,
-    NotInJson,
-    any_of,
-    common_type,
-    has_own_title,
-    is_none,
-    literal_values,
-    title_of,
-    union_members,
-)
+from flowpack.signatures.known_types import NULL, Json
 from flowpack.signatures.limits import limit, options_of
+from flowpack.signatures.plain import is_plain
 from flowpack.signatures.values import (
     Alias,
     Call,
@@ -58,8 +37,25 @@ from flowpack.signatures.values import (
     Unknown,
 )
 
-#: Modules whose classes are known to be mere classes to the official client.
-_STANDARD = "builtins typing types collections abc enum io os numbers".split()
+#: A schema of more parts than this is given up.
+_MOST = 5_000
+_Parts = Callable[[object], Optional[Sequence[object]]]
+_TYPES: Mapping[type, str] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    list: "array",
+    type(None): "null",
+}
+
+
+class NoSchema(Exception):
+    """The official client makes no schema of that and says nothing of the type."""
+
+
+class NotInJson(NoSchema):
+    """JSON schema has no notion of that; a union goes without it."""
 
 
 class SchemaWriter:
@@ -67,13 +63,13 @@ class SchemaWriter:
 
     Attributes:
         definitions: The schemas of classes, by the name that ``$ref`` uses.
-        notes: What could not be told, in the order found.
+        notes: Why any value is allowed somewhere, in the order found.
     """
 
     def __init__(self) -> None:
         self.definitions: Dict[str, Json] = {}
         self.notes: List[str] = []
-        self._defined: Dict[str, Union[Class, Alias]] = {}
+        self._defined: Dict[str, object] = {}
         self._steps = 0
 
     def write(self, annotation: object, forward: Scope) -> Optional[Json]:
@@ -97,12 +93,16 @@ class SchemaWriter:
 
     def _schema(self, kind: object, forward: Scope) -> Json:
         self._steps += 1
-        if self._steps > MOST:
+        if self._steps > _MOST:
             raise NoSchema
         for cls, writer in _WRITERS:
             if isinstance(kind, cls):
                 return writer(self, kind, forward)
         raise NoSchema
+
+    def _any_value(self, reason: str) -> Json:
+        self.notes.append(reason)
+        return {}
 
     def _none(self, kind: None, forward: Scope) -> Json:
         return dict(NULL)
@@ -114,10 +114,9 @@ class SchemaWriter:
             raise NoSchema from exc
 
     def _unknown(self, kind: Unknown, forward: Scope) -> Json:
-        self.notes.append(
+        return self._any_value(
             "its annotation cannot be told from the source, so any value is allowed"
         )
-        return {}
 
     def _variable(self, kind: TypeVariable, forward: Scope) -> Json:
         if kind.bound is None and not kind.constraints:
@@ -127,7 +126,7 @@ class SchemaWriter:
     # Symbols and generic types
 
     def _symbol(self, symbol: Symbol, forward: Scope) -> Json:
-        name = symbol.name
+        name = symbol.name if symbol.name in known_types.SCHEMAS else full_name(symbol)
         if name in known_types.SCHEMAS:
             return copy.deepcopy(dict(known_types.SCHEMAS[name]))
         if name in known_types.WITHOUT_SCHEMA:
@@ -136,19 +135,21 @@ class SchemaWriter:
             if known_types.GENERICS[name] == "tuple":
                 return {"type": "array", "items": {}}
             return self._subscripted(Subscripted(symbol, ()), forward)
-        if name.partition(".")[0] not in _STANDARD:
-            self.notes.append(
-                f"its type {quoted(name)} is defined elsewhere, so any value is allowed"
-            )
-        return {}
+        slug, title = known_types.block_slug(name), name.rpartition(".")[2]
+        if slug:
+            return self._reference(slug, title, lambda: _block_schema(title, slug, {}))
+        if known_types.is_standard(name):
+            return {}
+        return self._any_value(
+            f"its type {quoted(name)} is defined elsewhere, so any value is allowed"
+        )
 
     def _subscripted(self, kind: Subscripted, forward: Scope) -> Json:
         origin = kind.origin
+        if isinstance(origin, Class) and kind_of(origin) is Kind.PLAIN:
+            return self._class(origin, forward)
         if isinstance(origin, (Class, Alias)):
-            if isinstance(origin, Alias) or kind_of(origin) is not Kind.PLAIN:
-                name = quoted(origin.name)
-                self.notes.append(f"any value is allowed for the generic {name}")
-            return {}
+            return self._any_value(f"any value is allowed for the generic {quoted(origin.name)}")
         if not isinstance(origin, Symbol):
             raise NoSchema
         shape = known_types.GENERICS.get(origin.name)
@@ -204,100 +205,114 @@ class SchemaWriter:
         return self._union((*arguments, None), forward)
 
     def _union(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        members = union_members(arguments)
+        members = _flattened(arguments, _union_parts)
         choices: List[Json] = []
         for member in members:
             before = dict(self.definitions)
             try:
-                if not is_none(member):
+                if not _is_none(member):
                     choices.append(self._schema(member, forward))
             except NotInJson:
                 self._forget(before)
-        if any(map(is_none, members)) and (choices or len(members) == 1):
+        if any(map(_is_none, members)) and (choices or len(members) == 1):
             choices.append(dict(NULL))
         if not choices:
             raise NotInJson
-        return any_of(choices)
+        return _any_of(choices)
 
     def _literal(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
         unique: List[Any] = []
-        for value in literal_values(arguments):
-            encoded = _encoded(value)
+        for value in _flattened(arguments, _literal_parts):
+            try:
+                encoded = encode(value)
+            except (Unserialisable, Untellable) as exc:
+                raise NoSchema from exc
             if not any(type(u) is type(encoded) and u == encoded for u in unique):
                 unique.append(encoded)
         if not unique:
             raise NoSchema
         schema: Json = {"const": unique[0]} if len(unique) == 1 else {"enum": unique}
-        return {**schema, **common_type(unique)}
+        return {**schema, **_common_type(unique)}
 
     # Limits
 
     def _annotated(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
         schema = self._schema(arguments[0], forward) if arguments else {}
         for metadata in arguments[1:]:
-            schema = limit(schema, options_of(metadata))
+            if not _keeps_type(metadata):
+                name = quoted(full_name(metadata) or "what stands beside it in Annotated")
+                return self._any_value(f"any value is allowed, for {name} may change its type")
+            schema = self._limited(schema, options_of(metadata))
         return schema
 
     def _limited_type(self, call: Call, forward: Scope) -> Json:
-        name = call.function.name if isinstance(call.function, Symbol) else ""
+        name = full_name(call)
         if name not in known_types.LIMITED_TYPES:
-            self.notes.append("its annotation is a call, so any value is allowed")
-            return {}
+            return self._any_value("its annotation is a call, so any value is allowed")
         inner = Subscripted(Symbol(known_types.LIMITED_TYPES[name]), call.arguments)
         plain = self._schema(inner if call.arguments else inner.origin, forward)
         return limit(plain, call.keywords)
+
+    def _limited(self, schema: Json, options: Mapping[str, object]) -> Json:
+        """Return *schema* with the limits, words and discriminator that *options* say."""
+        choices = [each for each in schema.get("anyOf", ()) if each != NULL]
+        key = options.get("discriminator")
+        mapping: Dict[str, str] = {}
+        for choice in choices if isinstance(key, str) else ():
+            name = choice.get("$ref", "").rpartition("/")[2]
+            tag = self.definitions.get(name, {}).get("properties", {}).get(key, {})
+            values = [tag["const"]] if "const" in tag else tag.get("enum", ())
+            if not values:
+                return limit(schema, options)
+            mapping.update({str(value): choice["$ref"] for value in values})
+        if mapping:
+            told = {"mapping": mapping, "propertyName": key}
+            nullable = len(choices) < len(schema["anyOf"])
+            schema = {"oneOf": choices, "discriminator": told}
+            schema = {"anyOf": [schema, dict(NULL)]} if nullable else schema
+        return limit(schema, options)
 
     # Classes
 
     def _class(self, cls: Class, forward: Scope) -> Json:
         kind = kind_of(cls)
+        if kind is Kind.BLOCK:
+            return self._block(cls)
+        problem = problem_of(cls)
+        if kind is Kind.ENUMERATION and not problem:
+            problem = _unknown_values(cls)
+        if problem:
+            return self._any_value(f"any value is allowed for {quoted(cls.name)}: {problem}")
         if kind is Kind.PLAIN:
             return {}
-        if kind is Kind.UNKNOWN:
-            name = quoted(cls.name)
-            self.notes.append(
-                f"the bases of its type {name} are defined elsewhere, so any value is"
-                " allowed"
-            )
-            return {}
-        return self._reference(cls, lambda: self._definition(kind, cls))
+        return self._reference(cls, cls.name, lambda: _DEFINED[kind](self, cls))
 
     def _alias(self, alias: Alias, forward: Scope) -> Json:
-        return self._reference(
-            alias,
-            lambda: self._schema(_evaluated(alias.node, alias.scope), alias.scope),
-        )
+        def write() -> Json:
+            try:
+                return self._schema(evaluate(alias.node, alias.scope), alias.scope)
+            except Undefined as exc:
+                raise NoSchema from exc
 
-    def _reference(
-        self, defined: Union[Class, Alias], write: Callable[[], Json]
-    ) -> Json:
+        return self._reference(alias, alias.name, write)
+
+    def _reference(self, defined: object, title: str, write: Callable[[], Json]) -> Json:
         """Return a reference to *defined*, whose schema *write* returns."""
-        name, number = defined.name, 1
-        while self._defined.get(name, defined) is not defined:
+        name, number = title, 1
+        while self._defined.get(name, defined) != defined:
             number += 1
-            name = f"{defined.name}__{number}"
+            name = f"{title}__{number}"
         if name not in self.definitions:
             self._defined[name] = defined
             self.definitions[name] = {}  # what it refers to may refer to it
             self.definitions[name] = write()
         return {"$ref": f"#/definitions/{name}"}
 
-    def _definition(self, kind: Kind, cls: Class) -> Json:
-        if kind is Kind.ENUMERATION:
-            return self._enumeration(cls)
-        if kind is Kind.NAMED_TUPLE:
-            return self._named_tuple(cls)
-        return self._object(kind, cls)
-
     def _enumeration(self, cls: Class) -> Json:
-        try:
-            encoded = [encode(value) for value in values_of(cls)]
-        except (Unserialisable, Untellable) as exc:
-            self.notes.append(f"the values of {quoted(cls.name)} are not known")
-            raise NoSchema from exc
+        encoded = [encode(value) for value in values_of(cls)]
         schema: Json = {"title": cls.name, "enum": encoded, **_described(cls)}
         if encoded != [None]:  # pydantic knows no type "null" here
-            schema.update(common_type(encoded))
+            schema.update(_common_type(encoded))
         return schema
 
     def _named_tuple(self, cls: Class) -> Json:
@@ -309,7 +324,7 @@ class SchemaWriter:
             schema["minItems"] = required
         return schema
 
-    def _object(self, kind: Kind, cls: Class) -> Json:
+    def _object(self, cls: Class) -> Json:
         fields = fields_of(cls)
         properties = {field.key: self._field(field) for field in fields}
         schema: Json = {"title": cls.name, "type": "object", "properties": properties}
@@ -317,21 +332,27 @@ class SchemaWriter:
         required = [field.key for field in fields if field.required]
         if required:
             schema["required"] = required
-        if kind is Kind.MODEL:
-            schema.update(_model_keywords(cls))
-        if is_pydantic(cls):
-            name = quoted(cls.name)
-            self.notes.append(f"the pydantic model {name} is told without validators")
+        if kind_of(cls) is not Kind.TYPED_DICT:
+            schema.update(_configured(cls))
         return schema
 
+    def _block(self, cls: Class) -> Json:
+        slug = _slug_of(cls)
+        if slug is None:
+            return self._any_value(f"the slug of the block {quoted(cls.name)} is not known")
+
+        def write() -> Json:
+            return _block_schema(cls.name, slug, {} if problem_of(cls) else self._object(cls))
+
+        return self._reference(cls, cls.name, write)
+
     def _field(self, field: Field) -> Json:
-        annotation = field.annotation
-        if isinstance(annotation, ast.expr):
-            annotation = _evaluated(annotation, field.owner.scope)
-        schema = limit(self._schema(annotation, field.owner.scope), field.options)
-        if not has_own_title(schema):
-            schema.setdefault("title", title_of(field.key))
-        if not field.required and field.factory is None:
+        if isinstance(field.annotation, Undefined):
+            raise NoSchema
+        schema = self._limited(self._schema(field.annotation, field.owner.scope), field.options)
+        if not _has_own_title(schema):
+            schema.setdefault("title", field.key.title().replace("_", " ").strip())
+        if not field.required and field.factory is None and not _is_key_only(field):
             try:
                 schema["default"] = encode(field.default)
             except Unserialisable:
@@ -341,32 +362,139 @@ class SchemaWriter:
         return schema
 
 
-def _evaluated(node: ast.expr, scope: Scope) -> object:
-    try:
-        return evaluate(node, scope)
-    except Undefined as exc:
-        raise NoSchema from exc
+def _is_key_only(field: Field) -> bool:
+    """Return True if *field* may be missing and has no default then: in a TypedDict."""
+    return kind_of(field.owner) is Kind.TYPED_DICT
 
 
-def _encoded(value: object) -> Any:
+def _keeps_type(metadata: object) -> bool:
+    """Return True if *metadata* beside a type leaves open what JSON the type takes."""
+    name = full_name(metadata)
+    if name == "pydantic.Field" and "coerce_numbers_to_str" in options_of(metadata):
+        return False
+    cls = metadata.function if isinstance(metadata, Call) else metadata
+    if isinstance(cls, Class):
+        return kind_of(cls) is Kind.PLAIN and not problem_of(cls)
+    return known_types.is_harmless(name) or is_plain(metadata)
+
+
+def _unknown_values(cls: Class) -> str:
     try:
-        return encode(value)
-    except (Unserialisable, Untellable) as exc:
-        raise NoSchema from exc
+        encode(values_of(cls))
+    except (Unserialisable, Untellable):
+        return "its values are not known"
+    return ""
 
 
 def _described(cls: Class) -> Mapping[str, str]:
     return {"description": inspect.cleandoc(cls.doc)} if cls.doc else {}
 
 
-def _model_keywords(cls: Class) -> Json:
-    options = model_options(cls)
+def _configured(cls: Class) -> Json:
+    """Return what the configuration of a model, once understood, says of its schema."""
+    options = options_of_model(cls) or {}
     keywords: Json = {}
-    if isinstance(options.get("title"), str):
+    if "title" in options:
         keywords["title"] = options["title"]
-    if options.get("extra") in ("allow", "forbid"):
-        keywords["additionalProperties"] = options["extra"] == "allow"
+    if extra_policy(options) in ("allow", "forbid"):
+        keywords["additionalProperties"] = extra_policy(options) == "allow"
+    try:
+        keywords.update(encode(options.get("json_schema_extra", {})))
+    except (Unserialisable, Untellable):
+        pass
     return keywords
+
+
+def _block_schema(title: str, slug: str, fields: Json) -> Json:
+    """Return the schema of a block: by its slug the UI lets people pick a block document.
+
+    The server takes a reference to one beside what *fields* say, and refuses what both take.
+    """
+    properties = fields.get("properties", {})
+    keywords = {
+        "block_type_slug": slug,
+        "block_schema_references": {},
+        "secret_fields": [name for name, each in properties.items() if each.get("writeOnly")],
+    }
+    if "required" not in fields:
+        keywords["not"] = {"type": "object", "required": ["$ref"]}
+    return {"title": title, **fields, **keywords}
+
+
+def _slug_of(cls: Class) -> Optional[str]:
+    """Return the slug of the type of the block *cls*; None if only running would tell."""
+    for name in ("_block_type_slug", "_block_type_name"):
+        for owner in reversed(cls.lineage):
+            value = owner.scope.names.get(name)
+            if value is not None:
+                return known_types.slugify(value) if isinstance(value, str) else None
+    inherited = filter(None, map(known_types.block_slug, sorted(cls.ancestors)))
+    return next(inherited, known_types.slugify(cls.name))
+
+
+# Pieces of schema
+
+
+def _flattened(arguments: Iterable[object], parts: _Parts) -> List[object]:
+    """Return *arguments*, those that have *parts* replaced by these, all the way down.
+
+    Raises:
+        NoSchema: They are too many.
+    """
+    found: List[object] = []
+    waiting = list(arguments)[::-1]
+    for _ in range(_MOST):
+        if not waiting:
+            return found
+        item = waiting.pop()
+        inner = parts(item)
+        if inner is None:
+            found.append(item)
+        else:
+            waiting.extend(reversed(inner))
+    raise NoSchema
+
+
+def _union_parts(kind: object) -> Optional[Sequence[object]]:
+    if isinstance(kind, UnionOf):
+        return kind.members
+    if isinstance(kind, Subscripted) and full_name(kind) == "typing.Union":
+        return kind.arguments
+    if isinstance(kind, Subscripted) and full_name(kind) == "typing.Optional":
+        return (*kind.arguments, None)
+    return None
+
+
+def _literal_parts(value: object) -> Optional[Sequence[object]]:
+    return value.arguments if isinstance(value, Subscripted) else None
+
+
+def _is_none(member: object) -> bool:
+    return member is None or member == Symbol("types.NoneType")
+
+
+def _any_of(choices: Iterable[Json]) -> Json:
+    """Return the schema of what fits one of *choices*, those within them included."""
+    unique: List[Json] = []
+    for choice in choices:
+        for each in choice["anyOf"] if set(choice) == {"anyOf"} else [choice]:
+            if each not in unique:
+                unique.append(each)
+    return unique[0] if len(unique) == 1 else {"anyOf": unique}
+
+
+def _common_type(values: Iterable[Any]) -> Json:
+    """Return the ``type`` that all *values* have in common, if any."""
+    found = {_TYPES.get(type(value)) for value in values}
+    kind = found.pop() if len(found) == 1 else None
+    return {} if kind is None else {"type": kind}
+
+
+def _has_own_title(schema: Json) -> bool:
+    """Return True if *schema* refers to a class, or to a class or null."""
+    choices = schema.get("anyOf", ())
+    nullable = len(choices) == 2 and choices[1] == NULL and "$ref" in choices[0]
+    return "$ref" in schema or nullable
 
 
 _Writer = Callable[[SchemaWriter, Any, Scope], Json]
@@ -397,4 +525,13 @@ _SHAPES: Mapping[str, _Writer] = {
     "union": SchemaWriter._union,
     "literal": SchemaWriter._literal,
     "annotated": SchemaWriter._annotated,
+}
+
+#: How classes are defined, by kind.
+_DEFINED: Mapping[Kind, Callable[[SchemaWriter, Class], Json]] = {
+    Kind.ENUMERATION: SchemaWriter._enumeration,
+    Kind.NAMED_TUPLE: SchemaWriter._named_tuple,
+    Kind.DATACLASS: SchemaWriter._object,
+    Kind.MODEL: SchemaWriter._object,
+    Kind.TYPED_DICT: SchemaWriter._object,
 }

@@ -1,14 +1,17 @@
-"""Classes of a script: of which kind they are, and what fields they have."""
+"""Classes of a script: their kinds, their fields, and what keeps them from being understood."""
 
 from __future__ import annotations
 
 import ast
 import enum
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import attrs
 
+from flowpack.exceptions import quoted
 from flowpack.signatures.evaluate import evaluate
+from flowpack.signatures.known_types import HARMLESS_OPTIONS, block_slug, is_harmless
+from flowpack.signatures.plain import is_plain
 from flowpack.signatures.values import (
     ENUMERATIONS,
     UNKNOWN,
@@ -18,18 +21,14 @@ from flowpack.signatures.values import (
     Subscripted,
     Symbol,
     Undefined,
-    is_call_of,
 )
 
-_DATACLASSES = ("dataclasses.dataclass", "pydantic.dataclasses.dataclass")
-_MODELS = frozenset({"pydantic.BaseModel", "pydantic.main.BaseModel"})
-_FIELD_CALLS = ("dataclasses.field", "pydantic.Field", "pydantic.fields.Field")
-
-#: What may stand above or beside a class that is nothing but a class: its
-#: instances are taken as they are.
-_PLAIN_MODULES = frozenset(
-    "builtins typing abc attr attrs collections functools".split()
-)
+_BLOCKS = ("prefect.blocks.", "prefect.filesystems.")
+_DATACLASSES = ("dataclasses.dataclass", "pydantic.dataclass")
+_FIELD_CALLS = ("dataclasses.field", "pydantic.Field")
+_CONFIGURATIONS = ("model_config", "Config", "__pydantic_config__")
+#: Options that let a model take its fields by name beside the alias.
+_BY_NAME = ("populate_by_name", "validate_by_name", "allow_population_by_field_name")
 
 
 class Kind(enum.Enum):
@@ -40,8 +39,22 @@ class Kind(enum.Enum):
     TYPED_DICT = "typed dict"
     NAMED_TUPLE = "named tuple"
     MODEL = "model"
+    BLOCK = "block"
     PLAIN = "plain"
-    UNKNOWN = "unknown"
+
+
+#: Methods by which a class decides itself what values it takes.
+_HOOKS = (
+    "__get_pydantic_core_schema__",
+    "__get_pydantic_json_schema__",
+    "__get_validators__",
+    "__modify_schema__",
+)
+_MORE_HOOKS: Mapping[Kind, Tuple[str, ...]] = {
+    Kind.ENUMERATION: ("_missing_", "__new__", "__init__"),
+    Kind.MODEL: ("__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__"),
+    Kind.BLOCK: ("__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__"),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -51,9 +64,9 @@ class Field:
     Attributes:
         name: The attribute's name.
         key: Its name in JSON.
-        annotation: An expression, or what it stands for.
-        owner: The class whose body has it; names in *annotation* are looked up
-            there.
+        annotation: What its annotation stands for; None-like :class:`Undefined` if a name
+            in it is not bound.
+        owner: The class whose body has it; text in *annotation* is looked up there.
         required: Whether the field has no default.
         default: The default; UNKNOWN if there is none or it comes from *factory*.
         factory: What makes the default; None if there is no such thing.
@@ -66,7 +79,7 @@ class Field:
     key: str
     annotation: Any
     owner: Class
-    required: bool
+    required: bool = True
     default: object = UNKNOWN
     factory: object = None
     is_argument: bool = True
@@ -74,45 +87,37 @@ class Field:
     options: Mapping[str, object] = attrs.field(factory=dict)
 
 
+def full_name(value: object) -> str:
+    """Return the symbol's name in ``X``, ``X(...)`` or ``X[...]``; without pydantic's modules."""
+    while isinstance(value, (Call, Subscripted)):
+        value = value.function if isinstance(value, Call) else value.origin
+    name = value.name if isinstance(value, Symbol) else ""
+    if name.startswith("pydantic.") and not name.startswith("pydantic.v1"):
+        return f"pydantic.{name.rpartition('.')[2]}"
+    return name
+
+
 def kind_of(cls: Class) -> Kind:
-    """Return the kind of *cls*."""
-    if cls.is_a(*ENUMERATIONS):
+    """Return the kind of *cls*, as far as its bases and decorators tell it."""
+    ancestors = {full_name(Symbol(name)) for name in cls.ancestors}
+    if ancestors & ENUMERATIONS:
         return Kind.ENUMERATION
-    if cls.is_a(*_MODELS):
+    if any(name.startswith(_BLOCKS) or block_slug(name) for name in ancestors):
+        return Kind.BLOCK
+    if "pydantic.BaseModel" in ancestors:
         return Kind.MODEL
-    if cls.is_a("typing.TypedDict"):
+    if "typing.TypedDict" in ancestors:
         return Kind.TYPED_DICT
-    if cls.is_a("typing.NamedTuple"):
+    if "typing.NamedTuple" in ancestors:
         return Kind.NAMED_TUPLE
-    lineage = cls.lineage
-    if any(_is_dataclass(each) for each in lineage):
-        return Kind.DATACLASS
-    parts = [part for each in lineage for part in (*each.bases, *each.decorators)]
-    return Kind.PLAIN if all(map(_is_plain, parts)) else Kind.UNKNOWN
-
-
-def is_pydantic(cls: Class) -> bool:
-    """Tell whether pydantic makes the class, with validators that stay unseen."""
-    return cls.is_a(*_MODELS) or _DATACLASSES[1] in map(_symbol_name, cls.decorators)
+    return Kind.DATACLASS if any(map(_is_dataclass, cls.lineage)) else Kind.PLAIN
 
 
 def _is_dataclass(cls: Class) -> bool:
-    return any(_symbol_name(each) in _DATACLASSES for each in cls.decorators)
+    return any(full_name(each) in _DATACLASSES for each in cls.decorators)
 
 
-def _is_plain(part: object) -> bool:
-    if isinstance(part, Class):
-        return True  # its own bases are in the lineage
-    return _symbol_name(part).partition(".")[0] in _PLAIN_MODULES
-
-
-def _symbol_name(value: object) -> str:
-    """Return the full name of the symbol in ``X``, ``X(...)`` or ``X[...]``."""
-    if isinstance(value, Call):
-        value = value.function
-    if isinstance(value, Subscripted):
-        value = value.origin
-    return value.name if isinstance(value, Symbol) else ""
+# Fields
 
 
 def fields_of(cls: Class) -> Tuple[Field, ...]:
@@ -122,9 +127,10 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
     for owner in cls.lineage:
         if kind is Kind.DATACLASS and not _is_dataclass(owner):
             continue
-        keyword_only = _option(owner, "kw_only") is True
-        for name, annotation in owner.annotations.items():
-            outermost = _annotation_name(owner, annotation)
+        keyword_only = _dataclass_option(owner, "kw_only") is True
+        for name, written in owner.annotations.items():
+            annotation = _evaluated(written, owner)
+            outermost = full_name(annotation)
             if outermost == "dataclasses.KW_ONLY":
                 keyword_only = True
             elif not _is_left_out(kind, name, outermost):
@@ -137,45 +143,45 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
     return tuple(found.values())
 
 
+def _evaluated(written: object, owner: Class) -> object:
+    """Return what an annotation or decorator in the body of *owner* stands for."""
+    if not isinstance(written, ast.expr):
+        return written
+    try:
+        return evaluate(written, owner.scope)
+    except Undefined as exc:
+        return exc
+
+
 def _is_left_out(kind: Kind, name: str, outermost: str) -> bool:
     if outermost == "typing.ClassVar":
         return True
-    return kind is Kind.MODEL and (name.startswith("_") or name == "model_config")
-
-
-def _annotation_name(owner: Class, annotation: object) -> str:
-    """Return the full name of the outermost symbol of *annotation*."""
-    if isinstance(annotation, ast.expr):
-        try:
-            annotation = evaluate(annotation, owner.scope)
-        except Undefined:
-            return ""
-    return _symbol_name(annotation)
+    return kind in (Kind.MODEL, Kind.BLOCK) and (name[:1] == "_" or name == "model_config")
 
 
 def _field(kind: Kind, owner: Class, name: str, annotation: object) -> Field:
     mangled = name
     if name.startswith("__") and not name.endswith("__"):
         mangled = f"_{owner.name.lstrip('_')}{name}"
-    plain = Field(
-        name=mangled, key=mangled, annotation=annotation, owner=owner, required=True
-    )
+    field = Field(name=mangled, key=mangled, annotation=annotation, owner=owner)
+    if isinstance(annotation, Subscripted) and full_name(annotation) == "typing.Annotated":
+        for each in annotation.arguments[1:]:
+            if full_name(each) in _FIELD_CALLS and isinstance(each, Call):
+                field = _declared(field, each)
     if kind is Kind.TYPED_DICT:
-        return attrs.evolve(plain, required=_must_be_there(owner, annotation))
+        return attrs.evolve(field, required=_is_required_key(owner, annotation))
     if name not in owner.scope.names:
-        return plain
+        return field
     value = owner.scope.names[name]
-    if not is_call_of(value, *_FIELD_CALLS) or not isinstance(value, Call):
-        return attrs.evolve(plain, default=value, required=False)
-    return _told_by_call(plain, value)
+    if isinstance(value, Call) and full_name(value) in _FIELD_CALLS:
+        return _declared(field, value)
+    return attrs.evolve(field, default=value, required=False, factory=None)
 
 
-def _told_by_call(field: Field, call: Call) -> Field:
+def _declared(field: Field, call: Call) -> Field:
     """Return *field* with what ``field(...)`` or ``Field(...)`` says of it."""
-    options = dict(call.keywords)
-    if call.arguments:
-        options["default"] = call.arguments[0]
-    default = options.pop("default", ...)
+    options = {**field.options, **dict(zip(("default",), call.arguments)), **call.keywords}
+    default = options.pop("default", ... if field.required else field.default)
     factory = options.pop("default_factory", None)
     alias = options.get("validation_alias", options.get("alias"))
     return attrs.evolve(
@@ -190,85 +196,145 @@ def _told_by_call(field: Field, call: Call) -> Field:
     )
 
 
-def _must_be_there(owner: Class, annotation: object) -> bool:
-    """Tell whether a key of a TypedDict is required."""
-    outermost = _annotation_name(owner, annotation)
+def _is_required_key(owner: Class, annotation: object) -> bool:
+    """Return True if a key of a TypedDict must be there."""
+    outermost = full_name(annotation)
     if outermost in ("typing.Required", "typing.NotRequired"):
         return outermost == "typing.Required"
     return owner.keywords.get("total", True) is not False
 
 
-def _option(cls: Class, name: str) -> object:
+def _dataclass_option(cls: Class, name: str) -> object:
     """Return what the dataclass decorator of *cls* was given as *name*."""
     for decorator in cls.decorators:
-        if isinstance(decorator, Call) and _symbol_name(decorator) in _DATACLASSES:
+        if isinstance(decorator, Call) and full_name(decorator) in _DATACLASSES:
             return decorator.keywords.get(name)
     return None
 
 
-def model_options(cls: Class) -> Mapping[str, object]:
-    """Return the ``model_config`` of a pydantic model."""
-    options: Dict[str, object] = {}
+# Configuration
+
+
+def options_of_model(cls: Class) -> Optional[Dict[str, object]]:
+    """Return the configuration of a pydantic model, in its bases too; None if not known."""
+    options: Dict[str, object] = {"extra": "allow"} if kind_of(cls) is Kind.BLOCK else {}
     for each in cls.lineage:
-        config = each.scope.names.get("model_config")
-        if isinstance(config, Call):
-            options.update(config.keywords)
-        elif isinstance(config, dict):
-            options.update(config)
+        written = [each.scope.names.get(name) for name in _CONFIGURATIONS]
+        keywords = {} if kind_of(cls) is Kind.DATACLASS else each.keywords
+        for source in (*written, _dataclass_option(each, "config"), keywords):
+            found = _options_in(source)
+            if found is None:
+                return None
+            options.update(found)
     return options
 
 
-# Instances
+def _options_in(written: object) -> Optional[Mapping[str, Any]]:
+    if written is None:
+        return {}
+    if isinstance(written, Call) and full_name(written) == "pydantic.ConfigDict":
+        return None if written.arguments else written.keywords
+    if isinstance(written, Class):  # pydantic 1 has a class in the class
+        named = written.scope.names.items()
+        return None if written.bases else {k: v for k, v in named if k[:2] != "__"}
+    return written if isinstance(written, Mapping) else None
 
 
-def bound_arguments(call: Call, cls: Class) -> Optional[Dict[str, object]]:
-    """Return what each field of the instance that *call* makes holds, by name.
-
-    None if that cannot be told: the arguments do not fit, or the class has code of
-    its own that sets fields.
-    """
-    if isinstance(cls.attribute("__init__"), Function) or _changes_itself(cls):
-        return None
-    fields = fields_of(cls)
-    is_model = kind_of(cls) is Kind.MODEL
-    positional = [f.name for f in fields if f.is_argument and f.positional]
-    if len(call.arguments) > (0 if is_model else len(positional)):
-        return None
-    given: Dict[str, object] = dict(zip(positional, call.arguments))
-    names = {field.key if is_model else field.name: field.name for field in fields}
-    for key, value in call.keywords.items():
-        if key not in names:
-            return None
-        given[names[key]] = value
-    bound: Dict[str, object] = {}
-    for field in fields:
-        if field.required and field.name not in given:
-            return None
-        bound[field.name] = given.get(field.name, _default(field))
-    return bound
+def extra_policy(options: Mapping[str, object]) -> object:
+    """Return what happens to keys that are no fields: ``allow``, ``forbid`` or ``ignore``."""
+    policy = options.get("extra", "ignore")
+    return policy.name.rpartition(".")[2] if isinstance(policy, Symbol) else policy
 
 
-def _changes_itself(cls: Class) -> bool:
-    """Tell whether ``__post_init__`` sets anything."""
-    after = cls.attribute("__post_init__")
-    if not isinstance(after, Function):
-        return False
-    return any(
-        isinstance(node, ast.Attribute)
-        and (isinstance(node.ctx, ast.Store) or node.attr == "__setattr__")
-        for node in ast.walk(after.node)
-    )
+# What is not understood
 
 
-def _default(field: Field) -> object:
-    if field.factory is None:
-        return field.default
-    if isinstance(field.factory, Class):
-        return Call(field.factory)
-    if isinstance(field.factory, Function):
-        return field.factory.returns
-    if isinstance(field.factory, Symbol):
-        makers = {"list": list, "tuple": tuple, "set": set, "dict": dict}
-        maker = makers.get(field.factory.name.replace("builtins.", ""))
-        return UNKNOWN if maker is None else maker()
-    return UNKNOWN
+def problem_of(cls: Class) -> str:
+    """Return why *cls* may take values other than its fields say; empty if it does not."""
+    kind = kind_of(cls)
+    problem = _foreign_part(cls) or _hook(cls, kind)
+    if problem or kind not in (Kind.MODEL, Kind.BLOCK, Kind.DATACLASS):
+        return problem
+    bodies = (_body_problem(each) for each in cls.lineage)
+    return next(filter(None, bodies), "") or _option_problem(cls) or _field_problem(cls)
+
+
+def _foreign_part(cls: Class) -> str:
+    for each in cls.lineage:
+        for base in each.bases:
+            origin = base.origin if isinstance(base, Subscripted) else base
+            if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
+                return f"its base {quoted(full_name(origin) or '?')} is defined elsewhere"
+        for decorator in each.decorators:
+            if not is_harmless(full_name(decorator)):
+                return f"its decorator {quoted(full_name(decorator) or '?')} may change it"
+    return ""
+
+
+def _hook(cls: Class, kind: Kind) -> str:
+    for name in (*_HOOKS, *_MORE_HOOKS.get(kind, ())):
+        if cls.attribute(name) is not UNKNOWN:
+            return f"its method {quoted(name)} may take other values"
+    return ""
+
+
+def _body_problem(cls: Class) -> str:
+    """Return which validator in the body of *cls* may run before the types are checked."""
+    for name, value in cls.scope.names.items():
+        if name in cls.annotations or name in _CONFIGURATIONS or isinstance(value, Class):
+            continue
+        parts = _decorators(value, cls) if isinstance(value, Function) else [value]
+        if not all(map(_keeps_types, parts)):
+            return f"its validator {quoted(name)} may take other values"
+    return ""
+
+
+def _decorators(function: Function, cls: Class) -> List[object]:
+    nodes = getattr(function.node, "decorator_list", ())
+    accessors = ("setter", "deleter")
+    return [
+        _evaluated(node, cls)
+        for node in nodes
+        if not (isinstance(node, ast.Attribute) and node.attr in accessors)
+    ]
+
+
+def _keeps_types(part: object) -> bool:
+    """Return True if *part* of a class, a decorator or a value, leaves its fields' types alone."""
+    while isinstance(part, Call) and isinstance(part.function, Call):
+        part = part.function  # validator("a")(check)
+    name = full_name(part)
+    keywords = part.keywords if isinstance(part, Call) else {}
+    if name in ("pydantic.field_validator", "pydantic.model_validator"):
+        return keywords.get("mode", "after") == "after"
+    if name in ("pydantic.validator", "pydantic.root_validator"):
+        return keywords.get("pre", False) is False
+    return is_harmless(name) or is_plain(part)
+
+
+def _option_problem(cls: Class) -> str:
+    options = options_of_model(cls)
+    if options is None:
+        return "its configuration is not known"
+    unaliased = all(field.key == field.name for field in fields_of(cls))
+    for name, value in options.items():
+        understood = {
+            "extra": extra_policy(options) in ("allow", "forbid", "ignore"),
+            "title": isinstance(value, str),
+            "json_schema_extra": isinstance(value, dict),
+            **dict.fromkeys(_BY_NAME, unaliased or value is False),
+        }
+        if name not in HARMLESS_OPTIONS and not understood.get(name, False):
+            return f"its option {quoted(name)} may change what it takes"
+    return ""
+
+
+def _field_problem(cls: Class) -> str:
+    for field in fields_of(cls):
+        alias = field.options.get("validation_alias", field.options.get("alias"))
+        if not (alias is None or isinstance(alias, str)):
+            return f"the alias of its field {quoted(field.name)} is not one text"
+        extra = field.options.get("json_schema_extra") or {}
+        if "coerce_numbers_to_str" in field.options or not isinstance(extra, dict):
+            return f"its field {quoted(field.name)} may take other values"
+    return ""

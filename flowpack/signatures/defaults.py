@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import collections
 import json
 import math
 from datetime import date, datetime, time, timedelta
-from typing import Any, Callable, Iterable, List, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 
-from flowpack.signatures.classes import Kind, bound_arguments, fields_of, kind_of
+from flowpack.signatures.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
 from flowpack.signatures.enumerations import member_value, values_of
 from flowpack.signatures.values import (
     Alias,
@@ -21,7 +22,6 @@ from flowpack.signatures.values import (
     TypeVariable,
     UnionOf,
     Unknown,
-    is_call_of,
 )
 
 #: More values than this, or deeper ones, are not written out.
@@ -30,12 +30,19 @@ _DEEPEST = 100
 #: Types written with ``str``, by name: their modules are only loaded if used.
 _AS_TEXT = ("Decimal", "UUID", "ZoneInfo")
 #: Calls that return what JSON cannot hold.
-_NOT_IN_JSON = tuple(
+_NOT_IN_JSON = frozenset(
     """
     builtins.iter builtins.object builtins.open builtins.slice functools.partial
     logging.getLogger threading.Event threading.Lock threading.RLock
     """.split()
 )
+_SECRETS = ("pydantic.SecretStr", "pydantic.SecretBytes")
+_FACTORIES: Dict[str, Callable[[], object]] = {
+    "builtins.list": list,
+    "builtins.tuple": tuple,
+    "builtins.set": set,
+    "builtins.dict": dict,
+}
 
 
 class Untellable(Exception):
@@ -86,7 +93,7 @@ class _Encoder:
         if isinstance(value, Member):
             return self.encode(member_value(value))
         if isinstance(value, Call):
-            return self.instance(value)
+            return self.called(value)
         return _scalar(value)
 
     def key(self, value: object) -> str:
@@ -98,29 +105,31 @@ class _Encoder:
             return ",".join(self.key(item) for item in value)
         return str(self.encode(value))
 
-    def instance(self, call: Call) -> Any:
-        """Return what the class of *call* makes of its arguments."""
-        cls = call.function
-        if not isinstance(cls, Class):
-            if is_call_of(call, *_NOT_IN_JSON):
-                raise Unserialisable
-            raise Untellable
+    def called(self, call: Call) -> Any:
+        """Return what *call* returns: an instance of a class, most often."""
+        if isinstance(call.function, Class):
+            return self.instance(call.function, call)
+        name = full_name(call)
+        if name in _SECRETS:
+            return "**********"
+        raise Unserialisable if name in _NOT_IN_JSON else Untellable
+
+    def instance(self, cls: Class, call: Call) -> Any:
         kind = kind_of(cls)
+        if kind is Kind.BLOCK or problem_of(cls):
+            raise Untellable
         if kind is Kind.ENUMERATION:
             return self.member(cls, call)
         if kind is Kind.TYPED_DICT:
             return self.encode(dict(call.keywords))
         if kind is Kind.PLAIN:
             return self.plain_instance(cls, call)
-        if kind is Kind.UNKNOWN:
-            raise Untellable
-        values = bound_arguments(call, cls)
-        if values is None:
-            raise Untellable
+        fields = fields_of(cls)
+        values = _bound_arguments(call, cls, fields)
         if kind is Kind.NAMED_TUPLE:
-            return [self.encode(item) for item in values.values()]
-        keys = {field.name: field.key for field in fields_of(cls)}
-        return {keys[name]: self.encode(item) for name, item in values.items()}
+            return [self.encode(values[field.name]) for field in fields]
+        kept = [field for field in fields if full_name(field.annotation) != "dataclasses.InitVar"]
+        return {field.key: self.encode(values[field.name]) for field in kept}
 
     def member(self, cls: Class, call: Call) -> Any:
         encoded = self.encode(list(call.arguments[:1]))
@@ -136,6 +145,49 @@ class _Encoder:
                 empty: Any = base()
                 return self.encode(call.arguments[0] if call.arguments else empty)
         raise Unserialisable
+
+
+def _bound_arguments(call: Call, cls: Class, fields: Tuple[Field, ...]) -> Dict[str, object]:
+    """Return what each field of the instance that *call* makes holds, by name.
+
+    Raises:
+        Untellable: The arguments do not fit, or code of the class sets fields.
+    """
+    if isinstance(cls.attribute("__init__"), Function) or _changes_itself(cls):
+        raise Untellable
+    is_model = kind_of(cls) is Kind.MODEL
+    positional = [f.name for f in fields if f.is_argument and f.positional and not is_model]
+    names = {field.key if is_model else field.name: field.name for field in fields}
+    if len(call.arguments) > len(positional) or not names.keys() >= call.keywords.keys():
+        raise Untellable
+    given: Dict[str, object] = dict(zip(positional, call.arguments))
+    given.update({names[key]: value for key, value in call.keywords.items()})
+    if any(field.required and field.name not in given for field in fields):
+        raise Untellable
+    return {field.name: given.get(field.name, _default(field)) for field in fields}
+
+
+def _changes_itself(cls: Class) -> bool:
+    """Return True if ``__post_init__`` sets anything."""
+    after = cls.attribute("__post_init__")
+    if not isinstance(after, Function) or after.node is None:
+        return False
+    return any(
+        isinstance(node, ast.Attribute)
+        and (isinstance(node.ctx, ast.Store) or node.attr == "__setattr__")
+        for node in ast.walk(after.node)
+    )
+
+
+def _default(field: Field) -> object:
+    if field.factory is None:
+        return field.default
+    if isinstance(field.factory, Class):
+        return Call(field.factory)
+    if isinstance(field.factory, Function):
+        return field.factory.returns
+    make = _FACTORIES.get(full_name(field.factory), lambda: UNKNOWN)
+    return make()
 
 
 def _text(value: str) -> str:
@@ -175,10 +227,6 @@ def _bytes(value: bytes) -> str:
         raise Unserialisable from exc
 
 
-def _complex(value: complex) -> str:
-    return str(value).strip("()")
-
-
 def _time(value: Any) -> str:
     text: str = value.isoformat()
     return f"{text[:-6]}Z" if text.endswith(("+00:00", "-00:00")) else text
@@ -207,7 +255,7 @@ def _joined(parts: Iterable[Tuple[int, str]]) -> str:
 
 _WRITTEN: Tuple[Tuple[Any, Callable[[Any], Any]], ...] = (
     ((bytes, bytearray), _bytes),
-    (complex, _complex),
+    (complex, lambda value: str(value).strip("()")),
     ((datetime, time), _time),
     (date, date.isoformat),
     (timedelta, _duration),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from flowpack.signatures.defaults import Unserialisable, Untellable, encode
-from flowpack.signatures.fragments import NULL, Json
-from flowpack.signatures.known_types import KEYWORDS, LIMITS
+from flowpack.signatures.known_types import KEYWORDS, LIMITS, NULL, Json
 from flowpack.signatures.values import Call, Symbol
 
 _WORDS = ("title", "description", "examples", "deprecated")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+from itertools import starmap
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
 from flowpack.exceptions import DiscoveryError, printable, quoted
 from flowpack.signatures.annotations import SchemaWriter
+from flowpack.signatures.classes import full_name
 from flowpack.signatures.defaults import Unserialisable, Untellable, encode
 from flowpack.signatures.docstrings import describe_parameters
 from flowpack.signatures.evaluate import parse_and_evaluate
@@ -25,13 +27,14 @@ from flowpack.signatures.values import (
     Class,
     Function,
     Scope,
+    Subscripted,
     Symbol,
     Undefined,
-    is_call_of,
 )
 
-#: What text inside a parameter's annotation can name besides built-ins: the
-#: official client looks it up in a module of its own.
+_ANY = Symbol("typing.Any")
+#: What text inside a parameter's annotation can name besides built-ins: the official client
+#: looks it up in a module of its own.
 _FORWARD = Scope(
     names={
         "typing": Symbol("typing"),
@@ -40,7 +43,6 @@ _FORWARD = Scope(
         "pydantic": Symbol("pydantic"),
     }
 )
-_FIELD = ("pydantic.Field", "pydantic.fields.Field")
 
 
 @attrs.frozen
@@ -135,20 +137,15 @@ class _Writer:
         self.function = function
         self.where = f"{where}:{self.node.lineno}"
         self.annotations = _evaluated(function.annotations, scope)
-        self.sources = defaults_of(self.node.args)
-        docstring = (
-            None
-            if isinstance(self.node, ast.Lambda)
-            else ast.get_docstring(self.node, clean=False)
-        )
+        named = not isinstance(self.node, ast.Lambda)
+        docstring = ast.get_docstring(self.node, clean=False) if named else None
         self.descriptions = describe_parameters(docstring or "")
         self.schemas = SchemaWriter()
-        self.notes: List[str] = []
+        self.notes: Dict[str, List[str]] = {}
 
     def write(self) -> ParameterSchema:
         """Return the schema and the notes."""
         properties: Dict[str, Any] = {}
-        required: List[str] = []
         for position, argument in enumerate(every_argument(self.node.args)):
             name = argument.arg
             if name in ("self", "cls"):
@@ -156,17 +153,16 @@ class _Writer:
             if name.startswith("_"):
                 raise DiscoveryError(
                     self.where,
-                    f"the parameter {quoted(name)} begins with an underscore, which"
-                    " Prefect refuses; rename it",
+                    f"the parameter {quoted(name)} begins with an underscore, which Prefect"
+                    " refuses; rename it",
                 )
-            properties[name] = self._property(name, position)
-            if self._is_required(name):
-                required.append(name)
+            properties[name] = self._property(argument, position)
         schema: Dict[str, Any] = {
             "title": "Parameters",
             "type": "object",
             "properties": properties,
         }
+        required = [name for name in properties if self._default(name) is ...]
         if required:
             schema["required"] = required
         if self.schemas.definitions:
@@ -175,13 +171,13 @@ class _Writer:
         # replaced; so is what schemas share.
         text = json.dumps(schema, ensure_ascii=False)
         carried = json.loads(text.encode("utf-8", "replace"))
-        return ParameterSchema(carried, tuple(dict.fromkeys(self.notes)))
+        return ParameterSchema(carried, tuple(starmap(_note, self.notes.items())))
 
-    def _property(self, name: str, position: int) -> Dict[str, Any]:
-        seen = len(self.schemas.notes)
-        annotation = self.annotations.get(name, Symbol("typing.Any"))
-        written = self.schemas.write(annotation, _FORWARD) or {}
-        self._note(name, *self.schemas.notes[seen:])
+    def _property(self, argument: ast.arg, position: int) -> Dict[str, Any]:
+        name = argument.arg
+        written = self.schemas.write(self._annotation(argument), _FORWARD) or {}
+        self._keep_notes(name, *self.schemas.notes)
+        self.schemas.notes.clear()
         # The client gives each parameter words of its own in the place of these.
         written.pop("description", None)
         options = self._field_options(name)
@@ -191,43 +187,62 @@ class _Writer:
         extra = options.get("json_schema_extra")
         return {
             **written,
-            **self._default(name),
+            **self._written_default(name),
             "title": name,
             "position": position,
             **(extra if isinstance(extra, dict) else {}),
         }
 
+    def _annotation(self, argument: ast.arg) -> object:
+        annotation = self.annotations.get(argument.arg, _ANY)
+        if argument is self.node.args.vararg:
+            return Subscripted(Symbol("builtins.list"), (annotation,))
+        if argument is self.node.args.kwarg:
+            return Subscripted(Symbol("builtins.dict"), (Symbol("builtins.str"), annotation))
+        return annotation
+
     def _field_options(self, name: str) -> Mapping[str, object]:
         """Return what ``= Field(...)`` says, where that is the default."""
         value = self.function.defaults.get(name)
-        if isinstance(value, Call) and is_call_of(value, *_FIELD):
+        if isinstance(value, Call) and full_name(value) == "pydantic.Field":
             return {**dict(zip(("default",), value.arguments)), **value.keywords}
         return {}
 
-    def _value(self, name: str) -> object:
+    def _default(self, name: str) -> object:
         """Return what the default stands for; ``...`` means that there is none."""
+        arguments = self.node.args
+        if arguments.vararg is not None and name == arguments.vararg.arg:
+            return []
+        if arguments.kwarg is not None and name == arguments.kwarg.arg:
+            return {}
         value = self.function.defaults.get(name, ...)
-        if is_call_of(value, *_FIELD):
+        if full_name(value) == "pydantic.Field":
             return self._field_options(name).get("default", ...)
         return value
 
-    def _is_required(self, name: str) -> bool:
-        return self._value(name) is ...
-
-    def _default(self, name: str) -> Dict[str, Any]:
-        if self._is_required(name):
+    def _written_default(self, name: str) -> Dict[str, Any]:
+        default = self._default(name)
+        if default is ...:
             return {}
         try:
-            return {"default": encode(self._value(name))}
+            return {"default": encode(default)}
         except Unserialisable:
             return {}
         except (Untellable, RecursionError):
-            source = quoted(source_of(self.sources[name]))
-            self._note(name, f"its default {source} is not known; null stands for it")
+            source = quoted(source_of(defaults_of(self.node.args)[name]))
+            self._keep_notes(name, f"its default {source} is not known; null stands for it")
             return {"default": None}
 
-    def _note(self, name: str, *notes: str) -> None:
-        self.notes.extend(f"parameter {quoted(name)}: {note}" for note in notes)
+    def _keep_notes(self, name: str, *notes: str) -> None:
+        for note in notes:
+            names = self.notes.setdefault(note, [])
+            if name not in names:
+                names.append(name)
+
+
+def _note(text: str, parameters: List[str]) -> str:
+    noun = "parameter" if len(parameters) == 1 else "parameters"
+    return f"{noun} {', '.join(map(quoted, parameters))}: {text}"
 
 
 def _evaluated(annotations: Mapping[str, object], scope: Scope) -> Dict[str, object]:

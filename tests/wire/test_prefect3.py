@@ -279,7 +279,7 @@ def test_unset_fields_keep_what_the_server_has():
 
 @pytest.mark.parametrize(
     "release, loads",
-    [("2.20.25", False), ("3.0.11", False), ("3.4.13", True), ("3.8.8", True), ("4.0.0", True)],
+    [("2.20.25", False), ("3.0.11", False), ("3.4.13", True), ("3.8.8", True)],
 )
 def test_flows_in_classes(release, loads):
     """Which workers load ``Class.method`` depends on the release."""
