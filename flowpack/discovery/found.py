@@ -14,7 +14,7 @@ from flowpack.discovery.makers import AnyCall, FlowReader, MadeFlow
 from flowpack.discovery.script import Script
 from flowpack.exceptions import DiscoveryError, MissingFlowError, printable, quoted
 from flowpack.models import name_problem
-from flowpack.signatures.scopes import source_of
+from flowpack.signatures.scopes import docstring_of, source_of
 from flowpack.signatures.values import Class, Function, Scope, Symbol, Unknown, alternatives
 
 _INSTEAD = "or give the flow itself as flow= in a spec file"
@@ -193,12 +193,13 @@ class _Describer:
         self, alternatives: Tuple[MadeFlow, ...], variables: Tuple[str, ...]
     ) -> _Candidate:
         """Return what holds whichever of *alternatives* the script will take."""
-        described = [self._describe(each, variables) for each in alternatives]
-        first = described[0]
-        for each in described:
+        found: List[FlowInfo] = []
+        for made in alternatives:
+            each = self._describe(made, variables)
             if isinstance(each, Undetermined):
                 return each
-        found = [each for each in described if isinstance(each, FlowInfo)]
+            found.append(each)
+        first = found[0]
         if len({(each.name, each.version, each.description) for each in found}) > 1:
             lines = ", ".join(str(line) for line in sorted({each.line for each in found}))
             return Undetermined(
@@ -234,7 +235,8 @@ class _Describer:
     def _info(self, made: MadeFlow, variables: Tuple[str, ...], name: str) -> FlowInfo:
         node = made.target.node if isinstance(made.target, Function) else None
         version = _option(made, "version") or self.script.md5
-        description = _option(made, "description") or _docstring(node)
+        docstring = docstring_of(node) if node else None
+        description = _option(made, "description") or docstring and inspect.cleandoc(docstring)
         definition = made.definition
         return FlowInfo(
             script=self.script,
@@ -315,13 +317,6 @@ def _node_of(value: object, call: AnyCall, key: str) -> ast.AST:
         return node
     keywords = call.node.keywords if isinstance(call.node, ast.Call) else []
     return next((each.value for each in keywords if each.arg == key), ast.Name(key, ast.Load()))
-
-
-def _docstring(node: Optional[ast.AST]) -> Optional[str]:
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return None
-    text = ast.get_docstring(node, clean=False)
-    return inspect.cleandoc(text) if text is not None else None
 
 
 def _with_namesakes(flows: List[FlowInfo]) -> Iterator[FlowInfo]:

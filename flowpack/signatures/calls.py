@@ -144,7 +144,7 @@ def _gives_back(node: ast.AST) -> bool:
     if not isinstance(node, ast.FunctionDef) or node.decorator_list:
         return False
     parameters = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
-    return _returned_name(node) in parameters[:1]
+    return bool(parameters) and _returned_name(node) == parameters[0]
 
 
 def _returned_name(node: ast.AST) -> Optional[str]:
@@ -161,9 +161,9 @@ def _returned_name(node: ast.AST) -> Optional[str]:
     ends = isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Return)
     if not ends or len(returned) != 1 or any(map(_is_yield, nodes)):
         return None
-    name = returned.pop()
-    stored = (each.id for each in nodes if isinstance(each, ast.Name) and _is_store(each))
-    return None if name in stored else name
+    (name,) = returned
+    stored = {each.id for each in nodes if isinstance(each, ast.Name) and _is_store(each)}
+    return None if name is None or name in stored else name
 
 
 def _is_yield(node: ast.AST) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterable, List, Tuple
 from flowpack.signatures.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
 from flowpack.signatures.enumerations import member_value, values_of
 from flowpack.signatures.values import (
+    UNKNOWN,
     Alias,
     Call,
     Class,

@@ -14,18 +14,13 @@ from flowpack.signatures.annotations import SchemaWriter
 from flowpack.signatures.classes import full_name
 from flowpack.signatures.defaults import Unserialisable, Untellable, encode
 from flowpack.signatures.docstrings import describe_parameters
-from flowpack.signatures.evaluate import parse_and_evaluate
-from flowpack.signatures.scopes import (
-    defaults_of,
-    every_argument,
-    read_definition,
-    read_module,
-    source_of,
-)
+from flowpack.signatures.evaluate import defaults_of, every_argument, parse_and_evaluate
+from flowpack.signatures.scopes import docstring_of, read_definition, read_module, source_of
 from flowpack.signatures.values import (
     Call,
     Class,
     Function,
+    OneOf,
     Scope,
     Subscripted,
     Symbol,
@@ -112,9 +107,7 @@ def _parse(source: Union[str, bytes], where: str) -> ast.Module:
         raise DiscoveryError(where, f"this is no Python: {printable(exc)}") from exc
 
 
-def _find(
-    tree: ast.Module, scope: Scope, name: str
-) -> Optional[Function]:
+def _find(tree: ast.Module, scope: Scope, name: str) -> Optional[Function]:
     """Return the function called *name*: what it is at the end, or anywhere."""
     first, *rest = name.split(".")
     found = scope.names.get(first)
@@ -137,9 +130,7 @@ class _Writer:
         self.function = function
         self.where = f"{where}:{self.node.lineno}"
         self.annotations = _evaluated(function.annotations, scope)
-        named = not isinstance(self.node, ast.Lambda)
-        docstring = ast.get_docstring(self.node, clean=False) if named else None
-        self.descriptions = describe_parameters(docstring or "")
+        self.descriptions = describe_parameters(docstring_of(self.node) or "")
         self.schemas = SchemaWriter()
         self.notes: Dict[str, List[str]] = {}
 
@@ -230,6 +221,9 @@ class _Writer:
             return {}
         except (Untellable, RecursionError):
             source = quoted(source_of(defaults_of(self.node.args)[name]))
+            if isinstance(default, OneOf):
+                self._keep_notes(name, f"its default {source} is left out, for {default.why}")
+                return {}
             self._keep_notes(name, f"its default {source} is not known; null stands for it")
             return {"default": None}
 

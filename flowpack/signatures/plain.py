@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from typing import Any, Callable, Iterable, List, Mapping, Tuple, Type
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 
 from flowpack.signatures.values import (
     UNKNOWN,
@@ -141,21 +141,27 @@ def _same(one: Any, other: Any) -> bool:
             continue
         if type(left) is not type(right):
             return False
-        if isinstance(left, Subscripted):
-            waiting += [(left.origin, right.origin), (left.arguments, right.arguments)]
-        elif isinstance(left, UnionOf):
-            waiting.append((left.members, right.members))
-        elif isinstance(left, (list, tuple, dict)):
-            if len(left) != len(right):
+        parts, others = _parts(left), _parts(right)
+        if parts is not None and others is not None:
+            if len(parts) != len(others):
                 return False
-            waiting += zip(left, right)
-            waiting += zip(left.values(), right.values()) if isinstance(left, dict) else ()
-        elif isinstance(left, Symbol) or is_plain(left):
-            if left != right or repr(left) != repr(right):  # 0.0 and -0.0
-                return False
-        else:
+            waiting += zip(parts, others)
+        elif not isinstance(left, Symbol) and not is_plain(left):
+            return False
+        elif left != right or repr(left) != repr(right):  # 0.0 and -0.0
             return False
     return False
+
+
+def _parts(value: object) -> Optional[List[object]]:
+    """Return what *value* consists of; None if it has no parts."""
+    if isinstance(value, Subscripted):
+        return [value.origin, *value.arguments]
+    if isinstance(value, UnionOf):
+        return list(value.members)
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return list(value) if isinstance(value, (list, tuple)) else None
 
 
 def as_key(value: object) -> Any:

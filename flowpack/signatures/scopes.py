@@ -17,7 +17,7 @@ from flowpack.signatures.evaluate import (
     read_value,
     truth,
 )
-from flowpack.signatures.plain import is_plain, one_of
+from flowpack.signatures.plain import one_of
 from flowpack.signatures.values import (
     ABSENT,
     UNKNOWN,
@@ -444,6 +444,13 @@ def source_of(node: ast.AST) -> str:
         return ast.unparse(node)
     except (ValueError, RecursionError):
         return "an expression"
+
+
+def docstring_of(node: ast.AST) -> Optional[str]:
+    """Return the docstring of a function as it is written; None where it has none."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return ast.get_docstring(node, clean=False)
+    return None
 
 
 _Read = Callable[[_Reader, Any], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any, Dict
 
 import pytest
 
@@ -20,7 +21,7 @@ def schema(flow: FlowInfo) -> ParameterSchema:
     return schema_of(flow.definition, flow.script.scope)
 
 
-def fragments(flow: FlowInfo) -> dict[str, object]:
+def fragments(flow: FlowInfo) -> Dict[str, Dict[str, Any]]:
     """Return the schemas of the parameters, without what all have."""
     return {
         name: {key: value for key, value in each.items() if key not in ("title", "position")}
@@ -44,10 +45,19 @@ MADE = {
     "reassigned": ("def f(a): 1\ng = f\ndef f(b): 2\nx = flow(g, name='x')", ["a"]),
     "defined again": ("def f(a): 1\nx = flow(f)\ndef f(b): 2", ["a"]),
     "lambda": ("x = flow(lambda a, b=1: a, name='x')", ["a", "b"]),
-    "cached": ("import functools\n@functools.lru_cache(maxsize=1)\ndef f(a): 1\nx = flow(f)", ["a"]),
-    "cached by a call": ("import functools\ndef f(a): 1\nx = flow(functools.cache(f), name='x')", ["a"]),
+    "cached": (
+        "import functools\n@functools.lru_cache(maxsize=1)\ndef f(a): 1\nx = flow(f)",
+        ["a"],
+    ),
+    "cached by a call": (
+        "import functools\ndef f(a): 1\nx = flow(functools.cache(f), name='x')",
+        ["a"],
+    ),
     "given back": ("def tag(fn): return fn\n@flow\n@tag\ndef x(a): 1", ["a"]),
-    "given back by a call": ("def tag(fn): return fn\n@flow\ndef y(a): 1\nx = tag(y)\ndel y", ["a"]),
+    "given back by a call": (
+        "def tag(fn): return fn\n@flow\ndef y(a): 1\nx = tag(y)\ndel y",
+        ["a"],
+    ),
 }
 
 
@@ -81,11 +91,13 @@ OPEN = {
     "platform": "if sys.platform == 'win32':\n    T = int\nelse:\n    T = str",
     "platform, one branch": "T = int\nif sys.platform == 'win32':\n    T = str",
     "environment": "T = int if os.getenv('X') else str",
-    "elif": "if os.name == 'a':\n    T = int\nelif os.name == 'b':\n    T = str\nelse:\n    T = int",
+    "elif": "if os.name == 'a':\n    T = int\nelif os.name == 'b':\n    T = str\n"
+    "else:\n    T = int",
     "or": "T = os.environ.get('X') or int",
     "failed import": "try:\n    import lib\n    T = int\nexcept ImportError:\n    T = str",
     "failed import before": "T = int\ntry:\n    from lib import T\nexcept ImportError:\n    pass",
-    "suppressed": "import contextlib\nT = int\nwith contextlib.suppress(ImportError):\n    from lib import T",
+    "suppressed": "import contextlib\nT = int\n"
+    "with contextlib.suppress(ImportError):\n    from lib import T",
     "newer Python": "if sys.version_info >= (3, 99):\n    T = int\nelse:\n    T = str",
     "global": "T = int\ndef change():\n    global T\n    T = str\nchange()",
     "loop": "T = int\nfor each in sys.argv:\n    T = str",
@@ -96,7 +108,8 @@ OPEN = {
     "walrus": "T = int\nbool(T := str)",
     "walrus in a condition": "T = int\nif os.name and (T := str):\n    pass",
     "built-in replaced": "T = 1\nif os.name == 'nt':\n    int = str\nT = int",
-    "nested": "T = int\nif os.name:\n    try:\n        import lib\n        T = str\n    except ImportError: pass",
+    "nested": "T = int\nif os.name:\n    try:\n        import lib\n        T = str\n"
+    "    except ImportError: pass",
 }
 
 
@@ -125,12 +138,14 @@ CERTAIN = {
     "    from typing_extensions import Any as T\nT = int",
     "always there": "try:\n    import json\n    T = int\nexcept ImportError:\n    T = str",
     "the other fails": "T = int\nif os.name == 'nt':\n    T = str\n    raise RuntimeError",
-    "the other exits": "try:\n    import lib\n    T = int\nexcept ImportError:\n    T = str\n    sys.exit(1)",
+    "the other exits": "try:\n    import lib\n    T = int\n"
+    "except ImportError:\n    T = str\n    sys.exit(1)",
     "not bound elsewhere": "if os.name:\n    T = int",
     "deleted elsewhere": "T = int\nif os.name == 'nt':\n    del T",
     "older Python": "if sys.version_info >= (3, 8):\n    T = int\nelse:\n    T = str",
     "newer major": "if sys.version_info.major < 3:\n    T = str\nelse:\n    T = int",
-    "for type checkers": "from typing import TYPE_CHECKING\nT = int\nif TYPE_CHECKING:\n    T = str",
+    "for type checkers": "from typing import TYPE_CHECKING\nT = int\n"
+    "if TYPE_CHECKING:\n    T = str",
     "main guard": "T = int\nif __name__ == '__main__':\n    T = str",
     "loop that does not": "T = int\nfor each in sys.argv:\n    U = str",
     "local of a function": "T = int\ndef change():\n    T = str",
@@ -159,9 +174,9 @@ def test_open_default():
     lines = "N = 1\nif os.getenv('X'):\n    N = 2\n@flow\ndef x(a: int = N): 1"
     flow = select_flow(script(PRELUDE + lines))
     assert "required" not in schema(flow).schema
-    assert fragments(flow)["a"].get("default") is None
+    assert fragments(flow) == {"a": {"type": "integer"}}
     (note,) = schema(flow).notes
-    assert "'N'" in note
+    assert "its default 'N' is left out, for it depends on what runs in line 4" in note
 
 
 ABOVE = {
