@@ -21,6 +21,7 @@ from flowpack.signatures.values import (
     Subscripted,
     Symbol,
     Undefined,
+    Unknown,
 )
 
 _BLOCKS = ("prefect.blocks.", "prefect.filesystems.")
@@ -261,6 +262,9 @@ def problem_of(cls: Class) -> str:
 
 def _foreign_part(cls: Class) -> str:
     for each in cls.lineage:
+        for name, annotation in each.annotations.items():
+            if isinstance(annotation, Unknown):
+                return f"whether it has a field {quoted(name)} depends on a condition"
         for base in each.bases:
             origin = base.origin if isinstance(base, Subscripted) else base
             if not (isinstance(origin, Class) or is_harmless(full_name(origin))):

@@ -117,7 +117,7 @@ class _Reader:
         scope: Where names are kept.
         postponed: Whether annotations stay text.
         bases: What the bases stand for of the class whose body is read.
-        annotations: The annotations of names, in order.
+        annotations: The annotations of names, in order; UNKNOWN under a condition.
         ended: Whether the statements that were followed do not end: they raise.
     """
 
@@ -127,7 +127,7 @@ class _Reader:
         self.scope = scope
         self.postponed = postponed
         self.bases = bases
-        self.annotations: Dict[str, ast.expr] = {}
+        self.annotations: Dict[str, object] = {}
         self.ended = False
 
     def read(self, statements: List[ast.stmt]) -> None:
@@ -216,7 +216,8 @@ class _Reader:
 
     def annotates(self, node: ast.AnnAssign) -> None:
         if isinstance(node.target, ast.Name):
-            self.annotations[node.target.id] = node.annotation
+            certain = self.scope.replaced is None
+            self.annotations[node.target.id] = node.annotation if certain else UNKNOWN
             if node.value is not None:
                 bind(self.scope, node.target, self.value(node.value))
 

@@ -202,7 +202,7 @@ class Class:
         keywords: Keyword arguments in the class statement.
         scope: What the body binds, in order.
         annotations: The annotations in the body, in order: expressions, or what
-            they stand for where there was no class statement.
+            they stand for where there was no class statement; UNKNOWN under a condition.
         doc: The docstring.
         ancestors: The names of all symbols among its bases and theirs.
         lineage: The class and its bases in the script, the farthest first. For

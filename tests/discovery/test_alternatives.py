@@ -179,6 +179,26 @@ def test_open_default():
     assert "its default 'N' is left out, for it depends on what runs in line 4" in note
 
 
+MODELS = {
+    "field": "@dataclass\nclass T:\n    a: int\n    if os.name == 'nt':\n        b: int",
+    "base": "if os.getenv('X'):\n    from lib import Base\nelse:\n    class Base: pass\n"
+    "@dataclass\nclass T(Base):\n    a: int",
+    "decorator": "try:\n    from lib import dataclass\nexcept ImportError: pass\n"
+    "@dataclass\nclass T:\n    a: int",
+    "attribute": "from enum import Enum\nclass T(Enum):\n    A = 1 if os.getenv('X') else 2",
+    "changed": "from enum import Enum\nclass T(Enum):\n    A = 1\nT.A = 2",
+}
+
+
+@pytest.mark.parametrize("lines", MODELS.values(), ids=MODELS)
+def test_open_class(lines):
+    """So is a class of which a part depends on the machine."""
+    code = f"{PRELUDE}from dataclasses import dataclass\n{lines}\n@flow\ndef x(a: T): 1"
+    flow = select_flow(script(code))
+    assert fragments(flow) == {"a": {}}
+    assert len(schema(flow).notes) == 1
+
+
 ABOVE = {
     "of a library": ("import lib", "@lib.traced", "@lib.traced"),
     "called": ("from lib import retry", "@retry(times=3)", "@retry(times=3)"),
