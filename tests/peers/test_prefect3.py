@@ -170,7 +170,14 @@ def test_flow_renamed_outside_its_script(server, client, script, tmp_path):
 
 
 IN_CLASSES = """\
-from prefect import flow, get_run_logger
+try:
+    from prefect import flow, get_run_logger
+except ImportError:
+    import logging
+
+    from flowpack import flow
+
+    get_run_logger = logging.getLogger
 
 
 class Greetings:
