@@ -19,7 +19,7 @@ from tests.peers.prefect import ORION, orion_server, prefect_server
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.rst"
 
-_PREFECT3 = "3.8.8"
+_PREFECT3 = "3.9.1"
 
 
 @attrs.define
@@ -85,7 +85,7 @@ def _measure(report: Report, folder: Path, rounds: int, quick: bool) -> None:
     report.attempt(lambda: report.add(objects.figures(folder, rounds)), "objects")
     report.attempt(lambda: _orion(report, folder, rounds), "Prefect 2.0b7")
     if not quick:
-        report.attempt(lambda: _prefect3(report, folder, rounds), "Prefect 3.8.8")
+        report.attempt(lambda: _prefect3(report, folder, rounds), "Prefect 3.9.1")
 
 
 def _orion(report: Report, folder: Path, rounds: int) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import Any, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from flowpack import FileStorageBlock
-from flowpack.transport import Answer, Request, Transport
 
 #: What the reference's client sends; the server checks the version.
 _HEADERS = {"Content-Type": "application/json", "X-PREFECT-API-VERSION": "0.6.0"}
@@ -76,38 +75,3 @@ def _document(schema: Any, name: str, store: str) -> dict[str, Any]:
         "block_type_id": schema["block_type_id"],
         "is_anonymous": False,
     }
-
-
-class Recorder:
-    """A transport that keeps the requests that go through another one."""
-
-    def __init__(self, transport: Transport) -> None:
-        """Record what goes to *transport*."""
-        self._transport = transport
-        self.sent: list[Request] = []
-
-    @property
-    def url(self) -> str:
-        """That of the other one."""
-        return self._transport.url
-
-    @property
-    def embedded(self) -> bool:
-        """That of the other one."""
-        return self._transport.embedded
-
-    def send(self, request: Request) -> Answer:
-        """Send *request* and keep it."""
-        self.sent.append(request)
-        return self._transport.send(request)
-
-    def close(self) -> None:
-        """Close the other one."""
-        self._transport.close()
-
-
-def replay(raw: Raw, recorded: Sequence[Request], old: str, new: str) -> None:
-    """Send *recorded* again for another deployment: *new* where *old* was."""
-    for each in recorded:
-        body = each.body and each.body.replace(old.encode(), new.encode())
-        raw.send(each.method, each.path.replace(old, new), body)

@@ -142,7 +142,7 @@ def embedded(
 def against_prefect3(
     server: Server, ours: Environment, parent: Path, rounds: int
 ) -> Figure:
-    """Measure a cold deployment to a running 3.8.8 server."""
+    """Measure a cold deployment to a running 3.9.1 server."""
     shop = Workshop.made_in(parent)
     server.run("prefect", "work-pool", "create", "bench", "--type", "process")
     reach = {
@@ -159,10 +159,10 @@ def against_prefect3(
 
     pairs = paired(_flowpack(shop, ours, reach), Side(prefect_deploy), rounds=rounds)
     return faster(
-        "cold ``flowpack deploy`` to a 3.8.8 server",
-        "``prefect deploy`` of 3.8.8",
+        "cold ``flowpack deploy`` to a 3.9.1 server",
+        "``prefect deploy`` of 3.9.1",
         pairs,
-        at_least(6),
+        at_least(6.5),
     )
 
 

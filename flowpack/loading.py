@@ -210,7 +210,8 @@ def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> 
     sys.modules[module.__name__] = module
     try:
         _run(script, filename, module)
-        chosen = _select(_flows_in(module), flow_name, variable, script.name)
+        flows = [*_flows_in(module), *_methods_in(module, variable or "")]
+        chosen = _select(flows, flow_name, variable, script.name)
     except ScriptError as exc:
         # Whoever shows its traceback needs the lines for as long as it lives.
         weakref.finalize(exc, _forget, module.__name__, text)
@@ -328,6 +329,17 @@ def _flows_in(module: ModuleType) -> List[_Loaded]:
         _Loaded(flow, tuple(variables[key]), _is_own(flow, module))
         for key, flow in flows.items()
     ]
+
+
+def _methods_in(module: ModuleType, variable: str) -> List[_Loaded]:
+    """Return the flow that *variable* means, if that is ``Class.method``."""
+    names = variable.split(".")
+    value: Any = module
+    for name in names:
+        value = getattr(value, name, None)
+    if len(names) == 1 or not library_of(value):
+        return []
+    return [_Loaded(value, (variable,), _is_own(value, module))]
 
 
 def _is_own(flow: Any, module: ModuleType) -> bool:

@@ -769,7 +769,7 @@ def test_source_tells_what_loading_gives(text, monkeypatch):
     """Discovery and loading agree on every flow, and on all that is told of it."""
     monkeypatch.setitem(sys.modules, "prefect", None)
     script = Script(content=text.encode(), name="stored.py")
-    found = find_flows(script)
+    found = find_flows(script).flows
     assert found
     for each in found:
         flow = load_flow_from_script(script, variable=each.variable)

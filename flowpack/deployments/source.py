@@ -175,11 +175,12 @@ def _find_in(script: Script, source: FlowSource) -> FoundFlow:
 def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
     """Return what the source tells of *flow*, or else what the object does."""
     function = getattr(flow.fn, "__name__", "")
-    for found in find_flows(script):
+    discovery = find_flows(script)
+    for found in (*discovery.flows, *discovery.methods):
         if (found.name, found.function) == (flow.name, function):
             return found
     try:
-        return select_flow(script, function)
+        return discovery.select(function)
     except MissingFlowError as exc:
         raise _refused(source, f"the flow is not found in its script: {exc}") from exc
     except DiscoveryError:

@@ -402,6 +402,11 @@ class DeploymentSpec(PoolFields):
                 " 'try: from prefect import flow' and, under 'except ImportError:',"
                 " 'from flowpack import flow'"
             )
+        if flow.is_method and not client.dialect.loads_methods:
+            raise self._refused(
+                f"the flow {flow.variable} is in a class, where only workers of Prefect 3.4.13"
+                " and later find it; write it as a function at module level"
+            )
         if client.dialect.uses_work_pools:
             if json_problem(flow.entrypoint):
                 raise self._refused(

@@ -12,12 +12,15 @@ import os
 import re
 import sys
 import warnings
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import DiscoveryError, printable
+
+if TYPE_CHECKING:
+    from flowpack.signatures.values import Scope
 
 #: Longest script that is read, in bytes.
 SIZE_LIMIT = 100 * 1024 * 1024
@@ -110,6 +113,17 @@ class Script:
             # What a parser raises on odd bytes and codecs differs between releases.
             reason = f"{_PARSER} cannot read it: {printable(exc)}"
             raise DiscoveryError(self.name, reason) from exc
+
+    @functools.cached_property
+    def scope(self) -> Scope:
+        """What the names of the module stand for when it has run, as far as is known.
+
+        Raises:
+            DiscoveryError: This Python cannot read the script.
+        """
+        from flowpack.signatures.scopes import read_module  # Slow to load.
+
+        return read_module(self.tree)
 
     def check_readable(self) -> None:
         """Refuse bytes that no Python source has, or that would crash its parser.

@@ -188,14 +188,25 @@ class SourcePackager(HidesLocals, Packager):
 
 
 def _parameter_schema(flow: FoundFlow) -> Tuple[Mapping[str, Any], Tuple[str, ...]]:
-    from flowpack.signatures import parameter_schema
+    # Imported here because it is slow to load.
+    from flowpack.signatures import schema_of
 
-    script = flow.script
-    if not flow.function:
-        return _NO_PARAMETERS, ("what parameters the flow has is not told",)
-    found = parameter_schema(script.content, flow.function, where=script.name)
+    if flow.definition is None:
+        return _NO_PARAMETERS, (_UNKNOWN_PARAMETERS,)
+    found = schema_of(flow.definition, flow.script.scope, where=flow.script.name)
+    first = flow.parameters[0].name if flow.parameters else ""
+    if flow.is_method and first in ("self", "cls"):
+        note = (
+            f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a"
+            " value, or make it a static method"
+        )
+        return found.schema, (*found.notes, note)
     return found.schema, found.notes
 
+
+_UNKNOWN_PARAMETERS = (
+    "which function the flow has is not known from the source, so it gets no schema of parameters"
+)
 
 #: Some releases refuse to run a deployment that has no schema at all.
 _NO_PARAMETERS: Mapping[str, Any] = {

@@ -10,6 +10,6 @@ importing the script and asking pydantic. Here nothing is imported or run::
 What only running the script could tell is left open, and a note says so.
 """
 
-from flowpack.signatures.parameters import ParameterSchema, parameter_schema
+from flowpack.signatures.parameters import ParameterSchema, parameter_schema, schema_of
 
-__all__ = ["ParameterSchema", "parameter_schema"]
+__all__ = ["ParameterSchema", "parameter_schema", "schema_of"]

@@ -97,8 +97,9 @@ class SchemaWriter:
             raise NoSchema from exc
 
     def _unknown(self, kind: Unknown, forward: Scope) -> Json:
+        why = f", for {kind.why}" if kind.why else ""
         return self._any_value(
-            "its annotation cannot be told from the source, so any value is allowed"
+            f"its annotation cannot be told from the source{why}; so any value is allowed"
         )
 
     def _variable(self, kind: TypeVariable, forward: Scope) -> Json:

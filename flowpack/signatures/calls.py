@@ -6,21 +6,27 @@ are told. All others stay what they are: calls.
 
 from __future__ import annotations
 
+import ast
 import importlib
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from flowpack.signatures.enumerations import is_enumeration, members_of
 from flowpack.signatures.plain import LONGEST, SIZED, is_plain, limited, size
 from flowpack.signatures.values import (
     ENUMERATIONS,
     UNKNOWN,
+    Attribute,
     Call,
     Class,
     Function,
+    OneOf,
+    OpenCall,
     Scope,
     Subscripted,
     Symbol,
     TypeVariable,
+    Unknown,
+    alternatives,
 )
 
 #: Functions and classes that are called for real, on plain values only. None of
@@ -47,8 +53,8 @@ _CONSTANTS = frozenset(
     datetime.datetime.max datetime.datetime.min datetime.date.max datetime.date.min
     datetime.timedelta.max datetime.timedelta.min
     logging.CRITICAL logging.DEBUG logging.ERROR logging.INFO logging.WARNING
-    math.e math.inf math.nan math.pi math.tau os.sep sys.maxsize sys.version_info
-    typing.TYPE_CHECKING
+    math.e math.inf math.nan math.pi math.tau os.sep sys.maxsize
+    sys.version_info.major typing.TYPE_CHECKING
     """.split()
 )
 
@@ -62,6 +68,17 @@ _METHODS: Mapping[str, Tuple[str, ...]] = {
 #: These take any items, not plain ones only.
 _COPYING = ("builtins.list", "builtins.tuple", "builtins.len", "builtins.dict")
 
+#: Decorators that return the very function that they are given.
+_RETURNING = frozenset(
+    """
+    abc.abstractmethod atexit.register typing.final typing.no_type_check
+    typer.Typer().callback() typer.Typer().command()
+    """.split()
+)
+
+
+_CALLABLE = (Attribute, Call, Class, Function, OneOf, OpenCall, Symbol)
+
 
 def known(symbol: Symbol) -> object:
     """Return the constant that *symbol* names, or the symbol itself."""
@@ -74,28 +91,101 @@ def known(symbol: Symbol) -> object:
 
 
 def call(
-    function: object, arguments: List[object], keywords: Dict[str, object]
+    function: object,
+    arguments: List[object],
+    keywords: Dict[str, object],
+    node: Optional[ast.Call] = None,
 ) -> object:
     """Return what calling *function* returns, as far as that can be told."""
     if isinstance(function, Subscripted):  # List[int](), Generic[T]()
         function = function.origin
+    if len(arguments) == 1 and not keywords and returns_argument(function):
+        return arguments[0]
     if isinstance(function, Function) and not arguments and not keywords:
-        return function.returns
-    if isinstance(function, Class):
-        return Call(function, tuple(arguments), keywords)
-    if not isinstance(function, Symbol):
-        return UNKNOWN
-    if function.name in _MAKERS:
-        return _MAKERS[function.name](*arguments, **keywords)
-    if function.name in _CALLED:
-        arguments = [_listed(argument) for argument in arguments]
-        if _may_be_called(function.name, arguments, keywords):
-            return limited(_real(function.name)(*arguments, **keywords))
-    return Call(function, tuple(arguments), keywords)
+        if not function.decorators and not isinstance(function.returns, Unknown):
+            return function.returns
+    if not isinstance(function, _CALLABLE):
+        return Unknown(node)
+    if isinstance(function, Symbol):
+        if function.name in _MAKERS:
+            return _MAKERS[function.name](*arguments, **keywords)
+        if function.name in _CALLED:
+            arguments = [_listed(argument) for argument in arguments]
+            if _may_be_called(function.name, arguments, keywords):
+                return limited(_real(function.name)(*arguments, **keywords))
+    return Call(function, tuple(arguments), keywords, node)
+
+
+def returns_argument(function: object) -> bool:
+    """Return True if calling *function* is known to return its only argument itself."""
+    return all(map(_returns_argument, alternatives(function)))
+
+
+def _returns_argument(function: object) -> bool:
+    if isinstance(function, Symbol):
+        return function.name in _RETURNING
+    if isinstance(function, Function):
+        return not function.decorators and _gives_back(function.node)
+    if not isinstance(function, Call):
+        return False
+    factory = function.function
+    if isinstance(factory, Attribute) and isinstance(factory.owner, Call):
+        owner = factory.owner.function
+        return isinstance(owner, Symbol) and f"{owner.name}().{factory.name}()" in _RETURNING
+    if not isinstance(factory, Function) or factory.decorators:
+        return False
+    returned = _returned_name(factory.node)
+    inner = [each for each in _own_nodes(factory.node) if getattr(each, "name", "") == returned]
+    return len(inner) == 1 and _gives_back(inner[0])
+
+
+def _gives_back(node: ast.AST) -> bool:
+    """Return True if the function *node* returns its first parameter, untouched."""
+    if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+        return False
+    parameters = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+    return bool(parameters) and _returned_name(node) == parameters[0]
+
+
+def _returned_name(node: ast.AST) -> Optional[str]:
+    """Return the name that the function *node* returns at its end and wherever it does.
+
+    None if there is no such name, or if the function gives it another meaning.
+    """
+    nodes = list(_own_nodes(node))
+    returned = {
+        each.value.id if isinstance(each.value, ast.Name) else None
+        for each in nodes
+        if isinstance(each, ast.Return)
+    }
+    ends = isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Return)
+    if not ends or len(returned) != 1 or any(map(_is_yield, nodes)):
+        return None
+    (name,) = returned
+    stored = {each.id for each in nodes if isinstance(each, ast.Name) and _is_store(each)}
+    return None if name is None or name in stored else name
+
+
+def _is_yield(node: ast.AST) -> bool:
+    return isinstance(node, (ast.Yield, ast.YieldFrom))
+
+
+def _is_store(node: ast.Name) -> bool:
+    return not isinstance(node.ctx, ast.Load)
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes in the body of the function *node*, not those of functions in it."""
+    waiting: List[ast.AST] = list(getattr(node, "body", ()))
+    while waiting:
+        each = waiting.pop()
+        yield each
+        if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(each)
 
 
 def has_method(value: object, name: str) -> bool:
-    """Tell whether *value* is plain and its method *name* may be called."""
+    """Return True if *value* is plain and its method *name* may be called."""
     return name in _METHODS.get(type(value).__name__, ())
 
 

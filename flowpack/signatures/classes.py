@@ -272,6 +272,9 @@ def problem_of(cls: Class) -> str:
 
 def _foreign_part(cls: Class) -> str:
     for each in cls.lineage:
+        for name, annotation in each.annotations.items():
+            if isinstance(annotation, Unknown):
+                return f"whether it has a field {quoted(name)} depends on a condition"
         for base in each.bases:
             origin = base.origin if isinstance(base, Subscripted) else base
             if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
@@ -284,7 +287,7 @@ def _foreign_part(cls: Class) -> str:
 
 def _hook(cls: Class, kind: Kind) -> str:
     for name in (*_HOOKS, *_MORE_HOOKS.get(kind, ())):
-        if not isinstance(cls.attribute(name), Unknown):
+        if cls.attribute(name) is not UNKNOWN:
             return f"its method {quoted(name)} may take other values"
     return ""
 
@@ -301,7 +304,7 @@ def _body_problem(cls: Class) -> str:
 
 
 def _decorators(function: Function, cls: Class) -> List[object]:
-    nodes = function.node.decorator_list if function.node else ()
+    nodes = getattr(function.node, "decorator_list", ())
     accessors = ("setter", "deleter")
     return [
         _evaluated(node, cls)
@@ -312,6 +315,8 @@ def _decorators(function: Function, cls: Class) -> List[object]:
 
 def _keeps_types(part: object) -> bool:
     """Return True if *part* of a class, a decorator or a value, leaves its fields' types alone."""
+    while isinstance(part, Call) and isinstance(part.function, Call):
+        part = part.function  # validator("a")(check)
     name = full_name(part)
     keywords = part.keywords if isinstance(part, Call) else {}
     if name in ("pydantic.field_validator", "pydantic.model_validator"):

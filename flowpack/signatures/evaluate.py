@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, Dict, Iterable, Iterator, List
+import sys
+from typing import Any, Dict, Iterable, Iterator, List, Optional
+
+import attrs
 
 from flowpack.signatures.calls import call, call_method, has_method, iterated, known
 from flowpack.signatures.enumerations import is_enumeration, members_of
@@ -13,21 +16,27 @@ from flowpack.signatures.plain import (
     binary,
     holds,
     is_plain,
+    one_of,
     size,
     unary,
 )
 from flowpack.signatures.values import (
     UNKNOWN,
     Alias,
+    Attribute,
+    Call,
     Class,
     Function,
     Member,
+    OneOf,
+    OpenCall,
     Scope,
     Subscripted,
     Symbol,
     TypeVariable,
     Undefined,
     UnionOf,
+    Unknown,
 )
 
 #: Parts and items that one expression may have; the rest is UNKNOWN.
@@ -37,6 +46,14 @@ _TYPES = (Alias, Symbol, Subscripted, UnionOf, TypeVariable, Class, type(None), 
 #: Properties of paths that depend on nothing else.
 _PATH_PROPERTIES = ("name", "stem", "suffix", "parent")
 
+_TOO_DEEP = "it is nested too deeply to be followed"
+
+#: What ``__name__`` stands for: only that it is not ``"__main__"`` is known.
+MODULE_NAME = Symbol("__name__")
+_VERSION = Symbol("sys.version_info")
+#: The oldest Python of all that may run the script.
+_OLDEST_PYTHON = (3, 9)
+
 
 def evaluate(node: ast.expr, scope: Scope) -> object:
     """Return what the expression *node* stands for in *scope*.
@@ -44,10 +61,27 @@ def evaluate(node: ast.expr, scope: Scope) -> object:
     Raises:
         Undefined: A name in it is not bound.
     """
+    return _evaluate(_Evaluation(scope, strict=True), node)
+
+
+def read_value(node: ast.expr, scope: Scope) -> object:
+    """Return what *node* stands for; names in it that are not bound are unknown."""
+    return _evaluate(_Evaluation(scope), node)
+
+
+def _evaluate(evaluation: _Evaluation, node: ast.expr) -> object:
     try:
-        return _Evaluation(scope).visit(node)
+        return evaluation.visit(node)
     except RecursionError:
-        return UNKNOWN
+        return Unknown(node, _TOO_DEEP)
+
+
+def truth(node: ast.expr, scope: Scope) -> Optional[bool]:
+    """Return whether the condition *node* holds; None where that is not known."""
+    try:
+        return _Evaluation(scope).truth(node)
+    except RecursionError:
+        return None
 
 
 def parse_and_evaluate(source: str, scope: Scope) -> object:
@@ -63,25 +97,26 @@ def parse_and_evaluate(source: str, scope: Scope) -> object:
     return evaluate(tree.body, scope)
 
 
-def bind(scope: Scope, target: ast.expr, value: object) -> None:
+def bind(scope: Scope, target: ast.AST, value: object) -> None:
     """Make the names in *target* stand for *value*, or its items, in *scope*."""
     if isinstance(target, ast.Name):
-        scope.names[target.id] = value
+        scope.bind(target.id, value)
     elif isinstance(target, (ast.Tuple, ast.List)):
-        items: Iterable[object] = [UNKNOWN] * len(target.elts)
+        items: Iterable[object] = [Unknown(target)] * len(target.elts)
         if isinstance(value, (list, tuple)) and len(value) == len(target.elts):
             items = value
         for each, item in zip(target.elts, items):
             bind(scope, each, item)
     elif isinstance(target, ast.Starred):
-        bind(scope, target.value, UNKNOWN)
+        bind(scope, target.value, Unknown(target))
 
 
 class _Evaluation(ast.NodeVisitor):
-    """Evaluates by kind of node; what has no method here is UNKNOWN."""
+    """Evaluates by kind of node; what has no method here is unknown."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, *, strict: bool = False) -> None:
         self.scope = scope
+        self.strict = strict
         self.steps = 0
 
     def visit(self, node: ast.AST) -> Any:
@@ -91,15 +126,33 @@ class _Evaluation(ast.NodeVisitor):
         except (Undefined, RecursionError):
             raise
         except Exception:  # Python's own refusal, such as 1/0: the script fails there
-            return UNKNOWN
+            return Unknown(node)
         if isinstance(value, int) and value.bit_length() > MOST_BITS:
-            return UNKNOWN  # Python refuses to write it out.
-        self.steps += size(value)
-        return value if self.steps <= _MOST_STEPS else UNKNOWN
+            value = UNKNOWN  # Python refuses to write it out.
+        if not isinstance(node, ast.Constant):
+            self.steps += size(value)
+        if self.steps > _MOST_STEPS:
+            value = UNKNOWN
+        if isinstance(value, Unknown) and value.node is None:
+            return attrs.evolve(value, node=node)
+        return value
 
     def generic_visit(self, node: ast.AST) -> object:
         """Return UNKNOWN for a kind of node without a method of its own."""
         return UNKNOWN
+
+    def truth(self, node: ast.expr) -> Optional[bool]:
+        """Return whether *node* is true; None where that is not known."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            inner = self.truth(node.operand)
+            return None if inner is None else not inner
+        if isinstance(node, ast.BoolOp):
+            deciding = isinstance(node.op, ast.Or)
+            parts = [self.truth(each) for each in node.values]
+            if deciding in parts:
+                return deciding
+            return None if None in parts else not deciding
+        return _truth_of(self.visit(node))
 
     # Names and constants
 
@@ -107,21 +160,21 @@ class _Evaluation(ast.NodeVisitor):
         return node.value
 
     def visit_Name(self, node: ast.Name) -> object:
-        value = self.scope.look_up(node.id)
+        try:
+            value = self.scope.look_up(node.id)
+        except Undefined:
+            if self.strict:
+                raise
+            return Unknown(node, "nothing in the script gives it a value before")
         return known(value) if isinstance(value, Symbol) else value
 
-    def visit_Attribute(self, node: ast.Attribute) -> object:
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> object:
         value = self.visit(node.value)
-        if isinstance(value, Symbol):
-            return known(Symbol(f"{value.name}.{node.attr}"))
-        if isinstance(value, Class):
-            return _class_attribute(value, node.attr)
-        if isinstance(value, Member):
-            named = {"name": value.name, "value": value.cls.attribute(value.name)}
-            return named.get(node.attr, UNKNOWN)
-        if node.attr in _PATH_PROPERTIES and hasattr(value, "as_posix"):
-            return getattr(value, node.attr)
-        return UNKNOWN
+        bind(self.scope, node.target, value)
+        return value
+
+    def visit_Attribute(self, node: ast.Attribute) -> object:
+        return _attribute(self.visit(node.value), node.attr)
 
     # Containers
 
@@ -143,7 +196,7 @@ class _Evaluation(ast.NodeVisitor):
             elif isinstance(value, dict):
                 built.update(value)
             else:
-                return UNKNOWN
+                return Unknown(item)
         return built
 
     def _items(self, nodes: List[ast.expr]) -> List[object]:
@@ -158,6 +211,9 @@ class _Evaluation(ast.NodeVisitor):
     # Operators
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> object:
+        if isinstance(node.op, ast.Not):
+            value = self.truth(node.operand)
+            return UNKNOWN if value is None else not value
         return unary(node.op, self.visit(node.operand))
 
     def visit_BinOp(self, node: ast.BinOp) -> object:
@@ -165,43 +221,51 @@ class _Evaluation(ast.NodeVisitor):
         right = _flag_value(self.visit(node.right))
         if isinstance(node.op, ast.BitOr) and _are_types(left, right):
             return UnionOf((left, right))
-        return binary(node.op, left, right)
+        value = binary(node.op, left, right)
+        if not isinstance(value, Unknown):
+            return value
+        return next((each for each in (left, right) if isinstance(each, Unknown)), value)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> object:
-        value: object = UNKNOWN
         stops = isinstance(node.op, ast.Or)
+        possible: List[object] = []
         for each in node.values:
             value = self.visit(each)
-            if not is_plain(value) or bool(value) is stops:
-                return value
-        return value
+            holds_there = _truth_of(value)
+            if holds_there is stops:
+                return one_of([*possible, value], "")
+            if holds_there is None:
+                possible.append(value)
+        return one_of([*possible, value] if holds_there is not None else possible, "")
 
     def visit_Compare(self, node: ast.Compare) -> object:
         left = self.visit(node.left)
         for op, comparator in zip(node.ops, node.comparators):
             right = self.visit(comparator)
-            result = holds(op, left, right)
+            result = _compare(op, left, right)
             if result is not True:
                 return result
             left = right
         return True
 
     def visit_IfExp(self, node: ast.IfExp) -> object:
-        test = self.visit(node.test)
-        if not is_plain(test):
-            return UNKNOWN
+        test = self.truth(node.test)
+        if test is None:
+            return one_of([self.visit(node.body), self.visit(node.orelse)], "")
         return self.visit(node.body if test else node.orelse)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> object:
         parts = [self.visit(value) for value in node.values]
-        known_parts = [part for part in parts if isinstance(part, str)]
-        return "".join(known_parts) if known_parts == parts else UNKNOWN
+        unknown = next((part for part in parts if isinstance(part, Unknown)), None)
+        return "".join(parts) if unknown is None else unknown
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> object:
         value = self.visit(node.value)
+        if isinstance(value, Unknown):
+            return value
         if node.format_spec is not None or node.conversion not in (-1, ord("s")):
-            return UNKNOWN
-        return str(value) if is_plain(value) else UNKNOWN
+            return Unknown(ast.JoinedStr([node]))
+        return str(value) if is_plain(value) else Unknown(node.value)
 
     # Subscripts and calls
 
@@ -209,6 +273,8 @@ class _Evaluation(ast.NodeVisitor):
         origin = self.visit(node.value)
         if isinstance(origin, Class) and is_enumeration(origin):
             return _class_attribute(origin, str(self.visit(node.slice)))
+        if origin == _VERSION:  # [0] or [:2]
+            return origin if isinstance(node.slice, ast.Slice) else Unknown(node)
         if isinstance(origin, (Symbol, Class, Alias)):
             inner = node.slice
             nodes = inner.elts if isinstance(inner, ast.Tuple) else [inner]
@@ -222,22 +288,53 @@ class _Evaluation(ast.NodeVisitor):
         return slice(*(None if each is None else self.visit(each) for each in nodes))
 
     def visit_Lambda(self, node: ast.Lambda) -> object:
-        try:
-            return Function(returns=self.visit(node.body))
-        except Undefined:  # a parameter, or something bound later
-            return Function()
+        defaults = {
+            name: self.visit(default) for name, default in defaults_of(node.args).items()
+        }
+        names = [each.arg for each in every_argument(node.args)]
+        inner = Scope(outer=self.scope, names=dict.fromkeys(names, UNKNOWN))
+        return Function(node, defaults=defaults, returns=read_value(node.body, inner))
 
     def visit_Call(self, node: ast.Call) -> object:
-        arguments = self._items(node.args)
+        method = node.func if isinstance(node.func, ast.Attribute) else None
+        owner = self.visit(node.func if method is None else method.value)
+        function = owner if method is None else _attribute(owner, method.attr)
+        arguments: List[object] = []
         keywords: Dict[str, object] = {}
+        unread: Optional[ast.expr] = None
+        for each in node.args:
+            value = self._argument(each.value if isinstance(each, ast.Starred) else each)
+            if not isinstance(each, ast.Starred):
+                arguments.append(value)
+            elif isinstance(value, Unknown):
+                unread = each.value
+            else:
+                arguments += iterated(value)
         for keyword in node.keywords:
-            value = self.visit(keyword.value)
-            keywords.update(value if keyword.arg is None else {keyword.arg: value})
-        if isinstance(node.func, ast.Attribute):
-            owner = self.visit(node.func.value)
-            if has_method(owner, node.func.attr):
-                return call_method(owner, node.func.attr, arguments, keywords)
-        return call(self.visit(node.func), arguments, keywords)
+            value = self._argument(keyword.value)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, dict):
+                keywords.update(value)
+            else:
+                unread = keyword.value
+        if unread is not None:
+            return OpenCall(
+                node=node,
+                function=function,
+                arguments=tuple(arguments),
+                keywords=keywords,
+                options=unread,
+            )
+        if method is not None and has_method(owner, method.attr):
+            return call_method(owner, method.attr, arguments, keywords)
+        return call(function, arguments, keywords, node)
+
+    def _argument(self, node: ast.expr) -> object:
+        try:
+            return self.visit(node)
+        except RecursionError:  # Of the call at least the rest is known.
+            return Unknown(node, _TOO_DEEP)
 
     # Comprehensions
 
@@ -264,13 +361,46 @@ class _Evaluation(ast.NodeVisitor):
                 if self.steps > _MOST_STEPS:
                     raise ValueError("too long")
                 bind(self.scope, generator.target, item)
-                tests = [self.visit(test) for test in generator.ifs]
-                if not is_plain(tests):
+                tests = [self.truth(test) for test in generator.ifs]
+                if None in tests:
                     raise ValueError("unknown condition")
                 if all(tests):
                     yield self.visit(element)
         finally:
             self.scope = outer
+
+
+def _truth_of(value: object) -> Optional[bool]:
+    if is_plain(value):
+        return bool(value)
+    return True if isinstance(value, (Class, Function)) else None
+
+
+def _compare(op: ast.cmpop, left: object, right: object) -> object:
+    if left == _VERSION and isinstance(right, tuple) and right <= _OLDEST_PYTHON:
+        left = sys.version_info[:3]
+    if MODULE_NAME in (left, right) and "__main__" in (left, right):
+        if isinstance(op, (ast.Eq, ast.NotEq)):
+            return isinstance(op, ast.NotEq)
+    return holds(op, left, right)
+
+
+def _attribute(value: Any, name: str) -> object:
+    """Return what the attribute *name* of *value* stands for."""
+    if isinstance(value, OneOf):
+        return one_of((_attribute(each, name) for each in value.values), value.why)
+    if isinstance(value, Symbol):
+        return known(Symbol(f"{value.name}.{name}"))
+    if isinstance(value, Class):
+        return _class_attribute(value, name)
+    if isinstance(value, Member):
+        named = {"name": value.name, "value": value.cls.attribute(value.name)}
+        return named.get(name, UNKNOWN)
+    if isinstance(value, (Attribute, Call, Function, OpenCall)):
+        return Attribute(owner=value, name=name)
+    if name in _PATH_PROPERTIES and hasattr(value, "as_posix"):
+        return getattr(value, name)
+    return UNKNOWN
 
 
 def _class_attribute(cls: Class, name: str) -> object:
@@ -287,8 +417,30 @@ def _flag_value(value: object) -> object:
 
 
 def _are_types(left: object, right: object) -> bool:
-    """Tell whether ``left | right`` is a union of types."""
+    """Return True if ``left | right`` is a union of types."""
     if not (isinstance(left, _TYPES) and isinstance(right, _TYPES)):
         return False
     also_plain = (str, type(None))
     return not (isinstance(left, also_plain) and isinstance(right, also_plain))
+
+
+def every_argument(arguments: ast.arguments) -> List[ast.arg]:
+    """Return the parameters in the order of ``inspect.signature``."""
+    listed = [*arguments.posonlyargs, *arguments.args]
+    if arguments.vararg is not None:
+        listed.append(arguments.vararg)
+    listed.extend(arguments.kwonlyargs)
+    if arguments.kwarg is not None:
+        listed.append(arguments.kwarg)
+    return listed
+
+
+def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
+    """Return the expression of each default value, by the parameter's name."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    with_default = positional[len(positional) - len(arguments.defaults) :]
+    found = {arg.arg: node for arg, node in zip(with_default, arguments.defaults)}
+    for arg, node in zip(arguments.kwonlyargs, arguments.kw_defaults):
+        if node is not None:
+            found[arg.arg] = node
+    return found

@@ -14,18 +14,12 @@ from flowpack.signatures.annotations import SchemaWriter
 from flowpack.signatures.classes import declared_options, field_options, full_name
 from flowpack.signatures.defaults import Unserialisable, Untellable, encode
 from flowpack.signatures.docstrings import describe_parameters
-from flowpack.signatures.evaluate import parse_and_evaluate
-from flowpack.signatures.scopes import (
-    Definition,
-    defaults_of,
-    every_argument,
-    read_definition,
-    read_module,
-    source_of,
-)
+from flowpack.signatures.evaluate import defaults_of, every_argument, parse_and_evaluate
+from flowpack.signatures.scopes import docstring_of, read_definition, read_module, source_of
 from flowpack.signatures.values import (
     Class,
     Function,
+    OneOf,
     Scope,
     Subscripted,
     Symbol,
@@ -80,7 +74,24 @@ def parameter_schema(
         found = _find(tree, scope, function)
         if found is None:
             raise DiscoveryError(where, f"there is no function {quoted(function)}")
-        return _Writer(*found, scope, where).write()
+        return schema_of(found, scope, where=where)
+    except RecursionError as exc:
+        raise DiscoveryError(where, "the script is nested too deeply") from exc
+
+
+def schema_of(function: Function, scope: Scope, *, where: str = "<script>") -> ParameterSchema:
+    """Return the schema of the parameters of *function*.
+
+    Args:
+        function: A function that the script defines.
+        scope: The names of the script.
+        where: What the script is called in errors.
+
+    Raises:
+        DiscoveryError: A parameter has a name that Prefect refuses.
+    """
+    try:
+        return _Writer(function, scope, where).write()
     except RecursionError as exc:
         raise DiscoveryError(where, "the script is nested too deeply") from exc
 
@@ -97,32 +108,30 @@ def _parse(source: Union[str, bytes], where: str) -> ast.Module:
         raise DiscoveryError(where, f"this is no Python: {printable(exc)}") from exc
 
 
-def _find(
-    tree: ast.Module, scope: Scope, name: str
-) -> Optional[Tuple[Function, Definition]]:
+def _find(tree: ast.Module, scope: Scope, name: str) -> Optional[Function]:
     """Return the function called *name*: what it is at the end, or anywhere."""
     first, *rest = name.split(".")
     found = scope.names.get(first)
     for part in rest:
         found = found.attribute(part) if isinstance(found, Class) else None
-    if isinstance(found, Function) and found.node is not None:
-        return found, found.node
+    if isinstance(found, Function):
+        return found
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             if node.name == name.rpartition(".")[2]:
-                return read_definition(tree, node), node
+                return read_definition(tree, node)
     return None
 
 
 class _Writer:
     """Writes the schema of one function."""
 
-    def __init__(self, function: Function, node: Definition, scope: Scope, where: str) -> None:
-        self.node = node
+    def __init__(self, function: Function, scope: Scope, where: str) -> None:
+        self.node = function.node
         self.function = function
         self.where = f"{where}:{self.node.lineno}"
         self.annotations = _evaluated(function.annotations, scope)
-        self.descriptions = describe_parameters(ast.get_docstring(self.node, clean=False) or "")
+        self.descriptions = describe_parameters(docstring_of(self.node) or "")
         self.schemas = SchemaWriter()
         self.notes: Dict[str, List[str]] = {}
 
@@ -208,6 +217,9 @@ class _Writer:
             return {}
         except (Untellable, RecursionError):
             source = quoted(source_of(defaults_of(self.node.args)[name]))
+            if isinstance(default, OneOf):
+                self._keep_notes(name, f"its default {source} is left out, for {default.why}")
+                return {}
             self._keep_notes(name, f"its default {source} is not known; null stands for it")
             return {"default": None}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from typing import Any, Callable, List, Mapping, Type
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 
 from flowpack.signatures.values import (
     UNKNOWN,
@@ -17,17 +17,21 @@ from flowpack.signatures.values import (
     Class,
     Function,
     Member,
+    OneOf,
     Subscripted,
     Symbol,
     TypeVariable,
     UnionOf,
     Unknown,
+    alternatives,
 )
 
 #: Most items of a container, and characters of a text.
 LONGEST = 10_000
 #: Most bits of an integer.
 MOST_BITS = 4_096
+#: A value that could be more things than these is unknown.
+_MOST_ALTERNATIVES = 16
 
 _NOT_PLAIN = (
     Alias,
@@ -89,7 +93,7 @@ def limited(value: object) -> object:
 
 
 def is_plain(value: object) -> bool:
-    """Tell whether *value* stands for itself, through and through."""
+    """Return True if *value* stands for itself, through and through."""
     waiting: List[object] = [value]
     for _ in range(LONGEST):
         if not waiting:
@@ -103,6 +107,61 @@ def is_plain(value: object) -> bool:
         elif isinstance(item, _CONTAINERS):
             waiting.extend(item)
     return False
+
+
+def one_of(values: Iterable[object], why: str) -> object:
+    """Return what is one of *values*; equal ones count once.
+
+    Args:
+        values: At least one.
+        why: Why only running the script would tell which, as a clause.
+    """
+    found: List[object] = []
+    unknown: List[object] = []
+    for each in (alternative for value in values for alternative in alternatives(value)):
+        kept = unknown if type(each) is Unknown else found
+        if not any(_same(each, other) for other in kept):
+            kept.append(each)
+    found += unknown[:1]
+    if len(found) == 1:
+        return found[0]
+    if len(found) > _MOST_ALTERNATIVES:
+        return Unknown(why=why)
+    return OneOf(values=tuple(found), why=why)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return True if *one* and *other* are known to be equal."""
+    waiting: List[Tuple[Any, Any]] = [(one, other)]
+    for _ in range(LONGEST):
+        if not waiting:
+            return True
+        left, right = waiting.pop()
+        if left is right:
+            continue
+        if type(left) is not type(right):
+            return False
+        parts, others = _parts(left), _parts(right)
+        if parts is not None and others is not None:
+            if len(parts) != len(others):
+                return False
+            waiting += zip(parts, others)
+        elif not isinstance(left, Symbol) and not is_plain(left):
+            return False
+        elif left != right or repr(left) != repr(right):  # 0.0 and -0.0
+            return False
+    return False
+
+
+def _parts(value: object) -> Optional[List[object]]:
+    """Return what *value* consists of; None if it has no parts."""
+    if isinstance(value, Subscripted):
+        return [value.origin, *value.arguments]
+    if isinstance(value, UnionOf):
+        return list(value.members)
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return list(value) if isinstance(value, (list, tuple)) else None
 
 
 def as_key(value: object) -> Any:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
 from flowpack.signatures.calls import known
 from flowpack.signatures.enumerations import next_value
-from flowpack.signatures.evaluate import bind, evaluate
-from flowpack.signatures.plain import is_plain
+from flowpack.signatures.evaluate import (
+    MODULE_NAME,
+    bind,
+    defaults_of,
+    every_argument,
+    read_value,
+    truth,
+)
+from flowpack.signatures.plain import one_of
 from flowpack.signatures.values import (
+    ABSENT,
     UNKNOWN,
     Alias,
     Class,
@@ -18,11 +27,13 @@ from flowpack.signatures.values import (
     Scope,
     Symbol,
     TypeVariable,
-    Undefined,
+    Unknown,
     is_call_of,
 )
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
+#: What statements bind, by name; ABSENT stands for names that they unbind.
+Bindings = Dict[str, object]
 
 #: Modules whose names are known where they are imported with a star.
 _KNOWN_MODULES = frozenset(
@@ -31,23 +42,43 @@ _KNOWN_MODULES = frozenset(
     typing uuid
     """.split()
 )
+#: Modules that every Python has: importing one of them does not fail.
+_ALWAYS_THERE = _KNOWN_MODULES | frozenset(
+    """
+    abc asyncio base64 copy csv functools hashlib io itertools json logging os random re
+    string subprocess sys tempfile textwrap time
+    """.split()
+)
+#: Functions that do not return.
+_EXITS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit", "os.abort")
 
 
 def read_module(tree: ast.Module) -> Scope:
     """Return the names that the module *tree* binds, as they are at its end."""
-    scope = Scope(names={"__name__": "__flow__", "__file__": UNKNOWN})
+    scope = Scope(
+        names={"__name__": MODULE_NAME, "__file__": UNKNOWN},
+        changing=frozenset(_changing_names(tree)),
+    )
     _Reader(scope, postponed=_postpones(tree)).read(tree.body)
+    return scope
+
+
+def read_body(function: ast.AST, outer: Scope) -> Scope:
+    """Return the names in the body of *function*; its parameters are unknown."""
+    arguments = getattr(function, "args", None) or ast.arguments()
+    names = [each.arg for each in every_argument(arguments)]
+    scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))
+    _Reader(scope, postponed=True).read(getattr(function, "body", []))
     return scope
 
 
 def read_definition(tree: ast.Module, node: Definition) -> Function:
     """Return what the definition *node*, anywhere in *tree*, makes at its end."""
-    reader = _Reader(read_module(tree), postponed=_postpones(tree))
-    return reader.function(node)
+    return _Reader(read_module(tree), postponed=_postpones(tree)).function(node)
 
 
 def _postpones(tree: ast.Module) -> bool:
-    """Tell whether annotations stay text: ``from __future__ import annotations``."""
+    """Return True if annotations stay text: ``from __future__ import annotations``."""
     return any(
         isinstance(node, ast.ImportFrom)
         and node.module == "__future__"
@@ -56,12 +87,38 @@ def _postpones(tree: ast.Module) -> bool:
     )
 
 
+def _changing_names(tree: ast.Module) -> Iterator[str]:
+    """Yield names that functions bind with ``global``, and those bound by ``:=``.
+
+    Left out is ``:=`` where it is the whole expression of a statement.
+    """
+    waiting: List[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            waiting += node.decorator_list
+            inner = (each for each in ast.walk(node) if isinstance(each, ast.Global))
+            yield from (name for each in inner for name in each.names)
+        elif not isinstance(node, ast.Lambda):
+            if isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
+                yield node.target.id
+            whole = getattr(node, "value", None) if isinstance(node, ast.stmt) else None
+            skipped = whole if isinstance(whole, ast.NamedExpr) else None
+            waiting += (each for each in ast.iter_child_nodes(node) if each is not skipped)
+
+
 class _Reader:
     """Follows statements in order and keeps what they bind in a scope.
 
-    A condition that cannot be told is taken to hold, and what is tried to succeed:
-    the other branch is followed before, so that it has its say only in what these
-    do not bind.
+    Where it is not known here which statements run, all are followed, and a name is
+    one of what each of them makes of it.
+
+    Attributes:
+        scope: Where names are kept.
+        postponed: Whether annotations stay text.
+        bases: What the bases stand for of the class whose body is read.
+        annotations: The annotations of names, in order; UNKNOWN under a condition.
+        ended: Whether the statements that were followed do not end: they raise.
     """
 
     def __init__(
@@ -70,49 +127,60 @@ class _Reader:
         self.scope = scope
         self.postponed = postponed
         self.bases = bases
-        self.annotations: Dict[str, ast.expr] = {}
+        self.annotations: Dict[str, object] = {}
+        self.ended = False
 
     def read(self, statements: List[ast.stmt]) -> None:
         """Follow *statements*."""
         for statement in statements:
             reader = _READERS.get(type(statement))
-            if reader is None:
-                continue
             try:
-                reader(self, statement)
-            except RecursionError:  # an endless elif, say; what it binds is not told
-                self.scope.is_open = True
+                if reader is not None:
+                    reader(self, statement)
+            except RecursionError:
+                for name in _stored_names(statement):
+                    self.scope.bind(name, Unknown(why="it is nested too deeply to be followed"))
+            if self.ended and self.scope.replaced is not None:
+                return
+            self.ended = False  # A script that always fails is read on.
 
     def value(self, node: Optional[ast.expr]) -> object:
-        """Return what *node* stands for; UNKNOWN if a name in it is not bound."""
-        if node is None:
-            return UNKNOWN
-        try:
-            return evaluate(node, self.scope)
-        except Undefined:
-            return UNKNOWN
+        """Return what *node* stands for."""
+        return UNKNOWN if node is None else read_value(node, self.scope)
 
     # Imports
 
     def imports(self, node: ast.Import) -> None:
         for alias in node.names:
             if alias.asname:
-                self.scope.names[alias.asname] = Symbol(alias.name)
+                self.scope.bind(alias.asname, Symbol(alias.name))
             else:
                 top = alias.name.partition(".")[0]
-                self.scope.names[top] = Symbol(top)
+                self.scope.bind(top, Symbol(top))
 
     def imports_from(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name != "*":
                 imported = known(Symbol(f"{module}.{alias.name}"))
-                self.scope.names[alias.asname or alias.name] = imported
+                self.scope.bind(alias.asname or alias.name, imported)
             elif module in _KNOWN_MODULES:
                 for name in getattr(importlib.import_module(module), "__all__", ()):
-                    self.scope.names[name] = known(Symbol(f"{module}.{name}"))
+                    self.scope.bind(name, known(Symbol(f"{module}.{name}")))
+            elif module.partition(".")[0] in ("flowpack", "prefect"):
+                self.scope.bind("flow", Symbol(f"{module}.flow"))
+                self.scope.bind("Flow", Symbol(f"{module}.Flow"))
+                self.scope.stars.append(module)
             else:
-                self.scope.is_open = True
+                self.imports_all(module)
+
+    def imports_all(self, module: str) -> None:
+        """Follow ``from module import *``, which may bind any name anew."""
+        why = f"from {module} import * may bind it anew"
+        for name, value in list(self.scope.names.items()):
+            if not name.startswith("_"):
+                self.scope.bind(name, one_of([value, UNKNOWN], why))
+        self.scope.stars.append(module)
 
     # Assignments
 
@@ -125,17 +193,31 @@ class _Reader:
                 value = next_value(self.bases, target.id, self.scope)
             bind(self.scope, target, value)
 
+    def computes(self, node: ast.Expr) -> None:
+        """Follow an expression for what it changes: ``X.append(1)``, ``(x := 1)``."""
+        value = self.value(node.value)
+        self.forgets(node)
+        self.ended = is_call_of(value, *_EXITS)
+
     def forgets(self, node: ast.AST) -> None:
-        """Forget the container that *node* changes: ``X.append(1)``, ``X[0] = 1``."""
+        """Forget what *node* changes: ``X.append(1)``, ``X[0] = 1``, ``X.a = 1``."""
+        attribute = ""
         while isinstance(node, (ast.Subscript, ast.Attribute, ast.Call, ast.Expr)):
+            if isinstance(node, ast.Attribute):
+                attribute = node.attr
             node = node.func if isinstance(node, ast.Call) else node.value
-        name = node.id if isinstance(node, ast.Name) else ""
-        if isinstance(self.scope.names.get(name), (list, dict, set)):
-            self.scope.names[name] = UNKNOWN
+        changed = self.scope.names.get(node.id) if isinstance(node, ast.Name) else None
+        if isinstance(changed, (list, dict, set)):
+            for name, value in list(self.scope.names.items()):
+                if value is changed:
+                    self.scope.bind(name, UNKNOWN)
+        elif isinstance(changed, Class) and attribute in changed.scope.names:
+            changed.scope.bind(attribute, UNKNOWN)
 
     def annotates(self, node: ast.AnnAssign) -> None:
         if isinstance(node.target, ast.Name):
-            self.annotations[node.target.id] = node.annotation
+            certain = self.scope.replaced is None
+            self.annotations[node.target.id] = node.annotation if certain else UNKNOWN
             if node.value is not None:
                 bind(self.scope, node.target, self.value(node.value))
 
@@ -144,11 +226,13 @@ class _Reader:
             name = ast.Name(node.target.id, ast.Load())
             computed = self.value(ast.BinOp(name, node.op, node.value))
             bind(self.scope, node.target, computed)
+        else:
+            self.forgets(node.target)
 
     def aliases(self, node: Any) -> None:
         """Follow ``type X = ...``, which Python before 3.12 has no class for."""
         alias = Alias(node.name.id, node.value, self._inner_scope(node))
-        self.scope.names[alias.name] = alias
+        self.scope.bind(alias.name, alias)
 
     def _inner_scope(self, node: Any) -> Scope:
         """Return a scope below this one, with the type parameters of *node*."""
@@ -162,48 +246,153 @@ class _Reader:
     def deletes(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, ast.Name):
-                self.scope.names.pop(target.id, None)
+                self.scope.bind(target.id, ABSENT)
+            else:
+                self.forgets(target)
 
-    # Compound statements
+    # Branches
+
+    def follow(
+        self, statements: List[ast.stmt], begin: Optional[Bindings] = None
+    ) -> Tuple[Bindings, bool]:
+        """Return what *statements* bind, and whether they end; keep nothing of it.
+
+        Args:
+            statements: The body of a compound statement.
+            begin: What is bound before, beside what is bound here.
+        """
+        outer = self.scope.replaced
+        replaced: Bindings = {}
+        self.scope.replaced = replaced
+        try:
+            for name, value in (begin or {}).items():
+                self.scope.bind(name, value)
+            self.read(statements)
+            bound = {name: self.scope.names.get(name, ABSENT) for name in replaced}
+        finally:
+            self.scope.replaced = None
+            for name, value in replaced.items():
+                self.scope.bind(name, value)
+            self.scope.replaced = outer
+            ended, self.ended = self.ended, False
+        return bound, ended
+
+    def merge(self, branches: List[Tuple[Bindings, bool]], node: ast.AST) -> None:
+        """Keep what *branches* bind, of which one runs; *node* is the statement."""
+        going_on = [bound for bound, ended in branches if not ended]
+        if not going_on:
+            self.ended = bool(branches)
+            going_on = [bound for bound, _ in branches]
+        why = f"it depends on what runs in line {getattr(node, 'lineno', 0)}"
+        for name in dict.fromkeys(name for bound in going_on for name in bound):
+            before = self.scope.names.get(name, ABSENT)
+            values = [bound.get(name, before) for bound in going_on]
+            # A name that is not bound is an error where it is used, if no built-in.
+            there = [value for value in values if value is not ABSENT]
+            if len(there) < len(values) and hasattr(builtins, name):
+                there.append(Symbol(f"builtins.{name}"))
+            self.scope.bind(name, one_of(there, why) if there else ABSENT)
 
     def branches(self, node: ast.If) -> None:
-        test = self.value(node.test)
-        if not is_plain(test):
-            self.read(node.orelse + node.body)
+        branches: List[Tuple[Bindings, bool]] = []
+        rest: List[ast.stmt] = [node]
+        while len(rest) == 1 and isinstance(rest[0], ast.If):  # a chain of elif
+            chained = rest[0]
+            self.value(chained.test)  # for what it binds
+            holds = truth(chained.test, self.scope)
+            if holds is not False:
+                branches.append(self.follow(chained.body))
+            rest = chained.orelse
+            if holds is True:
+                break
         else:
-            self.read(node.body if test else node.orelse)
+            branches.append(self.follow(rest))
+        self.merge(branches, node)
 
     def tries(self, node: ast.Try) -> None:
+        if all(map(self._succeeds, node.body)):
+            self.read([*node.body, *node.orelse, *node.finalbody])
+            return
+        tried, ended = self.follow(node.body)
+        why = f"it depends on what fails in line {node.lineno}"
+        left: Bindings = {}
+        for name, value in tried.items():  # A handler begins wherever the body was left.
+            before = self.scope.names.get(name, ABSENT)
+            there = [each for each in (before, value) if each is not ABSENT]
+            left[name] = one_of(there, why) if there else ABSENT
+        ends = [(tried, True) if ended else self.follow(node.orelse, tried)]
         for handler in node.handlers:
-            self.read(handler.body)
-        self.read(node.body + node.orelse + node.finalbody)
+            caught = {handler.name: UNKNOWN} if handler.name else {}
+            ends.append(self.follow(handler.body, {**left, **caught}))
+        self.merge(ends, node)
+        self.read(node.finalbody)
 
-    def loops(self, node: ast.For) -> None:
-        bind(self.scope, node.target, UNKNOWN)
-        self.repeats(node)
+    def _succeeds(self, statement: ast.stmt) -> bool:
+        """Return True if *statement* is known not to raise anything."""
+        if isinstance(statement, ast.Import):
+            return all(alias.name in _ALWAYS_THERE for alias in statement.names)
+        if isinstance(statement, ast.Assign):
+            nodes = [*statement.targets, statement.value]
+            simple = all(isinstance(node, (ast.Name, ast.Constant)) for node in nodes)
+            return simple and not isinstance(self.value(statement.value), Unknown)
+        return isinstance(statement, ast.Pass)
 
-    def repeats(self, node: ast.stmt) -> None:
-        """Forget what a loop binds: it may run any number of times."""
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-                self.scope.names[inner.id] = UNKNOWN
+    def loops(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
+        endless = False
+        begin: Bindings = {}
+        if isinstance(node, ast.While):
+            holds = truth(node.test, self.scope)
+            if holds is False:
+                return self.read(node.orelse)
+            endless = holds is True
+        for name in _stored_names(node):
+            if name in self.scope.names:
+                why = f"it is bound in a loop, line {node.lineno}"
+                begin[name] = one_of([self.scope.names[name], UNKNOWN], why)
+        if not isinstance(node, ast.While):
+            for name in _stored_names(node.target):
+                begin[name] = Unknown(why=f"it is bound by a loop, line {node.lineno}")
+        body = self.follow(node.body, begin)
+        self.merge([(body[0], False)] if endless else [({}, False), body], node)
+        if node.orelse:
+            self.merge([({}, False), self.follow(node.orelse)], node)
 
-    def opens(self, node: ast.With) -> None:
+    def opens(self, node: Union[ast.With, ast.AsyncWith]) -> None:
+        suppresses = False
         for item in node.items:
+            value = self.value(item.context_expr)
+            suppresses = suppresses or is_call_of(value, "contextlib.suppress")
             if item.optional_vars is not None:
-                bind(self.scope, item.optional_vars, UNKNOWN)
-        self.read(node.body)
+                for name in _stored_names(item.optional_vars):
+                    self.scope.bind(name, Unknown(why=f"it is bound by with, line {node.lineno}"))
+        if suppresses:
+            self.merge([({}, False), self.follow(node.body)], node)
+        else:
+            self.read(node.body)
+
+    def matches(self, node: Any) -> None:
+        """Follow ``match``, which Python 3.9 has no class for."""
+        ends: List[Tuple[Bindings, bool]] = [({}, False)]
+        for case in node.cases:
+            caught = dict.fromkeys(_stored_names(case.pattern), UNKNOWN)
+            ends.append(self.follow(case.body, {**caught}))
+        self.merge(ends, node)
+
+    def raises(self, node: ast.Raise) -> None:
+        self.ended = True
 
     # Definitions
 
     def defines_function(self, node: Definition) -> None:
-        self.scope.names[node.name] = self.function(node)
+        self.scope.bind(node.name, self.function(node))
 
     def function(self, node: Definition) -> Function:
         """Return what the definition *node* makes."""
         inside = _Reader(self._inner_scope(node), postponed=self.postponed)
+        decorators = tuple(self.value(each) for each in node.decorator_list)
         annotations: Dict[str, object] = {}
-        for each in every_argument(node.args):
+        arguments = every_argument(node.args)
+        for each in arguments:
             if each.annotation is not None and self.postponed:
                 annotations[each.arg] = source_of(each.annotation)
             elif each.annotation is not None:
@@ -211,9 +400,11 @@ class _Reader:
         nodes = defaults_of(node.args)
         defaults = {name: self.value(default) for name, default in nodes.items()}
         last = node.body[-1]
-        returned = last.value if isinstance(last, ast.Return) else None
-        returns = self.value(returned) if len(node.body) == 1 else UNKNOWN
-        return Function(node, annotations, defaults, returns)
+        returns: object = UNKNOWN
+        if len(node.body) == 1 and isinstance(last, ast.Return) and last.value is not None:
+            inside.scope.names.update((each.arg, UNKNOWN) for each in arguments)
+            returns = inside.value(last.value)
+        return Function(node, annotations, defaults, returns, decorators)
 
     def defines_class(self, node: ast.ClassDef) -> None:
         bases = tuple(self.value(base) for base in node.bases)
@@ -230,44 +421,44 @@ class _Reader:
             doc=ast.get_docstring(node, clean=False),
         )
         body.read(node.body)
-        self.scope.names[node.name] = cls
+        self.scope.bind(node.name, cls)
 
 
-def every_argument(arguments: ast.arguments) -> List[ast.arg]:
-    """Return the parameters in the order of ``inspect.signature``."""
-    listed = [*arguments.posonlyargs, *arguments.args]
-    if arguments.vararg is not None:
-        listed.append(arguments.vararg)
-    listed.extend(arguments.kwonlyargs)
-    if arguments.kwarg is not None:
-        listed.append(arguments.kwarg)
-    return listed
+def _stored_names(node: ast.AST) -> List[str]:
+    """Return the names that *node* binds, by assignments, patterns, or definitions."""
+    names: List[str] = []
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            if not isinstance(each.ctx, ast.Load):
+                names.append(each.id)
+        elif isinstance(each, ast.alias):
+            names.append(each.asname or each.name.partition(".")[0])
+        else:  # Definitions, handlers, and the patterns of match
+            found = (getattr(each, field, None) for field in ("name", "rest"))
+            names += [name for name in found if isinstance(name, str)]
+    return list(dict.fromkeys(names))
 
 
-def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
-    """Return the expression of each default value, by the parameter's name."""
-    positional = [*arguments.posonlyargs, *arguments.args]
-    with_default = positional[len(positional) - len(arguments.defaults) :]
-    found = {arg.arg: node for arg, node in zip(with_default, arguments.defaults)}
-    for arg, node in zip(arguments.kwonlyargs, arguments.kw_defaults):
-        if node is not None:
-            found[arg.arg] = node
-    return found
-
-
-def source_of(node: ast.expr) -> str:
-    """Return the source of *node*, or dots where it cannot be spelt."""
+def source_of(node: ast.AST) -> str:
+    """Return the source of *node*, if it can be spelt."""
     try:
         return ast.unparse(node)
     except (ValueError, RecursionError):
-        return "..."
+        return "an expression"
+
+
+def docstring_of(node: ast.AST) -> Optional[str]:
+    """Return the docstring of a function as it is written; None where it has none."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return ast.get_docstring(node, clean=False)
+    return None
 
 
 _Read = Callable[[_Reader, Any], None]
 
 #: Statements that not every supported Python knows.
 _SINCE_310: Mapping[str, _Read] = {
-    "Match": _Reader.repeats,
+    "Match": _Reader.matches,
     "TryStar": _Reader.tries,
     "TypeAlias": _Reader.aliases,
 }
@@ -279,14 +470,15 @@ _READERS: Mapping[Type[ast.stmt], _Read] = {
     ast.AnnAssign: _Reader.annotates,
     ast.AugAssign: _Reader.augments,
     ast.Delete: _Reader.deletes,
-    ast.Expr: _Reader.forgets,
+    ast.Expr: _Reader.computes,
     ast.If: _Reader.branches,
     ast.Try: _Reader.tries,
     ast.For: _Reader.loops,
     ast.AsyncFor: _Reader.loops,
-    ast.While: _Reader.repeats,
+    ast.While: _Reader.loops,
     ast.With: _Reader.opens,
     ast.AsyncWith: _Reader.opens,
+    ast.Raise: _Reader.raises,
     ast.FunctionDef: _Reader.defines_function,
     ast.AsyncFunctionDef: _Reader.defines_function,
     ast.ClassDef: _Reader.defines_class,

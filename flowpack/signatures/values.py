@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from typing import Any, Dict, FrozenSet, Mapping, Optional, Set, Tuple, Union
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple, Union
 
 import attrs
 
@@ -17,12 +17,54 @@ class Undefined(Exception):
     """A name that the script does not bind at that place."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Unknown:
-    """A value that only running the script could tell."""
+    """A value that only running the script would tell.
+
+    Attributes:
+        node: The expression that is not known, if there is one.
+        why: The reason, as a clause; empty where the expression says it all.
+    """
+
+    node: Optional[ast.AST] = attrs.field(default=None, repr=False)
+    why: str = ""
 
 
 UNKNOWN = Unknown()
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class OneOf(Unknown):
+    """A value that depends on the machine that runs the script: one of *values*."""
+
+    values: Tuple[object, ...]
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Attribute(Unknown):
+    """The attribute *name* of *owner*, such as ``with_options`` of a flow."""
+
+    owner: object
+    name: str
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class OpenCall(Unknown):
+    """A call that has more arguments than can be read: ``f(x, **options)``.
+
+    Attributes:
+        options: The expression of the unread ones.
+    """
+
+    function: object
+    arguments: Tuple[object, ...]
+    keywords: Mapping[str, object]
+    options: ast.expr = attrs.field(repr=False)
+
+
+def alternatives(value: object) -> Tuple[object, ...]:
+    """Return all that *value* may be."""
+    return value.values if isinstance(value, OneOf) else (value,)
 
 
 @attrs.frozen
@@ -57,11 +99,17 @@ class TypeVariable:
 
 @attrs.frozen(eq=False)
 class Alias:
-    """``type X = ...``: told when it is used, for it may name what comes later."""
+    """``type X = ...``: evaluated when it is used, for it may name what comes later."""
 
     name: str
     node: ast.expr
-    scope: Scope
+    scope: Scope = attrs.field(repr=False)
+
+
+_CHANGING = "it is bound by a function, or within an expression, too"
+
+#: Stands for a name that is not bound, where bindings are compared.
+ABSENT = object()
 
 
 @attrs.define(eq=False)
@@ -71,12 +119,27 @@ class Scope:
     Attributes:
         names: What each stands for; later statements change it.
         outer: Where names are looked up that are not here.
-        is_open: There may be more names: something was imported with a star.
+        stars: The modules that all names were imported from, if these are not known.
+        changing: Names that functions, or expressions of which it is not known whether
+            they are evaluated, bind as well.
+        replaced: What names stood for before they were bound, since somebody began to
+            record it.
     """
 
-    names: Dict[str, object] = attrs.field(factory=dict)
-    outer: Optional[Scope] = None
-    is_open: bool = False
+    names: Dict[str, object] = attrs.field(factory=dict, repr=False)
+    outer: Optional[Scope] = attrs.field(default=None, repr=False)
+    stars: List[str] = attrs.field(factory=list)
+    changing: FrozenSet[str] = attrs.field(default=frozenset(), repr=False)
+    replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
+
+    def bind(self, name: str, value: object) -> None:
+        """Let *name* stand for *value*; with ABSENT it is not bound any more."""
+        if self.replaced is not None:
+            self.replaced.setdefault(name, self.names.get(name, ABSENT))
+        if value is ABSENT:
+            self.names.pop(name, None)
+        else:
+            self.names[name] = value
 
     def look_up(self, name: str) -> object:
         """Return what *name* stands for.
@@ -85,15 +148,20 @@ class Scope:
             Undefined: Nothing in the script binds it, nor does Python.
         """
         scope: Optional[Scope] = self
-        is_open = False
+        stars: List[str] = []
         while scope is not None:
             if name in scope.names:
-                return scope.names[name]
-            is_open = is_open or scope.is_open
+                value = scope.names[name]
+                if name not in scope.changing:
+                    return value
+                return OneOf(values=(*alternatives(value), UNKNOWN), why=_CHANGING)
+            stars += scope.stars
             scope = scope.outer
         if hasattr(builtins, name):
             return Symbol(f"builtins.{name}")
-        if is_open:
+        if len(stars) == 1:
+            return Symbol(f"{stars[0]}.{name}")
+        if stars:
             return UNKNOWN
         raise Undefined(name)
 
@@ -103,17 +171,24 @@ class Function:
     """A function of the script, or a lambda.
 
     Attributes:
-        node: None for a lambda.
+        node: Its definition.
         annotations: What each annotation stood for at the definition; missing
-            where it could not be told, the source where evaluation is postponed.
+            where it is not known, the source where evaluation is postponed.
         defaults: The same for the default values.
         returns: What a call without arguments returns, if that is one expression.
+        decorators: What the decorators stood for, in the order of the source.
     """
 
-    node: Union[ast.FunctionDef, ast.AsyncFunctionDef, None] = None
+    node: Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda] = attrs.field(repr=False)
     annotations: Mapping[str, object] = attrs.field(factory=dict)
     defaults: Mapping[str, object] = attrs.field(factory=dict)
     returns: object = UNKNOWN
+    decorators: Tuple[object, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the function is called where it is defined."""
+        return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
 
 
 @attrs.frozen(eq=False)
@@ -127,7 +202,7 @@ class Class:
         keywords: Keyword arguments in the class statement.
         scope: What the body binds, in order.
         annotations: The annotations in the body, in order: expressions, or what
-            they stand for where there was no class statement.
+            they stand for where there was no class statement; UNKNOWN under a condition.
         doc: The docstring.
         ancestors: The names of all symbols among its bases and theirs.
         lineage: The class and its bases in the script, the farthest first. For
@@ -136,12 +211,12 @@ class Class:
     """
 
     name: str
-    bases: Tuple[object, ...] = ()
-    decorators: Tuple[object, ...] = ()
-    keywords: Mapping[str, object] = attrs.field(factory=dict)
-    scope: Scope = attrs.field(factory=Scope)
-    annotations: Dict[str, Any] = attrs.field(factory=dict)
-    doc: Optional[str] = None
+    bases: Tuple[object, ...] = attrs.field(default=(), repr=False)
+    decorators: Tuple[object, ...] = attrs.field(default=(), repr=False)
+    keywords: Mapping[str, object] = attrs.field(factory=dict, repr=False)
+    scope: Scope = attrs.field(factory=Scope, repr=False)
+    annotations: Dict[str, Any] = attrs.field(factory=dict, repr=False)
+    doc: Optional[str] = attrs.field(default=None, repr=False)
 
     ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
     lineage: Tuple[Class, ...] = attrs.field(init=False, repr=False)
@@ -166,7 +241,7 @@ class Class:
         return (*found, self)
 
     def is_a(self, *names: str) -> bool:
-        """Tell whether one of the symbols *names* is among all its bases."""
+        """Return True if one of the symbols *names* is among all its bases."""
         return not self.ancestors.isdisjoint(names)
 
     def attribute(self, name: str) -> object:
@@ -191,15 +266,16 @@ class Member:
 
 @attrs.frozen(eq=False)
 class Call:
-    """What calling a class of the script, or something imported, would return."""
+    """What calling a class or function of the script, or something imported, returns."""
 
     function: object
     arguments: Tuple[object, ...] = ()
     keywords: Mapping[str, object] = attrs.field(factory=dict)
+    node: Optional[ast.Call] = attrs.field(default=None, repr=False)
 
 
 def is_call_of(value: object, *names: str) -> bool:
-    """Tell whether *value* is a call of one of the symbols *names*."""
+    """Return True if *value* is a call of one of the symbols *names*."""
     return (
         isinstance(value, Call)
         and isinstance(value.function, Symbol)

@@ -25,7 +25,7 @@ from flowpack.wire.conversion import write_schedule
 from flowpack.wire.exchange import Json, path, request, wants_csrf_token
 from flowpack.wire.job_variables import job_variables, problem, with_nested_env
 from flowpack.wire.prefect3_blocks import Prefect3Blocks
-from flowpack.wire.releases import OLDEST, SINCE, SLUGS, parse_version
+from flowpack.wire.releases import METHODS, OLDEST, SINCE, SLUGS, parse_version
 from flowpack.wire.server_deployments import (
     check_shapes,
     concurrency_limit,
@@ -58,6 +58,7 @@ class Prefect3(Prefect3Blocks):
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
+        self.loads_methods = self._release >= METHODS
         self._csrf: Mapping[str, str] = {}
 
     def headers(self, sent: Request) -> Mapping[str, str]:

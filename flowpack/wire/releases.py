@@ -22,6 +22,9 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
 #: The release that brought slugs to schedules, by which flowpack knows its own.
 SLUGS = (3, 2, 0)
 
+#: The oldest release whose workers were seen to load flows in classes; 3.0.11 does not.
+METHODS = (3, 4, 13)
+
 
 def parse_version(version: str) -> Tuple[int, ...]:
     """Return the numbers of a release: ``3.0.0rc2`` gives ``(3, 0, 0)``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from flowpack.discovery import Findings, Script, examine
+from flowpack.discovery import Discovery, Script, find_flows
 
 
 def script(text: str, name: str = "script.py") -> Script:
@@ -12,6 +12,6 @@ def script(text: str, name: str = "script.py") -> Script:
     return Script(content=textwrap.dedent(text).encode("utf-8"), name=name)
 
 
-def found(text: str) -> Findings:
+def found(text: str) -> Discovery:
     """Return what is found in a script of that *text*."""
-    return examine(script(text))
+    return find_flows(script(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowpack.discovery import find_flows, examine, select_flow
+from flowpack.discovery import find_flows, select_flow
 from flowpack.exceptions import MissingFlowError, UnspecifiedFlowError
 from tests.discovery.scripts import script
 
@@ -41,9 +41,9 @@ def test_name_means_flow(name, variable):
 
 def test_findings_can_be_asked_again():
     """What was found once serves many questions."""
-    findings = examine(script(SEVERAL))
-    chosen = {select_flow(findings, flow.name) for flow in findings.flows}
-    assert chosen == set(find_flows(script(SEVERAL)))
+    findings = find_flows(script(SEVERAL))
+    chosen = {findings.select(flow.name) for flow in findings.flows}
+    assert chosen == set(find_flows(script(SEVERAL)).flows)
 
 
 def test_only_flow_needs_no_name():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.discovery import FoundFlow, Script, examine, select_flow
+from flowpack.discovery import FlowInfo, Script, find_flows
 from flowpack.exceptions import DiscoveryError
 
 #: Pieces that meet in scripts with flows, in any order and nesting.
@@ -72,7 +72,7 @@ def check(content):
     """Find flows; whatever is in *content*, only our errors come out."""
     script = Script(content=content, name="s.py")
     try:
-        findings = examine(script)
+        findings = find_flows(script)
     except DiscoveryError:
         return
     for flow in findings.flows:
@@ -80,7 +80,7 @@ def check(content):
         assert flow.name and flow.variable and flow.origin
     for name in (None, "x", "a"):
         try:
-            assert isinstance(select_flow(findings, name), FoundFlow)
+            assert isinstance(findings.select(name), FlowInfo)
         except DiscoveryError as exc:
             assert str(exc)
 

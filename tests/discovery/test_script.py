@@ -14,7 +14,7 @@ import warnings
 import attrs
 import pytest
 
-from flowpack.discovery import FoundFlow, Script, examine, find_flows
+from flowpack.discovery import FlowInfo, Script, find_flows, select_flow
 from flowpack.discovery.nesting import LIMIT, is_nested_too_deeply, longest_chain
 from flowpack.exceptions import DiscoveryError
 from tests.discovery.scripts import script
@@ -132,7 +132,7 @@ READABLE = {
 @pytest.mark.parametrize("content", READABLE.values(), ids=READABLE)
 def test_readable(content):
     """Whatever Python reads is read, and the bytes stay as they are."""
-    (flow,) = find_flows(Script(content=content, name="s.py"))
+    (flow,) = find_flows(Script(content=content, name="s.py")).flows
     assert (flow.name, flow.script.content) == ("f", content)
     assert flow.version == hashlib.md5(content).hexdigest()
 
@@ -161,7 +161,7 @@ UNREADABLE = {
 def test_unreadable_source(content, where, reason):
     """What this Python cannot read is an error with its file and line."""
     with pytest.raises(DiscoveryError) as caught:
-        examine(Script(content=content, name="s.py"))
+        find_flows(Script(content=content, name="s.py"))
     assert caught.value.where.startswith(where)
     assert reason in caught.value.reason
 
@@ -170,7 +170,7 @@ def test_newer_syntax_names_this_python():
     """The error says which Python did not understand."""
     version = "{}.{}".format(*sys.version_info)
     with pytest.raises(DiscoveryError, match=f"Python {version} cannot read it"):
-        examine(script("match x:\n    case = 1 2\n"))
+        find_flows(script("match x:\n    case = 1 2\n"))
 
 
 CHAINS = {
@@ -189,7 +189,7 @@ def test_long_chains_do_not_crash(content):
     """A chain that overflows the stack of old parsers is refused; all survive."""
     assert is_nested_too_deeply(content)
     with pytest.raises(DiscoveryError, match="nested too deeply|cannot read it"):
-        examine(Script(content=content, name="s.py"))
+        find_flows(Script(content=content, name="s.py"))
 
 
 def test_long_chain_of_this_many_links_can_be_read():
@@ -231,7 +231,7 @@ def test_deep_chains_are_not_followed():
     except RecursionError:
         pass
     with pytest.raises(DiscoveryError, match="nested too deeply"):
-        examine(Script(content=code, name="s.py"))
+        select_flow(Script(content=code, name="s.py"))
 
 
 def test_parser_warnings_are_not_shown():
@@ -239,19 +239,19 @@ def test_parser_warnings_are_not_shown():
     code = b"from prefect import flow\nx = flow(len, name='\\d')\n"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        (flow,) = find_flows(Script(content=code, name="s.py"))
+        (flow,) = find_flows(Script(content=code, name="s.py")).flows
     assert (flow.name, caught) == ("\\d", [])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert find_flows(Script(content=code, name="s.py"))
+        assert find_flows(Script(content=code, name="s.py")).flows
 
 
 def test_filters_do_not_pile_up():
     """Parsing many scripts leaves one warning filter, at most."""
-    examine(script("x = 1"))
+    find_flows(script("x = 1"))
     before = len(warnings.filters)
     for number in range(5):
-        examine(script(f"x = {number}"))
+        find_flows(script(f"x = {number}"))
     assert len(warnings.filters) == before
 
 
@@ -263,7 +263,7 @@ def test_threads():
         try:
             for _ in range(20):
                 code = b"'\\d'\n" + FLOW
-                assert len(find_flows(Script(content=code, name="s.py"))) == 1
+                assert len(find_flows(Script(content=code, name="s.py")).flows) == 1
         except BaseException as exc:
             failures.append(exc)
 
@@ -279,13 +279,13 @@ def test_nothing_is_run(tmp_path):
     """Examining a script does not run a line of it."""
     path = tmp_path / "flow.py"
     path.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n" + FLOW.decode())
-    assert find_flows(Script.read(path))
+    assert find_flows(Script.read(path)).flows
     assert not (tmp_path / "ran").exists()
 
 
 def test_found_flow_from_facts():
     """A flow that somebody else knows about can be told in the same terms."""
-    flow = FoundFlow(
+    flow = FlowInfo(
         script=script(""), function="f", variable="f", name="f", version="1"
     )
     assert (flow.variables, flow.entrypoint) == (("f",), "script.py:f")
@@ -293,5 +293,5 @@ def test_found_flow_from_facts():
 
 def test_found_flow_can_be_pickled():
     """So that it can travel to another process."""
-    (flow,) = find_flows(Script(content=FLOW, name="s.py"))
+    (flow,) = find_flows(Script(content=FLOW, name="s.py")).flows
     assert pickle.loads(pickle.dumps(flow)) == flow

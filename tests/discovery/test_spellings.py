@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from flowpack.discovery import examine
+from flowpack.discovery import find_flows
 from tests.discovery.scripts import found, script
 
 PREFECT = frozenset({"prefect"})
@@ -66,7 +66,7 @@ IMPORTS = {
         "import contextlib\nfrom flowpack import flow\n"
         "with contextlib.suppress(ImportError):\n    from prefect import flow",
         "flow",
-        PREFECT,
+        BOTH,
     ),
     "not for type checkers": (
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
@@ -117,7 +117,7 @@ MAKERS = {
     "name from a constant": "NAME = 'given'\nx = flow(fn, name=NAME)",
     "name from parts": "A = 'gi'\nx = flow(fn, name=f'{A}v' 'e' + 'n')",
     "constant of constants": "A = 'gi'\nB: str = A + 'ven'\nx = flow(fn, name=B)",
-    "constant elsewhere": "NAME: str\nx = flow(fn, name=NAME)\nNAME = 'given'",
+    "constant bound twice": "NAME = 'first'\nNAME = 'given'\nx = flow(fn, name=NAME)\nNAME = ''",
     "local of the same name": "NAME = 'given'\nx = flow(fn, name=NAME)\n"
     "def other(NAME):\n    NAME = 'local'\nlambda: (NAME := 1)",
 }
@@ -341,11 +341,11 @@ def test_function_of_another_module():
     (flow,) = found(
         "from lib import fn\nfrom prefect import flow\nx = flow(fn, name='n')"
     ).flows
-    assert (flow.function, flow.parameters, flow.node) == ("fn", (), None)
+    assert (flow.function, flow.parameters, flow.definition) == ("fn", (), None)
 
 
 def test_stacked_decorators():
-    """Decorators above ``@flow``, and those below that keep the name, do no harm."""
+    """Decorators below ``@flow`` that keep the name do no harm, nor do those that do nothing."""
     findings = found(
         """
         import functools
@@ -357,7 +357,18 @@ def test_stacked_decorators():
             def wrapper(*args): return fn(*args)
             return wrapper
 
-        @loud
+        def seen(fn):
+            print(fn)
+            return fn
+
+        def tagged(tag):
+            def inner(fn):
+                TAGS[tag] = fn
+                return fn
+            return inner
+
+        @seen
+        @tagged("a")
         @flow
         def above(): pass
 
@@ -377,7 +388,7 @@ def test_stacked_decorators():
 
 def test_realistic_script(scripts):
     """All of a longer script's flows are found, in the order of their lines."""
-    flows = examine(scripts("orders.py")).flows
+    flows = find_flows(scripts("orders.py")).flows
     assert [(flow.name, flow.variable, flow.function) for flow in flows] == [
         ("orders-import", "import_orders", "import_orders"),
         ("pack-orders", "pack_orders", "pack_orders"),
@@ -425,5 +436,5 @@ def test_namesakes():
 def test_entrypoint(name, file):
     """It is the file's own name and the module-level name."""
     code = "import prefect\nx = prefect.flow(len, name='n')"
-    (flow,) = examine(script(code, name)).flows
+    (flow,) = find_flows(script(code, name)).flows
     assert flow.entrypoint == f"{file}:x"

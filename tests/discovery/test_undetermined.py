@@ -21,7 +21,7 @@ UNTOLD = {
     "formatted": ("N = 'a'\nx = flow(fn, name=f'{N!r}')", "N!r"),
     "added number": ("x = flow(fn, name='a' + 1)", "'a' + 1"),
     "unknown name": ("x = flow(fn, name=NAME)", "depends on 'NAME'"),
-    "bound twice": ("N = 'a'\nN = 'b'\nx = flow(fn, name=N)", "depends on 'N'"),
+    "bound too late": ("NAME: str\nx = flow(fn, name=NAME)\nNAME = 'given'", "on 'NAME'"),
     "bound in branches": (
         "if os:\n    N = 'a'\nelse:\n    N = 'b'\nx = flow(fn, name=N)",
         "depends on 'N'",
@@ -34,7 +34,7 @@ UNTOLD = {
     "imported too": ("N = 'a'\nfrom os import name as N\nx = flow(fn, name=N)", "'N'"),
     "walrus too": ("N = 'a'\nprint(N := 'b')\nx = flow(fn, name=N)", "'N'"),
     "with too": ("N = 'a'\nwith os as N: pass\nx = flow(fn, name=N)", "'N'"),
-    "in itself": ("A = B\nB = A\nx = flow(fn, name=A)", "depends on 'A'"),
+    "in itself": ("A = B\nB = A\nx = flow(fn, name=A)", "depends on 'B'"),
     "bytes": ("x = flow(fn, name=b'x')", "b'x'"),
     "unspeakable": ("x = flow(fn, name=" + "-" * 900 + "os)", "on 'an expression'"),
     "options": ("x = flow(fn, **OPTIONS)", "may stand in 'OPTIONS'"),

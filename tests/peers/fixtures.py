@@ -57,7 +57,7 @@ def prefect2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def prefect3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of Prefect 3."""
-    with needed(prefect_server("3.8.8", tmp_path_factory.mktemp("p3"))) as server:
+    with needed(prefect_server("3.9.1", tmp_path_factory.mktemp("p3"))) as server:
         yield server
 
 

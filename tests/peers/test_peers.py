@@ -35,7 +35,7 @@ SERVERS = [
     ("orion", "2.0b7"),
     ("prefect214", "2.14.21"),
     ("prefect2", "2.20.25"),
-    ("prefect3", "3.8.8"),
+    ("prefect3", "3.9.1"),
 ]
 
 
@@ -84,7 +84,7 @@ def test_orion_agent_runs_work(orion, tmp_path):
 
 @peer
 @pytest.mark.parametrize(
-    "server", ["prefect2", "prefect3"], indirect=True, ids=["2.20.25", "3.8.8"]
+    "server", ["prefect2", "prefect3"], indirect=True, ids=["2.20.25", "3.9.1"]
 )
 def test_worker_runs_work(server, tmp_path):
     """A stock process worker makes its pool, and runs a script of a folder."""

@@ -1,4 +1,4 @@
-"""Against real servers and stock workers of Prefect 2.14, 2.20 and 3.8."""
+"""Against real servers and stock workers of Prefect 2.14, 2.20 and 3.9."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ pytestmark = [
 ]
 
 CHECKOUT = str(Path(__file__).parents[2])
-VERSIONS = {"prefect214": "2.14.21", "prefect2": "2.20.25", "prefect3": "3.8.8"}
+VERSIONS = {"prefect214": "2.14.21", "prefect2": "2.20.25", "prefect3": "3.9.1"}
 
 SCRIPT = '''\
 import os
@@ -167,6 +167,54 @@ def test_flow_renamed_outside_its_script(server, client, script, tmp_path):
         state, said = run(server, client, done, "Hello Grace!")
     assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
     assert load_flow_from_deployment(done.id, client).name == flow.name
+
+
+IN_CLASSES = """\
+from prefect import flow, get_run_logger
+
+
+class Greetings:
+    @staticmethod
+    @flow
+    def alone(name: str):
+        get_run_logger().info(f"Hello {name}!")
+        return name
+
+    @flow
+    def together(self, name: str):
+        get_run_logger().info(f"Hello {name}!")
+        return name
+"""
+
+
+def test_flow_in_a_class(server, client, tmp_path):
+    """Newer workers run ``Class.method``; a deployment for older ones is refused."""
+    path = tmp_path / "greetings.py"
+    path.write_text(IN_CLASSES)
+    pool = unique("pool")
+    alone, together = (
+        DeploymentSpec(
+            name=unique(name),
+            entrypoint=f"{path}:Greetings.{name}",
+            flow_storage=FileStorageBlock(str(tmp_path / "files")),
+            work_pool=pool,
+            create_work_pool=True,
+            parameters=parameters,
+        )
+        for name, parameters in (("alone", {}), ("together", {"self": None}))
+    )
+    if not client.dialect.loads_methods:
+        with pytest.raises(DeploymentValidationError, match="is in a class"):
+            deploy(alone, client)
+        return
+    (action,) = plan(together, client).actions
+    assert any("on no instance" in note for note in action.notes)
+    done = deploy([alone, together], client)
+    with prefect_worker(server, pool):
+        for each in done:
+            state, said = run(server, client, each, "Hello Grace!")
+            assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
+    assert load_flow_from_deployment(done[0].id, client)("Eve") == "Eve"
 
 
 def test_changed_byte_is_never_run(server, client, script, tmp_path):
@@ -543,7 +591,7 @@ def test_csrf_and_basic_auth(tmp_path, script, monkeypatch):
         work_pool="pool",
         create_work_pool=True,
     )
-    with prefect_server("3.8.8", home, **settings) as server:
+    with prefect_server("3.9.1", home, **settings) as server:
         with get_client(server.api) as client:
             with pytest.raises(APIStatusError, match="sent was no credential"):
                 deploy(spec, client)

@@ -24,7 +24,7 @@ from tests.clients import SCRIPT
 
 pytestmark = pytest.mark.peer
 
-SERVERS = {"orion": "2.0b7", "prefect2": "2.20.25", "prefect3": "3.8.8"}
+SERVERS = {"orion": "2.0b7", "prefect2": "2.20.25", "prefect3": "3.9.1"}
 
 
 @pytest.fixture(params=SERVERS, ids=list(SERVERS.values()))

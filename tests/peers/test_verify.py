@@ -23,7 +23,7 @@ from flowpack.exceptions import PlanChangedError
 
 pytestmark = pytest.mark.peer
 
-SERVERS = {"orion": "2.0b7", "prefect2": "2.20.25", "prefect3": "3.8.8"}
+SERVERS = {"orion": "2.0b7", "prefect2": "2.20.25", "prefect3": "3.9.1"}
 SCRIPT = """\
 from prefect import flow
 
