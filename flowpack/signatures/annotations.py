@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import copy
-import inspect
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from flowpack.exceptions import quoted
 from flowpack.signatures import known_types
-from flowpack.signatures.classes import (
-    Field,
-    Kind,
-    extra_policy,
-    fields_of,
-    full_name,
-    kind_of,
-    options_of_model,
-    problem_of,
-)
+from flowpack.signatures.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
 from flowpack.signatures.defaults import Unserialisable, Untellable, encode
+from flowpack.signatures.definitions import common_type, define, define_block, slug_of
 from flowpack.signatures.enumerations import values_of
 from flowpack.signatures.evaluate import evaluate, parse_and_evaluate
 from flowpack.signatures.known_types import NULL, Json
@@ -40,14 +31,6 @@ from flowpack.signatures.values import (
 #: A schema of more parts than this is given up.
 _MOST = 5_000
 _Parts = Callable[[object], Optional[Sequence[object]]]
-_TYPES: Mapping[type, str] = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    list: "array",
-    type(None): "null",
-}
 
 
 class NoSchema(Exception):
@@ -138,7 +121,7 @@ class SchemaWriter:
             return self._subscripted(Subscripted(symbol, ()), forward)
         slug, title = known_types.block_slug(name), name.rpartition(".")[2]
         if slug:
-            return self._reference(slug, title, lambda: _block_schema(title, slug, {}))
+            return self._reference(slug, title, lambda: define_block(title, slug, {}))
         if known_types.is_standard(name):
             return {}
         return self._any_value(
@@ -233,7 +216,7 @@ class SchemaWriter:
         if not unique:
             raise NoSchema
         schema: Json = {"const": unique[0]} if len(unique) == 1 else {"enum": unique}
-        return {**schema, **_common_type(unique)}
+        return {**schema, **common_type(unique)}
 
     # Limits
 
@@ -256,37 +239,51 @@ class SchemaWriter:
 
     def _limited(self, schema: Json, options: Mapping[str, object]) -> Json:
         """Return *schema* with the limits, words and discriminator that *options* say."""
+        return limit(self._discriminated(schema, options.get("discriminator")), options)
+
+    def _discriminated(self, schema: Json, name: object) -> Json:
+        """Return *schema*, a union of classes that their fields called *name* tell apart."""
         choices = [each for each in schema.get("anyOf", ()) if each != NULL]
-        key = options.get("discriminator")
+        keys: Set[str] = set()
         mapping: Dict[str, str] = {}
-        for choice in choices if isinstance(key, str) else ():
-            name = choice.get("$ref", "").rpartition("/")[2]
-            tag = self.definitions.get(name, {}).get("properties", {}).get(key, {})
-            values = [tag["const"]] if "const" in tag else tag.get("enum", ())
-            if not values:
-                return limit(schema, options)
-            mapping.update({str(value): choice["$ref"] for value in values})
-        if mapping:
-            told = {"mapping": mapping, "propertyName": key}
-            nullable = len(choices) < len(schema["anyOf"])
-            schema = {"oneOf": choices, "discriminator": told}
-            schema = {"anyOf": [schema, dict(NULL)]} if nullable else schema
-        return limit(schema, options)
+        for choice in choices:
+            cls = self._defined.get(choice.get("$ref", "").rpartition("/")[2])
+            for field in fields_of(cls) if isinstance(cls, Class) else ():
+                if field.name == name:
+                    tag = self._schema(field.annotation, field.owner.scope)
+                    values = tag.get("enum", [tag["const"]] if "const" in tag else ())
+                    mapping.update({str(value): choice["$ref"] for value in values})
+                    keys.add(field.key)
+        if len(keys) != 1 or set(mapping.values()) != {each.get("$ref") for each in choices}:
+            return schema
+        told = {"mapping": mapping, "propertyName": keys.pop()}
+        one: Json = {"oneOf": choices, "discriminator": told}
+        return {"anyOf": [one, dict(NULL)]} if len(choices) < len(schema["anyOf"]) else one
 
     # Classes
 
     def _class(self, cls: Class, forward: Scope) -> Json:
-        kind = kind_of(cls)
+        kind, problem = kind_of(cls), problem_of(cls)
         if kind is Kind.BLOCK:
-            return self._block(cls)
-        problem = problem_of(cls)
-        if kind is Kind.ENUMERATION and not problem:
-            problem = _unknown_values(cls)
+            return self._block(cls, is_understood=not problem)
+        if kind is Kind.ENUMERATION and not problem and not _is_encodable(values_of(cls)):
+            problem = "its values are not known"
         if problem:
             return self._any_value(f"any value is allowed for {quoted(cls.name)}: {problem}")
         if kind is Kind.PLAIN:
             return {}
-        return self._reference(cls, cls.name, lambda: _DEFINED[kind](self, cls))
+        return self._reference(cls, cls.name, lambda: define(cls, self._field))
+
+    def _block(self, cls: Class, is_understood: bool) -> Json:
+        slug = slug_of(cls)
+        if slug is None:
+            return self._any_value(f"the slug of the block {quoted(cls.name)} is not known")
+
+        def write() -> Json:
+            fields = define(cls, self._field) if is_understood else {}
+            return define_block(cls.name, slug, fields)
+
+        return self._reference(cls, cls.name, write)
 
     def _alias(self, alias: Alias, forward: Scope) -> Json:
         def write() -> Json:
@@ -309,51 +306,14 @@ class SchemaWriter:
             self.definitions[name] = write()
         return {"$ref": f"#/definitions/{name}"}
 
-    def _enumeration(self, cls: Class) -> Json:
-        encoded = [encode(value) for value in values_of(cls)]
-        schema: Json = {"title": cls.name, "enum": encoded, **_described(cls)}
-        if encoded != [None]:  # pydantic knows no type "null" here
-            schema.update(_common_type(encoded))
-        return schema
-
-    def _named_tuple(self, cls: Class) -> Json:
-        fields = fields_of(cls)
-        schema: Json = {"type": "array", "maxItems": len(fields)}
-        schema["prefixItems"] = [self._field(field) for field in fields]
-        required = sum(field.required for field in fields)
-        if required:
-            schema["minItems"] = required
-        return schema
-
-    def _object(self, cls: Class) -> Json:
-        fields = fields_of(cls)
-        properties = {field.key: self._field(field) for field in fields}
-        schema: Json = {"title": cls.name, "type": "object", "properties": properties}
-        schema.update(_described(cls))
-        required = [field.key for field in fields if field.required]
-        if required:
-            schema["required"] = required
-        if kind_of(cls) is not Kind.TYPED_DICT:
-            schema.update(_configured(cls))
-        return schema
-
-    def _block(self, cls: Class) -> Json:
-        slug = _slug_of(cls)
-        if slug is None:
-            return self._any_value(f"the slug of the block {quoted(cls.name)} is not known")
-
-        def write() -> Json:
-            return _block_schema(cls.name, slug, {} if problem_of(cls) else self._object(cls))
-
-        return self._reference(cls, cls.name, write)
-
     def _field(self, field: Field) -> Json:
         if isinstance(field.annotation, Undefined):
             raise NoSchema
         schema = self._limited(self._schema(field.annotation, field.owner.scope), field.options)
         if not _has_own_title(schema):
             schema.setdefault("title", field.key.title().replace("_", " ").strip())
-        if not field.required and field.factory is None and not _is_key_only(field):
+        has_value = not field.required and field.factory is None
+        if has_value and kind_of(field.owner) is not Kind.TYPED_DICT:
             try:
                 schema["default"] = encode(field.default)
             except Unserialisable:
@@ -361,11 +321,6 @@ class SchemaWriter:
             except Untellable:
                 self.notes.append(f"the default of {quoted(field.name)} is not known")
         return schema
-
-
-def _is_key_only(field: Field) -> bool:
-    """Return True if *field* may be missing and has no default then: in a TypedDict."""
-    return kind_of(field.owner) is Kind.TYPED_DICT
 
 
 def _keeps_type(metadata: object) -> bool:
@@ -379,58 +334,12 @@ def _keeps_type(metadata: object) -> bool:
     return known_types.is_harmless(name) or is_plain(metadata)
 
 
-def _unknown_values(cls: Class) -> str:
+def _is_encodable(value: object) -> bool:
     try:
-        encode(values_of(cls))
+        encode(value)
     except (Unserialisable, Untellable):
-        return "its values are not known"
-    return ""
-
-
-def _described(cls: Class) -> Mapping[str, str]:
-    return {"description": inspect.cleandoc(cls.doc)} if cls.doc else {}
-
-
-def _configured(cls: Class) -> Json:
-    """Return what the configuration of a model, once understood, says of its schema."""
-    options = options_of_model(cls) or {}
-    keywords: Json = {}
-    if "title" in options:
-        keywords["title"] = options["title"]
-    if extra_policy(options) in ("allow", "forbid"):
-        keywords["additionalProperties"] = extra_policy(options) == "allow"
-    try:
-        keywords.update(encode(options.get("json_schema_extra", {})))
-    except (Unserialisable, Untellable):
-        pass
-    return keywords
-
-
-def _block_schema(title: str, slug: str, fields: Json) -> Json:
-    """Return the schema of a block: by its slug the UI lets people pick a block document.
-
-    The server takes a reference to one beside what *fields* say, and refuses what both take.
-    """
-    properties = fields.get("properties", {})
-    keywords = {
-        "block_type_slug": slug,
-        "block_schema_references": {},
-        "secret_fields": [name for name, each in properties.items() if each.get("writeOnly")],
-    }
-    if "required" not in fields:
-        keywords["not"] = {"type": "object", "required": ["$ref"]}
-    return {"title": title, **fields, **keywords}
-
-
-def _slug_of(cls: Class) -> Optional[str]:
-    """Return the slug of the type of the block *cls*; None if only running would tell."""
-    for name in ("_block_type_slug", "_block_type_name"):
-        for owner in reversed(cls.lineage):
-            value = owner.scope.names.get(name)
-            if value is not None:
-                return known_types.slugify(value) if isinstance(value, str) else None
-    inherited = filter(None, map(known_types.block_slug, sorted(cls.ancestors)))
-    return next(inherited, known_types.slugify(cls.name))
+        return False
+    return True
 
 
 # Pieces of schema
@@ -484,13 +393,6 @@ def _any_of(choices: Iterable[Json]) -> Json:
     return unique[0] if len(unique) == 1 else {"anyOf": unique}
 
 
-def _common_type(values: Iterable[Any]) -> Json:
-    """Return the ``type`` that all *values* have in common, if any."""
-    found = {_TYPES.get(type(value)) for value in values}
-    kind = found.pop() if len(found) == 1 else None
-    return {} if kind is None else {"type": kind}
-
-
 def _has_own_title(schema: Json) -> bool:
     """Return True if *schema* refers to a class, or to a class or null."""
     choices = schema.get("anyOf", ())
@@ -526,13 +428,4 @@ _SHAPES: Mapping[str, _Writer] = {
     "union": SchemaWriter._union,
     "literal": SchemaWriter._literal,
     "annotated": SchemaWriter._annotated,
-}
-
-#: How classes are defined, by kind.
-_DEFINED: Mapping[Kind, Callable[[SchemaWriter, Class], Json]] = {
-    Kind.ENUMERATION: SchemaWriter._enumeration,
-    Kind.NAMED_TUPLE: SchemaWriter._named_tuple,
-    Kind.DATACLASS: SchemaWriter._object,
-    Kind.MODEL: SchemaWriter._object,
-    Kind.TYPED_DICT: SchemaWriter._object,
 }

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import attrs
 
 from flowpack.exceptions import quoted
-from flowpack.signatures.evaluate import evaluate
+from flowpack.signatures.evaluate import evaluate, parse_and_evaluate
 from flowpack.signatures.known_types import HARMLESS_OPTIONS, block_slug, is_harmless
 from flowpack.signatures.plain import is_plain
 from flowpack.signatures.values import (
@@ -65,8 +65,7 @@ class Field:
     Attributes:
         name: The attribute's name.
         key: Its name in JSON.
-        annotation: What its annotation stands for; None-like :class:`Undefined` if a name
-            in it is not bound.
+        annotation: What its annotation stands for; Undefined if a name in it is not bound.
         owner: The class whose body has it; text in *annotation* is looked up there.
         required: Whether the field has no default.
         default: The default; UNKNOWN if there is none or it comes from *factory*.
@@ -134,67 +133,78 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
             outermost = full_name(annotation)
             if outermost == "dataclasses.KW_ONLY":
                 keyword_only = True
-            elif not _is_left_out(kind, name, outermost):
+            elif not _is_left_out(kind, owner, name, outermost):
                 field = _field(kind, owner, name, annotation)
                 if keyword_only:
                     field = attrs.evolve(field, positional=False)
                 found[field.name] = field
-    if kind is Kind.DATACLASS:  # as in the constructor
-        return tuple(sorted(found.values(), key=lambda field: not field.positional))
-    return tuple(found.values())
+    if kind is not Kind.DATACLASS:
+        return tuple(found.values())
+    # Those that code of the class sets are not told; the others are as in the constructor.
+    kept = [field for field in found.values() if field.is_argument or not field.required]
+    return tuple(sorted(kept, key=lambda field: not field.positional))
 
 
 def _evaluated(written: object, owner: Class) -> object:
-    """Return what an annotation or decorator in the body of *owner* stands for."""
-    if not isinstance(written, ast.expr):
-        return written
+    """Return what an annotation or decorator in the body of *owner* stands for, if it is bound."""
     try:
-        return evaluate(written, owner.scope)
+        value = evaluate(written, owner.scope) if isinstance(written, ast.expr) else written
+        return parse_and_evaluate(value, owner.scope) if isinstance(value, str) else value
     except Undefined as exc:
         return exc
 
 
-def _is_left_out(kind: Kind, name: str, outermost: str) -> bool:
-    if outermost == "typing.ClassVar":
-        return True
-    return kind in (Kind.MODEL, Kind.BLOCK) and (name[:1] == "_" or name == "model_config")
+def _is_left_out(kind: Kind, owner: Class, name: str, outermost: str) -> bool:
+    if kind not in (Kind.MODEL, Kind.BLOCK):
+        return outermost == "typing.ClassVar"
+    is_constant = outermost == "typing.Final" and name in owner.scope.names
+    is_private = name.startswith("_") or name == "model_config"
+    return is_constant or is_private or outermost == "typing.ClassVar"
 
 
 def _field(kind: Kind, owner: Class, name: str, annotation: object) -> Field:
     mangled = name
     if name.startswith("__") and not name.endswith("__"):
         mangled = f"_{owner.name.lstrip('_')}{name}"
-    field = Field(name=mangled, key=mangled, annotation=annotation, owner=owner)
-    if isinstance(annotation, Subscripted) and full_name(annotation) == "typing.Annotated":
-        for each in annotation.arguments[1:]:
-            if full_name(each) in _FIELD_CALLS and isinstance(each, Call):
-                field = _declared(field, each)
-    if kind is Kind.TYPED_DICT:
-        return attrs.evolve(field, required=_is_required_key(owner, annotation))
-    if name not in owner.scope.names:
-        return field
-    value = owner.scope.names[name]
-    if isinstance(value, Call) and full_name(value) in _FIELD_CALLS:
-        return _declared(field, value)
-    return attrs.evolve(field, default=value, required=False, factory=None)
-
-
-def _declared(field: Field, call: Call) -> Field:
-    """Return *field* with what ``field(...)`` or ``Field(...)`` says of it."""
-    options = {**field.options, **dict(zip(("default",), call.arguments)), **call.keywords}
-    default = options.pop("default", ... if field.required else field.default)
+    options = field_options(annotation)
+    value = owner.scope.names.get(name, ...)
+    if full_name(value) in _FIELD_CALLS:
+        options.update(declared_options(value))
+    elif value is not ...:
+        options.pop("default_factory", None)
+        options["default"] = value
+    default = options.pop("default", ...)
     factory = options.pop("default_factory", None)
     alias = options.get("validation_alias", options.get("alias"))
-    return attrs.evolve(
-        field,
-        key=alias if isinstance(alias, str) else field.key,
-        required=default is ... and factory is None,
+    required = default is ... and factory is None
+    return Field(
+        name=mangled,
+        key=alias if isinstance(alias, str) else mangled,
+        annotation=annotation,
+        owner=owner,
+        required=_is_required_key(owner, annotation) if kind is Kind.TYPED_DICT else required,
         default=UNKNOWN if default is ... else default,
         factory=factory,
         is_argument=options.get("init", True) is not False,
         positional=options.get("kw_only", False) is not True,
         options=options,
     )
+
+
+def field_options(annotation: object) -> Dict[str, object]:
+    """Return what ``Field(...)`` in ``Annotated[X, ...]`` says."""
+    options: Dict[str, object] = {}
+    if isinstance(annotation, Subscripted) and full_name(annotation) == "typing.Annotated":
+        for each in annotation.arguments[1:]:
+            options.update(declared_options(each))
+    return options
+
+
+def declared_options(value: object) -> Mapping[str, object]:
+    """Return what ``Field(...)`` or ``field(...)`` was given; nothing for other values."""
+    if not isinstance(value, Call) or full_name(value) not in _FIELD_CALLS:
+        return {}
+    return {**dict(zip(("default",), value.arguments)), **value.keywords}
 
 
 def _is_required_key(owner: Class, annotation: object) -> bool:

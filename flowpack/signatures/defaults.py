@@ -7,20 +7,18 @@ import collections
 import json
 import math
 from datetime import date, datetime, time, timedelta
-from typing import Any, Callable, Dict, Iterable, List, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Tuple
 
 from flowpack.signatures.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
 from flowpack.signatures.enumerations import member_value, values_of
 from flowpack.signatures.values import (
     UNKNOWN,
-    Alias,
     Call,
     Class,
     Function,
     Member,
     Subscripted,
     Symbol,
-    TypeVariable,
     UnionOf,
     Unknown,
 )
@@ -38,11 +36,8 @@ _NOT_IN_JSON = frozenset(
     """.split()
 )
 _SECRETS = ("pydantic.SecretStr", "pydantic.SecretBytes")
-_FACTORIES: Dict[str, Callable[[], object]] = {
-    "builtins.list": list,
-    "builtins.tuple": tuple,
-    "builtins.set": set,
-    "builtins.dict": dict,
+_FACTORIES: Mapping[str, Callable[[], object]] = {
+    f"builtins.{each.__name__}": each for each in (list, tuple, set, dict)
 }
 
 
@@ -79,12 +74,6 @@ class _Encoder:
         return encoded
 
     def _encoded(self, value: Any) -> Any:
-        if value is None or isinstance(value, (bool, int)):
-            return value
-        if isinstance(value, float):
-            return value if math.isfinite(value) else None
-        if isinstance(value, str):
-            return _text(value)
         if isinstance(value, dict):
             return {self.key(key): self.encode(item) for key, item in value.items()}
         if isinstance(value, (set, frozenset)):
@@ -95,7 +84,16 @@ class _Encoder:
             return self.encode(member_value(value))
         if isinstance(value, Call):
             return self.called(value)
-        return _scalar(value)
+        if isinstance(value, Symbol):
+            known = value.name.partition(".")[0] in ("builtins", "typing", "datetime")
+            raise Unserialisable if known else Untellable
+        for kind, written in _WRITTEN:
+            if isinstance(value, kind):
+                return written(value)
+        if hasattr(value, "as_posix") or type(value).__name__ in _AS_TEXT:
+            return str(value)
+        unknown = isinstance(value, (Unknown, Subscripted, UnionOf))
+        raise Untellable if unknown else Unserialisable
 
     def key(self, value: object) -> str:
         if isinstance(value, bool):
@@ -181,14 +179,15 @@ def _changes_itself(cls: Class) -> bool:
 
 
 def _default(field: Field) -> object:
-    if field.factory is None:
+    factory = field.factory
+    if factory is None:
         return field.default
-    if isinstance(field.factory, Class):
-        return Call(field.factory)
-    if isinstance(field.factory, Function):
-        return field.factory.returns
-    make = _FACTORIES.get(full_name(field.factory), lambda: UNKNOWN)
-    return make()
+    if isinstance(factory, Class):
+        return Call(factory)
+    if isinstance(factory, Function):
+        return factory.returns
+    make = _FACTORIES.get(full_name(factory))
+    return UNKNOWN if make is None else make()
 
 
 def _text(value: str) -> str:
@@ -203,22 +202,6 @@ def _sorted(items: List[Any]) -> List[Any]:
         return sorted(items)
     except TypeError:
         return sorted(items, key=json.dumps)
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, (Unknown, Subscripted, UnionOf)):
-        raise Untellable
-    if isinstance(value, Symbol):
-        known = value.name.partition(".")[0] in ("builtins", "typing", "datetime")
-        raise Unserialisable if known else Untellable
-    if isinstance(value, (Function, Class, Alias, TypeVariable)):
-        raise Unserialisable
-    for kind, written in _WRITTEN:
-        if isinstance(value, kind):
-            return written(value)
-    if hasattr(value, "as_posix") or type(value).__name__ in _AS_TEXT:
-        return str(value)
-    raise Unserialisable
 
 
 def _bytes(value: bytes) -> str:
@@ -240,14 +223,12 @@ def _duration(value: timedelta) -> str:
     minutes, seconds = divmod(total.seconds, 60)
     hours, minutes = divmod(minutes, 60)
     fraction = f".{total.microseconds:06}".rstrip("0") if total.microseconds else ""
-    day_part = _joined([(years, "Y"), (days, "D")])
+    date_part = _joined([(years, "Y"), (days, "D")])
     time_part = _joined([(hours, "H"), (minutes, "M")])
     if seconds or fraction:
         time_part += f"{seconds}{fraction}S"
-    if not day_part and not time_part:
-        return "PT0S"
     sign = "-" if value < timedelta(0) else ""
-    return f"{sign}P{day_part}{'T' if time_part else ''}{time_part}"
+    return f"{sign}P{date_part}T{time_part}".rstrip("T") if total else "PT0S"
 
 
 def _joined(parts: Iterable[Tuple[int, str]]) -> str:
@@ -255,6 +236,9 @@ def _joined(parts: Iterable[Tuple[int, str]]) -> str:
 
 
 _WRITTEN: Tuple[Tuple[Any, Callable[[Any], Any]], ...] = (
+    ((type(None), bool, int), lambda value: value),
+    (float, lambda value: value if math.isfinite(value) else None),
+    (str, _text),
     ((bytes, bytearray), _bytes),
     (complex, lambda value: str(value).strip("()")),
     ((datetime, time), _time),

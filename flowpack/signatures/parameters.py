@@ -11,13 +11,12 @@ import attrs
 
 from flowpack.exceptions import DiscoveryError, printable, quoted
 from flowpack.signatures.annotations import SchemaWriter
-from flowpack.signatures.classes import full_name
+from flowpack.signatures.classes import declared_options, field_options, full_name
 from flowpack.signatures.defaults import Unserialisable, Untellable, encode
 from flowpack.signatures.docstrings import describe_parameters
 from flowpack.signatures.evaluate import defaults_of, every_argument, parse_and_evaluate
 from flowpack.signatures.scopes import docstring_of, read_definition, read_module, source_of
 from flowpack.signatures.values import (
-    Call,
     Class,
     Function,
     OneOf,
@@ -28,6 +27,8 @@ from flowpack.signatures.values import (
 )
 
 _ANY = Symbol("typing.Any")
+#: A default that JSON cannot hold.
+_LEFT_OUT = Symbol("builtins.object")
 #: What text inside a parameter's annotation can name besides built-ins: the official client
 #: looks it up in a module of its own.
 _FORWARD = Scope(
@@ -171,7 +172,7 @@ class _Writer:
         self.schemas.notes.clear()
         # The client gives each parameter words of its own in the place of these.
         written.pop("description", None)
-        options = self._field_options(name)
+        options = declared_options(self.function.defaults.get(name))
         description = options.get("description") or self.descriptions.get(name)
         if isinstance(description, str):
             written["description"] = description
@@ -190,14 +191,8 @@ class _Writer:
             return Subscripted(Symbol("builtins.list"), (annotation,))
         if argument is self.node.args.kwarg:
             return Subscripted(Symbol("builtins.dict"), (Symbol("builtins.str"), annotation))
-        return annotation
-
-    def _field_options(self, name: str) -> Mapping[str, object]:
-        """Return what ``= Field(...)`` says, where that is the default."""
-        value = self.function.defaults.get(name)
-        if isinstance(value, Call) and full_name(value) == "pydantic.Field":
-            return {**dict(zip(("default",), value.arguments)), **value.keywords}
-        return {}
+        has_factory = "default_factory" in field_options(annotation)
+        return _ANY if has_factory and argument.arg in self.function.defaults else annotation
 
     def _default(self, name: str) -> object:
         """Return what the default stands for; ``...`` means that there is none."""
@@ -208,8 +203,9 @@ class _Writer:
             return {}
         value = self.function.defaults.get(name, ...)
         if full_name(value) == "pydantic.Field":
-            return self._field_options(name).get("default", ...)
-        return value
+            return declared_options(value).get("default", ...)
+        options = field_options(self.annotations.get(name)) if value is ... else {}
+        return options.get("default", _LEFT_OUT if "default_factory" in options else value)
 
     def _written_default(self, name: str) -> Dict[str, Any]:
         default = self._default(name)

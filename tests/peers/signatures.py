@@ -6,6 +6,7 @@ Each is a function ``f``. The modules of others that they import are stood in fo
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 #: Modules of others, as far as the signatures need them.
@@ -66,8 +67,9 @@ from decimal import Decimal
 from enum import Enum, IntEnum
 from pathlib import Path
 from typing import *
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import LiteralString, NotRequired, TypedDict, Unpack
 from uuid import UUID
+from zoneinfo import ZoneInfo
 import pandas as pd
 import pydantic
 
@@ -117,6 +119,8 @@ class Dog(BaseModel):
     kind: Literal["dog", "wolf"]
 Pet = Annotated[Union[Cat, Dog], Field(discriminator="kind")]
 N = 3
+PosInt = Annotated[int, Field(gt=0)]
+Ids = List[PosInt]
 """
 
 #: Parameters that follow ``def f(``, below the preamble.
@@ -294,6 +298,113 @@ a, /, *, b: str
 *, a: int, b: int = 2
 self, x: int
 copy: int, json: str = "a", schema: dict = None
+x: Annotated[list[str], Field(default_factory=list)] = []
+x: Dict[str, Union[int, List[str]]] = {"a": 1, "b": ["c"]}
+x: dt = dt.now()
+x: date = date.today()
+x: Iterator[int]
+x: AsyncIterator[int]
+x: Hashable
+x: type[BaseModel]
+x: Type[Enum]
+x: Annotated[dt, "utc"]
+x: Annotated[str, Field(pattern="^a")] | None = None
+x: constr(strip_whitespace=True, to_lower=True, max_length=5) = "a"
+x: Annotated[date, Field(gt=date(2020,1,1))]
+x: Dict[Color, int] = {Color.RED: 1}
+x: Person = Person.model_validate({"name": "a"})
+x: Optional[str] = Field(None, max_length=3)
+x: int = Field(..., gt=3)
+x: collections.namedtuple("P", "a b")
+x: NamedTuple("P", [("a", int)])
+x: pydantic.types.PositiveInt
+x: pydantic.SecretStr
+x: pydantic.networks.HttpUrl
+x: Optional[List[Optional[Dict[str, Optional[int]]]]] = None
+x: Union[Person, Dict[str, Any]]
+x: Union[List[Person], Person]
+x: Union[None, Person, str]
+x: Tuple[Optional[int], ...]
+x: Tuple[()]
+x: Annotated[Optional[Annotated[int, Field(ge=3)]], Field(description="d")] = None
+x: Annotated[Union[int, str], Field(description="d")]
+x: Annotated[float, Field(gt=0, le=1, multiple_of=0.1)] = 0.5
+x: Annotated[List[int], Field(max_length=3)] = [1]
+x: Annotated[Dict[str, int], Field(min_length=1)]
+x: Annotated[bytes, Field(max_length=3)]
+x: Annotated[Path, Field(description="p")] = Path(".")
+x: Annotated[int, Field(strict=True)]
+x: LiteralString
+x: "Annotated[int, Field(ge=3)]"
+x: "list[Person] | None" = None
+x: Counter[str]
+x: range
+x: slice = slice(1)
+x: complex
+x: os.PathLike
+x: logging.Logger = logging.getLogger()
+x: ZoneInfo
+x: Literal[Mode.FAST, "b"]
+x: Literal[True, False] = True
+x: Literal[None] = None
+x: Union[Literal["a"], Literal["b"], int]
+x: Union[Color, str] = "a"
+x: Union[Color, Level] = Level.LOW
+x: List[Union[Color, int]]
+x: Color = "red"
+x: Level = 1
+x: List[Color] = ["red"]
+x: Person = {"name": "a"}
+x: Person = Person(name="a", address=Address(city="b"), friends=[Person(name="c")])
+x: Point = None
+x: int = "a"
+x: int = 1.5
+x: bool = 1
+x: float = 1
+x: str = 1
+x: Optional[int] = "a"
+x: List[int] = (1, 2)
+x: Path = "a"
+x: date = "2020-01-01"
+x: timedelta = 60
+x: Annotated[int, Field(default=3)]
+x: Annotated[int, Field(alias="y")]
+x: Annotated[int, Field(validation_alias="y")] = 3
+x: int = Field(alias="y")
+x: int = Field(validation_alias="y", default=1)
+x: Unpack[Tuple[int, ...]]
+*args: Any, **kwargs: Any
+**kwargs: Unpack[Row]
+*args: Unpack[Tuple[int, str]]
+x: int, *args: "Person", **kwargs: "List[int]"
+x: Union[Person, "Missing"]
+x: Pair = (1, "a")
+x: Row = {"id": 1}
+x: Type["Person"]
+x: PosInt
+x: Ids
+x: Json[Any] = "1"
+x: Mapping
+x: typing.Sequence[typing.Mapping[str, "Person"]]
+x: collections.abc.Callable[..., int] = print
+x: Union[Callable, str] = "a"
+x: Dict[str, Callable]
+x: Annotated[Callable, "a"]
+x: Optional[type] = None
+x: Dict[Tuple[int, int], str]
+x: Dict[date, int]
+x: Dict[Path, int]
+x: Dict[constr(min_length=2), int]
+x: Dict[Literal["a", "b"], int]
+x: Dict[Optional[str], int]
+x: OrderedDict
+x: deque = deque([1], maxlen=3)
+x: re.Pattern = re.compile("a")
+x: bytes = b"\\xff"
+x: set = {1, 2}
+x: frozenset = frozenset({1})
+x: Any = ...
+x: int = ...
 """
 
 MODEL = "from typing import *\n" + PYDANTIC
@@ -358,6 +469,10 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
             "def split(cls, v): return v.split(',') if isinstance(v, str) else v",
         ),
         [{"a": "1,2"}, {"a": [1]}],
+    ),
+    "quoted annotations": (
+        _model("a: 'Annotated[int, Field(alias=\"b\")]'", "c: 'ClassVar[int]' = 1"),
+        [{"b": 1}],
     ),
     "after validator": (
         _model("a: int", "@field_validator('a')", "def check(cls, v): return v"),
@@ -524,6 +639,18 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
         "    def _missing_(cls, value): return cls.A\ndef f(x: E): ...\n",
         ["a", "b"],
     ),
+    "enum with aliases": (
+        "from enum import Enum\nclass E(Enum):\n    A = 'a'\n    B = 'b'\n    C = 'a'\n"
+        "    def label(self): ...\n    @property\n    def upper(self): ...\n"
+        "def f(x: E = E.C): ...\n",
+        ["a"],
+    ),
+    "enum with labels": (
+        "from enum import Enum\nclass E(str, Enum):\n    A = 'a', 'Label'\n"
+        "    def __new__(cls, value, label):\n        made = str.__new__(cls, value)\n"
+        "        made._value_ = value\n        return made\ndef f(x: E): ...\n",
+        ["a"],
+    ),
     "enum of elsewhere": ("from lib import Color\ndef f(x: Color = Color.RED): ...\n", ["red"]),
     "things of elsewhere": (
         "import lib\nfrom lib import *\ndef f(x: lib.Thing = None, y: lib.Settings = None,"
@@ -555,6 +682,18 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
         "    f: list = field(default_factory=list, repr=False)\n    _: KW_ONLY\n    g: int = 3\n"
         "def f(x: M, y: M = M(1)): ...\n",
         [{"a": 1}],
+    ),
+    "dataclass fields set later": (
+        "from dataclasses import *\n@dataclass\nclass M:\n    a: int\n"
+        "    b: int = field(init=False)\n    c: list = field(init=False, default_factory=list)\n"
+        "    def __post_init__(self): self.b = 1\ndef f(x: M): ...\n",
+        [],
+    ),
+    "pydantic dataclass fields set later": (
+        "from dataclasses import field\nfrom pydantic.dataclasses import dataclass\n@dataclass\n"
+        "class M:\n    a: int\n    b: int = field(init=False)\n"
+        "    def __post_init__(self): self.b = 1\ndef f(x: M): ...\n",
+        [],
     ),
     "dataclass with a base of elsewhere": (
         "import lib\nfrom dataclasses import dataclass\n@dataclass\nclass M(lib.Thing):\n"
@@ -623,4 +762,7 @@ def every_signature() -> dict[str, tuple[str, list[Any]]]:
         line: (f"{PREAMBLE}\ndef f({line}): ...\n{later}", [])
         for line in PARAMETERS.strip().splitlines()
     }
+    more = Path(__file__).with_suffix(".txt").read_text("utf-8").split("\n=== ")[1:]
+    for name, _, source in (each.partition("\n") for each in more):
+        written[name] = (source if "__future__" in source else MODEL + source, [])
     return {**written, **SCRIPTS}
