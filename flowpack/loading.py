@@ -27,7 +27,8 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 import attrs
 
 from flowpack._interpreter import SCRIPT_PREFIX, restored
-from flowpack.discovery import Script, choose
+from flowpack.analysis.script import Script
+from flowpack.analysis.selection import choose
 from flowpack.exceptions import (
     FlowpackError,
     MissingFlowError,

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
 
+from flowpack.analysis.discovery import select_flow
 from flowpack.blocks.where import parse_where
 from flowpack.cli import output
 from flowpack.cli.parser import UsageError
@@ -15,7 +16,6 @@ from flowpack.cli.values import is_str, parse_json, read_values, unique
 from flowpack.client import Client
 from flowpack.deployments.source import read_script
 from flowpack.deployments.spec import DeploymentSpec
-from flowpack.discovery import select_flow
 from flowpack.exceptions import printable
 from flowpack.models import UNSET, FlowRunnerSettings, Unset
 from flowpack.schedules import (
@@ -149,8 +149,7 @@ def _script_spec(
     def takes_text(key: str) -> bool:
         if not texts:
             flow = select_flow(read_script(spec.flow_location or ""), spec.flow_name)
-            for each in flow.parameters:
-                texts[each.name] = is_str(each.annotation)
+            texts.update((name, is_str(each)) for name, each in flow.parameters.items())
         return texts.get(key, False)
 
     return attrs.evolve(spec, parameters=read_values(pairs, takes_text))

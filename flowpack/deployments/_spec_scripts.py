@@ -6,8 +6,11 @@ import ast
 from contextlib import suppress
 from typing import Iterator, List, Optional, Tuple
 
+from flowpack.analysis.evaluate import read_value, truth
+from flowpack.analysis.scopes import read_body
+from flowpack.analysis.script import Script
+from flowpack.analysis.values import Scope, Symbol, alternatives
 from flowpack.deployments.spec import DeploymentSpec, collecting
-from flowpack.discovery import Script
 from flowpack.exceptions import (
     DeploymentValidationError,
     DiscoveryError,
@@ -16,9 +19,6 @@ from flowpack.exceptions import (
     SpecError,
     UnspecifiedFlowError,
 )
-from flowpack.signatures.evaluate import read_value, truth
-from flowpack.signatures.scopes import read_body
-from flowpack.signatures.values import Scope, Symbol, alternatives
 
 #: What makes specs, as scripts may import it.
 _SPECS = (

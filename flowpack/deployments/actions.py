@@ -8,8 +8,8 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.analysis.discovery import FoundFlow
 from flowpack.client import Client
-from flowpack.discovery import FoundFlow
 from flowpack.exceptions import printable
 from flowpack.models import Deployment
 from flowpack.packaging.base import CompleteSpec, Package

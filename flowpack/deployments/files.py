@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, List, Optional, Tuple, Union
 
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack._tracebacks import hides_locals
+from flowpack.analysis.script import Script
 from flowpack.deployments._spec_scripts import collect_specs, makes_specs
 from flowpack.deployments.spec import DeploymentSpec
-from flowpack.discovery import Script
 from flowpack.exceptions import DiscoveryError, SpecError, quoted
 
 if TYPE_CHECKING:

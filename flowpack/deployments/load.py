@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.analysis.script import SIZE_LIMIT
 from flowpack.blocks.asking import asking
 from flowpack.blocks.core import Block
 from flowpack.blocks.finding import built_in
@@ -18,7 +19,6 @@ from flowpack.blocks.storage import StorageBlock, TempStorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.deployments.digests import Digest, check, expected_digest
-from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
     IdentifierError,

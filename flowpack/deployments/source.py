@@ -8,9 +8,10 @@ from typing import Any, Optional
 import attrs
 
 from flowpack._files import absolute_path
+from flowpack.analysis.discovery import FoundFlow, find_flows, select_flow
+from flowpack.analysis.script import Script
 from flowpack.blocks.addresses import is_web
 from flowpack.connect import object_client
-from flowpack.discovery import FoundFlow, Script, find_flows, select_flow
 from flowpack.exceptions import (
     APIConnectionError,
     DeploymentValidationError,
@@ -202,7 +203,6 @@ def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
         line=getattr(_code(flow), "co_firstlineno", 1),
         origin=frozenset(filter(None, [library_of(flow)])),
         is_async=False,
-        parameters=(),
         renamed=all(library_of(v) is None or v.name != flow.name for v in values),
     )
 

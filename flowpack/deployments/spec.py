@@ -23,11 +23,11 @@ import attrs
 
 from flowpack._callers import caller_location
 from flowpack._tracebacks import hides_locals
+from flowpack.analysis.discovery import FoundFlow
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
 from flowpack.deployments.keeping import read_current, select
 from flowpack.deployments.source import FlowSource, find_flow, parse_location
-from flowpack.discovery import FoundFlow
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.jsonvalues import json_copy, json_problem

@@ -30,12 +30,12 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.analysis.discovery import FoundFlow
 from flowpack.blocks.asking import asking, hash_object
 from flowpack.blocks.hashing import Known
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.discovery import FoundFlow
 from flowpack.exceptions import ObjectMissingError, StorageUnavailableError
 from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
 from flowpack.models import (

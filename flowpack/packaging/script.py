@@ -11,11 +11,11 @@ import attrs
 
 from flowpack._callers import warn
 from flowpack._tracebacks import HidesLocals
+from flowpack.analysis.discovery import FoundFlow
 from flowpack.blocks.core import Block
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.discovery import FoundFlow
 from flowpack.exceptions import BlockError, DeploymentValidationError, quoted
 from flowpack.flow_runners import (
     FlowRunner,
@@ -189,12 +189,12 @@ class SourcePackager(HidesLocals, Packager):
 
 def _parameter_schema(flow: FoundFlow) -> Tuple[Mapping[str, Any], Tuple[str, ...]]:
     # Imported here because it is slow to load.
-    from flowpack.signatures import schema_of
+    from flowpack.analysis.parameters import parameter_schema
 
     if flow.definition is None:
         return _NO_PARAMETERS, (_UNKNOWN_PARAMETERS,)
-    found = schema_of(flow.definition, flow.script.scope, where=flow.script.name)
-    first = flow.parameters[0].name if flow.parameters else ""
+    found = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
+    first = next(iter(flow.parameters), "")
     if flow.is_method and first in ("self", "cls"):
         note = (
             f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a"

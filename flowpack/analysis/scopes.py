@@ -7,9 +7,8 @@ import builtins
 import importlib
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
-from flowpack.signatures.calls import known
-from flowpack.signatures.enumerations import next_value
-from flowpack.signatures.evaluate import (
+from flowpack.analysis.calls import known
+from flowpack.analysis.evaluate import (
     MODULE_NAME,
     bind,
     defaults_of,
@@ -17,8 +16,8 @@ from flowpack.signatures.evaluate import (
     read_value,
     truth,
 )
-from flowpack.signatures.plain import one_of
-from flowpack.signatures.values import (
+from flowpack.analysis.plain import one_of
+from flowpack.analysis.values import (
     ABSENT,
     UNKNOWN,
     Alias,
@@ -29,6 +28,7 @@ from flowpack.signatures.values import (
     TypeVariable,
     Unknown,
     is_call_of,
+    next_value,
 )
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
@@ -70,11 +70,6 @@ def read_body(function: ast.AST, outer: Scope) -> Scope:
     scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))
     _Reader(scope, postponed=True).read(getattr(function, "body", []))
     return scope
-
-
-def read_definition(tree: ast.Module, node: Definition) -> Function:
-    """Return what the definition *node*, anywhere in *tree*, makes at its end."""
-    return _Reader(read_module(tree), postponed=_postpones(tree)).function(node)
 
 
 def _postpones(tree: ast.Module) -> bool:

@@ -7,10 +7,9 @@ from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.exceptions import printable
-from flowpack.signatures.calls import returns_argument
-from flowpack.signatures.scopes import source_of
-from flowpack.signatures.values import (
+from flowpack.analysis.calls import returns_argument
+from flowpack.analysis.scopes import source_of
+from flowpack.analysis.values import (
     Attribute,
     Call,
     Function,
@@ -20,6 +19,7 @@ from flowpack.signatures.values import (
     Unknown,
     alternatives,
 )
+from flowpack.exceptions import printable
 
 #: The packages whose ``flow`` makes flows.
 _LIBRARIES = frozenset({"prefect", "flowpack"})

@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
-from flowpack.exceptions import quoted
-from flowpack.signatures import known_types
-from flowpack.signatures.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
-from flowpack.signatures.defaults import Unserialisable, Untellable, encode
-from flowpack.signatures.definitions import common_type, define, define_block, slug_of
-from flowpack.signatures.enumerations import values_of
-from flowpack.signatures.evaluate import evaluate, parse_and_evaluate
-from flowpack.signatures.known_types import NULL, Json
-from flowpack.signatures.limits import limit, options_of
-from flowpack.signatures.plain import is_plain
-from flowpack.signatures.values import (
+from flowpack.analysis import known_types
+from flowpack.analysis.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
+from flowpack.analysis.defaults import Unserialisable, Untellable, encode
+from flowpack.analysis.definitions import (
+    common_type,
+    define,
+    define_block,
+    limit,
+    options_of,
+    slug_of,
+)
+from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
+from flowpack.analysis.known_types import NULL, Json
+from flowpack.analysis.plain import is_plain
+from flowpack.analysis.values import (
     Alias,
     Call,
     Class,
@@ -26,7 +30,9 @@ from flowpack.signatures.values import (
     Undefined,
     UnionOf,
     Unknown,
+    values_of,
 )
+from flowpack.exceptions import quoted
 
 #: A schema of more parts than this is given up.
 _MOST = 5_000

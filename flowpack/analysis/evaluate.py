@@ -8,9 +8,8 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import attrs
 
-from flowpack.signatures.calls import call, call_method, has_method, iterated, known
-from flowpack.signatures.enumerations import is_enumeration, members_of
-from flowpack.signatures.plain import (
+from flowpack.analysis.calls import call, call_method, has_method, iterated, known
+from flowpack.analysis.plain import (
     MOST_BITS,
     as_key,
     binary,
@@ -20,7 +19,7 @@ from flowpack.signatures.plain import (
     size,
     unary,
 )
-from flowpack.signatures.values import (
+from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
     Attribute,
@@ -37,6 +36,8 @@ from flowpack.signatures.values import (
     Undefined,
     UnionOf,
     Unknown,
+    is_enumeration,
+    members_of,
 )
 
 #: Parts and items that one expression may have; the rest is UNKNOWN.

@@ -14,10 +14,10 @@ import warnings
 import attrs
 import pytest
 
-from flowpack.discovery import FlowInfo, Script, find_flows, select_flow
-from flowpack.discovery.nesting import LIMIT, is_nested_too_deeply, longest_chain
+from flowpack.analysis.discovery import FlowInfo, find_flows, select_flow
+from flowpack.analysis.script import CHAIN_LIMIT, Script, is_nested_too_deeply, longest_chain
 from flowpack.exceptions import DiscoveryError
-from tests.discovery.scripts import script
+from tests.analysis.scripts import script
 
 FLOW = b"from prefect import flow\n@flow\ndef f(): pass\n"
 
@@ -195,7 +195,7 @@ def test_long_chains_do_not_crash(content):
 def test_long_chain_of_this_many_links_can_be_read():
     """The chains that are let through do not crash any Python."""
     # In a process of its own: if this is wrong, it ends there.
-    code = f"import ast; ast.parse(b'a' + b'.b' * {LIMIT})"
+    code = f"import ast; ast.parse(b'a' + b'.b' * {CHAIN_LIMIT})"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert ended.returncode in (0, 1)
 

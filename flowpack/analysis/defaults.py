@@ -9,9 +9,8 @@ import math
 from datetime import date, datetime, time, timedelta
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Tuple
 
-from flowpack.signatures.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
-from flowpack.signatures.enumerations import member_value, values_of
-from flowpack.signatures.values import (
+from flowpack.analysis.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
+from flowpack.analysis.values import (
     UNKNOWN,
     Call,
     Class,
@@ -21,6 +20,8 @@ from flowpack.signatures.values import (
     Symbol,
     UnionOf,
     Unknown,
+    member_value,
+    values_of,
 )
 
 #: More values than this, or deeper ones, are not written out.

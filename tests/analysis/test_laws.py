@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.discovery import FlowInfo, Script, find_flows
+from flowpack.analysis.discovery import FlowInfo, find_flows
+from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError
 
 #: Pieces that meet in scripts with flows, in any order and nesting.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flowpack.discovery import select_flow
+from flowpack.analysis.discovery import select_flow
 from flowpack.exceptions import (
     DiscoveryError,
     MissingFlowError,
     UnspecifiedFlowError,
 )
-from tests.discovery.scripts import found, script
+from tests.analysis.scripts import found, script
 
 PRELUDE = "import os\nfrom prefect import flow\ndef fn(): pass\n"
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
+import re
 from itertools import starmap
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Tuple
 
 import attrs
 
-from flowpack.exceptions import DiscoveryError, printable, quoted
-from flowpack.signatures.annotations import SchemaWriter
-from flowpack.signatures.classes import declared_options, field_options, full_name
-from flowpack.signatures.defaults import Unserialisable, Untellable, encode
-from flowpack.signatures.docstrings import describe_parameters
-from flowpack.signatures.evaluate import defaults_of, every_argument, parse_and_evaluate
-from flowpack.signatures.scopes import docstring_of, read_definition, read_module, source_of
-from flowpack.signatures.values import (
-    Class,
+from flowpack.analysis.annotations import SchemaWriter
+from flowpack.analysis.classes import declared_options, field_options, full_name
+from flowpack.analysis.defaults import Unserialisable, Untellable, encode
+from flowpack.analysis.evaluate import defaults_of, every_argument, parse_and_evaluate
+from flowpack.analysis.scopes import docstring_of, source_of
+from flowpack.analysis.values import (
     Function,
     OneOf,
     Scope,
@@ -25,6 +24,7 @@ from flowpack.signatures.values import (
     Symbol,
     Undefined,
 )
+from flowpack.exceptions import DiscoveryError, quoted
 
 _ANY = Symbol("typing.Any")
 #: A default that JSON cannot hold.
@@ -55,31 +55,8 @@ class ParameterSchema:
 
 
 def parameter_schema(
-    source: Union[str, bytes, ast.Module], function: str, *, where: str = "<script>"
+    function: Function, scope: Scope, *, where: str = "<script>"
 ) -> ParameterSchema:
-    """Return the schema of the parameters of *function*.
-
-    Args:
-        source: The script, or its syntax tree.
-        function: The name at module level, or ``Class.method``.
-        where: What the script is called in errors.
-
-    Raises:
-        DiscoveryError: The script does not parse or has no such function, or a
-            parameter has a name that Prefect refuses.
-    """
-    tree = source if isinstance(source, ast.Module) else _parse(source, where)
-    try:
-        scope = read_module(tree)
-        found = _find(tree, scope, function)
-        if found is None:
-            raise DiscoveryError(where, f"there is no function {quoted(function)}")
-        return schema_of(found, scope, where=where)
-    except RecursionError as exc:
-        raise DiscoveryError(where, "the script is nested too deeply") from exc
-
-
-def schema_of(function: Function, scope: Scope, *, where: str = "<script>") -> ParameterSchema:
     """Return the schema of the parameters of *function*.
 
     Args:
@@ -94,33 +71,6 @@ def schema_of(function: Function, scope: Scope, *, where: str = "<script>") -> P
         return _Writer(function, scope, where).write()
     except RecursionError as exc:
         raise DiscoveryError(where, "the script is nested too deeply") from exc
-
-
-def _parse(source: Union[str, bytes], where: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except SyntaxError as exc:
-        place = where if exc.lineno is None else f"{where}:{exc.lineno}"
-        raise DiscoveryError(place, f"syntax error: {printable(exc.msg)}") from exc
-    except (RecursionError, MemoryError) as exc:
-        raise DiscoveryError(where, "the script is nested too deeply") from exc
-    except ValueError as exc:
-        raise DiscoveryError(where, f"this is no Python: {printable(exc)}") from exc
-
-
-def _find(tree: ast.Module, scope: Scope, name: str) -> Optional[Function]:
-    """Return the function called *name*: what it is at the end, or anywhere."""
-    first, *rest = name.split(".")
-    found = scope.names.get(first)
-    for part in rest:
-        found = found.attribute(part) if isinstance(found, Class) else None
-    if isinstance(found, Function):
-        return found
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if node.name == name.rpartition(".")[2]:
-                return read_definition(tree, node)
-    return None
 
 
 class _Writer:
@@ -248,3 +198,68 @@ def _evaluated(annotations: Mapping[str, object], scope: Scope) -> Dict[str, obj
         }
     except Undefined:
         return dict(annotations)
+
+
+# What a docstring in Google style says of each parameter. The reading is that of griffe, which
+# the official client uses: a heading stands at the margin after an empty line, its items are
+# indented, their further lines more.
+
+_HEADING = re.compile(r"(?P<kind>\w[\s\w-]*):(\s+\S.*)?\s*")
+_PARAMETERS = ("args", "arguments", "params", "parameters")
+
+
+def describe_parameters(docstring: str) -> Dict[str, str]:
+    """Return what *docstring* says of each parameter, by name."""
+    # Twice, as there: after an empty first line the second time takes away more.
+    lines = inspect.cleandoc(inspect.cleandoc(docstring)).split("\n")
+    described: Dict[str, str] = {}
+    fenced = False
+    at = 0
+    while at < len(lines):
+        if lines[at].lstrip(" ").startswith("```"):
+            fenced = not fenced
+        elif not fenced and _opens_section(lines, at):
+            items, end = _read_items(lines, at + 1)
+            if lines[at].partition(":")[0].lower() in _PARAMETERS:
+                told = [item for item in items if ":" in item[0]]
+                described = dict(map(_name_and_text, told))
+            at = end
+            continue
+        at += 1
+    return described
+
+
+def _opens_section(lines: List[str], at: int) -> bool:
+    """Tell whether line *at* is a heading with something indented right below."""
+    if _HEADING.fullmatch(lines[at]) is None:
+        return False
+    below = lines[at + 1] if at + 1 < len(lines) else ""
+    above = lines[at - 1] if at else ""
+    return below.startswith(" ") and bool(below.strip()) and not above.strip()
+
+
+def _read_items(lines: List[str], at: int) -> Tuple[List[List[str]], int]:
+    """Return the items of the section that begins on line *at*, and its end."""
+    indent = len(lines[at]) - len(lines[at].lstrip())
+    items: List[List[str]] = []
+    while at < len(lines):
+        line = lines[at]
+        if not line.strip():
+            items[-1].append("")
+        elif line.startswith(" " * (indent * 2)):
+            items[-1].append(line[indent * 2 :])
+        elif line.startswith(" " * (indent + 1)):
+            items[-1].append(line.lstrip())
+        elif line.startswith(" " * indent):
+            items.append([line[indent:]])
+        else:
+            break
+        at += 1
+    return items, at
+
+
+def _name_and_text(item: List[str]) -> Tuple[str, str]:
+    name, _, text = item[0].partition(":")
+    if "(" in name and name.endswith(")"):
+        name = name.partition("(")[0].strip()
+    return name, "\n".join([text.lstrip(), *item[1:]]).rstrip("\n")

@@ -8,11 +8,10 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import attrs
 
-from flowpack.exceptions import quoted
-from flowpack.signatures.evaluate import evaluate, parse_and_evaluate
-from flowpack.signatures.known_types import HARMLESS_OPTIONS, block_slug, is_harmless
-from flowpack.signatures.plain import is_plain
-from flowpack.signatures.values import (
+from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
+from flowpack.analysis.known_types import HARMLESS_OPTIONS, block_slug, is_harmless
+from flowpack.analysis.plain import is_plain
+from flowpack.analysis.values import (
     ENUMERATIONS,
     UNKNOWN,
     Call,
@@ -23,6 +22,7 @@ from flowpack.signatures.values import (
     Undefined,
     Unknown,
 )
+from flowpack.exceptions import quoted
 
 _BLOCKS = ("prefect.blocks.", "prefect.filesystems.")
 _DATACLASSES = ("dataclasses.dataclass", "pydantic.dataclass")

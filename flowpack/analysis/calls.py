@@ -10,9 +10,8 @@ import ast
 import importlib
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from flowpack.signatures.enumerations import is_enumeration, members_of
-from flowpack.signatures.plain import LONGEST, SIZED, is_plain, limited, size
-from flowpack.signatures.values import (
+from flowpack.analysis.plain import LONGEST, SIZED, is_plain, limited, size
+from flowpack.analysis.values import (
     ENUMERATIONS,
     UNKNOWN,
     Attribute,
@@ -27,6 +26,8 @@ from flowpack.signatures.values import (
     TypeVariable,
     Unknown,
     alternatives,
+    is_enumeration,
+    members_of,
 )
 
 #: Functions and classes that are called for real, on plain values only. None of

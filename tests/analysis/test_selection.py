@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowpack.discovery import find_flows, select_flow
+from flowpack.analysis.discovery import find_flows, select_flow
 from flowpack.exceptions import MissingFlowError, UnspecifiedFlowError
-from tests.discovery.scripts import script
+from tests.analysis.scripts import script
 
 SEVERAL = """
 from prefect import flow

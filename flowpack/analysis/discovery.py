@@ -4,18 +4,114 @@ from __future__ import annotations
 
 import ast
 import inspect
-from typing import Dict, Iterator, List, Optional, Tuple, Union
+from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.discovery.choice import choose
-from flowpack.discovery.info import FlowInfo, Undetermined, parameters_of
-from flowpack.discovery.makers import AnyCall, FlowReader, MadeFlow
-from flowpack.discovery.script import Script
+from flowpack.analysis.evaluate import every_argument
+from flowpack.analysis.makers import AnyCall, FlowReader, MadeFlow
+from flowpack.analysis.scopes import docstring_of, source_of
+from flowpack.analysis.script import Script
+from flowpack.analysis.selection import choose
+from flowpack.analysis.values import Class, Function, Scope, Symbol, Unknown, alternatives
 from flowpack.exceptions import DiscoveryError, MissingFlowError, printable, quoted
 from flowpack.models import name_problem
-from flowpack.signatures.scopes import docstring_of, source_of
-from flowpack.signatures.values import Class, Function, Scope, Symbol, Unknown, alternatives
+
+
+@attrs.frozen(kw_only=True)
+class FlowInfo:
+    """A flow that a script defines, read from its source.
+
+    Attributes:
+        script: The script, with its bytes.
+        function: The name of its function.
+        variable: The module-level name that it is bound to, or ``Class.method``.
+        aliases: Further names of that kind.
+        name: The flow's name.
+        version: As given, else the MD5 of the script's bytes.
+        description: As given, else the function's docstring.
+        line: Where it is made.
+        origin: The libraries whose ``flow`` makes it: ``prefect``, ``flowpack`` or,
+            where an import has a fallback, both.
+        is_async: Whether calling it gives a coroutine.
+        namesakes: Names of other flows in the script that have this one's name. A
+            server that knows flows by name alone cannot tell them apart.
+        renamed: Whether the script has it under another name, for it was renamed
+            elsewhere.
+        definition: Its function; None if that is not in the script, or if it is not
+            known which of several it is.
+    """
+
+    script: Script
+    function: str
+    variable: str
+    name: str
+    version: str
+    description: Optional[str] = None
+    line: int = 0
+    origin: FrozenSet[str] = frozenset()
+    is_async: bool = False
+    aliases: Tuple[str, ...] = ()
+    namesakes: Tuple[str, ...] = ()
+    renamed: bool = False
+    definition: Optional[Function] = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def variables(self) -> Tuple[str, ...]:
+        """Every name of the script that the flow is bound to."""
+        return (self.variable, *self.aliases)
+
+    @property
+    def entrypoint(self) -> str:
+        """Where Prefect finds the flow in the script's folder: ``file.py:name``."""
+        return f"{self.script.filename}:{self.variable}"
+
+    @property
+    def parameters(self) -> Mapping[str, Optional[str]]:
+        """The source of each parameter's annotation; empty if the definition is not known."""
+        if self.definition is None:
+            return {}
+        listed = every_argument(self.definition.node.args)
+        return {
+            each.arg: None if each.annotation is None else source_of(each.annotation)
+            for each in listed
+        }
+
+    @property
+    def is_method(self) -> bool:
+        """Whether the flow is in a class: ``Class.method``."""
+        return "." in self.variable
+
+
+#: As other parts of the package call it.
+FoundFlow = FlowInfo
+
+
+@attrs.frozen(kw_only=True)
+class Undetermined:
+    """A flow, by the look of it, of which something is not known from the source.
+
+    Attributes:
+        where: File and line.
+        function: The name of its function; may be empty.
+        variables: The names that it is bound to.
+        name: The flow's name, if that is known.
+        reason: What is not known and what to write instead.
+        likely: False where it may as well be no flow at all.
+    """
+
+    where: str
+    function: str
+    variables: Tuple[str, ...]
+    name: Optional[str]
+    reason: str
+    likely: bool = True
+
+    @property
+    def error(self) -> DiscoveryError:
+        """What to raise when this flow is asked for."""
+        return DiscoveryError(self.where, self.reason)
+
 
 _INSTEAD = "or give the flow itself as flow= in a spec file"
 
@@ -212,7 +308,7 @@ class _Describer:
             )
         whole = attrs.evolve(first, origin=frozenset().union(*(each.origin for each in found)))
         if any(each.definition is not first.definition for each in found):
-            return attrs.evolve(whole, definition=None, parameters=())
+            return attrs.evolve(whole, definition=None)
         return whole
 
     def _describe(self, made: MadeFlow, variables: Tuple[str, ...]) -> _Candidate:
@@ -237,7 +333,6 @@ class _Describer:
         version = _option(made, "version") or self.script.md5
         docstring = docstring_of(node) if node else None
         description = _option(made, "description") or docstring and inspect.cleandoc(docstring)
-        definition = made.definition
         return FlowInfo(
             script=self.script,
             function=made.called or variables[0],
@@ -248,9 +343,8 @@ class _Describer:
             line=made.line,
             origin=frozenset({made.maker.library}),
             is_async=isinstance(node, ast.AsyncFunctionDef),
-            parameters=tuple(parameters_of(definition.node.args)) if definition else (),
             aliases=variables[1:],
-            definition=definition,
+            definition=made.definition,
         )
 
 

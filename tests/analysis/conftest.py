@@ -7,7 +7,7 @@ from typing import Callable
 
 import pytest
 
-from flowpack.discovery import Script
+from flowpack.analysis.script import Script
 
 SCRIPTS = Path(__file__).parent.parent / "data" / "scripts"
 

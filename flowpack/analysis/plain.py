@@ -10,7 +10,7 @@ import ast
 import operator
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 
-from flowpack.signatures.values import (
+from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
     Call,

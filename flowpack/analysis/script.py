@@ -20,7 +20,7 @@ from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import DiscoveryError, printable
 
 if TYPE_CHECKING:
-    from flowpack.signatures.values import Scope
+    from flowpack.analysis.values import Scope
 
 #: Longest script that is read, in bytes.
 SIZE_LIMIT = 100 * 1024 * 1024
@@ -121,7 +121,7 @@ class Script:
         Raises:
             DiscoveryError: This Python cannot read the script.
         """
-        from flowpack.signatures.scopes import read_module  # Slow to load.
+        from flowpack.analysis.scopes import read_module  # Slow to load.
 
         return read_module(self.tree)
 
@@ -136,8 +136,6 @@ class Script:
             hint = "is it UTF-16? Save it as UTF-8" if wide else "is it a binary file?"
             raise DiscoveryError(self.name, f"it holds NUL bytes; {hint}")
         if sys.version_info < (3, 11):
-            from flowpack.discovery.nesting import is_nested_too_deeply
-
             if is_nested_too_deeply(self.content):
                 raise DiscoveryError(self.name, _TOO_DEEP)
 
@@ -155,3 +153,79 @@ def _silence_parser() -> None:
     ours = re.compile(re.escape(_PARSED_AS))
     if not any(entry[0] == "ignore" and entry[3] == ours for entry in warnings.filters):
         warnings.filterwarnings("ignore", module=ours.pattern)
+
+
+# Long chains such as ``a.b.c`` and ``1 + 1 + 1`` nest as deeply as they are long. Python 3.9
+# and 3.10 turn them into a tree without counting and overflow the stack; later ones raise
+# RecursionError.
+
+#: Links that a chain may have; the stacks of these releases hold five times as many.
+CHAIN_LIMIT = 10_000
+
+_LINKS = b".+-*/%@&|^<>([{"
+
+_TOKEN = re.compile(
+    rb"""
+      \#[^\r\n]*
+    | \\\r?\n                                       # the line goes on
+    | (?P<prefix>\b[A-Za-z]{1,2})?
+      (?P<text>
+          '''(?:[^'\\]|\\.|'(?!''))*(?:'''|\Z)
+        | \"\"\"(?:[^"\\]|\\.|"(?!""))*(?:\"\"\"|\Z)
+        | '(?:[^'\\\r\n]|\\.)*'?
+        | "(?:[^"\\\r\n]|\\.)*"?
+      )
+    | (?P<open>[(\[{])
+    | (?P<close>[)\]}])
+    | (?P<comma>,)
+    | (?P<end>[;\r\n])
+    | (?P<link>[.+\-*/%@&|^<>])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def is_nested_too_deeply(source: bytes) -> bool:
+    """Say whether parsing *source* could overflow the stack of Python 3.10."""
+    return longest_chain(source) > CHAIN_LIMIT
+
+
+def longest_chain(source: bytes) -> int:
+    """Return a bound on how deeply chains nest in *source*.
+
+    Counted are the operators between commas, summed over open brackets. The count
+    is taken only where *source* holds more than :data:`CHAIN_LIMIT` of them.
+    """
+    total = len(source) - len(source.translate(None, _LINKS))
+    return _measure(source) if total > CHAIN_LIMIT else total
+
+
+def _measure(source: bytes) -> int:
+    longest = 0
+    depth = 0  # The sum of *links*.
+    links = [0]  # So many for each bracket that is open, outermost first.
+    for token in _TOKEN.finditer(source):
+        kind = token.lastgroup
+        if kind == "open":
+            links[-1] += 1
+            depth += 1
+            links.append(0)
+        elif kind == "close" and len(links) > 1:
+            depth -= links.pop()
+        elif kind == "comma" or (kind == "end" and len(links) == 1):
+            depth -= links[-1]
+            links[-1] = 0
+        elif kind == "link" or kind == "text":
+            added = 1 if kind == "link" else _links_of_text(token)
+            links[-1] += added
+            depth += added
+        longest = max(longest, depth)
+    return longest
+
+
+def _links_of_text(token: re.Match[bytes]) -> int:
+    """Return the operators within an f-string, which is code in part."""
+    if b"f" not in (token["prefix"] or b"").lower():
+        return 0
+    text = token["text"]
+    return len(text) - len(text.translate(None, _LINKS))

@@ -1,11 +1,11 @@
-"""Classes as JSON schema, once their fields have theirs."""
+"""Classes as JSON schema, once their fields have theirs, and limits beside types."""
 
 from __future__ import annotations
 
 import inspect
 from typing import Any, Callable, Iterable, Mapping, Optional
 
-from flowpack.signatures.classes import (
+from flowpack.analysis.classes import (
     Field,
     Kind,
     extra_policy,
@@ -13,10 +13,9 @@ from flowpack.signatures.classes import (
     kind_of,
     options_of_model,
 )
-from flowpack.signatures.defaults import Unserialisable, Untellable, encode
-from flowpack.signatures.enumerations import values_of
-from flowpack.signatures.known_types import Json, block_slug, slugify
-from flowpack.signatures.values import Class
+from flowpack.analysis.defaults import Unserialisable, Untellable, encode
+from flowpack.analysis.known_types import KEYWORDS, LIMITS, NULL, Json, block_slug, slugify
+from flowpack.analysis.values import Call, Class, Symbol, values_of
 
 _TYPES: Mapping[type, str] = {
     str: "string",
@@ -99,3 +98,54 @@ def common_type(values: Iterable[Any]) -> Json:
     found = {_TYPES.get(type(value)) for value in values}
     kind = found.pop() if len(found) == 1 else None
     return {} if kind is None else {"type": kind}
+
+
+# Limits and words that stand beside a type: ``Annotated``, ``Field(...)``
+
+_WORDS = ("title", "description", "examples", "deprecated")
+#: Formats of text whose length can be limited; the others are not text in Python.
+_TEXT_FORMATS = (None, "binary", "path")
+
+
+def options_of(metadata: object) -> Mapping[str, object]:
+    """Return what an item of ``Annotated`` says of the type beside it."""
+    if not isinstance(metadata, Call) or not isinstance(metadata.function, Symbol):
+        return {}
+    names = LIMITS.get(metadata.function.name)
+    if names is None:
+        return {}
+    return {**dict(zip(names, metadata.arguments)), **metadata.keywords}
+
+
+def limit(schema: Json, options: Mapping[str, object]) -> Json:
+    """Return *schema* with the limits and words that *options* say."""
+    choices = schema.get("anyOf", ())
+    if len(choices) == 2 and choices[1] == NULL:
+        limited = {**schema, "anyOf": [_within(choices[0], options), choices[1]]}
+    else:
+        limited = _within(schema, options)
+    for name in _WORDS:
+        if options.get(name) is not None:
+            limited.update(_encoded(name, options[name]))
+    extra = options.get("json_schema_extra")
+    if isinstance(extra, dict):
+        limited.update(_encoded("extra", extra).get("extra", {}))
+    return limited
+
+
+def _within(schema: Json, options: Mapping[str, object]) -> Json:
+    limited = dict(schema)
+    if schema.get("format") not in _TEXT_FORMATS:
+        return limited
+    for name, keyword in KEYWORDS.get(schema.get("type", ""), {}).items():
+        if options.get(name) is not None:
+            limited.update(_encoded(keyword, options[name]))
+    return limited
+
+
+def _encoded(keyword: str, value: object) -> Mapping[str, Any]:
+    """Return *value* under *keyword*, or nothing where it cannot be told."""
+    try:
+        return {keyword: encode(value)}
+    except (Unserialisable, Untellable):
+        return {}

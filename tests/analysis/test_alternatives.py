@@ -7,10 +7,10 @@ from typing import Any, Dict
 
 import pytest
 
-from flowpack.discovery import FlowInfo, select_flow
+from flowpack.analysis.discovery import FlowInfo, select_flow
+from flowpack.analysis.parameters import ParameterSchema, parameter_schema
 from flowpack.exceptions import DiscoveryError
-from flowpack.signatures import ParameterSchema, schema_of
-from tests.discovery.scripts import found, script
+from tests.analysis.scripts import found, script
 
 PRELUDE = "import os, sys\nfrom prefect import flow\n"
 
@@ -18,7 +18,7 @@ PRELUDE = "import os, sys\nfrom prefect import flow\n"
 def schema(flow: FlowInfo) -> ParameterSchema:
     """Return the schema of the parameters of *flow*."""
     assert flow.definition is not None
-    return schema_of(flow.definition, flow.script.scope)
+    return parameter_schema(flow.definition, flow.script.scope)
 
 
 def fragments(flow: FlowInfo) -> Dict[str, Dict[str, Any]]:
@@ -38,7 +38,7 @@ def test_two_functions_of_one_name():
         "first": {"a": {"type": "integer"}},
         "run": {"b": {"type": "string"}},
     }
-    assert [[each.name for each in flow.parameters] for flow in flows] == [["a"], ["b"]]
+    assert [list(flow.parameters) for flow in flows] == [["a"], ["b"]]
 
 
 MADE = {
@@ -84,7 +84,7 @@ UNTRACED = {
 def test_function_that_cannot_be_traced(lines):
     """A flow of which the function is not known is found, without parameters."""
     (flow,) = found(PRELUDE + lines).flows
-    assert (flow.definition, flow.parameters) == (None, ())
+    assert (flow.definition, flow.parameters) == (None, {})
 
 
 OPEN = {
