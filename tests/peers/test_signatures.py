@@ -11,7 +11,8 @@ from typing import Any, Iterator
 
 import pytest
 
-from flowpack.signatures import ParameterSchema, parameter_schema
+from flowpack.signatures import ParameterSchema
+from tests.functions import schema_in
 from tests.peers.environments import Environment, environment
 from tests.peers.fixtures import needed
 from tests.peers.signatures import STUBS, every_signature
@@ -40,7 +41,7 @@ def stock_client() -> Iterator[Environment]:
 @pytest.fixture(scope="module")
 def ours() -> dict[str, ParameterSchema]:
     """What flowpack says of each signature."""
-    return {name: parameter_schema(source, "f") for name, (source, _) in SIGNATURES.items()}
+    return {name: schema_in(source) for name, (source, _) in SIGNATURES.items()}
 
 
 @pytest.fixture(scope="module")
