@@ -27,8 +27,8 @@ def describe_parameters(docstring: str) -> Dict[str, str]:
         elif not fenced and _opens_section(lines, at):
             items, end = _read_items(lines, at + 1)
             if lines[at].partition(":")[0].lower() in _PARAMETERS:
-                told = [item for item in items if ":" in item[0]]
-                described = dict(map(_name_and_text, told))
+                named = [item for item in items if ":" in item[0]]
+                described = dict(map(_name_and_text, named))
             at = end
             continue
         at += 1
@@ -36,7 +36,7 @@ def describe_parameters(docstring: str) -> Dict[str, str]:
 
 
 def _opens_section(lines: List[str], at: int) -> bool:
-    """Tell whether line *at* is a heading with something indented right below."""
+    """Return True if line *at* is a heading with something indented right below."""
     if _HEADING.fullmatch(lines[at]) is None:
         return False
     below = lines[at + 1] if at + 1 < len(lines) else ""

@@ -26,12 +26,12 @@ def members_of(cls: Class) -> Tuple[Member, ...]:
 
 
 def _is_reserved(name: str) -> bool:
-    """Tell whether *name* in the body is no member: ``_x_``, ``__x__``, ``__x``."""
+    """Return True if *name* in the body is no member: ``_x_``, ``__x__``, ``__x``."""
     return name.startswith("__") or (name.startswith("_") and name.endswith("_"))
 
 
 def values_of(cls: Class) -> List[object]:
-    """Return the values of the members of *cls*; UNKNOWN for what is not told."""
+    """Return the values of the members of *cls*; UNKNOWN for those that are not known."""
     return [member_value(member) for member in members_of(cls)]
 
 
@@ -63,5 +63,5 @@ def next_value(bases: Tuple[object, ...], name: str, scope: Scope) -> object:
 
 
 def is_enumeration(value: object) -> bool:
-    """Tell whether *value* is an enumeration of the script."""
+    """Return True if *value* is an enumeration of the script."""
     return isinstance(value, Class) and value.is_a(*ENUMERATIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from flowpack.signatures.defaults import Unserialisable, Untellable, encode
+from flowpack.signatures.defaults import Unserialisable, UnknownValue, encode
 from flowpack.signatures.known_types import KEYWORDS, LIMITS, NULL, Json
 from flowpack.signatures.values import Call, Symbol
 
@@ -53,5 +53,5 @@ def _encoded(keyword: str, value: object) -> Mapping[str, Any]:
     """Return *value* under *keyword*, or nothing where it cannot be told."""
     try:
         return {keyword: encode(value)}
-    except (Unserialisable, Untellable):
+    except (Unserialisable, UnknownValue):
         return {}

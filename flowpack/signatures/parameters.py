@@ -12,7 +12,7 @@ import attrs
 from flowpack.exceptions import DiscoveryError, quoted
 from flowpack.signatures.annotations import SchemaWriter
 from flowpack.signatures.classes import declared_options, field_options, full_name
-from flowpack.signatures.defaults import Unserialisable, Untellable, encode
+from flowpack.signatures.defaults import Unserialisable, UnknownValue, encode
 from flowpack.signatures.docstrings import describe_parameters
 from flowpack.signatures.evaluate import defaults_of, every_argument, parse_and_evaluate
 from flowpack.signatures.scopes import docstring_of, source_of
@@ -37,7 +37,7 @@ class ParameterSchema:
 
     Attributes:
         schema: The value of ``parameter_openapi_schema``.
-        notes: What only running the script could tell, one sentence each.
+        notes: What is left open and why, one sentence each.
     """
 
     schema: Dict[str, Any]
@@ -153,7 +153,7 @@ class _Writer:
             return {"default": encode(default)}
         except Unserialisable:
             return {}
-        except (Untellable, RecursionError):
+        except (UnknownValue, RecursionError):
             node = defaults_of(self.node.args).get(name)
             source = "its default" if node is None else f"its default {quoted(source_of(node))}"
             if isinstance(default, OneOf):
