@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 
 from flowpack.analysis import known_types
 from flowpack.analysis.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
-from flowpack.analysis.defaults import Unserialisable, Untellable, encode
+from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.definitions import (
     common_type,
     define,
@@ -105,7 +105,7 @@ class SchemaWriter:
     def _unknown(self, kind: Unknown, forward: Scope) -> Json:
         why = f", for {kind.why}" if kind.why else ""
         return self._any_value(
-            f"its annotation cannot be told from the source{why}; so any value is allowed"
+            f"its annotation is not known from the source{why}; so any value is allowed"
         )
 
     def _variable(self, kind: TypeVariable, forward: Scope) -> Json:
@@ -215,7 +215,7 @@ class SchemaWriter:
         for value in _flattened(arguments, _literal_parts):
             try:
                 encoded = encode(value)
-            except (Unserialisable, Untellable) as exc:
+            except (Unserialisable, UnknownValue) as exc:
                 raise NoSchema from exc
             if not any(type(u) is type(encoded) and u == encoded for u in unique):
                 unique.append(encoded)
@@ -248,7 +248,7 @@ class SchemaWriter:
         return limit(self._discriminated(schema, options.get("discriminator")), options)
 
     def _discriminated(self, schema: Json, name: object) -> Json:
-        """Return *schema*, a union of classes that their fields called *name* tell apart."""
+        """Return *schema*, a union of classes, with the field *name* as its discriminator."""
         choices = [each for each in schema.get("anyOf", ()) if each != NULL]
         keys: Set[str] = set()
         mapping: Dict[str, str] = {}
@@ -262,8 +262,8 @@ class SchemaWriter:
                     keys.add(field.key)
         if len(keys) != 1 or set(mapping.values()) != {each.get("$ref") for each in choices}:
             return schema
-        told = {"mapping": mapping, "propertyName": keys.pop()}
-        one: Json = {"oneOf": choices, "discriminator": told}
+        discriminator = {"mapping": mapping, "propertyName": keys.pop()}
+        one: Json = {"oneOf": choices, "discriminator": discriminator}
         return {"anyOf": [one, dict(NULL)]} if len(choices) < len(schema["anyOf"]) else one
 
     # Classes
@@ -324,7 +324,7 @@ class SchemaWriter:
                 schema["default"] = encode(field.default)
             except Unserialisable:
                 pass
-            except Untellable:
+            except UnknownValue:
                 self.notes.append(f"the default of {quoted(field.name)} is not known")
         return schema
 
@@ -343,7 +343,7 @@ def _keeps_type(metadata: object) -> bool:
 def _is_encodable(value: object) -> bool:
     try:
         encode(value)
-    except (Unserialisable, Untellable):
+    except (Unserialisable, UnknownValue):
         return False
     return True
 

@@ -98,7 +98,7 @@ def full_name(value: object) -> str:
 
 
 def kind_of(cls: Class) -> Kind:
-    """Return the kind of *cls*, as far as its bases and decorators tell it."""
+    """Return the kind of *cls*, by its bases and decorators."""
     ancestors = {full_name(Symbol(name)) for name in cls.ancestors}
     if ancestors & ENUMERATIONS:
         return Kind.ENUMERATION
@@ -140,7 +140,7 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
                 found[field.name] = field
     if kind is not Kind.DATACLASS:
         return tuple(found.values())
-    # Those that code of the class sets are not told; the others are as in the constructor.
+    # In the order of the constructor; without those that only code of the class sets.
     kept = [field for field in found.values() if field.is_argument or not field.required]
     return tuple(sorted(kept, key=lambda field: not field.positional))
 

@@ -42,8 +42,8 @@ _FACTORIES: Mapping[str, Callable[[], object]] = {
 }
 
 
-class Untellable(Exception):
-    """Only running the script could tell the value."""
+class UnknownValue(Exception):
+    """The value is known only when the script runs."""
 
 
 class Unserialisable(Exception):
@@ -54,7 +54,7 @@ def encode(value: object) -> Any:
     """Return *value* as JSON.
 
     Raises:
-        Untellable: It is not known in full.
+        UnknownValue: It is not known in full.
         Unserialisable: JSON cannot hold it; the official client leaves it out.
     """
     return _Encoder().encode(value)
@@ -68,7 +68,7 @@ class _Encoder:
     def encode(self, value: Any) -> Any:
         self.steps += 1
         if self.steps > _MOST or self.depth > _DEEPEST:
-            raise Untellable
+            raise UnknownValue
         self.depth += 1
         encoded = self._encoded(value)
         self.depth -= 1
@@ -87,14 +87,14 @@ class _Encoder:
             return self.called(value)
         if isinstance(value, Symbol):
             known = value.name.partition(".")[0] in ("builtins", "typing", "datetime")
-            raise Unserialisable if known else Untellable
+            raise Unserialisable if known else UnknownValue
         for kind, written in _WRITTEN:
             if isinstance(value, kind):
                 return written(value)
         if hasattr(value, "as_posix") or type(value).__name__ in _AS_TEXT:
             return str(value)
         unknown = isinstance(value, (Unknown, Subscripted, UnionOf))
-        raise Untellable if unknown else Unserialisable
+        raise UnknownValue if unknown else Unserialisable
 
     def key(self, value: object) -> str:
         if isinstance(value, bool):
@@ -112,12 +112,12 @@ class _Encoder:
         name = full_name(call)
         if name in _SECRETS:
             return "**********"
-        raise Unserialisable if name in _NOT_IN_JSON else Untellable
+        raise Unserialisable if name in _NOT_IN_JSON else UnknownValue
 
     def instance(self, cls: Class, call: Call) -> Any:
         kind = kind_of(cls)
         if kind is Kind.BLOCK or problem_of(cls):
-            raise Untellable
+            raise UnknownValue
         if kind is Kind.ENUMERATION:
             return self.member(cls, call)
         if kind is Kind.TYPED_DICT:
@@ -135,7 +135,7 @@ class _Encoder:
         encoded = self.encode(list(call.arguments[:1]))
         if encoded and encoded[0] in self.encode(values_of(cls)):
             return encoded[0]
-        raise Untellable
+        raise UnknownValue
 
     def plain_instance(self, cls: Class, call: Call) -> Any:
         """Return the instance of a class that extends a type of JSON's, or nothing."""
@@ -151,19 +151,19 @@ def _bound_arguments(call: Call, cls: Class, fields: Tuple[Field, ...]) -> Dict[
     """Return what each field of the instance that *call* makes holds, by name.
 
     Raises:
-        Untellable: The arguments do not fit, or code of the class sets fields.
+        UnknownValue: The arguments do not fit, or code of the class sets fields.
     """
     if isinstance(cls.attribute("__init__"), Function) or _changes_itself(cls):
-        raise Untellable
+        raise UnknownValue
     is_model = kind_of(cls) is Kind.MODEL
     positional = [f.name for f in fields if f.is_argument and f.positional and not is_model]
     names = {field.key if is_model else field.name: field.name for field in fields}
     if len(call.arguments) > len(positional) or not names.keys() >= call.keywords.keys():
-        raise Untellable
+        raise UnknownValue
     given: Dict[str, object] = dict(zip(positional, call.arguments))
     given.update({names[key]: value for key, value in call.keywords.items()})
     if any(field.required and field.name not in given for field in fields):
-        raise Untellable
+        raise UnknownValue
     return {field.name: given.get(field.name, _default(field)) for field in fields}
 
 

@@ -13,7 +13,7 @@ from flowpack.analysis.classes import (
     kind_of,
     options_of_model,
 )
-from flowpack.analysis.defaults import Unserialisable, Untellable, encode
+from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.known_types import KEYWORDS, LIMITS, NULL, Json, block_slug, slugify
 from flowpack.analysis.values import Call, Class, Symbol, values_of
 
@@ -31,7 +31,7 @@ def define(cls: Class, write_field: Callable[[Field], Json]) -> Json:
     """Return the schema of *cls*.
 
     Raises:
-        Untellable, Unserialisable: The values of an enumeration are not known.
+        UnknownValue, Unserialisable: The values of an enumeration are not known.
     """
     kind = kind_of(cls)
     described = {"description": inspect.cleandoc(cls.doc)} if cls.doc else {}
@@ -62,14 +62,14 @@ def _configured(cls: Class) -> Json:
         keywords["additionalProperties"] = extra_policy(options) == "allow"
     try:
         return {**keywords, **encode(options.get("json_schema_extra", {}))}
-    except (Unserialisable, Untellable):
+    except (Unserialisable, UnknownValue):
         return keywords
 
 
 def define_block(title: str, slug: str, fields: Json) -> Json:
     """Return the schema of a block: by its slug the UI lets people pick a block document.
 
-    The server takes a reference to one beside what *fields* say, and refuses what both take.
+    The server takes a reference to one beside *fields*, and refuses what both take.
     """
     properties = fields.get("properties", {})
     keywords = {
@@ -83,7 +83,7 @@ def define_block(title: str, slug: str, fields: Json) -> Json:
 
 
 def slug_of(cls: Class) -> Optional[str]:
-    """Return the slug of the type of the block *cls*; None if only running would tell."""
+    """Return the slug of the type of the block *cls*; None if it is not known."""
     for name in ("_block_type_slug", "_block_type_name"):
         for owner in reversed(cls.lineage):
             value = owner.scope.names.get(name)
@@ -147,5 +147,5 @@ def _encoded(keyword: str, value: object) -> Mapping[str, Any]:
     """Return *value* under *keyword*, or nothing where it cannot be told."""
     try:
         return {keyword: encode(value)}
-    except (Unserialisable, Untellable):
+    except (Unserialisable, UnknownValue):
         return {}

@@ -18,49 +18,53 @@ def _at(types: str, schema: _Schema) -> Dict[str, _Schema]:
     return dict.fromkeys(types.split(), schema)
 
 
+def _by_name(table: str) -> Dict[str, str]:
+    """Return the first word of each line of *table*, by each of the line's other words."""
+    lines = map(str.split, table.strip().splitlines())
+    return {name: first for first, *names in lines for name in names}
+
+
 _STRING: _Schema = {"type": "string"}
 _INTEGER: _Schema = {"type": "integer"}
 _NUMBER: _Schema = {"type": "number"}
 _PASSWORD: _Schema = {"type": "string", "format": "password", "writeOnly": True}
 _URL: _Schema = {"type": "string", "format": "uri", "minLength": 1}
 
-#: Types that are text of a format in JSON, by the format.
-_FORMATS = """
-base64 pydantic.Base64Bytes pydantic.Base64Str
-binary builtins.bytes pydantic.StrictBytes
-date datetime.date pydantic.FutureDate pydantic.PastDate
-date-time datetime.datetime pydantic.AwareDatetime pydantic.NaiveDatetime
-date-time pydantic.FutureDatetime pydantic.PastDatetime
-directory-path pydantic.DirectoryPath
-duration datetime.timedelta
-email pydantic.EmailStr
-file-path pydantic.FilePath
-ipv4 ipaddress.IPv4Address
-ipv4interface ipaddress.IPv4Interface
-ipv4network ipaddress.IPv4Network
-ipv6 ipaddress.IPv6Address
-ipv6interface ipaddress.IPv6Interface
-ipv6network ipaddress.IPv6Network
-ipvanyaddress pydantic.IPvAnyAddress
-path os.PathLike pathlib.Path pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath
-path pydantic.NewPath
-regex re.Pattern typing.Pattern
-time datetime.time
-uuid uuid.UUID
-uuid1 pydantic.UUID1
-uuid3 pydantic.UUID3
-uuid4 pydantic.UUID4
-uuid5 pydantic.UUID5
-zoneinfo zoneinfo.ZoneInfo
-"""
+#: Types that are text of a format in JSON, below the format.
+_FORMATS = _by_name(
+    """
+    base64 pydantic.Base64Bytes pydantic.Base64Str
+    binary builtins.bytes pydantic.StrictBytes
+    date datetime.date pydantic.FutureDate pydantic.PastDate
+    date-time datetime.datetime pydantic.AwareDatetime pydantic.NaiveDatetime
+    date-time pydantic.FutureDatetime pydantic.PastDatetime
+    directory-path pydantic.DirectoryPath
+    duration datetime.timedelta
+    email pydantic.EmailStr
+    file-path pydantic.FilePath
+    ipv4 ipaddress.IPv4Address
+    ipv4interface ipaddress.IPv4Interface
+    ipv4network ipaddress.IPv4Network
+    ipv6 ipaddress.IPv6Address
+    ipv6interface ipaddress.IPv6Interface
+    ipv6network ipaddress.IPv6Network
+    ipvanyaddress pydantic.IPvAnyAddress
+    path os.PathLike pathlib.Path pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath
+    path pydantic.NewPath
+    regex re.Pattern typing.Pattern
+    time datetime.time
+    uuid uuid.UUID
+    uuid1 pydantic.UUID1
+    uuid3 pydantic.UUID3
+    uuid4 pydantic.UUID4
+    uuid5 pydantic.UUID5
+    zoneinfo zoneinfo.ZoneInfo
+    """
+)
 
 #: Full names of types, and their schema.
 SCHEMAS: Mapping[str, _Schema] = {
-    **{
-        name: {"type": "string", "format": form}
-        for form, *names in map(str.split, _FORMATS.strip().splitlines())
-        for name in names
-    },
+    **{name: {"type": "string", "format": form} for name, form in _FORMATS.items()},
     **_at("builtins.object typing.Any", {}),
     **_at("builtins.str builtins.complex typing.Text", _STRING),
     **_at("pydantic.StrictStr pydantic.ImportString", _STRING),
@@ -89,56 +93,43 @@ SCHEMAS: Mapping[str, _Schema] = {
 #: Types of which JSON schema has no notion; a parameter that holds one anywhere gets no type.
 WITHOUT_SCHEMA = frozenset("typing.Callable collections.abc.Callable builtins.callable".split())
 
-_LISTS = """
-    builtins.list typing.List typing.Sequence collections.abc.Sequence
-    typing.MutableSequence collections.abc.MutableSequence typing.Iterable
-    collections.abc.Iterable typing.Generator collections.abc.Generator
-    collections.deque typing.Deque
-"""
-_SETS = """
-    builtins.set builtins.frozenset typing.Set typing.FrozenSet typing.AbstractSet
-    collections.abc.Set typing.MutableSet collections.abc.MutableSet
-"""
-_MAPPINGS = """
-    builtins.dict typing.Dict typing.Mapping collections.abc.Mapping
-    typing.MutableMapping collections.abc.MutableMapping collections.OrderedDict
-    typing.OrderedDict collections.defaultdict typing.DefaultDict
-"""
-
 #: Generic types by what they are in JSON and in annotations.
-GENERICS: Mapping[str, str] = {
-    **dict.fromkeys(_LISTS.split(), "list"),
-    **dict.fromkeys(_SETS.split(), "set"),
-    **dict.fromkeys(_MAPPINGS.split(), "mapping"),
-    "collections.Counter": "counter",
-    "typing.Counter": "counter",
-    "builtins.tuple": "tuple",
-    "typing.Tuple": "tuple",
-    "typing.Union": "union",
-    "typing.Optional": "optional",
-    "typing.Literal": "literal",
-    "typing.Annotated": "annotated",
-    "typing.Final": "inner",
-    "typing.Required": "inner",
-    "typing.NotRequired": "inner",
-    "typing.ReadOnly": "inner",
-    "dataclasses.InitVar": "inner",
-}
+GENERICS = _by_name(
+    """
+    list builtins.list typing.List typing.Sequence collections.abc.Sequence
+    list typing.MutableSequence collections.abc.MutableSequence typing.Iterable
+    list collections.abc.Iterable typing.Generator collections.abc.Generator
+    list collections.deque typing.Deque
+    set builtins.set builtins.frozenset typing.Set typing.FrozenSet typing.AbstractSet
+    set collections.abc.Set typing.MutableSet collections.abc.MutableSet
+    mapping builtins.dict typing.Dict typing.Mapping collections.abc.Mapping
+    mapping typing.MutableMapping collections.abc.MutableMapping collections.OrderedDict
+    mapping typing.OrderedDict collections.defaultdict typing.DefaultDict
+    counter collections.Counter typing.Counter
+    tuple builtins.tuple typing.Tuple
+    union typing.Union
+    optional typing.Optional
+    literal typing.Literal
+    annotated typing.Annotated
+    inner typing.Final typing.Required typing.NotRequired typing.ReadOnly dataclasses.InitVar
+    """
+)
 
-#: Functions of pydantic that make a limited type, and the type.
-LIMITED_TYPES: Mapping[str, str] = {
-    "pydantic.conint": "builtins.int",
-    "pydantic.confloat": "builtins.float",
-    "pydantic.constr": "builtins.str",
-    "pydantic.conbytes": "builtins.bytes",
-    "pydantic.condecimal": "decimal.Decimal",
-    "pydantic.conlist": "builtins.list",
-    "pydantic.conset": "builtins.set",
-    "pydantic.confrozenset": "builtins.frozenset",
-}
+#: The types that functions of pydantic limit.
+LIMITED_TYPES = _by_name(
+    """
+    builtins.int pydantic.conint
+    builtins.float pydantic.confloat
+    builtins.str pydantic.constr
+    builtins.bytes pydantic.conbytes
+    decimal.Decimal pydantic.condecimal
+    builtins.list pydantic.conlist
+    builtins.set pydantic.conset
+    builtins.frozenset pydantic.confrozenset
+    """
+)
 
-#: Limits beside a type in ``Annotated``, and the options that their positional
-#: arguments stand for.
+#: Limits beside a type in ``Annotated``, and the options of their positional arguments.
 LIMITS: Mapping[str, Tuple[str, ...]] = {
     "pydantic.Field": ("default",),
     "pydantic.fields.Field": ("default",),
@@ -155,10 +146,7 @@ LIMITS: Mapping[str, Tuple[str, ...]] = {
 }
 
 _NUMBERS = {
-    "ge": "minimum",
-    "gt": "exclusiveMinimum",
-    "le": "maximum",
-    "lt": "exclusiveMaximum",
+    **{"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"},
     "multiple_of": "multipleOf",
 }
 
@@ -166,11 +154,7 @@ _NUMBERS = {
 KEYWORDS: Mapping[str, Mapping[str, str]] = {
     "integer": _NUMBERS,
     "number": _NUMBERS,
-    "string": {
-        "min_length": "minLength",
-        "max_length": "maxLength",
-        "pattern": "pattern",
-    },
+    "string": {"min_length": "minLength", "max_length": "maxLength", "pattern": "pattern"},
     "array": {"min_length": "minItems", "max_length": "maxItems"},
     "object": {"min_length": "minProperties", "max_length": "maxProperties"},
 }

@@ -13,17 +13,10 @@ import attrs
 
 from flowpack.analysis.annotations import SchemaWriter
 from flowpack.analysis.classes import declared_options, field_options, full_name
-from flowpack.analysis.defaults import Unserialisable, Untellable, encode
+from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import defaults_of, every_argument, parse_and_evaluate
 from flowpack.analysis.scopes import docstring_of, source_of
-from flowpack.analysis.values import (
-    Function,
-    OneOf,
-    Scope,
-    Subscripted,
-    Symbol,
-    Undefined,
-)
+from flowpack.analysis.values import Function, OneOf, Scope, Subscripted, Symbol, Undefined
 from flowpack.exceptions import DiscoveryError, quoted
 
 _ANY = Symbol("typing.Any")
@@ -33,10 +26,8 @@ _LEFT_OUT = Symbol("builtins.object")
 #: looks it up in a module of its own.
 _FORWARD = Scope(
     names={
-        "typing": Symbol("typing"),
+        **{name: Symbol(name) for name in ("typing", "inspect", "pydantic")},
         "t": Symbol("typing"),
-        "inspect": Symbol("inspect"),
-        "pydantic": Symbol("pydantic"),
     }
 )
 
@@ -47,7 +38,7 @@ class ParameterSchema:
 
     Attributes:
         schema: The value of ``parameter_openapi_schema``.
-        notes: What only running the script could tell, one sentence each.
+        notes: What is left open and why, one sentence each.
     """
 
     schema: Dict[str, Any]
@@ -165,12 +156,13 @@ class _Writer:
             return {"default": encode(default)}
         except Unserialisable:
             return {}
-        except (Untellable, RecursionError):
-            source = quoted(source_of(defaults_of(self.node.args)[name]))
+        except (UnknownValue, RecursionError):
+            node = defaults_of(self.node.args).get(name)
+            source = "its default" if node is None else f"its default {quoted(source_of(node))}"
             if isinstance(default, OneOf):
-                self._keep_notes(name, f"its default {source} is left out, for {default.why}")
+                self._keep_notes(name, f"{source} is left out, for {default.why}")
                 return {}
-            self._keep_notes(name, f"its default {source} is not known; null stands for it")
+            self._keep_notes(name, f"{source} is not known; null stands for it")
             return {"default": None}
 
     def _keep_notes(self, name: str, *notes: str) -> None:
@@ -221,8 +213,8 @@ def describe_parameters(docstring: str) -> Dict[str, str]:
         elif not fenced and _opens_section(lines, at):
             items, end = _read_items(lines, at + 1)
             if lines[at].partition(":")[0].lower() in _PARAMETERS:
-                told = [item for item in items if ":" in item[0]]
-                described = dict(map(_name_and_text, told))
+                named = [item for item in items if ":" in item[0]]
+                described = dict(map(_name_and_text, named))
             at = end
             continue
         at += 1
@@ -230,7 +222,7 @@ def describe_parameters(docstring: str) -> Dict[str, str]:
 
 
 def _opens_section(lines: List[str], at: int) -> bool:
-    """Tell whether line *at* is a heading with something indented right below."""
+    """Return True if line *at* is a heading with something indented right below."""
     if _HEADING.fullmatch(lines[at]) is None:
         return False
     below = lines[at + 1] if at + 1 < len(lines) else ""

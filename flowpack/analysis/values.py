@@ -309,7 +309,7 @@ def _is_reserved(name: str) -> bool:
 
 
 def values_of(cls: Class) -> List[object]:
-    """Return the values of the members of *cls*; UNKNOWN for what is not told."""
+    """Return the values of the members of *cls*; UNKNOWN for those that are not known."""
     return [member_value(member) for member in members_of(cls)]
 
 

@@ -200,7 +200,7 @@ def test_method():
             "its default 'A(1)' is not known",
         ),
         ("class A:\n    x = y\ndef f(x=A.x): ...", "its default 'A.x' is not known"),
-        ("def f(x: nothing['a']): ...", "annotation cannot be told"),
+        ("def f(x: nothing['a']): ...", "annotation is not known"),
     ],
     ids=range(16),
 )
