@@ -47,7 +47,8 @@ _TYPES = (Alias, Symbol, Subscripted, UnionOf, TypeVariable, Class, type(None), 
 #: Properties of paths that depend on nothing else.
 _PATH_PROPERTIES = ("name", "stem", "suffix", "parent")
 
-_TOO_DEEP = "it is nested too deeply to be followed"
+#: Why an expression is unknown that Python would follow, and this does not.
+TOO_DEEP = "it is nested too deeply to be followed"
 
 #: What ``__name__`` stands for: only that it is not ``"__main__"`` is known.
 MODULE_NAME = Symbol("__name__")
@@ -74,7 +75,7 @@ def _evaluate(evaluation: _Evaluation, node: ast.expr) -> object:
     try:
         return evaluation.visit(node)
     except RecursionError:
-        return Unknown(node, _TOO_DEEP)
+        return Unknown(node, TOO_DEEP)
 
 
 def truth(node: ast.expr, scope: Scope) -> Optional[bool]:
@@ -335,7 +336,7 @@ class _Evaluation(ast.NodeVisitor):
         try:
             return self.visit(node)
         except RecursionError:  # Of the call at least the rest is known.
-            return Unknown(node, _TOO_DEEP)
+            return Unknown(node, TOO_DEEP)
 
     # Comprehensions
 

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import (
     MODULE_NAME,
+    TOO_DEEP,
     bind,
     defaults_of,
     every_argument,
@@ -34,12 +35,13 @@ from flowpack.analysis.values import (
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 #: What statements bind, by name; ABSENT stands for names that they unbind.
 Bindings = Dict[str, object]
+#: What the statements of a branch bind, and whether they end: raise, or leave Python.
+_Branch = Tuple[Bindings, bool]
 
 #: Modules whose names are known where they are imported with a star.
 _KNOWN_MODULES = frozenset(
     """
-    collections collections.abc dataclasses datetime decimal enum math pathlib
-    typing uuid
+    collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
     """.split()
 )
 #: Modules that every Python has: importing one of them does not fail.
@@ -63,12 +65,11 @@ def read_module(tree: ast.Module) -> Scope:
     return scope
 
 
-def read_body(function: ast.AST, outer: Scope) -> Scope:
+def read_body(function: Definition, outer: Scope) -> Scope:
     """Return the names in the body of *function*; its parameters are unknown."""
-    arguments = getattr(function, "args", None) or ast.arguments()
-    names = [each.arg for each in every_argument(arguments)]
+    names = [each.arg for each in every_argument(function.args)]
     scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))
-    _Reader(scope, postponed=True).read(getattr(function, "body", []))
+    _Reader(scope, postponed=True).read(function.body)
     return scope
 
 
@@ -116,9 +117,7 @@ class _Reader:
         ended: Whether the statements that were followed do not end: they raise.
     """
 
-    def __init__(
-        self, scope: Scope, *, postponed: bool, bases: Tuple[object, ...] = ()
-    ) -> None:
+    def __init__(self, scope: Scope, *, postponed: bool, bases: Tuple[object, ...] = ()) -> None:
         self.scope = scope
         self.postponed = postponed
         self.bases = bases
@@ -134,7 +133,7 @@ class _Reader:
                     reader(self, statement)
             except RecursionError:
                 for name in _stored_names(statement):
-                    self.scope.bind(name, Unknown(why="it is nested too deeply to be followed"))
+                    self.scope.bind(name, Unknown(why=TOO_DEEP))
             if self.ended and self.scope.replaced is not None:
                 return
             self.ended = False  # A script that always fails is read on.
@@ -217,12 +216,10 @@ class _Reader:
                 bind(self.scope, node.target, self.value(node.value))
 
     def augments(self, node: ast.AugAssign) -> None:
-        if isinstance(node.target, ast.Name):
-            name = ast.Name(node.target.id, ast.Load())
-            computed = self.value(ast.BinOp(name, node.op, node.value))
-            bind(self.scope, node.target, computed)
-        else:
-            self.forgets(node.target)
+        name = ast.Name(getattr(node.target, "id", ""), ast.Load())
+        computed = self.value(ast.BinOp(name, node.op, node.value))
+        self.forgets(node.target)
+        bind(self.scope, node.target, computed)
 
     def aliases(self, node: Any) -> None:
         """Follow ``type X = ...``, which Python before 3.12 has no class for."""
@@ -247,9 +244,7 @@ class _Reader:
 
     # Branches
 
-    def follow(
-        self, statements: List[ast.stmt], begin: Optional[Bindings] = None
-    ) -> Tuple[Bindings, bool]:
+    def follow(self, statements: List[ast.stmt], begin: Optional[Bindings] = None) -> _Branch:
         """Return what *statements* bind, and whether they end; keep nothing of it.
 
         Args:
@@ -272,7 +267,7 @@ class _Reader:
             ended, self.ended = self.ended, False
         return bound, ended
 
-    def merge(self, branches: List[Tuple[Bindings, bool]], node: ast.AST) -> None:
+    def merge(self, branches: List[_Branch], node: ast.AST) -> None:
         """Keep what *branches* bind, of which one runs; *node* is the statement."""
         going_on = [bound for bound, ended in branches if not ended]
         if not going_on:
@@ -289,11 +284,10 @@ class _Reader:
             self.scope.bind(name, one_of(there, why) if there else ABSENT)
 
     def branches(self, node: ast.If) -> None:
-        branches: List[Tuple[Bindings, bool]] = []
+        branches: List[_Branch] = []
         rest: List[ast.stmt] = [node]
         while len(rest) == 1 and isinstance(rest[0], ast.If):  # a chain of elif
             chained = rest[0]
-            self.value(chained.test)  # for what it binds
             holds = truth(chained.test, self.scope)
             if holds is not False:
                 branches.append(self.follow(chained.body))
@@ -312,8 +306,8 @@ class _Reader:
         why = f"it depends on what fails in line {node.lineno}"
         left: Bindings = {}
         for name, value in tried.items():  # A handler begins wherever the body was left.
-            before = self.scope.names.get(name, ABSENT)
-            there = [each for each in (before, value) if each is not ABSENT]
+            possible = [self.scope.names.get(name, ABSENT), value, *_between(name, node.body)]
+            there = [each for each in possible if each is not ABSENT]
             left[name] = one_of(there, why) if there else ABSENT
         ends = [(tried, True) if ended else self.follow(node.orelse, tried)]
         for handler in node.handlers:
@@ -333,44 +327,41 @@ class _Reader:
         return isinstance(statement, ast.Pass)
 
     def loops(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
-        endless = False
-        begin: Bindings = {}
-        if isinstance(node, ast.While):
-            holds = truth(node.test, self.scope)
-            if holds is False:
-                return self.read(node.orelse)
-            endless = holds is True
-        for name in _stored_names(node):
-            if name in self.scope.names:
-                why = f"it is bound in a loop, line {node.lineno}"
-                begin[name] = one_of([self.scope.names[name], UNKNOWN], why)
-        if not isinstance(node, ast.While):
-            for name in _stored_names(node.target):
-                begin[name] = Unknown(why=f"it is bound by a loop, line {node.lineno}")
-        body = self.follow(node.body, begin)
-        self.merge([(body[0], False)] if endless else [({}, False), body], node)
-        if node.orelse:
-            self.merge([({}, False), self.follow(node.orelse)], node)
+        holds = truth(node.test, self.scope) if isinstance(node, ast.While) else None
+        if holds is not False:
+            why = f"it is bound in a loop, line {node.lineno}"
+            caught = [] if isinstance(node, ast.While) else _stored_names(node.target)
+            begin: Bindings = {
+                name: one_of([self.scope.names[name], UNKNOWN], why)
+                for name in _stored_names(node)
+                if name in self.scope.names
+            }
+            begin.update((name, Unknown(why=why)) for name in caught)
+            bound, ended = self.follow(node.body, begin)
+            for name in bound:  # What breaks or continues leaves it earlier.
+                possible = [bound[name], *_between(name, node.body)]
+                bound[name] = one_of(possible, why) if bound[name] is not ABSENT else ABSENT
+            self.merge([({}, False), (bound, ended)], node)
+        self.merge([({}, False), self.follow(node.orelse)], node)
 
     def opens(self, node: Union[ast.With, ast.AsyncWith]) -> None:
         suppresses = False
         for item in node.items:
             value = self.value(item.context_expr)
             suppresses = suppresses or is_call_of(value, "contextlib.suppress")
-            if item.optional_vars is not None:
-                for name in _stored_names(item.optional_vars):
-                    self.scope.bind(name, Unknown(why=f"it is bound by with, line {node.lineno}"))
-        if suppresses:
-            self.merge([({}, False), self.follow(node.body)], node)
-        else:
-            self.read(node.body)
+            for name in _stored_names(item.optional_vars) if item.optional_vars else ():
+                self.scope.bind(name, Unknown(why=f"it is bound by with, line {node.lineno}"))
+        if not suppresses:
+            return self.read(node.body)
+        bound, _ = self.follow(node.body)
+        self.merge([({}, False), (bound, False)], node)
 
     def matches(self, node: Any) -> None:
         """Follow ``match``, which Python 3.9 has no class for."""
-        ends: List[Tuple[Bindings, bool]] = [({}, False)]
+        ends: List[_Branch] = [({}, False)]
         for case in node.cases:
-            caught = dict.fromkeys(_stored_names(case.pattern), UNKNOWN)
-            ends.append(self.follow(case.body, {**caught}))
+            caught: Bindings = dict.fromkeys(_stored_names(case.pattern), UNKNOWN)
+            ends.append(self.follow(case.body, caught))
         self.merge(ends, node)
 
     def raises(self, node: ast.Raise) -> None:
@@ -431,7 +422,13 @@ def _stored_names(node: ast.AST) -> List[str]:
         else:  # Definitions, handlers, and the patterns of match
             found = (getattr(each, field, None) for field in ("name", "rest"))
             names += [name for name in found if isinstance(name, str)]
-    return list(dict.fromkeys(names))
+    return names
+
+
+def _between(name: str, statements: List[ast.stmt]) -> List[object]:
+    """Return what *name* may be where *statements* are left early, if they bind it often."""
+    times = sum(_stored_names(each).count(name) for each in statements)
+    return [UNKNOWN] if times > 1 else []
 
 
 def source_of(node: ast.AST) -> str:
@@ -477,9 +474,5 @@ _READERS: Mapping[Type[ast.stmt], _Read] = {
     ast.FunctionDef: _Reader.defines_function,
     ast.AsyncFunctionDef: _Reader.defines_function,
     ast.ClassDef: _Reader.defines_class,
-    **{
-        getattr(ast, name): reader
-        for name, reader in _SINCE_310.items()
-        if hasattr(ast, name)
-    },
+    **{getattr(ast, name): each for name, each in _SINCE_310.items() if hasattr(ast, name)},
 }

@@ -103,6 +103,10 @@ OPEN = {
     "loop": "T = int\nfor each in sys.argv:\n    T = str",
     "loop variable": "for T in (int, str):\n    pass",
     "while": "T = int\nwhile os.getenv('X'):\n    T = str",
+    "left early": "try:\n    T = int\n    os.open('x')\n    T = str\nexcept OSError: pass",
+    "broken off": "for each in sys.argv:\n    T = int\n    if each: break\n    T = str",
+    "suppressed raise": "import contextlib\nT = str\n"
+    "with contextlib.suppress(OSError):\n    T = int\n    raise OSError",
     "star": "from lib import *",
     "star after": "T = int\nfrom lib import *",
     "walrus": "T = int\nbool(T := str)",
