@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from collections import Counter
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, Tuple, Type, Union
 
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import (
@@ -305,8 +306,10 @@ class _Reader:
         tried, ended = self.follow(node.body)
         why = f"it depends on what fails in line {node.lineno}"
         left: Bindings = {}
+        often = _bound_often(node.body)
         for name, value in tried.items():  # A handler begins wherever the body was left.
-            possible = [self.scope.names.get(name, ABSENT), value, *_between(name, node.body)]
+            before = self.scope.names.get(name, ABSENT)
+            possible = [before, value, UNKNOWN if name in often else ABSENT]
             there = [each for each in possible if each is not ABSENT]
             left[name] = one_of(there, why) if there else ABSENT
         ends = [(tried, True) if ended else self.follow(node.orelse, tried)]
@@ -338,9 +341,8 @@ class _Reader:
             }
             begin.update((name, Unknown(why=why)) for name in caught)
             bound, ended = self.follow(node.body, begin)
-            for name in bound:  # What breaks or continues leaves it earlier.
-                possible = [bound[name], *_between(name, node.body)]
-                bound[name] = one_of(possible, why) if bound[name] is not ABSENT else ABSENT
+            for name in bound.keys() & _bound_often(node.body):  # There may be a break.
+                bound[name] = Unknown(why=why)
             self.merge([({}, False), (bound, ended)], node)
         self.merge([({}, False), self.follow(node.orelse)], node)
 
@@ -425,10 +427,10 @@ def _stored_names(node: ast.AST) -> List[str]:
     return names
 
 
-def _between(name: str, statements: List[ast.stmt]) -> List[object]:
-    """Return what *name* may be where *statements* are left early, if they bind it often."""
-    times = sum(_stored_names(each).count(name) for each in statements)
-    return [UNKNOWN] if times > 1 else []
+def _bound_often(statements: List[ast.stmt]) -> Set[str]:
+    """Return the names that could be anything where *statements* are left early."""
+    times = Counter(name for each in statements for name in _stored_names(each))
+    return {name for name, number in times.items() if number > 1}
 
 
 def source_of(node: ast.AST) -> str:
