@@ -25,7 +25,8 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 import attrs
 
 from flowpack._interpreter import SCRIPT_PREFIX, restored
-from flowpack.discovery import Script, choose
+from flowpack.analysis.script import Script
+from flowpack.analysis.selection import choose
 from flowpack.exceptions import FlowpackError, MissingFlowError, ScriptError, printable, quoted
 from flowpack.flows import Flow, calls_skipped, library_of
 
@@ -166,7 +167,8 @@ def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> 
     sys.modules[module.__name__] = module
     try:
         _run(script, filename, module)
-        loaded = _select(_flows_in(module), flow_name, variable, script.name)
+        flows = [*_flows_in(module), *_methods_in(module, variable or "")]
+        loaded = _select(flows, flow_name, variable, script.name)
     except BaseException:
         forget()
         raise
@@ -259,6 +261,18 @@ def _flows_in(module: ModuleType) -> List[_LoadedFlow]:
         )
         for key, flow in flows.items()
     ]
+
+
+def _methods_in(module: ModuleType, variable: str) -> List[_LoadedFlow]:
+    """Return the flow that *variable* means, if that is ``Class.method``."""
+    names = variable.split(".")
+    value: Any = module
+    for name in names:
+        value = getattr(value, name, None)
+    if len(names) == 1 or not library_of(value):
+        return []
+    own = getattr(value.fn, "__module__", None) == module.__name__
+    return [_LoadedFlow(value, (variable,), own)]
 
 
 def _select(

@@ -13,11 +13,11 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
     {"_callers", "_files", "_folders", "_interpreter", "_times", "_type_hints"},
-    {"_type_conversion", "jsonvalues", "signatures", "transport", "urls"},
+    {"_type_conversion", "jsonvalues", "transport", "urls"},
     {"snapshot"},
     {"schedules"},
     {"models"},
-    {"_http", "arguments", "discovery", "flow_runners", "settings", "wire"},
+    {"_http", "analysis", "arguments", "flow_runners", "settings", "wire"},
     {"client", "embedded", "flows"},
     {"loading"},
     {"connect"},

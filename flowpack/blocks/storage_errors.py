@@ -7,9 +7,9 @@ import errno
 import os
 from typing import BinaryIO, Callable, ContextManager, Iterable, Iterator, cast
 
+from flowpack.analysis.script import SIZE_LIMIT
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
-from flowpack.discovery.script import SIZE_LIMIT
 from flowpack.exceptions import FlowpackError, StorageUnavailableError, printable
 
 #: What is raised as it is; a warning is raised where the caller wants it to be.

@@ -17,7 +17,7 @@ from flowpack.client import Client
 from flowpack.deployments.specfiles import is_spec_file, load_specs, runs_code
 from flowpack.deployments.source import read_script
 from flowpack.deployments.spec import DeploymentSpec
-from flowpack.discovery import select_flow
+from flowpack.analysis.discovery import select_flow
 from flowpack.exceptions import printable, quoted
 from flowpack.models import UNSET, FlowRunnerSettings, Unset
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
@@ -197,7 +197,7 @@ def _read_parameters(pairs: List[Tuple[str, str]], spec: DeploymentSpec) -> Dict
     @functools.lru_cache(maxsize=None)
     def annotations() -> Dict[str, object]:
         flow = select_flow(read_script(spec.flow_location or ""), spec.flow_name)
-        return {each.name: each.annotation for each in flow.parameters}
+        return dict(flow.parameters)
 
     return read_values(pairs, lambda name: annotations().get(name))
 

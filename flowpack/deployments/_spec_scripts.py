@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from contextlib import suppress
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
+from flowpack.analysis.evaluate import read_value, truth
+from flowpack.analysis.scopes import read_body
+from flowpack.analysis.script import Script
+from flowpack.analysis.values import Scope, Symbol, alternatives
 from flowpack.deployments.spec import DeploymentSpec, collecting
-from flowpack.discovery import Script
-from flowpack.discovery.conditions import truth_at_load
 from flowpack.exceptions import (
     DeploymentValidationError,
     DiscoveryError,
@@ -18,32 +20,27 @@ from flowpack.exceptions import (
     UnspecifiedFlowError,
 )
 
-_SPEC = "DeploymentSpec"
-
-#: The modules that have it, as scripts may import them.
-_HOMES = ("flowpack", "flowpack.deployments.spec")
+#: What makes specs, as scripts may import it.
+_SPECS = (
+    Symbol("flowpack.DeploymentSpec"),
+    Symbol("flowpack.deployments.spec.DeploymentSpec"),
+)
 
 
 def makes_specs(script: Script) -> bool:
-    """Say whether *script* imports flowpack's ``DeploymentSpec`` and calls it.
+    """Return True if *script* imports flowpack's ``DeploymentSpec`` and calls it.
 
     The source decides; nothing is run. What stands under a ``__main__`` guard does
     not count, for it does not run when specs are collected. Nor does a script count
     that cannot be parsed.
     """
-    if _SPEC.encode() not in script.content:
+    if b"DeploymentSpec" not in script.content:
         return False
     try:
-        statements = list(_walk(script.tree))
+        called = [read_value(call.func, scope) for call, scope in _calls(script)]
     except DiscoveryError:
         return False
-    names = _meanings(statements)
-    wanted = {f"{home}.{_SPEC}" for home in _HOMES}
-    return any(
-        _meaning(node.func, names) in wanted
-        for node in statements
-        if isinstance(node, ast.Call)
-    )
+    return any(each in _SPECS for value in called for each in alternatives(value))
 
 
 def collect_specs(script: Script) -> Tuple[DeploymentSpec, ...]:
@@ -96,43 +93,18 @@ def _refusal(
     return DeploymentValidationError(script.at(line), cause.problems)
 
 
-def _walk(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield every node of *tree* that counts while a script is loaded."""
-    waiting: List[ast.AST] = [tree]
+def _calls(script: Script) -> Iterator[Tuple[ast.Call, Scope]]:
+    """Yield every call that counts while *script* is loaded, with the names around it."""
+    waiting: List[Tuple[ast.AST, Scope]] = [(script.tree, script.scope)]
     while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, ast.If):
-            waiting += ast.iter_child_nodes(node)
-            continue
-        truth = truth_at_load(node.test)
-        waiting.append(node.test)
-        waiting += node.body if truth is not False else []
-        waiting += node.orelse if truth is not True else []
-
-
-def _meanings(nodes: List[ast.AST]) -> Dict[str, str]:
-    """Return what imported names stand for, as dotted paths."""
-    found: Dict[str, str] = {}
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                root = alias.name.partition(".")[0]
-                found[alias.asname or root] = alias.name if alias.asname else root
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                name = _SPEC if alias.name == "*" else alias.name
-                if alias.name != "*" or node.module in _HOMES:
-                    found[alias.asname or name] = f"{node.module}.{name}"
-    return found
-
-
-def _meaning(node: ast.expr, names: Dict[str, str]) -> str:
-    """Return the dotted path that *node*, such as ``fp.DeploymentSpec``, means."""
-    attributes: List[str] = []
-    while isinstance(node, ast.Attribute):
-        attributes.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name) or node.id not in names:
-        return ""
-    return ".".join([names[node.id], *reversed(attributes)])
+        node, scope = waiting.pop()
+        if isinstance(node, ast.Call):
+            yield node, scope
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            scope = read_body(node, scope)
+        elif isinstance(node, ast.If):
+            holds = truth(node.test, scope)
+            children = [node.test, *(node.body if holds is not False else [])]
+            children += node.orelse if holds is not True else []
+        waiting += ((child, scope) for child in children)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import attrs
 
+from flowpack.analysis.discovery import FlowInfo
 from flowpack.client import Client
-from flowpack.discovery import FoundFlow
 from flowpack.exceptions import SpecError, printable
 from flowpack.packaging.base import CompleteSpec, Package
 from flowpack.wire.base import Change
@@ -38,11 +38,11 @@ class Spec(Protocol):
     def name(self) -> Optional[str]:
         """The deployment's name; None is the flow's."""
 
-    def find_flow(self) -> FoundFlow:
+    def find_flow(self) -> FlowInfo:
         """Return the flow, with the bytes of its script."""
 
     def validate(
-        self, client: Optional[Client] = None, flow: Optional[FoundFlow] = None
+        self, client: Optional[Client] = None, flow: Optional[FlowInfo] = None
     ) -> CompleteSpec:
         """Return the spec with nothing missing; only reads."""
 

@@ -16,7 +16,7 @@ from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageB
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.discovery.script import SIZE_LIMIT
+from flowpack.analysis.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
     IdentifierError,

@@ -8,9 +8,10 @@ from typing import Any, Optional
 import attrs
 
 from flowpack._files import absolute_path, path_of_file_url
+from flowpack.analysis.discovery import FlowInfo, find_flows, select_flow
+from flowpack.analysis.script import Script
 from flowpack.blocks.address import is_web
 from flowpack.connect import object_client
-from flowpack.discovery import FoundFlow, Script, find_flows, select_flow
 from flowpack.exceptions import (
     APIConnectionError,
     DeploymentValidationError,
@@ -61,7 +62,7 @@ def _location_error(problem: str) -> DeploymentValidationError:
 
 def find_flow(
     label: str, flow: Optional[Any], location: Optional[URL], flow_name: Optional[str]
-) -> FoundFlow:
+) -> FlowInfo:
     """Return the flow that a spec means, with the bytes of its script; no user code is run.
 
     Args:
@@ -157,14 +158,15 @@ def _find_code(flow: Any) -> Any:
     return getattr(undecorated(flow.fn), "__code__", None)
 
 
-def _find_in_script(flow: Any, script: Script) -> FoundFlow:
+def _find_in_script(flow: Any, script: Script) -> FlowInfo:
     """Return what the source says of *flow*, or else what the object does."""
     function = getattr(flow.fn, "__name__", "")
-    for found in find_flows(script):
+    discovery = find_flows(script)
+    for found in (*discovery.flows, *discovery.methods):
         if (found.name, found.function) == (flow.name, function):
             return found
     try:
-        return select_flow(script, function)
+        return discovery.select(function)
     except MissingFlowError:
         raise
     except DiscoveryError:
@@ -173,7 +175,7 @@ def _find_in_script(flow: Any, script: Script) -> FoundFlow:
 
     # The names are known, for the script has run.
     values = getattr(undecorated(flow.fn), "__globals__", {"": flow}).values()
-    return FoundFlow(
+    return FlowInfo(
         script=script,
         function=function,
         variable=function,
@@ -183,6 +185,5 @@ def _find_in_script(flow: Any, script: Script) -> FoundFlow:
         line=getattr(_find_code(flow), "co_firstlineno", 1),
         origin=frozenset(filter(None, [library_of(flow)])),
         is_async=False,
-        parameters=(),
         renamed=all(library_of(v) is None or v.name != flow.name for v in values),
     )

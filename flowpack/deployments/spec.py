@@ -24,12 +24,12 @@ import attrs
 
 from flowpack._callers import caller_location
 from flowpack._tracebacks import hides_locals
+from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
 from flowpack.deployments.pools import choose_pool
 from flowpack.deployments.selection import select
 from flowpack.deployments.source import find_flow, parse_location
-from flowpack.discovery import FoundFlow
 from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.jsonvalues import json_copy, json_problem
@@ -269,7 +269,7 @@ class DeploymentSpec(PoolFields):
         location = str(self.flow_location or "DeploymentSpec")
         return self.name or self.source or location
 
-    def find_flow(self) -> FoundFlow:
+    def find_flow(self) -> FlowInfo:
         """Return the flow, with the bytes of its script; reads the source alone.
 
         Raises:
@@ -279,7 +279,7 @@ class DeploymentSpec(PoolFields):
         return find_flow(self.label, self.flow, *self._location())
 
     def validate(
-        self, client: Optional[Client] = None, flow: Optional[FoundFlow] = None
+        self, client: Optional[Client] = None, flow: Optional[FlowInfo] = None
     ) -> CompleteSpec:
         """Return the spec with nothing missing, as ``deploy`` takes it; only reads.
 
@@ -319,7 +319,7 @@ class DeploymentSpec(PoolFields):
         self,
         packager: Packager,
         client: Client,
-        flow: Optional[FoundFlow] = None,
+        flow: Optional[FlowInfo] = None,
         *,
         keep: bool,
     ) -> CompleteSpec:
@@ -385,13 +385,18 @@ class DeploymentSpec(PoolFields):
         return DeploymentValidationError(self.label, [problem])
 
 
-def _flow_problem(flow: FoundFlow, client: Client) -> Optional[str]:
+def _flow_problem(flow: FlowInfo, client: Client) -> Optional[str]:
     """Return why whoever runs the flow could not find it in its script, if so."""
     if not client.embedded and set(flow.origin) == {"flowpack"}:
         return (
             "the flow is made with flowpack's own decorator, which Prefect's agents and workers"
             " do not know. Import it so that both work: 'try: from prefect import flow' and,"
             " under 'except ImportError:', 'from flowpack import flow'"
+        )
+    if flow.is_method and not client.dialect.loads_methods:
+        return (
+            f"the flow {flow.variable} is in a class, where only workers of Prefect 3.4.13 and"
+            " later find it; write it as a function at module level"
         )
     if client.dialect.uses_work_pools:
         if not json_problem(flow.entrypoint):

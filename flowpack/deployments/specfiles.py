@@ -31,7 +31,7 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.deployments._spec_scripts import collect_specs, makes_specs
 from flowpack.deployments.spec import DeploymentSpec, collecting
-from flowpack.discovery import Script
+from flowpack.analysis.script import Script
 from flowpack.exceptions import BlockError, DiscoveryError, ObjectNotFound, SpecError, quoted
 
 if TYPE_CHECKING:

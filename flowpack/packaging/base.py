@@ -15,7 +15,7 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
-from flowpack.discovery import FoundFlow
+from flowpack.analysis.discovery import FlowInfo
 from flowpack.exceptions import DeploymentValidationError, PackagingError, printable, quoted
 from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
 from flowpack.jsonvalues import json_problem
@@ -144,7 +144,7 @@ class CompleteSpec(PoolFields):
     """
 
     name: str
-    flow: FoundFlow
+    flow: FlowInfo
     flow_name: str
     flow_location: str
     parameters: Union[Mapping[str, Any], Unset]

@@ -11,11 +11,11 @@ import attrs
 
 from flowpack._callers import warn
 from flowpack._tracebacks import HidesLocals
+from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.block import Block
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.discovery import FoundFlow
 from flowpack.exceptions import BlockError, DeploymentValidationError, quoted
 from flowpack.flow_runners import FlowRunner, SubprocessFlowRunner, UniversalFlowRunner
 from flowpack.models import BlockDocument, DeploymentCreate
@@ -31,6 +31,11 @@ from flowpack.packaging.storing import store
 
 #: Some releases refuse to run a deployment that has no schema at all.
 _NO_PARAMETERS: Mapping[str, Any] = {"title": "Parameters", "type": "object", "properties": {}}
+
+
+_UNKNOWN_PARAMETERS = (
+    "which function the flow has is not known from the source, so it gets no schema of parameters"
+)
 
 
 def _to_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
@@ -172,13 +177,20 @@ class SourcePackager(HidesLocals, Packager):
         return LocalStorageBlock(), False
 
 
-def _parameter_schema(flow: FoundFlow) -> Tuple[Mapping[str, Any], Tuple[str, ...]]:
-    from flowpack.signatures import parameter_schema
+def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...]]:
+    # Imported here because it is slow to load.
+    from flowpack.analysis.parameters import parameter_schema
 
-    script = flow.script
-    if not flow.function:
-        return _NO_PARAMETERS, ("it is not known what parameters the flow has",)
-    found = parameter_schema(script.content, flow.function, where=script.name)
+    if flow.definition is None:
+        return _NO_PARAMETERS, (_UNKNOWN_PARAMETERS,)
+    found = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
+    first = next(iter(flow.parameters), "")
+    if flow.is_method and first in ("self", "cls"):
+        note = (
+            f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a"
+            " value, or make it a static method"
+        )
+        return found.schema, (*found.notes, note)
     return found.schema, found.notes
 
 

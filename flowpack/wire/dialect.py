@@ -51,12 +51,14 @@ class Dialect(ABC):
         name: ``orion`` or ``prefect3``.
         version: The server's release.
         uses_work_pools: Whether a deployment needs a work pool to be run.
+        loads_methods: Whether its workers load flows in classes: ``file.py:Class.method``.
         workers: How many requests at a time the server is glad of.
         with_secrets: Query under which block documents are read with their secrets.
     """
 
     name: ClassVar[str]
     uses_work_pools: ClassVar[bool] = False
+    loads_methods: bool = False
     workers: ClassVar[int] = 8
     with_secrets: ClassVar[str] = ""
 

@@ -60,6 +60,9 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "slug": (3, 2, 0),  # Of each schedule.
 }
 
+#: The oldest release whose workers were seen to load flows in classes; 3.0.11 does not.
+METHODS = (3, 4, 13)
+
 #: Name of the variable that holds the id of the default storage.
 DEFAULT_STORAGE = "flowpack_default_storage"
 
@@ -119,6 +122,7 @@ class Prefect3(Dialect):
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
+        self.loads_methods = self._release >= METHODS
         self._csrf: Mapping[str, str] = {}
 
     def headers(self, sent: Request) -> Mapping[str, str]:

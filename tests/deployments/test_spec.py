@@ -206,6 +206,16 @@ def test_script_is_not_run(client, tmp_path, storage):
     assert not touched.exists()
 
 
+def test_flow_in_a_class(client, tmp_path, storage):
+    """Servers whose workers would not find it refuse a flow in a class."""
+    path = tmp_path / "jobs.py"
+    path.write_text("from prefect import flow\nclass A:\n    @flow\n    def f(self): ...\n")
+    spec = DeploymentSpec(entrypoint=f"{path}:A.f", flow_storage=storage)
+    assert spec.find_flow().entrypoint == "jobs.py:A.f"
+    with pytest.raises(DeploymentValidationError, match="A.f is in a class.*Prefect 3.4.13"):
+        spec.validate(client)
+
+
 def test_several_flows_need_a_name(client, pair, storage):
     """The error lists the flows; a name, function or variable picks one."""
     spec = DeploymentSpec(flow_location=pair, flow_storage=storage)

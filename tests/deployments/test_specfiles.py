@@ -797,6 +797,10 @@ def test_broken_python_file(write):
         "DeploymentSpec()",
         "# coding: latin-1\n# \xe9\n"
         "from flowpack import DeploymentSpec\nDeploymentSpec()",
+        "from flowpack import DeploymentSpec as D\nSpec = D\nSpec()",
+        "import flowpack\nmake = flowpack.DeploymentSpec\nfor n in 'ab': make(name=n)",
+        "import os\nfrom flowpack import DeploymentSpec as D\nif os.environ:\n D()",
+        "import flowpack\nclass A:\n x = flowpack.DeploymentSpec()",
     ],
 )
 def test_spec_file(write, source):
@@ -819,6 +823,9 @@ def test_spec_file(write, source):
         "    DeploymentSpec().create()",
         "from flowpack import DeploymentSpec\nDeploymentSpec(",
         "from flowpack import DeploymentSpec\nDeploymentSpec()\0",
+        "from flowpack import DeploymentSpec\ndef DeploymentSpec(): ...\nDeploymentSpec()",
+        "from flowpack import DeploymentSpec\ndef f(DeploymentSpec):\n DeploymentSpec()",
+        "from flowpack import DeploymentSpec\nif False:\n DeploymentSpec()",
     ],
 )
 def test_no_spec_file(write, source):

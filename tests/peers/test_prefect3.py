@@ -169,6 +169,61 @@ def test_flow_renamed_outside_its_script(server, client, script, tmp_path):
     assert load_flow_from_deployment(done.id, client).name == flow.name
 
 
+IN_CLASSES = """\
+try:
+    from prefect import flow, get_run_logger
+except ImportError:
+    import logging
+
+    from flowpack import flow
+
+    get_run_logger = logging.getLogger
+
+
+class Greetings:
+    @staticmethod
+    @flow
+    def alone(name: str):
+        get_run_logger().info(f"Hello {name}!")
+        return name
+
+    @flow
+    def together(self, name: str):
+        get_run_logger().info(f"Hello {name}!")
+        return name
+"""
+
+
+def test_flow_in_a_class(server, client, tmp_path):
+    """Newer workers run ``Class.method``; a deployment for older ones is refused."""
+    path = tmp_path / "greetings.py"
+    path.write_text(IN_CLASSES)
+    pool = unique("pool")
+    alone, together = (
+        DeploymentSpec(
+            name=unique(name),
+            entrypoint=f"{path}:Greetings.{name}",
+            flow_storage=FileStorageBlock(str(tmp_path / "files")),
+            work_pool=pool,
+            create_work_pool=True,
+            parameters=parameters,
+        )
+        for name, parameters in (("alone", {}), ("together", {"self": None}))
+    )
+    if not client.dialect.loads_methods:
+        with pytest.raises(DeploymentValidationError, match="is in a class"):
+            deploy(alone, client)
+        return
+    (action,) = plan(together, client).actions
+    assert any("on no instance" in note for note in action.notes)
+    done = deploy([alone, together], client)
+    with prefect_worker(server, pool):
+        for each in done:
+            state, said = run(server, client, each, "Hello Grace!")
+            assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
+    assert load_flow_from_deployment(done[0].id, client)("Eve") == "Eve"
+
+
 def test_changed_byte_is_never_run(server, client, script, tmp_path):
     """A stored script that was changed fails the run, with both digests in its log."""
     pool = unique("pool")

@@ -9,12 +9,14 @@ import time
 import pytest
 
 from flowpack import load_flow_from_script
+from flowpack.analysis.discovery import select_flow
+from flowpack.analysis.parameters import parameter_schema
+from flowpack.analysis.script import Script
 from flowpack.cli import main
 from flowpack.cli.pull import write_file
-from flowpack.discovery import Script, select_flow
 from flowpack.exceptions import DiscoveryError, FlowpackError, SpecError
 from flowpack.settings import load_settings
-from flowpack.signatures import parameter_schema
+from tests.analysis.scripts import schema_in
 from tests.trust.invariants import objects_in
 from tests.trust.test_bad_input import World, clean
 
@@ -73,7 +75,8 @@ def test_long_and_deep(here, shape, depth):
         assert objects_in(here.folder / "store") == {done.key: source.encode()}
     try:
         found = select_flow(Script.read(here.script))
-        parameter_schema(source, found.function)
+        assert found.definition is not None
+        parameter_schema(found.definition, found.script.scope)
     except FlowpackError as exc:
         clean(exc)
 
@@ -126,7 +129,7 @@ SIGNATURES = {
 def test_signature_that_takes_too_much(tmp_path, monkeypatch, source):
     """It is told as far as it can be in little time; nothing of it is run."""
     monkeypatch.chdir(tmp_path)
-    parameter_schema(source, "hello")
+    schema_in(source, "hello")
     assert os.listdir(tmp_path) in ([], ["home"])
 
 

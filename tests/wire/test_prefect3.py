@@ -277,6 +277,15 @@ def test_unset_fields_keep_what_the_server_has():
     assert dialect.differences(current, settled) == ()
 
 
+@pytest.mark.parametrize(
+    "release, loads",
+    [("2.20.25", False), ("3.0.11", False), ("3.4.13", True), ("3.8.8", True)],
+)
+def test_flows_in_classes(release, loads):
+    """Which workers load ``Class.method`` depends on the release."""
+    assert dialect_for(release).loads_methods is loads
+
+
 def test_computed_version_follows_the_code():
     """A version that is a digest is the tool's own; it changes with the script."""
     dialect = dialect_for("3.8.8")

@@ -1,0 +1,354 @@
+"""Classes of a script: their kinds, their fields, and what keeps them from being understood."""
+
+from __future__ import annotations
+
+import ast
+import enum
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+import attrs
+
+from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
+from flowpack.analysis.known_types import HARMLESS_OPTIONS, block_slug, is_harmless
+from flowpack.analysis.plain import is_plain
+from flowpack.analysis.values import (
+    ENUMERATIONS,
+    UNKNOWN,
+    Call,
+    Class,
+    Function,
+    Subscripted,
+    Symbol,
+    Undefined,
+    Unknown,
+)
+from flowpack.exceptions import quoted
+
+_BLOCKS = ("prefect.blocks.", "prefect.filesystems.")
+_DATACLASSES = ("dataclasses.dataclass", "pydantic.dataclass")
+_FIELD_CALLS = ("dataclasses.field", "pydantic.Field")
+_CONFIGURATIONS = ("model_config", "Config", "__pydantic_config__")
+#: Options that let a model take its fields by name beside the alias.
+_BY_NAME = ("populate_by_name", "validate_by_name", "allow_population_by_field_name")
+
+
+class Kind(enum.Enum):
+    """What a class is to those who make a JSON schema of it."""
+
+    ENUMERATION = "enumeration"
+    DATACLASS = "dataclass"
+    TYPED_DICT = "typed dict"
+    NAMED_TUPLE = "named tuple"
+    MODEL = "model"
+    BLOCK = "block"
+    PLAIN = "plain"
+
+
+#: Methods by which a class decides itself what values it takes.
+_HOOKS = (
+    "__get_pydantic_core_schema__",
+    "__get_pydantic_json_schema__",
+    "__get_validators__",
+    "__modify_schema__",
+)
+_MORE_HOOKS: Mapping[Kind, Tuple[str, ...]] = {
+    Kind.ENUMERATION: ("_missing_", "__new__", "__init__"),
+    Kind.MODEL: ("__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__"),
+    Kind.BLOCK: ("__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__"),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """A field of a class.
+
+    Attributes:
+        name: The attribute's name.
+        key: Its name in JSON.
+        annotation: What its annotation stands for; Undefined if a name in it is not bound.
+        owner: The class whose body has it; text in *annotation* is looked up there.
+        required: Whether the field has no default.
+        default: The default; UNKNOWN if there is none or it comes from *factory*.
+        factory: What makes the default; None if there is no such thing.
+        is_argument: Whether the constructor takes it.
+        positional: Whether the constructor takes it by position.
+        options: What ``Field(...)`` was given besides.
+    """
+
+    name: str
+    key: str
+    annotation: Any
+    owner: Class
+    required: bool = True
+    default: object = UNKNOWN
+    factory: object = None
+    is_argument: bool = True
+    positional: bool = True
+    options: Mapping[str, object] = attrs.field(factory=dict)
+
+
+def full_name(value: object) -> str:
+    """Return the symbol's name in ``X``, ``X(...)`` or ``X[...]``; without pydantic's modules."""
+    while isinstance(value, (Call, Subscripted)):
+        value = value.function if isinstance(value, Call) else value.origin
+    name = value.name if isinstance(value, Symbol) else ""
+    if name.startswith("pydantic.") and not name.startswith("pydantic.v1"):
+        return f"pydantic.{name.rpartition('.')[2]}"
+    return name
+
+
+def kind_of(cls: Class) -> Kind:
+    """Return the kind of *cls*, by its bases and decorators."""
+    ancestors = {full_name(Symbol(name)) for name in cls.ancestors}
+    if ancestors & ENUMERATIONS:
+        return Kind.ENUMERATION
+    if any(name.startswith(_BLOCKS) or block_slug(name) for name in ancestors):
+        return Kind.BLOCK
+    if "pydantic.BaseModel" in ancestors:
+        return Kind.MODEL
+    if "typing.TypedDict" in ancestors:
+        return Kind.TYPED_DICT
+    if "typing.NamedTuple" in ancestors:
+        return Kind.NAMED_TUPLE
+    return Kind.DATACLASS if any(map(_is_dataclass, cls.lineage)) else Kind.PLAIN
+
+
+def _is_dataclass(cls: Class) -> bool:
+    return any(full_name(each) in _DATACLASSES for each in cls.decorators)
+
+
+# Fields
+
+
+def fields_of(cls: Class) -> Tuple[Field, ...]:
+    """Return the fields of *cls*, those of its bases first."""
+    kind = kind_of(cls)
+    found: Dict[str, Field] = {}
+    for owner in cls.lineage:
+        if kind is Kind.DATACLASS and not _is_dataclass(owner):
+            continue
+        keyword_only = _dataclass_option(owner, "kw_only") is True
+        for name, written in owner.annotations.items():
+            annotation = _evaluated(written, owner)
+            outermost = full_name(annotation)
+            if outermost == "dataclasses.KW_ONLY":
+                keyword_only = True
+            elif not _is_left_out(kind, owner, name, outermost):
+                field = _field(kind, owner, name, annotation)
+                if keyword_only:
+                    field = attrs.evolve(field, positional=False)
+                found[field.name] = field
+    if kind is not Kind.DATACLASS:
+        return tuple(found.values())
+    # In the order of the constructor; without those that only code of the class sets.
+    kept = [field for field in found.values() if field.is_argument or not field.required]
+    return tuple(sorted(kept, key=lambda field: not field.positional))
+
+
+def _evaluated(written: object, owner: Class) -> object:
+    """Return what an annotation or decorator in the body of *owner* stands for, if it is bound."""
+    try:
+        value = evaluate(written, owner.scope) if isinstance(written, ast.expr) else written
+        return parse_and_evaluate(value, owner.scope) if isinstance(value, str) else value
+    except Undefined as exc:
+        return exc
+
+
+def _is_left_out(kind: Kind, owner: Class, name: str, outermost: str) -> bool:
+    if kind not in (Kind.MODEL, Kind.BLOCK):
+        return outermost == "typing.ClassVar"
+    is_constant = outermost == "typing.Final" and name in owner.scope.names
+    is_private = name.startswith("_") or name == "model_config"
+    return is_constant or is_private or outermost == "typing.ClassVar"
+
+
+def _field(kind: Kind, owner: Class, name: str, annotation: object) -> Field:
+    mangled = name
+    if name.startswith("__") and not name.endswith("__"):
+        mangled = f"_{owner.name.lstrip('_')}{name}"
+    options = field_options(annotation)
+    value = owner.scope.names.get(name, ...)
+    if full_name(value) in _FIELD_CALLS:
+        options.update(declared_options(value))
+    elif value is not ...:
+        options.pop("default_factory", None)
+        options["default"] = value
+    default = options.pop("default", ...)
+    factory = options.pop("default_factory", None)
+    alias = options.get("validation_alias", options.get("alias"))
+    required = default is ... and factory is None
+    return Field(
+        name=mangled,
+        key=alias if isinstance(alias, str) else mangled,
+        annotation=annotation,
+        owner=owner,
+        required=_is_required_key(owner, annotation) if kind is Kind.TYPED_DICT else required,
+        default=UNKNOWN if default is ... else default,
+        factory=factory,
+        is_argument=options.get("init", True) is not False,
+        positional=options.get("kw_only", False) is not True,
+        options=options,
+    )
+
+
+def field_options(annotation: object) -> Dict[str, object]:
+    """Return what ``Field(...)`` in ``Annotated[X, ...]`` says."""
+    options: Dict[str, object] = {}
+    if isinstance(annotation, Subscripted) and full_name(annotation) == "typing.Annotated":
+        for each in annotation.arguments[1:]:
+            options.update(declared_options(each))
+    return options
+
+
+def declared_options(value: object) -> Mapping[str, object]:
+    """Return what ``Field(...)`` or ``field(...)`` was given; nothing for other values."""
+    if not isinstance(value, Call) or full_name(value) not in _FIELD_CALLS:
+        return {}
+    return {**dict(zip(("default",), value.arguments)), **value.keywords}
+
+
+def _is_required_key(owner: Class, annotation: object) -> bool:
+    """Return True if a key of a TypedDict must be there."""
+    outermost = full_name(annotation)
+    if outermost in ("typing.Required", "typing.NotRequired"):
+        return outermost == "typing.Required"
+    return owner.keywords.get("total", True) is not False
+
+
+def _dataclass_option(cls: Class, name: str) -> object:
+    """Return what the dataclass decorator of *cls* was given as *name*."""
+    for decorator in cls.decorators:
+        if isinstance(decorator, Call) and full_name(decorator) in _DATACLASSES:
+            return decorator.keywords.get(name)
+    return None
+
+
+# Configuration
+
+
+def options_of_model(cls: Class) -> Optional[Dict[str, object]]:
+    """Return the configuration of a pydantic model, in its bases too; None if not known."""
+    options: Dict[str, object] = {"extra": "allow"} if kind_of(cls) is Kind.BLOCK else {}
+    for each in cls.lineage:
+        written = [each.scope.names.get(name) for name in _CONFIGURATIONS]
+        keywords = {} if kind_of(cls) is Kind.DATACLASS else each.keywords
+        for source in (*written, _dataclass_option(each, "config"), keywords):
+            found = _options_in(source)
+            if found is None:
+                return None
+            options.update(found)
+    return options
+
+
+def _options_in(written: object) -> Optional[Mapping[str, Any]]:
+    if written is None:
+        return {}
+    if isinstance(written, Call) and full_name(written) == "pydantic.ConfigDict":
+        return None if written.arguments else written.keywords
+    if isinstance(written, Class):  # pydantic 1 has a class in the class
+        named = written.scope.names.items()
+        return None if written.bases else {k: v for k, v in named if k[:2] != "__"}
+    return written if isinstance(written, Mapping) else None
+
+
+def extra_policy(options: Mapping[str, object]) -> object:
+    """Return what happens to keys that are no fields: ``allow``, ``forbid`` or ``ignore``."""
+    policy = options.get("extra", "ignore")
+    return policy.name.rpartition(".")[2] if isinstance(policy, Symbol) else policy
+
+
+# What is not understood
+
+
+def problem_of(cls: Class) -> str:
+    """Return why *cls* may take values other than its fields say; empty if it does not."""
+    kind = kind_of(cls)
+    problem = _foreign_part(cls) or _hook(cls, kind)
+    if problem or kind not in (Kind.MODEL, Kind.BLOCK, Kind.DATACLASS):
+        return problem
+    bodies = (_body_problem(each) for each in cls.lineage)
+    return next(filter(None, bodies), "") or _option_problem(cls) or _field_problem(cls)
+
+
+def _foreign_part(cls: Class) -> str:
+    for each in cls.lineage:
+        for name, annotation in each.annotations.items():
+            if isinstance(annotation, Unknown):
+                return f"whether it has a field {quoted(name)} depends on a condition"
+        for base in each.bases:
+            origin = base.origin if isinstance(base, Subscripted) else base
+            if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
+                return f"its base {quoted(full_name(origin) or '?')} is defined elsewhere"
+        for decorator in each.decorators:
+            if not is_harmless(full_name(decorator)):
+                return f"its decorator {quoted(full_name(decorator) or '?')} may change it"
+    return ""
+
+
+def _hook(cls: Class, kind: Kind) -> str:
+    for name in (*_HOOKS, *_MORE_HOOKS.get(kind, ())):
+        if cls.attribute(name) is not UNKNOWN:
+            return f"its method {quoted(name)} may take other values"
+    return ""
+
+
+def _body_problem(cls: Class) -> str:
+    """Return which validator in the body of *cls* may run before the types are checked."""
+    for name, value in cls.scope.names.items():
+        if name in cls.annotations or name in _CONFIGURATIONS or isinstance(value, Class):
+            continue
+        parts = _decorators(value, cls) if isinstance(value, Function) else [value]
+        if not all(map(_keeps_types, parts)):
+            return f"its validator {quoted(name)} may take other values"
+    return ""
+
+
+def _decorators(function: Function, cls: Class) -> List[object]:
+    nodes = getattr(function.node, "decorator_list", ())
+    accessors = ("setter", "deleter")
+    return [
+        _evaluated(node, cls)
+        for node in nodes
+        if not (isinstance(node, ast.Attribute) and node.attr in accessors)
+    ]
+
+
+def _keeps_types(part: object) -> bool:
+    """Return True if *part* of a class, a decorator or a value, leaves its fields' types alone."""
+    while isinstance(part, Call) and isinstance(part.function, Call):
+        part = part.function  # validator("a")(check)
+    name = full_name(part)
+    keywords = part.keywords if isinstance(part, Call) else {}
+    if name in ("pydantic.field_validator", "pydantic.model_validator"):
+        return keywords.get("mode", "after") == "after"
+    if name in ("pydantic.validator", "pydantic.root_validator"):
+        return keywords.get("pre", False) is False
+    return is_harmless(name) or is_plain(part)
+
+
+def _option_problem(cls: Class) -> str:
+    options = options_of_model(cls)
+    if options is None:
+        return "its configuration is not known"
+    unaliased = all(field.key == field.name for field in fields_of(cls))
+    for name, value in options.items():
+        understood = {
+            "extra": extra_policy(options) in ("allow", "forbid", "ignore"),
+            "title": isinstance(value, str),
+            "json_schema_extra": isinstance(value, dict),
+            **dict.fromkeys(_BY_NAME, unaliased or value is False),
+        }
+        if name not in HARMLESS_OPTIONS and not understood.get(name, False):
+            return f"its option {quoted(name)} may change what it takes"
+    return ""
+
+
+def _field_problem(cls: Class) -> str:
+    for field in fields_of(cls):
+        alias = field.options.get("validation_alias", field.options.get("alias"))
+        if not (alias is None or isinstance(alias, str)):
+            return f"the alias of its field {quoted(field.name)} is not one text"
+        extra = field.options.get("json_schema_extra") or {}
+        if "coerce_numbers_to_str" in field.options or not isinstance(extra, dict):
+            return f"its field {quoted(field.name)} may take other values"
+    return ""

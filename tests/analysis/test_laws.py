@@ -1,0 +1,116 @@
+"""What holds for every script."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowpack.analysis.discovery import FlowInfo, find_flows
+from flowpack.analysis.script import Script
+from flowpack.exceptions import DiscoveryError
+
+#: Pieces that meet in scripts with flows, in any order and nesting.
+PIECES = st.sampled_from(
+    """
+    from|prefect|flowpack|import|flow|Flow|lib|as|@|(|)|(name=|'a'|'b/c'|,|=|:|.|x|
+    y|def x(): pass|async def|class y:|lambda: 1|with_options|**o|f'{x}'|partial|*|
+    if x:|else:|try:|except:|finally:|for x in y:|while x:|with x as y:|match x:|
+    case 1:|
+    if __name__ == '__main__':|if not True:|and|or|global x|del x|:=|'''|"""
+    .replace("\n    ", "").split("|")
+)
+LINES = st.builds(
+    lambda indent, pieces: "    " * indent + " ".join(pieces),
+    st.integers(0, 2),
+    st.lists(PIECES, max_size=8),
+)
+#: Statements that parse, so that what is beyond the parser is tried, too.
+STATEMENTS = st.sampled_from(
+    [
+        "from prefect import flow",
+        "from lib import *",
+        "import flowpack as prefect, os",
+        "@flow\ndef x(): pass",
+        "@prefect.flow(name=N)\n@y\nasync def y(a, *b): 'doc'",
+        "N = 'a' + f'{M}'",
+        "M: str = N",
+        "x = y.with_options(name=M)",
+        "y = flow(x, **o)",
+        "x, *y = flow(y), flow(x)",
+        "flow = flow(name='b') if x else y",
+        "del x",
+        "class x: flow = flow",
+        "(x := flow(lambda: 1, name='c'))",
+        "flow = os.path.flow",
+        "global N",
+    ]
+)
+
+
+def blocks(statements):
+    """Return statements nested in other statements."""
+    body = st.lists(statements, min_size=1, max_size=4).map("\n".join)
+    return st.one_of(
+        st.builds(lambda b, o: f"if x:\n{pushed(b)}\nelse:\n{pushed(o)}", body, body),
+        st.builds(
+            lambda b, h: f"try:\n{pushed(b)}\nexcept x as y:\n{pushed(h)}\n"
+            f"else:\n{pushed(h)}\nfinally:\n{pushed(b)}",
+            body,
+            body,
+        ),
+        st.builds(lambda b: f"for x in y:\n{pushed(b)}", body),
+        st.builds(lambda b: f"with x as y:\n{pushed(b)}", body),
+        body,
+    )
+
+
+def pushed(text):
+    """Return *text*, indented."""
+    return "\n".join("    " + line for line in text.split("\n"))
+
+
+def check(content):
+    """Find flows; whatever is in *content*, only our errors come out."""
+    script = Script(content=content, name="s.py")
+    try:
+        findings = find_flows(script)
+    except DiscoveryError:
+        return
+    for flow in findings.flows:
+        assert flow.script is script
+        assert flow.name and flow.variable and flow.origin
+    for name in (None, "x", "a"):
+        try:
+            assert isinstance(findings.select(name), FlowInfo)
+        except DiscoveryError as exc:
+            assert str(exc)
+
+
+@given(st.binary())
+def test_any_bytes(content):
+    """Bytes that are no Python are an error of ours."""
+    check(content)
+
+
+@given(st.text())
+def test_any_text(text):
+    """So is text."""
+    check(text.encode("utf-8", "surrogatepass"))
+
+
+@given(st.sampled_from(["utf-7", "utf-16", "rot13", "punycode"]), st.binary())
+def test_any_coding(coding, content):
+    """So is what some codec makes of the bytes."""
+    check(b"# coding: " + coding.encode() + b"\n" + content)
+
+
+@given(st.lists(LINES, max_size=12).map("\n".join))
+def test_any_pieces(text):
+    """So is Python with its words in any order."""
+    check(text.encode())
+
+
+@given(st.lists(st.recursive(STATEMENTS, blocks, max_leaves=8), max_size=8))
+def test_any_statements(statements):
+    """Statements in any order are followed, and what is found can be chosen."""
+    check("\n".join(statements).encode())

@@ -1,0 +1,240 @@
+"""What the source does not tell is an error that says so, and never a guess."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowpack.analysis.discovery import select_flow
+from flowpack.exceptions import (
+    DiscoveryError,
+    MissingFlowError,
+    UnspecifiedFlowError,
+)
+from tests.analysis.scripts import found, script
+
+PRELUDE = "import os\nfrom prefect import flow\ndef fn(): pass\n"
+
+UNTOLD = {
+    "call": ("x = flow(fn, name=os.name)", "depends on 'os.name'"),
+    "environment": ("x = flow(fn, name=os.environ['N'])", "os.environ['N']"),
+    "f-string": ("x = flow(fn, name=f'a-{os.name}')", "depends on 'os.name'"),
+    "formatted": ("N = 'a'\nx = flow(fn, name=f'{N!r}')", "N!r"),
+    "added number": ("x = flow(fn, name='a' + 1)", "'a' + 1"),
+    "unknown name": ("x = flow(fn, name=NAME)", "depends on 'NAME'"),
+    "bound too late": ("NAME: str\nx = flow(fn, name=NAME)\nNAME = 'given'", "on 'NAME'"),
+    "bound in branches": (
+        "if os:\n    N = 'a'\nelse:\n    N = 'b'\nx = flow(fn, name=N)",
+        "depends on 'N'",
+    ),
+    "bound in a loop": ("for N in 'ab':\n    x = flow(fn, name=N)", "depends on 'N'"),
+    "global": (
+        "N = 'a'\ndef change():\n    global N\n    N = 'b'\nx = flow(fn, name=N)",
+        "depends on 'N'",
+    ),
+    "imported too": ("N = 'a'\nfrom os import name as N\nx = flow(fn, name=N)", "'N'"),
+    "walrus too": ("N = 'a'\nprint(N := 'b')\nx = flow(fn, name=N)", "'N'"),
+    "with too": ("N = 'a'\nwith os as N: pass\nx = flow(fn, name=N)", "'N'"),
+    "in itself": ("A = B\nB = A\nx = flow(fn, name=A)", "depends on 'B'"),
+    "bytes": ("x = flow(fn, name=b'x')", "b'x'"),
+    "unspeakable": ("x = flow(fn, name=" + "-" * 900 + "os)", "on 'an expression'"),
+    "options": ("x = flow(fn, **OPTIONS)", "may stand in 'OPTIONS'"),
+    "options of the decorator": ("@flow(**OPTIONS)\ndef x(): pass", "'OPTIONS'"),
+    "unnamed options": ("x = flow(fn, 'name')", "may stand in"),
+    "foreign function": (
+        "from lib import g\nx = flow(g)",
+        "depends on a function of another module",
+    ),
+    "lambda": ("x = flow(lambda: 1)", "a lambda has no name"),
+    "wrapped": ("@flow\n@mine(1)\ndef x(): pass", "changed by @mine(1) below @flow"),
+    "wrapped by its own": (
+        "def mine(f): return lambda: f\n@flow\n@mine\ndef x(): pass",
+        "changed by @mine below @flow",
+    ),
+    "wrapped before": ("@mine\ndef g(): pass\nx = flow(g)", "@mine below @flow"),
+    "bad name": ("x = flow(fn, name='a/b')", "contains /"),
+    "number as name": ("x = flow(fn, name=5)", "must be text"),
+    "version": ("x = flow(fn, name='n', version=os.name)", "the flow's version"),
+    "version in options": ("x = flow(fn, name='n', **O)", "the flow's version"),
+    "description": ("x = flow(fn, name='n', description=fn())", "flow's description"),
+    "in branches": (
+        "if os:\n    x = flow(fn, name='a')\nelse:\n    x = flow(fn, name='b')",
+        "made differently in lines 5, 7",
+    ),
+    "in handlers": (
+        "try:\n    x = flow(fn, name='a')\nexcept Exception:\n"
+        "    x = flow(fn, name='b', description=os.name)",
+        "the flow's description",
+    ),
+    "decorator of a library": (
+        "from lib import flow\n@flow\ndef x(): pass",
+        "flow (lib.flow) is of another module, and only the script itself is read",
+    ),
+    "renamed decorator of a library": (
+        "from lib import flow as f\n@f(name='n')\ndef x(): pass",
+        "f (lib.flow) is of",
+    ),
+    "decorator beside the script": (
+        "from .lib import flow\n@flow\ndef x(): pass",
+        "flow (.lib.flow) is of",
+    ),
+    "attribute of a library": (
+        "import lib.sub as lib\n@lib.flow\ndef x(): pass",
+        "lib.flow (lib.sub.flow) is of",
+    ),
+    "decorator from a star": (
+        "del flow\nfrom lib import *\n@lib.flow\ndef x(): pass",
+        "lib.flow (lib.lib.flow) is of",
+    ),
+    "decorator of its own": (
+        "def flow(fn): return fn\n@flow\ndef x(): pass",
+        "flow is a function of the script's own",
+    ),
+    "decorator that is a value": (
+        "flow = fn()\n@flow\ndef x(): pass",
+        "what flow is cannot be told",
+    ),
+    "decorator by importlib": (
+        "import importlib\np = importlib.import_module('prefect')\n"
+        "@p.flow\ndef x(): pass",
+        "what p.flow is cannot be told",
+    ),
+}
+
+
+@pytest.mark.parametrize("lines, reason", UNTOLD.values(), ids=UNTOLD)
+@pytest.mark.parametrize("name", [None, "x"], ids=["only", "by name"])
+def test_untold(lines, reason, name):
+    """Selecting such a flow is an error that names the line and the reason."""
+    with pytest.raises(DiscoveryError) as caught:
+        select_flow(script(PRELUDE + lines), name)
+    assert reason in caught.value.reason
+    assert caught.value.where.startswith("script.py:")
+
+
+def test_line_is_that_of_the_flow():
+    """The error points at the call or the ``def``."""
+    called = "\n\nx = flow(fn, name=os.name)"
+    for lines in (called, "@flow(name=os.name)\n\ndef x(): 1"):
+        with pytest.raises(DiscoveryError) as caught:
+            select_flow(script(PRELUDE + lines))
+        assert caught.value.where == "script.py:6"
+
+
+@pytest.mark.parametrize("name", ["told", "well"])
+def test_untold_flow_does_not_spoil_others(name):
+    """A flow that is told can be chosen beside one that is not."""
+    lines = "x = flow(fn, name=os.name)\ntold = flow(fn, name='well')"
+    assert select_flow(script(PRELUDE + lines), name).variable == "told"
+
+
+def test_several_count_those_untold():
+    """Without a name, a flow that is not told is one of several."""
+    lines = "x = flow(fn, name=os.name)\ny = flow(fn, name='why')"
+    with pytest.raises(UnspecifiedFlowError) as caught:
+        select_flow(script(PRELUDE + lines))
+    assert caught.value.reason == (
+        "it has 2 flows; say which: 'why' (y), the flow bound to x"
+    )
+
+
+def test_untold_name_could_be_the_one():
+    """A name that no flow has may be that of the flow whose name is not told."""
+    lines = "x = flow(fn, name=os.name)\ny = flow(fn, name='why')"
+    with pytest.raises(MissingFlowError) as caught:
+        select_flow(script(PRELUDE + lines), "posix")
+    assert caught.value.where == "script.py:4"
+    assert "no flow 'posix'" in caught.value.reason
+    assert "os.name" in caught.value.reason
+
+
+def test_told_name_is_not_the_one():
+    """A flow whose name is told, though its version is not, is not suspected."""
+    lines = "x = flow(fn, name='known', version=os.name)"
+    with pytest.raises(MissingFlowError) as caught:
+        select_flow(script(PRELUDE + lines), "other")
+    assert caught.value.where == "script.py"
+    assert "os.name" not in caught.value.reason
+    with pytest.raises(DiscoveryError, match="the flow's version"):
+        select_flow(script(PRELUDE + lines), "known")
+
+
+def test_equal_branches_are_told():
+    """Where both branches make the same flow, it is told, with both origins."""
+    findings = found(
+        """
+        import sys
+        try:
+            from prefect import flow
+            @flow
+            def f(x: int): "Doc."
+        except ImportError:
+            from flowpack import flow
+            @flow
+            def f(x: "int"): "Doc."
+        """
+    )
+    (flow,) = findings.flows
+    assert flow.origin == {"prefect", "flowpack"}
+
+
+def test_too_many_alternatives_are_nothing():
+    """A name with very many meanings is not followed."""
+    branches = "".join(f"if c({i}):\n    f = flow(fn, name='f')\n" for i in range(40))
+    assert not found(PRELUDE + branches).undetermined
+
+
+def test_not_imported():
+    """A decorator that nobody imported is told so, with the line to write."""
+    with pytest.raises(DiscoveryError, match="write: from prefect import flow"):
+        select_flow(script("@flow\ndef f(): pass\n"))
+
+
+def test_unlikely_flows_are_only_named():
+    """What may as well be no flow does not compete, but explains itself."""
+    code = """
+    from lib import thing, graph
+    from prefect import flow
+
+    y = thing.with_options(name="y")
+    z = graph.flow(3)
+    """
+    for name in ("y", "z"):
+        with pytest.raises(DiscoveryError, match="whether this is a flow cannot be"):
+            select_flow(script(code), name)
+    with pytest.raises(DiscoveryError, match="lib.thing, which is not part of"):
+        select_flow(script(code))
+    assert select_flow(script(code + "\n    x = flow(len, name='n')")).name == "n"
+
+
+def test_imported_flow_is_not_of_this_script():
+    """Asking for a flow that is imported says where it comes from."""
+    with pytest.raises(MissingFlowError, match="line 1 imports lib.etl") as caught:
+        select_flow(script("from lib import etl\n"), "etl")
+    assert "own bytes" in caught.value.reason
+
+
+def test_plain_function_is_no_flow():
+    """Asking for a function without ``@flow`` says what it lacks."""
+    with pytest.raises(MissingFlowError, match=r"plain function \(line 2\)"):
+        select_flow(script("import os\ndef etl(): pass\n"), "etl")
+
+
+def test_function_under_another_decorator_is_no_flow():
+    """What an unknown decorator gives may be anything."""
+    with pytest.raises(MissingFlowError, match=r"what @mine\(\) makes of it"):
+        select_flow(script("@mine()\ndef etl(): pass\n"), "etl")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "x = 1", "'''docstring'''", "# comment"])
+def test_nothing_found(text):
+    """A script without flows says what a flow is."""
+    with pytest.raises(MissingFlowError, match="under @flow from prefect or flowpack"):
+        select_flow(script(text))
+
+
+def test_text_that_grows_is_not_put_together():
+    """Constants made of one another cannot fill the memory."""
+    lines = ["C0 = 'x' 'y'"]
+    lines += [f"C{i + 1} = C{i} + C{i} + C{i}" for i in range(60)]
+    with pytest.raises(DiscoveryError, match="depends on"):
+        select_flow(script(PRELUDE + "\n".join([*lines, "x = flow(fn, name=C60)"])))
