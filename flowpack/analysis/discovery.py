@@ -83,8 +83,6 @@ class FlowInfo:
         return "." in self.variable
 
 
-#: As other parts of the package call it.
-
 
 @attrs.frozen(kw_only=True)
 class Undetermined:
