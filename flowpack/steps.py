@@ -23,9 +23,6 @@ from flowpack.exceptions import (
     printable,
 )
 
-#: Longest wait for each network step, in seconds.
-TIMEOUT = 30.0
-
 #: Longest that a fetch may take, in seconds; one more for each MiB.
 DEADLINE = 60.0
 
@@ -57,9 +54,9 @@ def pull(
     try:
         kind, token = str(flow_data["storage_type"]), str(flow_data["token"])
     except (KeyError, TypeError) as exc:
-        said = "flow_data names no storage_type and token; deploy again"
-        raise StorageUnavailableError("pull step", filename, said) from exc
-    _tell("info", f"pulling {filename} ({size} bytes) from {kind}, key {token}")
+        reason = "flow_data names no storage_type and token; deploy again"
+        raise StorageUnavailableError("pull step", filename, reason) from exc
+    _log("info", f"pulling {filename} ({size} bytes) from {kind}, key {token}")
     try:
         content = _fetch(kind, token, storage, size)
         found = hashlib.sha256(content).hexdigest()
@@ -67,13 +64,13 @@ def pull(
             raise StorageIntegrityError(kind, token, sha256, found)
         folder = _write(content, filename)
     except FlowpackError as exc:
-        _tell("error", f"{exc}. Nothing of the script was run")
+        _log("error", f"{exc}. Nothing of the script was run")
         raise
-    _tell("info", f"{filename} is as it was deployed (SHA-256 {sha256[:12]})")
+    _log("info", f"{filename} is as it was deployed (SHA-256 {sha256[:12]})")
     return {"directory": folder}
 
 
-def _tell(level: str, message: str) -> None:
+def _log(level: str, message: str) -> None:
     """Write to the flow run's own log, where people look first."""
     import logging
 
@@ -86,30 +83,27 @@ def _tell(level: str, message: str) -> None:
 
 def _write(content: bytes, filename: str) -> str:
     folder = os.getcwd()
-    name = os.path.basename(filename)
-    if name != filename or name in ("", ".", ".."):
+    if filename != os.path.basename(filename) or filename in ("", ".", ".."):
         raise StorageUnavailableError("pull step", filename, "is no plain file name")
     try:
-        Path(folder, name).write_bytes(content)
+        Path(folder, filename).write_bytes(content)
     except OSError as exc:
-        raise StorageUnavailableError(
-            folder, name, f"the script cannot be written: {exc.strerror}"
-        ) from exc
+        reason = f"the script cannot be written: {exc.strerror}"
+        raise StorageUnavailableError(folder, filename, reason) from exc
     return folder
 
 
 def _fetch(kind: str, token: str, storage: Mapping[str, Any], size: int) -> bytes:
     fetch = _FETCHERS.get(kind)
     if fetch is None:
-        raise StorageUnavailableError(
-            kind, token, f"this flowpack can pull from {', '.join(_FETCHERS)} only"
-        )
+        reason = f"this flowpack can pull from {', '.join(_FETCHERS)} only"
+        raise StorageUnavailableError(kind, token, reason)
     try:
         return fetch(token, storage, size)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         lacks = f" {exc}" if isinstance(exc, KeyError) else ""
-        said = f"the storage block's data cannot be used: {type(exc).__name__}{lacks}"
-        raise StorageUnavailableError(kind, token, said) from None
+        reason = f"the storage block's data cannot be used: {type(exc).__name__}{lacks}"
+        raise StorageUnavailableError(kind, token, reason) from None
 
 
 def _from_folder(token: str, storage: Mapping[str, Any], size: int) -> bytes:
@@ -117,9 +111,8 @@ def _from_folder(token: str, storage: Mapping[str, Any], size: int) -> bytes:
         with open(token, "rb") as file:
             return file.read(size + 1)
     except FileNotFoundError as exc:
-        raise ObjectMissingError(
-            "Local Storage", token, "there is no such file on the worker's machine"
-        ) from exc
+        reason = "there is no such file on the worker's machine"
+        raise ObjectMissingError("Local Storage", token, reason) from exc
     except (OSError, ValueError) as exc:
         raise StorageUnavailableError("Local Storage", token, printable(exc)) from exc
 
@@ -160,7 +153,7 @@ def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
     own = ("FLOWPACK_API_SSL_CERT_FILE", "PREFECT_API_SSL_CERT_FILE")
     named = next(filter(None, map(os.environ.get, own + CA_VARIABLES)), "")
     trusted = os.path.expanduser(named) or True
-    options = HTTPOptions(timeout=TIMEOUT, deadline=DEADLINE, verify=trusted)
+    options = HTTPOptions(deadline=DEADLINE, verify=trusted)
     try:
         with ObjectClient(what=where, headers=headers, options=options) as client:
             response = client.get(url, limit=size + 1)
@@ -192,9 +185,8 @@ def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
         found = client.get_object(Bucket=storage["bucket"], Key=token)
         content: bytes = found["Body"].read(size + 1)
     except ImportError as exc:
-        raise StorageUnavailableError(
-            where, token, "this worker lacks boto3; install flowpack[s3] there"
-        ) from exc
+        reason = "this worker lacks boto3; install flowpack[s3] there"
+        raise StorageUnavailableError(where, token, reason) from exc
     except Exception as exc:
         code = getattr(exc, "response", {}).get("Error", {}).get("Code", "")
         if code in ("NoSuchKey", "404"):
@@ -204,9 +196,7 @@ def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
     return content
 
 
-_Fetcher = Callable[[str, Mapping[str, Any], int], bytes]
-
-_FETCHERS: Mapping[str, _Fetcher] = {
+_FETCHERS: Mapping[str, Callable[[str, Mapping[str, Any], int], bytes]] = {
     "Local Storage": _from_folder,
     "Temporary Local Storage": _from_folder,
     "File Storage": _from_files,
