@@ -104,7 +104,7 @@ class Block(HidesLocals):
 
     @classmethod
     def definition(cls) -> BlockDefinition:
-        """Return what a server is told of the class.
+        """Return what a server registers of the class.
 
         Raises:
             BlockError: The class cannot be a block; the text says why.

@@ -1,4 +1,4 @@
-"""What a server is told of a block class, and what makes a class unfit to be one."""
+"""What a server registers of a block class, and what makes a class unfit to be one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check_decorated(cls: type) -> None:
 
 
 def define(cls: Type[Any], base: type) -> BlockDefinition:
-    """Return what a server is told of the block class *cls*, which is below *base*.
+    """Return what a server registers of the block class *cls*, which is below *base*.
 
     Raises:
         BlockError: The class cannot be a block; the text says why.
@@ -296,7 +296,7 @@ def _description(cls: type, base: type) -> Optional[str]:
 def _definition_names(cls: type, base: type) -> Mapping[Any, str]:
     """Return a name for each enum and block class that *cls* refers to.
 
-    Two of one name are told apart by module and place.
+    Two of one name are distinguished by module and qualified name.
     """
     found = dict.fromkeys(_classes_below(cls, base, (cls,)))
     short = [each.__name__ for each in found]

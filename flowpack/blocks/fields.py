@@ -118,7 +118,7 @@ def class_in(kind: TypeHint, base: type) -> bool:
 
 @attrs.frozen
 class Scalar:
-    """How the values of a class are told in JSON.
+    """How the values of a class stand in JSON.
 
     Attributes:
         schema: What JSON schema has for the class.

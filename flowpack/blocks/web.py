@@ -6,22 +6,11 @@ import contextlib
 import hashlib
 import io
 import json
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    BinaryIO,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Tuple,
-    cast,
-)
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Mapping, Optional, Tuple, cast
 
 import attrs
 
-from flowpack.blocks.hashing import ChangedError, Hashing, TooLongError, checked
-from flowpack.blocks.hashing import Spool
+from flowpack.blocks.hashing import ChangedError, Hashing, Spool, TooLongError, checked
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
     APIConnectionError,
@@ -37,8 +26,8 @@ from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
 if TYPE_CHECKING:
     from flowpack._http import ObjectClient
 
-#: Longest text that is taken from a KV server unless the caller says otherwise, as
-#: JSON, in bytes.
+#: Longest text that is taken from a KV server unless the caller says otherwise, as JSON, in
+#: bytes.
 LONGEST_TEXT = 200 * 1024 * 1024
 
 #: What is longer is read only if it begins as a text does, in bytes.
@@ -95,37 +84,28 @@ class _Server:
     def _failed(self, key: str, method: str, url: URL, answer: Answer) -> StorageError:
         """Return the error that stands for an answer that is no success."""
         status = answer.status
+        step = _NEXT_STEPS.get(status, "is it the right server?")
         if 300 <= status < 400:
             target = mask_url(answer.headers.get("location", "nowhere"))
-            step = (
-                "redirects are not followed; if"
-                f" {quoted(target)} is right, use that address"
-            )
+            step = f"redirects are not followed; if {quoted(target)} is right, use that address"
             if target.endswith(f"/{key}/"):
                 step = "a folder is in its place; delete it there, and deploy again"
         elif status >= 500 and status not in _NEXT_STEPS:
             step = "the server failed; try again later, or see its log"
-        else:
-            step = _NEXT_STEPS.get(status, "is it the right server?")
-        said = f"{method} {mask_url(url)} answered {status}: {step}"
-        return StorageUnavailableError(self.label, key, said)
+        reason = f"{method} {mask_url(url)} answered {status}: {step}"
+        return StorageUnavailableError(self.label, key, reason)
 
     def _missing(self, key: str) -> ObjectMissingError:
-        return ObjectMissingError(
-            self.label,
-            key,
-            "the server has no such object. It was deleted, or is on another server",
-        )
+        reason = "the server has no such object. It was deleted, or is on another server"
+        return ObjectMissingError(self.label, key, reason)
 
-    def _not_kept(
-        self, key: str, method: str, url: URL, answer: Answer
-    ) -> StorageError:
+    def _not_kept(self, key: str, method: str, url: URL, answer: Answer) -> StorageError:
         return StorageUnavailableError(
             self.label,
             key,
-            f"{method} {mask_url(url)} answered {answer.status}, but afterwards the"
-            " object is not there, or is not what was sent. See the server's log and"
-            " its disk; if it keeps an old object, delete that. Then deploy again",
+            f"{method} {mask_url(url)} answered {answer.status}, but afterwards the object is not"
+            " there, or is not what was sent. See the server's log and its disk; if it keeps an"
+            " old object, delete that. Then deploy again",
         )
 
 
@@ -146,32 +126,27 @@ class WebFolder(_Server):
         _, size = _extent(file)
         with self._client(key) as client:
             is_damaged = replace and key == sha256
-            found = False if is_damaged else self._find(client, key, sha256, size)
-            if found:
+            is_right = False if is_damaged else self._find(client, key, sha256, size)
+            if is_right:
                 return
-            if found is False and key != sha256:
+            if is_right is False and key != sha256:
                 raise key_taken(self.label, key)
             try:
-                answer = self._put(client, key, file, sha256, found is False)
+                answer = self._put(client, key, file, sha256, replace=is_right is False)
             except ChangedError as exc:
                 raise changed_while_read(self.label, key, sha256, exc.found) from exc
             except OSError as exc:
-                said = f"the bytes to store cannot be read: {printable(exc)}"
-                raise StorageError(self.label, key, said) from exc
-            found = self._find(client, key, sha256, size)
+                reason = f"the bytes to store cannot be read: {printable(exc)}"
+                raise StorageError(self.label, key, reason) from exc
+            is_right = self._find(client, key, sha256, size)
             # These are our own bytes where the answer to a first PUT was lost.
-            if found is False and answer.status == 412 and key != sha256:
+            if is_right is False and answer.status == 412 and key != sha256:
                 raise key_taken(self.label, key)
-            if not found:
+            if not is_right:
                 raise self._not_kept(key, "PUT", self._url(key), answer)
 
     def _put(
-        self,
-        client: ObjectClient,
-        key: str,
-        file: BinaryIO,
-        sha256: str,
-        replace: bool,
+        self, client: ObjectClient, key: str, file: BinaryIO, sha256: str, replace: bool
     ) -> Answer:
         """Send the object; 412 says that something has the key already.
 
@@ -226,9 +201,7 @@ class WebFolder(_Server):
             folder = "/".join(segments[:length])
             yield as_address(f"{scheme}{mark}{authority}/{folder}/")
 
-    def read_into(
-        self, key: str, file: BinaryIO, limit: Optional[int] = None
-    ) -> None:
+    def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """See :meth:`Store.read_into`; *file* must be able to seek."""
         with self._client(key) as client:
             answer = client.get(self._url(key), into=file, limit=limit)
@@ -238,7 +211,7 @@ class WebFolder(_Server):
             raise self._failed(key, "GET", self._url(key), answer)
 
     def holds(self, key: str, sha256: str, size: int) -> bool:
-        """Return whether the object is there; only some are read, see :meth:`_find`."""
+        """Return True if the object is there; only some are read, see :meth:`_find`."""
         with self._client(key) as client:
             return bool(self._find(client, key, sha256, size))
 
@@ -247,9 +220,9 @@ class WebFolder(_Server):
     ) -> Optional[bool]:
         """Return whether the object there is the right one; None for no object.
 
-        The length tells it where the digest is the key. Any other key may have been
-        given to other bytes of that length: what is there is read then, and also
-        where the server does not say that it has the right length.
+        The length tells it where the digest is the key. Any other key may have been given to
+        other bytes of that length: what is there is read then, and also where the server does
+        not say that it has the right length.
         """
         url = self._url(key)
         if key == sha256:
@@ -314,14 +287,12 @@ class KeyValueServer(_Server):
             return data.decode()
         except UnicodeDecodeError as exc:
             reason = (
-                f"a KV server keeps text only, and byte {exc.start} of these"
-                f" {len(data)} is not UTF-8. Use another storage"
+                f"a KV server keeps text only, and byte {exc.start} of these {len(data)} is not"
+                " UTF-8. Use another storage"
             )
         raise StorageError(self.label, key, reason)
 
-    def read_into(
-        self, key: str, file: BinaryIO, limit: Optional[int] = None
-    ) -> None:
+    def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """See :meth:`Store.read_into`."""
         too_long = f"GET {mask_url(self._url(key))}: it is larger than {limit} bytes"
         try:
@@ -336,7 +307,7 @@ class KeyValueServer(_Server):
         file.write(data)
 
     def holds(self, key: str, sha256: str, size: int) -> bool:
-        """Return whether the text is there; it is read and hashed."""
+        """Return True if the text is there; it is read and hashed."""
         with self._client(key) as client:
             return self._has(client, key, sha256, size)
 
@@ -386,8 +357,8 @@ class KeyValueServer(_Server):
         except (ValueError, RecursionError):
             pass
         found = "what is not JSON" if value is ... else "JSON that is no text"
-        said = f"GET {mask_url(url)} answered with {found}; is it a KV server?"
-        raise StorageUnavailableError(self.label, key, said)
+        reason = f"GET {mask_url(url)} answered with {found}; is it a KV server?"
+        raise StorageUnavailableError(self.label, key, reason)
 
     def _url(self, key: str) -> URL:
         return as_address(f"{url_of(self.address)}/{key}")

@@ -77,7 +77,7 @@ class S3Bucket(Bucket):
         try:
             answer = client.head_object(Bucket=self.block.bucket, Key=key)
         except ClientError as exc:
-            # Who may not list the bucket is told 403 of what is not there.
+            # Without the right to list the bucket, what is not there is a 403.
             if _status(exc) in (403, 404):
                 return None
             raise
