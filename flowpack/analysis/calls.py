@@ -218,9 +218,7 @@ def _listed(value: object) -> object:
     return value
 
 
-def _may_be_called(
-    name: str, arguments: List[object], keywords: Dict[str, object]
-) -> bool:
+def _may_be_called(name: str, arguments: List[object], keywords: Dict[str, object]) -> bool:
     if any(size(argument) > LONGEST for argument in arguments):
         return False
     if name in _COPYING:
@@ -271,9 +269,7 @@ def _typed_dict(name: str, fields: Any, **keywords: object) -> object:
 
 
 def _typed_tuple(name: str, fields: Any) -> object:
-    return Class(
-        name, bases=(Symbol("typing.NamedTuple"),), annotations=_named(dict(fields))
-    )
+    return Class(name, bases=(Symbol("typing.NamedTuple"),), annotations=_named(dict(fields)))
 
 
 def _named_tuple(

@@ -98,6 +98,7 @@ class Undetermined:
         name: The flow's name, if that is known.
         reason: What is not known and what to write instead.
         likely: False where it may as well be no flow at all.
+        definition: As in :class:`FlowInfo`.
     """
 
     where: str
@@ -106,6 +107,7 @@ class Undetermined:
     name: Optional[str]
     reason: str
     likely: bool = True
+    definition: Optional[Function] = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def error(self) -> DiscoveryError:
@@ -268,9 +270,7 @@ class _Describer:
         for made in sorted(variables, key=lambda flows: flows[0].line):
             yield made, tuple(variables[made])
 
-    def _methods(
-        self, scope: Scope, prefix: str
-    ) -> Iterator[Tuple[Tuple[MadeFlow, ...], str]]:
+    def _methods(self, scope: Scope, prefix: str) -> Iterator[Tuple[Tuple[MadeFlow, ...], str]]:
         """Yield the flows in classes, those of bases included, with ``Class.method``."""
         for name, value in scope.names.items():
             if not isinstance(value, Class):
@@ -326,6 +326,7 @@ class _Describer:
                 name=name,
                 reason=str(exc),
                 likely=made.likely,
+                definition=made.definition,
             )
 
     def _info(self, made: MadeFlow, variables: Tuple[str, ...], name: str) -> FlowInfo:

@@ -48,9 +48,7 @@ class Script:
     path: Optional[str] = None
 
     @classmethod
-    def read(
-        cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT
-    ) -> Script:
+    def read(cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT) -> Script:
         """Read the script at *path*, once.
 
         Args:

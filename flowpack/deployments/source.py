@@ -8,7 +8,7 @@ from typing import Any, Optional
 import attrs
 
 from flowpack._files import absolute_path
-from flowpack.analysis.discovery import FoundFlow, find_flows, select_flow
+from flowpack.analysis.discovery import Discovery, FoundFlow, find_flows, select_flow
 from flowpack.analysis.script import Script
 from flowpack.blocks.addresses import is_web
 from flowpack.connect import object_client
@@ -184,26 +184,37 @@ def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
         return discovery.select(function)
     except MissingFlowError as exc:
         raise _refused(source, f"the flow is not found in its script: {exc}") from exc
-    except DiscoveryError:
-        return _told_by(flow, function, script)
+    except DiscoveryError as exc:
+        return _told_by(flow, function, discovery, exc)
 
 
-def _told_by(flow: Any, function: str, script: Script) -> FoundFlow:
+def _told_by(
+    flow: Any, function: str, discovery: Discovery, unknown: DiscoveryError
+) -> FoundFlow:
+    """Return what the object *flow* says, where the source leaves something *unknown*."""
     from flowpack.flows import library_of, undecorated
 
+    line = getattr(_code(flow), "co_firstlineno", 1)
+    definition, variable = None, function
+    for each in discovery.undetermined:
+        if each.definition is not None and each.definition.first_line == line:
+            definition, variable = each.definition, each.variables[0]
     # Running the script has told the names.
-    values = getattr(undecorated(flow.fn), "__globals__", {"": flow}).values()
+    names = getattr(undecorated(flow.fn), "__globals__", {"": flow})
+    if library_of(names.get(variable, flow)) is None:
+        raise unknown
     return FoundFlow(
-        script=script,
+        script=discovery.script,
         function=function,
-        variable=function,
+        variable=variable,
         name=flow.name,
-        version=script.md5,
+        version=discovery.script.md5,
         description=getattr(flow, "description", None),
-        line=getattr(_code(flow), "co_firstlineno", 1),
+        line=line,
+        definition=definition,
         origin=frozenset(filter(None, [library_of(flow)])),
         is_async=False,
-        renamed=all(library_of(v) is None or v.name != flow.name for v in values),
+        renamed=all(library_of(v) is None or v.name != flow.name for v in names.values()),
     )
 
 
