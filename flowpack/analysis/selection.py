@@ -21,7 +21,7 @@ class Candidate(Protocol):
 
     @property
     def name(self) -> Optional[str]:
-        """The flow's name; None where it cannot be told."""
+        """The flow's name; None where it is not known."""
 
     @property
     def function(self) -> str:
@@ -86,10 +86,10 @@ def _shown(candidate: Candidate) -> str:
     variables = "/".join(candidate.variables)
     if candidate.name is None:
         return f"the flow bound to {printable(variables, _SHOWN)}"
-    told = quoted(candidate.name, _SHOWN)
+    shown = quoted(candidate.name, _SHOWN)
     if candidate.name in (variables, variables.replace("_", "-")):
-        return told
-    return f"{told} ({printable(variables, _SHOWN)})"
+        return shown
+    return f"{shown} ({printable(variables, _SHOWN)})"
 
 
 def _missing(name: Optional[str]) -> str:

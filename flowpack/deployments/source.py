@@ -163,7 +163,7 @@ def _find_in(script: Script, source: FlowSource) -> FoundFlow:
         return select_flow(script, source.flow_name)
     _check_same_file(source)
     flow = source.flow
-    found = _as_told(script, flow, source)
+    found = _describe(script, flow, source)
     version = getattr(flow, "version", None)
     return attrs.evolve(
         found,
@@ -173,7 +173,7 @@ def _find_in(script: Script, source: FlowSource) -> FoundFlow:
     )
 
 
-def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
+def _describe(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
     """Return what the source tells of *flow*, or else what the object does."""
     function = getattr(flow.fn, "__name__", "")
     discovery = find_flows(script)
@@ -185,10 +185,10 @@ def _as_told(script: Script, flow: Any, source: FlowSource) -> FoundFlow:
     except MissingFlowError as exc:
         raise _refused(source, f"the flow is not found in its script: {exc}") from exc
     except DiscoveryError as exc:
-        return _told_by(flow, function, discovery, exc)
+        return _describe_object(flow, function, discovery, exc)
 
 
-def _told_by(
+def _describe_object(
     flow: Any, function: str, discovery: Discovery, unknown: DiscoveryError
 ) -> FoundFlow:
     """Return what the object *flow* says, where the source leaves something *unknown*."""
