@@ -1,7 +1,7 @@
 """What calls return, and which names of the standard library are known constants.
 
-Constructors of plain values are called for real. Calls that make a class or a type
-are told. All others stay what they are: calls.
+Constructors of plain values are called for real. Of calls that make a class or a type it
+is known what they make. All others stay what they are: calls.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def call(
     keywords: Dict[str, object],
     node: Optional[ast.Call] = None,
 ) -> object:
-    """Return what calling *function* returns, as far as that can be told."""
+    """Return what calling *function* returns, as far as that is known."""
     if isinstance(function, Subscripted):  # List[int](), Generic[T]()
         function = function.origin
     if len(arguments) == 1 and not keywords and returns_argument(function):
@@ -203,7 +203,7 @@ def iterated(value: object) -> List[object]:
     """Return the items of *value*.
 
     Raises:
-        TypeError: It cannot be told what they are.
+        TypeError: It is not known what they are.
     """
     value = _listed(value)
     if isinstance(value, SIZED) and len(value) <= LONGEST:
@@ -218,9 +218,7 @@ def _listed(value: object) -> object:
     return value
 
 
-def _may_be_called(
-    name: str, arguments: List[object], keywords: Dict[str, object]
-) -> bool:
+def _may_be_called(name: str, arguments: List[object], keywords: Dict[str, object]) -> bool:
     if any(size(argument) > LONGEST for argument in arguments):
         return False
     if name in _COPYING:
@@ -271,9 +269,7 @@ def _typed_dict(name: str, fields: Any, **keywords: object) -> object:
 
 
 def _typed_tuple(name: str, fields: Any) -> object:
-    return Class(
-        name, bases=(Symbol("typing.NamedTuple"),), annotations=_named(dict(fields))
-    )
+    return Class(name, bases=(Symbol("typing.NamedTuple"),), annotations=_named(dict(fields)))
 
 
 def _named_tuple(

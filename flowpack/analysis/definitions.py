@@ -144,7 +144,7 @@ def _within(schema: Json, options: Mapping[str, object]) -> Json:
 
 
 def _encoded(keyword: str, value: object) -> Mapping[str, Any]:
-    """Return *value* under *keyword*, or nothing where it cannot be told."""
+    """Return *value* under *keyword*, or nothing where it is not known."""
     try:
         return {keyword: encode(value)}
     except (Unserialisable, UnknownValue):

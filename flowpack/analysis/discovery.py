@@ -83,7 +83,6 @@ class FlowInfo:
         return "." in self.variable
 
 
-
 @attrs.frozen(kw_only=True)
 class Undetermined:
     """A flow, by the look of it, of which something is not known from the source.
@@ -95,6 +94,7 @@ class Undetermined:
         name: The flow's name, if that is known.
         reason: What is not known and what to write instead.
         likely: False where it may as well be no flow at all.
+        definition: As in :class:`FlowInfo`.
     """
 
     where: str
@@ -103,6 +103,7 @@ class Undetermined:
     name: Optional[str]
     reason: str
     likely: bool = True
+    definition: Optional[Function] = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def error(self) -> DiscoveryError:
@@ -265,9 +266,7 @@ class _Describer:
         for made in sorted(variables, key=lambda flows: flows[0].line):
             yield made, tuple(variables[made])
 
-    def _methods(
-        self, scope: Scope, prefix: str
-    ) -> Iterator[Tuple[Tuple[MadeFlow, ...], str]]:
+    def _methods(self, scope: Scope, prefix: str) -> Iterator[Tuple[Tuple[MadeFlow, ...], str]]:
         """Yield the flows in classes, those of bases included, with ``Class.method``."""
         for name, value in scope.names.items():
             if not isinstance(value, Class):
@@ -323,6 +322,7 @@ class _Describer:
                 name=name,
                 reason=str(exc),
                 likely=made.likely,
+                definition=made.definition,
             )
 
     def _info(self, made: MadeFlow, variables: Tuple[str, ...], name: str) -> FlowInfo:

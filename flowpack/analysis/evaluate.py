@@ -54,7 +54,9 @@ TOO_DEEP = "it is nested too deeply to be followed"
 MODULE_NAME = Symbol("__name__")
 _VERSION = Symbol("sys.version_info")
 #: The oldest Python of all that may run the script.
-_OLDEST_PYTHON = (3, 9)
+_OLDEST_PYTHON = (3, 8)
+_AT_LEAST = (ast.GtE, ast.Lt)
+_CONDITION = "it depends on a condition"
 
 
 def evaluate(node: ast.expr, scope: Scope) -> object:
@@ -223,10 +225,8 @@ class _Evaluation(ast.NodeVisitor):
         right = _flag_value(self.visit(node.right))
         if isinstance(node.op, ast.BitOr) and _are_types(left, right):
             return UnionOf((left, right))
-        value = binary(node.op, left, right)
-        if not isinstance(value, Unknown):
-            return value
-        return next((each for each in (left, right) if isinstance(each, Unknown)), value)
+        unknown = _first_unknown([left, right])
+        return binary(node.op, left, right) if unknown is None else unknown
 
     def visit_BoolOp(self, node: ast.BoolOp) -> object:
         stops = isinstance(node.op, ast.Or)
@@ -235,10 +235,10 @@ class _Evaluation(ast.NodeVisitor):
             value = self.visit(each)
             holds_there = _truth_of(value)
             if holds_there is stops:
-                return one_of([*possible, value], "")
+                return one_of([*possible, value], _CONDITION)
             if holds_there is None:
                 possible.append(value)
-        return one_of([*possible, value] if holds_there is not None else possible, "")
+        return one_of([*possible, value] if holds_there is not None else possible, _CONDITION)
 
     def visit_Compare(self, node: ast.Compare) -> object:
         left = self.visit(node.left)
@@ -253,12 +253,12 @@ class _Evaluation(ast.NodeVisitor):
     def visit_IfExp(self, node: ast.IfExp) -> object:
         test = self.truth(node.test)
         if test is None:
-            return one_of([self.visit(node.body), self.visit(node.orelse)], "")
+            return one_of([self.visit(node.body), self.visit(node.orelse)], _CONDITION)
         return self.visit(node.body if test else node.orelse)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> object:
         parts = [self.visit(value) for value in node.values]
-        unknown = next((part for part in parts if isinstance(part, Unknown)), None)
+        unknown = _first_unknown(parts)
         return "".join(parts) if unknown is None else unknown
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> object:
@@ -275,8 +275,9 @@ class _Evaluation(ast.NodeVisitor):
         origin = self.visit(node.value)
         if isinstance(origin, Class) and is_enumeration(origin):
             return _class_attribute(origin, str(self.visit(node.slice)))
-        if origin == _VERSION:  # [0] or [:2]
-            return origin if isinstance(node.slice, ast.Slice) else Unknown(node)
+        if origin == _VERSION:
+            first = isinstance(node.slice, ast.Constant) and node.slice.value == 0
+            return sys.version_info.major if first else UNKNOWN
         if isinstance(origin, (Symbol, Class, Alias)):
             inner = node.slice
             nodes = inner.elts if isinstance(inner, ast.Tuple) else [inner]
@@ -294,8 +295,15 @@ class _Evaluation(ast.NodeVisitor):
             name: self.visit(default) for name, default in defaults_of(node.args).items()
         }
         names = [each.arg for each in every_argument(node.args)]
-        inner = Scope(outer=self.scope, names=dict.fromkeys(names, UNKNOWN))
-        return Function(node, defaults=defaults, returns=read_value(node.body, inner))
+        outer = self.scope
+        self.scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))
+        try:
+            returns = self.visit(node.body)
+        except Undefined:  # It may be bound by the time of the call.
+            returns = UNKNOWN
+        finally:
+            self.scope = outer
+        return Function(node, defaults=defaults, returns=returns)
 
     def visit_Call(self, node: ast.Call) -> object:
         method = node.func if isinstance(node.func, ast.Attribute) else None
@@ -378,9 +386,18 @@ def _truth_of(value: object) -> Optional[bool]:
     return True if isinstance(value, (Class, Function)) else None
 
 
+def _first_unknown(values: List[object]) -> Optional[Unknown]:
+    """Return why what is made of *values* is unknown, if one of them is."""
+    for each in values:
+        if isinstance(each, Unknown):
+            return Unknown(each.node, each.why)
+    return None
+
+
 def _compare(op: ast.cmpop, left: object, right: object) -> object:
-    if left == _VERSION and isinstance(right, tuple) and right <= _OLDEST_PYTHON:
-        left = sys.version_info[:3]
+    if left == _VERSION and isinstance(right, tuple):
+        if right < _OLDEST_PYTHON or (right == _OLDEST_PYTHON and isinstance(op, _AT_LEAST)):
+            left = sys.version_info[:3]
     if MODULE_NAME in (left, right) and "__main__" in (left, right):
         if isinstance(op, (ast.Eq, ast.NotEq)):
             return isinstance(op, ast.NotEq)

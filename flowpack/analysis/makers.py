@@ -155,9 +155,7 @@ class FlowReader:
             for target, wrapped_by in self._targets(given[0]):
                 called = target.name if isinstance(target, Function) else _last_name(spelt[0])
                 likely = not maker.doubt
-                made.append(
-                    MadeFlow(whole, node.lineno, target, called, wrapped_by, likely=likely)
-                )
+                made.append(MadeFlow(whole, node.lineno, target, called, wrapped_by, likely=likely))
         return made
 
     def _with_options(self, call: AnyCall, function: object) -> Iterable[MadeFlow]:

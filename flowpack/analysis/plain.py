@@ -168,7 +168,7 @@ def as_key(value: object) -> Any:
     """Return *value* if it can be hashed in little time.
 
     Raises:
-        TypeError: It is nested so much that this cannot be told.
+        TypeError: It is nested so much that this is not known.
     """
     if isinstance(value, (tuple, frozenset)) and not is_plain(value):
         raise TypeError("no key here")

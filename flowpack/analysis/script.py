@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Longest script that is read, in bytes.
 SIZE_LIMIT = 100 * 1024 * 1024
 
-#: The file name that the parser is told; see :func:`_silence_parser`.
+#: The file name that the parser gets; see :func:`_silence_parser`.
 _PARSED_AS = "<flowpack discovery>"
 _PARSER = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
 _TOO_DEEP = f"it is nested too deeply for {_PARSER} to read"
@@ -48,9 +48,7 @@ class Script:
     path: Optional[str] = None
 
     @classmethod
-    def read(
-        cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT
-    ) -> Script:
+    def read(cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT) -> Script:
         """Read the script at *path*, once.
 
         Args:
@@ -186,7 +184,7 @@ _TOKEN = re.compile(
 
 
 def is_nested_too_deeply(source: bytes) -> bool:
-    """Say whether parsing *source* could overflow the stack of Python 3.10."""
+    """Return True if parsing *source* could overflow the stack of Python 3.10."""
     return longest_chain(source) > CHAIN_LIMIT
 
 

@@ -21,7 +21,7 @@ class Candidate(Protocol):
 
     @property
     def name(self) -> Optional[str]:
-        """The flow's name; None where it cannot be told."""
+        """The flow's name; None where it is not known."""
 
     @property
     def function(self) -> str:
@@ -55,6 +55,8 @@ def choose(candidates: Sequence[Chosen], name: Optional[str], where: str) -> Cho
             raise UnspecifiedFlowError(where, asked.format(len(meant), listed(meant)))
     else:
         meant = [each for each in candidates if _answers(each, name, candidates)]
+        if len({each.name for each in meant}) == 1:  # Only their variables differ.
+            meant = [each for each in meant if name in each.variables] or meant
         if len(meant) > 1:
             asked = "{} means {} flows: {}. Use a name that only one of them has"
             text = asked.format(quoted(name), len(meant), listed(meant))
@@ -71,9 +73,7 @@ def listed(candidates: Sequence[Candidate]) -> str:
     return ", ".join(names[:_LISTED]) + more
 
 
-def _answers(
-    candidate: Candidate, name: str, candidates: Sequence[Candidate]
-) -> bool:
+def _answers(candidate: Candidate, name: str, candidates: Sequence[Candidate]) -> bool:
     if name == candidate.name or name in candidate.variables:
         return True
     if name != candidate.function:
@@ -86,10 +86,10 @@ def _shown(candidate: Candidate) -> str:
     variables = "/".join(candidate.variables)
     if candidate.name is None:
         return f"the flow bound to {printable(variables, _SHOWN)}"
-    told = quoted(candidate.name, _SHOWN)
+    shown = quoted(candidate.name, _SHOWN)
     if candidate.name in (variables, variables.replace("_", "-")):
-        return told
-    return f"{told} ({printable(variables, _SHOWN)})"
+        return shown
+    return f"{shown} ({printable(variables, _SHOWN)})"
 
 
 def _missing(name: Optional[str]) -> str:

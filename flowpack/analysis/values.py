@@ -190,6 +190,12 @@ class Function:
         """What the function is called where it is defined."""
         return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
 
+    @property
+    def first_line(self) -> int:
+        """The line of its first decorator, or its own."""
+        decorators = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
+        return min(each.lineno for each in (self.node, *decorators))
+
 
 @attrs.frozen(eq=False)
 class Class:

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import attrs
 
 from flowpack._files import absolute_path, path_of_file_url
-from flowpack.analysis.discovery import FlowInfo, find_flows, select_flow
+from flowpack.analysis.discovery import Discovery, FlowInfo, find_flows, select_flow
 from flowpack.analysis.script import Script
 from flowpack.blocks.address import is_web
 from flowpack.connect import object_client
@@ -169,21 +169,35 @@ def _find_in_script(flow: Any, script: Script) -> FlowInfo:
         return discovery.select(function)
     except MissingFlowError:
         raise
-    except DiscoveryError:
-        pass
+    except DiscoveryError as exc:
+        return _describe_object(flow, function, discovery, exc)
+
+
+def _describe_object(
+    flow: Any, function: str, discovery: Discovery, unknown: DiscoveryError
+) -> FlowInfo:
+    """Return what the object *flow* says, where the source leaves something *unknown*."""
     from flowpack.flows import library_of, undecorated
 
+    line = getattr(_find_code(flow), "co_firstlineno", 1)
+    definition, variable = None, function
+    for each in discovery.undetermined:
+        if each.definition is not None and each.definition.first_line == line:
+            definition, variable = each.definition, each.variables[0]
     # The names are known, for the script has run.
-    values = getattr(undecorated(flow.fn), "__globals__", {"": flow}).values()
+    names = getattr(undecorated(flow.fn), "__globals__", {"": flow})
+    if library_of(names.get(variable, flow)) is None:
+        raise unknown
     return FlowInfo(
-        script=script,
+        script=discovery.script,
         function=function,
-        variable=function,
+        variable=variable,
         name=flow.name,
-        version=script.md5,
+        version=discovery.script.md5,
         description=getattr(flow, "description", None),
-        line=getattr(_find_code(flow), "co_firstlineno", 1),
+        line=line,
+        definition=definition,
         origin=frozenset(filter(None, [library_of(flow)])),
         is_async=False,
-        renamed=all(library_of(v) is None or v.name != flow.name for v in values),
+        renamed=all(library_of(v) is None or v.name != flow.name for v in names.values()),
     )

@@ -147,6 +147,7 @@ CERTAIN = {
     "not bound elsewhere": "if os.name:\n    T = int",
     "deleted elsewhere": "T = int\nif os.name == 'nt':\n    del T",
     "older Python": "if sys.version_info >= (3, 8):\n    T = int\nelse:\n    T = str",
+    "major of version": "if sys.version_info[0] >= 3:\n    T = int\nelse:\n    T = str",
     "newer major": "if sys.version_info.major < 3:\n    T = str\nelse:\n    T = int",
     "for type checkers": "from typing import TYPE_CHECKING\nT = int\n"
     "if TYPE_CHECKING:\n    T = str",
@@ -171,6 +172,14 @@ def test_match_is_open():
     lines = "T = int\nmatch sys.argv:\n    case [x]:\n        T = str\n    case [y, T]: pass"
     flow = select_flow(script(f"{PRELUDE}{lines}\n@flow\ndef x(a: T): 1"))
     assert fragments(flow) == {"a": {}}
+
+
+@pytest.mark.parametrize("computed", ["N + 1", "f'{N}'", "-N", "[N]", "(lambda: N)()", "N or 3"])
+def test_computed_from_what_is_open(computed):
+    """What is computed from an open value is none of its values."""
+    lines = f"N = 1\nif os.getenv('X'):\n    N = 2\nM = {computed}\n"
+    with pytest.raises(DiscoveryError, match="Write a literal version='...'"):
+        select_flow(script(f"{PRELUDE}{lines}@flow(version=M)\ndef x(): 1"))
 
 
 def test_open_default():
@@ -304,5 +313,6 @@ def test_many_names_are_quick():
     chain = "y = a" + ".b().c()" * 60
     elifs = "if a: b = 1\n" + "elif a: b = 1\n" * 2_000
     blocks = "".join("    " * i + f"for x{i} in y:\n" for i in range(18)) + "    " * 18 + "z = 1"
-    lines = "\n".join([chain, elifs, blocks, "@flow\ndef x(): 1"])
+    lambdas = "z = [lambda: [0 for i in range(9_000)] for j in range(9_000)]"
+    lines = "\n".join([chain, elifs, blocks, lambdas, "@flow\ndef x(): 1"])
     assert select_flow(script(PRELUDE + lines)).name == "x"

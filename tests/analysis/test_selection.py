@@ -95,6 +95,13 @@ def test_equal_names_are_an_error():
     assert select_flow(script(code), "b").variable == "b"
 
 
+def test_variable_decides_between_equal_names():
+    """Of two flows of one name, the variable of that name is meant."""
+    code = "from prefect import flow\n@flow\ndef run(): 1\nfirst = run\n@flow\ndef run(x): 2\n"
+    assert select_flow(script(code), "run").variable == "run"
+    assert select_flow(script(code), "first").variable == "first"
+
+
 def test_function_gives_way_to_variable():
     """The function's name of a derived flow does not hide the flow it was made of."""
     code = "from prefect import flow\n@flow\ndef a(): 1\nb = a.with_options(name='b')\n"

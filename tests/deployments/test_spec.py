@@ -4,6 +4,7 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any, Dict
 from uuid import uuid4
 
 import attrs
@@ -204,6 +205,73 @@ def test_script_is_not_run(client, tmp_path, storage):
     spec = DeploymentSpec(flow_location=path, flow_storage=storage)
     assert spec.validate(client).flow_name == "f"
     assert not touched.exists()
+
+
+def spec_of(tmp_path, lines, variable):
+    """Return a spec of a flow object, which running a script of *lines* makes."""
+    path = tmp_path / "made.py"
+    path.write_text("import os\nfrom flowpack import flow\n" + lines)
+    namespace: Dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+    return DeploymentSpec(flow=namespace[variable])
+
+
+def test_flow_object_tells_what_the_source_does_not(tmp_path):
+    """The name is that of the object; parameters and entry point are from the source."""
+    spec = spec_of(tmp_path, "def f(a: int): ...\nx = flow(f, name=f'job-{os.name}')\n", "x")
+    found = spec.find_flow()
+    assert (found.name, found.entrypoint) == (spec.flow.name, "made.py:x")
+    assert found.parameters == {"a": "int"}
+
+
+def test_flow_object_that_the_script_does_not_give(tmp_path):
+    """Where the script's own name is no flow, runs would not find it."""
+    lines = "def keep(fn):\n    global kept\n    kept = fn\n@keep\n@flow\ndef f(): ...\n"
+    with pytest.raises(DiscoveryError, match="what @keep makes of the flow is not known"):
+        spec_of(tmp_path, lines, "kept").find_flow()
+
+
+#: What a flow is made of, the parameters in its schema, and what its note says.
+MADE = {
+    "lambda": ("x = flow(lambda a, b=1: a, name='x')", ["a", "b"], None),
+    "imported": ("from lib import fn\nx = flow(fn, name='x')", [], "which function the flow has"),
+    "reassigned": ("def f(a): 1\ng = f\ndef f(b): 2\nx = flow(g, name='x')", ["a"], None),
+    "second of a name": ("@flow\ndef x(a): 1\ny = x\n@flow\ndef x(b): 2", ["b"], None),
+    "one of two": (
+        "if os.environ.get('X'):\n    @flow\n    def x(a): 1\nelse:\n    @flow\n    def x(b): 2",
+        [],
+        "which function the flow has",
+    ),
+    "open default": (
+        "N = 1\nif os.name == 'nt': N = 2\n@flow\ndef x(a: int = N): 1",
+        ["a"],
+        "what runs in line 4",
+    ),
+    "static method": ("class A:\n    @staticmethod\n    @flow\n    def x(a): 1", ["a"], None),
+    "method": ("class A:\n    @flow\n    def x(self, a): 1", ["a"], "A.x on no instance"),
+}
+
+
+@pytest.mark.parametrize("lines, parameters, note", MADE.values(), ids=MADE)
+def test_schema_is_that_of_the_function(tmp_path, storage, lines, parameters, note):
+    """However a flow is made it can be deployed, and its schema refuses no run of it."""
+    path = tmp_path / "made.py"
+    path.write_text(f"import os\nfrom prefect import flow\n{lines}\n")
+    server = TodaysServer()
+    with server.client() as client:
+        client.create_work_pool("pool", "process")
+        name = "A.x" if "class" in lines else "x"
+        spec = DeploymentSpec(
+            name="d", entrypoint=f"{path}:{name}", flow_storage=storage, work_pool="pool"
+        )
+        (action,) = plan(spec, client).actions
+        deploy(spec, client)
+    schema = server.deployments["d"]["parameter_openapi_schema"]
+    assert list(schema["properties"]) == parameters
+    assert server.deployments["d"]["entrypoint"] == f"made.py:{name}"
+    assert not schema.get("required") if not parameters else "properties" in schema
+    if note is not None:
+        assert any(note in each for each in action.notes)
 
 
 def test_flow_in_a_class(client, tmp_path, storage):
