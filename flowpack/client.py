@@ -63,7 +63,7 @@ class Client(HidesLocals):
     usable answer), :class:`~flowpack.exceptions.APIStatusError` (the server said
     no; :class:`~flowpack.exceptions.ObjectNotFound` for 404 and
     :class:`~flowpack.exceptions.ObjectAlreadyExists` for 409) and
-    :class:`~flowpack.exceptions.WireError` (an answer does not say what it must).
+    :class:`~flowpack.exceptions.WireError` (a response does not say what it must).
     """
 
     def __init__(
@@ -350,12 +350,12 @@ class Client(HidesLocals):
             is_anonymous=is_anonymous,
         )
         sent = request("POST", "/block_documents/", body, Effect.UPSERT)
-        answer = self._api.answer(sent)
+        response = self._api.send(sent)
         read = partial(self._api.record, BlockDocument, {"block_schema_id": schema_id})
-        document = self._api.parse(sent, answer, read)
+        document = self._api.parse(sent, response, read)
         if not self.dialect.echoes(document, data):
             raise self._api.mismatch(sent, "data")
-        return document, answer.status == 201
+        return document, response.status == 201
 
     def read_block_document(self, document_id: Id) -> BlockDocument:
         """Return a block document by its id."""

@@ -6,7 +6,7 @@ import threading
 from typing import Dict, Optional, Tuple
 
 from flowpack.exceptions import PackagingError
-from flowpack.transport import Answer, Effect, Request, Transport
+from flowpack.transport import Response, Effect, Request, Transport
 
 _Key = Tuple[str, str, str, Optional[bytes]]
 
@@ -20,7 +20,7 @@ class Snapshot:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._answers: Dict[_Key, Answer] = {}
+        self._responses: Dict[_Key, Response] = {}
         self._asking: Dict[_Key, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -34,12 +34,12 @@ class Snapshot:
         """Whether the API lives in this process."""
         return self._transport.embedded
 
-    def send(self, request: Request) -> Answer:
-        """Return the answer to a read, remembered or asked for now.
+    def send(self, request: Request) -> Response:
+        """Return the response to a read, remembered or asked for now.
 
         Raises:
             PackagingError: The request would change something.
-            APIConnectionError: No complete answer came back.
+            APIConnectionError: No complete response came back.
         """
         if request.effect is not Effect.READ:
             raise PackagingError(
@@ -49,14 +49,14 @@ class Snapshot:
         with self._lock:
             asking = self._asking.setdefault(key, threading.Lock())
         with asking:
-            answer = self._answers.get(key)
-            if answer is None:
-                answer = self._transport.send(request)
+            response = self._responses.get(key)
+            if response is None:
+                response = self._transport.send(request)
                 # A refusal may be none any more with another CSRF token, which is
                 # no part of the key; other failures pass, too.
-                if 200 <= answer.status < 300 or answer.status == 404:
-                    self._answers[key] = answer
-            return answer
+                if 200 <= response.status < 300 or response.status == 404:
+                    self._responses[key] = response
+            return response
 
     def close(self) -> None:
         """Do nothing: the transport belongs to another client."""

@@ -9,9 +9,9 @@ import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Iterator, List, Set, Union
 
-from flowpack.transport import Answer, Request, Transport
+from flowpack.transport import Response, Request, Transport
 
-Responder = Callable[[Request], Answer]
+Responder = Callable[[Request], Response]
 
 METHODS = "GET HEAD POST PUT PATCH DELETE OPTIONS MKCOL".split()
 
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         body = self._read_body()
         if not self.path.startswith(self.server.prefix):
-            self._send(Answer(404))
+            self._send(Response(404))
             return
         path, _, query = self.path[len(self.server.prefix) :].partition("?")
         headers = {key.lower(): value for key, value in self.headers.items()}
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             answer = self.server.answer(request)
         except Exception:
-            answer = Answer(500, traceback.format_exc().encode())
+            answer = Response(500, traceback.format_exc().encode())
         self._send(answer)
 
     def _read_body(self) -> Union[bytes, None]:
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             yield chunk
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Response) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

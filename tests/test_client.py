@@ -15,7 +15,7 @@ from flowpack import (
 )
 from flowpack.client import Client
 from flowpack.exceptions import WireError
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.clients import client, script, transport
 from tests.http_server import serve
 
@@ -107,7 +107,7 @@ class Changing:
             return answer
         body = json.loads(answer.body)
         self.change(body)
-        return Answer(answer.status, json.dumps(body).encode())
+        return Response(answer.status, json.dumps(body).encode())
 
     def close(self):
         pass
@@ -146,12 +146,12 @@ def test_server_that_ignores_the_offset(change):
 
     def answer(request):
         if "filter" not in request.path:
-            return Answer(200, b'"2.0b7"')
+            return Response(200, b'"2.0b7"')
         if change == "order":
             page.append(page.pop(0))
         if change == "field":
             page[0]["last_polled"] = str(uuid4())
-        return Answer(200, json.dumps(page).encode())
+        return Response(200, json.dumps(page).encode())
 
     with serve(answer) as url, Client(url) as client:
         with pytest.raises(WireError, match=r"POST .*/flows/filter: the same page"):
@@ -165,11 +165,11 @@ class Terse:
     url, embedded = "http://terse/api", False
 
     def __init__(self, version, status, body):
-        self.version, self.answer = version, Answer(status, body)
+        self.version, self.answer = version, Response(status, body)
 
     def send(self, request):
         if request.path == "/admin/version":
-            return Answer(200, json.dumps(self.version).encode())
+            return Response(200, json.dumps(self.version).encode())
         return self.answer
 
     def close(self):

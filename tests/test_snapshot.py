@@ -8,10 +8,10 @@ from flowpack.client import Client
 from flowpack.deployments.verification import verify_all
 from flowpack.exceptions import APIStatusError, PackagingError
 from flowpack.snapshot import Snapshot
-from flowpack.transport import Answer, Effect, Request
+from flowpack.transport import Response, Effect, Request
 from tests.http_server import serve
 
-REFUSED = Answer(403, b'{"detail": "Missing CSRF token."}')
+REFUSED = Response(403, b'{"detail": "Missing CSRF token."}')
 
 
 class Canned:
@@ -32,7 +32,7 @@ class Canned:
 @pytest.mark.parametrize("status", [200, 204, 404])
 def test_what_a_server_has_is_asked_once(status):
     """What is there, and that there is nothing, stays so for the snapshot."""
-    snapshot = Snapshot(Canned(Answer(status)))
+    snapshot = Snapshot(Canned(Response(status)))
     sent = Request("GET", "/flows/name/f")
     assert [snapshot.send(sent).status for _ in "12"] == [status, status]
 
@@ -40,7 +40,7 @@ def test_what_a_server_has_is_asked_once(status):
 @pytest.mark.parametrize("status", [302, 401, 403, 422, 500, 503])
 def test_failures_are_not_remembered(status):
     """They say nothing of the thing itself, and pass."""
-    snapshot = Snapshot(Canned(Answer(status), Answer(200)))
+    snapshot = Snapshot(Canned(Response(status), Response(200)))
     sent = Request("POST", "/flows/filter", b"{}")
     assert [snapshot.send(sent).status for _ in "123"] == [status, 200, 200]
 
@@ -59,14 +59,14 @@ class Protected:
 
     def __call__(self, request):
         if request.path == "/admin/version":
-            return Answer(200, b'"3.4.0"')
+            return Response(200, b'"3.4.0"')
         if request.path == "/csrf-token":
-            return Answer(200, self.token.encode())
+            return Response(200, self.token.encode())
         if request.method == "GET":
-            return Answer(404, b'{"detail": "Not found"}')
+            return Response(404, b'{"detail": "Not found"}')
         if request.headers.get("prefect-csrf-token") != "t0ken":
             return REFUSED
-        return Answer(200, b"[]")
+        return Response(200, b"[]")
 
 
 def test_reads_that_want_a_token():

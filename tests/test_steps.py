@@ -20,7 +20,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import ScriptSource, StoredObject
 from flowpack.steps import pull
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from flowpack.wire.pulling import PROGRAM, problems, read_steps, write_steps
 from tests.fault_proxy import ENDLESS, FaultProxy, reply
 from tests.http_server import serve
@@ -89,7 +89,7 @@ def test_stock_step_reads_a_folder(working, tmp_path):
 
 def test_stock_step_reads_http(working):
     """So is what a server has."""
-    with serve(lambda request: Answer(200, DATA), prefix="") as url:
+    with serve(lambda request: Response(200, DATA), prefix="") as url:
         assert timeit(f"{url}/{DIGEST}", working) == (0, "")
     assert (working / "x.py").read_bytes() == DATA
 
@@ -97,11 +97,11 @@ def test_stock_step_reads_http(working):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(200, DATA + b"#"), DIGEST),
-        (Answer(200, DATA[:-1]), DIGEST),
-        (Answer(200, b""), DIGEST),
-        (Answer(404, b"gone"), "404"),
-        (Answer(500, b""), "500"),
+        (Response(200, DATA + b"#"), DIGEST),
+        (Response(200, DATA[:-1]), DIGEST),
+        (Response(200, b""), DIGEST),
+        (Response(404, b"gone"), "404"),
+        (Response(500, b""), "500"),
     ],
     ids=["longer", "shorter", "empty", "missing", "broken"],
 )
@@ -204,7 +204,7 @@ def test_step_sends_headers_and_hides_them(working, caplog):
 
     def answer(request):
         seen.append(request.headers.get("authorization"))
-        return Answer(401, b"")
+        return Response(401, b"")
 
     with serve(answer, prefix="") as url:
         storage = {
@@ -221,17 +221,17 @@ def test_step_sends_headers_and_hides_them(working, caplog):
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (Answer(200, DATA + b"#"), StorageIntegrityError),
-        (Answer(200, DATA * 100_000), StorageUnavailableError),
-        (Answer(200, b""), StorageIntegrityError),
-        (Answer(404, b""), ObjectMissingError),
-        (Answer(410, b""), ObjectMissingError),
-        (Answer(204, b""), ObjectMissingError),
+        (Response(200, DATA + b"#"), StorageIntegrityError),
+        (Response(200, DATA * 100_000), StorageUnavailableError),
+        (Response(200, b""), StorageIntegrityError),
+        (Response(404, b""), ObjectMissingError),
+        (Response(410, b""), ObjectMissingError),
+        (Response(204, b""), ObjectMissingError),
         (
-            Answer(302, b"", {"location": "http://127.0.0.1:1/"}),
+            Response(302, b"", {"location": "http://127.0.0.1:1/"}),
             StorageUnavailableError,
         ),
-        (Answer(500, b""), StorageUnavailableError),
+        (Response(500, b""), StorageUnavailableError),
     ],
     ids=["longer", "huge", "empty", "missing", "gone", "none", "redirect", "broken"],
 )
@@ -342,14 +342,14 @@ def test_step_with_odd_flow_data(working, flow_data):
 @pytest.mark.parametrize("body", [b"", b"null"], ids=repr)
 def test_key_that_a_key_value_server_lacks(working, body):
     """An empty answer says so, too, and what puts the bytes back is named."""
-    with serve(lambda request: Answer(200, body), prefix="") as url:
+    with serve(lambda request: Response(200, body), prefix="") as url:
         with pytest.raises(ObjectMissingError, match="flowpack deploy"):
             run("KV Server Storage", DIGEST, {"api_address": url})
 
 
 def test_deep_json_of_a_key_value_server(working):
     """Brackets without end are no text, and no error of Python's."""
-    with serve(lambda request: Answer(200, b"[" * 100_000), prefix="") as url:
+    with serve(lambda request: Response(200, b"[" * 100_000), prefix="") as url:
         with pytest.raises(StorageUnavailableError, match="no JSON"):
             pull(
                 storage={"api_address": url},

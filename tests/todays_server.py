@@ -9,7 +9,7 @@ import json
 from uuid import uuid4
 
 from flowpack.client import Client
-from flowpack.transport import Answer
+from flowpack.transport import Response
 
 
 class TodaysServer:
@@ -51,7 +51,7 @@ class TodaysServer:
         return [call for call in calls if call != "GET /admin/version"]
 
     def send(self, request):
-        """Answer a request."""
+        """Response a request."""
         self.sent.append(request)
         parts = request.path.strip("/").split("/")
         if parts == ["admin", "version"]:
@@ -66,7 +66,7 @@ class TodaysServer:
         body = json.loads(request.body) if request.body else {}
         if request.method == "PATCH":
             self._one(parts[0], id=parts[1]).update(body)
-            return Answer(204, b"")
+            return Response(204, b"")
         return self._made(parts[0], body)
 
     def _all(self, kind):
@@ -139,4 +139,4 @@ def _public(value):
 
 
 def _answer(status, value):
-    return Answer(status, json.dumps(value).encode())
+    return Response(status, json.dumps(value).encode())

@@ -20,7 +20,7 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ class _Server:
         except APIConnectionError as exc:
             raise StorageUnavailableError(self.label, key, str(exc)) from exc
 
-    def _failed(self, key: str, method: str, url: URL, answer: Answer) -> StorageError:
-        """Return the error that stands for an answer that is no success."""
-        status = answer.status
+    def _failed(self, key: str, method: str, url: URL, response: Response) -> StorageError:
+        """Return the error that stands for a response that is no success."""
+        status = response.status
         step = _NEXT_STEPS.get(status, "is it the right server?")
         if 300 <= status < 400:
-            target = mask_url(answer.headers.get("location", "nowhere"))
+            target = mask_url(response.headers.get("location", "nowhere"))
             step = f"redirects are not followed; if {quoted(target)} is right, use that address"
             if target.endswith(f"/{key}/"):
                 step = "a folder is in its place; delete it there, and deploy again"
@@ -99,11 +99,11 @@ class _Server:
         reason = "the server has no such object. It was deleted, or is on another server"
         return ObjectMissingError(self.label, key, reason)
 
-    def _not_kept(self, key: str, method: str, url: URL, answer: Answer) -> StorageError:
+    def _not_kept(self, key: str, method: str, url: URL, response: Response) -> StorageError:
         return StorageUnavailableError(
             self.label,
             key,
-            f"{method} {mask_url(url)} answered {answer.status}, but afterwards the object is not"
+            f"{method} {mask_url(url)} answered {response.status}, but afterwards the object is not"
             " there, or is not what was sent. See the server's log and its disk; if it keeps an"
             " old object, delete that. Then deploy again",
         )
@@ -132,22 +132,22 @@ class WebFolder(_Server):
             if is_right is False and key != sha256:
                 raise key_taken(self.label, key)
             try:
-                answer = self._put(client, key, file, sha256, replace=is_right is False)
+                response = self._put(client, key, file, sha256, replace=is_right is False)
             except ChangedError as exc:
                 raise changed_while_read(self.label, key, sha256, exc.found) from exc
             except OSError as exc:
                 reason = f"the bytes to store cannot be read: {printable(exc)}"
                 raise StorageError(self.label, key, reason) from exc
             is_right = self._find(client, key, sha256, size)
-            # These are our own bytes where the answer to a first PUT was lost.
-            if is_right is False and answer.status == 412 and key != sha256:
+            # These are our own bytes where the response to a first PUT was lost.
+            if is_right is False and response.status == 412 and key != sha256:
                 raise key_taken(self.label, key)
             if not is_right:
-                raise self._not_kept(key, "PUT", self._url(key), answer)
+                raise self._not_kept(key, "PUT", self._url(key), response)
 
     def _put(
         self, client: ObjectClient, key: str, file: BinaryIO, sha256: str, replace: bool
-    ) -> Answer:
+    ) -> Response:
         """Send the object; 412 says that something has the key already.
 
         Args:
@@ -161,35 +161,35 @@ class WebFolder(_Server):
         headers = {} if replace else {"if-none-match": "*"}
         start, size = _extent(file)
 
-        def put() -> Answer:
+        def put() -> Response:
             file.seek(start)
             return client.put(url, checked(file, sha256, size), size, headers)
 
-        answer = put()
-        if answer.status in _NO_FOLDER and self._make_folders(client, key):
-            answer = put()
-        if not (_is_success(answer) or answer.status == 412):
-            raise self._failed(key, "PUT", url, answer)
-        return answer
+        response = put()
+        if response.status in _NO_FOLDER and self._make_folders(client, key):
+            response = put()
+        if not (_is_success(response) or response.status == 412):
+            raise self._failed(key, "PUT", url, response)
+        return response
 
     def _make_folders(self, client: ObjectClient, key: str) -> bool:
         """Make the base address and the folders above it that are missing."""
         missing: List[URL] = []
         for url in self._folders():
-            answer = client.mkcol(url)
-            if _is_success(answer) or answer.status == 405:
+            response = client.mkcol(url)
+            if _is_success(response) or response.status == 405:
                 break
-            if answer.status == 501:  # It knows no folders; the PUT's answer is final.
+            if response.status == 501:  # It knows no folders; the PUT's response is final.
                 return False
-            if answer.status not in (404, 409):
-                raise self._failed(key, "MKCOL", url, answer)
+            if response.status not in (404, 409):
+                raise self._failed(key, "MKCOL", url, response)
             missing.append(url)
         else:
             return False
         for url in reversed(missing):
-            answer = client.mkcol(url)
-            if not (_is_success(answer) or answer.status == 405):
-                raise self._failed(key, "MKCOL", url, answer)
+            response = client.mkcol(url)
+            if not (_is_success(response) or response.status == 405):
+                raise self._failed(key, "MKCOL", url, response)
         return True
 
     def _folders(self) -> Iterator[URL]:
@@ -204,11 +204,11 @@ class WebFolder(_Server):
     def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """See :meth:`Store.read_into`; *file* must be able to seek."""
         with self._client(key) as client:
-            answer = client.get(self._url(key), into=file, limit=limit)
-        if answer.status in _MISSING:
+            response = client.get(self._url(key), into=file, limit=limit)
+        if response.status in _MISSING:
             raise self._missing(key)
-        if answer.status != 200:
-            raise self._failed(key, "GET", self._url(key), answer)
+        if response.status != 200:
+            raise self._failed(key, "GET", self._url(key), response)
 
     def holds(self, key: str, sha256: str, size: int) -> bool:
         """Return True if the object is there; only some are read, see :meth:`_find`."""
@@ -226,22 +226,22 @@ class WebFolder(_Server):
         """
         url = self._url(key)
         if key == sha256:
-            answer = client.head(url)
-            if answer.status in _MISSING:
+            response = client.head(url)
+            if response.status in _MISSING:
                 return None
-            if not _is_success(answer):
-                raise self._failed(key, "HEAD", url, answer)
-            if answer.headers.get("content-length", "") == str(size):
+            if not _is_success(response):
+                raise self._failed(key, "HEAD", url, response)
+            if response.headers.get("content-length", "") == str(size):
                 return True
         file = Hashing(limit=size)
         try:
-            answer = client.get(url, into=cast(BinaryIO, file))
+            response = client.get(url, into=cast(BinaryIO, file))
         except TooLongError:
             return False
-        if answer.status in _MISSING:
+        if response.status in _MISSING:
             return None
-        if answer.status != 200:
-            raise self._failed(key, "GET", url, answer)
+        if response.status != 200:
+            raise self._failed(key, "GET", url, response)
         return (file.tell(), file.hexdigest()) == (size, sha256)
 
     def location(self, key: str) -> Optional[str]:
@@ -273,12 +273,12 @@ class KeyValueServer(_Server):
         body = json.dumps(self._text(data, key)).encode()
         with self._client(key) as client:
             url = self._url(key)
-            answer = client.post(url, body)
-            if not _is_success(answer):
-                raise self._failed(key, "POST", url, answer)
+            response = client.post(url, body)
+            if not _is_success(response):
+                raise self._failed(key, "POST", url, response)
             # There are servers that say yes and keep nothing.
             if not self._has(client, key, sha256, len(data)):
-                raise self._not_kept(key, "POST", url, answer)
+                raise self._not_kept(key, "POST", url, response)
 
     def _text(self, data: bytes, key: str) -> str:
         if not data:
@@ -328,17 +328,17 @@ class KeyValueServer(_Server):
         """Return the text as bytes; None where the server has none.
 
         Raises:
-            TooLongError: The answer is longer than *limit* bytes can be as JSON.
+            TooLongError: The response is longer than *limit* bytes can be as JSON.
         """
         url = self._url(key)
         # JSON may take six characters for one.
         most = LONGEST_TEXT if limit is None else min(6 * limit + 1024, LONGEST_TEXT)
         with Spool(self.label, key, most) as file:
-            answer = client.get(url, into=cast(BinaryIO, file))
-            if answer.status in _MISSING or answer.status == 204:
+            response = client.get(url, into=cast(BinaryIO, file))
+            if response.status in _MISSING or response.status == 204:
                 return None
-            if answer.status != 200:
-                raise self._failed(key, "GET", url, answer)
+            if response.status != 200:
+                raise self._failed(key, "GET", url, response)
             return self._value(key, url, file)
 
     def _value(self, key: str, url: URL, file: Spool) -> Optional[bytes]:
@@ -372,5 +372,5 @@ def _extent(file: BinaryIO) -> Tuple[int, int]:
     return start, size
 
 
-def _is_success(answer: Answer) -> bool:
-    return 200 <= answer.status < 300
+def _is_success(response: Response) -> bool:
+    return 200 <= response.status < 300

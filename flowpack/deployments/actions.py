@@ -12,7 +12,7 @@ from flowpack.analysis.discovery import FlowInfo
 from flowpack.client import Client
 from flowpack.exceptions import SpecError, printable
 from flowpack.packaging.base import CompleteSpec, Package
-from flowpack.wire.base import Change
+from flowpack.wire.dialect import Change
 
 CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 

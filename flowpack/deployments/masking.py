@@ -12,7 +12,7 @@ from flowpack.blocks.secrecy import masked_data, without_credentials
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.storage import StorageBlock
 from flowpack.jsonvalues import json_copy
-from flowpack.wire.base import Change
+from flowpack.wire.dialect import Change
 
 _CHANGED = "(changed)"
 

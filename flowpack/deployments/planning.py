@@ -56,7 +56,7 @@ from flowpack.packaging.base import (
     is_prepared,
 )
 from flowpack.packaging.storing import describe, has_bytes
-from flowpack.wire.base import Change, Dialect
+from flowpack.wire.dialect import Change, Dialect
 
 Specs = Union[Spec, Iterable[Spec]]
 

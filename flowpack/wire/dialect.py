@@ -17,13 +17,13 @@ from flowpack.models import (
     FlowRunnerSettings,
     ScriptSource,
 )
-from flowpack.transport import Answer, Request
+from flowpack.transport import Response, Request
 from flowpack.wire.conversion import make_converter, problems_of
 from flowpack.wire.encoding import Json
 
 Model = TypeVar("Model")
 
-#: Sends a request and returns the JSON of the answer, or what a second argument makes of it.
+#: Sends a request and returns the JSON of the response, or what a second argument makes of it.
 Send = Callable[..., Any]
 
 
@@ -70,7 +70,7 @@ class Dialect(ABC):
         """Return what this API wants in the headers of a request."""
         return {}
 
-    def renew(self, refused: Answer, send: Callable[[Request], Answer]) -> bool:
+    def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
         """Return True if what a *refused* request lacked was fetched with *send*.
 
         The request is then sent again, once.
@@ -90,7 +90,7 @@ class Dialect(ABC):
             return self._converter.structure(value, cls)
         except Exception as exc:
             problems = printable("; ".join(problems_of(value, cls)), 500)
-            raise WireError(f"an answer is no {cls.__name__}: {problems}") from exc
+            raise WireError(f"a response is no {cls.__name__}: {problems}") from exc
 
     def unstructure(self, model: Any) -> Json:
         """Return *model* as this API writes it."""
@@ -161,7 +161,7 @@ class Dialect(ABC):
         """Replace the data of a block document."""
 
     def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
-        """Return True if the answer to a write holds the *data* that were sent."""
+        """Return True if the response to a write holds the *data* that were sent."""
         return dict(document.data) == dict(data)
 
     # Default storage: one request or several, through *send*

@@ -1,4 +1,4 @@
-"""Requests and answers as bytes: paths, JSON, and what an error answer says."""
+"""requests and responses as bytes: paths, JSON, and what an error response says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowpack.exceptions import (
 )
 from flowpack.jsonvalues import json_problem, replaced_env
 from flowpack.models import UNSET
-from flowpack.transport import Answer, Effect, Request
+from flowpack.transport import Response, Effect, Request
 from flowpack.urls import mask_text, mask_url
 
 Json = Any
@@ -76,23 +76,23 @@ def encode(value: Json) -> bytes:
     return text.encode()
 
 
-def decode(answer: Answer, sent: Request, url: str) -> Json:
-    """Return the JSON value that *answer* holds; None where it has no body.
+def decode(response: Response, sent: Request, url: str) -> Json:
+    """Return the JSON value that *response* holds; None where it has no body.
 
     Raises:
         WireError: The body is not JSON.
     """
-    if not answer.body.strip():
+    if not response.body.strip():
         return None
     try:
-        return json.loads(answer.body)
+        return json.loads(response.body)
     except (ValueError, RecursionError) as exc:
-        cause = None if answer.echoes else exc  # It holds the body.
-    said = quoted(answer.body[:80].decode("utf-8", "replace"))
-    if answer.echoes:
+        cause = None if response.echoes else exc  # It holds the body.
+    said = quoted(response.body[:80].decode("utf-8", "replace"))
+    if response.echoes:
         said = "what repeats a secret that was sent"
     raise WireError(
-        f"{sent.method} {printable(url)}{sent.path} answered {answer.status} with"
+        f"{sent.method} {printable(url)}{sent.path} answered {response.status} with"
         f" {said}, which is not JSON. Is this the address of a Prefect API? It ends in"
         " /api"
     ) from cause
@@ -129,7 +129,7 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def server_words(body: bytes) -> str:
-    """Return what an error answer says, without the request that it may echo.
+    """Return what an error response says, without the request that it may echo.
 
     The servers have four shapes: ``detail``; ``exception_message`` with
     ``exception_detail``; ``exception_message`` alone; ``message``.
@@ -183,29 +183,29 @@ def _detail_words(details: Json) -> str:
     return printable(details, SERVER_WORDS)
 
 
-def wants_csrf_token(answer: Answer) -> bool:
+def wants_csrf_token(response: Response) -> bool:
     """Return True if a request was refused for want of a CSRF token."""
-    return answer.status == 403 and b"CSRF token" in answer.body
+    return response.status == 403 and b"CSRF token" in response.body
 
 
-def error_for(answer: Answer, sent: Request, url: str, credential: str = "") -> APIStatusError:
-    """Return the error that stands for an *answer* whose status is not success.
+def error_for(response: Response, sent: Request, url: str, credential: str = "") -> APIStatusError:
+    """Return the error that stands for an *response* whose status is not success.
 
     Args:
-        answer: What came back.
+        response: What came back.
         sent: What was asked.
         url: The API's root, without credentials.
         credential: Which credential was sent, and where it came from.
     """
-    answer = answer.without(_private(sent))
-    words = server_words(answer.body)
-    if answer.status in (401, 403) and not wants_csrf_token(answer):
+    response = response.without(_private(sent))
+    words = server_words(response.body)
+    if response.status in (401, 403) and not wants_csrf_token(response):
         used = credential or "no credential (set PREFECT_API_KEY or its like)"
         words = f"{words}; sent was {used}"
     for start, step in _NOT_FOUND.items():
-        if answer.status == 404 and sent.path.startswith(start):
+        if response.status == 404 and sent.path.startswith(start):
             words = f"{words}; {step}"
-    if 300 <= answer.status < 400:
-        target = mask_url(answer.headers.get("location", "nowhere"))
+    if 300 <= response.status < 400:
+        target = mask_url(response.headers.get("location", "nowhere"))
         words = f"redirects are not followed; it pointed to {quoted(target)}"
-    return status_error(answer.status, sent.method, url + sent.path, words)
+    return status_error(response.status, sent.method, url + sent.path, words)

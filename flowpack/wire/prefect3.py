@@ -26,7 +26,7 @@ from flowpack.models import (
     FlowRunnerSettings,
     ScriptSource,
 )
-from flowpack.transport import Answer, Effect, Request
+from flowpack.transport import Response, Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.conversion import write_schedule
@@ -129,7 +129,7 @@ class Prefect3(Dialect):
         """Return the CSRF token, where the server asked for one."""
         return {} if sent.method == "GET" else self._csrf
 
-    def renew(self, refused: Answer, send: Callable[[Request], Answer]) -> bool:
+    def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
         """Fetch a CSRF token where the server refused a request for want of one.
 
         Few servers want one, so it is not asked for before. A token lives an hour.
@@ -137,12 +137,12 @@ class Prefect3(Dialect):
         if not wants_csrf_token(refused):
             return False
         client = str(uuid4())
-        answer = send(request("GET", "/csrf-token", query=f"client={client}"))
+        response = send(request("GET", "/csrf-token", query=f"client={client}"))
         try:
-            token = json.loads(answer.body)["token"]
+            token = json.loads(response.body)["token"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return False
-        if answer.status != 200 or not isinstance(token, str):
+        if response.status != 200 or not isinstance(token, str):
             return False
         self._csrf = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client}
         return True
@@ -409,10 +409,10 @@ def _check_shapes(value: Mapping[str, Any]) -> None:
         fits = member is None or isinstance(member, kind)
         if not fits or not all(isinstance(each, dict) for each in items):
             expected = "an object" if kind is dict else "an array of objects"
-            raise WireError(f"an answer is no Deployment: {name} must be {expected}")
+            raise WireError(f"a response is no Deployment: {name} must be {expected}")
     for each in value.get("schedules") or ():
         if not isinstance(each.get("schedule"), dict):
-            raise WireError("an answer is no Deployment: schedules must have a schedule each")
+            raise WireError("a response is no Deployment: schedules must have a schedule each")
 
 
 def _own_labels(has: Mapping[str, Any]) -> Dict[str, Any]:
@@ -422,6 +422,6 @@ def _own_labels(has: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def concurrency_limit(has: Mapping[str, Any]) -> Optional[int]:
-    """Return the limit; since 3.0.3 an answer has it in an object of its own."""
+    """Return the limit; since 3.0.3 a response has it in an object of its own."""
     limit = (has.get("global_concurrency_limit") or {}).get("limit")
     return has.get("concurrency_limit") if limit is None else limit

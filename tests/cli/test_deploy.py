@@ -14,7 +14,7 @@ from flowpack import UNSET, get_client
 from flowpack.cli.parser import make_parser
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.schedules import CronSchedule, RRuleSchedule
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.http_server import serve
 from tests.source import ROOT
 
@@ -407,7 +407,7 @@ def test_plan_as_json(flowpack, files):
 
 def test_script_from_a_url(flowpack):
     """A script can be fetched; a flow of it is named after a colon."""
-    answer = Answer(200, TWO_FLOWS.encode())
+    answer = Response(200, TWO_FLOWS.encode())
     with serve(lambda request: answer, prefix="") as url:
         target = f"{url}/flows.py:second"
         done = flowpack("deploy", target, "--storage", "store")

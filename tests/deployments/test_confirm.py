@@ -34,7 +34,7 @@ from flowpack.exceptions import (
     WireError,
 )
 from flowpack.models import StoredObject
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.blocks.servers import FileServer, serving
 from tests.peers.keyvalue import KeyValueServer
 
@@ -67,7 +67,7 @@ class Forgetful:
             return answer
         body = json.loads(answer.body)
         self.change(body)
-        return Answer(answer.status, json.dumps(body).encode())
+        return Response(answer.status, json.dumps(body).encode())
 
     def close(self):
         pass

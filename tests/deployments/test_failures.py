@@ -28,7 +28,7 @@ from flowpack.exceptions import (
     WireError,
 )
 from flowpack.models import DataDocument, DeploymentCreate
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.clients import Counting
 
 OBJECTS: dict[str, bytes] = {}
@@ -170,7 +170,7 @@ class Garbled(Counting):
     def send(self, request):
         answer = super().send(request)
         if request.path.endswith("/own"):
-            return Answer(200, b'{"name": "own"}')
+            return Response(200, b'{"name": "own"}')
         return answer
 
 

@@ -9,7 +9,7 @@ import pytest
 from flowpack import Block, FileStorageBlock, S3StorageBlock, StorageBlock
 from flowpack.blocks.secret import MASK
 from flowpack.deployments.masking import mask_change, mask_storage
-from flowpack.wire.base import Change
+from flowpack.wire.dialect import Change
 
 SECRET = "canary-91ab"
 

@@ -41,7 +41,7 @@ from flowpack.exceptions import (
     StorageUnavailableError,
 )
 from flowpack.models import DataDocument, DeploymentCreate
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.clients import Counting
 
 pytestmark = [
@@ -506,7 +506,7 @@ class Answering(Counting):
         if request.method == self.method and self.name in at and self.times:
             self.times -= 1
             self.sent.append(request)
-            return Answer(self.status, b'{"detail": "injected"}')
+            return Response(self.status, b'{"detail": "injected"}')
         return super().send(request)
 
 

@@ -28,7 +28,7 @@ from flowpack.exceptions import (
     StorageIntegrityError,
 )
 from flowpack.models import ScriptSource, StoredObject
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from flowpack.wire import dialect_for
 from tests.blocks.servers import FileServer, serving
 
@@ -395,7 +395,7 @@ class Prefect3:
         answer = "3.8.8"
         if request.path != "/admin/version":
             answer = self.lists[request.path]
-        return Answer(200, json.dumps(answer).encode())
+        return Response(200, json.dumps(answer).encode())
 
     def close(self):
         pass

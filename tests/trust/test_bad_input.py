@@ -29,7 +29,7 @@ from flowpack.cli import main
 from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import FlowpackError
 from flowpack.settings import load_settings
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.clients import SCRIPT, Counting
 from tests.trust.invariants import objects_in
 
@@ -537,7 +537,7 @@ class Mutating:
                 at = self.chance.randrange(len(body))
                 body = body[:at] + bytes([self.chance.randrange(256)]) + body[at + 1 :]
             status = self.chance.choice([answer.status] * 8 + [204, 299, 400, 422, 599])
-            return Answer(status, body, answer.headers)
+            return Response(status, body, answer.headers)
         return answer
 
     def _changed(self, value):

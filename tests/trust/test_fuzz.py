@@ -21,7 +21,7 @@ from flowpack import (
 from flowpack.deployments.load import fetch_script
 from flowpack.deployments.verification import verify_all
 from flowpack.exceptions import FlowpackError
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.clients import SCRIPT
 from tests.trust.test_bad_input import TOKENS, Mutating, clean
 
@@ -68,7 +68,7 @@ class Damaging(Mutating):
 
     def send(self, request):
         if request.path == "/admin/version":
-            return Answer(200, json.dumps(self.version).encode())
+            return Response(200, json.dumps(self.version).encode())
         content = self.content_for(request.path)
         if "filter" in request.path or "get_runs" in request.path:
             content = content if isinstance(content, list) else [content]
@@ -78,7 +78,7 @@ class Damaging(Mutating):
         if self.chance.random() < 0.2:
             at = self.chance.randrange(len(body))
             body[at : at + self.chance.randrange(3)] = self.chance.randbytes(2)
-        return Answer(self.chance.choice([200] * 9 + [204, 422, 500]), bytes(body))
+        return Response(self.chance.choice([200] * 9 + [204, 422, 500]), bytes(body))
 
 
 def calls(client, content):

@@ -38,7 +38,7 @@ from flowpack.exceptions import (
     StorageIntegrityError,
     printable,
 )
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.trust.invariants import objects_in
 from tests.trust.test_bad_input import COMMANDS, World, clean, nest
 
@@ -293,8 +293,8 @@ class Listening:
     def send(self, request):
         self.paths.append(request.path)
         if request.path == "/admin/version":
-            return Answer(200, json.dumps(self.version).encode())
-        return Answer(404, b'{"detail": "not found"}')
+            return Response(200, json.dumps(self.version).encode())
+        return Response(404, b'{"detail": "not found"}')
 
     def close(self):
         """There is nothing to close."""

@@ -27,7 +27,7 @@ from flowpack import (
 from flowpack.cli import main
 from flowpack.exceptions import FlowpackError, WireError
 from flowpack.settings import load_settings
-from flowpack.transport import Answer
+from flowpack.transport import Response
 from tests.fault_proxy import FaultProxy, reply, status
 from tests.http_server import serve
 from tests.trust.invariants import CANARY, places_of
@@ -179,7 +179,7 @@ def test_broken_profiles_show_nothing(tmp_path, monkeypatch, watched, text):
 
 
 def echo(line, shape):
-    """Answer an error that tells everything that was sent."""
+    """Response an error that tells everything that was sent."""
 
     def fault(visit):
         sent = json.dumps(visit.seen.headers) + visit.seen.body.decode()
@@ -261,7 +261,7 @@ def test_mirror_shows_nothing(monkeypatch, secretive, watched, ask, mirror):
 
     def answer(request):
         is_version = request.path == "/admin/version" and ask != "version"
-        return Answer(200, b'"3.4.0"' if is_version else mirror.encode())
+        return Response(200, b'"3.4.0"' if is_version else mirror.encode())
 
     with serve(answer) as url, get_client(url) as client:
         with pytest.raises(WireError) as caught:
@@ -278,7 +278,7 @@ def test_what_is_not_as_it_must_be_is_told_all_the_same():
     def answer(request):
         seen.append(request)
         is_version = request.path == "/admin/version"
-        return Answer(200, b'"3.4.0"' if is_version else b'["other"]')
+        return Response(200, b'"3.4.0"' if is_version else b'["other"]')
 
     with serve(answer) as url, get_client(url, api_key=CANARY) as client:
         with pytest.raises(WireError, match="no FlowRecord.*not str") as caught:

@@ -16,7 +16,7 @@ from flowpack.exceptions import (
     WireError,
 )
 from flowpack.models import Deployment
-from flowpack.transport import Answer, Request
+from flowpack.transport import Response, Request
 from flowpack.wire import dialect_for
 from flowpack.wire.encoding import decode, encode, error_for, path, server_words
 
@@ -70,7 +70,7 @@ def test_refused_schedule_is_told_in_one_sentence(release, refused):
     """Servers tell what each kind of schedule lacks; only the kind that was sent counts."""
     schedule = refused["schedule"]
     sent = {"schedule": schedule} if release == "2.0b7" else {"schedules": [{"schedule": schedule}]}
-    answer = Answer(422, json.dumps(refused["json"]).encode())
+    answer = Response(422, json.dumps(refused["json"]).encode())
     detail = error_for(answer, Request("POST", "/deployments/", encode(sent)), URL).detail
     kind = next(iter(schedule))
     field = "timezone" if schedule.get("timezone") == "Mars/X" else kind
@@ -94,7 +94,7 @@ def test_server_words_of_html_are_bounded():
 )
 def test_status_becomes_its_class(status, kind):
     """404 and 409 are told apart, and every error says what was asked."""
-    error = error_for(Answer(status, b'{"detail": "no"}'), SENT, URL)
+    error = error_for(Response(status, b'{"detail": "no"}'), SENT, URL)
     assert type(error) is kind
     assert (error.status, error.method, error.detail) == (status, "POST", "no")
     assert str(error) == f"POST {URL}/flows/ answered {status}: no"
@@ -102,7 +102,7 @@ def test_status_becomes_its_class(status, kind):
 
 def test_redirect_says_where_it_pointed():
     """A redirect is an error that names its target without the query."""
-    answer = Answer(307, b"", {"location": "http://other/flows/?token=canary"})
+    answer = Response(307, b"", {"location": "http://other/flows/?token=canary"})
     assert "http://other/flows/" in str(error_for(answer, SENT, URL))
     assert "canary" not in str(error_for(answer, SENT, URL))
 
@@ -127,7 +127,7 @@ BODIES = {
 def test_only_what_is_secret_is_masked(body):
     """Values of variables and of blocks are; parameters and the rest are shown."""
     said = "'abcd', 'http://u:canary@host' and 123456 do not fit"
-    answer = Answer(422, json.dumps({"detail": said}).encode())
+    answer = Response(422, json.dumps({"detail": said}).encode())
     sent = Request("POST", "/deployments/", json.dumps(body).encode())
     detail = error_for(answer, sent, URL).detail
     assert detail.startswith("'abcd', '") and detail.endswith(" do not fit")
@@ -139,7 +139,7 @@ def test_only_what_is_secret_is_masked(body):
 def test_answer_that_is_no_json_is_a_wire_error(body):
     """A body that cannot be read names method, address and status."""
     with pytest.raises(WireError, match="POST .*/flows/ answered 200"):
-        decode(Answer(200, body), SENT, URL)
+        decode(Response(200, body), SENT, URL)
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object(), "\udce9"], ids=type)
