@@ -47,6 +47,13 @@ def load(text, flow_name=None, **options):
     return load_flow_from_bytes(content, "stored.py", flow_name, **options)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_collections():
+    """Keep what other tests have left out of the many collections of these."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def script(tmp_path):
     """Write a script to a file of its own folder."""
