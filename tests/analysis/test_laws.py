@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowpack.analysis.discovery import FlowInfo, find_flows
+from flowpack.analysis.parameters import parameter_schema
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError
 
@@ -43,6 +44,12 @@ STATEMENTS = st.sampled_from(
         "(x := flow(lambda: 1, name='c'))",
         "flow = os.path.flow",
         "global N",
+        "class A:\n    @staticmethod\n    @flow\n    def x(y): pass\nA.x = y",
+        "while x:\n    N = 'b'\n    break\nelse:\n    raise x",
+        "from prefect import *",
+        "def y(x):\n    global M\n    return x",
+        "@y\n@flow\ndef x(): pass",
+        "import sys\nif sys.platform:\n    sys.exit()",
     ]
 )
 
@@ -76,7 +83,9 @@ def check(content):
         findings = find_flows(script)
     except DiscoveryError:
         return
-    for flow in findings.flows:
+    for flow in (*findings.flows, *findings.methods):
+        if flow.definition is not None:
+            parameter_schema(flow.definition, script.scope)
         assert flow.script is script
         assert flow.name and flow.variable and flow.origin
     for name in (None, "x", "a"):
