@@ -12,7 +12,7 @@ def program() -> NoReturn:
     often, and not at all at the end. Where the user's code ran, what it left is
     still collected, for it may have finalizers.
     """
-    gc.set_threshold(50_000)
+    gc.set_threshold(200_000)
     from flowpack.cli import run_command
 
     status = run_command()

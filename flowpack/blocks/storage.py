@@ -257,8 +257,8 @@ class LocalStorageBlock(_FolderStorageBlock):
     """Keeps bytes as files in a folder of this machine.
 
     Attributes:
-        storage_path: The folder; made where it is missing. None is ``storage`` in flowpack's
-            home.
+        storage_path: The folder; made where it is missing. None is ``storage``
+            in flowpack's home.
     """
 
     block_type_name = "Local Storage"
@@ -290,9 +290,10 @@ class LocalStorageBlock(_FolderStorageBlock):
 
 @attrs.frozen
 class TempStorageBlock(_FolderStorageBlock):
-    """Keeps bytes as files in ``prefect`` in the system's temporary folder.
+    """Keeps bytes as files in the system's temporary folder.
 
-    They are gone when the system cleans up; ``TMPDIR`` says where that folder is.
+    They are gone when the system cleans up. The folder is ``prefect`` in the
+    system's temporary folder, as ``TMPDIR`` says.
     """
 
     block_type_name = "Temporary Local Storage"
@@ -335,13 +336,13 @@ class FileStorageBlock(OwnStorageBlock):
     An address is written to with PUT, as WebDAV servers take it.
 
     Attributes:
-        base_path: A folder, which is made where it is missing, or an address that begins with
-            ``http://`` or ``https://``; one with credentials in it is kept as an
-            :class:`~flowpack.urls.Address`.
-        key_type: ``hash`` names each file by its content, so that nothing is kept twice;
-            ``uuid`` and ``timestamp`` make a new file each time.
-        options: For an address, ``headers`` are sent with each request. Others are kept for
-            those who read the block with fsspec.
+        base_path: A folder, which is made where it is missing, or an address that
+            begins with ``http://`` or ``https://``; with credentials in it, it is
+            kept as an :class:`~flowpack.urls.Address`.
+        key_type: ``hash`` names each file by its content, so that nothing is kept
+            twice; ``uuid`` and ``timestamp`` make a new file each time.
+        options: For an address, ``headers`` are sent with each request. Others are
+            kept for those who read the block with fsspec.
     """
 
     block_type_name = "File Storage"
@@ -393,8 +394,8 @@ class KVServerStorageBlock(OwnStorageBlock):
     """Keeps text on a key-value server that speaks JSON over HTTP.
 
     Attributes:
-        api_address: What stands before ``/KEY``; one with credentials in it is kept as an
-            :class:`~flowpack.urls.Address`.
+        api_address: What stands before ``/KEY``; with credentials in it, it is kept
+            as an :class:`~flowpack.urls.Address`.
     """
 
     block_type_name = "KV Server Storage"

@@ -47,6 +47,7 @@ from flowpack.blocks.storage import (
 )
 from flowpack.exceptions import BlockError
 from flowpack.wire.block_schemas import orion_checksum as checksum
+from flowpack.wire.block_schemas import prefect3_schema
 
 #: What ``get_description`` and ``get_code_example`` return in Prefect 2.0b7.
 DOCSTRINGS = json.loads(
@@ -554,6 +555,24 @@ def test_storage_has_the_reference_checksum(cls):
     """Stock servers and agents know the class by its checksum."""
     assert cls.schema_checksum() == STORAGES[cls]
     assert cls.definition().capabilities == ("writeable", "readable", "storage")
+
+
+#: Of a schema with its prose, which counts on servers of Prefect 2.10.14 and later.
+CHECKSUMS_WITH_PROSE = {
+    LocalStorageBlock: "1402640108ed40b14154095f2759d49e0341e140f3c67543da8126efd0e36934",
+    TempStorageBlock: "b84fa020a69d62c7c492fb3b12c4979394a1cbcc8ff61caeaaa77209c94512de",
+    FileStorageBlock: "d72b2d04a22bfa69160c875f4fee50081533c60c9c631794271e4f38e86ad509",
+    S3StorageBlock: "b1672be52a50a8afae856c133d11b4e1f1baa020cec87c6e1747bc8212e32ca0",
+    GoogleCloudStorageBlock: "f5e1708171baa4433de3ce811f6260bd4221c0d03f7df077ca0e714aaff46911",
+    AzureBlobStorageBlock: "536e26ad6721da2458679eba1792112733c9630ec5cc93ea035d50c4e3f2fa0c",
+    KVServerStorageBlock: "cce1ea922e6b3eba01067d5769a92bbd9848a3a161f770ef1864691c49600871",
+}
+
+
+@pytest.mark.parametrize("cls", CHECKSUMS_WITH_PROSE, ids=lambda cls: cls.__name__)
+def test_documents_of_earlier_builds_stay_of_their_class(cls):
+    """The docstring is part of the schema: another wording orphans what was saved."""
+    assert prefect3_schema(cls.definition())[1] == f"sha256:{CHECKSUMS_WITH_PROSE[cls]}"
 
 
 def test_file_storage_schema():
