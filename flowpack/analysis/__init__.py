@@ -4,7 +4,8 @@ The way of a script::
 
     script: the bytes, read and parsed once
       -> scopes: statements, in order; what each name stands for at the end
-           (evaluate: expressions; calls; plain: Python's own operators; values: the results)
+           (syntax: trees; evaluate: expressions; calls; plain: Python's own operators;
+           values: the results)
            -> makers, discovery: which names are flows -> selection: which one is meant
            -> parameters: the schema of a flow's function
                 (annotations, classes, definitions, defaults; known_types: tables)

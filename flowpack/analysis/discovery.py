@@ -8,11 +8,10 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Un
 
 import attrs
 
-from flowpack.analysis.evaluate import every_argument
 from flowpack.analysis.makers import AnyCall, FlowReader, MadeFlow
-from flowpack.analysis.scopes import docstring_of, source_of
 from flowpack.analysis.script import Script
 from flowpack.analysis.selection import choose
+from flowpack.analysis.syntax import docstring_of, every_argument, source_of
 from flowpack.analysis.values import Class, Function, Scope, Symbol, Unknown, alternatives
 from flowpack.exceptions import DiscoveryError, MissingFlowError, printable, quoted
 from flowpack.models import name_problem

@@ -19,6 +19,7 @@ from flowpack.analysis.plain import (
     size,
     unary,
 )
+from flowpack.analysis.syntax import defaults_of, every_argument
 from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
@@ -441,25 +442,3 @@ def _are_types(left: object, right: object) -> bool:
         return False
     also_plain = (str, type(None))
     return not (isinstance(left, also_plain) and isinstance(right, also_plain))
-
-
-def every_argument(arguments: ast.arguments) -> List[ast.arg]:
-    """Return the parameters in the order of ``inspect.signature``."""
-    listed = [*arguments.posonlyargs, *arguments.args]
-    if arguments.vararg is not None:
-        listed.append(arguments.vararg)
-    listed.extend(arguments.kwonlyargs)
-    if arguments.kwarg is not None:
-        listed.append(arguments.kwarg)
-    return listed
-
-
-def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
-    """Return the expression of each default value, by the parameter's name."""
-    positional = [*arguments.posonlyargs, *arguments.args]
-    with_default = positional[len(positional) - len(arguments.defaults) :]
-    found = {arg.arg: node for arg, node in zip(with_default, arguments.defaults)}
-    for arg, node in zip(arguments.kwonlyargs, arguments.kw_defaults):
-        if node is not None:
-            found[arg.arg] = node
-    return found

@@ -14,8 +14,8 @@ import attrs
 from flowpack.analysis.annotations import SchemaWriter
 from flowpack.analysis.classes import declared_options, field_options, full_name
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
-from flowpack.analysis.evaluate import defaults_of, every_argument, parse_and_evaluate
-from flowpack.analysis.scopes import docstring_of, source_of
+from flowpack.analysis.evaluate import parse_and_evaluate
+from flowpack.analysis.syntax import defaults_of, docstring_of, every_argument, source_of
 from flowpack.analysis.values import Function, OneOf, Scope, Subscripted, Symbol, Undefined
 from flowpack.exceptions import DiscoveryError, quoted
 

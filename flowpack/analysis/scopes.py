@@ -5,20 +5,20 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from collections import Counter
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from flowpack.analysis.calls import known
-from flowpack.analysis.evaluate import (
-    MODULE_NAME,
-    TOO_DEEP,
-    bind,
+from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, read_value, truth
+from flowpack.analysis.plain import one_of
+from flowpack.analysis.syntax import (
+    bound_often,
+    changing_names,
     defaults_of,
     every_argument,
-    read_value,
-    truth,
+    postpones,
+    source_of,
+    stored_names,
 )
-from flowpack.analysis.plain import one_of
 from flowpack.analysis.values import (
     ABSENT,
     UNKNOWN,
@@ -60,9 +60,9 @@ def read_module(tree: ast.Module) -> Scope:
     """Return the names that the module *tree* binds, as they are at its end."""
     scope = Scope(
         names={"__name__": MODULE_NAME, "__file__": UNKNOWN},
-        changing=frozenset(_changing_names(tree)),
+        changing=frozenset(changing_names(tree)),
     )
-    _Reader(scope, postponed=_postpones(tree)).read(tree.body)
+    _Reader(scope, postponed=postpones(tree)).read(tree.body)
     return scope
 
 
@@ -72,36 +72,6 @@ def read_body(function: Definition, outer: Scope) -> Scope:
     scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))
     _Reader(scope, postponed=True).read(function.body)
     return scope
-
-
-def _postpones(tree: ast.Module) -> bool:
-    """Return True if annotations stay text: ``from __future__ import annotations``."""
-    return any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == "__future__"
-        and any(alias.name == "annotations" for alias in node.names)
-        for node in tree.body
-    )
-
-
-def _changing_names(tree: ast.Module) -> Iterator[str]:
-    """Yield names that functions bind with ``global``, and those bound by ``:=``.
-
-    Left out is ``:=`` where it is the whole expression of a statement.
-    """
-    waiting: List[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            waiting += node.decorator_list
-            inner = (each for each in ast.walk(node) if isinstance(each, ast.Global))
-            yield from (name for each in inner for name in each.names)
-        elif not isinstance(node, ast.Lambda):
-            if isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
-                yield node.target.id
-            whole = getattr(node, "value", None) if isinstance(node, ast.stmt) else None
-            skipped = whole if isinstance(whole, ast.NamedExpr) else None
-            waiting += (each for each in ast.iter_child_nodes(node) if each is not skipped)
 
 
 class _Reader:
@@ -133,7 +103,7 @@ class _Reader:
                 if reader is not None:
                     reader(self, statement)
             except RecursionError:
-                for name in _stored_names(statement):
+                for name in stored_names(statement):
                     self.scope.bind(name, Unknown(why=TOO_DEEP))
             if self.ended and self.scope.replaced is not None:
                 return
@@ -306,7 +276,7 @@ class _Reader:
         tried, ended = self.follow(node.body)
         why = f"it depends on what fails in line {node.lineno}"
         left: Bindings = {}
-        often = _bound_often(node.body)
+        often = bound_often(node.body)
         for name, value in tried.items():  # A handler begins wherever the body was left.
             before = self.scope.names.get(name, ABSENT)
             possible = [before, value, UNKNOWN if name in often else ABSENT]
@@ -333,15 +303,15 @@ class _Reader:
         holds = truth(node.test, self.scope) if isinstance(node, ast.While) else None
         if holds is not False:
             why = f"it is bound in a loop, line {node.lineno}"
-            caught = [] if isinstance(node, ast.While) else _stored_names(node.target)
+            caught = [] if isinstance(node, ast.While) else stored_names(node.target)
             begin: Bindings = {
                 name: one_of([self.scope.names[name], UNKNOWN], why)
-                for name in _stored_names(node)
+                for name in stored_names(node)
                 if name in self.scope.names
             }
             begin.update((name, Unknown(why=why)) for name in caught)
             bound, ended = self.follow(node.body, begin)
-            for name in bound.keys() & _bound_often(node.body):  # There may be a break.
+            for name in bound.keys() & bound_often(node.body):  # There may be a break.
                 bound[name] = Unknown(why=why)
             self.merge([({}, False), (bound, ended)], node)
         self.merge([({}, False), self.follow(node.orelse)], node)
@@ -351,7 +321,7 @@ class _Reader:
         for item in node.items:
             value = self.value(item.context_expr)
             suppresses = suppresses or is_call_of(value, "contextlib.suppress")
-            for name in _stored_names(item.optional_vars) if item.optional_vars else ():
+            for name in stored_names(item.optional_vars) if item.optional_vars else ():
                 self.scope.bind(name, Unknown(why=f"it is bound by with, line {node.lineno}"))
         if not suppresses:
             return self.read(node.body)
@@ -362,7 +332,7 @@ class _Reader:
         """Follow ``match``, which Python 3.9 has no class for."""
         ends: List[_Branch] = [({}, False)]
         for case in node.cases:
-            caught: Bindings = dict.fromkeys(_stored_names(case.pattern), UNKNOWN)
+            caught: Bindings = dict.fromkeys(stored_names(case.pattern), UNKNOWN)
             ends.append(self.follow(case.body, caught))
         self.merge(ends, node)
 
@@ -410,42 +380,6 @@ class _Reader:
         )
         body.read(node.body)
         self.scope.bind(node.name, cls)
-
-
-def _stored_names(node: ast.AST) -> List[str]:
-    """Return the names that *node* binds, by assignments, patterns, or definitions."""
-    names: List[str] = []
-    for each in ast.walk(node):
-        if isinstance(each, ast.Name):
-            if not isinstance(each.ctx, ast.Load):
-                names.append(each.id)
-        elif isinstance(each, ast.alias):
-            names.append(each.asname or each.name.partition(".")[0])
-        else:  # Definitions, handlers, and the patterns of match
-            found = (getattr(each, field, None) for field in ("name", "rest"))
-            names += [name for name in found if isinstance(name, str)]
-    return names
-
-
-def _bound_often(statements: List[ast.stmt]) -> Set[str]:
-    """Return the names that could be anything where *statements* are left early."""
-    times = Counter(name for each in statements for name in _stored_names(each))
-    return {name for name, number in times.items() if number > 1}
-
-
-def source_of(node: ast.AST) -> str:
-    """Return the source of *node*, if it can be spelt."""
-    try:
-        return ast.unparse(node)
-    except (ValueError, RecursionError):
-        return "an expression"
-
-
-def docstring_of(node: ast.AST) -> Optional[str]:
-    """Return the docstring of a function as it is written; None where it has none."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return ast.get_docstring(node, clean=False)
-    return None
 
 
 _Read = Callable[[_Reader, Any], None]

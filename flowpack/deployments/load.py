@@ -121,7 +121,7 @@ def fetch_script(
         flow_name,
         verified or sha256 is not None,
         file.rpartition("/")[2] or f"{flow_name}.py",
-        variable if file and variable.isidentifier() else None,
+        variable if file and all(map(str.isidentifier, variable.split("."))) else None,
     )
 
 

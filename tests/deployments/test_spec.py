@@ -274,6 +274,19 @@ def test_schema_is_that_of_the_function(tmp_path, storage, lines, parameters, no
         assert any(note in each for each in action.notes)
 
 
+def test_flow_in_a_class_is_loaded(tmp_path, storage):
+    """What was deployed as ``Class.method`` is loaded by that."""
+    path = tmp_path / "made.py"
+    fallback = "try: from prefect import flow\nexcept ImportError: from flowpack import flow\n"
+    lines = "class A:\n    @staticmethod\n    @flow\n    def f(a): return a\n"
+    path.write_text(fallback + lines)
+    with TodaysServer().client() as client:
+        client.create_work_pool("pool", "process")
+        spec = DeploymentSpec(entrypoint=f"{path}:A.f", flow_storage=storage, work_pool="pool")
+        done = deploy(spec, client)[0]
+        assert load_flow_from_deployment(done.id, client)("Eve") == "Eve"
+
+
 def test_flow_in_a_class(client, tmp_path, storage):
     """Servers whose workers would not find it refuse a flow in a class."""
     path = tmp_path / "jobs.py"
