@@ -77,6 +77,14 @@ _RETURNING = frozenset(
     """.split()
 )
 
+#: What says a function's or a flow's name, version, description or parameters.
+_OF_FLOWS = frozenset(
+    """
+    __annotations__ __code__ __defaults__ __doc__ __kwdefaults__ __name__ __signature__
+    __wrapped__ description fn name version
+    """.split()
+)
+
 
 _CALLABLE = (Attribute, Call, Class, Function, OneOf, OpenCall, Symbol)
 
@@ -127,6 +135,12 @@ def _returns_argument(function: object) -> bool:
         return function.name in _RETURNING
     if isinstance(function, Function):
         return not function.decorators and _gives_back(function.node)
+    if isinstance(function, Attribute):  # registry.add, a method of the script's own class
+        cls = function.owner.function if isinstance(function.owner, Call) else None
+        method = cls.attribute(function.name) if isinstance(cls, Class) else None
+        if not isinstance(method, Function) or method.decorators:
+            return False
+        return _gives_back(method.node, position=1)
     if not isinstance(function, Call):
         return False
     factory = function.function
@@ -140,12 +154,33 @@ def _returns_argument(function: object) -> bool:
     return len(inner) == 1 and _gives_back(inner[0])
 
 
-def _gives_back(node: ast.AST) -> bool:
-    """Return True if the function *node* returns its first parameter, untouched."""
-    if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+def _gives_back(node: ast.AST, position: int = 0) -> bool:
+    """Return True if the function *node* returns its parameter at *position*, untouched."""
+    if not isinstance(node, (ast.FunctionDef, ast.Lambda)):
         return False
+    if isinstance(node, ast.FunctionDef):
+        returned = None if node.decorator_list else _returned_name(node)
+    else:
+        returned = node.body.id if isinstance(node.body, ast.Name) else None
     parameters = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
-    return bool(parameters) and _returned_name(node) == parameters[0]
+    if returned is None or returned not in parameters[position : position + 1]:
+        return False
+    own = _own_nodes(node) if isinstance(node, ast.FunctionDef) else ()
+    changed = map(changed_attribute, own)
+    return not any(owner == returned and name in _OF_FLOWS for owner, name in changed)
+
+
+def changed_attribute(node: ast.AST) -> Tuple[str, str]:
+    """Return ``fn``, ``name`` if the code *node* changes ``fn.name`` or an item of it."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr":
+        owner, name = (*node.args, None, None)[:2]
+        return getattr(owner, "id", ""), str(getattr(name, "value", ""))
+    changes = not isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+    if changes and isinstance(node, ast.Subscript):
+        node = node.value
+    if changes and isinstance(node, ast.Attribute):
+        return getattr(node.value, "id", ""), node.attr
+    return "", ""
 
 
 def _returned_name(node: ast.AST) -> Optional[str]:
