@@ -215,7 +215,11 @@ class SchemaWriter:
         for value in _flattened(arguments, _literal_parts):
             try:
                 encoded = encode(value)
-            except (Unserialisable, UnknownValue) as exc:
+            except UnknownValue:
+                return self._any_value(
+                    "the values of its Literal are not known, so any value is allowed"
+                )
+            except Unserialisable as exc:
                 raise NoSchema from exc
             if not any(type(u) is type(encoded) and u == encoded for u in unique):
                 unique.append(encoded)

@@ -281,8 +281,10 @@ class _Evaluation(ast.NodeVisitor):
             return sys.version_info.major if first else UNKNOWN
         if isinstance(origin, (Symbol, Class, Alias)):
             inner = node.slice
-            nodes = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            return Subscripted(origin, tuple(self._items(nodes)))
+            if isinstance(inner, ast.Tuple):
+                return Subscripted(origin, tuple(self._items(inner.elts)))
+            value = self.visit(inner)  # Literal[tuple(NAMES)] is Literal["a", "b"].
+            return Subscripted(origin, value if isinstance(value, tuple) else (value,))
         if isinstance(origin, (list, tuple, dict, str)):
             return origin[as_key(self.visit(node.slice))]
         return UNKNOWN

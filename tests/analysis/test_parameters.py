@@ -150,6 +150,23 @@ def test_default_is_what_it_was_at_the_definition():
     assert fragment(schema)["default"] == 1
 
 
+@pytest.mark.parametrize(
+    "annotation, equal",
+    [
+        ("Literal[tuple(NAMES)]", "Literal['a', 'b']"),
+        ("Literal[tuple(n for n in NAMES)]", "Literal['a', 'b']"),
+        ("Union[TYPES]", "Union[int, str]"),
+        ("Tuple[TYPES]", "Tuple[int, str]"),
+        ("Dict[TYPES]", "Dict[int, str]"),
+    ],
+)
+def test_subscript_that_is_a_tuple(annotation, equal):
+    """A tuple in brackets is its items, wherever it was made."""
+    before = "from typing import *\nNAMES = ['a', 'b']\nTYPES = (int, str)\n"
+    found = fragment(schema_of(f"{before}def f(x: {annotation}): ..."))
+    assert found == fragment(schema_of(f"{before}def f(x: {equal}): ..."))
+
+
 def test_method():
     """A flow in a class is found as ``Class.method``; self keeps its position."""
     source = "class A:\n    class B:\n        def m(self, x: int): ..."
@@ -201,8 +218,13 @@ def test_method():
         ),
         ("class A:\n    x = y\ndef f(x=A.x): ...", "its default 'A.x' is not known"),
         ("def f(x: nothing['a']): ...", "annotation is not known"),
+        (
+            "import os\nfrom typing import *\n"
+            "def f(x: Literal[tuple(os.environ['ALL'])]): ...",
+            "the values of its Literal are not known",
+        ),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_note(source, note):
     """What only running the script could tell is said, with the parameter's name."""
