@@ -11,6 +11,7 @@ import importlib
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from flowpack.analysis.plain import LONGEST, SIZED, is_plain, limited, size
+from flowpack.analysis.syntax import changed_attribute
 from flowpack.analysis.values import (
     ENUMERATIONS,
     UNKNOWN,
@@ -77,6 +78,14 @@ _RETURNING = frozenset(
     """.split()
 )
 
+#: What says a function's or a flow's name, version, description or parameters.
+_OF_FLOWS = frozenset(
+    """
+    __annotations__ __code__ __defaults__ __doc__ __kwdefaults__ __name__ __signature__
+    __wrapped__ description fn name version
+    """.split()
+)
+
 
 _CALLABLE = (Attribute, Call, Class, Function, OneOf, OpenCall, Symbol)
 
@@ -127,6 +136,12 @@ def _returns_argument(function: object) -> bool:
         return function.name in _RETURNING
     if isinstance(function, Function):
         return not function.decorators and _gives_back(function.node)
+    if isinstance(function, Attribute):  # registry.add, a method of the script's own class
+        cls = function.owner.function if isinstance(function.owner, Call) else None
+        method = cls.attribute(function.name) if isinstance(cls, Class) else None
+        if not isinstance(method, Function) or method.decorators:
+            return False
+        return _gives_back(method.node, position=1)
     if not isinstance(function, Call):
         return False
     factory = function.function
@@ -140,12 +155,20 @@ def _returns_argument(function: object) -> bool:
     return len(inner) == 1 and _gives_back(inner[0])
 
 
-def _gives_back(node: ast.AST) -> bool:
-    """Return True if the function *node* returns its first parameter, untouched."""
-    if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+def _gives_back(node: ast.AST, position: int = 0) -> bool:
+    """Return True if the function *node* returns its parameter at *position*, untouched."""
+    if not isinstance(node, (ast.FunctionDef, ast.Lambda)):
         return False
+    if isinstance(node, ast.FunctionDef):
+        returned = None if node.decorator_list else _returned_name(node)
+    else:
+        returned = node.body.id if isinstance(node.body, ast.Name) else None
     parameters = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
-    return bool(parameters) and _returned_name(node) == parameters[0]
+    if returned is None or returned not in parameters[position : position + 1]:
+        return False
+    own = _own_nodes(node) if isinstance(node, ast.FunctionDef) else ()
+    changed = map(changed_attribute, own)
+    return not any(owner == returned and name in _OF_FLOWS for owner, name in changed)
 
 
 def _returned_name(node: ast.AST) -> Optional[str]:

@@ -8,7 +8,7 @@ from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
 import attrs
 
 from flowpack.analysis.calls import returns_argument
-from flowpack.analysis.syntax import source_of
+from flowpack.analysis.syntax import changed_attribute, source_of
 from flowpack.analysis.values import (
     Attribute,
     Call,
@@ -33,6 +33,11 @@ _NAME_KEEPERS = frozenset(
 )
 #: Decorators that let a class return what they are given as its attribute.
 _OF_METHODS = frozenset({"builtins.classmethod", "builtins.staticmethod"})
+
+#: Attributes that say what parameters a function has.
+_OF_SIGNATURES = frozenset(
+    "__annotations__ __defaults__ __kwdefaults__ __signature__ __wrapped__".split()
+)
 
 #: More flows than these are not kept apart.
 _MOST = 16
@@ -86,7 +91,10 @@ class MadeFlow:
     @property
     def definition(self) -> Optional[Function]:
         """The function, if its name and its parameters are those of the flow."""
-        return self.target if isinstance(self.target, Function) and not self.wrapped_by else None
+        if not isinstance(self.target, Function) or self.wrapped_by:
+            return None
+        resigned = any(_changes(each, _OF_SIGNATURES) for each in self.target.decorators)
+        return None if resigned else self.target
 
 
 class FlowReader:
@@ -261,7 +269,19 @@ def _keeps_name(value: object) -> bool:
         )
         if not keeps and not _is_one(inner, _NAME_KEEPERS):
             return False
+        if _changes(inner, frozenset({"__name__"})):
+            return False
     return True
+
+
+def _changes(decorator: object, attributes: frozenset[str]) -> bool:
+    """Return True if the code of *decorator* changes one of *attributes* of anything."""
+    for each in alternatives(decorator):
+        inner = each.function if isinstance(each, Call) else each
+        if isinstance(inner, Function):
+            if any(changed_attribute(node)[1] in attributes for node in ast.walk(inner.node)):
+                return True
+    return False
 
 
 def _is_one(value: object, names: frozenset[str]) -> bool:

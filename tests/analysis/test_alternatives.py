@@ -76,6 +76,11 @@ UNTRACED = {
     "one of two": "if os.name == 'nt':\n    def f(a): 1\nelse:\n    def f(b): 2\nx = flow(f)",
     "one of two flows": "if os.getenv('X'):\n    @flow\n    def x(a): 1\n"
     "else:\n    @flow\n    def x(b): 2",
+    "of another signature": "import functools\ndef mine(fn):\n    @functools.wraps(fn)\n"
+    "    def inner(): 1\n    inner.__signature__ = None\n    return inner\n"
+    "@flow\n@mine\ndef x(a): 1",
+    "of other annotations": "def mine(fn):\n    fn.__annotations__['a'] = str\n    return fn\n"
+    "@flow(name='x')\n@mine\ndef x(a: int): 1",
     "in a list": "FNS = [print]\nx = flow(FNS[0], name='x')",
 }
 
@@ -224,6 +229,8 @@ ABOVE = {
     ),
     "that may give back": ("def mine(fn):\n    if fn: return fn", "@mine", "@mine"),
     "that gives back another": ("def mine(fn):\n    fn = 1\n    return fn", "@mine", "@mine"),
+    "that renames": ("def mine(fn):\n    fn.name = 'a'\n    return fn", "@mine", "@mine"),
+    "that sets": ("def mine(fn):\n    setattr(fn, 'name', 1)\n    return fn", "@mine", "@mine"),
     "that generates": ("def mine(fn):\n    yield\n    return fn", "@mine", "@mine"),
     "cache": ("import functools", "@functools.cache", "@functools.cache"),
     "one of two": ("from lib import a\ndef b(f): return f\nc = a if os.name else b", "@c", "@c"),
@@ -247,6 +254,13 @@ HARMLESS = {
     "at exit": ("import atexit", "@atexit.register"),
     "typer": ("import typer\napp = typer.Typer()", "@app.command(name='x')"),
     "flow again": ("", "@flow(name='x')"),
+    "lambda": ("mine = lambda fn: fn", "@mine"),
+    "marks": ("def mine(fn):\n    fn.mark = 1\n    return fn", "@mine"),
+    "method": (
+        "class All:\n    def add(self, fn):\n        self.name = fn.name\n        return fn\n"
+        "mine = All()",
+        "@mine.add",
+    ),
     "either": ("def a(f): return f\ndef b(f): return f\nc = a if os.name else b", "@c"),
 }
 
