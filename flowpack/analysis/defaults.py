@@ -142,6 +142,9 @@ class _Encoder:
         for base in (str, int, float, list, tuple, dict, set):
             names = f"builtins.{base.__name__}", f"typing.{base.__name__.title()}"
             if cls.is_a(*names) and len(call.arguments) < 2:
+                makes = map(cls.attribute, ("__new__", "__init__"))
+                if call.keywords or any(isinstance(each, Function) for each in makes):
+                    raise UnknownValue
                 empty: Any = base()
                 return self.encode(call.arguments[0] if call.arguments else empty)
         raise Unserialisable

@@ -113,6 +113,8 @@ class Undetermined:
 _INSTEAD = "or give the flow itself as flow= in a spec file"
 
 _Candidate = Union[FlowInfo, Undetermined]
+#: More flows than these in one class are not looked at.
+_MOST = 1_000
 
 
 @attrs.frozen(kw_only=True)
@@ -236,11 +238,12 @@ class _Describer:
         self.script = script
         self.scope = script.scope
         self.reader = FlowReader(script.scope)
+        self._classes: Dict[int, Tuple[Tuple[Tuple[MadeFlow, ...], str], ...]] = {}
 
     def discovery(self) -> Discovery:
         """Return all flows of the script."""
         found = [self._described(*each) for each in self._bound_flows()]
-        methods = [self._described(made, (path,)) for made, path in self._methods(self.scope, "")]
+        methods = [self._described(made, (path,)) for made, path in self._methods(self.scope)]
         flows = [each for each in found if isinstance(each, FlowInfo)]
         return Discovery(
             script=self.script,
@@ -265,20 +268,26 @@ class _Describer:
         for made in sorted(variables, key=lambda flows: flows[0].line):
             yield made, tuple(variables[made])
 
-    def _methods(self, scope: Scope, prefix: str) -> Iterator[Tuple[Tuple[MadeFlow, ...], str]]:
+    def _methods(self, scope: Scope) -> Iterator[Tuple[Tuple[MadeFlow, ...], str]]:
         """Yield the flows in classes, those of bases included, with ``Class.method``."""
         for name, value in scope.names.items():
-            if not isinstance(value, Class):
-                continue
-            for owner in value.lineage:
-                inner = f"{prefix}{name}."
+            for made, path in self._in_class(value) if isinstance(value, Class) else ():
+                yield made, f"{name}.{path}"
+
+    def _in_class(self, cls: Class) -> Tuple[Tuple[Tuple[MadeFlow, ...], str], ...]:
+        """Return the flows in *cls*, with their names in it."""
+        if id(cls) not in self._classes:
+            found: List[Tuple[Tuple[MadeFlow, ...], str]] = []
+            for owner in cls.lineage:
                 for attribute in owner.scope.names:
-                    found = value.attribute(attribute)
-                    if found is owner.scope.names[attribute]:
-                        made = self.reader.flows(found, in_class=True)
+                    value = cls.attribute(attribute)
+                    if value is owner.scope.names[attribute]:
+                        made = self.reader.flows(value, in_class=True)
                         if made:
-                            yield made, f"{inner}{attribute}"
-                yield from self._methods(owner.scope, inner)
+                            found.append((made, attribute))
+                found += self._methods(owner.scope)
+            self._classes[id(cls)] = tuple(found[:_MOST])
+        return self._classes[id(cls)]
 
     def _described(
         self, alternatives: Tuple[MadeFlow, ...], variables: Tuple[str, ...]

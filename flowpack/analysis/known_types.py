@@ -248,6 +248,8 @@ prefect_sqlalchemy DatabaseCredentials SqlAlchemyConnector=sqlalchemy-connector
 def block_slug(name: str) -> str:
     """Return the slug of the known type of block that the class *name* makes, else nothing."""
     package, title = name.partition(".")[0], name.rpartition(".")[2]
+    if name.startswith("prefect.types."):  # They have a DateTime of their own.
+        return ""
     for listed, *blocks in map(str.split, _BLOCKS.strip().splitlines()):
         for block in blocks if listed == package else ():
             known, _, slug = block.partition("=")

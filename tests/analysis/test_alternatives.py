@@ -330,3 +330,11 @@ def test_many_names_are_quick():
     lambdas = "z = [lambda: [0 for i in range(9_000)] for j in range(9_000)]"
     lines = "\n".join([chain, elifs, blocks, lambdas, "@flow\ndef x(): 1"])
     assert select_flow(script(PRELUDE + lines)).name == "x"
+
+
+def test_classes_in_classes_are_quick():
+    """Classes that inherit the classes in which they are do not multiply."""
+    lines = ["class C0:\n    @staticmethod\n    @flow\n    def run(): 1"]
+    lines += [f"class C{n}(C{n - 1}):\n    class D{n}(C{n - 1}): pass" for n in range(1, 40)]
+    found_here = found(PRELUDE + "\n".join(lines))
+    assert "C39.run" in [each.variable for each in found_here.methods]

@@ -218,13 +218,19 @@ def test_method():
         ),
         ("class A:\n    x = y\ndef f(x=A.x): ...", "its default 'A.x' is not known"),
         ("def f(x: nothing['a']): ...", "annotation is not known"),
+        ("class D(dict): ...\ndef f(x=D(a=1)): ...", "its default 'D(a=1)' is not known"),
+        (
+            "class S(str):\n    def __new__(cls, x): return 1\ndef f(x=S('a')): ...",
+            "its default 'S('a')' is not known",
+        ),
+        ("from prefect.types import DateTime\ndef f(x: DateTime): ...", "is defined elsewhere"),
         (
             "import os\nfrom typing import *\n"
             "def f(x: Literal[tuple(os.environ['ALL'])]): ...",
             "the values of its Literal are not known",
         ),
     ],
-    ids=range(17),
+    ids=range(20),
 )
 def test_note(source, note):
     """What only running the script could tell is said, with the parameter's name."""
