@@ -297,6 +297,9 @@ OPEN_MODELS = {
         "alias of its field 'a'"
     ),
     "class M(lib.Base):\n    a: int": "base 'lib.Base'",
+    "try:\n    from lib import Base\nexcept ImportError:\n    Base = BaseModel\n"
+    "class M(Base):\n    a: int": "its bases are not known, for it depends on what runs",
+    "def mine(cls): return cls\n@mine\nclass M(BaseModel):\n    a: int": "decorator 'mine' may",
     "class M(lib.Base, BaseModel):\n    a: int": "base 'lib.Base'",
     "@lib.register\nclass M(BaseModel):\n    a: int": "decorator 'lib.register'",
     HOOK: "method '__get_pydantic_core_schema__'",
