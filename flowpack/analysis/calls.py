@@ -277,9 +277,14 @@ def _enumeration(base: str) -> Callable[..., object]:
         if isinstance(members, str):
             members = members.replace(",", " ").split()
         if not isinstance(members, dict):
+            start = options.get("start", 1)
+            counts = base in ("enum.Enum", "enum.IntEnum") and "type" not in options
+            first = start if counts and isinstance(start, int) else None
             members = dict(
-                (member, number) if isinstance(member, str) else member
-                for number, member in enumerate(members, 1)
+                (member, UNKNOWN if first is None else first + number)
+                if isinstance(member, str)
+                else member
+                for number, member in enumerate(members)
             )
         return Class(name, bases=(Symbol(base),), scope=Scope(names=_named(members)))
 

@@ -167,6 +167,32 @@ def test_subscript_that_is_a_tuple(annotation, equal):
     assert found == fragment(schema_of(f"{before}def f(x: {equal}): ..."))
 
 
+def test_field_is_what_its_annotation_was_at_the_definition():
+    """A name in a class is looked up when the class is made."""
+    schema = schema_of(
+        "from dataclasses import dataclass\nT = int\n@dataclass\nclass C:\n    a: T\n"
+        "T = str\ndef f(x: C): ..."
+    )
+    assert schema["definitions"]["C"]["properties"]["a"] == {"title": "A", "type": "integer"}
+
+
+@pytest.mark.parametrize(
+    "made, values",
+    [
+        ("Enum('E', 'A B')", [1, 2]),
+        ("IntEnum('E', ['A', 'B'], start=5)", [5, 6]),
+        ("Enum('E', 'A B', start=lib.N)", None),
+        ("Enum('E', 'A B', type=str)", None),
+        ("Flag('E', 'A B C')", None),
+        ("StrEnum('E', 'A B')", None),
+    ],
+)
+def test_enumeration_made_by_a_call(made, values):
+    """Members without values are counted, in some kinds of enumerations."""
+    schema = schema_of(f"from enum import *\nimport lib\nE = {made}\ndef f(x: E): ...")
+    assert schema.get("definitions", {}).get("E", {}).get("enum") == values
+
+
 def test_method():
     """A flow in a class is found as ``Class.method``; self keeps its position."""
     source = "class A:\n    class B:\n        def m(self, x: int): ..."
