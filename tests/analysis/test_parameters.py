@@ -464,6 +464,27 @@ def test_secret_default_is_masked():
     assert found.notes == ()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "@computed_field\n    @property\n    def b(self): ...",
+        "@field_serializer('a')\n    def b(self, v): ...",
+        "@model_serializer()\n    def b(self): ...",
+        "b: int = Field(1, exclude=True)",
+    ],
+)
+def test_default_that_serializes_itself(body):
+    """What code of a model makes of its instances is not known."""
+    found = told(
+        f"from pydantic import (\n    computed_field, field_serializer, model_serializer)\n"
+        f"{PYDANTIC}class M(BaseModel):\n    a: int = 1\n    {body}\n"
+        "def f(x: M = M()): ..."
+    )
+    assert fragment(found.schema)["default"] is None
+    (said,) = found.notes
+    assert "its default 'M()' is not known" in said
+
+
 def test_default_of_elsewhere_is_null():
     """A default that is not known stands as null, and the parameter is optional."""
     schema = schema_of("import a\ndef f(x: int = a.N): ...")
