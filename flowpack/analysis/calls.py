@@ -11,6 +11,7 @@ import importlib
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from flowpack.analysis.plain import LONGEST, SIZED, is_plain, limited, size
+from flowpack.analysis.syntax import changed_attribute
 from flowpack.analysis.values import (
     ENUMERATIONS,
     UNKNOWN,
@@ -170,19 +171,6 @@ def _gives_back(node: ast.AST, position: int = 0) -> bool:
     return not any(owner == returned and name in _OF_FLOWS for owner, name in changed)
 
 
-def changed_attribute(node: ast.AST) -> Tuple[str, str]:
-    """Return ``fn``, ``name`` if the code *node* changes ``fn.name`` or an item of it."""
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr":
-        owner, name = (*node.args, None, None)[:2]
-        return getattr(owner, "id", ""), str(getattr(name, "value", ""))
-    changes = not isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
-    if changes and isinstance(node, ast.Subscript):
-        node = node.value
-    if changes and isinstance(node, ast.Attribute):
-        return getattr(node.value, "id", ""), node.attr
-    return "", ""
-
-
 def _returned_name(node: ast.AST) -> Optional[str]:
     """Return the name that the function *node* returns at its end and wherever it does.
 
@@ -289,9 +277,14 @@ def _enumeration(base: str) -> Callable[..., object]:
         if isinstance(members, str):
             members = members.replace(",", " ").split()
         if not isinstance(members, dict):
+            start = options.get("start", 1)
+            counts = base in ("enum.Enum", "enum.IntEnum") and "type" not in options
+            first = start if counts and isinstance(start, int) else None
             members = dict(
-                (member, number) if isinstance(member, str) else member
-                for number, member in enumerate(members, 1)
+                (member, UNKNOWN if first is None else first + number)
+                if isinstance(member, str)
+                else member
+                for number, member in enumerate(members)
             )
         return Class(name, bases=(Symbol(base),), scope=Scope(names=_named(members)))
 

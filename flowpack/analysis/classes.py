@@ -277,12 +277,27 @@ def _foreign_part(cls: Class) -> str:
                 return f"whether it has a field {quoted(name)} depends on a condition"
         for base in each.bases:
             origin = base.origin if isinstance(base, Subscripted) else base
+            if isinstance(origin, Unknown) or not (full_name(origin) or isinstance(origin, Class)):
+                return f"its bases are not known{_because(origin)}"
             if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
-                return f"its base {quoted(full_name(origin) or '?')} is defined elsewhere"
+                return f"its base {quoted(full_name(origin))} is defined elsewhere"
         for decorator in each.decorators:
             if not is_harmless(full_name(decorator)):
-                return f"its decorator {quoted(full_name(decorator) or '?')} may change it"
+                name = full_name(decorator) or _own_name(decorator)
+                shown = f"its decorator {quoted(name)}" if name else "a decorator"
+                return f"{shown} may change it{_because(decorator)}"
     return ""
+
+
+def _because(value: object) -> str:
+    """Return why *value* is not known, as the end of a sentence."""
+    return f", for {value.why}" if isinstance(value, Unknown) and value.why else ""
+
+
+def _own_name(value: object) -> str:
+    """Return the name of the script's own function in ``X`` or ``X(...)``."""
+    function = value.function if isinstance(value, Call) else value
+    return function.name if isinstance(function, Function) else ""
 
 
 def _hook(cls: Class, kind: Kind) -> str:

@@ -37,6 +37,9 @@ _NOT_IN_JSON = frozenset(
     """.split()
 )
 _SECRETS = ("pydantic.SecretStr", "pydantic.SecretBytes")
+_SERIALIZERS = frozenset(
+    f"pydantic.{name}" for name in ("computed_field", "field_serializer", "model_serializer")
+)
 _FACTORIES: Mapping[str, Callable[[], object]] = {
     f"builtins.{each.__name__}": each for each in (list, tuple, set, dict)
 }
@@ -125,6 +128,8 @@ class _Encoder:
         if kind is Kind.PLAIN:
             return self.plain_instance(cls, call)
         fields = fields_of(cls)
+        if _serializes(cls) or any("exclude" in field.options for field in fields):
+            raise UnknownValue
         values = _bound_arguments(call, cls, fields)
         if kind is Kind.NAMED_TUPLE:
             return [self.encode(values[field.name]) for field in fields]
@@ -168,6 +173,17 @@ def _bound_arguments(call: Call, cls: Class, fields: Tuple[Field, ...]) -> Dict[
     if any(field.required and field.name not in given for field in fields):
         raise UnknownValue
     return {field.name: given.get(field.name, _default(field)) for field in fields}
+
+
+def _serializes(cls: Class) -> bool:
+    """Return True if methods of *cls* say what JSON its instances become."""
+    methods = (each for owner in cls.lineage for each in owner.scope.names.values())
+    return any(
+        full_name(decorator) in _SERIALIZERS
+        for method in methods
+        if isinstance(method, Function)
+        for decorator in method.decorators
+    )
 
 
 def _changes_itself(cls: Class) -> bool:

@@ -7,8 +7,8 @@ from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.analysis.calls import changed_attribute, returns_argument
-from flowpack.analysis.syntax import source_of
+from flowpack.analysis.calls import returns_argument
+from flowpack.analysis.syntax import changed_attribute, source_of
 from flowpack.analysis.values import (
     Attribute,
     Call,

@@ -59,11 +59,18 @@ _EXITS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit", "os.abort")
 def read_module(tree: ast.Module) -> Scope:
     """Return the names that the module *tree* binds, as they are at its end."""
     scope = Scope(
-        names={"__name__": MODULE_NAME, "__file__": UNKNOWN},
+        names={"__name__": MODULE_NAME, "__file__": UNKNOWN, "__doc__": _docstring(tree)},
         changing=frozenset(changing_names(tree)),
     )
     _Reader(scope, postponed=postpones(tree)).read(tree.body)
     return scope
+
+
+def _docstring(tree: ast.Module) -> object:
+    """Return what ``__doc__`` is; what is indented in it depends on the release of Python."""
+    text = ast.get_docstring(tree, clean=False)
+    indented = text is not None and any(line[:1].isspace() for line in text.split("\n"))
+    return UNKNOWN if indented else text
 
 
 def read_body(function: Definition, outer: Scope) -> Scope:
@@ -181,10 +188,16 @@ class _Reader:
 
     def annotates(self, node: ast.AnnAssign) -> None:
         if isinstance(node.target, ast.Name):
-            certain = self.scope.replaced is None
-            self.annotations[node.target.id] = node.annotation if certain else UNKNOWN
+            self.annotations[node.target.id] = self.annotation(node.annotation)
             if node.value is not None:
                 bind(self.scope, node.target, self.value(node.value))
+
+    def annotation(self, node: ast.expr) -> object:
+        """Return what *node* stands for now, or itself where only later that is told."""
+        if self.scope.replaced is not None:
+            return UNKNOWN
+        value = UNKNOWN if self.postponed else self.value(node)
+        return node if isinstance(value, Unknown) else value
 
     def augments(self, node: ast.AugAssign) -> None:
         name = ast.Name(getattr(node.target, "id", ""), ast.Load())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from typing import Dict, Iterator, List, Optional, Set
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 
 def source_of(node: ast.AST) -> str:
@@ -93,3 +93,16 @@ def bound_often(statements: List[ast.stmt]) -> Set[str]:
     """Return the names that could be anything where *statements* are left early."""
     times = Counter(name for each in statements for name in stored_names(each))
     return {name for name, number in times.items() if number > 1}
+
+
+def changed_attribute(node: ast.AST) -> Tuple[str, str]:
+    """Return ``fn``, ``name`` if the code *node* changes ``fn.name`` or an item of it."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr":
+        owner, name = (*node.args, None, None)[:2]
+        return getattr(owner, "id", ""), str(getattr(name, "value", ""))
+    changes = not isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+    if changes and isinstance(node, ast.Subscript):
+        node = node.value
+    if changes and isinstance(node, ast.Attribute):
+        return getattr(node.value, "id", ""), node.attr
+    return "", ""

@@ -167,6 +167,32 @@ def test_subscript_that_is_a_tuple(annotation, equal):
     assert found == fragment(schema_of(f"{before}def f(x: {equal}): ..."))
 
 
+def test_field_is_what_its_annotation_was_at_the_definition():
+    """A name in a class is looked up when the class is made."""
+    schema = schema_of(
+        "from dataclasses import dataclass\nT = int\n@dataclass\nclass C:\n    a: T\n"
+        "T = str\ndef f(x: C): ..."
+    )
+    assert schema["definitions"]["C"]["properties"]["a"] == {"title": "A", "type": "integer"}
+
+
+@pytest.mark.parametrize(
+    "made, values",
+    [
+        ("Enum('E', 'A B')", [1, 2]),
+        ("IntEnum('E', ['A', 'B'], start=5)", [5, 6]),
+        ("Enum('E', 'A B', start=lib.N)", None),
+        ("Enum('E', 'A B', type=str)", None),
+        ("Flag('E', 'A B C')", None),
+        ("StrEnum('E', 'A B')", None),
+    ],
+)
+def test_enumeration_made_by_a_call(made, values):
+    """Members without values are counted, in some kinds of enumerations."""
+    schema = schema_of(f"from enum import *\nimport lib\nE = {made}\ndef f(x: E): ...")
+    assert schema.get("definitions", {}).get("E", {}).get("enum") == values
+
+
 def test_method():
     """A flow in a class is found as ``Class.method``; self keeps its position."""
     source = "class A:\n    class B:\n        def m(self, x: int): ..."
@@ -297,6 +323,9 @@ OPEN_MODELS = {
         "alias of its field 'a'"
     ),
     "class M(lib.Base):\n    a: int": "base 'lib.Base'",
+    "try:\n    from lib import Base\nexcept ImportError:\n    Base = BaseModel\n"
+    "class M(Base):\n    a: int": "its bases are not known, for it depends on what runs",
+    "def mine(cls): return cls\n@mine\nclass M(BaseModel):\n    a: int": "decorator 'mine' may",
     "class M(lib.Base, BaseModel):\n    a: int": "base 'lib.Base'",
     "@lib.register\nclass M(BaseModel):\n    a: int": "decorator 'lib.register'",
     HOOK: "method '__get_pydantic_core_schema__'",
@@ -433,6 +462,27 @@ def test_secret_default_is_masked():
     found = told("from pydantic import SecretStr\ndef f(x: SecretStr = SecretStr('abc')): ...")
     assert fragment(found.schema)["default"] == "**********"
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "@computed_field\n    @property\n    def b(self): ...",
+        "@field_serializer('a')\n    def b(self, v): ...",
+        "@model_serializer()\n    def b(self): ...",
+        "b: int = Field(1, exclude=True)",
+    ],
+)
+def test_default_that_serializes_itself(body):
+    """What code of a model makes of its instances is not known."""
+    found = told(
+        f"from pydantic import (\n    computed_field, field_serializer, model_serializer)\n"
+        f"{PYDANTIC}class M(BaseModel):\n    a: int = 1\n    {body}\n"
+        "def f(x: M = M()): ..."
+    )
+    assert fragment(found.schema)["default"] is None
+    (said,) = found.notes
+    assert "its default 'M()' is not known" in said
 
 
 def test_default_of_elsewhere_is_null():

@@ -303,6 +303,14 @@ def test_description():
     }
 
 
+def test_description_is_that_of_the_module():
+    """``__doc__`` is known, unless releases of Python read it differently."""
+    lines = "from prefect import flow\n@flow(description=__doc__)\ndef x(): 1"
+    (flow,) = found(f'"""What it does.\n\nMore."""\n{lines}').flows
+    assert flow.description == "What it does.\n\nMore."
+    assert not found(f'"""What it does.\n\n    More."""\n{lines}').flows
+
+
 def test_parameters():
     """Names and annotations are those of the function, in the order of its signature."""
     (flow,) = found(
