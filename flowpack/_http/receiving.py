@@ -145,7 +145,8 @@ def _read_body(
 
 def _blocks(reply: requests.Response) -> Iterator[bytes]:
     raw = reply.raw
-    if isinstance(raw, urllib3.HTTPResponse):
+    read = getattr(reply, "_content_consumed", False)  # By a hook of the user's session.
+    if isinstance(raw, urllib3.HTTPResponse) and not read:
         # Not through requests: urllib3's own reader of chunks takes lines without end.
         return iter(lambda: raw.read(_BLOCK, decode_content=False), b"")
     # What stands in for a server in tests may have less.

@@ -183,7 +183,11 @@ def _new_session() -> requests.Session:
 
 def _prepare(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
     prepared = session.prepare_request(request)
-    prepared.url = request.url  # It was tidied, and a flow may be called "..".
+    # It was tidied, and a flow may be called ".."; what the session adds is in the query.
+    path, mark, query = str(request.url).partition("?")
+    if session.params:
+        mark, query = "?", str(prepared.url).partition("?")[2]
+    prepared.url = path + mark + query
     if session.auth:
         prepared.prepare_auth(session.auth)
     prepared.hooks["response"].append(_hide_redirect)
