@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 import time
+import types
 
 import pytest
 import requests
@@ -78,7 +79,18 @@ def made_by_urllib3(request):
     return HTTPAdapter().build_response(request, raw_response)
 
 
-@pytest.mark.parametrize("make", [made_by_hand, made_of_a_file, made_by_urllib3])
+def made_by_responses(request):
+    """Return a response as the library ``responses`` makes them."""
+    response = made_by_urllib3(request)
+    shim = types.SimpleNamespace(msg=response.raw.headers, isclosed=lambda: True)
+    response.raw._original_response = shim
+    return response
+
+
+MADE = [made_by_hand, made_of_a_file, made_by_urllib3, made_by_responses]
+
+
+@pytest.mark.parametrize("make", MADE)
 @pytest.mark.parametrize("connect", [Client, get_client])
 def test_adapter_of_a_test(session, make, connect):
     """No server is needed where an adapter answers."""
