@@ -8,7 +8,7 @@ import sys
 import time
 from collections import OrderedDict
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Callable, Mapping, Optional, Type, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Type, Union
 
 import attrs
 import requests
@@ -57,7 +57,7 @@ class HTTPSession:
     def __init__(self, options: HTTPOptions) -> None:
         self._options = options
         self._session = options.session or _new_session()
-        self._tls: Optional[ssl.SSLContext] = None
+        self._tls: Dict[Union[bool, str], ssl.SSLContext] = {}  # By what is trusted.
         self._mount(HTTPAdapter)
 
     def __repr__(self) -> str:
@@ -148,7 +148,9 @@ class HTTPSession:
         options["verify"] = trusted = self._trusted()
         proxy = _proxy(url, options["proxies"])
         if url.startswith("https:") or (proxy and proxy.scheme == "https"):
-            self._tls = attempt.ssl_context = self._tls or _ssl_context(trusted)
+            if trusted not in self._tls:
+                self._tls[trusted] = _ssl_context(trusted)
+            attempt.ssl_context = self._tls[trusted]
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
             attempt.opened = attempt.sent = True  # That is not known of the user's own.
         if effect is Effect.CREATE:

@@ -287,6 +287,19 @@ def test_certificates_of_the_session(tls_server, session, connect):
     assert connect(tls_server("self-signed").url, session=session).send(READ).status == 200
 
 
+def test_certificates_that_change(tls_server, session, connect):
+    """What the session trusts now counts, not what it trusted first."""
+    transport = connect(tls_server().url, session=session)
+    with pytest.raises(APIConnectionError, match="not trusted"):
+        transport.send(READ)
+    session.verify = False
+    assert transport.send(READ).status == 200
+    session.verify = str(CERTIFICATES / "self-signed.pem")
+    session.close()
+    with pytest.raises(APIConnectionError, match="not trusted"):
+        transport.send(READ)
+
+
 @pytest.mark.parametrize("kind", [HTTPAdapter, Own])
 def test_certificates_of_the_settings(tls_server, session, connect, kind):
     """They hold where the session says nothing; for an adapter of one's own, too."""
