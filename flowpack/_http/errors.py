@@ -59,10 +59,10 @@ def explain(
     """
     root = _root(error, handled)
     reason, passing = _describe(root, attempt)
-    kept = attempt.sent and not (attempt.opened or attempt.answered)
-    idle = kept and isinstance(root, DROPPED)
+    sent = attempt.sent and not isinstance(root, urllib3.ClosedPoolError)
+    idle = sent and not (attempt.opened or attempt.answered) and isinstance(root, DROPPED)
     cause = bare(root) if _is_harmless(root) else None
-    return Failure(reason, passing, attempt.sent, idle, cause)
+    return Failure(reason, passing, sent, idle, cause)
 
 
 def _root(error: BaseException, handled: Optional[BaseException]) -> BaseException:
