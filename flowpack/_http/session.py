@@ -190,9 +190,10 @@ def _prepare(session: requests.Session, request: requests.Request) -> requests.P
     if session.params:
         mark, query = "?", str(prepared.url).partition("?")[2]
     prepared.url = path + mark + query
+    hooks, prepared.hooks["response"] = prepared.hooks["response"], []
     if session.auth:
-        prepared.prepare_auth(session.auth)
-    prepared.hooks["response"].append(_hide_redirect)
+        prepared.prepare_auth(session.auth)  # Its hook, which meets a challenge, comes first.
+    prepared.hooks["response"] += [*hooks, _hide_redirect]
     return prepared
 
 

@@ -239,6 +239,8 @@ def test_digest_auth(session, connect):
         return reply(b"no", "401 Unauthorized", challenge)
 
     session.auth = HTTPDigestAuth("ann", "pass")
+    # Hooks of the session see what is left when the challenge has been met.
+    session.hooks["response"].append(lambda response, **_: response.raise_for_status())
     with FaultProxy(answer=answer) as server:
         transport = connect(f"{server.url}/api", session=session)
         for effect in (Effect.UPSERT, Effect.CREATE):
