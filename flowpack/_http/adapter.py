@@ -177,6 +177,17 @@ class _Connection(HTTPConnection):
 class _TLSConnection(HTTPSConnection):
     debuglevel = 0
 
+    def _tunnel(self) -> None:
+        """Have a proxy open the way within the call's time; the request is not sent by that."""
+        plain, self.sock = self.sock, _DeadlineSocket(self.sock)
+        try:
+            super()._tunnel()
+        finally:
+            attempt = Attempt.current.get()
+            if attempt:
+                attempt.sent = attempt.answered = attempt.ended = False
+        self.sock = plain
+
     def connect(self) -> None:
         attempt = Attempt.current.get()
         if attempt and attempt.ssl_context:

@@ -25,7 +25,6 @@ _PROXY_STATUS = r"Tunnel connection failed: (\d{3})"
 
 #: What means the same however far an attempt came: error, words, whether it may pass.
 _REASONS = (
-    (requests.exceptions.InvalidSchema, "the SOCKS proxy cannot be used without PySocks", False),
     # By the creation of another thread.
     (urllib3.ClosedPoolError, "the connection was closed before it was used", True),
     (
@@ -34,6 +33,9 @@ _REASONS = (
         True,
     ),
     ((http.BadStatusLine, http.UnknownProtocol), "what came back is no HTTP response", True),
+    # Made up by what stands in for a server in tests.
+    (requests.Timeout, "nothing came in time", True),
+    (requests.ConnectionError, "the connection failed", True),
 )
 
 ErrorType = TypeVar("ErrorType", bound=BaseException)
@@ -57,10 +59,10 @@ def explain(
     """
     root = _root(error, handled)
     reason, passing = _describe(root, attempt)
-    kept = attempt.sent and not (attempt.opened or attempt.answered)
-    idle = kept and isinstance(root, DROPPED)
+    sent = attempt.sent and not isinstance(root, urllib3.ClosedPoolError)
+    idle = sent and not (attempt.opened or attempt.answered) and isinstance(root, DROPPED)
     cause = bare(root) if _is_harmless(root) else None
-    return Failure(reason, passing, attempt.sent, idle, cause)
+    return Failure(reason, passing, sent, idle, cause)
 
 
 def _root(error: BaseException, handled: Optional[BaseException]) -> BaseException:
@@ -68,7 +70,8 @@ def _root(error: BaseException, handled: Optional[BaseException]) -> BaseExcepti
     while isinstance(error, _LIBRARIES):
         below = error.__cause__ or error.__context__
         if below is None or below is handled:  # Some were made and not raised.
-            below = next((each for each in error.args if isinstance(each, BaseException)), None)
+            inner = (*error.args, getattr(error, "reason", None))
+            below = next((each for each in inner if isinstance(each, BaseException)), None)
         if below is None:
             break
         error = below
@@ -99,7 +102,21 @@ def _describe(error: BaseException, attempt: Attempt) -> Tuple[str, bool]:
             return words, passing
     if isinstance(error, http.LineTooLong) or type(error) is http.HTTPException:
         return "the head of the response is too long", False
-    return f"the request cannot be sent ({type(error).__name__})", False
+    return _describe_session(error), False
+
+
+def _describe_session(error: BaseException) -> str:
+    """Return what is wrong with the request, or with what the user's session does to it."""
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        if "SOCKS" in str(error):
+            return "the SOCKS proxy cannot be used without PySocks"
+        return "the session has no adapter for this URL"
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        status = error.response.status_code
+        return f"a hook of the session refused status {status}, which flowpack has to see"
+    if isinstance(error, urllib3.ResponseError):
+        return f"the session's adapter gave up: {printable(str(error))}"
+    return f"the request cannot be sent ({type(error).__name__})"
 
 
 def _describe_system(error: OSError, attempt: Attempt) -> Tuple[str, bool]:
@@ -116,6 +133,8 @@ def _describe_system(error: OSError, attempt: Attempt) -> Tuple[str, bool]:
         return f"the connection was closed {attempt.stage}", True
     if isinstance(error, socket.gaierror):
         return f"the host name cannot be resolved ({words})", error.errno == socket.EAI_AGAIN
+    if error.errno is None and "TLS" in str(error):  # The session's ``cert``.
+        return printable(str(error)), False
     refused = re.search(_PROXY_STATUS, str(error))
     if refused:
         status = int(refused[1])

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import OrderedDict
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Callable, Mapping, Optional, Type, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Type, Union
 
 import attrs
 import requests
@@ -57,7 +57,7 @@ class HTTPSession:
     def __init__(self, options: HTTPOptions) -> None:
         self._options = options
         self._session = options.session or _new_session()
-        self._tls: Optional[ssl.SSLContext] = None
+        self._tls: Dict[Union[bool, str], ssl.SSLContext] = {}  # By what is trusted.
         self._mount(HTTPAdapter)
 
     def __repr__(self) -> str:
@@ -148,7 +148,9 @@ class HTTPSession:
         options["verify"] = trusted = self._trusted()
         proxy = _proxy(url, options["proxies"])
         if url.startswith("https:") or (proxy and proxy.scheme == "https"):
-            self._tls = attempt.ssl_context = self._tls or _ssl_context(trusted)
+            if trusted not in self._tls:
+                self._tls[trusted] = _ssl_context(trusted)
+            attempt.ssl_context = self._tls[trusted]
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
             attempt.opened = attempt.sent = True  # That is not known of the user's own.
         if effect is Effect.CREATE:
@@ -183,10 +185,15 @@ def _new_session() -> requests.Session:
 
 def _prepare(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
     prepared = session.prepare_request(request)
-    prepared.url = request.url  # It was tidied, and a flow may be called "..".
+    # It was tidied, and a flow may be called ".."; what the session adds is in the query.
+    path, mark, query = str(request.url).partition("?")
+    if session.params:
+        mark, query = "?", str(prepared.url).partition("?")[2]
+    prepared.url = path + mark + query
+    hooks, prepared.hooks["response"] = prepared.hooks["response"], []
     if session.auth:
-        prepared.prepare_auth(session.auth)
-    prepared.hooks["response"].append(_hide_redirect)
+        prepared.prepare_auth(session.auth)  # Its hook, which meets a challenge, comes first.
+    prepared.hooks["response"] += [*hooks, _hide_redirect]
     return prepared
 
 

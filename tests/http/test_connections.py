@@ -7,16 +7,18 @@ import contextlib
 import os
 import socket
 import threading
+import time
 
 import pytest
 
 from flowpack.exceptions import APIConnectionError, SettingsError
-from flowpack.transport import Request
+from flowpack.transport import Effect, Request
 from flowpack.urls import CA_VARIABLES
 from tests.fault_proxy import FaultProxy, raw, status
 from tests.http.conftest import CERTIFICATES
 
 READ = Request("GET", "/flows/1")
+CREATE = Request("POST", "/runs/", b"{}", Effect.CREATE)
 CA = str(CERTIFICATES / "ca.pem")
 
 
@@ -86,6 +88,30 @@ def test_tls_through_a_proxy(tls_server, proxy, connect):
     assert "authorization" not in proxy.seen[0].headers
     assert "proxy-authorization" not in server.seen[0].headers
     assert server.seen[0].headers["authorization"] == "Bearer k3y"
+
+
+@pytest.mark.parametrize("proxied", ["plain", "tls"])
+def test_proxy_that_drips(proxy, tls_server, connect, proxied):
+    """The deadline holds while a tunnel is opened; nothing has been sent to the server yet."""
+    proxy = proxy if proxied == "plain" else tls_server()
+    for _ in range(3):
+        proxy.plan.append(lambda visit: visit.drip(b"HTTP/1.1 200 OK\r\nA: " + b"a" * 99, 1, 0.1))
+    environ = {"HTTPS_PROXY": proxy.url}
+    options = {"environ": environ, "verify": CA, "timeout": 0.5, "deadline": 1.0}
+    transport = connect("https://127.0.0.1:1", **options)
+    started = time.monotonic()
+    with pytest.raises(APIConnectionError, match="no complete response within 1 s, all in all"):
+        transport.send(READ)
+    assert time.monotonic() - started < 3
+
+
+def test_creation_after_a_tunnel_that_failed(tls_server, proxy, connect):
+    """It was not sent, so it is repeated."""
+    server = tls_server()
+    proxy.plan.extend([status("503 Busy"), tunnel_to(server)])
+    transport = connect(server.url, environ={"HTTPS_PROXY": proxy.url}, verify=CA)
+    assert transport.send(CREATE).status == 200
+    assert len(server.seen) == 1
 
 
 def test_tls_through_a_proxy_with_tls(tls_server, connect):

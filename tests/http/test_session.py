@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 import time
+import types
 
 import pytest
 import requests
@@ -78,7 +79,18 @@ def made_by_urllib3(request):
     return HTTPAdapter().build_response(request, raw_response)
 
 
-@pytest.mark.parametrize("make", [made_by_hand, made_of_a_file, made_by_urllib3])
+def made_by_responses(request):
+    """Return a response as the library ``responses`` makes them."""
+    response = made_by_urllib3(request)
+    shim = types.SimpleNamespace(msg=response.raw.headers, isclosed=lambda: True)
+    response.raw._original_response = shim
+    return response
+
+
+MADE = [made_by_hand, made_of_a_file, made_by_urllib3, made_by_responses]
+
+
+@pytest.mark.parametrize("make", MADE)
 @pytest.mark.parametrize("connect", [Client, get_client])
 def test_adapter_of_a_test(session, make, connect):
     """No server is needed where an adapter answers."""
@@ -227,6 +239,8 @@ def test_digest_auth(session, connect):
         return reply(b"no", "401 Unauthorized", challenge)
 
     session.auth = HTTPDigestAuth("ann", "pass")
+    # Hooks of the session see what is left when the challenge has been met.
+    session.hooks["response"].append(lambda response, **_: response.raise_for_status())
     with FaultProxy(answer=answer) as server:
         transport = connect(f"{server.url}/api", session=session)
         for effect in (Effect.UPSERT, Effect.CREATE):
@@ -275,6 +289,19 @@ def test_certificates_of_the_session(tls_server, session, connect):
     assert connect(tls_server("self-signed").url, session=session).send(READ).status == 200
 
 
+def test_certificates_that_change(tls_server, session, connect):
+    """What the session trusts now counts, not what it trusted first."""
+    transport = connect(tls_server().url, session=session)
+    with pytest.raises(APIConnectionError, match="not trusted"):
+        transport.send(READ)
+    session.verify = False
+    assert transport.send(READ).status == 200
+    session.verify = str(CERTIFICATES / "self-signed.pem")
+    session.close()
+    with pytest.raises(APIConnectionError, match="not trusted"):
+        transport.send(READ)
+
+
 @pytest.mark.parametrize("kind", [HTTPAdapter, Own])
 def test_certificates_of_the_settings(tls_server, session, connect, kind):
     """They hold where the session says nothing; for an adapter of one's own, too."""
@@ -311,3 +338,93 @@ def test_forked_process_with_a_session(server, session, connect):
     transport.send(Request("GET", "/parent"))
     first, forked, last = server.seen
     assert first.connection == last.connection != forked.connection
+
+
+def test_hook_that_reads_the_response(server, session, connect):
+    """What a hook of the session has read is there all the same."""
+    seen = []
+    session.hooks["response"].append(lambda response, **_: seen.append(response.json()))
+    transport = connect(session=session)
+    assert [transport.send(each).body for each in (READ, CREATE)] == [b'{"id": "1"}'] * 2
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server.plan.append(raw(head + b"1\r\n7\r\n0\r\n\r\n"))
+    assert transport.send(READ).body == b"7"
+    assert seen == [{"id": "1"}, {"id": "1"}, 7]
+
+
+def test_hook_that_refuses_statuses(server, session, connect):
+    """It is named: flowpack itself has to see what a server answers."""
+    session.hooks["response"].append(lambda response, **_: response.raise_for_status())
+    server.plan.append(status("404 Not Found"))
+    with pytest.raises(APIConnectionError, match="a hook of the session refused status 404"):
+        connect(session=session).send(READ)
+
+
+def test_adapter_that_gives_up(server, session, connect):
+    """What it was answered is said."""
+    retries = urllib3.Retry(1, status_forcelist={503}, allowed_methods=None, backoff_factor=0)
+    session.mount("http://", Own(max_retries=retries))
+    server.plan.extend([status("503 Busy")] * 2)
+    with pytest.raises(APIConnectionError, match="too many 503 error responses"):
+        connect(session=session).send(READ)
+
+
+def failing(error):
+    """Return what an adapter does that fails once, and then answers."""
+    errors = [error]
+
+    def make(request):
+        if errors:
+            raise errors.pop()
+        return made_by_hand(request)
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["ConnectTimeout", "ReadTimeout", "ConnectionError"])
+def test_failure_that_a_test_makes_up(session, connect, name):
+    """It may pass, as a real one; what is created is not created again."""
+    for request, attempts in ((READ, 2), (CREATE, 1)):
+        adapter = Canned(failing(getattr(requests, name)("token=s3cret")))
+        session.mount("http://", adapter)
+        try:
+            connect("http://api.example", session=session).send(request)
+        except APIConnectionError as exc:
+            assert attempts == 1
+            assert "connection failed" in str(exc) or "nothing came" in str(exc)
+            assert "s3cret" not in str(exc)
+        assert len(adapter.sent) == attempts
+
+
+def test_session_without_an_adapter(session, connect):
+    """That is said, and nothing of proxies."""
+    session.adapters.clear()
+    with pytest.raises(APIConnectionError, match="the session has no adapter for this URL"):
+        connect("http://api.example", session=session).send(READ)
+
+
+def test_client_certificate_that_is_not_there(session, connect):
+    """It is named at once."""
+    session.cert = "/no/such.pem"
+    with pytest.raises(APIConnectionError, match="TLS certificate file.*/no/such.pem") as caught:
+        connect("https://127.0.0.1:9", session=session).send(READ)
+    assert "attempts" not in str(caught.value)
+
+
+def test_parameters_of_the_session(server, session, connect):
+    """They follow those of the request, whose path stays as it is."""
+    session.params = {"k": "a b"}
+    transport = connect(session=session)
+    transport.send(Request("GET", "/flows/name/%2E%2E"))
+    transport.send(Request("GET", "/flows/1", query="x=%2F"))
+    assert server.targets == ["GET /api/flows/name/%2E%2E?k=a+b", "GET /api/flows/1?x=%2F&k=a+b"]
+
+
+def test_connections_that_another_thread_closed(session, connect):
+    """Nothing was sent by then, so a creation is repeated, through any adapter."""
+    pool = urllib3.HTTPConnectionPool("api.example")
+    closed = requests.ConnectionError(urllib3.exceptions.ClosedPoolError(pool, "closed"))
+    adapter = Canned(failing(closed))
+    session.mount("http://", adapter)
+    assert connect("http://api.example", session=session).send(CREATE).status == 200
+    assert len(adapter.sent) == 2
