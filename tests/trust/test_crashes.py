@@ -51,7 +51,7 @@ def killed(how, state, folder, stride):
     results = tried("tests.trust.crashing", how, state, folder, stride)
     assert bad(results, state) == []
     assert {each["ended"] for each in results} == {"signal 9"}
-    steps = 3000 if how == "lines" else 15 if state == "again" else 40
+    steps = 3000 if how == "lines" else 15 if state == "again" else 30
     assert len(results) > steps / stride
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.clients import SCRIPT
 from tests.source import PACKAGE
 
-#: AT HOW ARGUMENT...: the command line, struck at its AT-th audit event.
+#: AT HOW ARGUMENT...: the command line as its own process runs it, struck at its AT-th audit event.
 STRUCK = """
 import os, signal, sys
 
@@ -27,10 +27,10 @@ def watch(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
         raise {"KeyboardInterrupt": KeyboardInterrupt, "MemoryError": MemoryError}[how]
 
-from flowpack.cli import main
+from flowpack.cli import run_command
 
 sys.addaudithook(watch)
-status = main()
+status = run_command()
 at = 0
 print(count)
 sys.exit(status)
