@@ -69,11 +69,7 @@ if TYPE_CHECKING:
     from flowpack import packaging as packaging
     from flowpack import schedules as schedules
     from flowpack import transport as transport
-    from flowpack.blocks.cloud import (
-        AzureBlobStorageBlock,
-        GoogleCloudStorageBlock,
-        S3StorageBlock,
-    )
+    from flowpack.blocks.cloud import AzureBlobStorageBlock, GoogleCloudStorageBlock, S3StorageBlock
     from flowpack.blocks.block import Block
     from flowpack.blocks.storage import (
         FileStorageBlock,

@@ -163,7 +163,5 @@ def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
         return "." not in name
     file = attributes.get("__file__")
     return (
-        folder is not None
-        and isinstance(file, str)
-        and file.startswith(os.path.join(folder, ""))
+        folder is not None and isinstance(file, str) and file.startswith(os.path.join(folder, ""))
     )

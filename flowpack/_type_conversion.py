@@ -80,8 +80,7 @@ def convert_each(values: Iterable[Any], annotation: Any) -> List[Any]:
     """Return *values* as a list, each converted to fit *annotation*; see :func:`convert`."""
     converter = _converter(annotation)
     return [
-        _convert(value, annotation, converter, f"[{index}]")
-        for index, value in enumerate(values)
+        _convert(value, annotation, converter, f"[{index}]") for index, value in enumerate(values)
     ]
 
 

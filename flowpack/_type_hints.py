@@ -111,9 +111,7 @@ def _union(members: Tuple[Any, ...]) -> TypeHint:
     return attrs.evolve(only, optional=optional or only.optional)
 
 
-def _container(
-    hint: Any, origin: type, arguments: Tuple[Any, ...]
-) -> Optional[TypeHint]:
+def _container(hint: Any, origin: type, arguments: Tuple[Any, ...]) -> Optional[TypeHint]:
     """Return what a list, set, tuple or mapping means; None for other classes."""
     first = arguments[:1] or (Any,)
     if origin in _LISTS:

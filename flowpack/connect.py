@@ -6,15 +6,7 @@ import contextlib
 import os
 import threading
 from contextvars import ContextVar
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    Mapping,
-    Optional,
-)
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional
 
 import attrs
 
@@ -130,9 +122,7 @@ def using(client: Optional[Client]) -> Iterator[Client]:
 
 
 @hides_locals
-def object_client(
-    what: str, *, headers: Optional[Mapping[str, str]] = None
-) -> ObjectClient:
+def object_client(what: str, *, headers: Optional[Mapping[str, str]] = None) -> ObjectClient:
     """Return a client for objects on HTTP servers; close it.
 
     It has the time-out and the retries of the API's settings and trusts the same CA
@@ -222,9 +212,7 @@ def _credential(settings: Settings) -> str:
     return ""
 
 
-def _over_http(
-    settings: Settings, api_url: URL, session: Optional[requests.Session]
-) -> Transport:
+def _over_http(settings: Settings, api_url: URL, session: Optional[requests.Session]) -> Transport:
     from flowpack._http import HTTPTransport
 
     return HTTPTransport(
@@ -255,9 +243,7 @@ def _http_options(
     )
 
 
-def _embedded(
-    settings: Settings, notify: Optional[Callable[[str], object]]
-) -> Transport:
+def _embedded(settings: Settings, notify: Optional[Callable[[str], object]]) -> Transport:
     if settings.require_server:
         raise SettingsError(
             "a server is required (FLOWPACK_REQUIRE_SERVER, from"
@@ -268,8 +254,7 @@ def _embedded(
 
     database = os.path.join(settings.known_home(), "flowpack.db")
     line = (
-        "no PREFECT_API_URL is set: writing to the embedded API, in"
-        f" {printable(database, 1000)}"
+        "no PREFECT_API_URL is set: writing to the embedded API, in" f" {printable(database, 1000)}"
     )
     return EmbeddedTransport(database, before_write=_once(notify or _warn_once, line))
 

@@ -237,9 +237,7 @@ class DeploymentsFailedError(FlowpackError):
     """
 
     def __init__(
-        self,
-        failed: Iterable[tuple[str, FlowpackError]],
-        deployed: Iterable[Any] = (),
+        self, failed: Iterable[tuple[str, FlowpackError]], deployed: Iterable[Any] = ()
     ) -> None:
         self.failed = tuple(failed)
         self.deployed = tuple(deployed)

@@ -39,8 +39,7 @@ _NO_PREFECT = (
     " import flow, except ImportError: from flowpack import flow"
 )
 _NO_MODULE = (
-    "install what has it where flowpack runs; a module of your own is not stored with the"
-    " script"
+    "install what has it where flowpack runs; a module of your own is not stored with the" " script"
 )
 _NO_FILE = (
     "only the script itself is stored: bring the file to where flowpack runs, and give the"
@@ -86,11 +85,7 @@ def load_flow_from_script(
 
 
 def load_flow_from_bytes(
-    content: bytes,
-    name: str,
-    flow_name: Optional[str] = None,
-    *,
-    variable: Optional[str] = None,
+    content: bytes, name: str, flow_name: Optional[str] = None, *, variable: Optional[str] = None
 ) -> Any:
     """Run the bytes of a script, which must be trusted, and return its flow.
 
@@ -255,9 +250,7 @@ def _flows_in(module: ModuleType) -> List[_LoadedFlow]:
             variables.setdefault(id(value), []).append(variable)
     return [
         _LoadedFlow(
-            flow,
-            tuple(variables[key]),
-            getattr(flow.fn, "__module__", None) == module.__name__,
+            flow, tuple(variables[key]), getattr(flow.fn, "__module__", None) == module.__name__
         )
         for key, flow in flows.items()
     ]
@@ -276,10 +269,7 @@ def _methods_in(module: ModuleType, variable: str) -> List[_LoadedFlow]:
 
 
 def _select(
-    flows: List[_LoadedFlow],
-    flow_name: Optional[str],
-    variable: Optional[str],
-    where: str,
+    flows: List[_LoadedFlow], flow_name: Optional[str], variable: Optional[str], where: str
 ) -> _LoadedFlow:
     if variable is not None:
         for each in flows:

@@ -33,8 +33,7 @@ from flowpack.analysis.values import (
 
 #: Functions and classes that are called for real, on plain values only. None of
 #: them reads or writes anything outside its arguments.
-_CALLED = frozenset(
-    """
+_CALLED = frozenset("""
     builtins.abs builtins.bool builtins.complex builtins.dict builtins.float
     builtins.frozenset builtins.int builtins.len builtins.list builtins.max
     builtins.min builtins.range builtins.set builtins.sorted builtins.str
@@ -45,20 +44,17 @@ _CALLED = frozenset(
     datetime.timezone
     decimal.Decimal os.path.join uuid.UUID zoneinfo.ZoneInfo
     pathlib.Path pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath
-    """.split()
-)
+    """.split())
 
 #: Constants that are the same wherever the script runs.
-_CONSTANTS = frozenset(
-    """
+_CONSTANTS = frozenset("""
     builtins.Ellipsis datetime.UTC datetime.timezone.utc
     datetime.datetime.max datetime.datetime.min datetime.date.max datetime.date.min
     datetime.timedelta.max datetime.timedelta.min
     logging.CRITICAL logging.DEBUG logging.ERROR logging.INFO logging.WARNING
     math.e math.inf math.nan math.pi math.tau os.sep sys.maxsize
     sys.version_info.major typing.TYPE_CHECKING
-    """.split()
-)
+    """.split())
 
 #: Methods of plain values, by the name of the value's type, that are called too.
 _METHODS: Mapping[str, Tuple[str, ...]] = {
@@ -71,20 +67,16 @@ _METHODS: Mapping[str, Tuple[str, ...]] = {
 _COPYING = ("builtins.list", "builtins.tuple", "builtins.len", "builtins.dict")
 
 #: Decorators that return the very function that they are given.
-_RETURNING = frozenset(
-    """
+_RETURNING = frozenset("""
     abc.abstractmethod atexit.register typing.final typing.no_type_check
     typer.Typer().callback() typer.Typer().command()
-    """.split()
-)
+    """.split())
 
 #: What says a function's or a flow's name, version, description or parameters.
-_OF_FLOWS = frozenset(
-    """
+_OF_FLOWS = frozenset("""
     __annotations__ __code__ __defaults__ __doc__ __kwdefaults__ __name__ __signature__
     __wrapped__ description fn name version
-    """.split()
-)
+    """.split())
 
 
 _CALLABLE = (Attribute, Call, Class, Function, OneOf, OpenCall, Symbol)
@@ -281,9 +273,11 @@ def _enumeration(base: str) -> Callable[..., object]:
             counts = base in ("enum.Enum", "enum.IntEnum") and "type" not in options
             first = start if counts and isinstance(start, int) else None
             members = dict(
-                (member, UNKNOWN if first is None else first + number)
-                if isinstance(member, str)
-                else member
+                (
+                    (member, UNKNOWN if first is None else first + number)
+                    if isinstance(member, str)
+                    else member
+                )
                 for number, member in enumerate(members)
             )
         return Class(name, bases=(Symbol(base),), scope=Scope(names=_named(members)))

@@ -30,12 +30,10 @@ _DEEPEST = 100
 #: Types written with ``str``, by name: their modules are only loaded if used.
 _AS_TEXT = ("Decimal", "UUID", "ZoneInfo")
 #: Calls that return what JSON cannot hold.
-_NOT_IN_JSON = frozenset(
-    """
+_NOT_IN_JSON = frozenset("""
     builtins.iter builtins.object builtins.open builtins.slice functools.partial
     logging.getLogger threading.Event threading.Lock threading.RLock
-    """.split()
-)
+    """.split())
 _SECRETS = ("pydantic.SecretStr", "pydantic.SecretBytes")
 _SERIALIZERS = frozenset(
     f"pydantic.{name}" for name in ("computed_field", "field_serializer", "model_serializer")

@@ -260,9 +260,7 @@ class _Describer:
         """Yield each flow at module level with its names: the alternatives that it may be."""
         variables: Dict[Tuple[MadeFlow, ...], List[str]] = {}
         for name, value in self.scope.names.items():
-            made = tuple(
-                flow for each in alternatives(value) for flow in self.reader.flows(each)
-            )
+            made = tuple(flow for each in alternatives(value) for flow in self.reader.flows(each))
             if made:
                 variables.setdefault(made, []).append(name)
         for made in sorted(variables, key=lambda flows: flows[0].line):

@@ -9,16 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional
 import attrs
 
 from flowpack.analysis.calls import call, call_method, has_method, iterated, known
-from flowpack.analysis.plain import (
-    MOST_BITS,
-    as_key,
-    binary,
-    holds,
-    is_plain,
-    one_of,
-    size,
-    unary,
-)
+from flowpack.analysis.plain import MOST_BITS, as_key, binary, holds, is_plain, one_of, size, unary
 from flowpack.analysis.syntax import defaults_of, every_argument
 from flowpack.analysis.values import (
     UNKNOWN,
@@ -294,9 +285,7 @@ class _Evaluation(ast.NodeVisitor):
         return slice(*(None if each is None else self.visit(each) for each in nodes))
 
     def visit_Lambda(self, node: ast.Lambda) -> object:
-        defaults = {
-            name: self.visit(default) for name, default in defaults_of(node.args).items()
-        }
+        defaults = {name: self.visit(default) for name, default in defaults_of(node.args).items()}
         names = [each.arg for each in every_argument(node.args)]
         outer = self.scope
         self.scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))

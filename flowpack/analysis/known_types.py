@@ -31,8 +31,7 @@ _PASSWORD: _Schema = {"type": "string", "format": "password", "writeOnly": True}
 _URL: _Schema = {"type": "string", "format": "uri", "minLength": 1}
 
 #: Types that are text of a format in JSON, below the format.
-_FORMATS = _by_name(
-    """
+_FORMATS = _by_name("""
     base64 pydantic.Base64Bytes pydantic.Base64Str
     binary builtins.bytes pydantic.StrictBytes
     date datetime.date pydantic.FutureDate pydantic.PastDate
@@ -59,8 +58,7 @@ _FORMATS = _by_name(
     uuid4 pydantic.UUID4
     uuid5 pydantic.UUID5
     zoneinfo zoneinfo.ZoneInfo
-    """
-)
+    """)
 
 #: Full names of types, and their schema.
 SCHEMAS: Mapping[str, _Schema] = {
@@ -94,8 +92,7 @@ SCHEMAS: Mapping[str, _Schema] = {
 WITHOUT_SCHEMA = frozenset("typing.Callable collections.abc.Callable builtins.callable".split())
 
 #: Generic types by what they are in JSON and in annotations.
-GENERICS = _by_name(
-    """
+GENERICS = _by_name("""
     list builtins.list typing.List typing.Sequence collections.abc.Sequence
     list typing.MutableSequence collections.abc.MutableSequence typing.Iterable
     list collections.abc.Iterable typing.Generator collections.abc.Generator
@@ -112,12 +109,10 @@ GENERICS = _by_name(
     literal typing.Literal
     annotated typing.Annotated
     inner typing.Final typing.Required typing.NotRequired typing.ReadOnly dataclasses.InitVar
-    """
-)
+    """)
 
 #: The types that functions of pydantic limit.
-LIMITED_TYPES = _by_name(
-    """
+LIMITED_TYPES = _by_name("""
     builtins.int pydantic.conint
     builtins.float pydantic.confloat
     builtins.str pydantic.constr
@@ -126,8 +121,7 @@ LIMITED_TYPES = _by_name(
     builtins.list pydantic.conlist
     builtins.set pydantic.conset
     builtins.frozenset pydantic.confrozenset
-    """
-)
+    """)
 
 #: Limits beside a type in ``Annotated``, and the options of their positional arguments.
 LIMITS: Mapping[str, Tuple[str, ...]] = {
@@ -161,19 +155,16 @@ KEYWORDS: Mapping[str, Mapping[str, str]] = {
 
 #: Parts of the standard library and their like: as types their classes are mere classes, and
 #: as bases, decorators or metadata they do not change what JSON a class or a type takes.
-_STANDARD = frozenset(
-    """
+_STANDARD = frozenset("""
     abc annotated_types argparse asyncio attr attrs builtins collections concurrent contextlib
     contextvars csv ctypes dataclasses datetime decimal email enum functools http inspect io
     itertools json logging multiprocessing numbers operator os pathlib queue random re shutil socket
     sqlite3 ssl string subprocess sys tempfile threading time types typing unittest uuid warnings
     weakref
-    """.split()
-)
+    """.split())
 
 #: Names of pydantic and Prefect that do not change it either: bases, decorators and metadata.
-_HARMLESS = frozenset(
-    """
+_HARMLESS = frozenset("""
     pydantic.AfterValidator pydantic.AllowInfNan pydantic.BaseModel pydantic.Discriminator
     pydantic.FailFast pydantic.Field pydantic.PlainSerializer pydantic.PrivateAttr
     pydantic.SerializeAsAny pydantic.Strict pydantic.StringConstraints pydantic.Tag
@@ -186,8 +177,7 @@ _HARMLESS = frozenset(
     prefect.filesystems.ReadableFileSystem prefect.filesystems.WritableDeploymentStorage
     prefect.filesystems.WritableFileSystem prefect.flow prefect.task
     prefect.utilities.asyncutils.sync_compatible
-    """.split()
-)
+    """.split())
 
 
 def is_standard(name: str) -> bool:
@@ -201,8 +191,7 @@ def is_harmless(name: str) -> bool:
 
 
 #: Options of models that do not change what JSON a model takes.
-HARMLESS_OPTIONS = frozenset(
-    """
+HARMLESS_OPTIONS = frozenset("""
     allow_inf_nan allow_mutation anystr_strip_whitespace arbitrary_types_allowed
     copy_on_model_validation defer_build frozen from_attributes hide_input_in_errors
     json_dumps json_encoders json_loads keep_untouched loc_by_alias orm_mode protected_namespaces
@@ -210,8 +199,7 @@ HARMLESS_OPTIONS = frozenset(
     serialize_by_alias smart_union str_strip_whitespace str_to_lower str_to_upper strict
     underscore_attrs_are_private use_attribute_docstrings use_enum_values val_json_bytes
     validate_all validate_assignment validate_default validate_return
-    """.split()
-)
+    """.split())
 
 #: Blocks that come with Prefect and its integrations, by package; with their slug where that is
 #: not the name in lower case.

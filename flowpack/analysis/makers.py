@@ -25,12 +25,10 @@ from flowpack.exceptions import printable
 _LIBRARIES = frozenset({"prefect", "flowpack"})
 
 #: Decorators that give a function another object's place, but its name and signature.
-_NAME_KEEPERS = frozenset(
-    """
+_NAME_KEEPERS = frozenset("""
     contextlib.asynccontextmanager contextlib.contextmanager functools.cache
     functools.lru_cache functools.singledispatch
-    """.split()
-)
+    """.split())
 #: Decorators that let a class return what they are given as its attribute.
 _OF_METHODS = frozenset({"builtins.classmethod", "builtins.staticmethod"})
 
@@ -138,8 +136,7 @@ class FlowReader:
             if makers:
                 line = getattr(function.node, "lineno", 0)
                 made = [
-                    MadeFlow(maker, line, function, function.name, wrapped_by)
-                    for maker in makers
+                    MadeFlow(maker, line, function, function.name, wrapped_by) for maker in makers
                 ]
             elif made and not harmless:
                 made = [attrs.evolve(each, wrapper=each.wrapper or _spelt(node)) for each in made]

@@ -90,11 +90,7 @@ class _Writer:
                     " refuses; rename it",
                 )
             properties[name] = self._property(argument, position)
-        schema: Dict[str, Any] = {
-            "title": "Parameters",
-            "type": "object",
-            "properties": properties,
-        }
+        schema: Dict[str, Any] = {"title": "Parameters", "type": "object", "properties": properties}
         required = [name for name in properties if self._default(name) is ...]
         if required:
             schema["required"] = required

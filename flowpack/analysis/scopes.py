@@ -40,18 +40,14 @@ Bindings = Dict[str, object]
 _Branch = Tuple[Bindings, bool]
 
 #: Modules whose names are known where they are imported with a star.
-_KNOWN_MODULES = frozenset(
-    """
+_KNOWN_MODULES = frozenset("""
     collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
-    """.split()
-)
+    """.split())
 #: Modules that every Python has: importing one of them does not fail.
-_ALWAYS_THERE = _KNOWN_MODULES | frozenset(
-    """
+_ALWAYS_THERE = _KNOWN_MODULES | frozenset("""
     abc asyncio base64 copy csv functools hashlib io itertools json logging os random re
     string subprocess sys tempfile textwrap time
-    """.split()
-)
+    """.split())
 #: Functions that do not return.
 _EXITS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit", "os.abort")
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Protocol, Sequence, Tuple, TypeVar
 
-from flowpack.exceptions import (
-    MissingFlowError,
-    UnspecifiedFlowError,
-    printable,
-    quoted,
-)
+from flowpack.exceptions import MissingFlowError, UnspecifiedFlowError, printable, quoted
 
 #: So many names are listed in a message, and so many characters of each.
 _LISTED = 20

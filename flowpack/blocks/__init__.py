@@ -20,11 +20,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from flowpack.blocks.cloud import (
-        AzureBlobStorageBlock,
-        GoogleCloudStorageBlock,
-        S3StorageBlock,
-    )
+    from flowpack.blocks.cloud import AzureBlobStorageBlock, GoogleCloudStorageBlock, S3StorageBlock
     from flowpack.blocks.block import Block
     from flowpack.blocks.secret import Secret
     from flowpack.blocks.storage import (

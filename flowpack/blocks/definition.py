@@ -105,9 +105,7 @@ def _define(cls: Type[Any], base: type) -> BlockDefinition:
     )
 
 
-def _class_problem(
-    cls: Type[Any], base: type, fields: Tuple[BlockField, ...]
-) -> Optional[str]:
+def _class_problem(cls: Type[Any], base: type, fields: Tuple[BlockField, ...]) -> Optional[str]:
     if cls is base:
         return "it is the base of blocks and no block itself; make a class from it"
     names = [field.name for field in fields]
@@ -226,10 +224,7 @@ class _Renderer:
         if field.required or isinstance(default, type(attrs.Factory(list))):
             return None
         plain = to_json(default)
-        paths = (
-            *paths_below(cls, field, self._base),
-            *held_paths(default, plain, self._base),
-        )
+        paths = (*paths_below(cls, field, self._base), *held_paths(default, plain, self._base))
         return _without_passwords(
             replaced(plain, paths, lambda value, at: MASK if value else value)
         )

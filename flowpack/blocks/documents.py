@@ -13,13 +13,7 @@ import attrs
 
 from flowpack.blocks.definition import is_decorated
 from flowpack.blocks.secrecy import without_secrets
-from flowpack.exceptions import (
-    BlockError,
-    ObjectAlreadyExists,
-    ObjectNotFound,
-    printable,
-    quoted,
-)
+from flowpack.exceptions import BlockError, ObjectAlreadyExists, ObjectNotFound, printable, quoted
 from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, BlockType, name_problem
 
 if TYPE_CHECKING:
@@ -115,11 +109,7 @@ def ensure_document(
 
 
 def save_document(
-    definition: BlockDefinition,
-    data: Mapping[str, Any],
-    client: Client,
-    name: str,
-    overwrite: bool,
+    definition: BlockDefinition, data: Mapping[str, Any], client: Client, name: str, overwrite: bool
 ) -> UUID:
     """Return the id of the document called *name*, made if missing.
 

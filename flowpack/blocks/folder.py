@@ -110,9 +110,7 @@ class Folder:
 
     # Writing
 
-    def write_from(
-        self, file: BinaryIO, name: str, sha256: str, replace: bool = False
-    ) -> str:
+    def write_from(self, file: BinaryIO, name: str, sha256: str, replace: bool = False) -> str:
         """Store what *file* holds under *name* and return its path; see :meth:`Store.write_from`.
 
         *replace* makes no difference, for what is there is always hashed.

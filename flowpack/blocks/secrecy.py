@@ -63,9 +63,7 @@ def paths_below(cls: Type[Any], field: BlockField, base: type) -> Tuple[Path, ..
     if field.name in named_fields(cls):
         return ((),)
     annotations = (field.type, field.annotation)
-    return tuple(
-        dict.fromkeys(path for each in annotations for path in _paths_of(each, base))
-    )
+    return tuple(dict.fromkeys(path for each in annotations for path in _paths_of(each, base)))
 
 
 def _paths_in(cls: Type[Any], base: type) -> Iterator[Path]:
@@ -152,8 +150,7 @@ def _filled(plain: Any, paths: Tuple[Path, ...]) -> Iterable[Path]:
 def is_declared(path: Path, declared: Iterable[Path]) -> bool:
     """Return True if *path* leads to one of the *declared*, or into one."""
     return any(
-        len(each) <= len(path)
-        and all(mine in (_ANY, name) for mine, name in zip(each, path))
+        len(each) <= len(path) and all(mine in (_ANY, name) for mine, name in zip(each, path))
         for each in declared
     )
 

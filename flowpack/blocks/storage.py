@@ -356,9 +356,7 @@ class FileStorageBlock(OwnStorageBlock):
         },
     )
     key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
-        default="hash",
-        validator=_check_key_type,
-        metadata={"description": "How files are named."},
+        default="hash", validator=_check_key_type, metadata={"description": "How files are named."}
     )
     options: Mapping[str, Any] = attrs.field(
         factory=dict,

@@ -38,10 +38,7 @@ _SCHEME = re.compile(r"([A-Za-z](?:[A-Za-z0-9+.-]+|(?=://))):")
 
 @hides_locals
 def parse_storage_url(
-    text: str,
-    client: Optional[Client] = None,
-    *,
-    environ: Mapping[str, str] = os.environ,
+    text: str, client: Optional[Client] = None, *, environ: Mapping[str, str] = os.environ
 ) -> Union[StorageBlock, UUID, str]:
     """Return the storage that *text* means, as a ``flow_storage`` takes it.
 

@@ -19,9 +19,7 @@ class Store(Protocol):
     key that it does not take.
     """
 
-    def write_from(
-        self, file: BinaryIO, key: str, sha256: str, replace: bool = False
-    ) -> object:
+    def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> object:
         """Keep what *file* holds under *key*; what is there already is left alone.
 
         A damaged object is replaced where *key* is its digest.

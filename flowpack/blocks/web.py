@@ -119,9 +119,7 @@ class WebFolder(_Server):
         RFC 9110 (HTTP), RFC 4918 (WebDAV).
     """
 
-    def write_from(
-        self, file: BinaryIO, key: str, sha256: str, replace: bool = False
-    ) -> None:
+    def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> None:
         """See :meth:`Store.write_from`."""
         _, size = _extent(file)
         with self._client(key) as client:
@@ -215,9 +213,7 @@ class WebFolder(_Server):
         with self._client(key) as client:
             return bool(self._find(client, key, sha256, size))
 
-    def _find(
-        self, client: ObjectClient, key: str, sha256: str, size: int
-    ) -> Optional[bool]:
+    def _find(self, client: ObjectClient, key: str, sha256: str, size: int) -> Optional[bool]:
         """Return whether the object there is the right one; None for no object.
 
         The length tells it where the digest is the key. Any other key may have been given to
@@ -262,9 +258,7 @@ class KeyValueServer(_Server):
         ``KVServerStorageBlock`` of Prefect 2.0b7.
     """
 
-    def write_from(
-        self, file: BinaryIO, key: str, sha256: str, replace: bool = False
-    ) -> None:
+    def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> None:
         """See :meth:`Store.write_from`; only text can be kept, and not an empty one."""
         data = file.read()
         found = hashlib.sha256(data).hexdigest()
@@ -322,9 +316,7 @@ class KeyValueServer(_Server):
         """Return None: what is there is JSON, not the object."""
         return None
 
-    def _get(
-        self, client: ObjectClient, key: str, limit: Optional[int] = None
-    ) -> Optional[bytes]:
+    def _get(self, client: ObjectClient, key: str, limit: Optional[int] = None) -> Optional[bytes]:
         """Return the text as bytes; None where the server has none.
 
         Raises:

@@ -131,11 +131,7 @@ def _progress(count: int) -> Iterator[Optional[Callable[[Deployed], None]]]:
         if bar is None:  # Not before: messages of the first would break it.
             # 20 rows are what tqdm takes itself where a terminal has no size.
             bar = tqdm(
-                total=count,
-                unit="deployment",
-                leave=False,
-                ncols=output.columns(),
-                nrows=20,
+                total=count, unit="deployment", leave=False, ncols=output.columns(), nrows=20
             )
         bar.update()
 

@@ -132,8 +132,7 @@ def _plain(value: Any) -> Any:
     """Return *value* with text for keys that are no text, NaN and infinity."""
     if isinstance(value, dict):
         return {
-            key if isinstance(key, str) else str(key): _plain(item)
-            for key, item in value.items()
+            key if isinstance(key, str) else str(key): _plain(item) for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]

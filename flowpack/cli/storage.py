@@ -113,8 +113,7 @@ def find_storage(text: str, client: Client) -> BlockDocument:
         )
     listed = ", ".join(f"{_type_name(each)}/{each.name}" for each in found)
     raise BlockError(
-        f"{len(found)} storage blocks are called {quoted(text)}; say which:"
-        f" {printable(listed)}"
+        f"{len(found)} storage blocks are called {quoted(text)}; say which:" f" {printable(listed)}"
     )
 
 

@@ -21,10 +21,7 @@ from flowpack.exceptions import (
 )
 
 #: What makes specs, as scripts may import it.
-_SPECS = (
-    Symbol("flowpack.DeploymentSpec"),
-    Symbol("flowpack.deployments.spec.DeploymentSpec"),
-)
+_SPECS = (Symbol("flowpack.DeploymentSpec"), Symbol("flowpack.deployments.spec.DeploymentSpec"))
 
 
 def makes_specs(script: Script) -> bool:
@@ -62,8 +59,7 @@ def collect_specs(script: Script) -> Tuple[DeploymentSpec, ...]:
             raise refusal from exc
     if not specs:
         raise SpecError(
-            script.name,
-            ["it has no deployments: it made no flowpack.DeploymentSpec while it ran"],
+            script.name, ["it has no deployments: it made no flowpack.DeploymentSpec while it ran"]
         )
     return tuple(specs)
 
@@ -77,9 +73,7 @@ def _run(script: Script) -> None:
         load_flow_from_script(script)
 
 
-def _refusal(
-    error: ScriptError, script: Script
-) -> Optional[DeploymentValidationError]:
+def _refusal(error: ScriptError, script: Script) -> Optional[DeploymentValidationError]:
     """Return what was wrong with a spec, if that is why the script failed."""
     cause = error.user_exc
     if not isinstance(cause, DeploymentValidationError):

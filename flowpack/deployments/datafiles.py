@@ -358,9 +358,7 @@ class ValueReader:
             }
         return None
 
-    def entries(
-        self, content: Pairs, path: str, depth: int = 0
-    ) -> Dict[str, Tuple[int, Value]]:
+    def entries(self, content: Pairs, path: str, depth: int = 0) -> Dict[str, Tuple[int, Value]]:
         """Return what a mapping holds by key, each with its line; merged keys come last."""
         found: Dict[str, Tuple[int, Value]] = {}
         merged: List[Value] = []

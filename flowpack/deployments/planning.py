@@ -279,9 +279,7 @@ def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
     return (f"this server has no place for {', '.join(given)}; they are left out",)
 
 
-def _set_fields(
-    package: Package, new: DeploymentCreate, dialect: Dialect
-) -> Tuple[Change, ...]:
+def _set_fields(package: Package, new: DeploymentCreate, dialect: Dialect) -> Tuple[Change, ...]:
     """Return what a new deployment is to have, where that is not empty."""
     nothing = Deployment(id=_NO_ID, name=new.name, flow_id=new.flow_id, flow_data=None)
     return (

@@ -10,12 +10,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.masking import mask_env, mask_storage
-from flowpack.exceptions import (
-    BlockError,
-    DeploymentValidationError,
-    ObjectNotFound,
-    WireError,
-)
+from flowpack.exceptions import BlockError, DeploymentValidationError, ObjectNotFound, WireError
 from flowpack.flow_runners import (
     FLOW_RUNNERS,
     FlowRunner,
@@ -135,9 +130,7 @@ def _runner_of_pool(pool: Optional[str], client: Client) -> Optional[FlowRunner]
     return None if typename is None else FLOW_RUNNERS[typename]()
 
 
-def _changed_runner(
-    full_name: str, runner: FlowRunner, changes: Mapping[str, Any]
-) -> FlowRunner:
+def _changed_runner(full_name: str, runner: FlowRunner, changes: Mapping[str, Any]) -> FlowRunner:
     """Return *runner* with *changes* of its config; variables are added to its own."""
     config: Dict[str, Any] = {**(runner.to_settings().config or {}), **changes}
     env = changes.get("env")

@@ -33,14 +33,7 @@ from flowpack.deployments.source import find_flow, parse_location
 from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.jsonvalues import json_copy, json_problem
-from flowpack.models import (
-    UNSET,
-    AnySchedule,
-    Deployment,
-    FlowRunnerSettings,
-    Unset,
-    name_problem,
-)
+from flowpack.models import UNSET, AnySchedule, Deployment, FlowRunnerSettings, Unset, name_problem
 from flowpack.packaging.base import (
     CompleteSpec,
     Packager,
@@ -316,12 +309,7 @@ class DeploymentSpec(PoolFields):
             return self._complete(packager, api, keep=False)
 
     def _complete(
-        self,
-        packager: Packager,
-        client: Client,
-        flow: Optional[FlowInfo] = None,
-        *,
-        keep: bool,
+        self, packager: Packager, client: Client, flow: Optional[FlowInfo] = None, *, keep: bool
     ) -> CompleteSpec:
         flow = flow or self.find_flow()
         name = self.name or flow.name

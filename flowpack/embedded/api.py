@@ -118,11 +118,7 @@ def _check_name(name: str) -> str:
 
 
 #: Columns that lists are filtered by, and where the body says which values they may have.
-_FILTERS = {
-    "f.id": ("flows", "id"),
-    "f.name": ("flows", "name"),
-    "d.name": ("deployments", "name"),
-}
+_FILTERS = {"f.id": ("flows", "id"), "f.name": ("flows", "name"), "d.name": ("deployments", "name")}
 
 
 def _select_page(body: Json, tables: str, order: str) -> Tuple[str, List[Any]]:
@@ -165,9 +161,7 @@ def read_flows(db: Session, body: Json) -> StatusAndJson:
 
 # Deployments
 
-_DEPLOYMENT_COLUMNS = (
-    "name flow_id flow_data schedule is_schedule_active parameters tags".split()
-)
+_DEPLOYMENT_COLUMNS = "name flow_id flow_data schedule is_schedule_active parameters tags".split()
 _UPSERT = """
     ON CONFLICT (flow_id, name) DO UPDATE SET updated = excluded.updated,
         flow_data = excluded.flow_data, schedule = excluded.schedule,
@@ -204,9 +198,7 @@ def read_deployment(db: Session, body: Json, deployment_id: str) -> StatusAndJso
     return 200, find(db, "deployment", id=deployment_id)
 
 
-def read_deployment_by_name(
-    db: Session, body: Json, flow_name: str, name: str
-) -> StatusAndJson:
+def read_deployment_by_name(db: Session, body: Json, flow_name: str, name: str) -> StatusAndJson:
     """Read a deployment by the names of its flow and its own."""
     row = db.one(
         "SELECT d.* FROM deployment AS d JOIN flow AS f ON f.id = d.flow_id"
@@ -234,9 +226,7 @@ def delete_deployment(db: Session, body: Json, deployment_id: str) -> StatusAndJ
     return _NO_CONTENT
 
 
-def set_schedule(
-    db: Session, body: Json, deployment_id: str, *, active: bool
-) -> StatusAndJson:
+def set_schedule(db: Session, body: Json, deployment_id: str, *, active: bool) -> StatusAndJson:
     """Switch a deployment's schedule on or off."""
     sql = "UPDATE deployment SET is_schedule_active = ?, updated = ? WHERE id = ?"
     if not db.run(sql, active, now(), deployment_id):

@@ -160,17 +160,9 @@ ROUTES = (
     Route("DELETE", f"{_DOCUMENTS}/{{id}}", api.delete_block_document, writes=True),
     Route("POST", f"{_DOCUMENTS}/get_{_DEFAULT_STORAGE}", api.get_default_storage),
     Route(
-        "POST",
-        f"{_DOCUMENTS}/{{id}}/set_{_DEFAULT_STORAGE}",
-        api.set_default_storage,
-        writes=True,
+        "POST", f"{_DOCUMENTS}/{{id}}/set_{_DEFAULT_STORAGE}", api.set_default_storage, writes=True
     ),
-    Route(
-        "POST",
-        f"{_DOCUMENTS}/clear_{_DEFAULT_STORAGE}",
-        api.clear_default_storage,
-        writes=True,
-    ),
+    Route("POST", f"{_DOCUMENTS}/clear_{_DEFAULT_STORAGE}", api.clear_default_storage, writes=True),
 )
 
 

@@ -19,14 +19,7 @@ from flowpack.connect import using
 from flowpack.exceptions import BlockError, DeploymentValidationError, quoted
 from flowpack.flow_runners import FlowRunner, SubprocessFlowRunner, UniversalFlowRunner
 from flowpack.models import BlockDocument, DeploymentCreate
-from flowpack.packaging.base import (
-    AnySpec,
-    CompleteSpec,
-    Content,
-    Package,
-    Packager,
-    describe_type,
-)
+from flowpack.packaging.base import AnySpec, CompleteSpec, Content, Package, Packager, describe_type
 from flowpack.packaging.storing import store
 
 #: Some releases refuse to run a deployment that has no schema at all.
@@ -48,8 +41,7 @@ def _to_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
         except ValueError:
             pass
     raise DeploymentValidationError(
-        "storage",
-        [f"expected a storage block or the id of one, not {describe_type(value)}"],
+        "storage", [f"expected a storage block or the id of one, not {describe_type(value)}"]
     )
 
 
@@ -63,9 +55,7 @@ class SourcePackager(HidesLocals, Packager):
             ``deploy`` keeps the storage of a deployment that exists.
     """
 
-    storage: Union[StorageBlock, UUID, str, None] = attrs.field(
-        default=None, converter=_to_storage
-    )
+    storage: Union[StorageBlock, UUID, str, None] = attrs.field(default=None, converter=_to_storage)
 
     @abstractmethod
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:

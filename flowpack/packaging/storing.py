@@ -16,14 +16,7 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import hash_object, storage_errors
 from flowpack.client import Client
 from flowpack.exceptions import ObjectMissingError, StorageUnavailableError
-from flowpack.models import (
-    UNSET,
-    DataDocument,
-    DeploymentCreate,
-    ScriptSource,
-    StoredObject,
-    Unset,
-)
+from flowpack.models import UNSET, DataDocument, DeploymentCreate, ScriptSource, StoredObject, Unset
 from flowpack.packaging.base import CompleteSpec, Package
 from flowpack.urls import url_of
 

@@ -145,13 +145,9 @@ _KEYS: Mapping[str, _Key] = {
     "api_auth_string": _key("API_AUTH_STRING", values.parse_secret),
     "request_timeout": _key("API_REQUEST_TIMEOUT", values.parse_seconds, 30.0),
     "custom_headers": _key("CLIENT_CUSTOM_HEADERS", values.parse_headers, {}),
-    "tls_insecure_skip_verify": _key(
-        "API_TLS_INSECURE_SKIP_VERIFY", values.parse_switch, False
-    ),
+    "tls_insecure_skip_verify": _key("API_TLS_INSECURE_SKIP_VERIFY", values.parse_switch, False),
     "max_retries": _key("CLIENT_MAX_RETRIES", values.parse_count),
-    "retry_extra_codes": _key(
-        "CLIENT_RETRY_EXTRA_CODES", values.parse_statuses, frozenset()
-    ),
+    "retry_extra_codes": _key("CLIENT_RETRY_EXTRA_CODES", values.parse_statuses, frozenset()),
     "csrf_support_enabled": _key("CLIENT_CSRF_SUPPORT_ENABLED", values.parse_switch, True),
     "default_work_pool": _Key(_POOL_VARIABLES, _POOL_TABLE, values.parse_text),
     "require_server": _Key(("FLOWPACK_REQUIRE_SERVER",), "", values.parse_switch, False),
@@ -273,9 +269,7 @@ class _Search:
             return  # The file of profiles may not even be known.
         path, place = self._found["profiles_path"], self._places["profiles_path"]
         try:
-            name, chosen_by, source = from_profile(
-                path, wanted, "" if place == _DEFAULT else place
-            )
+            name, chosen_by, source = from_profile(path, wanted, "" if place == _DEFAULT else place)
         except SettingsError as exc:
             self._problems.append(str(exc))
             return

@@ -61,9 +61,7 @@ def from_environment(environ: Mapping[str, str], others: Iterable[str]) -> Sourc
 def _own_variables(variables: Mapping[str, str]) -> Dict[str, str]:
     """Return the variables that are settings, in capitals or not; those in capitals win."""
     names = sorted(variables, reverse=True)  # Capitals come last.
-    return {
-        name.upper(): variables[name] for name in names if name.upper().startswith(_PREFIXES)
-    }
+    return {name.upper(): variables[name] for name in names if name.upper().startswith(_PREFIXES)}
 
 
 # Patterns are compiled where they are used: most folders have no file of settings.

@@ -68,9 +68,7 @@ class Bucket(ABC):
     def secrets(self) -> Iterable[str]:
         """Return what no message may show."""
 
-    def write_from(
-        self, file: BinaryIO, key: str, sha256: str, replace: bool = False
-    ) -> None:
+    def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> None:
         """See :meth:`Store.write_from`."""
         check_key(key, self.label)
         start = file.tell()

@@ -119,11 +119,7 @@ class S3Bucket(Bucket):
     def secrets(self) -> Iterable[str]:
         """Return what no message may show."""
         block = self.block
-        held = (
-            block.aws_secret_access_key,
-            block.aws_session_token,
-            block.aws_access_key_id,
-        )
+        held = (block.aws_secret_access_key, block.aws_session_token, block.aws_access_key_id)
         return [secret.get_secret_value() for secret in held if secret]
 
 
