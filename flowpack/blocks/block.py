@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Dict,
-    Iterable,
-    Mapping,
-    Optional,
-    Tuple,
-    Type,
-    TypeVar,
-    cast,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar, cast
 from uuid import UUID, uuid4
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.blocks import documents
-from flowpack.blocks.definition import check_decorated, define
-from flowpack.blocks.documents import BlockIdentity, find_class, is_of
+from flowpack.blocks.definition import check_decorated, define, named_fields
 from flowpack.blocks.fields import fields_of, from_json, to_json
-from flowpack.blocks.secrecy import Path, held_paths, is_declared, named_fields, replaced, split
-from flowpack.blocks.secret import MASK, HiddenData, Secret, SecretMapping
+from flowpack.blocks.secret import MASK, HiddenData, Secret, mask_paths, split_paths
+from flowpack.connect import using
 from flowpack.exceptions import BlockError, ObjectNotFound, printable, quoted
 from flowpack.jsonvalues import json_copy
 from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
+from flowpack.wire.block_schemas import orion_schema
 
 if TYPE_CHECKING:
     from flowpack.client import Client
@@ -109,22 +97,21 @@ class Block(HidesLocals):
         Raises:
             BlockError: The class cannot be a block; the text says why.
         """
-        return define(cls, Block)
+        if cls is Block:
+            raise BlockError(
+                "Block is the base of blocks and no block itself; make a class from it"
+            )
+        return define(cls)
 
     @classmethod
     def schema(cls) -> Dict[str, Any]:
         """Return the schema of the class as Prefect 2.0b7 keeps it."""
-        # Imported here because most programs that name a block never ask for it.
-        from flowpack.wire.block_schemas import orion_schema
-
         fields: Dict[str, Any] = json_copy(orion_schema(cls.definition())[0])
         return fields
 
     @classmethod
     def schema_checksum(cls) -> str:
         """Return the checksum by which Prefect 2.0b7 knows the class."""
-        from flowpack.wire.block_schemas import orion_schema
-
         return orion_schema(cls.definition())[1]
 
     @classmethod
@@ -138,8 +125,6 @@ class Block(HidesLocals):
             BlockError: The class cannot be a block.
             APIError: The server could not be asked, or refused.
         """
-        from flowpack.connect import using
-
         definition = cls.definition()
         with using(client) as api:
             return documents.register(definition, api)
@@ -157,25 +142,31 @@ class Block(HidesLocals):
                 declares none.
         """
         check_decorated(type(self))
-        data = HiddenData()
+        data, known = HiddenData(), HiddenData()
         for field in fields_of(type(self)):
-            what = f"this {self.block_type_name} block: its field {quoted(field.name)}"
             value = getattr(self, field.attribute.name)
             try:
-                plain = data[field.name] = to_json(value)
-                held = [(field.name, *path) for path in held_paths(value, plain, Block)]
-            except BlockError as exc:
-                raise BlockError(f"{what} holds {exc}") from None
-            except RecursionError:
-                raise BlockError(f"{what} is nested too deep") from None
-            declared = split(self.definition().secret_fields) if held else ()
-            if not all(is_declared(path, declared) for path in held):
-                raise BlockError(
-                    f"{what} holds a secret where the class declares none, and once loaded it"
-                    " would be shown; give the field the type Secret or name it in"
-                    " secret_fields"
+                data[field.name] = to_json(value)
+                known[field.name] = to_json(value, masked=True)
+            except (BlockError, RecursionError) as exc:
+                problem = (
+                    "is nested too deep" if isinstance(exc, RecursionError) else f"holds {exc}"
                 )
+                raise BlockError(self._problem_of(field.name, problem)) from None
+        if data != known:  # A value knows itself to be secret.
+            declared = split_paths(self.definition().secret_fields)
+            shown = mask_paths(data, declared)
+            for name, value in mask_paths(known, declared).items():
+                if value != shown[name]:
+                    problem = (
+                        "holds a secret where the class declares none, and once loaded it would"
+                        " be shown; give the field the type Secret or name it in secret_fields"
+                    )
+                    raise BlockError(self._problem_of(name, problem))
         return data
+
+    def _problem_of(self, name: str, problem: str) -> str:
+        return f"this {self.block_type_name} block: its field {quoted(name)} {problem}"
 
     def to_document(self, schema: BlockSchema, name: Optional[str] = None) -> BlockDocument:
         """Return the document that holds this block; nothing is sent.
@@ -224,15 +215,14 @@ class Block(HidesLocals):
         ``flowpack.blocks`` names.
 
         Raises:
-            BlockError: No class fits type name and checksum, it is no subclass of this one, or
+            BlockError: No class fits type name and fields, it is no subclass of this one, or
                 the data do not fit it.
         """
-        identity = BlockIdentity.of(document)
-        found = find_class(identity, cls, Block)
+        found = documents.find_class(document, cls, Block)
         if not issubclass(found, cls):
             raise BlockError(
-                f"the block document {quoted(identity.document)} is of type"
-                f" {quoted(identity.type_name)}, not {cls.__name__}"
+                f"the block document {quoted(document.name or str(document.id))} is of type"
+                f" {quoted(found.block_type_name)}, not {cls.__name__}"
             )
         return found.from_data(document.data, document_id=document.id)
 
@@ -250,8 +240,6 @@ class Block(HidesLocals):
             ObjectNotFound: There is none.
             BlockError: It cannot be used with this class.
         """
-        from flowpack.connect import using
-
         cls.definition()
         with using(client) as api:
             document = api.read_block_document_by_name(name, cls.block_type_name)
@@ -274,11 +262,9 @@ class Block(HidesLocals):
         Raises:
             BlockError: The name is taken by other data, or cannot be used.
         """
-        from flowpack.connect import using
-
-        definition, data = self.definition(), self.to_document_data()
+        self.to_document_data()  # Raises before anything is sent.
         with using(client) as api:
-            saved = documents.save_document(definition, data, api, name, overwrite)
+            saved = documents.save_document(self, api, name, overwrite)
         return attrs.evolve(self, document_id=saved)
 
     def check_document(self, client: Optional[Client] = None) -> None:
@@ -294,8 +280,6 @@ class Block(HidesLocals):
         Raises:
             BlockError: The document is not there, or holds something else.
         """
-        from flowpack.connect import using
-
         if self.document_id is None:
             return
         what = f"this {self.block_type_name} names the block document {self.document_id}, which"
@@ -309,10 +293,11 @@ class Block(HidesLocals):
                     f" Save the block there under a name, {ways}"
                 ) from exc
         # Raised here, so that no frame of the traceback shows a secret.
-        if not _is_in(document, self):
+        difference = documents.describe_difference(document, self)
+        if difference is not None:
             raise BlockError(
-                f"{what} holds something else on the server: one of the two was changed. Load"
-                f" the block again, save it under a name, {ways}"
+                f"{what} holds something else on the server, {difference}: one of the two was"
+                f" changed. Load the block again, save it under a name, {ways}"
             )
 
     def ensure_document(
@@ -329,30 +314,12 @@ class Block(HidesLocals):
         Raises:
             BlockError: As :meth:`check_document`.
         """
-        from flowpack.connect import using
-
         if self.document_id is not None:
             self.check_document(client)
             return self.document_id
-        definition, data = self.definition(), self.to_document_data()
+        self.to_document_data()  # Raises before anything is sent.
         with using(client) as api:
-            return documents.ensure_document(definition, data, api, schema)
-
-
-def _is_in(document: BlockDocument, block: Block) -> bool:
-    """Return True if *document* holds what *block* does.
-
-    Others leave fields out that have a default, and write paths in other ways.
-    """
-    if not is_of(BlockIdentity.of(document), type(block)):
-        return False
-    data = block.to_document_data()
-    if dict(document.data) == data:
-        return True
-    try:
-        return type(block).from_data(document.data).to_document_data() == data
-    except BlockError:
-        return False
+            return documents.ensure_document(self, api, schema)
 
 
 def _build(cls: Type[Self], data: Mapping[str, Any], document_id: Optional[UUID]) -> Self:
@@ -385,32 +352,19 @@ def _masked_repr(block: Block) -> str:
     cls = type(block)
     named = named_fields(cls)
     try:
-        declared = split(cls.definition().secret_fields)
+        secret = {path[0] for path in split_paths(cls.definition().secret_fields)}
     except BlockError:
         # What is secret cannot be known, so nothing is shown.
-        declared = tuple((field.alias,) for field in attrs.fields(cls))
+        secret = {field.alias for field in attrs.fields(cls)}
     parts = []
     for field in attrs.fields(cls):
         value = getattr(block, field.name)
         if field.alias in named:
             parts.append(f"{field.name}='{MASK}'")
-        elif field.repr is True:
-            below = [path[1:] for path in declared if path[0] == field.alias]
-            parts.append(f"{field.name}={_masked(value, below)!r}")
-        elif field.repr:
+        elif callable(field.repr):
             parts.append(f"{field.name}={field.repr(value)}")
+        elif field.repr:
+            # Secrets and blocks mask themselves.
+            is_shown = field.alias not in secret or isinstance(value, (Block, Secret, type(None)))
+            parts.append(f"{field.name}={(value if is_shown else MASK)!r}")
     return f"{cls.__qualname__.rpartition('>.')[2]}({', '.join(parts)})"
-
-
-def _masked(value: Any, paths: Iterable[Path]) -> Any:
-    """Return *value* to be printed: as it is where what is secret masks itself."""
-    bare = []
-
-    def mask(secret: Any, at: Path) -> Any:
-        if secret is None or isinstance(secret, (Block, Secret, SecretMapping)):
-            return secret
-        bare.append(at)
-        return MASK
-
-    masked = replaced(value, paths, mask)
-    return masked if bare else value

@@ -6,13 +6,22 @@ Two that register the same at once, or an answer that was lost, make nothing twi
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Mapping, Optional, Tuple, Type
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Type,
+)
 from uuid import UUID
 
-import attrs
-
-from flowpack.blocks.definition import is_decorated
-from flowpack.blocks.secrecy import without_secrets
+from flowpack.blocks.definition import define, is_decorated
+from flowpack.blocks.secret import without_secrets
 from flowpack.exceptions import BlockError, ObjectAlreadyExists, ObjectNotFound, printable, quoted
 from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, BlockType, name_problem
 
@@ -77,41 +86,34 @@ def _ensure_type(definition: BlockDefinition, client: Client) -> BlockType:
 # Documents
 
 
-def ensure_document(
-    definition: BlockDefinition,
-    data: Mapping[str, Any],
-    client: Client,
-    schema: Optional[BlockSchema] = None,
-) -> UUID:
-    """Return the id of the one document with these *data*, made if missing.
+def ensure_document(block: Any, client: Client, schema: Optional[BlockSchema] = None) -> UUID:
+    """Return the id of the one document that holds *block*, made if missing.
 
     Args:
-        definition: The block's class.
-        data: What the document holds.
+        block: What it holds.
         client: The server.
         schema: The class's schema there; None looks it up.
 
     Raises:
         BlockError: The document of that configuration has other secrets.
     """
-    schema = schema or register(definition, client)
-    if client.dialect.name == "orion":  # It has one anonymous document for equal content.
-        return _create_or_read(None, definition, data, client, schema)[0].id
-    name = _name_by_content(definition, data)
-    document, is_new = _create_or_read(name, definition, data, client, schema)
-    if is_new or _is_same(document, data, schema):
-        return document.id
-    raise BlockError(
-        f"the block document {quoted(name)} holds this {definition.type_name} with other"
-        " secrets. To change them call save(name, overwrite=True) on the block, or run flowpack"
-        " storage save, with a name of your own"
-    )
+    schema = schema or register(block.definition(), client)
+    name = None
+    if client.dialect.name != "orion":  # That has one anonymous document for equal content.
+        name = _name_by_content(block)
+    document, is_new = _create_or_read(name, block, client, schema)
+    difference = None if is_new or name is None else describe_difference(document, block)
+    if difference is not None:
+        raise BlockError(
+            f"there is a {block.block_type_name} called {quoted(name)} already, {difference}."
+            " Save this one under a name of your own, with block.save(name) or flowpack storage"
+            " save, and use that"
+        )
+    return document.id
 
 
-def save_document(
-    definition: BlockDefinition, data: Mapping[str, Any], client: Client, name: str, overwrite: bool
-) -> UUID:
-    """Return the id of the document called *name*, made if missing.
+def save_document(block: Any, client: Client, name: str, overwrite: bool) -> UUID:
+    """Return the id of the document called *name* that holds *block*, made if missing.
 
     Raises:
         BlockError: The name cannot be used, or is taken by other data.
@@ -121,37 +123,28 @@ def save_document(
         problem = f"the name {quoted(name)} is reserved: it starts with 'anonymous'"
     if problem:
         raise BlockError(problem)
-    schema = register(definition, client)
-    document, is_new = _create_or_read(name, definition, data, client, schema)
-    if is_new or _is_same(document, data, schema):
+    schema = register(block.definition(), client)
+    document, is_new = _create_or_read(name, block, client, schema)
+    difference = None if is_new else describe_difference(document, block)
+    if difference is None:
         return document.id
-    taken = f"there is a {definition.type_name} called {quoted(name)} already,"
-    if document.block_schema_id != schema.id:
+    is_same_class = fits(document, type(block))
+    if not overwrite or not is_same_class:
+        change = "pass overwrite=True (--overwrite) to change it for every deployment that uses it"
         raise BlockError(
-            f"{taken} saved with another version of its class. Choose another name, or delete"
-            " that document first"
+            f"there is a {block.block_type_name} called {quoted(name)} already, {difference}."
+            f" Choose another name, or {change if is_same_class else 'delete that document first'}"
         )
-    if not overwrite:
-        names, old = dict.fromkeys((*data, *document.data)), document.data
-        differing = [each for each in names if old.get(each, ...) != data.get(each, ...)]
-        raise BlockError(
-            f"{taken} with another {', '.join(map(quoted, differing))}. Choose another name, or"
-            " pass overwrite=True (--overwrite) to change it for every deployment that uses it"
-        )
-    client.update_block_document(document.id, data=data)
+    client.update_block_document(document.id, data=block.to_document_data())
     return document.id
 
 
 def _create_or_read(
-    name: Optional[str],
-    definition: BlockDefinition,
-    data: Mapping[str, Any],
-    client: Client,
-    schema: BlockSchema,
+    name: Optional[str], block: Any, client: Client, schema: BlockSchema
 ) -> Tuple[BlockDocument, bool]:
     """Return the document called *name*, or the anonymous one; and whether it is new.
 
-    The answer to a creation may mask secrets, so that data cannot be compared with it.
+    The response to a creation may mask secrets, so that data cannot be compared with it.
 
     Raises:
         ObjectAlreadyExists: Schema or type have gone meanwhile.
@@ -159,7 +152,7 @@ def _create_or_read(
 
     def create() -> BlockDocument:
         return client.create_block_document(
-            data=data,
+            data=block.to_document_data(),
             block_schema_id=schema.id,
             block_type_id=schema.block_type_id,
             name=name,
@@ -173,100 +166,125 @@ def _create_or_read(
     if name is None:  # Another made it at the same time; now it is found.
         return create(), False
     try:
-        return client.read_block_document_by_name(name, definition.type_name), False
+        return client.read_block_document_by_name(name, block.block_type_name), False
     except ObjectNotFound:
         raise conflict from None
 
 
-def _is_same(document: BlockDocument, data: Mapping[str, Any], schema: BlockSchema) -> bool:
-    return document.block_schema_id == schema.id and dict(document.data) == dict(data)
-
-
-def _name_by_content(definition: BlockDefinition, data: Mapping[str, Any]) -> str:
+def _name_by_content(block: Any) -> str:
     """Return the name of the one document of a configuration; secrets aside."""
     from hashlib import sha256
 
-    content = [definition.type_name, without_secrets(data, definition.secret_fields)]
-    digest = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"flowpack-{digest[:16]}"
+    public = without_secrets(block.to_document_data(), block.definition().secret_fields)
+    content = json.dumps([block.block_type_name, public], sort_keys=True)
+    return f"flowpack-{sha256(content.encode()).hexdigest()[:16]}"
+
+
+def describe_difference(document: BlockDocument, block: Any) -> Optional[str]:
+    """Return in which fields *document* differs from what *block* holds; None for none.
+
+    Others leave fields out that have a default, and write paths in other ways.
+    """
+    if not fits(document, type(block)):
+        return "of another version of its class"
+    data, found = block.to_document_data(), dict(document.data)
+    if found == data:
+        return None
+    try:
+        found = type(block).from_data(found).to_document_data()
+    except BlockError:
+        pass  # Then the fields are compared as they are.
+    names = dict.fromkeys((*data, *found))
+    differing = [quoted(name) for name in names if found.get(name, ...) != data.get(name, ...)]
+    return f"with another {', '.join(differing)}" if differing else None
 
 
 # The class of a document
 
 
-@attrs.frozen
-class BlockIdentity:
-    """What is known of the class of a document.
+def identify(document: BlockDocument) -> Tuple[str, BlockSchema]:
+    """Return the name of a document's block type, and its schema.
 
-    Attributes:
-        document: The document's name, for messages.
-        type_name: Name of the block type.
-        checksum: Of the schema, as the server that has it computes it.
+    Raises:
+        BlockError: It came without its schema, or without its type.
     """
-
-    document: str
-    type_name: str
-    checksum: str
-
-    @classmethod
-    def of(cls, document: BlockDocument) -> BlockIdentity:
-        """Return what *document* says of its class.
-
-        Raises:
-            BlockError: It came without its schema, or without its type.
-        """
-        schema = document.block_schema
-        block_type = document.block_type or (schema and schema.block_type)
-        name = document.name or str(document.id)
-        if schema is None or not block_type:
-            raise BlockError(
-                f"the block document {quoted(name)} came without its schema or its type, so its"
-                " class is not known"
-            )
-        return cls(name, block_type.name, schema.checksum)
+    schema = document.block_schema
+    block_type = document.block_type or (schema and schema.block_type)
+    if schema is None or not block_type:
+        raise BlockError(
+            f"the block document {quoted(document.name or str(document.id))} came without its"
+            " schema or its type, so its class is not known"
+        )
+    return block_type.name, schema
 
 
-def find_class(identity: BlockIdentity, asked: Type[Any], base: Type[Any]) -> Type[Any]:
-    """Return the class that *identity* describes.
+def fits(document: BlockDocument, cls: Type[Any]) -> bool:
+    """Return True if *document* is of the type of *cls* and has its fields.
+
+    Texts and defaults of fields may differ, which some servers count in a schema's checksum.
+    """
+    type_name, schema = identify(document)
+    try:
+        own = define(cls)
+    except BlockError:
+        return False
+    return own.type_name == type_name and _types_in(own.fields) == _types_in(schema.fields)
+
+
+def _types_in(schema: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the types of a schema's fields, without what is only shown or filled in."""
+
+    def reduced(value: Any) -> Any:
+        if isinstance(value, list):
+            return [reduced(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        for each in value.get("allOf", ()):  # Stands around a reference that has a text.
+            value = {**value, **each}
+        return {
+            key: reduced(item)
+            for key, item in value.items()
+            if key not in ("title", "description", "default", "allOf")
+        }
+
+    return {name: reduced(field) for name, field in schema.get("properties", {}).items()}
+
+
+def find_class(document: BlockDocument, asked: Type[Any], base: Type[Any]) -> Type[Any]:
+    """Return the class of *document*.
 
     It is looked for in the table of built-in classes, then it is *asked*, then a class alive
-    in this process, then one that an entry point names. Type name and checksum must be right.
+    in this process, then one that an entry point names. Type name and fields must be right.
 
     Args:
-        identity: What is known of it.
+        document: The document.
         asked: The class that the search began at; *base* for any.
         base: All block classes are below it.
 
     Raises:
         BlockError: There is none; the text says what to do.
     """
+    type_name, schema = identify(document)
     failures: List[str] = []
     others: List[Type[Any]] = []
-    for candidate in _candidates(identity, asked, base, failures):
-        if is_of(identity, candidate):
+    for candidate in _candidates(type_name, asked, base, failures):
+        if fits(document, candidate):
             return candidate
-        if candidate.block_type_name == identity.type_name:
+        if candidate.block_type_name == type_name:
             others.append(candidate)
-    known = f"the block document {quoted(identity.document)} of type {quoted(identity.type_name)}"
-    schema = f"schema {printable(identity.checksum)}"
+    name = quoted(document.name or str(document.id))
     if others:
-        ours = next(iter(_checksums(others[0])), "none")
-        other = f"{others[0].__module__}.{others[0].__qualname__}"
         raise BlockError(
-            f"{known} has {schema}, and {other} has {ours}: their fields differ. Use the class"
-            " that it was saved with, or save it anew with this one"
+            f"the block document {name} of type {quoted(type_name)} has other fields than"
+            f" {others[0].__module__}.{others[0].__qualname__}. Use the class that it was saved"
+            " with, or save it anew with this one"
         )
     failed = "".join(f"; {failure}" for failure in failures)
     raise BlockError(
-        f"no class is known for {known} with {schema}. Import the module that defines it first,"
-        f" or name it by an entry point of the group {GROUP}{failed}"
+        f"no class is known for the block document {name} of type {quoted(type_name)} with schema"
+        f" {printable(schema.checksum)}. Import the module that defines it first, or name it by an"
+        f" entry point of the group {GROUP}{failed}"
     )
-
-
-def is_of(identity: BlockIdentity, cls: Type[Any]) -> bool:
-    """Return True if *identity* describes *cls*, on a server of any kind."""
-    same_type = cls.block_type_name == identity.type_name
-    return same_type and identity.checksum in _checksums(cls)
 
 
 def built_in(type_name: str) -> Optional[Type[Any]]:
@@ -281,9 +299,9 @@ def built_in(type_name: str) -> Optional[Type[Any]]:
 
 
 def _candidates(
-    identity: BlockIdentity, asked: Type[Any], base: Type[Any], failures: List[str]
+    type_name: str, asked: Type[Any], base: Type[Any], failures: List[str]
 ) -> Iterator[Type[Any]]:
-    own = built_in(identity.type_name)
+    own = built_in(type_name)
     if own is not None:
         yield own
     if _is_usable(asked):
@@ -325,13 +343,3 @@ def _entry_points() -> Iterable[Any]:
         found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())
     )
     return chosen
-
-
-def _checksums(cls: Type[Any]) -> Tuple[str, ...]:
-    """Return the checksums of *cls*, one for each dialect; none if it is unfit."""
-    try:
-        from flowpack.wire.block_schemas import prefect3_schema
-
-        return (cls.schema_checksum(), prefect3_schema(cls.definition())[1])
-    except BlockError:
-        return ()

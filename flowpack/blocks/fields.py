@@ -14,25 +14,38 @@ import datetime
 import enum
 import functools
 import json
-import math
 import operator
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from pathlib import PurePath
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, TypeVar, Union
 from uuid import UUID
 
 import attrs
 
 from flowpack._type_hints import NONE, Shape, TypeHint, parse_hint, resolve_hints
-from flowpack.blocks.secret import Secret
+from flowpack.blocks.secret import MASK, Secret, SecretMapping, mask_paths, split_paths
 from flowpack.exceptions import BlockError, printable, quoted
+from flowpack.jsonvalues import json_problem
 from flowpack.urls import Address
 
+Result = TypeVar("Result")
 Schema = Dict[str, Any]
 
-#: Renders a type hint that stands in another.
-Inner = Callable[[Any], Schema]
+#: The names of the enums and block classes that a schema refers to.
+Names = Mapping[type, str]
 
-#: Where a class keeps its fields, once they are known.
-_FIELDS = "__flowpack_fields__"
+
+def kept_on_class(function: Callable[[Any], Result]) -> Callable[[Any], Result]:
+    """Return *function* of a class, whose results are kept as long as their classes."""
+    name = f"__flowpack_{function.__name__}__"
+
+    @functools.wraps(function)
+    def call(cls: Any) -> Result:
+        if name not in vars(cls):
+            setattr(cls, name, function(cls))
+        result: Result = vars(cls)[name]
+        return result
+
+    return call
 
 
 @attrs.frozen
@@ -58,6 +71,7 @@ class BlockField:
         return self.attribute.default is attrs.NOTHING
 
 
+@kept_on_class
 def fields_of(cls: Any) -> Tuple[BlockField, ...]:
     """Return the fields of an attrs class that schema and data show, in order.
 
@@ -67,26 +81,14 @@ def fields_of(cls: Any) -> Tuple[BlockField, ...]:
     Raises:
         BlockError: An annotation cannot be resolved.
     """
-    if _FIELDS not in vars(cls):
-        setattr(cls, _FIELDS, _find_fields(cls))
-    fields: Tuple[BlockField, ...] = vars(cls)[_FIELDS]
-    return fields
-
-
-def _find_fields(cls: Any) -> Tuple[BlockField, ...]:
-    problem = f"an annotation of {cls.__qualname__} cannot be resolved"
     try:
         hints = resolve_hints(cls)
-    except NameError as exc:
-        raise BlockError(
-            f"{problem}: {printable(exc)}. Import what it names at the top of the module, not"
-            " under TYPE_CHECKING"
-        ) from exc
-    except (TypeError, SyntaxError) as exc:
-        raise BlockError(
-            f"{problem}: {printable(exc)}. Before Python 3.10 write Optional[X] and"
-            " Union[X, Y], not X | Y"
-        ) from exc
+    except (NameError, TypeError, SyntaxError) as exc:
+        advice = "Before Python 3.10 write Optional[X] and Union[X, Y], not X | Y"
+        if isinstance(exc, NameError):
+            advice = "Import what it names at the top of the module, not under TYPE_CHECKING"
+        problem = f"an annotation of {cls.__qualname__} cannot be resolved: {printable(exc)}"
+        raise BlockError(f"{problem}. {advice}") from exc
     fields = []
     for attribute in attrs.fields(cls):
         name, hint = attribute.name, hints.get(attribute.name, Any)
@@ -103,14 +105,26 @@ def kind_of(annotation: Any) -> TypeHint:
         BlockError: It has no counterpart in JSON.
     """
     kind = parse_hint(annotation)
-    if kind.shape is Shape.OTHER:
-        raise BlockError(f"{printable(annotation)} has no counterpart in JSON")
+    cls = class_in(kind)
+    is_known = issubclass(cls, enum.Enum) or is_block(cls) or _scalar_of(cls) is not None
+    if kind.shape is Shape.OTHER or (kind.shape is Shape.CLASS and not is_known):
+        raise BlockError(
+            f"a field of type {printable(annotation)} has no counterpart in JSON. Fields may be"
+            " text, numbers, booleans, dates and times, paths, UUIDs, enums, secrets, other blocks,"
+            " Literal, Any, and lists, tuples, sets, mappings and unions of these"
+        )
     return kind
 
 
-def class_in(kind: TypeHint, base: type) -> bool:
-    """Return True if *kind* is an instance of a class below *base*."""
-    return kind.shape is Shape.CLASS and issubclass(kind.parts[0], base)
+def class_in(kind: TypeHint) -> type:
+    """Return the class whose instances *kind* is of; ``object`` if it is not of a class."""
+    cls: type = kind.parts[0] if kind.shape is Shape.CLASS else object
+    return cls
+
+
+def is_block(cls: type) -> bool:
+    """Return True if *cls* is a block class. Block itself is defined in a module above."""
+    return hasattr(cls, "block_type_name")
 
 
 # Classes
@@ -134,26 +148,10 @@ class Scalar:
     build: Callable[[Any, Any], Any] = lambda cls, value: cls(value)
     write: Callable[[Any], Any] = str
 
-    def read(self, value: Any, cls: Any) -> Any:
-        """Return the object of *cls* that the JSON *value* stands for."""
-        _expect(value, self.json_types, self.expected)
-        try:
-            return self.build(cls, value)
-        except (ValueError, ArithmeticError):
-            raise BlockError(
-                f"expected {self.expected}, not one that cannot be read or is out of range"
-            ) from None
-
 
 def _read_iso(cls: Any, text: str) -> Any:
     # Before Python 3.11 a Z is not understood.
     return cls.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-
-
-def _write_float(value: float) -> float:
-    if not math.isfinite(value):
-        raise BlockError("not a finite number, which JSON cannot say")
-    return float(value)
 
 
 def _write_bytes(value: bytes) -> str:
@@ -166,26 +164,32 @@ def _write_bytes(value: bytes) -> str:
 def _write_decimal(value: Any) -> Any:
     """Return a number, as the reference does, unless digits would be lost."""
     if not value.is_finite():
-        raise BlockError("not a finite number, which JSON cannot say")
+        raise BlockError("not a finite number, which JSON cannot hold")
     number = int(value) if value == value.to_integral_value() else float(value)
     if type(value)(str(number)) != value:
         raise BlockError("a decimal number of more digits than JSON's numbers carry")
     return number
 
 
-def _text(format_name: str, expected: str, **how: Any) -> Scalar:
+def _text(format_name: str, expected: str = "text", **how: Any) -> Scalar:
     return Scalar({"type": "string", "format": format_name}, expected, (str,), **how)
 
 
-def _moment(format_name: str, expected: str) -> Scalar:
-    write = operator.methodcaller("isoformat")
-    return _text(format_name, f"{expected} as text", build=_read_iso, write=write)
+_ISO: Mapping[str, Any] = {"build": _read_iso, "write": operator.methodcaller("isoformat")}
+_NUMBER: Schema = {"type": "number"}
 
-
-_SCALARS: Mapping[type, Scalar] = {
+#: The rows of classes; one that is slow to load is named.
+_SCALARS: Mapping[Union[type, str], Scalar] = {
     bool: Scalar({"type": "boolean"}, "a boolean", (bool,), write=bool),
     int: Scalar({"type": "integer"}, "a whole number", (int,), write=int),
-    float: Scalar({"type": "number"}, "a number", (int, float), write=_write_float),
+    float: Scalar(_NUMBER, "a number", (int, float), write=float),
+    "decimal.Decimal": Scalar(
+        _NUMBER,
+        "a number",
+        (int, float, str),
+        build=lambda cls, number: cls(str(number)),
+        write=_write_decimal,
+    ),
     str: Scalar({"type": "string"}, "text", (str,), write=lambda value: value[:]),
     Address: Scalar({"type": "string"}, "text", (str,), write=lambda value: value.url),
     Secret: Scalar(
@@ -194,10 +198,10 @@ _SCALARS: Mapping[type, Scalar] = {
         (str,),
         write=Secret.get_secret_value,
     ),
-    bytes: _text("binary", "text", build=lambda cls, text: cls(text.encode()), write=_write_bytes),
-    datetime.datetime: _moment("date-time", "a date and time"),
-    datetime.date: _moment("date", "a date"),
-    datetime.time: _moment("time", "a time"),
+    bytes: _text("binary", build=lambda cls, text: cls(text.encode()), write=_write_bytes),
+    datetime.datetime: _text("date-time", "a date and time as text", **_ISO),
+    datetime.date: _text("date", "a date as text", **_ISO),
+    datetime.time: _text("time", "a time as text", **_ISO),
     datetime.timedelta: Scalar(
         {"type": "number", "format": "time-delta"},
         "a number of seconds",
@@ -205,36 +209,19 @@ _SCALARS: Mapping[type, Scalar] = {
         build=lambda cls, seconds: cls(seconds=seconds),
         write=datetime.timedelta.total_seconds,
     ),
+    PurePath: _text("path"),
     UUID: _text("uuid", "a UUID as text"),
     NONE: Scalar({"type": "null"}, "null", ()),
 }
 
 
-@functools.lru_cache(maxsize=None)
-def _rare_scalars() -> Mapping[type, Scalar]:
-    """Return the rows of classes that are seldom used and slow to load."""
-    import decimal
-    import pathlib
-
-    return {
-        decimal.Decimal: Scalar(
-            {"type": "number"},
-            "a number",
-            (int, float, str),
-            build=lambda cls, number: cls(str(number)),
-            write=_write_decimal,
-        ),
-        pathlib.PurePath: _text("path", "text"),
-    }
-
-
 def _scalar_of(cls: type) -> Optional[Scalar]:
     """Return the row of *cls* or of its next base that has one."""
     for base in cls.__mro__:
-        if base in _SCALARS:
-            return _SCALARS[base]
-    rare = _rare_scalars()
-    return next((rare[base] for base in cls.__mro__ if base in rare), None)
+        scalar = _SCALARS.get(base) or _SCALARS.get(f"{base.__module__}.{base.__qualname__}")
+        if scalar is not None:
+            return scalar
+    return None
 
 
 def plain_schema(cls: type) -> Schema:
@@ -243,42 +230,40 @@ def plain_schema(cls: type) -> Schema:
     return dict(scalar.schema) if scalar else {}
 
 
-def _class_schema(kind: TypeHint, inner: Inner) -> Schema:
-    schema = plain_schema(kind.parts[0])
-    if not schema:
-        raise BlockError(
-            f"a field of type {quoted(kind.parts[0].__qualname__)} has no counterpart in JSON."
-            " Fields may be text, numbers, booleans, dates and times, paths, UUIDs, enums,"
-            " secrets, other blocks, Literal, Any, and lists, tuples, sets, mappings and"
-            " unions of these"
-        )
-    return schema
-
-
 def _read_class(value: Any, kind: TypeHint) -> Any:
     cls = kind.parts[0]
     if issubclass(cls, enum.Enum):
-        return _read_member(value, cls)
-    if hasattr(cls, "from_data"):  # A block's.
+        return _read_choice(value, cls)
+    if is_block(cls):
         return cls.from_data(_expect(value, (dict,), "an object"))
-    scalar = _scalar_of(cls)
-    if scalar is None:
-        raise BlockError(f"nothing is known of the type {cls.__qualname__}")
-    return scalar.read(value, cls)
+    scalar: Any = _scalar_of(cls)  # There is one: kind_of has looked.
+    _expect(value, scalar.json_types, scalar.expected)
+    try:
+        return scalar.build(cls, value)
+    except (ValueError, ArithmeticError):
+        raise BlockError(
+            f"expected {scalar.expected}, not one that cannot be read or is out of range"
+        ) from None
 
 
-def _read_member(value: Any, cls: Any) -> Any:
-    for member in cls:
+def _read_choice(value: Any, choices: Iterable[Any]) -> Any:
+    """Return the one of *choices*, members of an enum or values, that *value* stands for."""
+    plain = [choice.value if isinstance(choice, enum.Enum) else choice for choice in choices]
+    for choice, each in zip(choices, plain):
         try:
-            plain = to_json(member)
+            each = to_json(each)
         except BlockError:
             continue
-        if type(plain) is type(value) and plain == value:
-            return member
-    raise BlockError(f"expected one of {_listed(member.value for member in cls)}")
+        if type(each) is type(value) and each == value:
+            return choice
+    raise BlockError(f"expected one of {', '.join(map(quoted, plain))}")
 
 
 # What type hints say beyond classes
+
+
+def _union_schema(kind: TypeHint, names: Names) -> Schema:
+    return {"anyOf": [json_schema(part, names) for part in kind.parts]}
 
 
 def _read_union(value: Any, kind: TypeHint) -> Any:
@@ -291,7 +276,7 @@ def _read_union(value: Any, kind: TypeHint) -> Any:
     raise BlockError("; or ".join(problems))
 
 
-def _literal_schema(kind: TypeHint, inner: Inner) -> Schema:
+def _literal_schema(kind: TypeHint, names: Names) -> Schema:
     """Return the schema of one of some values, grouped by their types."""
     groups: Dict[type, List[Any]] = {}
     for value in kind.parts:
@@ -301,33 +286,28 @@ def _literal_schema(kind: TypeHint, inner: Inner) -> Schema:
     return parts[0] if len(parts) == 1 else {"anyOf": parts}
 
 
-def _read_literal(value: Any, kind: TypeHint) -> Any:
-    for choice in kind.parts:
-        plain = choice.value if isinstance(choice, enum.Enum) else choice
-        if type(plain) is type(value) and plain == value:
-            return choice
-    raise BlockError(f"expected one of {_listed(kind.parts)}")
+def _list_schema(kind: TypeHint, names: Names) -> Schema:
+    return {"type": "array", "items": json_schema(kind.parts[0], names)}
 
 
-def _list_schema(kind: TypeHint, inner: Inner) -> Schema:
-    return {"type": "array", "items": inner(kind.parts[0])}
+def _set_schema(kind: TypeHint, names: Names) -> Schema:
+    return {**_list_schema(kind, names), "uniqueItems": True}
 
 
 def _read_list(value: Any, kind: TypeHint) -> Any:
+    """Return a list, or another of Python's collections if the hint names it."""
     items = (from_json(item, kind.parts[0]) for item in _expect(value, (list,), "an array"))
-    if kind.shape is Shape.LIST:
-        return tuple(items) if kind.origin is tuple else list(items)
-    return set(items) if kind.origin is set else frozenset(items)
+    if kind.shape is Shape.SET:
+        return set(items) if kind.origin is set else frozenset(items)
+    return tuple(items) if kind.origin is tuple else list(items)
 
 
-def _set_schema(kind: TypeHint, inner: Inner) -> Schema:
-    return {**_list_schema(kind, inner), "uniqueItems": True}
-
-
-def _tuple_schema(kind: TypeHint, inner: Inner) -> Schema:
+def _tuple_schema(kind: TypeHint, names: Names) -> Schema:
     length = len(kind.parts)
     schema: Schema = {"type": "array", "minItems": length, "maxItems": length}
-    return {**schema, "items": [inner(part) for part in kind.parts]} if length else schema
+    return (
+        {**schema, "items": [json_schema(part, names) for part in kind.parts]} if length else schema
+    )
 
 
 def _read_tuple(value: Any, kind: TypeHint) -> Any:
@@ -337,8 +317,8 @@ def _read_tuple(value: Any, kind: TypeHint) -> Any:
     return tuple(map(from_json, items, kind.parts))
 
 
-def _mapping_schema(kind: TypeHint, inner: Inner) -> Schema:
-    values = inner(kind.parts[0])
+def _mapping_schema(kind: TypeHint, names: Names) -> Schema:
+    values = json_schema(kind.parts[0], names)
     return {"type": "object", "additionalProperties": values} if values else {"type": "object"}
 
 
@@ -349,12 +329,12 @@ def _read_mapping(value: Any, kind: TypeHint) -> Any:
 
 #: How each shape stands in JSON schema, and how it is read.
 _SHAPES: Mapping[
-    Shape, Tuple[Callable[[TypeHint, Inner], Schema], Callable[[Any, TypeHint], Any]]
+    Shape, Tuple[Callable[[TypeHint, Names], Schema], Callable[[Any, TypeHint], Any]]
 ] = {
-    Shape.ANY: (lambda kind, inner: {}, lambda value, kind: value),
-    Shape.CLASS: (_class_schema, _read_class),
-    Shape.UNION: (lambda kind, inner: {"anyOf": list(map(inner, kind.parts))}, _read_union),
-    Shape.LITERAL: (_literal_schema, _read_literal),
+    Shape.ANY: (lambda kind, names: {}, lambda value, kind: value),
+    Shape.CLASS: (lambda kind, names: plain_schema(kind.parts[0]), _read_class),
+    Shape.UNION: (_union_schema, _read_union),
+    Shape.LITERAL: (_literal_schema, lambda value, kind: _read_choice(value, kind.parts)),
     Shape.LIST: (_list_schema, _read_list),
     Shape.SET: (_set_schema, _read_list),
     Shape.TUPLE: (_tuple_schema, _read_tuple),
@@ -365,17 +345,15 @@ _SHAPES: Mapping[
 # Schema, reading and writing
 
 
-def kind_schema(kind: TypeHint, inner: Inner) -> Schema:
-    """Return the JSON schema of *kind*, which is no enum and no block.
-
-    Args:
-        kind: What the type hint of a field means.
-        inner: Renders a type hint inside it.
+def json_schema(annotation: Any, names: Names) -> Schema:
+    """Return the JSON schema of *annotation*, with references to the classes of *names*.
 
     Raises:
-        BlockError: JSON has no counterpart for it.
+        BlockError: It has no counterpart in JSON.
     """
-    return _SHAPES[kind.shape][0](kind, inner)
+    kind = kind_of(annotation)
+    name = names.get(class_in(kind))
+    return {"$ref": f"#/definitions/{name}"} if name else _SHAPES[kind.shape][0](kind, names)
 
 
 def from_json(value: Any, annotation: Any) -> Any:
@@ -392,45 +370,55 @@ def from_json(value: Any, annotation: Any) -> Any:
     return _SHAPES[kind.shape][1](value, kind)
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: Any, masked: bool = False) -> Any:
     """Return *value* as JSON; mappings come sorted by key, sets in an order of their own.
+
+    Args:
+        value: What a field holds.
+        masked: Whether to mask what the value itself knows to be secret.
 
     Raises:
         BlockError: It is nothing that a field can hold.
     """
+    plain = _to_plain(value, masked)
+    problem = json_problem(plain)
+    if problem is not None:
+        raise BlockError(problem)
+    return plain
+
+
+def _to_plain(value: Any, masked: bool) -> Any:
     if value is None:
         return value
     if isinstance(value, enum.Enum):
-        return to_json(value.value)
-    if hasattr(type(value), "to_document_data"):
-        return value.to_document_data()
+        return _to_plain(value.value, masked)
+    if is_block(type(value)):
+        data = value.to_document_data()
+        paths = split_paths(value.definition().secret_fields) if masked else ()
+        return mask_paths(data, paths)
+    if masked and isinstance(value, Secret):
+        return MASK
     if isinstance(value, Mapping):
-        items = {_key(key): to_json(item) for key, item in value.items()}
+        hidden = masked and isinstance(value, SecretMapping)
+        items = {
+            _to_key(key): MASK if hidden else _to_plain(item, masked) for key, item in value.items()
+        }
         return {key: items[key] for key in sorted(items)}
+    if isinstance(value, (set, frozenset)):  # In the same order, masked or not.
+        value = sorted(value, key=lambda item: json.dumps(_to_plain(item, False), sort_keys=True))
     if isinstance(value, (list, tuple)):
-        return list(map(to_json, value))
-    if isinstance(value, (set, frozenset)):
-        return sorted(map(to_json, value), key=lambda item: json.dumps(item, sort_keys=True))
+        return [_to_plain(item, masked) for item in value]
     scalar = _scalar_of(type(value))
     if scalar is None:
         raise BlockError(f"an object of type {type(value).__name__} is not JSON")
-    return _whole(scalar.write(value))
+    return scalar.write(value)
 
 
-def _key(key: Any) -> str:
-    if isinstance(key, enum.Enum):
-        key = key.value
-    if not isinstance(key, str):
-        raise BlockError(f"a mapping with a key of type {type(key).__name__}, not text")
-    text: str = _whole(key[:])
-    return text
-
-
-def _whole(value: Any) -> Any:
-    """Return *value*, which may be text that can travel."""
-    if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
-        raise BlockError("text with half a surrogate pair, which cannot travel")
-    return value
+def _to_key(key: Any) -> str:
+    plain = key.value if isinstance(key, enum.Enum) else key
+    if not isinstance(plain, str):
+        raise BlockError(f"a mapping with a key of type {type(plain).__name__}, not text")
+    return plain[:]
 
 
 def _expect(value: Any, json_types: Tuple[type, ...], expected: str) -> Any:
@@ -441,7 +429,3 @@ def _expect(value: Any, json_types: Tuple[type, ...], expected: str) -> Any:
     names = {dict: "an object", list: "an array", str: "text", bool: "a boolean"}
     found = names.get(type(value), "null" if value is None else "a number")
     raise BlockError(f"expected {expected}, not {found}")
-
-
-def _listed(choices: Iterable[Any]) -> str:
-    return ", ".join(quoted(choice) for choice in choices)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.documents import BlockIdentity, built_in
+from flowpack.blocks.documents import built_in, identify
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import describe_raised, hash_object
@@ -305,7 +305,7 @@ def _documented_folders(reader: Client) -> Iterator[str]:
     for document in reader.read_block_documents(anonymous=True):
         # Others' folders may be nowhere here.
         with contextlib.suppress(BlockError, SettingsError, StorageError):
-            type_name = BlockIdentity.of(document).type_name
+            type_name = identify(document)[0]
             cls = built_in(type_name) if type_name in _FOLDER_TYPES else None
             if cls is not None and issubclass(cls, StorageBlock):
                 storage = cls.from_data(document.data)

@@ -20,6 +20,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import BlockDefinition
 from tests.blocks.blocks import EVERYTHING, Everything, Inner, MemoryStorage
+from tests.todays_server import TodaysServer
 
 
 @attrs.frozen
@@ -456,7 +457,63 @@ def test_other_secrets_are_told(client, changes):
     named: Any = Named(client)
     one = Careful("me", Inner(1, Secret("a")), Secret("b"))
     one.ensure_document(named)
-    with pytest.raises(BlockError, match=r"other\s+secrets.*save") as caught:
+    with pytest.raises(BlockError, match=f"another '{next(iter(changes))}'.*save") as caught:
         attrs.evolve(one, **changes).ensure_document(named)
     assert named.names[0] == named.names[-1]
     assert "'c'" not in str(caught.value)
+
+
+# Other docstrings
+
+
+def described(text, kind=int, **metadata):
+    """Return a block class with that docstring and description of a field."""
+
+    @attrs.frozen
+    class Described(Block):
+        __doc__ = text
+        __annotations__ = {"size": kind, "token": Secret, "inner": Inner}
+
+        size = attrs.field(metadata=metadata)
+        token = attrs.field()
+        inner = attrs.field(metadata=metadata)
+
+    make: Any = Described
+    return make(1, Secret("x"), Inner(2))
+
+
+#: Classes that differ in their texts only.
+BEFORE = described("Once."), described("Once.")
+AFTER = described("Today."), described("Once.", title="Size", description="Bytes.")
+
+
+@pytest.fixture(params=["embedded", "work pools"])
+def any_client(request, client):
+    """Clients of servers for which texts count in a checksum, and for which they do not."""
+    if request.param == "embedded":
+        return client
+    return TodaysServer().client()
+
+
+@pytest.mark.parametrize("before, after", list(zip(BEFORE, AFTER)), ids=["class", "field"])
+def test_other_texts_make_no_other_class(any_client, before, after):
+    """What was saved is loaded, checked and saved again once texts have changed."""
+    saved = before.save("mine", any_client)
+    assert type(after).load("mine", any_client) == after
+    again = attrs.evolve(after, document_id=saved.document_id)
+    again.check_document(any_client)
+    assert after.save("mine", any_client).document_id == saved.document_id
+    with pytest.raises(BlockError, match="with another 'token'"):
+        attrs.evolve(after, token=Secret("y")).save("mine", any_client)
+    found = before.ensure_document(any_client)
+    if any_client.dialect.name == "prefect3":
+        assert after.ensure_document(any_client) == found
+
+
+def test_other_fields_are_not_called_other_secrets():
+    """The error says that the class is another one."""
+    client = TodaysServer().client()
+    described("Once.").ensure_document(client)
+    with pytest.raises(BlockError, match="another version of its class") as caught:
+        described("Once.", kind=Any).ensure_document(client)
+    assert "secrets" not in str(caught.value)
