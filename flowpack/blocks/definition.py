@@ -21,7 +21,7 @@ from flowpack.blocks.fields import (
     json_schema,
     kept_on_class,
     kind_of,
-    plain_schema,
+    scalar_schema,
     to_json,
 )
 from flowpack.blocks.secret import ANY_KEY, Path, Secret, map_texts, mask_paths
@@ -214,7 +214,7 @@ def _object_schema(cls: Any, names: Names) -> Schema:
         # Every enum without a docstring of its own had this one before Python 3.11.
         text = inspect.cleandoc(cls.__doc__ or "An enumeration.")
         head = {"title": cls.__name__, "description": text, "enum": [each.value for each in cls]}
-        return {**head, **plain_schema(cls)}
+        return {**head, **scalar_schema(cls)}
     fields = fields_of(cls)
     schema: Schema = {"title": cls.__name__}
     description = _inherited_docstring(cls)

@@ -1,11 +1,7 @@
 """Fields of blocks: each kind of value in JSON schema, in documents, and in Python.
 
-Two tables say all of it: one for classes, one for what type hints say beyond classes. The
-schema must be that of the reference to the letter, for servers know a block class by its
-checksum.
-
-References:
-    pydantic 1.9, ``BaseModel.schema()``, which Prefect 2.0b7 uses.
+Servers know a block class by the checksum of its schema, which therefore must be that of the
+reference to the letter: ``BaseModel.schema()`` of pydantic 1.9.
 """
 
 from __future__ import annotations
@@ -53,22 +49,19 @@ class BlockField:
     """A field of a block as its schema and its documents know it.
 
     Attributes:
-        attribute: What attrs knows of it; its ``metadata`` may have ``title``,
+        attribute: The field as attrs has it; its ``metadata`` may hold ``title``,
             ``description`` and ``schema_type``.
-        name: Its name in schema and data; also the constructor's argument.
-        annotation: Its type as the schema shows it.
+        name: Its name in schema and data, and that of the constructor's argument.
+        annotation: Its type in the schema.
         type: Its type in Python.
+        required: Whether it has no default.
     """
 
     attribute: Any
     name: str
     annotation: Any
     type: Any
-
-    @property
-    def required(self) -> bool:
-        """Whether there is no default."""
-        return self.attribute.default is attrs.NOTHING
+    required: bool
 
 
 @kept_on_class
@@ -94,7 +87,8 @@ def fields_of(cls: Any) -> Tuple[BlockField, ...]:
         name, hint = attribute.name, hints.get(attribute.name, Any)
         if attribute.init and not name.startswith("_") and name != "document_id":
             annotation = attribute.metadata.get("schema_type", hint)
-            fields.append(BlockField(attribute, attribute.alias, annotation, hint))
+            required = attribute.default is attrs.NOTHING
+            fields.append(BlockField(attribute, attribute.alias, annotation, hint, required))
     return tuple(fields)
 
 
@@ -127,7 +121,7 @@ def is_block(cls: type) -> bool:
     return hasattr(cls, "block_type_name")
 
 
-# Classes
+# The classes of values
 
 
 @attrs.frozen
@@ -135,30 +129,19 @@ class Scalar:
     """How the values of a class stand in JSON.
 
     Attributes:
-        schema: What JSON schema has for the class.
-        expected: What a document holds, in words.
-        json_types: What it holds, as Python's JSON has it.
-        build: Makes a value of the class, or one below it, from that.
-        write: Makes that from a value.
+        schema: JSON schema of the class.
+        read: Makes a value of the class, or of one below it, from JSON.
+        write: Makes JSON from a value.
     """
 
     schema: Schema
-    expected: str
-    json_types: Tuple[type, ...]
-    build: Callable[[Any, Any], Any] = lambda cls, value: cls(value)
+    read: Callable[[Any, Any], Any] = lambda cls, value: cls(value)
     write: Callable[[Any], Any] = str
 
 
 def _read_iso(cls: Any, text: str) -> Any:
     # Before Python 3.11 a Z is not understood.
     return cls.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-
-
-def _write_bytes(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise BlockError("bytes that are not UTF-8, which JSON cannot hold") from None
 
 
 def _write_decimal(value: Any) -> Any:
@@ -171,47 +154,56 @@ def _write_decimal(value: Any) -> Any:
     return number
 
 
-def _text(format_name: str, expected: str = "text", **how: Any) -> Scalar:
-    return Scalar({"type": "string", "format": format_name}, expected, (str,), **how)
+def _write_bytes(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise BlockError("bytes that are not UTF-8, which JSON cannot hold") from None
 
 
-_ISO: Mapping[str, Any] = {"build": _read_iso, "write": operator.methodcaller("isoformat")}
-_NUMBER: Schema = {"type": "number"}
+def _iso(name: str) -> Scalar:
+    write = operator.methodcaller("isoformat")
+    return Scalar({"type": "string", "format": name}, _read_iso, write)
+
 
 #: The rows of classes; one that is slow to load is named.
 _SCALARS: Mapping[Union[type, str], Scalar] = {
-    bool: Scalar({"type": "boolean"}, "a boolean", (bool,), write=bool),
-    int: Scalar({"type": "integer"}, "a whole number", (int,), write=int),
-    float: Scalar(_NUMBER, "a number", (int, float), write=float),
+    bool: Scalar({"type": "boolean"}, write=bool),
+    int: Scalar({"type": "integer"}, write=int),
+    float: Scalar({"type": "number"}, write=float),
     "decimal.Decimal": Scalar(
-        _NUMBER,
-        "a number",
-        (int, float, str),
-        build=lambda cls, number: cls(str(number)),
-        write=_write_decimal,
+        {"type": "number"}, lambda cls, number: cls(str(number)), _write_decimal
     ),
-    str: Scalar({"type": "string"}, "text", (str,), write=lambda value: value[:]),
-    Address: Scalar({"type": "string"}, "text", (str,), write=lambda value: value.url),
+    str: Scalar({"type": "string"}, write=lambda value: value[:]),
+    Address: Scalar({"type": "string"}, write=lambda value: value.url),
     Secret: Scalar(
-        {"type": "string", "writeOnly": True, "format": "password"},
-        "text",
-        (str,),
-        write=Secret.get_secret_value,
+        {"type": "string", "writeOnly": True, "format": "password"}, write=Secret.get_secret_value
     ),
-    bytes: _text("binary", build=lambda cls, text: cls(text.encode()), write=_write_bytes),
-    datetime.datetime: _text("date-time", "a date and time as text", **_ISO),
-    datetime.date: _text("date", "a date as text", **_ISO),
-    datetime.time: _text("time", "a time as text", **_ISO),
+    bytes: Scalar(
+        {"type": "string", "format": "binary"}, lambda cls, text: cls(text.encode()), _write_bytes
+    ),
+    datetime.datetime: _iso("date-time"),
+    datetime.date: _iso("date"),
+    datetime.time: _iso("time"),
     datetime.timedelta: Scalar(
         {"type": "number", "format": "time-delta"},
-        "a number of seconds",
-        (int, float),
-        build=lambda cls, seconds: cls(seconds=seconds),
-        write=datetime.timedelta.total_seconds,
+        lambda cls, seconds: cls(seconds=seconds),
+        datetime.timedelta.total_seconds,
     ),
-    PurePath: _text("path"),
-    UUID: _text("uuid", "a UUID as text"),
-    NONE: Scalar({"type": "null"}, "null", ()),
+    PurePath: Scalar({"type": "string", "format": "path"}),
+    UUID: Scalar({"type": "string", "format": "uuid"}),
+    NONE: Scalar({"type": "null"}),
+}
+
+#: The types of JSON schema: what Python reads of each, and what messages call it.
+_JSON_TYPES: Mapping[str, Tuple[type, str]] = {
+    "boolean": (bool, "a boolean"),
+    "integer": (int, "a whole number"),
+    "number": (float, "a number"),
+    "string": (str, "text"),
+    "array": (list, "an array"),
+    "object": (dict, "an object"),
+    "null": (NONE, "null"),
 }
 
 
@@ -224,26 +216,99 @@ def _scalar_of(cls: type) -> Optional[Scalar]:
     return None
 
 
-def plain_schema(cls: type) -> Schema:
-    """Return the JSON schema of *cls*; empty where there is none."""
+def scalar_schema(cls: type) -> Schema:
+    """Return the JSON schema of the values of *cls*; empty where there is none."""
     scalar = _scalar_of(cls)
     return dict(scalar.schema) if scalar else {}
 
 
-def _read_class(value: Any, kind: TypeHint) -> Any:
-    cls = kind.parts[0]
+# Schema
+
+
+def json_schema(annotation: Any, names: Names) -> Schema:
+    """Return the JSON schema of *annotation*, with references to the classes of *names*.
+
+    Raises:
+        BlockError: It has no counterpart in JSON.
+    """
+    kind = kind_of(annotation)
+    if class_in(kind) in names:
+        return {"$ref": f"#/definitions/{names[class_in(kind)]}"}
+    if kind.shape is Shape.CLASS:
+        return scalar_schema(kind.parts[0])
+    if kind.shape is Shape.LITERAL:
+        return _literal_schema(kind.parts)
+    inner = [json_schema(part, names) for part in kind.parts]
+    if kind.shape is Shape.UNION:
+        return {"anyOf": inner}
+    if kind.shape is Shape.LIST:
+        return {"type": "array", "items": inner[0]}
+    if kind.shape is Shape.SET:
+        return {"type": "array", "items": inner[0], "uniqueItems": True}
+    if kind.shape is Shape.TUPLE:
+        length = {"minItems": len(inner), "maxItems": len(inner)}
+        return {"type": "array", **length, **({"items": inner} if inner else {})}
+    if kind.shape is Shape.MAPPING:
+        return {"type": "object", **({"additionalProperties": inner[0]} if inner[0] else {})}
+    return {}
+
+
+def _literal_schema(values: Iterable[Any]) -> Schema:
+    """Return the schema of one of some values, grouped by their types."""
+    groups: Dict[type, List[Any]] = {}
+    for value in values:
+        plain = value.value if isinstance(value, enum.Enum) else value
+        groups.setdefault(type(value), []).append(plain)
+    parts = [{"enum": group, **scalar_schema(cls)} for cls, group in groups.items()]
+    return parts[0] if len(parts) == 1 else {"anyOf": parts}
+
+
+# Reading
+
+
+def from_json(value: Any, annotation: Any) -> Any:
+    """Return what the JSON *value* means in a field of type *annotation*.
+
+    It is strict: text is no number, 3.5 no int, true no number.
+
+    Raises:
+        BlockError: It does not fit; says what was expected, never the value.
+    """
+    kind = kind_of(annotation)
+    if kind.shape is Shape.ANY or (value is None and kind.optional):
+        return value
+    if kind.shape is Shape.CLASS:
+        return _read_class(value, kind.parts[0])
+    if kind.shape is Shape.LITERAL:
+        return _read_choice(value, kind.parts)
+    if kind.shape is Shape.UNION:
+        return _read_union(value, kind.parts)
+    if kind.shape is Shape.MAPPING:
+        items = _expect(value, "object").items()
+        return {key: from_json(item, kind.parts[0]) for key, item in items}
+    _expect(value, "array")
+    if kind.shape is Shape.TUPLE:
+        if len(value) != len(kind.parts):
+            raise BlockError(f"expected {len(kind.parts)} items, not {len(value)}")
+        return tuple(map(from_json, value, kind.parts))
+    found = [from_json(item, kind.parts[0]) for item in value]
+    if kind.shape is Shape.SET:
+        return set(found) if kind.origin is set else frozenset(found)
+    return tuple(found) if kind.origin is tuple else found
+
+
+def _read_class(value: Any, cls: Any) -> Any:
     if issubclass(cls, enum.Enum):
         return _read_choice(value, cls)
     if is_block(cls):
-        return cls.from_data(_expect(value, (dict,), "an object"))
+        return cls.from_data(_expect(value, "object"))
     scalar: Any = _scalar_of(cls)  # There is one: kind_of has looked.
-    _expect(value, scalar.json_types, scalar.expected)
+    _expect(value, scalar.schema["type"])
     try:
-        return scalar.build(cls, value)
+        return scalar.read(cls, value)
     except (ValueError, ArithmeticError):
-        raise BlockError(
-            f"expected {scalar.expected}, not one that cannot be read or is out of range"
-        ) from None
+        name = scalar.schema.get("format", "number")
+        raise BlockError(f"it is no {name} that can be read, or is out of range") from None
 
 
 def _read_choice(value: Any, choices: Iterable[Any]) -> Any:
@@ -259,16 +324,9 @@ def _read_choice(value: Any, choices: Iterable[Any]) -> Any:
     raise BlockError(f"expected one of {', '.join(map(quoted, plain))}")
 
 
-# What type hints say beyond classes
-
-
-def _union_schema(kind: TypeHint, names: Names) -> Schema:
-    return {"anyOf": [json_schema(part, names) for part in kind.parts]}
-
-
-def _read_union(value: Any, kind: TypeHint) -> Any:
+def _read_union(value: Any, parts: Iterable[Any]) -> Any:
     problems = []
-    for part in kind.parts:
+    for part in parts:
         try:
             return from_json(value, part)
         except BlockError as exc:
@@ -276,98 +334,16 @@ def _read_union(value: Any, kind: TypeHint) -> Any:
     raise BlockError("; or ".join(problems))
 
 
-def _literal_schema(kind: TypeHint, names: Names) -> Schema:
-    """Return the schema of one of some values, grouped by their types."""
-    groups: Dict[type, List[Any]] = {}
-    for value in kind.parts:
-        plain = value.value if isinstance(value, enum.Enum) else value
-        groups.setdefault(type(value), []).append(plain)
-    parts = [{"enum": values, **plain_schema(cls)} for cls, values in groups.items()]
-    return parts[0] if len(parts) == 1 else {"anyOf": parts}
+def _expect(value: Any, json_type: str) -> Any:
+    """Return *value* if it is of that type of JSON; true and false are no numbers."""
+    found = next((each for each in _JSON_TYPES if isinstance(value, _JSON_TYPES[each][0])), "")
+    if found == json_type or (found, json_type) == ("integer", "number"):
+        return value
+    name = _JSON_TYPES[found][1] if found else type(value).__name__
+    raise BlockError(f"expected {_JSON_TYPES[json_type][1]}, not {name}")
 
 
-def _list_schema(kind: TypeHint, names: Names) -> Schema:
-    return {"type": "array", "items": json_schema(kind.parts[0], names)}
-
-
-def _set_schema(kind: TypeHint, names: Names) -> Schema:
-    return {**_list_schema(kind, names), "uniqueItems": True}
-
-
-def _read_list(value: Any, kind: TypeHint) -> Any:
-    """Return a list, or another of Python's collections if the hint names it."""
-    items = (from_json(item, kind.parts[0]) for item in _expect(value, (list,), "an array"))
-    if kind.shape is Shape.SET:
-        return set(items) if kind.origin is set else frozenset(items)
-    return tuple(items) if kind.origin is tuple else list(items)
-
-
-def _tuple_schema(kind: TypeHint, names: Names) -> Schema:
-    length = len(kind.parts)
-    schema: Schema = {"type": "array", "minItems": length, "maxItems": length}
-    return (
-        {**schema, "items": [json_schema(part, names) for part in kind.parts]} if length else schema
-    )
-
-
-def _read_tuple(value: Any, kind: TypeHint) -> Any:
-    items = _expect(value, (list,), "an array")
-    if len(items) != len(kind.parts):
-        raise BlockError(f"expected {len(kind.parts)} items, not {len(items)}")
-    return tuple(map(from_json, items, kind.parts))
-
-
-def _mapping_schema(kind: TypeHint, names: Names) -> Schema:
-    values = json_schema(kind.parts[0], names)
-    return {"type": "object", "additionalProperties": values} if values else {"type": "object"}
-
-
-def _read_mapping(value: Any, kind: TypeHint) -> Any:
-    items = _expect(value, (dict,), "an object").items()
-    return {key: from_json(item, kind.parts[0]) for key, item in items}
-
-
-#: How each shape stands in JSON schema, and how it is read.
-_SHAPES: Mapping[
-    Shape, Tuple[Callable[[TypeHint, Names], Schema], Callable[[Any, TypeHint], Any]]
-] = {
-    Shape.ANY: (lambda kind, names: {}, lambda value, kind: value),
-    Shape.CLASS: (lambda kind, names: plain_schema(kind.parts[0]), _read_class),
-    Shape.UNION: (_union_schema, _read_union),
-    Shape.LITERAL: (_literal_schema, lambda value, kind: _read_choice(value, kind.parts)),
-    Shape.LIST: (_list_schema, _read_list),
-    Shape.SET: (_set_schema, _read_list),
-    Shape.TUPLE: (_tuple_schema, _read_tuple),
-    Shape.MAPPING: (_mapping_schema, _read_mapping),
-}
-
-
-# Schema, reading and writing
-
-
-def json_schema(annotation: Any, names: Names) -> Schema:
-    """Return the JSON schema of *annotation*, with references to the classes of *names*.
-
-    Raises:
-        BlockError: It has no counterpart in JSON.
-    """
-    kind = kind_of(annotation)
-    name = names.get(class_in(kind))
-    return {"$ref": f"#/definitions/{name}"} if name else _SHAPES[kind.shape][0](kind, names)
-
-
-def from_json(value: Any, annotation: Any) -> Any:
-    """Return what the JSON *value* means in a field of type *annotation*.
-
-    It is strict: text is no number, 3.5 no int, true no number.
-
-    Raises:
-        BlockError: It does not fit; says what was expected, never the value.
-    """
-    kind = kind_of(annotation)
-    if value is None and kind.optional:
-        return None
-    return _SHAPES[kind.shape][1](value, kind)
+# Writing
 
 
 def to_json(value: Any, masked: bool = False) -> Any:
@@ -419,13 +395,3 @@ def _to_key(key: Any) -> str:
     if not isinstance(plain, str):
         raise BlockError(f"a mapping with a key of type {type(plain).__name__}, not text")
     return plain[:]
-
-
-def _expect(value: Any, json_types: Tuple[type, ...], expected: str) -> Any:
-    """Return *value* if it is of one of the JSON types; true and false are no numbers."""
-    is_bool = isinstance(value, bool)
-    if isinstance(value, json_types) and is_bool == (json_types == (bool,)):
-        return value
-    names = {dict: "an object", list: "an array", str: "text", bool: "a boolean"}
-    found = names.get(type(value), "null" if value is None else "a number")
-    raise BlockError(f"expected {expected}, not {found}")
