@@ -35,7 +35,8 @@ class _ClassName:
 class Block(HidesLocals):
     """A configurable thing that a server keeps.
 
-    Derive an attrs class from it; its fields are what the server stores::
+    Derive an attrs class from it; its fields are what the server stores. Methods with an
+    optional *client* connect to what the settings say where it is None::
 
         @attrs.frozen
         class Mailbox(Block):
@@ -48,16 +49,16 @@ class Block(HidesLocals):
             copies: Optional[List[str]] = None
 
     Fields may be text, numbers, booleans, dates and times, paths, UUIDs, enums,
-    :class:`~flowpack.blocks.secret.Secret` text, other blocks, ``Literal``, ``Any``, and
-    lists, tuples, sets, mappings and unions of these. A field's ``metadata`` may hold its
-    ``title`` and ``description``. Fields whose names start with an underscore, and those that
-    the constructor does not take, stay in this process.
+    :class:`~flowpack.blocks.secret.Secret` text, other blocks, ``Literal``, ``Any``, and lists,
+    tuples, sets, mappings and unions of these. A field's ``metadata`` may hold its ``title`` and
+    ``description``. Fields whose names start with an underscore, and those that the constructor
+    does not take, stay in this process.
 
     Attributes:
         block_type_name: Name of the block type; the name of the class by default.
         capabilities: What such blocks can do.
-        secret_fields: Names of secret fields that are not of type ``Secret``, beside those
-            that a base names; ``repr`` leaves their values out.
+        secret_fields: Names of secret fields that are not of type ``Secret``, beside those that
+            a base names; ``repr`` leaves their values out.
         logo_url: Address of a picture.
         documentation_url: Address of a description.
         code_example: Shown beside the type in user interfaces; by default what stands under
@@ -118,12 +119,8 @@ class Block(HidesLocals):
     def register(cls, client: Optional[Client] = None) -> BlockSchema:
         """Return the schema on the server, made with its type where missing.
 
-        Args:
-            client: None connects to what the settings say.
-
         Raises:
             BlockError: The class cannot be a block.
-            APIError: The server could not be asked, or refused.
         """
         definition = cls.definition()
         with using(client) as api:
@@ -133,48 +130,37 @@ class Block(HidesLocals):
 
     @hides_locals
     def to_document_data(self) -> Dict[str, Any]:
-        """Return the values of all fields as JSON, in order, secrets in clear.
-
-        Its ``repr`` shows no value.
+        """Return the values of all fields as JSON, in order. Secrets are in it, but in no ``repr``.
 
         Raises:
-            BlockError: A value is nothing that JSON can say, or a secret where the class
-                declares none.
+            BlockError: JSON cannot hold a value, or it is a secret that the class does not declare.
         """
         check_decorated(type(self))
-        data, known = HiddenData(), HiddenData()
+        data = HiddenData()
         for field in fields_of(type(self)):
+            what = f"this {self.block_type_name} block: its field {quoted(field.name)}"
             value = getattr(self, field.attribute.name)
             try:
-                data[field.name] = to_json(value)
-                known[field.name] = to_json(value, masked=True)
-            except (BlockError, RecursionError) as exc:
-                problem = (
-                    "is nested too deep" if isinstance(exc, RecursionError) else f"holds {exc}"
-                )
-                raise BlockError(self._problem_of(field.name, problem)) from None
-        if data != known:  # A value knows itself to be secret.
+                data[field.name] = plain = to_json(value)
+                known = to_json(value, masked=True)
+            except BlockError as exc:
+                raise BlockError(f"{what}: {exc}") from None
+            except RecursionError:
+                raise BlockError(f"{what} is nested too deep") from None
+            if plain == known:
+                continue
+            # The value knows that it holds a secret.
             declared = split_paths(self.definition().secret_fields)
-            shown = mask_paths(data, declared)
-            for name, value in mask_paths(known, declared).items():
-                if value != shown[name]:
-                    problem = (
-                        "holds a secret where the class declares none, and once loaded it would"
-                        " be shown; give the field the type Secret or name it in secret_fields"
-                    )
-                    raise BlockError(self._problem_of(name, problem))
+            shown = [mask_paths({field.name: each}, declared) for each in (plain, known)]
+            if shown[0] != shown[1]:
+                raise BlockError(
+                    f"{what} holds a secret where the class declares none, and once loaded it"
+                    " would be shown; give the field the type Secret or name it in secret_fields"
+                )
         return data
 
-    def _problem_of(self, name: str, problem: str) -> str:
-        return f"this {self.block_type_name} block: its field {quoted(name)} {problem}"
-
     def to_document(self, schema: BlockSchema, name: Optional[str] = None) -> BlockDocument:
-        """Return the document that holds this block; nothing is sent.
-
-        Args:
-            schema: The class's schema on the server.
-            name: None makes it an anonymous one.
-        """
+        """Return a document that holds this block, anonymous without a *name*; sends nothing."""
         return BlockDocument(
             id=self.document_id or uuid4(),
             name=name or "",
@@ -195,35 +181,47 @@ class Block(HidesLocals):
 
         Args:
             data: JSON values of the fields; those with a default may be missing.
-            document_id: Where the data come from.
+            document_id: The document that holds them.
 
         Raises:
             BlockError: They do not fit; the text names the field, never its value.
         """
         check_decorated(cls)
+        what = f"this is no {cls.block_type_name} block:"
+        arguments: Dict[str, Any] = {}
+        fields = {field.name: field for field in fields_of(cls)}
+        for name, field in fields.items():
+            if name in data:
+                try:
+                    arguments[name] = from_json(data[name], field.type)
+                except BlockError as exc:
+                    raise BlockError(f"{what} its field {quoted(name)}: {exc}") from None
+            elif field.required:
+                raise BlockError(f"{what} its field {quoted(name)} is missing")
+        unknown = data.keys() - fields.keys()
+        if unknown:
+            raise BlockError(f"{what} it has no field {quoted(min(unknown))}")
         try:
-            return _build(cls, data, document_id)
+            return cls(**arguments, document_id=document_id)
         except BlockError as exc:
-            raise BlockError(f"this is no {cls.block_type_name} block: {exc}") from None
+            raise BlockError(f"{what} {exc}") from None
+        except (TypeError, ValueError) as exc:
+            # The text is the author's of the class and may quote the value.
+            reason = "" if cls.definition().secret_fields else f": {printable(exc)}"
+            raise BlockError(f"{what} {type(exc).__name__}{reason}") from None
 
     @classmethod
     def from_document(cls: Type[Self], document: BlockDocument) -> Self:
-        """Return the block that *document* describes, of the class it is of.
+        """Return the block that *document* holds.
 
-        The class is looked for among the built-in ones, then it is the class that this is
-        called on, then one alive in this process, then one that an entry point of the group
-        ``flowpack.blocks`` names.
+        Its class is a built-in one, the class that this is called on, another of this process,
+        or one that an entry point of the group ``flowpack.blocks`` names, in this order.
 
         Raises:
-            BlockError: No class fits type name and fields, it is no subclass of this one, or
-                the data do not fit it.
+            BlockError: No class has that type name and those fields, it is no subclass of this
+                one, or the data do not fit it.
         """
-        found = documents.find_class(document, cls, Block)
-        if not issubclass(found, cls):
-            raise BlockError(
-                f"the block document {quoted(document.name or str(document.id))} is of type"
-                f" {quoted(found.block_type_name)}, not {cls.__name__}"
-            )
+        found: Type[Self] = documents.find_class(document, cls, Block)
         return found.from_data(document.data, document_id=document.id)
 
     # Blocks on a server
@@ -231,10 +229,6 @@ class Block(HidesLocals):
     @classmethod
     def load(cls: Type[Self], name: str, client: Optional[Client] = None) -> Self:
         """Return the block of this class that was saved under *name*.
-
-        Args:
-            name: The document's name.
-            client: None connects to what the settings say.
 
         Raises:
             ObjectNotFound: There is none.
@@ -255,9 +249,8 @@ class Block(HidesLocals):
 
         Args:
             name: Unique among the blocks of the type.
-            client: None connects to what the settings say.
-            overwrite: Whether to replace the data of a document of that name; what uses it
-                then uses the new ones.
+            client: The server.
+            overwrite: Whether to replace the data of a document of that name, for all that use it.
 
         Raises:
             BlockError: The name is taken by other data, or cannot be used.
@@ -271,11 +264,7 @@ class Block(HidesLocals):
         """Raise unless the document that the block names holds this block.
 
         It does not where one of the two was changed since (``attrs.evolve`` keeps the id), and
-        another server has no such document. A block that names none is fine, and nothing is
-        sent for it.
-
-        Args:
-            client: None connects to what the settings say.
+        another server has no such document. For a block that names none nothing is sent.
 
         Raises:
             BlockError: The document is not there, or holds something else.
@@ -305,11 +294,9 @@ class Block(HidesLocals):
     ) -> UUID:
         """Return the id of a document that holds this block, made if missing.
 
-        A block that was loaded or saved has one, which is read to see that.
-
         Args:
-            client: None connects to what the settings say.
-            schema: The class's schema on that server; None looks it up.
+            client: The server.
+            schema: The class's schema there; None looks it up.
 
         Raises:
             BlockError: As :meth:`check_document`.
@@ -320,31 +307,6 @@ class Block(HidesLocals):
         self.to_document_data()  # Raises before anything is sent.
         with using(client) as api:
             return documents.ensure_document(self, api, schema)
-
-
-def _build(cls: Type[Self], data: Mapping[str, Any], document_id: Optional[UUID]) -> Self:
-    """Return the block that *data* describe."""
-    arguments: Dict[str, Any] = {}
-    fields = fields_of(cls)
-    for field in fields:
-        if field.name in data:
-            try:
-                arguments[field.name] = from_json(data[field.name], field.type)
-            except BlockError as exc:
-                raise BlockError(f"its field {quoted(field.name)}: {exc}") from None
-        elif field.required:
-            raise BlockError(f"its field {quoted(field.name)} is missing")
-    unknown = data.keys() - {field.name for field in fields}
-    if unknown:
-        raise BlockError(f"it has no field {quoted(min(unknown))}")
-    try:
-        return cls(**arguments, document_id=document_id)
-    except BlockError:
-        raise
-    except (TypeError, ValueError) as exc:
-        # The text is the author's of the class and may quote the value.
-        reason = "" if cls.definition().secret_fields else f": {printable(exc)}"
-        raise BlockError(f"{type(exc).__name__}{reason}") from None
 
 
 def _masked_repr(block: Block) -> str:

@@ -1,50 +1,52 @@
 """Documents of blocks on a server: made once, found again, and given back their class.
 
-Two that register the same at once, or an answer that was lost, make nothing twice.
+Two that register the same at once, or a response that was lost, make nothing twice. Blocks are
+instances of :class:`~flowpack.blocks.block.Block`, which is defined in a module above.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
+    Callable,
     Dict,
-    Iterable,
     Iterator,
     List,
     Mapping,
     Optional,
     Tuple,
     Type,
+    TypeVar,
 )
 from uuid import UUID
 
 from flowpack.blocks.definition import define, is_decorated
 from flowpack.blocks.secret import without_secrets
 from flowpack.exceptions import BlockError, ObjectAlreadyExists, ObjectNotFound, printable, quoted
-from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, BlockType, name_problem
+from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, name_problem
 
 if TYPE_CHECKING:
     from flowpack.client import Client
 
-#: Where the block classes of the reference are, by the name of their type. They are imported
-#: when a document asks for them.
+Created = TypeVar("Created")
+
+#: The block classes of the reference by the name of their type; loaded on first use.
 BUILT_IN: Mapping[str, str] = {
-    "Local Storage": "flowpack.blocks.storage:LocalStorageBlock",
-    "Temporary Local Storage": "flowpack.blocks.storage:TempStorageBlock",
-    "File Storage": "flowpack.blocks.storage:FileStorageBlock",
-    "KV Server Storage": "flowpack.blocks.storage:KVServerStorageBlock",
-    "S3 Storage": "flowpack.blocks.cloud:S3StorageBlock",
-    "Google Cloud Storage": "flowpack.blocks.cloud:GoogleCloudStorageBlock",
-    "Azure Blob Storage": "flowpack.blocks.cloud:AzureBlobStorageBlock",
+    "Local Storage": "LocalStorageBlock",
+    "Temporary Local Storage": "TempStorageBlock",
+    "File Storage": "FileStorageBlock",
+    "KV Server Storage": "KVServerStorageBlock",
+    "S3 Storage": "S3StorageBlock",
+    "Google Cloud Storage": "GoogleCloudStorageBlock",
+    "Azure Blob Storage": "AzureBlobStorageBlock",
 }
 
 #: Entry points of this group name block classes of other distributions.
 GROUP = "flowpack.blocks"
-
-
-# Types and schemas
 
 
 def register(definition: BlockDefinition, client: Client) -> BlockSchema:
@@ -53,34 +55,43 @@ def register(definition: BlockDefinition, client: Client) -> BlockSchema:
     One request where the server has it.
     """
     checksum = client.dialect.block_schema(definition)[1]
-    try:
-        return client.read_block_schema_by_checksum(checksum)
-    except ObjectNotFound:
-        pass
-    for referenced in definition.references.values():
-        for each in referenced:
-            register(each, client)
-    block_type = _ensure_type(definition, client)
-    try:
+
+    def create_schema() -> BlockSchema:
+        for referenced in definition.references.values():
+            for each in referenced:
+                register(each, client)
+        block_type = _read_or_create(
+            lambda: client.read_block_type_by_name(definition.type_name),
+            lambda: client.create_block_type(definition),
+        )
         return client.create_block_schema(definition, block_type.id)
+
+    return _read_or_create(lambda: client.read_block_schema_by_checksum(checksum), create_schema)
+
+
+def _read_or_create(read: Callable[[], Created], create: Callable[[], Created]) -> Created:
+    try:
+        return read()
+    except ObjectNotFound:
+        return _create_or_read(create, read)[0]
+
+
+def _create_or_read(
+    create: Callable[[], Created], read: Callable[[], Created]
+) -> Tuple[Created, bool]:
+    """Return what *create* makes, or what was there already; and whether it is new.
+
+    Raises:
+        ObjectAlreadyExists: Servers also answer so where schema or type have gone meanwhile.
+    """
+    try:
+        return create(), True
     except ObjectAlreadyExists as exc:
         conflict = exc
     try:
-        return client.read_block_schema_by_checksum(checksum)
+        return read(), False
     except ObjectNotFound:
-        # The server also says "conflict" where the type has gone meanwhile.
         raise conflict from None
-
-
-def _ensure_type(definition: BlockDefinition, client: Client) -> BlockType:
-    try:
-        return client.read_block_type_by_name(definition.type_name)
-    except ObjectNotFound:
-        pass
-    try:
-        return client.create_block_type(definition)
-    except ObjectAlreadyExists:
-        return client.read_block_type_by_name(definition.type_name)
 
 
 # Documents
@@ -101,7 +112,7 @@ def ensure_document(block: Any, client: Client, schema: Optional[BlockSchema] = 
     name = None
     if client.dialect.name != "orion":  # That has one anonymous document for equal content.
         name = _name_by_content(block)
-    document, is_new = _create_or_read(name, block, client, schema)
+    document, is_new = _put_document(name, block, client, schema)
     difference = None if is_new or name is None else describe_difference(document, block)
     if difference is not None:
         raise BlockError(
@@ -124,7 +135,7 @@ def save_document(block: Any, client: Client, name: str, overwrite: bool) -> UUI
     if problem:
         raise BlockError(problem)
     schema = register(block.definition(), client)
-    document, is_new = _create_or_read(name, block, client, schema)
+    document, is_new = _put_document(name, block, client, schema)
     difference = None if is_new else describe_difference(document, block)
     if difference is None:
         return document.id
@@ -139,36 +150,25 @@ def save_document(block: Any, client: Client, name: str, overwrite: bool) -> UUI
     return document.id
 
 
-def _create_or_read(
+def _put_document(
     name: Optional[str], block: Any, client: Client, schema: BlockSchema
 ) -> Tuple[BlockDocument, bool]:
     """Return the document called *name*, or the anonymous one; and whether it is new.
 
     The response to a creation may mask secrets, so that data cannot be compared with it.
-
-    Raises:
-        ObjectAlreadyExists: Schema or type have gone meanwhile.
     """
-
-    def create() -> BlockDocument:
-        return client.create_block_document(
-            data=block.to_document_data(),
-            block_schema_id=schema.id,
-            block_type_id=schema.block_type_id,
-            name=name,
-            is_anonymous=name is None,
-        )
-
-    try:
-        return create(), True
-    except ObjectAlreadyExists as exc:
-        conflict = exc
-    if name is None:  # Another made it at the same time; now it is found.
-        return create(), False
-    try:
-        return client.read_block_document_by_name(name, block.block_type_name), False
-    except ObjectNotFound:
-        raise conflict from None
+    create = partial(
+        client.create_block_document,
+        data=block.to_document_data(),
+        block_schema_id=schema.id,
+        block_type_id=schema.block_type_id,
+        name=name,
+        is_anonymous=name is None,
+    )
+    if name is None:  # Where another made it at the same time, the second request finds it.
+        return _create_or_read(create, create)
+    read = partial(client.read_block_document_by_name, name, block.block_type_name)
+    return _create_or_read(create, read)
 
 
 def _name_by_content(block: Any) -> str:
@@ -251,10 +251,10 @@ def _types_in(schema: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def find_class(document: BlockDocument, asked: Type[Any], base: Type[Any]) -> Type[Any]:
-    """Return the class of *document*.
+    """Return the class of *document*, which is *asked* or one below it.
 
-    It is looked for in the table of built-in classes, then it is *asked*, then a class alive
-    in this process, then one that an entry point names. Type name and fields must be right.
+    It is a built-in class, *asked*, a class alive in this process, or one that an entry point
+    names: the first of them that has the right type name and fields.
 
     Args:
         document: The document.
@@ -265,26 +265,58 @@ def find_class(document: BlockDocument, asked: Type[Any], base: Type[Any]) -> Ty
         BlockError: There is none; the text says what to do.
     """
     type_name, schema = identify(document)
+    what = f"the block document {quoted(document.name or str(document.id))}"
+    what = f"{what} of type {quoted(type_name)}"
     failures: List[str] = []
     others: List[Type[Any]] = []
     for candidate in _candidates(type_name, asked, base, failures):
+        if not is_decorated(candidate) or inspect.isabstract(candidate):
+            continue
         if fits(document, candidate):
-            return candidate
+            if issubclass(candidate, asked):
+                return candidate
+            raise BlockError(f"{what} is no {asked.__name__}")
         if candidate.block_type_name == type_name:
             others.append(candidate)
-    name = quoted(document.name or str(document.id))
     if others:
         raise BlockError(
-            f"the block document {name} of type {quoted(type_name)} has other fields than"
-            f" {others[0].__module__}.{others[0].__qualname__}. Use the class that it was saved"
-            " with, or save it anew with this one"
+            f"{what} has other fields than {others[0].__module__}.{others[0].__qualname__}. Use the"
+            " class that it was saved with, or save it anew with this one"
         )
     failed = "".join(f"; {failure}" for failure in failures)
     raise BlockError(
-        f"no class is known for the block document {name} of type {quoted(type_name)} with schema"
-        f" {printable(schema.checksum)}. Import the module that defines it first, or name it by an"
-        f" entry point of the group {GROUP}{failed}"
+        f"no class is known for {what} with schema {printable(schema.checksum)}. Import the module"
+        f" that defines it first, or name it by an entry point of the group {GROUP}{failed}"
     )
+
+
+def _candidates(
+    type_name: str, asked: Type[Any], base: Type[Any], failures: List[str]
+) -> Iterator[Type[Any]]:
+    own = built_in(type_name)
+    yield from (asked,) if own is None else (own, asked)
+    yield from _classes_below(base)
+    from importlib.metadata import entry_points  # Imported here because it is slow to load.
+
+    found: Any = entry_points()
+    # Python 3.9 returns a dict.
+    for entry in found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ()):
+        try:
+            cls = entry.load()
+        except Exception as exc:  # The code of another distribution runs here.
+            failures.append(f"{entry.name} cannot be imported: {printable(exc)}")
+            continue
+        if isinstance(cls, type) and issubclass(cls, base):
+            yield cls
+        else:
+            failures.append(f"{entry.name} is no block class")
+
+
+def _classes_below(base: Type[Any]) -> Iterator[Type[Any]]:
+    """Yield the classes below *base* that are alive; of two alike the newer one first."""
+    for cls in reversed(base.__subclasses__()):
+        yield from _classes_below(cls)
+        yield cls
 
 
 def built_in(type_name: str) -> Optional[Type[Any]]:
@@ -293,53 +325,5 @@ def built_in(type_name: str) -> Optional[Type[Any]]:
         return None
     from importlib import import_module
 
-    module, _, name = BUILT_IN[type_name].partition(":")
-    cls: Type[Any] = getattr(import_module(module), name)
+    cls: Type[Any] = getattr(import_module("flowpack.blocks"), BUILT_IN[type_name])
     return cls
-
-
-def _candidates(
-    type_name: str, asked: Type[Any], base: Type[Any], failures: List[str]
-) -> Iterator[Type[Any]]:
-    own = built_in(type_name)
-    if own is not None:
-        yield own
-    if _is_usable(asked):
-        yield asked
-    yield from _classes_alive(base)
-    for entry in _entry_points():
-        try:
-            cls = entry.load()
-        except Exception as exc:  # The code of another distribution runs here.
-            failures.append(f"{entry.name} cannot be imported: {printable(exc)}")
-            continue
-        if isinstance(cls, type) and issubclass(cls, base) and _is_usable(cls):
-            yield cls
-        else:
-            failures.append(f"{entry.name} is no block class")
-
-
-def _is_usable(cls: Type[Any]) -> bool:
-    return is_decorated(cls) and not getattr(cls, "__abstractmethods__", None)
-
-
-def _classes_alive(base: Type[Any]) -> Iterator[Type[Any]]:
-    """Yield the block classes of this process; of two alike the newer one first.
-
-    Python keeps the list, and keeps no class alive for it.
-    """
-    for cls in reversed(base.__subclasses__()):
-        yield from _classes_alive(cls)
-        if _is_usable(cls):
-            yield cls
-
-
-def _entry_points() -> Iterable[Any]:
-    from importlib.metadata import entry_points
-
-    found: Any = entry_points()
-    # Python 3.9 returns a dict.
-    chosen: Iterable[Any] = (
-        found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())
-    )
-    return chosen

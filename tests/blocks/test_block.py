@@ -206,9 +206,9 @@ def test_other_schema_is_told(asked):
 def test_document_of_another_class_is_told():
     """The class that is called on must fit."""
     document = document_of(LocalStorageBlock("/x"))
-    with pytest.raises(BlockError, match="'Local Storage', not FileStorageBlock"):
+    with pytest.raises(BlockError, match="'Local Storage' is no FileStorageBlock"):
         FileStorageBlock.from_document(document)
-    with pytest.raises(BlockError, match="not StorageBlock"):
+    with pytest.raises(BlockError, match="is no StorageBlock"):
         StorageBlock.from_document(document_of(Inner(1)))
 
 

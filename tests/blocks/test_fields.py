@@ -138,7 +138,7 @@ def test_what_json_cannot_say(value, said):
 
 def test_field_that_json_cannot_say_is_named():
     """The error of a block names the field."""
-    with pytest.raises(BlockError, match="field 'anything' holds an object"):
+    with pytest.raises(BlockError, match="field 'anything': an object"):
         attrs.evolve(EVERYTHING, anything=object()).to_document_data()
 
 
