@@ -15,7 +15,7 @@ from flowpack.blocks.secret import MASK, HiddenData, Secret, mask_paths, split_p
 from flowpack.connect import using
 from flowpack.exceptions import BlockError, ObjectNotFound, printable, quoted
 from flowpack.jsonvalues import json_copy
-from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
+from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, name_problem
 from flowpack.wire.block_schemas import orion_schema
 
 if TYPE_CHECKING:
@@ -255,10 +255,26 @@ class Block(HidesLocals):
         Raises:
             BlockError: The name is taken by other data, or cannot be used.
         """
-        self.to_document_data()  # Raises before anything is sent.
+        problem = name_problem(name)
+        if problem is None and name.startswith("anonymous"):
+            problem = f"the name {quoted(name)} is reserved: it starts with 'anonymous'"
+        if problem:
+            raise BlockError(problem)
+        definition, data = self.definition(), self.to_document_data()
         with using(client) as api:
-            saved = documents.save_document(self, api, name, overwrite)
-        return attrs.evolve(self, document_id=saved)
+            schema = documents.register(definition, api)
+            document, difference = documents.put_document(name, self, api, schema)
+            if difference is not None:
+                advice = "pass overwrite=True (--overwrite) to change it for all that use it"
+                if not documents.fits(document, type(self)):
+                    overwrite, advice = False, "delete that document first"
+                if not overwrite:
+                    raise BlockError(
+                        f"there is a {self.block_type_name} called {quoted(name)} already,"
+                        f" {difference}. Choose another name, or {advice}"
+                    )
+                api.update_block_document(document.id, data=data)
+        return attrs.evolve(self, document_id=document.id)
 
     def check_document(self, client: Optional[Client] = None) -> None:
         """Raise unless the document that the block names holds this block.
@@ -306,7 +322,17 @@ class Block(HidesLocals):
             return self.document_id
         self.to_document_data()  # Raises before anything is sent.
         with using(client) as api:
-            return documents.ensure_document(self, api, schema)
+            schema = schema or documents.register(self.definition(), api)
+            # 2.0b7 has one anonymous document for equal content.
+            name = None if api.dialect.name == "orion" else documents.name_by_content(self)
+            document, difference = documents.put_document(name, self, api, schema)
+        if difference is not None:
+            raise BlockError(
+                f"there is a {self.block_type_name} called {quoted(name)} already, {difference}."
+                " Save this one under a name of your own, with block.save(name) or flowpack"
+                " storage save, and use that"
+            )
+        return document.id
 
 
 def _masked_repr(block: Block) -> str:

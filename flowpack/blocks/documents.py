@@ -22,12 +22,11 @@ from typing import (
     Type,
     TypeVar,
 )
-from uuid import UUID
 
 from flowpack.blocks.definition import define, is_decorated
 from flowpack.blocks.secret import without_secrets
 from flowpack.exceptions import BlockError, ObjectAlreadyExists, ObjectNotFound, printable, quoted
-from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, name_problem
+from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
 
 if TYPE_CHECKING:
     from flowpack.client import Client
@@ -97,65 +96,15 @@ def _create_or_read(
 # Documents
 
 
-def ensure_document(block: Any, client: Client, schema: Optional[BlockSchema] = None) -> UUID:
-    """Return the id of the one document that holds *block*, made if missing.
-
-    Args:
-        block: What it holds.
-        client: The server.
-        schema: The class's schema there; None looks it up.
-
-    Raises:
-        BlockError: The document of that configuration has other secrets.
-    """
-    schema = schema or register(block.definition(), client)
-    name = None
-    if client.dialect.name != "orion":  # That has one anonymous document for equal content.
-        name = _name_by_content(block)
-    document, is_new = _put_document(name, block, client, schema)
-    difference = None if is_new or name is None else describe_difference(document, block)
-    if difference is not None:
-        raise BlockError(
-            f"there is a {block.block_type_name} called {quoted(name)} already, {difference}."
-            " Save this one under a name of your own, with block.save(name) or flowpack storage"
-            " save, and use that"
-        )
-    return document.id
-
-
-def save_document(block: Any, client: Client, name: str, overwrite: bool) -> UUID:
-    """Return the id of the document called *name* that holds *block*, made if missing.
-
-    Raises:
-        BlockError: The name cannot be used, or is taken by other data.
-    """
-    problem = name_problem(name)
-    if problem is None and name.startswith("anonymous"):
-        problem = f"the name {quoted(name)} is reserved: it starts with 'anonymous'"
-    if problem:
-        raise BlockError(problem)
-    schema = register(block.definition(), client)
-    document, is_new = _put_document(name, block, client, schema)
-    difference = None if is_new else describe_difference(document, block)
-    if difference is None:
-        return document.id
-    is_same_class = fits(document, type(block))
-    if not overwrite or not is_same_class:
-        change = "pass overwrite=True (--overwrite) to change it for every deployment that uses it"
-        raise BlockError(
-            f"there is a {block.block_type_name} called {quoted(name)} already, {difference}."
-            f" Choose another name, or {change if is_same_class else 'delete that document first'}"
-        )
-    client.update_block_document(document.id, data=block.to_document_data())
-    return document.id
-
-
-def _put_document(
+def put_document(
     name: Optional[str], block: Any, client: Client, schema: BlockSchema
-) -> Tuple[BlockDocument, bool]:
-    """Return the document called *name*, or the anonymous one; and whether it is new.
+) -> Tuple[BlockDocument, Optional[str]]:
+    """Return the document called *name*, or the anonymous one of *block*, made if missing.
 
-    The response to a creation may mask secrets, so that data cannot be compared with it.
+    With it goes how it differs from *block*; None for no difference.
+
+    Raises:
+        ObjectAlreadyExists: The schema or its type have gone meanwhile.
     """
     create = partial(
         client.create_block_document,
@@ -166,12 +115,14 @@ def _put_document(
         is_anonymous=name is None,
     )
     if name is None:  # Where another made it at the same time, the second request finds it.
-        return _create_or_read(create, create)
+        return _create_or_read(create, create)[0], None
     read = partial(client.read_block_document_by_name, name, block.block_type_name)
-    return _create_or_read(create, read)
+    document, is_new = _create_or_read(create, read)
+    # The response to a creation may mask secrets, and cannot be compared.
+    return document, None if is_new else describe_difference(document, block)
 
 
-def _name_by_content(block: Any) -> str:
+def name_by_content(block: Any) -> str:
     """Return the name of the one document of a configuration; secrets aside."""
     from hashlib import sha256
 
