@@ -255,8 +255,7 @@ class _Schedule(HidesLocals):
 
 
 def _timezone() -> Any:
-    check = attrs.validators.optional(validator(_zone_problem))
-    return attrs.field(default=None, kw_only=True, validator=check)
+    return attrs.field(default=None, kw_only=True, validator=validator(_zone_problem))
 
 
 @attrs.frozen
