@@ -5,18 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from abc import ABC, abstractmethod
-from typing import (
-    Any,
-    BinaryIO,
-    Callable,
-    Iterable,
-    List,
-    Mapping,
-    Optional,
-    Protocol,
-    Tuple,
-    Union,
-)
+from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Protocol, Tuple, Union
 
 import attrs
 
@@ -69,8 +58,7 @@ def _to_tags(value: Any) -> Any:
         return ()
     if isinstance(value, (set, frozenset)):
         return tuple(sorted(value, key=str))
-    is_list = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
-    return tuple(value) if is_list else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _to_schedule(value: Any) -> Any:
