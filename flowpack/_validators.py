@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Union
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -14,12 +14,8 @@ from flowpack.jsonvalues import json_copy, json_problem
 Check = Callable[[Any], Union[None, str, Iterable[str]]]
 
 
-def validator(check: Check) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """Return an attrs validator that raises for what *check* finds.
-
-    The default of a field is always valid. Put ``attrs.validators.optional`` around it where None
-    is, too.
-    """
+def validator(check: Check) -> Any:
+    """Return an attrs validator that raises for what *check* finds; a field's default is valid."""
 
     def validate(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         found = None if value is field.default else check(value)
@@ -60,7 +56,12 @@ def copied_json(value: Any) -> Any:
 # --- checks -------------------------------------------------------------------------------
 
 
-def instance_of(cls: type, expected: str) -> Check:
+def optional(check: Check) -> Check:
+    """Return *check* for values that may be None."""
+    return lambda value: None if value is None else check(value)
+
+
+def instance_of(cls: Union[type, Tuple[type, ...]], expected: str) -> Check:
     """Return the check of an instance of *cls*, which messages call *expected*."""
 
     def check(value: object) -> Optional[str]:
@@ -114,7 +115,8 @@ def is_list_of_texts(value: object) -> List[str]:
     """Check a tuple of texts that are not empty."""
     if not isinstance(value, tuple):
         return [f"must be a list of texts, not {describe_type(value)}"]
-    return [problem for item in value for problem in [is_filled_text(item)] if problem]
+    problems = ((number, is_filled_text(item)) for number, item in enumerate(value, 1))
+    return [f"item {number} {problem}" for number, problem in problems if problem]
 
 
 def is_json_mapping(value: object) -> Optional[str]:

@@ -19,7 +19,7 @@ class Job:
 
     name: str = attrs.field(validator=checks.validator(checks.is_filled_text))
     note: Optional[str] = attrs.field(
-        default="", validator=attrs.validators.optional(checks.validator(checks.is_filled_text))
+        default="", validator=checks.validator(checks.optional(checks.is_filled_text))
     )
     tags: Any = attrs.field(default=(), validator=checks.validator(checks.is_list_of_texts))
 
@@ -36,7 +36,10 @@ def test_valid_values():
         ({"name": 5}, ["name: must be text, not int"]),
         ({"name": " "}, ["name: must not be empty; leave it out if it is not to be given"]),
         ({"tags": "ab"}, ["tags: must be a list of texts, not str"]),
-        ({"tags": (1, "")}, ["tags: must be text, not int", "tags: must not be empty; leave it"]),
+        (
+            {"tags": (1, "")},
+            ["tags: item 1 must be text, not int", "tags: item 2 must not be empty"],
+        ),
     ],
     ids=["type", "empty", "no list", "several"],
 )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._validators import describe_type
 from flowpack.blocks.documents import built_in
 from flowpack.blocks.secret import masked_data
 from flowpack.blocks.storage import StorageBlock
@@ -52,7 +53,6 @@ from flowpack.packaging.base import (
     Package,
     PoolFields,
     call_packager,
-    describe_type,
     is_prepared,
 )
 from flowpack.packaging.storing import describe, has_bytes

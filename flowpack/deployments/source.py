@@ -8,6 +8,7 @@ from typing import Any, Optional
 import attrs
 
 from flowpack._files import absolute_path, path_of_file_url
+from flowpack._validators import describe_type
 from flowpack.analysis.discovery import Discovery, FlowInfo, find_flows, select_flow
 from flowpack.analysis.script import Script
 from flowpack.blocks.address import is_web
@@ -19,7 +20,6 @@ from flowpack.exceptions import (
     MissingFlowError,
     quoted,
 )
-from flowpack.packaging.base import describe_type, field_error
 from flowpack.urls import URL, as_address, mask_text, mask_url, url_of
 
 #: Longest script that is fetched from a URL, in bytes.
@@ -57,7 +57,7 @@ def parse_location(value: object) -> Optional[URL]:
 
 
 def _location_error(problem: str) -> DeploymentValidationError:
-    return field_error("flow_location", problem)
+    return DeploymentValidationError("DeploymentSpec", [f"flow_location: {problem}"])
 
 
 def find_flow(

@@ -11,6 +11,7 @@ import attrs
 
 from flowpack._callers import warn
 from flowpack._tracebacks import HidesLocals
+from flowpack._validators import describe_type
 from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.block import Block
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
@@ -19,7 +20,7 @@ from flowpack.connect import using
 from flowpack.exceptions import BlockError, DeploymentValidationError, quoted
 from flowpack.flow_runners import FlowRunner, SubprocessFlowRunner, UniversalFlowRunner
 from flowpack.models import BlockDocument, DeploymentCreate
-from flowpack.packaging.base import AnySpec, CompleteSpec, Content, Package, Packager, describe_type
+from flowpack.packaging.base import AnySpec, CompleteSpec, Content, Package, Packager
 from flowpack.packaging.storing import store
 
 #: Some releases refuse to run a deployment that has no schema at all.
