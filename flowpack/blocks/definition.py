@@ -29,15 +29,10 @@ from flowpack.exceptions import BlockError, quoted
 from flowpack.models import BlockDefinition, name_problem
 from flowpack.urls import mask_text
 
-#: Class variables of a block. With an annotation other than ClassVar they would become fields.
-CLASS_VARIABLES = (
-    "block_type_name",
-    "capabilities",
-    "secret_fields",
-    "logo_url",
-    "documentation_url",
-    "code_example",
-)
+#: Of a block. With an annotation other than ClassVar they would become fields.
+_CLASS_VARIABLES = (
+    "block_type_name capabilities secret_fields logo_url documentation_url code_example"
+).split()
 
 #: A fenced text, or a section of a docstring: a heading, and what is indented below it.
 _SECTION = re.compile(
@@ -78,6 +73,7 @@ def define(cls: Any) -> BlockDefinition:
         raise BlockError(f"the block class {cls.__qualname__}: {problem}")
     schema = _class_schema(cls)
     description, example = _split_docstring(schema.get("description", ""))
+    examples = [_class_text(cls, name) for name in ("code_example", "_code_example")]
     referenced = {field.name: _referenced_blocks(field) for field in fields_of(cls)}
     return BlockDefinition(
         type_name=cls.block_type_name,
@@ -88,20 +84,15 @@ def define(cls: Any) -> BlockDefinition:
         logo_url=cls.logo_url,
         documentation_url=cls.documentation_url,
         description=_class_text(cls, "_description") or description,
-        code_example=_class_text(cls, "code_example")
-        or _class_text(cls, "_code_example")
-        or example,
+        code_example=next(filter(None, (*examples, example)), None),
     )
 
 
 def _class_problem(cls: Any) -> Optional[str]:
     names = [field.name for field in fields_of(cls)]
-    taken = [name for name in names if name in CLASS_VARIABLES]
+    taken = [quoted(name) for name in names if name in _CLASS_VARIABLES]
     if taken:
-        return (
-            f"{quoted(taken[0])} is a class variable; leave its annotation out or write"
-            " ClassVar[...]"
-        )
+        return f"{taken[0]} is a class variable; leave its annotation out or write ClassVar[...]"
     unknown = [name for name in named_fields(cls) if name not in names]
     if unknown:
         return f"secret_fields names {quoted(unknown[0])}, which is no field of it"
@@ -155,15 +146,22 @@ def _paths_in_field(cls: Any, field: BlockField) -> Tuple[Path, ...]:
 
 
 def _paths_of(annotation: Any) -> Iterator[Path]:
+    for path, cls in _classes_in(annotation):
+        if issubclass(cls, Secret):
+            yield path
+        elif is_block(cls):
+            for below in _secret_paths(cls):
+                yield (*path, *below)
+
+
+def _classes_in(annotation: Any, path: Path = ()) -> Iterator[Tuple[Path, type]]:
+    """Yield the classes that may stand in a field, and the path of each."""
     kind = kind_of(annotation)
-    if issubclass(class_in(kind), Secret):
-        yield ()
-    elif is_block(class_in(kind)):
-        yield from _secret_paths(class_in(kind))
-    elif kind.shape not in (Shape.CLASS, Shape.LITERAL):
+    if kind.shape is Shape.CLASS:
+        yield path, kind.parts[0]
+    elif kind.shape is not Shape.LITERAL:
         for part in kind.parts:
-            for below in _paths_of(part):
-                yield below if kind.shape is Shape.UNION else (ANY_KEY, *below)
+            yield from _classes_in(part, path if kind.shape is Shape.UNION else (*path, ANY_KEY))
 
 
 # Schema
@@ -186,26 +184,16 @@ def _class_schema(cls: Any) -> Schema:
 def _classes_below(cls: type, above: Tuple[type, ...]) -> Iterator[type]:
     """Yield the enums and blocks that *cls* refers to, at any depth."""
     for field in fields_of(cls):
-        for each in _classes_in(field.annotation):
+        for _, each in _classes_in(field.annotation):
             if each in above:
                 raise BlockError(
-                    f"the block class {cls.__qualname__} refers back to {each.__qualname__} in"
-                    f" its field {quoted(field.name)}; the schema of a block cannot contain"
-                    " itself"
+                    f"the block class {cls.__qualname__} refers back to {each.__qualname__} in its"
+                    f" field {quoted(field.name)}; the schema of a block cannot contain itself"
                 )
-            yield each
+            if is_block(each) or issubclass(each, enum.Enum):
+                yield each
             if is_block(each):
                 yield from _classes_below(each, (*above, each))
-
-
-def _classes_in(annotation: Any) -> Iterator[type]:
-    kind = kind_of(annotation)
-    if kind.shape is Shape.CLASS:
-        if is_block(kind.parts[0]) or issubclass(kind.parts[0], enum.Enum):
-            yield kind.parts[0]
-    elif kind.shape is not Shape.LITERAL:
-        for part in kind.parts:
-            yield from _classes_in(part)
 
 
 def _object_schema(cls: Any, names: Names) -> Schema:
@@ -237,25 +225,23 @@ def _inherited_docstring(cls: type) -> Optional[str]:
 
 
 def _field_schema(cls: Any, field: BlockField, names: Names) -> Schema:
-    head: Schema = {}
-    metadata, default = field.attribute.metadata, _shown_default(cls, field)
+    metadata = field.attribute.metadata
+    title, description = metadata.get("title"), metadata.get("description")
+    default = _shown_default(cls, field)
     innermost = _innermost(field.annotation)
-    kind = kind_of(innermost)
-    is_enum = issubclass(class_in(kind), enum.Enum)
-    if innermost is not field.annotation and kind.optional:
-        is_enum = False
-    if metadata.get("title") or not is_enum:
-        head["title"] = metadata.get("title") or field.name.title().replace("_", " ")
-    if metadata.get("description"):
-        head["description"] = metadata["description"]
+    schema, kind = json_schema(field.annotation, names), kind_of(innermost)
+    # A reference stands alone, as JSON schema wanted it once.
+    if "$ref" in schema and not title and not description and default is None:
+        return schema
+    head: Schema = {}
+    is_nullable = innermost is not field.annotation and kind.optional
+    if title or is_nullable or not issubclass(class_in(kind), enum.Enum):
+        head["title"] = title or field.name.title().replace("_", " ")
+    if description:
+        head["description"] = description
     if default is not None:
         head["default"] = default
-    schema = json_schema(field.annotation, names)
-    if "$ref" not in schema:
-        return {**head, **schema}
-    # A reference stands alone, as JSON schema wanted it once.
-    is_alone = default is None and not metadata.get("title") and not metadata.get("description")
-    return schema if is_alone else {**head, "allOf": [schema]}
+    return {**head, "allOf": [schema]} if "$ref" in schema else {**head, **schema}
 
 
 def _innermost(annotation: Any) -> Any:
@@ -266,12 +252,12 @@ def _innermost(annotation: Any) -> Any:
 
 
 def _referenced_blocks(field: BlockField) -> Tuple[Any, ...]:
-    """Return the block classes that may stand in *field*."""
+    """Return the block classes that a server must know before the class of *field*."""
     innermost = _innermost(field.annotation)
     kind = kind_of(innermost)
     parts = kind.parts if kind.shape is Shape.UNION else (innermost,)
     classes = (class_in(kind_of(part)) for part in parts)
-    return tuple(each for each in classes if is_block(each))
+    return tuple(filter(is_block, classes))
 
 
 def _shown_default(cls: Any, field: BlockField) -> Any:

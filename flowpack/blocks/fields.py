@@ -18,6 +18,7 @@ from uuid import UUID
 import attrs
 
 from flowpack._type_hints import NONE, Shape, TypeHint, parse_hint, resolve_hints
+from flowpack._validators import plain
 from flowpack.blocks.secret import MASK, Secret, SecretMapping, mask_paths, split_paths
 from flowpack.exceptions import BlockError, printable, quoted
 from flowpack.jsonvalues import json_problem
@@ -257,8 +258,7 @@ def _literal_schema(values: Iterable[Any]) -> Schema:
     """Return the schema of one of some values, grouped by their types."""
     groups: Dict[type, List[Any]] = {}
     for value in values:
-        plain = value.value if isinstance(value, enum.Enum) else value
-        groups.setdefault(type(value), []).append(plain)
+        groups.setdefault(type(value), []).append(plain(value))
     parts = [{"enum": group, **scalar_schema(cls)} for cls, group in groups.items()]
     return parts[0] if len(parts) == 1 else {"anyOf": parts}
 
@@ -313,15 +313,14 @@ def _read_class(value: Any, cls: Any) -> Any:
 
 def _read_choice(value: Any, choices: Iterable[Any]) -> Any:
     """Return the one of *choices*, members of an enum or values, that *value* stands for."""
-    plain = [choice.value if isinstance(choice, enum.Enum) else choice for choice in choices]
-    for choice, each in zip(choices, plain):
+    for choice in choices:
         try:
-            each = to_json(each)
+            found = to_json(choice)
         except BlockError:
             continue
-        if type(each) is type(value) and each == value:
+        if type(found) is type(value) and found == value:
             return choice
-    raise BlockError(f"expected one of {', '.join(map(quoted, plain))}")
+    raise BlockError(f"expected one of {', '.join(quoted(plain(each)) for each in choices)}")
 
 
 def _read_union(value: Any, parts: Iterable[Any]) -> Any:
@@ -356,11 +355,11 @@ def to_json(value: Any, masked: bool = False) -> Any:
     Raises:
         BlockError: It is nothing that a field can hold.
     """
-    plain = _to_plain(value, masked)
-    problem = json_problem(plain)
+    found = _to_plain(value, masked)
+    problem = json_problem(found)
     if problem is not None:
         raise BlockError(problem)
-    return plain
+    return found
 
 
 def _to_plain(value: Any, masked: bool) -> Any:
@@ -375,11 +374,10 @@ def _to_plain(value: Any, masked: bool) -> Any:
     if masked and isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):
-        hidden = masked and isinstance(value, SecretMapping)
-        items = {
-            _to_key(key): MASK if hidden else _to_plain(item, masked) for key, item in value.items()
-        }
-        return {key: items[key] for key in sorted(items)}
+        items = {plain(key): item for key, item in value.items()}
+        if masked and isinstance(value, SecretMapping):
+            return dict.fromkeys(items, MASK)
+        return {key: _to_plain(items[key], masked) for key in sorted(items, key=str)}
     if isinstance(value, (set, frozenset)):  # In the same order, masked or not.
         value = sorted(value, key=lambda item: json.dumps(_to_plain(item, False), sort_keys=True))
     if isinstance(value, (list, tuple)):
@@ -388,10 +386,3 @@ def _to_plain(value: Any, masked: bool) -> Any:
     if scalar is None:
         raise BlockError(f"an object of type {type(value).__name__} is not JSON")
     return scalar.write(value)
-
-
-def _to_key(key: Any) -> str:
-    plain = key.value if isinstance(key, enum.Enum) else key
-    if not isinstance(plain, str):
-        raise BlockError(f"a mapping with a key of type {type(plain).__name__}, not text")
-    return plain[:]

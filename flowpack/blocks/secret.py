@@ -58,16 +58,12 @@ class Secret(HidesLocals):
         return Secret, (self._value,)
 
 
-def as_secret(value: object) -> Secret:
+def as_secret(value: Any) -> Secret:
     """Return *value*, text or a secret already, as a secret."""
-    if isinstance(value, Secret):
-        return value
-    if not isinstance(value, str):
-        raise BlockArgumentError(f"expected text, not {type(value).__name__}")
-    return Secret(value)
+    return value if isinstance(value, Secret) else Secret(value)
 
 
-def as_optional_secret(value: object) -> Optional[Secret]:
+def as_optional_secret(value: Any) -> Optional[Secret]:
     """Return *value* as a secret; None stays None."""
     return None if value is None else as_secret(value)
 
