@@ -77,11 +77,7 @@ class Block(HidesLocals):
     document_id: Optional[UUID] = attrs.field(default=None, kw_only=True, repr=False, eq=False)
 
     def __new__(cls: Type[Self], *args: Any, **kwargs: Any) -> Self:
-        """Make a block.
-
-        Raises:
-            BlockError: The class was not decorated.
-        """
+        """Make a block; raises a BlockError if attrs has not made the class."""
         del args, kwargs
         check_decorated(cls)
         code = getattr(cls.__repr__, "__code__", None)
@@ -93,11 +89,7 @@ class Block(HidesLocals):
 
     @classmethod
     def definition(cls) -> BlockDefinition:
-        """Return what a server registers of the class.
-
-        Raises:
-            BlockError: The class cannot be a block; the text says why.
-        """
+        """Return what a server registers of the class; raises a BlockError if it is unfit."""
         if cls is Block:
             raise BlockError(
                 "Block is the base of blocks and no block itself; make a class from it"
@@ -269,10 +261,7 @@ class Block(HidesLocals):
                 if not documents.fits(document, type(self)):
                     overwrite, advice = False, "delete that document first"
                 if not overwrite:
-                    raise BlockError(
-                        f"there is a {self.block_type_name} called {quoted(name)} already,"
-                        f" {difference}. Choose another name, or {advice}"
-                    )
+                    raise self._name_error(name, f"{difference}. Choose another name, or {advice}")
                 api.update_block_document(document.id, data=data)
         return attrs.evolve(self, document_id=document.id)
 
@@ -327,12 +316,16 @@ class Block(HidesLocals):
             name = None if api.dialect.name == "orion" else documents.name_by_content(self)
             document, difference = documents.put_document(name, self, api, schema)
         if difference is not None:
-            raise BlockError(
-                f"there is a {self.block_type_name} called {quoted(name)} already, {difference}."
-                " Save this one under a name of your own, with block.save(name) or flowpack"
-                " storage save, and use that"
+            advice = "with block.save(name) or flowpack storage save, and use that"
+            raise self._name_error(
+                name, f"{difference}. Save this one under a name of your own, {advice}"
             )
         return document.id
+
+    def _name_error(self, name: Optional[str], difference: str) -> BlockError:
+        return BlockError(
+            f"there is a {self.block_type_name} called {quoted(name)} already, {difference}"
+        )
 
 
 def _masked_repr(block: Block) -> str:

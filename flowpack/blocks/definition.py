@@ -46,14 +46,9 @@ _SECTION = re.compile(
 )
 
 
-def is_decorated(cls: type) -> bool:
-    """Return True if *cls* itself, not only a base, was made by attrs."""
-    return "__attrs_attrs__" in cls.__dict__
-
-
 def check_decorated(cls: type) -> None:
-    """Raise a BlockError that says what to write, unless attrs made *cls*."""
-    if not is_decorated(cls):
+    """Raise a BlockError unless attrs made *cls* itself, not only a base."""
+    if "__attrs_attrs__" not in vars(cls):
         raise BlockError(
             f"the block class {cls.__qualname__} has no fields yet: write @attrs.frozen above"
             f" class {cls.__name__}"
@@ -73,7 +68,6 @@ def define(cls: Any) -> BlockDefinition:
         raise BlockError(f"the block class {cls.__qualname__}: {problem}")
     schema = _class_schema(cls)
     description, example = _split_docstring(schema.get("description", ""))
-    examples = [_class_text(cls, name) for name in ("code_example", "_code_example")]
     referenced = {field.name: _referenced_blocks(field) for field in fields_of(cls)}
     return BlockDefinition(
         type_name=cls.block_type_name,
@@ -83,8 +77,8 @@ def define(cls: Any) -> BlockDefinition:
         references={name: tuple(map(define, each)) for name, each in referenced.items() if each},
         logo_url=cls.logo_url,
         documentation_url=cls.documentation_url,
-        description=_class_text(cls, "_description") or description,
-        code_example=next(filter(None, (*examples, example)), None),
+        description=description,
+        code_example=inspect.cleandoc(cls.code_example) if cls.code_example else example,
     )
 
 
@@ -97,12 +91,6 @@ def _class_problem(cls: Any) -> Optional[str]:
     if unknown:
         return f"secret_fields names {quoted(unknown[0])}, which is no field of it"
     return name_problem(cls.block_type_name)
-
-
-def _class_text(cls: Any, name: str) -> Optional[str]:
-    """Return a class variable of Prefect's block classes, if *cls* has that."""
-    value = getattr(cls, name, None)
-    return inspect.cleandoc(value) if isinstance(value, str) else None
 
 
 def _split_docstring(docstring: str) -> Tuple[Optional[str], Optional[str]]:
@@ -216,12 +204,9 @@ def _object_schema(cls: Any, names: Names) -> Schema:
 
 def _inherited_docstring(cls: type) -> Optional[str]:
     """Return the docstring of *cls* or of its next base that has one, Block aside."""
-    # The last block is Block itself.
-    last = max(index for index, each in enumerate(cls.__mro__) if is_block(each))
-    for each in cls.__mro__[:last]:
-        if each.__dict__.get("__doc__"):
-            return inspect.cleandoc(each.__dict__["__doc__"])
-    return None
+    last = max(index for index, each in enumerate(cls.__mro__) if is_block(each))  # Block itself
+    docstrings = (vars(each).get("__doc__") for each in cls.__mro__[:last])
+    return next((inspect.cleandoc(text) for text in docstrings if text), None)
 
 
 def _field_schema(cls: Any, field: BlockField, names: Names) -> Schema:

@@ -9,21 +9,9 @@ from __future__ import annotations
 import inspect
 import json
 from functools import partial
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Tuple,
-    Type,
-    TypeVar,
-)
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
-from flowpack.blocks.definition import define, is_decorated
+from flowpack.blocks.definition import define
 from flowpack.blocks.secret import without_secrets
 from flowpack.exceptions import BlockError, ObjectAlreadyExists, ObjectNotFound, printable, quoted
 from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
@@ -169,7 +157,7 @@ def identify(document: BlockDocument) -> Tuple[str, BlockSchema]:
     return block_type.name, schema
 
 
-def fits(document: BlockDocument, cls: Type[Any]) -> bool:
+def fits(document: BlockDocument, cls: Any) -> bool:
     """Return True if *document* is of the type of *cls* and has its fields.
 
     Texts and defaults of fields may differ, which some servers count in a schema's checksum.
@@ -182,7 +170,7 @@ def fits(document: BlockDocument, cls: Type[Any]) -> bool:
     return own.type_name == type_name and _types_in(own.fields) == _types_in(schema.fields)
 
 
-def _types_in(schema: Mapping[str, Any]) -> Dict[str, Any]:
+def _types_in(schema: Mapping[str, Any]) -> Any:
     """Return the types of a schema's fields, without what is only shown or filled in."""
 
     def reduced(value: Any) -> Any:
@@ -201,7 +189,7 @@ def _types_in(schema: Mapping[str, Any]) -> Dict[str, Any]:
     return {name: reduced(field) for name, field in schema.get("properties", {}).items()}
 
 
-def find_class(document: BlockDocument, asked: Type[Any], base: Type[Any]) -> Type[Any]:
+def find_class(document: BlockDocument, asked: Any, base: Any) -> Any:
     """Return the class of *document*, which is *asked* or one below it.
 
     It is a built-in class, *asked*, a class alive in this process, or one that an entry point
@@ -209,26 +197,23 @@ def find_class(document: BlockDocument, asked: Type[Any], base: Type[Any]) -> Ty
 
     Args:
         document: The document.
-        asked: The class that the search began at; *base* for any.
-        base: All block classes are below it.
-
-    Raises:
-        BlockError: There is none; the text says what to do.
+        asked: A block class.
+        base: The one that all are below.
     """
     type_name, schema = identify(document)
-    what = f"the block document {quoted(document.name or str(document.id))}"
-    what = f"{what} of type {quoted(type_name)}"
+    name = quoted(document.name or str(document.id))
+    what = f"the block document {name} of type {quoted(type_name)}"
     failures: List[str] = []
-    others: List[Type[Any]] = []
+    others = []
     for candidate in _candidates(type_name, asked, base, failures):
-        if not is_decorated(candidate) or inspect.isabstract(candidate):
+        if candidate.block_type_name != type_name or inspect.isabstract(candidate):
             continue
-        if fits(document, candidate):
-            if issubclass(candidate, asked):
-                return candidate
-            raise BlockError(f"{what} is no {asked.__name__}")
-        if candidate.block_type_name == type_name:
+        if not fits(document, candidate):
             others.append(candidate)
+        elif issubclass(candidate, asked):
+            return candidate
+        else:
+            raise BlockError(f"{what} is no {asked.__name__}")
     if others:
         raise BlockError(
             f"{what} has other fields than {others[0].__module__}.{others[0].__qualname__}. Use the"
@@ -241,9 +226,7 @@ def find_class(document: BlockDocument, asked: Type[Any], base: Type[Any]) -> Ty
     )
 
 
-def _candidates(
-    type_name: str, asked: Type[Any], base: Type[Any], failures: List[str]
-) -> Iterator[Type[Any]]:
+def _candidates(type_name: str, asked: Any, base: Any, failures: List[str]) -> Iterator[Any]:
     own = built_in(type_name)
     yield from (asked,) if own is None else (own, asked)
     yield from _classes_below(base)
@@ -263,18 +246,18 @@ def _candidates(
             failures.append(f"{entry.name} is no block class")
 
 
-def _classes_below(base: Type[Any]) -> Iterator[Type[Any]]:
+def _classes_below(base: Any) -> Iterator[Any]:
     """Yield the classes below *base* that are alive; of two alike the newer one first."""
     for cls in reversed(base.__subclasses__()):
         yield from _classes_below(cls)
         yield cls
 
 
-def built_in(type_name: str) -> Optional[Type[Any]]:
+def built_in(type_name: str) -> Optional[type[Any]]:
     """Return flowpack's own class of a block type, or None."""
     if type_name not in BUILT_IN:
         return None
     from importlib import import_module
 
-    cls: Type[Any] = getattr(import_module("flowpack.blocks"), BUILT_IN[type_name])
+    cls: type[Any] = getattr(import_module("flowpack.blocks"), BUILT_IN[type_name])
     return cls

@@ -67,10 +67,7 @@ class BlockField:
 
 @kept_on_class
 def fields_of(cls: Any) -> Tuple[BlockField, ...]:
-    """Return the fields of an attrs class that schema and data show, in order.
-
-    Not shown are names that start with an underscore, fields that the constructor does not
-    take, and ``document_id``.
+    """Return the fields of an attrs class that stand in schema and data, in order.
 
     Raises:
         BlockError: An annotation cannot be resolved.
@@ -78,11 +75,11 @@ def fields_of(cls: Any) -> Tuple[BlockField, ...]:
     try:
         hints = resolve_hints(cls)
     except (NameError, TypeError, SyntaxError) as exc:
-        advice = "Before Python 3.10 write Optional[X] and Union[X, Y], not X | Y"
-        if isinstance(exc, NameError):
-            advice = "Import what it names at the top of the module, not under TYPE_CHECKING"
-        problem = f"an annotation of {cls.__qualname__} cannot be resolved: {printable(exc)}"
-        raise BlockError(f"{problem}. {advice}") from exc
+        raise BlockError(
+            f"an annotation of {cls.__qualname__} cannot be resolved: {printable(exc)}. Import what"
+            " it names at the top of the module, not under TYPE_CHECKING, and before Python 3.10"
+            " write Optional[X] and Union[X, Y], not X | Y"
+        ) from exc
     fields = []
     for attribute in attrs.fields(cls):
         name, hint = attribute.name, hints.get(attribute.name, Any)
@@ -127,13 +124,7 @@ def is_block(cls: type) -> bool:
 
 @attrs.frozen
 class Scalar:
-    """How the values of a class stand in JSON.
-
-    Attributes:
-        schema: JSON schema of the class.
-        read: Makes a value of the class, or of one below it, from JSON.
-        write: Makes JSON from a value.
-    """
+    """The JSON schema of a class, and how its values and those below it are read and written."""
 
     schema: Schema
     read: Callable[[Any, Any], Any] = lambda cls, value: cls(value)
@@ -269,10 +260,10 @@ def _literal_schema(values: Iterable[Any]) -> Schema:
 def from_json(value: Any, annotation: Any) -> Any:
     """Return what the JSON *value* means in a field of type *annotation*.
 
-    It is strict: text is no number, 3.5 no int, true no number.
+    Text is no number, 3.5 no int, true no number.
 
     Raises:
-        BlockError: It does not fit; says what was expected, never the value.
+        BlockError: It does not fit; the text says what was expected, never the value.
     """
     kind = kind_of(annotation)
     if kind.shape is Shape.ANY or (value is None and kind.optional):
@@ -348,9 +339,7 @@ def _expect(value: Any, json_type: str) -> Any:
 def to_json(value: Any, masked: bool = False) -> Any:
     """Return *value* as JSON; mappings come sorted by key, sets in an order of their own.
 
-    Args:
-        value: What a field holds.
-        masked: Whether to mask what the value itself knows to be secret.
+    With *masked* it is without what the value itself knows to be secret.
 
     Raises:
         BlockError: It is nothing that a field can hold.
