@@ -11,7 +11,7 @@ from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.blocks import documents
 from flowpack.blocks.definition import check_decorated, define, named_fields
 from flowpack.blocks.fields import fields_of, from_json, to_json
-from flowpack.blocks.secret import MASK, HiddenData, Secret, mask_paths, split_paths
+from flowpack.blocks.secret import MASK, HiddenData, Secret, mask_secrets
 from flowpack.connect import using
 from flowpack.exceptions import BlockError, ObjectNotFound, printable, quoted
 from flowpack.jsonvalues import json_copy
@@ -142,8 +142,8 @@ class Block(HidesLocals):
             if plain == known:
                 continue
             # The value knows that it holds a secret.
-            declared = split_paths(self.definition().secret_fields)
-            shown = [mask_paths({field.name: each}, declared) for each in (plain, known)]
+            declared = self.definition().secret_fields
+            shown = [mask_secrets({field.name: each}, declared) for each in (plain, known)]
             if shown[0] != shown[1]:
                 raise BlockError(
                     f"{what} holds a secret where the class declares none, and once loaded it"
@@ -333,7 +333,7 @@ def _masked_repr(block: Block) -> str:
     cls = type(block)
     named = named_fields(cls)
     try:
-        secret = {path[0] for path in split_paths(cls.definition().secret_fields)}
+        secret = {path.partition(".")[0] for path in cls.definition().secret_fields}
     except BlockError:
         # What is secret cannot be known, so nothing is shown.
         secret = {field.alias for field in attrs.fields(cls)}

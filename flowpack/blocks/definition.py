@@ -10,7 +10,7 @@ from typing import Any, Iterator, Optional, Tuple
 
 import attrs
 
-from flowpack._type_hints import Shape
+from flowpack._type_hints import Shape, TypeHint
 from flowpack.blocks.fields import (
     BlockField,
     Names,
@@ -24,7 +24,7 @@ from flowpack.blocks.fields import (
     scalar_schema,
     to_json,
 )
-from flowpack.blocks.secret import ANY_KEY, Path, Secret, map_texts, mask_paths
+from flowpack.blocks.secret import ANY_KEY, Secret, map_texts, mask_secrets
 from flowpack.exceptions import BlockError, quoted
 from flowpack.models import BlockDefinition, name_problem
 from flowpack.urls import mask_text
@@ -73,7 +73,7 @@ def define(cls: Any) -> BlockDefinition:
         type_name=cls.block_type_name,
         fields=schema,
         capabilities=tuple(cls.capabilities),
-        secret_fields=tuple(".".join(path) for path in _secret_paths(cls)),
+        secret_fields=_secret_paths(cls),
         references={name: tuple(map(define, each)) for name, each in referenced.items() if each},
         logo_url=cls.logo_url,
         documentation_url=cls.documentation_url,
@@ -119,30 +119,29 @@ def named_fields(cls: Any) -> Tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in lists for name in names))
 
 
-def _secret_paths(cls: Any) -> Iterator[Path]:
-    """Yield the paths of what is secret in the blocks of *cls*, in order."""
+def _secret_paths(cls: Any) -> Tuple[str, ...]:
+    """Return the paths of what is secret in the blocks of *cls*, in order."""
+    found = []
     for field in fields_of(cls):
-        for below in _paths_in_field(cls, field):
-            yield (field.name, *below)
+        if field.name in named_fields(cls):
+            found.append(field.name)
+        else:
+            below = (*_paths_of(field.type), *_paths_of(field.annotation))
+            found += [".".join((field.name, *path)) for path in below]
+    return tuple(dict.fromkeys(found))
 
 
-def _paths_in_field(cls: Any, field: BlockField) -> Tuple[Path, ...]:
-    """Return the paths of what is secret in *field* of *cls*, from its value on."""
-    if field.name in named_fields(cls):
-        return ((),)
-    return tuple(dict.fromkeys((*_paths_of(field.type), *_paths_of(field.annotation))))
-
-
-def _paths_of(annotation: Any) -> Iterator[Path]:
+def _paths_of(annotation: Any) -> Iterator[Tuple[str, ...]]:
     for path, cls in _classes_in(annotation):
         if issubclass(cls, Secret):
             yield path
         elif is_block(cls):
-            for below in _secret_paths(cls):
-                yield (*path, *below)
+            yield from ((*path, below) for below in _secret_paths(cls))
 
 
-def _classes_in(annotation: Any, path: Path = ()) -> Iterator[Tuple[Path, type]]:
+def _classes_in(
+    annotation: Any, path: Tuple[str, ...] = ()
+) -> Iterator[Tuple[Tuple[str, ...], type]]:
     """Yield the classes that may stand in a field, and the path of each."""
     kind = kind_of(annotation)
     if kind.shape is Shape.CLASS:
@@ -213,13 +212,12 @@ def _field_schema(cls: Any, field: BlockField, names: Names) -> Schema:
     metadata = field.attribute.metadata
     title, description = metadata.get("title"), metadata.get("description")
     default = _shown_default(cls, field)
-    innermost = _innermost(field.annotation)
-    schema, kind = json_schema(field.annotation, names), kind_of(innermost)
+    schema, kind = json_schema(field.annotation, names), _innermost(field.annotation)
     # A reference stands alone, as JSON schema wanted it once.
     if "$ref" in schema and not title and not description and default is None:
         return schema
     head: Schema = {}
-    is_nullable = innermost is not field.annotation and kind.optional
+    is_nullable = kind.optional and kind != kind_of(field.annotation)
     if title or is_nullable or not issubclass(class_in(kind), enum.Enum):
         head["title"] = title or field.name.title().replace("_", " ")
     if description:
@@ -229,20 +227,18 @@ def _field_schema(cls: Any, field: BlockField, names: Names) -> Schema:
     return {**head, "allOf": [schema]} if "$ref" in schema else {**head, **schema}
 
 
-def _innermost(annotation: Any) -> Any:
-    """Return what a list, set or mapping holds, one level down; else *annotation*."""
+def _innermost(annotation: Any) -> TypeHint:
+    """Return what *annotation* means, or what it holds if it is a list, set or mapping."""
     kind = kind_of(annotation)
     is_container = kind.shape in (Shape.LIST, Shape.SET, Shape.MAPPING)
-    return kind.parts[0] if is_container else annotation
+    return kind_of(kind.parts[0]) if is_container else kind
 
 
 def _referenced_blocks(field: BlockField) -> Tuple[Any, ...]:
     """Return the block classes that a server must know before the class of *field*."""
-    innermost = _innermost(field.annotation)
-    kind = kind_of(innermost)
-    parts = kind.parts if kind.shape is Shape.UNION else (innermost,)
-    classes = (class_in(kind_of(part)) for part in parts)
-    return tuple(filter(is_block, classes))
+    kind = _innermost(field.annotation)
+    kinds = map(kind_of, kind.parts) if kind.shape is Shape.UNION else [kind]
+    return tuple(filter(is_block, map(class_in, kinds)))
 
 
 def _shown_default(cls: Any, field: BlockField) -> Any:
@@ -256,5 +252,5 @@ def _shown_default(cls: Any, field: BlockField) -> Any:
         shown = mask_text(text)
         return shown if shown.count("@") < text.count("@") else text
 
-    paths = _paths_in_field(cls, field)
-    return map_texts(mask_paths(to_json(default, masked=True), paths), without_password)
+    shown = mask_secrets({field.name: to_json(default, masked=True)}, _secret_paths(cls))
+    return map_texts(shown[field.name], without_password)

@@ -19,7 +19,7 @@ import attrs
 
 from flowpack._type_hints import NONE, Shape, TypeHint, parse_hint, resolve_hints
 from flowpack._validators import plain
-from flowpack.blocks.secret import MASK, Secret, SecretMapping, mask_paths, split_paths
+from flowpack.blocks.secret import MASK, Secret, SecretMapping, mask_secrets
 from flowpack.exceptions import BlockError, printable, quoted
 from flowpack.jsonvalues import json_problem
 from flowpack.urls import Address
@@ -358,8 +358,7 @@ def _to_plain(value: Any, masked: bool) -> Any:
         return _to_plain(value.value, masked)
     if is_block(type(value)):
         data = value.to_document_data()
-        paths = split_paths(value.definition().secret_fields) if masked else ()
-        return mask_paths(data, paths)
+        return mask_secrets(data, value.definition().secret_fields) if masked else data
     if masked and isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):

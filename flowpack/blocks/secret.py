@@ -6,7 +6,7 @@ Where the secrets in data are, paths say: ``token``, ``login.token``, ``logins.*
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import BlockArgumentError
@@ -17,8 +17,6 @@ MASK = "**********"
 
 #: In a path any key and any item.
 ANY_KEY = "*"
-
-Path = Tuple[str, ...]
 
 _NOTHING = object()
 
@@ -108,30 +106,26 @@ class HiddenData(Dict[str, Any]):
 
 def masked_data(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
     """Return a block's *data* with secrets masked, and URLs without their credentials."""
-    return dict(without_credentials(mask_paths(data, split_paths(secret))))
+    return dict(without_credentials(mask_secrets(data, secret)))
 
 
-def mask_paths(value: Any, paths: Iterable[Path]) -> Any:
-    """Return *value* with what stands at *paths* masked; empty values stay."""
-    return _replace(value, paths, lambda secret: MASK if secret else secret)
+def mask_secrets(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
+    """Return *data* with what stands at the paths *secret* masked; empty values stay."""
+    paths = [path.split(".") for path in secret]
+    return dict(_replace(data, paths, lambda value: MASK if value else value))
 
 
 def without_secrets(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
     """Return *data* without what stands at the paths *secret*."""
-    return dict(_replace(data, split_paths(secret), lambda _: _NOTHING))
+    paths = [path.split(".") for path in secret]
+    return dict(_replace(data, paths, lambda _: _NOTHING))
 
 
-def split_paths(paths: Iterable[str]) -> Tuple[Path, ...]:
-    """Return paths as a definition has them, split into their parts."""
-    return tuple(tuple(path.split(".")) for path in paths)
-
-
-def _replace(value: Any, paths: Iterable[Path], replace: Callable[[Any], Any]) -> Any:
+def _replace(value: Any, paths: List[List[str]], replace: Callable[[Any], Any]) -> Any:
     """Return *value* with what *replace* returns at each of *paths*.
 
     A value that is not of the shape that a path needs counts as secret as a whole.
     """
-    paths = tuple(paths)
     if not paths:
         return value
 
@@ -139,10 +133,10 @@ def _replace(value: Any, paths: Iterable[Path], replace: Callable[[Any], Any]) -
         below = [path[1:] for path in paths if path[0] in (ANY_KEY, key)]
         return _replace(item, below, replace)
 
-    if () not in paths and isinstance(value, Mapping):
+    if [] not in paths and isinstance(value, Mapping):
         items = {key: replace_below(item, key) for key, item in value.items()}
         return {key: item for key, item in items.items() if item is not _NOTHING}
-    if () not in paths and isinstance(value, (list, tuple)):
+    if [] not in paths and isinstance(value, (list, tuple)):
         found = (replace_below(item, ANY_KEY) for item in value)
         return [item for item in found if item is not _NOTHING]
     return replace(value)
