@@ -91,16 +91,13 @@ class Block(HidesLocals):
     def definition(cls) -> BlockDefinition:
         """Return what a server registers of the class; raises a BlockError if it is unfit."""
         if cls is Block:
-            raise BlockError(
-                "Block is the base of blocks and no block itself; make a class from it"
-            )
+            raise BlockError("Block is no block itself; derive a class from it")
         return define(cls)
 
     @classmethod
     def schema(cls) -> Dict[str, Any]:
         """Return the schema of the class as Prefect 2.0b7 keeps it."""
-        fields: Dict[str, Any] = json_copy(orion_schema(cls.definition())[0])
-        return fields
+        return dict(json_copy(orion_schema(cls.definition())[0]))
 
     @classmethod
     def schema_checksum(cls) -> str:

@@ -83,7 +83,7 @@ class Odd(enum.Enum):
 
 
 def test_enum_with_strange_members():
-    """Members that JSON cannot say are passed by."""
+    """Members that JSON cannot hold are skipped."""
     assert from_json("x", Odd) is Odd.PLAIN
 
 
@@ -112,7 +112,7 @@ def test_any_json_stays_as_it_is(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (float("nan"), "finite"),
         (float("inf"), "finite"),
@@ -130,19 +130,19 @@ def test_any_json_stays_as_it_is(value):
     ],
     ids=repr,
 )
-def test_what_json_cannot_say(value, said):
+def test_what_json_cannot_hold(value, message):
     """Such a value is refused, with what it is and not with itself."""
-    with pytest.raises(BlockError, match=said):
+    with pytest.raises(BlockError, match=message):
         to_json(value)
 
 
-def test_field_that_json_cannot_say_is_named():
+def test_field_that_json_cannot_hold_is_named():
     """The error of a block names the field."""
     with pytest.raises(BlockError, match="field 'anything': an object"):
         attrs.evolve(EVERYTHING, anything=object()).to_document_data()
 
 
-def test_endless_value_is_told():
+def test_endless_value_is_reported():
     """A value that contains itself is an error like others."""
     endless: List[Any] = []
     endless.append(endless)
@@ -184,14 +184,14 @@ class Number(enum.IntEnum):
     ids=repr,
 )
 def test_value_that_fits(value, annotation, expected):
-    """JSON becomes what the annotation says."""
+    """JSON becomes a value of the annotated type."""
     found = from_json(value, annotation)
     assert found == expected
     assert type(found) is type(expected)
 
 
 @pytest.mark.parametrize(
-    ("value", "annotation", "said"),
+    ("value", "annotation", "message"),
     [
         ("5", int, "expected a whole number, not text"),
         (5, str, "expected text, not a whole number"),
@@ -221,9 +221,9 @@ def test_value_that_fits(value, annotation, expected):
     ],
     ids=repr,
 )
-def test_value_that_does_not_fit(value, annotation, said):
-    """Nothing is turned into something else; what was expected is told."""
-    with pytest.raises(BlockError, match=said):
+def test_value_that_does_not_fit(value, annotation, message):
+    """Nothing is turned into something else; the error names what was expected."""
+    with pytest.raises(BlockError, match=message):
         from_json(value, annotation)
 
 
