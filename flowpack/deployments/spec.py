@@ -42,7 +42,7 @@ from flowpack.packaging.base import (
     is_address,
     to_address,
 )
-from flowpack.packaging.script import ScriptPackager
+from flowpack.packaging.script import ScriptPackager, is_storage, to_storage
 from flowpack.urls import URL, url_of
 
 if TYPE_CHECKING:
@@ -79,10 +79,6 @@ def _to_flow_runner(value: Any) -> Any:
     if value.type is None and isinstance(value.config, Mapping) and value.config:
         return FlowRunnerSettings(None, dict(value.config))
     return FlowRunner.from_settings(value)
-
-
-def _to_flow_storage(value: Any) -> Any:
-    return ScriptPackager(value).storage
 
 
 @runtime_checkable
@@ -163,7 +159,7 @@ class DeploymentSpec(SpecFields):
         default=None, converter=_to_flow_runner, validator=validator(_runner_check)
     )
     flow_storage: Union[StorageBlock, UUID, str, None] = attrs.field(
-        default=None, converter=_to_flow_storage
+        default=None, converter=to_storage, validator=validator(is_storage)
     )
     packager: Optional[Packager] = attrs.field(
         default=None, validator=validator(instance_of(Packager, "a packager"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Protocol, Tuple, Union
+from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -131,6 +131,10 @@ class SpecFields(PoolFields):
     )
     paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
 
+    def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
+        """Return the spec with nothing missing, as *packager* wants it; only reads."""
+        raise NotImplementedError
+
 
 @attrs.frozen(kw_only=True, field_transformer=inherited_last)
 class CompleteSpec(SpecFields):
@@ -170,13 +174,6 @@ class CompleteSpec(SpecFields):
         """Return the spec, with *packager* to package it."""
         same = packager is self.packager
         return self if same else attrs.evolve(self, packager=packager)
-
-
-class AnySpec(Protocol):
-    """What packagers take: a :class:`~flowpack.DeploymentSpec` or a complete one."""
-
-    def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
-        """Return the spec with nothing missing, as *packager* wants it; only reads."""
 
 
 # --- packages -----------------------------------------------------------------------------
