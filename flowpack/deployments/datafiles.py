@@ -129,7 +129,6 @@ def _parse_json_integer(text: str) -> Any:
 # --- YAML ---------------------------------------------------------------------------------
 
 _TAG = "tag:yaml.org,2002:"
-_PLAIN_TAGS = frozenset({None, "!", f"{_TAG}str", f"{_TAG}seq", f"{_TAG}map"})
 
 #: The core schema of YAML 1.2: the forms of each type, in order, and what they mean. It has 010
 #: for ten, and YAML 1.1 for eight, so that is a type of its own here.
@@ -148,11 +147,12 @@ _CORE_SCHEMA: Mapping[str, Tuple[str, Callable[[str], Any]]] = {
 
 _MERGE = "<< stands for a merge; put it in quotes if it is text"
 _EXPLICIT_TAG = "explicit tags such as !!int and !!python/... are not taken; leave it out"
-_NUMBER = (
-    "some readers of YAML take this for a number, others for text or another number; put it in"
-    " quotes if it is text, else write it plainly, such as 8 or 1.0e+3"
-)
 _UNCLEAR: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("str", "int", "float", "null"),
+        "some readers of YAML take this for a number, others for text or another number; put it in"
+        " quotes if it is text, else write it plainly, such as 8 or 1.0e+3",
+    ),
     "bool": "yes, no, on and off are text to some readers of YAML; write true or false, or put it"
     " in quotes if it is text",
     "timestamp": "a date or time without quotes is text to some readers of YAML and nothing that"
@@ -179,111 +179,69 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Valu
         needed = "reading YAML needs PyYAML, which is not installed; run: pip install"
         raise SpecError(where, [f"{needed} 'flowpack[yaml]'"]) from exc
     chosen: Any = loader or getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    composer = _Composer(yaml, where)
     try:
-        return composer.compose_all(chosen(text))
+        depth = 0
+        for event in yaml.parse(text, chosen):  # Composing recurses, in C without a limit.
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                mark: Any = event.start_mark
+                raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=mark)
+        made: Dict[int, Value] = {}
+        documents = list(yaml.compose_all(text, chosen))  # All kept, for an id names one node.
+        return [_read_node(node, made) for node in documents]
     except yaml.YAMLError as exc:
-        # libyaml has limits of its own, which may come before ours.
-        if chosen is not yaml.SafeLoader:
-            return parse_yaml(text, where, yaml.SafeLoader)
         problem = _describe_yaml_error(exc, text)
     except (ValueError, OverflowError):  # Python's own, which speak to programmers.
-        reason = "an escape or a version after % stands for nothing"
-        problem = f"line {composer.line}: this is not YAML: {reason}"
+        problem = "this is not YAML: an escape or a version after % stands for nothing"
     raise SpecError(where, [problem])  # Outside, for PyYAML's errors show parts of the file.
 
 
 def _describe_yaml_error(exc: Any, text: str) -> str:
     """Return what PyYAML says, with the line, without what stands there."""
     mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
-    if mark is not None:
-        reason = printable("; ".join(filter(None, (exc.context, exc.problem))))
-        return f"line {mark.line + 1}, column {mark.column + 1}: this is not YAML: {reason}"
-    line = text.count("\n", 0, getattr(exc, "position", 0)) + 1
-    return f"line {line}: this is not YAML: it holds a control character"
+    if mark is None:
+        line = text.count("\n", 0, getattr(exc, "position", 0)) + 1
+        return f"line {line}: this is not YAML: it holds a control character"
+    reason = f"this is not YAML: {printable('; '.join(filter(None, (exc.context, exc.problem))))}"
+    # libyaml has a limit of its own, and looks ahead.
+    if exc.problem in (_TOO_DEEP, "exceeded maximum nesting depth"):
+        reason = _TOO_DEEP
+    return f"line {mark.line + 1}, column {mark.column + 1}: {reason}"
 
 
-class _Composer:
-    """Makes values of PyYAML's events.
+def _read_node(node: Any, made: Dict[int, Value]) -> Value:
+    """Return the value of a node of PyYAML; one that aliases repeat is *made* once."""
+    line = node.start_mark.line + 1
+    if id(node) in made:
+        return made[id(node)]
+    made[id(node)] = Value(line, "", "it contains itself")
+    tag = node.tag[len(_TAG) :] if node.tag.startswith(_TAG) else node.tag
+    if node.id == "scalar":
+        value = _read_scalar(node.value, tag, line, plain=not node.style)
+    elif tag not in ("seq", "map"):
+        value = Value(line, "", _EXPLICIT_TAG)
+    elif node.id == "sequence":
+        value = Value(line, [_read_node(item, made) for item in node.value])
+    else:
+        pairs = [(_read_node(key, made), _read_node(item, made)) for key, item in node.value]
+        value = Value(line, Pairs(pairs))
+    made[id(node)] = value
+    return value
 
-    No object is constructed, no tag is followed, and what repeats by aliases is kept once.
 
-    Attributes:
-        line: The line of the last event, counted from 1.
-    """
-
-    def __init__(self, yaml: Any, where: str) -> None:
-        self.line = 1
-        self._yaml = yaml
-        self._parser: Any = None
-        self._where = where
-        self._anchors: Dict[str, Optional[Value]] = {}  # None while its value is made.
-
-    def compose_all(self, parser: Any) -> List[Value]:
-        """Return the value of each document that a loader of PyYAML reads."""
-        self._parser = parser
-        documents = []
-        self._next()
-        while not self._parser.check_event(self._yaml.StreamEndEvent):
-            self._next()
-            self._anchors.clear()
-            documents.append(self._compose(0))
-            self._next()
-        return documents
-
-    def _next(self) -> Any:
-        event = self._parser.get_event()
-        self.line = event.start_mark.line + 1
-        return event
-
-    def _compose(self, depth: int) -> Value:
-        yaml, event = self._yaml, self._next()
-        if isinstance(event, yaml.AliasEvent):
-            known = self._anchors.get(event.anchor)
-            if known is None:
-                is_open = event.anchor in self._anchors
-                reason = "contains itself" if is_open else "is an alias that is not defined"
-                raise self._error(event, f"{quoted(event.anchor)} {reason}")
-            return known
-        line = self.line
-        if event.anchor is not None:
-            self._anchors[event.anchor] = None
-        if isinstance(event, yaml.ScalarEvent):
-            value = self._read_scalar(event)
-        elif depth > DEEPEST:
-            raise self._error(event, _TOO_DEEP)
-        else:
-            items: List[Value] = []
-            while not self._parser.check_event(yaml.SequenceEndEvent, yaml.MappingEndEvent):
-                items.append(self._compose(depth + 1))
-            self._next()
-            is_list = isinstance(event, yaml.SequenceStartEvent)
-            value = Value(line, items if is_list else Pairs([*zip(items[::2], items[1::2])]))
-        if event.tag not in _PLAIN_TAGS:
-            value = Value(line, "", _EXPLICIT_TAG)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = value
-        return value
-
-    def _read_scalar(self, event: Any) -> Value:
-        """Return what a scalar is, where YAML 1.1 and 1.2 agree on it."""
-        text = event.value
-        if event.tag is not None or not event.implicit[0]:
-            return Value(self.line, text)
-        tag = self._parser.resolve(self._yaml.ScalarNode, text, (True, False))
-        old = tag[len(_TAG) :].replace("value", "str")  # A lone "=", which is nothing to anyone.
-        new = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
-        if old != new:
-            return Value(self.line, text, _UNCLEAR.get(old, _NUMBER))
-        try:
-            return Value(self.line, _CORE_SCHEMA[new][1](text))
-        except ValueError:
-            return Value(self.line, text, "the number is too long to be read")
-
-    def _error(self, event: Any, problem: str) -> SpecError:
-        mark = event.start_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}"
-        return SpecError(self._where, [f"{place}: {problem}"])
+def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
+    """Return what *text* is where YAML 1.1, which gives it the *tag*, and 1.2 agree on it."""
+    tag = tag.replace("value", "str")  # A lone "=", which is nothing to anyone.
+    if not plain:
+        return Value(line, text, "" if tag == "str" else _EXPLICIT_TAG)
+    core = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
+    if tag != core:
+        return Value(line, text, _UNCLEAR.get(tag, _EXPLICIT_TAG))
+    try:
+        return Value(line, _CORE_SCHEMA[core][1](text))
+    except ValueError:
+        return Value(line, text, "the number is too long to be read")
 
 
 # --- from values to Python's own ----------------------------------------------------------

@@ -390,10 +390,10 @@ def test_long_number(write, suffix, limit, request):
 YAML_ERRORS = {
     "syntax": ("name: [a\nb: c", "line 2, column 2: this is not YAML"),
     "tab": ("name:\n\t- x", "line 2, column 1: this is not YAML"),
-    "undefined alias": ("name: *nobody", "line 1.*'nobody' is an alias that is not defined"),
-    "recursion": ("parameters: &a\n  x: *a", "line 2.*'a' contains itself"),
+    "undefined alias": ("name: *nobody", "line 1.*undefined alias"),
+    "recursion": ("flow_location: a\nparameters: &a\n  x: *a", "line 2.*contains itself"),
     "NUL": ("name: é\nb: \0\n\n", "line 2: .*not YAML: .* control character"),
-    "escape": ('name: "\\UFFFFFFFF"', "line 1.*an escape .* stands for nothing"),
+    "escape": ('name: "\\UFFFFFFFF"', "line 1.*this is not YAML: .* escape"),
     "text": ("just text", "line 1: expected a mapping .* not text"),
     "flag": ("- true", "line 1: expected a mapping .* not a truth value"),
     "python tag": ("!!python/object/apply:os.system\n- ls", "line [12]: explicit tags"),
@@ -401,12 +401,13 @@ YAML_ERRORS = {
     "deep flow": ("[" * 100_000, "nested more than 200 levels"),
     "deep mappings": ("{a: " * 2000, "nested more than 200 levels"),
     "deep keys": ("? " * 2000, "nested more than 200 levels"),
-    "deep on many lines": ("[\n" * 2000 + "]\n" * 2000, "line 202, column 1: nested"),
+    "deep on many lines": ("[\n" * 2000 + "]\n" * 2000, "line [0-9]+, column 1: nested"),
     "deep in a value": ("x: " + "[" * 1500 + "]" * 1500, "nested more than 200 levels"),
 }
 
 YAML_FIELD_ERRORS = {
     "tag": ("name: !!binary YQ==", "line 2: name: explicit tags"),
+    "text tag": ("parameters: {x: !!str 12}", "line 2: parameters.x: some readers"),
     "int tag": ("parameters: {x: !!int '5'}", "line 2: parameters.x: explicit tags"),
     "date": ("parameters: {x: 2020-01-01}", "line 2: parameters.x: a date"),
     "time": (
@@ -453,17 +454,8 @@ def test_bad_yaml(write, text, said):
     assert len(problems(path)) == 1
 
 
-class LimitedLoader(yaml.SafeLoader):
-    """A parser that has a lower limit than ours."""
-
-    def fetch_flow_collection_start(self, *args):
-        if self.flow_level > 50:
-            raise yaml.scanner.ScannerError(None, None, "too deep", self.get_mark())
-        super().fetch_flow_collection_start(*args)
-
-
 #: PyYAML may have been built without libyaml.
-LOADERS = [yaml.SafeLoader, getattr(yaml, "CSafeLoader", LimitedLoader), LimitedLoader]
+LOADERS = [yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)]
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -501,8 +493,7 @@ def test_both_parsers_of_pyyaml(loader):
         ("x: 1.50", 1.5),
         ("x: 1.0e+3", 1000.0),
         ("x: '1e3'", "1e3"),
-        ("x: !!str 12", "12"),
-        ("x: ! 12", "12"),
+        ("x: !!int 12", 12),
         ("x: =", "="),
         ("x: 1.2.3", "1.2.3"),
         ("x: '2020-01-01'", "2020-01-01"),
