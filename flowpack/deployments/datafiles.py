@@ -25,9 +25,10 @@ MOST_VALUES = 500_000
 #: Most problems that are listed.
 MOST_PROBLEMS = 100
 
-_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
+#: What JSON takes for white space.
+_SPACE = " \t\n\r"
 
-_JSON_SPACE: Any = re.compile(r"[ \t\n\r]*").match
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 
 
 @attrs.frozen
@@ -82,11 +83,11 @@ def parse_json(text: str, where: str) -> List[Value]:
 
 
 def _scan_json(text: str) -> List[Value]:
-    start, end = _JSON_SPACE(text, 0).end(), len(text)
-    if start == end:
+    start = len(text) - len(text.lstrip(_SPACE))
+    if start == len(text):
         return []
     line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    decoder: Any = json.JSONDecoder(parse_int=_parse_json_integer, parse_constant=_not_json)
+    decoder: Any = json.JSONDecoder(parse_int=_parse_number, parse_constant=_parse_number)
 
     def scan(text: str, start: int) -> Tuple[Value, int]:
         """Return the value at *start*, and where it ends."""
@@ -102,12 +103,12 @@ def _scan_json(text: str) -> List[Value]:
         return Value(line, content), end
 
     try:
-        value, position = scan(text, start)
+        value, end = scan(text, start)
     except StopIteration as exc:
         raise json.JSONDecodeError("Expecting value", text, exc.value) from None
-    position = _JSON_SPACE(text, position).end()
-    if position != end:
-        raise json.JSONDecodeError("Extra data", text, position)
+    rest = text[end:].lstrip(_SPACE)
+    if rest:
+        raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
     return [value]
 
 
@@ -115,15 +116,12 @@ def _make_pairs(pairs: List[Tuple[str, Value]]) -> Pairs:
     return Pairs([(Value(item.line, key), item) for key, item in pairs])
 
 
-def _not_json(text: str) -> Value:
-    return Value(0, text, "this number is not JSON or too long to be read")
-
-
-def _parse_json_integer(text: str) -> Any:
+def _parse_number(text: str) -> Any:
+    """Return an integer; NaN and what is too long are not clear."""
     try:
         return parse_integer(text)
     except ValueError:
-        return _not_json(text)
+        return Value(0, text, "this number is not JSON or too long to be read")
 
 
 # --- YAML ---------------------------------------------------------------------------------
@@ -147,18 +145,11 @@ _CORE_SCHEMA: Mapping[str, Tuple[str, Callable[[str], Any]]] = {
 
 _MERGE = "<< stands for a merge; put it in quotes if it is text"
 _EXPLICIT_TAG = "explicit tags such as !!int and !!python/... are not taken; leave it out"
-_UNCLEAR: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("str", "int", "float", "null"),
-        "some readers of YAML take this for a number, others for text or another number; put it in"
-        " quotes if it is text, else write it plainly, such as 8 or 1.0e+3",
-    ),
-    "bool": "yes, no, on and off are text to some readers of YAML; write true or false, or put it"
-    " in quotes if it is text",
-    "timestamp": "a date or time without quotes is text to some readers of YAML and nothing that"
-    " JSON has to others; put it in quotes",
-    "merge": _MERGE,
-}
+_UNCLEAR = (
+    "readers of YAML do not agree on what this is; put it in quotes if it is text, or write it as"
+    " in true, 8 or 1.0e+3"
+)
+_UNCLEAR_TAGS = ("bool", "float", "int", "null", "str", "timestamp")
 
 
 def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Value]:
@@ -237,7 +228,8 @@ def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
         return Value(line, text, "" if tag == "str" else _EXPLICIT_TAG)
     core = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
     if tag != core:
-        return Value(line, text, _UNCLEAR.get(tag, _EXPLICIT_TAG))
+        problem = _UNCLEAR if tag in _UNCLEAR_TAGS else _EXPLICIT_TAG
+        return Value(line, text, _MERGE if tag == "merge" else problem)
     try:
         return Value(line, _CORE_SCHEMA[core][1](text))
     except ValueError:
@@ -260,28 +252,35 @@ _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 
 class ValueReader:
-    """Turns values into Python's own; what is wrong is noted, and not raised.
+    """Turns values into Python's own, and notes all that is wrong with them.
 
-    Attributes:
-        noted: How many problems there were so far.
+    Args:
+        where: What messages call the file.
     """
 
-    def __init__(self) -> None:
-        self.noted = 0
-        self._problems: List[Tuple[int, str]] = []
+    def __init__(self, where: str) -> None:
+        self.problems: List[Tuple[int, str]] = []
+        self._where = where
         self._left = MOST_VALUES
 
     def note(self, line: int, path: str, problem: str) -> None:
-        """Note a *problem* of what stands at a *line*, under a *path*."""
-        self.noted += 1
-        if self.noted <= MOST_PROBLEMS:
-            where = f"{printable(path)}: " if path else ""
-            self._problems.append((line, f"line {line}: {where}{problem}"))
+        """Note a *problem* of what stands at a *line*, under a *path*.
 
-    def report(self) -> List[str]:
-        """Return the problems in the order of the file."""
-        found = [problem for _, problem in sorted(self._problems, key=lambda each: each[0])]
-        return found + ["and more"] * (self.noted > len(found))
+        Raises:
+            SpecError: There are too many to go on.
+        """
+        if len(self.problems) == MOST_PROBLEMS:
+            raise SpecError(self._where, [*self._report(), "and more"])
+        where = f"{printable(path)}: " if path else ""
+        self.problems.append((line, f"line {line}: {where}{problem}"))
+
+    def raise_problems(self) -> None:
+        """Raise a ``SpecError`` with the problems, in the order of the file, if there are any."""
+        if self.problems:
+            raise SpecError(self._where, self._report())
+
+    def _report(self) -> List[str]:
+        return [problem for _, problem in sorted(self.problems, key=lambda each: each[0])]
 
     def read(self, value: Value, path: str, depth: int = 0) -> Any:
         """Return *value* as None, bool, int, float, str, list or dict.
@@ -290,9 +289,11 @@ class ValueReader:
             value: What to read.
             path: Where it stands, as ``parameters.x[0]``.
             depth: How many lists and mappings it stands in.
+
+        Raises:
+            SpecError: It is too much to go on.
         """
-        if not self._count(value):
-            return None
+        self._count(value)
         content = value.content
         if value.problem:
             if path in _TAKES_TEXT:
@@ -319,35 +320,32 @@ class ValueReader:
     def entries(self, content: Pairs, path: str, depth: int = 0) -> Dict[str, Tuple[int, Value]]:
         """Return what a mapping holds by key, each with its line; merged keys come last."""
         found: Dict[str, Tuple[int, Value]] = {}
-        merged: List[Value] = []
         for key, item in content.pairs:
-            if key.problem == _MERGE:
-                merged.append(item)
-            elif not self._count(key):
-                continue
-            elif key.problem:
+            self._count(key)
+            problem = ""
+            if key.problem:
                 problem = f"the key {quoted(key.content)} is not clear: {key.problem}"
-                self.note(key.line, path, problem)
             elif not isinstance(key.content, str):
                 problem = f"a key is {key.kind}; keys are text, in quotes where needed"
-                self.note(key.line, path, problem)
             elif key.content in found:
                 first = f"first on line {found[key.content][0]}"
-                self.note(key.line, path, f"the key {quoted(key.content)} stands twice, {first}")
-            else:
+                problem = f"the key {quoted(key.content)} stands twice, {first}"
+            if not problem:
                 found[key.content] = key.line, item
-        for item in merged:
-            self._merge(item, found, path, depth + 1)
+            elif key.problem != _MERGE:
+                self.note(key.line, path, problem)
+        for key, item in content.pairs:
+            if key.problem == _MERGE:
+                self._merge(item, found, path, depth + 1)
         return found
 
     def _merge(
         self, value: Value, found: Dict[str, Tuple[int, Value]], path: str, depth: int
     ) -> None:
         """Add to *found* the keys of *value* that are not there yet."""
-        if not self._count(value):
-            return
+        self._count(value)
         if depth >= DEEPEST:
-            self.note(value.line, path, f"merged more than {DEEPEST} levels deep")
+            self.note(value.line, path, _TOO_DEEP)
         elif isinstance(value.content, Pairs):
             found.update({**self.entries(value.content, path, depth), **found})
         elif isinstance(value.content, list):
@@ -356,10 +354,8 @@ class ValueReader:
         else:
             self.note(value.line, path, "<< takes a mapping or a list of mappings")
 
-    def _count(self, value: Value) -> bool:
-        """Count *value*; return True if there is still room for it."""
+    def _count(self, value: Value) -> None:
         self._left -= 1
-        if self._left == 0:
+        if self._left < 0:
             problem = f"the file holds more than {MOST_VALUES} values, aliases followed"
-            self.note(value.line, "", problem)
-        return self._left > 0 and self.noted <= MOST_PROBLEMS
+            raise SpecError(self._where, [f"line {value.line}: {problem}"])

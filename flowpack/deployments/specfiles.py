@@ -192,11 +192,10 @@ def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[Deploy
 
     text = _read_text(path)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
-    reader = ValueReader()
+    reader = ValueReader(path)
     file = _File(path, client, reader)
     specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
-    if reader.noted:
-        raise SpecError(path, reader.report())
+    reader.raise_problems()
     if not specs:
         raise SpecError(path, ["there are no deployments in it"])
     source = os.path.abspath(path)
@@ -243,9 +242,9 @@ class _File:
             if key not in KEYS:
                 self._reader.note(line, "", _unknown_key(key))
                 continue
-            noted = self._reader.noted
+            noted = len(self._reader.problems)
             plain = self._reader.read(below, key)
-            if self._reader.noted > noted:
+            if len(self._reader.problems) > noted:
                 continue
             try:
                 fields[key] = self._to_argument(key, plain)

@@ -317,7 +317,7 @@ def test_problem_does_not_hide_others_of_its_field(write):
     text = "flow_location: a\nparameters:\n  x: no\n  y:\n    z: 1:30\n"
     path = write("a.yaml", text)
     assert [problem[:24] for problem in problems(path)] == [
-        "line 3: parameters.x: ye",
+        "line 3: parameters.x: re",
         "line 5: parameters.y.z: ",
     ]
 
@@ -407,27 +407,27 @@ YAML_ERRORS = {
 
 YAML_FIELD_ERRORS = {
     "tag": ("name: !!binary YQ==", "line 2: name: explicit tags"),
-    "text tag": ("parameters: {x: !!str 12}", "line 2: parameters.x: some readers"),
+    "text tag": ("parameters: {x: !!str 12}", "line 2: parameters.x: readers of YAML do not"),
     "int tag": ("parameters: {x: !!int '5'}", "line 2: parameters.x: explicit tags"),
-    "date": ("parameters: {x: 2020-01-01}", "line 2: parameters.x: a date"),
+    "date": ("parameters: {x: 2020-01-01}", "line 2: parameters.x: readers of YAML do not"),
     "time": (
         "parameters:\n- x: 2020-01-01 00:00:00Z",
-        r"line 3: parameters\[0\].x: a date",
+        r"line 3: parameters\[0\].x: readers of YAML do not agree",
     ),
-    "date as name": ("name: 2020-01-01", "line 2: name: a date"),
+    "date as name": ("name: 2020-01-01", "line 2: name: readers of YAML do not"),
     "day as time": (
         "schedule: {interval: 1, anchor_date: 2020-01-01}",
         "line 2: schedule: the anchor date '2020-01-01' .* is no time",
     ),
-    "yes": ("parameters: {x: yes}", "line 2: parameters.x: yes, no, on and off"),
-    "Norway": ("tags: [SE, NO]", r"line 2: tags\[1\]: yes, no, on and off"),
+    "yes": ("parameters: {x: yes}", "line 2: parameters.x: readers of YAML do not"),
+    "Norway": ("tags: [SE, NO]", r"line 2: tags\[1\]: readers of YAML do not"),
     "on as key": ("parameters: {on: 1}", "line 2: parameters: the key 'on' is not cl"),
-    "octal": ("parameters: {x: 0123}", "line 2: parameters.x: some readers"),
-    "zip code": ("parameters: {x: 08540}", "line 2: parameters.x: some readers"),
-    "negative hex": ("parameters: {x: -0x1F}", "line 2: parameters.x: some readers"),
-    "base 60": ("parameters: {x: 12:30}", "line 2: parameters.x: some readers"),
-    "underscore": ("parameters: {x: 1_000}", "line 2: parameters.x: some readers"),
-    "exponent": ("parameters: {x: 1e3}", "line 2: parameters.x: some readers"),
+    "octal": ("parameters: {x: 0123}", "line 2: parameters.x: readers of YAML do not"),
+    "zip code": ("parameters: {x: 08540}", "line 2: parameters.x: readers of YAML do not"),
+    "negative hex": ("parameters: {x: -0x1F}", "line 2: parameters.x: readers of YAML do not"),
+    "base 60": ("parameters: {x: 12:30}", "line 2: parameters.x: readers of YAML do not"),
+    "underscore": ("parameters: {x: 1_000}", "line 2: parameters.x: readers of YAML do not"),
+    "exponent": ("parameters: {x: 1e3}", "line 2: parameters.x: readers of YAML do not"),
     "number as tag": ("tags: [1.10]", "line 2: tags: item 1 must be text, not float"),
     "infinity": ("parameters: {x: -.inf}", "line 2: parameters.x: numbers must be fin"),
     "double key": (
@@ -568,7 +568,7 @@ def test_many_merges(write):
     """A merge of a merge, and so on without end in sight, is refused."""
     chain = "\n".join(f"  m{n}: &m{n} {{<<: *m{n - 1}}}" for n in range(1, 5000))
     path = write("a.yaml", f"flow_location: a\nparameters:\n  m0: &m0 {{}}\n{chain}")
-    assert "merged more than 200 levels deep" in problems(path)[0]
+    assert "nested more than 200 levels deep" in problems(path)[0]
 
 
 @pytest.mark.parametrize("secret", ["0123456", "[hunter2]", "2020-01-01", "!x hunter2"])
@@ -921,7 +921,7 @@ def test_json_and_yaml_keep_parameters(tmp_path_factory, parameters):
         (spec,) = load_specs(folder / "keep.yaml")
     except SpecError as exc:
         # PyYAML writes without quotes what other readers take for a number.
-        assert all("some readers of YAML" in problem for problem in exc.problems)
+        assert all("readers of YAML" in problem for problem in exc.problems)
     else:
         assert spec.parameters == parameters
 
