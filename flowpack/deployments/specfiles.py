@@ -12,9 +12,9 @@ as data::
     flow_runner: {type: docker, config: {env: {LEVEL: debug}}}   # or: docker
     flow_storage: s3://bucket          # or an id, or what --storage takes
 
-JSON holds one such object or a list of them; YAML has one or a list of them in each document. The
-keys are fields of :class:`~flowpack.deployments.spec.DeploymentSpec`; what a key that is left out
-and what null means is said there.
+JSON holds one such object or a list of them; YAML has one or a list of them in each document.
+The keys are fields of :class:`~flowpack.deployments.spec.DeploymentSpec`; what a key that is
+left out and what null means is said there.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
     """Return True if the file at *path* is one of specs, and not a script to deploy.
 
     The suffix decides for JSON and YAML. A ``.py`` file is one if it imports flowpack's
-    ``DeploymentSpec`` and calls it, not only under a ``__main__`` guard; its source decides, and is
-    not run. What cannot be read or parsed is none.
+    ``DeploymentSpec`` and calls it, not only under a ``__main__`` guard; its source decides,
+    and is not run. What cannot be read or parsed is none.
     """
     if not runs_code(path):
         return _suffix(path) in _DATA_SUFFIXES
@@ -98,9 +98,9 @@ def load_specs(
 ) -> Tuple[DeploymentSpec, ...]:
     """Return the specs in the file at *path*, in its order.
 
-    A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder, as
-    everywhere in Python. JSON and YAML are only read, and no script that they name is; relative
-    paths are taken from the file's own folder.
+    A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder,
+    as everywhere in Python. JSON and YAML are only read, and no script that they name is;
+    relative paths are taken from the file's own folder.
 
     Args:
         path: The file; its suffix says what it is.
@@ -111,8 +111,8 @@ def load_specs(
         One spec or more. Each has in ``source`` the file and line where it stands.
 
     Raises:
-        SpecError: The file cannot be read, has no specs, or is wrong; all problems are listed at
-            once, each with its line.
+        SpecError: The file cannot be read, has no specs, or is wrong; all problems are listed
+            at once, each with its line.
         DiscoveryError: A ``.py`` file cannot be read or parsed.
         ScriptError: A ``.py`` file failed while it ran.
         DeploymentValidationError: It made a spec that cannot be right; the error says on which

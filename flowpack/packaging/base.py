@@ -284,8 +284,8 @@ def call_packager(
     What it calls of flowpack without a client uses this one, too.
 
     Raises:
-        PackagingError: It takes other arguments, returned something else than one of
-            *returns*, or raised what is no ``FlowpackError``.
+        PackagingError: It takes other arguments, returned something else than one of *returns*,
+            or raised what is no ``FlowpackError``.
     """
     name = type(packager).__name__
     with translate_errors(lambda reason: PackagingError(f"the packager {name} raised {reason}")):
