@@ -133,7 +133,6 @@ class SourcePackager(HidesLocals, Packager):
             DeploymentValidationError: As for :meth:`check_compat`, which warns, too.
             BlockError: The document that the storage names does not hold it.
             StorageError: The bytes could not be stored.
-            APIError: Flow or storage block could not be registered.
         """
         with using(client) as api:
             spec = self._complete(deployment, api)
