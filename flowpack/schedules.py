@@ -293,8 +293,8 @@ class CronSchedule(_Schedule):
     """Runs by a cron expression; a field that breaks its rule is a ``DeploymentValidationError``.
 
     Attributes:
-        cron: Five fields (minute, hour, day, month, weekday), a sixth for seconds at the end, or
-            an alias such as ``@daily``. Newer servers take a seventh for years.
+        cron: Five fields (minute, hour, day, month, weekday), a sixth for seconds at the end,
+            or an alias such as ``@daily``. Newer servers take a seventh for years.
         timezone: The zone whose wall clock counts; None means UTC.
         day_or: Whether day and weekday, both given, mean either (as cron has it) or both.
     """
@@ -331,7 +331,8 @@ def parse_schedule(value: object) -> Schedule:
     """Return the schedule in a mapping from a file or an API.
 
     Args:
-        value: A mapping with one of ``interval``, ``cron`` and ``rrule``, and other fields of it.
+        value: A mapping with one of ``interval``, ``cron`` and ``rrule``, and other fields of
+            it.
 
     Raises:
         DeploymentValidationError: It has none of them or several, has unknown keys or breaks a

@@ -48,13 +48,7 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
-from flowpack.packaging.base import (
-    CompleteSpec,
-    Package,
-    PoolFields,
-    call_packager,
-    is_prepared,
-)
+from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
 from flowpack.packaging.storing import describe, has_bytes
 from flowpack.wire.dialect import Change, Dialect
 

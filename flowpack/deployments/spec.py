@@ -42,7 +42,7 @@ from flowpack.packaging.base import (
     is_address,
     to_address,
 )
-from flowpack.packaging.script import ScriptPackager
+from flowpack.packaging.script import ScriptPackager, is_storage, to_storage
 from flowpack.urls import URL, url_of
 
 if TYPE_CHECKING:
@@ -81,10 +81,6 @@ def _to_flow_runner(value: Any) -> Any:
     return FlowRunner.from_settings(value)
 
 
-def _to_flow_storage(value: Any) -> Any:
-    return ScriptPackager(value).storage
-
-
 @runtime_checkable
 class FlowLike(Protocol):
     """A flow of flowpack or of Prefect."""
@@ -110,26 +106,25 @@ class DeploymentSpec(SpecFields):
 
     Attributes:
         name: The deployment's name; None takes the flow's.
-        flow: A flow object; its file is packaged. Where only ``flow_location`` is
-            given, the flow is found in the source, which is not run.
-        flow_name: Which flow, where the script has several: the flow's name, the
-            function or the variable.
-        flow_location: Path or ``http(s)://`` URL of the script; a relative path
-            is taken from the working folder.
+        flow: A flow object; its file is packaged. Where only ``flow_location`` is given, the
+            flow is found in the source, which is not run.
+        flow_name: Which flow, where the script has several: the flow's name, the function or
+            the variable.
+        flow_location: Path or ``http(s)://`` URL of the script; a relative path is taken from
+            the working folder.
         parameters: Default parameters, JSON values.
         schedule: When the server makes runs; None for never.
         tags: Given to every run.
         paused: Whether the schedule is paused.
-        flow_runner: Where runs are executed; also as ``{"type", "config"}``. None
-            keeps the runner, or the job variables, of a deployment that exists; for
-            a new one it is ``subprocess`` where the storage is of this machine, else
-            ``universal``. A config without a type changes what None would mean.
-        flow_storage: A storage block, the id of a registered one, or ``default:`` for
-            the server's default. None keeps the storage of a deployment that exists
-            and is ``default:`` for a new one.
+        flow_runner: Where runs are executed; also as ``{"type", "config"}``. None keeps the
+            runner, or the job variables, of a deployment that exists; for a new one it is
+            ``subprocess`` where the storage is of this machine, else ``universal``. A config
+            without a type changes what None would mean.
+        flow_storage: A storage block, the id of a registered one, or ``default:`` for the
+            server's default. None keeps the storage of a deployment that exists and is
+            ``default:`` for a new one.
         packager: Used in place of packaging the script into ``flow_storage``.
-        entrypoint: ``path/file.py:function``, in place of ``flow_location`` and
-            ``flow_name``.
+        entrypoint: ``path/file.py:function``, in place of ``flow_location`` and ``flow_name``.
         source: Where the spec was written, for messages.
         description: What it is for. New deployments get the flow's.
         version: New and changed deployments get the flow's.
@@ -138,18 +133,16 @@ class DeploymentSpec(SpecFields):
         create_work_pool: Whether to make the pool where it is missing.
         concurrency_limit: How many runs there may be at a time.
         labels: Facts about the deployment: text, numbers and booleans.
-        enforce_parameter_schema: Whether the server holds parameters against the
-            function's.
-        pull: ``stock`` has workers fetch the script with what every worker has,
-            ``flowpack`` with a step that needs flowpack there; None is ``stock``
-            where that can read the storage.
+        enforce_parameter_schema: Whether the server holds parameters against the function's.
+        pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
+            with a step that needs flowpack there; None is ``stock`` where that can read the
+            storage.
         pull_requires: What workers install for the flowpack step.
 
-    *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*,
-    *work_queue* and *concurrency_limit* are kept as the server has them unless
-    they are given; None clears them, and so do empty ones, but for a *work_queue*,
-    whose name cannot be empty. From *description* on, the fields
-    are for today's Prefect; 2.0b7 has nothing of the kind.
+    *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*, *work_queue* and
+    *concurrency_limit* are kept as the server has them unless they are given; None clears them,
+    and so do empty ones, but for a *work_queue*, whose name cannot be empty. From *description*
+    on, the fields are for today's Prefect; 2.0b7 has nothing of the kind.
 
     Raises:
         DeploymentValidationError: A value cannot be right, wherever it is used.
@@ -163,7 +156,7 @@ class DeploymentSpec(SpecFields):
         default=None, converter=_to_flow_runner, validator=validator(_runner_check)
     )
     flow_storage: Union[StorageBlock, UUID, str, None] = attrs.field(
-        default=None, converter=_to_flow_storage
+        default=None, converter=to_storage, validator=validator(is_storage)
     )
     packager: Optional[Packager] = attrs.field(
         default=None, validator=validator(instance_of(Packager, "a packager"))
