@@ -106,11 +106,7 @@ class Block(HidesLocals):
 
     @classmethod
     def register(cls, client: Optional[Client] = None) -> BlockSchema:
-        """Return the schema on the server, made with its type where missing.
-
-        Raises:
-            BlockError: The class cannot be a block.
-        """
+        """Return the schema on the server, made with its type where missing."""
         definition = cls.definition()
         with using(client) as api:
             return documents.register(definition, api)
@@ -296,12 +292,7 @@ class Block(HidesLocals):
     ) -> UUID:
         """Return the id of a document that holds this block, made if missing.
 
-        Args:
-            client: The server.
-            schema: The class's schema there; None looks it up.
-
-        Raises:
-            BlockError: As :meth:`check_document`.
+        A *schema* of the class that is given is not looked up. Raises as :meth:`check_document`.
         """
         if self.document_id is not None:
             self.check_document(client)
@@ -328,7 +319,6 @@ class Block(HidesLocals):
 def _masked_repr(block: Block) -> str:
     """Return what attrs would, without what is secret."""
     cls = type(block)
-    named = named_fields(cls)
     try:
         secret = {path.partition(".")[0] for path in cls.definition().secret_fields}
     except BlockError:
@@ -337,7 +327,7 @@ def _masked_repr(block: Block) -> str:
     parts = []
     for field in attrs.fields(cls):
         value = getattr(block, field.name)
-        if field.alias in named:
+        if field.alias in named_fields(cls):
             parts.append(f"{field.name}='{MASK}'")
         elif callable(field.repr):
             parts.append(f"{field.name}={field.repr(value)}")

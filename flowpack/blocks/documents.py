@@ -1,13 +1,13 @@
 """Documents of blocks on a server: made once, found again, and given back their class.
 
-Two that register the same at once, or a response that was lost, make nothing twice. Blocks are
-instances of :class:`~flowpack.blocks.block.Block`, which is defined in a module above.
+Two that register the same at once, or a response that was lost, make nothing twice.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
@@ -37,10 +37,7 @@ GROUP = "flowpack.blocks"
 
 
 def register(definition: BlockDefinition, client: Client) -> BlockSchema:
-    """Return the schema of a block class, made with its type where missing.
-
-    One request where the server has it.
-    """
+    """Return the schema of a block class, made with its type where missing."""
     checksum = client.dialect.block_schema(definition)[1]
 
     def create_schema() -> BlockSchema:
@@ -129,10 +126,8 @@ def describe_difference(document: BlockDocument, block: Any) -> Optional[str]:
     data, found = block.to_document_data(), dict(document.data)
     if found == data:
         return None
-    try:
+    with suppress(BlockError):  # Data that make no block are compared as they are.
         found = type(block).from_data(found).to_document_data()
-    except BlockError:
-        pass  # Then the fields are compared as they are.
     names = dict.fromkeys((*data, *found))
     differing = [quoted(name) for name in names if found.get(name, ...) != data.get(name, ...)]
     return f"with another {', '.join(differing)}" if differing else None
@@ -193,12 +188,7 @@ def find_class(document: BlockDocument, asked: Any, base: Any) -> Any:
     """Return the class of *document*, which is *asked* or one below it.
 
     It is a built-in class, *asked*, a class alive in this process, or one that an entry point
-    names: the first of them that has the right type name and fields.
-
-    Args:
-        document: The document.
-        asked: A block class.
-        base: The one that all are below.
+    names: the first of them that has the right type name and fields. All are below *base*.
     """
     type_name, schema = identify(document)
     name = quoted(document.name or str(document.id))

@@ -212,11 +212,7 @@ def scalar_schema(cls: type) -> Schema:
 
 
 def json_schema(annotation: Any, names: Mapping[type, str]) -> Schema:
-    """Return the JSON schema of *annotation*, with references to the classes of *names*.
-
-    Raises:
-        BlockError: It has no counterpart in JSON.
-    """
+    """Return the JSON schema of *annotation*, with references to the classes of *names*."""
     kind = kind_of(annotation)
     if class_in(kind) in names:
         return {"$ref": f"#/definitions/{names[class_in(kind)]}"}

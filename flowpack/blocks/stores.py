@@ -54,12 +54,8 @@ def check_key(key: str, label: str) -> None:
 
 def changed_while_read(label: str, key: str, announced: str, found: str) -> StorageError:
     """Return the error of bytes that have another digest than was announced."""
-    return StorageError(
-        label,
-        key,
-        f"the bytes changed while they were read: announced with digest {announced}, found"
-        f" {found}. Nothing was stored; try again",
-    )
+    reason = f"the bytes changed while they were read: digest {announced} announced, {found} found"
+    return StorageError(label, key, f"{reason}. Nothing was stored; try again")
 
 
 def key_taken(label: str, key: str) -> ObjectExistsError:
