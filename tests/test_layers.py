@@ -45,7 +45,7 @@ GATES = {
     "pydantic": (),
     # The client and what makes one name the type of the session that they are given.
     "requests": ("flowpack._http", "flowpack.client", "flowpack.connect"),
-    "sqlite3": ("flowpack.embedded.store",),
+    "sqlite3": ("flowpack.embedded.session", "flowpack.embedded.store"),
     "urllib3": ("flowpack._http",),
 }
 
