@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
 from uuid import UUID
 
 import attrs
 
 from flowpack.analysis.discovery import FlowInfo
 from flowpack.client import Client
-from flowpack.exceptions import SpecError, printable
+from flowpack.exceptions import FlowpackError, SpecError, printable
 from flowpack.packaging.base import CompleteSpec, Package
 from flowpack.wire.dialect import Change
 
@@ -18,6 +18,9 @@ CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 
 #: What was done for a deployment, by the kind of its action.
 DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
+
+#: The name of a deployment that failed, and its error.
+Failure = Tuple[str, FlowpackError]
 
 #: Longest note, and longest value in a sentence about two plans, in characters.
 _LONGEST_NOTE, _LONGEST_VALUE = 500, 250
@@ -85,7 +88,7 @@ class Action:
 
 @attrs.frozen
 class Step:
-    """An action with the live parts that :mod:`~flowpack.deployments.applying` needs."""
+    """An action, its position in the set, and the live parts that applying it needs."""
 
     position: int
     action: Action
@@ -101,6 +104,9 @@ class Plan:
         api: The API that it was made for.
         actions: One for each spec.
         confirm: Whether the stored bytes were read for it.
+        specs: What is to be deployed.
+        steps: The actions with what :mod:`~flowpack.deployments.applying` needs.
+        failed: What server or storage could not be asked about, by its position in the set.
     """
 
     api: str
@@ -108,6 +114,7 @@ class Plan:
     confirm: bool = attrs.field(default=False, eq=False)
     specs: Tuple[Spec, ...] = attrs.field(repr=False, eq=False)
     steps: Tuple[Step, ...] = attrs.field(repr=False, eq=False)
+    failed: Mapping[int, Failure] = attrs.field(factory=dict, repr=False, eq=False)
 
     def to_json(self) -> str:
         """Return the plan as JSON; equal plans give equal text."""
@@ -167,48 +174,43 @@ def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
         SpecError: It is no plan.
     """
     try:
-        found = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        found = None
-    actions = found.get("actions") if isinstance(found, dict) else None
-    if not isinstance(actions, list) or not all(map(_is_action, actions)):
-        raise SpecError(where, ["this is no plan; flowpack plan --json writes one"])
-    return dict(found)
-
-
-def _is_action(value: Any) -> bool:
-    if not isinstance(value, dict) or not {"flow_name", "name", "kind"} <= value.keys():
-        return False
-    changes = value.get("changes", [])
-    return isinstance(changes, list) and all(isinstance(each, dict) for each in changes)
+        plan = json.loads(text)
+        _facts(plan)
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as exc:
+        raise SpecError(where, ["this is no plan; flowpack plan --json writes one"]) from exc
+    return dict(plan)
 
 
 def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, ...]:
-    """Return what *now* says otherwise than *planned*, one sentence each."""
+    """Return how the plan *now* differs from the one *planned*, one sentence each."""
     if _text(planned) == _text(now):
         return ()
-    return tuple(_differences(planned, now)) or ("the plan says other things than planned",)
-
-
-def _differences(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     old, new = _facts(planned), _facts(now)
+    found: List[str] = []
     for name in dict.fromkeys([*old, *new]):
         if name not in new:
-            yield f"{name} is not to be deployed now"
+            found.append(f"{name} is not to be deployed now")
         elif name not in old:
-            yield f"{name} was not planned"
+            found.append(f"{name} was not planned")
         else:
             for field in dict.fromkeys([*old[name], *new[name]]):
                 before, after = (each[name].get(field, "to stay") for each in (old, new))
                 if before != after:
                     before, after = (printable(each, _LONGEST_VALUE) for each in (before, after))
-                    yield f"{name}: {printable(field)} was {before}, and is {after}"
+                    found.append(f"{name}: {printable(field)} was {before}, and is {after}")
+    return tuple(found) or ("the plan says other things than planned",)
 
 
-def _facts(plan: Mapping[str, Any]) -> Dict[str, Dict[str, str]]:
-    """Return what a plan says of each deployment, by name and field, as text."""
+def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
+    """Return the facts of a plan about each deployment, by name and field, as text.
+
+    Raises whatever looking for them does where *plan* is none.
+    """
     found = {"the plan": {"api": _text(plan.get("api"))}}
-    for action in plan["actions"]:
+    actions = plan["actions"]
+    if not isinstance(actions, list):
+        raise TypeError
+    for action in actions:
         facts = {key: _text(value) for key, value in action.items() if key != "changes"}
         for change in action.get("changes", ()):
             old, new = _text(change.get("old")), _text(change.get("new"))
