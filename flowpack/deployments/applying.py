@@ -9,7 +9,6 @@ import contextlib
 import threading
 from collections import deque
 from typing import Callable, Dict, Optional, Tuple, Union
-from uuid import UUID
 
 import attrs
 

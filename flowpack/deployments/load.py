@@ -11,7 +11,7 @@ import attrs
 
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
-from flowpack.blocks.hashing import Hashing, Spool
+from flowpack.blocks.hashing import Spool
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
@@ -27,9 +27,6 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
-
-#: How much is hashed at a time, in bytes.
-_CHUNK = 256 * 1024
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
@@ -103,7 +100,7 @@ def fetch_script(
 
     Arguments and errors are those of :func:`load_flow_from_deployment`.
     """
-    if sha256 is not None and not _SHA256.fullmatch(sha256 if type(sha256) is str else ""):
+    if sha256 is not None and not _SHA256.fullmatch(str(sha256)):
         raise IdentifierError(
             f"{quoted(sha256)} is no SHA-256 digest, which has 64 hexadecimal digits"
         )
@@ -155,23 +152,20 @@ def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[
         return _read_inline(document, record, unverified), False
     storage = find_storage(stored, record, client)
     expected = expected_digest(stored, storage)
+    if expected is None and not unverified:
+        raise PackagingError(
+            f"the script of {quoted(record.name)} cannot be verified: neither the deployment nor"
+            f" the key {quoted(stored.token)} holds a digest of it; {_UNVERIFIED}"
+        )
     with Spool(storage.block_type_name, stored.token) as file:
         with storage_errors(storage, stored.token):
             storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
-        if expected is not None:
-            found = Hashing([expected.algorithm])
-            file.seek(0)
-            for chunk in iter(lambda: file.read(_CHUNK), b""):
-                found.write(chunk)
-            digest = found.hexdigest(expected.algorithm)
-            check_digest(digest, expected, storage.block_type_name, stored.token)
-        elif not unverified:
-            raise PackagingError(
-                f"the script of {quoted(record.name)} cannot be verified: neither the deployment"
-                f" nor the key {quoted(stored.token)} holds a digest of it; {_UNVERIFIED}"
-            )
         file.seek(0)
-        return file.read(), expected is not None
+        content = file.read()
+    if expected is not None:
+        found = hashlib.new(expected.algorithm, content, usedforsecurity=False).hexdigest()
+        check_digest(found, expected, storage.block_type_name, stored.token)
+    return content, expected is not None
 
 
 def _read_inline(document: DataDocument, record: Deployment, unverified: bool) -> bytes:
@@ -205,28 +199,21 @@ def find_storage(stored: StoredObject, record: Deployment, client: Client) -> St
     Raises:
         BlockError: The document is gone, of a type unknown here, or no storage.
     """
-    if stored.block_document_id is None:
-        return _unregistered_storage(record)
-    try:
-        document = client.read_block_document(stored.block_document_id)
-    except ObjectNotFound as exc:
-        raise BlockError(
-            f"the storage block {stored.block_document_id} of the deployment"
-            f" {quoted(record.name)} was deleted on the server; deploy again with another storage"
-        ) from exc
-    block = Block.from_document(document)
-    if not isinstance(block, StorageBlock):
-        raise BlockError(f"the block {quoted(document.name)} is no storage")
-    return block
-
-
-def _unregistered_storage(record: Deployment) -> StorageBlock:
-    """Return the storage of a deployment that names no block document.
-
-    On 2.0b7 that means temporary storage; today's pull steps say what it is.
-    """
+    if stored.block_document_id is not None:
+        try:
+            document = client.read_block_document(stored.block_document_id)
+        except ObjectNotFound as exc:
+            raise BlockError(
+                f"the storage block {stored.block_document_id} of the deployment"
+                f" {quoted(record.name)} was deleted on the server; deploy again with another"
+                " storage"
+            ) from exc
+        block = Block.from_document(document)
+        if not isinstance(block, StorageBlock):
+            raise BlockError(f"the block {quoted(document.name)} is no storage")
+        return block
     script = record.script
-    if script is None:
+    if script is None:  # On 2.0b7 what names no block document is in temporary storage.
         return TempStorageBlock()
     cls = built_in(script.storage_type)
     if cls is None or not issubclass(cls, StorageBlock):
@@ -251,7 +238,7 @@ class Digest:
 
 
 def expected_digest(stored: StoredObject, storage: StorageBlock) -> Optional[Digest]:
-    """Return what the bytes of a deployment must hash to; None if nothing says it.
+    """Return what the bytes of a deployment must hash to; None if that is not known.
 
     flowpack's deployments carry a SHA-256 and name the object by it. Of others', the stock
     client's File Storage names objects by their MD5.
@@ -266,18 +253,11 @@ def expected_digest(stored: StoredObject, storage: StorageBlock) -> Optional[Dig
 
 
 def check_digest(found: str, expected: Digest, where: str, token: str, remedy: str = "") -> None:
-    """Raise unless bytes hash to what is expected.
-
-    Args:
-        found: What they hash to.
-        expected: What they must hash to; may come from a server and be no digest.
-        where: What people call the storage.
-        token: Where in it they are.
-        remedy: What to do next; empty for deploying again with ``--confirm``.
+    """Raise unless *found* is the *expected* digest of what *where* has under *token*.
 
     Raises:
-        StorageIntegrityError: They do not.
+        StorageIntegrityError: It is not; *remedy* says what to do, by default to deploy again.
     """
     if found != expected.hexdigest:
-        wanted = printable(expected.hexdigest)
-        raise StorageIntegrityError(where, token, wanted, found, remedy)
+        # The one that is expected may come from a server and be no digest.
+        raise StorageIntegrityError(where, token, printable(expected.hexdigest), found, remedy)
