@@ -1,4 +1,4 @@
-"""What is to be done for deployment specs, found out by reading only."""
+"""Compares deployment specs with what server and storage have; only reads."""
 
 from __future__ import annotations
 
@@ -67,19 +67,16 @@ _PROBLEMS = (SpecError, DiscoveryError, BlockError, PackagingError, ObjectNotFou
 #: Stands for the id of what is not registered yet; never sent.
 _NO_ID = UUID(int=0)
 
-_PUT_BACK = "the stored bytes are missing or damaged; the right ones are put back"
+#: What plans do not show of a new deployment.
+_EMPTY: Tuple[Any, ...] = (None, "", [], {})
 
 
 @attrs.frozen
 class PlanState:
-    """The server, and what planning the others of a set has found out.
+    """The server, and what planning the others of a set has shown.
 
-    Attributes:
-        reader: Refuses everything but reads.
-        confirm: Whether stored bytes are read, whatever the storage says of them.
-        pools: The work pools that the set would make; see ``check_pool``.
-        silent: Storages that did not respond, and the errors. They are not asked again, for
-            each time may last until a deadline.
+    For *pools* see ``check_pool``. Storages that did not respond, the *silent* ones, are not asked
+    again: each time may last until a deadline.
     """
 
     reader: Client
@@ -99,8 +96,7 @@ def plan(specs: Specs, client: Optional[Client] = None, *, confirm: bool = False
 
     Raises:
         SpecError: The problems of all specs, listed together.
-        APIError: The server could not be read.
-        StorageError: A storage could not be asked what it has.
+        FlowpackError: Server or storage could not be read.
     """
     with shared_connections(), using(client) as api:
         made = plan_set(specs, api, confirm)
@@ -110,12 +106,7 @@ def plan(specs: Specs, client: Optional[Client] = None, *, confirm: bool = False
 
 
 def plan_again(specs: Specs, planned: str, api: Client, confirm: bool) -> Plan:
-    """Plan *specs*, and return the plan if it equals an earlier one.
-
-    Raises:
-        PlanChangedError: It does not, or the specs cannot be planned any more.
-        SpecError: *planned* is not the JSON of a plan.
-    """
+    """Return the plan of *specs*; raise PlanChangedError unless it equals *planned*, as JSON."""
     old = parse_plan(planned)
     try:
         fresh = plan(specs, api, confirm=confirm)
@@ -130,9 +121,7 @@ def plan_again(specs: Specs, planned: str, api: Client, confirm: bool) -> Plan:
 def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
     """Plan what can be planned; ``failed`` of the plan holds the errors of server and storage.
 
-    Raises:
-        SpecError: The problems of all specs, listed together; that of a single one as it is,
-            whatever its class.
+    Raises the problems of all specs together, that of a single one as it is.
     """
     wanted = tuple(specs) if isinstance(specs, Iterable) else (specs,)
     for spec in wanted:
@@ -165,10 +154,9 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
     ]
     if problems:
         raise DeploymentValidationError(f"{len(wanted)} deployments", problems)
-    actions = tuple(step.action for step in steps)
     return Plan(
         api=api.url,
-        actions=actions,
+        actions=tuple(step.action for step in steps),
         confirm=confirm,
         specs=wanted,
         steps=tuple(steps),
@@ -204,32 +192,22 @@ def _plan_step(position: int, spec: CompleteSpec, state: PlanState) -> Step:
 
 
 def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
-    """Return what is to be done for a deployment whose package is known.
-
-    Raises:
-        DeploymentValidationError: The server or its workers could not use it.
-        BlockError: The document that the storage names does not hold it.
-        StorageUnavailableError: The storage cannot be asked what it has.
-    """
-    current, dialect = spec.current, state.reader.dialect
+    """Return what is to be done for a deployment whose package is known."""
     package.storage.check_document(state.reader)
-    if current is None:
-        kind, upload = CREATE, True
-        new, notes = _describe(spec, package, None, state)
-        nothing = Deployment(id=_NO_ID, name=new.name, flow_id=new.flow_id, flow_data=None)
-        changes = [Change("storage", None, mask_storage(package.storage))]
-        for each in dialect.differences(nothing, new):
-            if each.new not in (None, "", [], {}):
-                changes.append(Change(each.field, None, each.new))
-    else:
-        stored = stored_object(current)
-        in_place = stored is not None and _is_same_storage(stored, current, package, state)
-        new, notes = _describe(spec, package, stored if in_place else None, state)
-        changes, upload = _compare_code(package, current, stored, in_place, state)
-        if upload and {"code", "storage"}.isdisjoint(each.field for each in changes):
-            notes += (_PUT_BACK,)
-        changes += dialect.differences(current, new)
-        kind = UPDATE if changes else UNCHANGED
+    nothing = Deployment(id=_NO_ID, name=spec.name, flow_id=_NO_ID, flow_data=None)
+    current = spec.current or nothing
+    stored = stored_object(current)
+    in_place = stored is not None and _is_same_storage(stored, current, package, state)
+    new, notes = _describe(spec, package, stored if in_place else None, state)
+    changes, upload = _compare_code(package, current, stored, in_place, state)
+    if upload and {"code", "storage"}.isdisjoint(each.field for each in changes):
+        notes += ("the stored bytes are missing or damaged; the right ones are put back",)
+    changes += state.reader.dialect.differences(current, new)
+    kind = UPDATE if changes else UNCHANGED
+    if spec.current is None:
+        kind = CREATE
+        shown = [each for each in changes if each.field != "code"]
+        changes = [attrs.evolve(each, old=None) for each in shown if each.new not in _EMPTY]
     return Action(
         kind=kind,
         flow_name=spec.flow_name,
@@ -258,7 +236,7 @@ def _describe(
     if dialect.uses_work_pools:
         new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
         note = check_pool(spec.full_name, new, state.reader, spec.create_work_pool, state.pools)
-        return new, (*notes, note) if note else notes
+        return new, notes + ((note,) if note else ())
     fields = attrs.fields(PoolFields)
     given = ", ".join(each.name for each in fields if getattr(spec, each.name) != each.default)
     if given:
