@@ -94,17 +94,6 @@ def load_flow_from_script(
     return _anchored(loaded, script, anchor, None if variable is None else flow_name)
 
 
-def load_flow_from_bytes(
-    content: bytes, name: str, flow_name: Optional[str] = None, *, variable: Optional[str] = None
-) -> Any:
-    """Load from the bytes of a script, which must be trusted; *name* is for messages.
-
-    Its last part names the temporary file; see :func:`load_flow_from_script` for the others.
-    """
-    script = Script(content=content, name=name)
-    return load_flow_from_script(script, flow_name, variable=variable)
-
-
 def script_error(where: str, exc: BaseException) -> ScriptError:
     """Return the error for *exc*, which the user's code raised; *where* names the script."""
     import tempfile  # Imported here because it is slow to load.

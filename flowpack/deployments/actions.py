@@ -1,4 +1,4 @@
-"""What plans and deploys report, as plain data: as text, as JSON, and how two plans differ."""
+"""Plans and results of deploying as plain data: as text, as JSON, and how two plans differ."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowpack.wire.dialect import Change
 
 CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 
-#: What was done for a deployment, by the kind of its action.
+#: ``Deployed.action`` by ``Action.kind``.
 DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
 
 #: The name of a deployment that failed, and its error.
@@ -27,7 +27,7 @@ _LONGEST_NOTE, _LONGEST_VALUE = 500, 250
 
 
 class Spec(Protocol):
-    """What can be planned: a :class:`~flowpack.DeploymentSpec`."""
+    """What can be planned: a :class:`~flowpack.DeploymentSpec`, which rests on this module."""
 
     @property
     def source(self) -> Optional[str]:
@@ -35,7 +35,7 @@ class Spec(Protocol):
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """The name for messages."""
 
     @property
     def name(self) -> Optional[str]:
@@ -44,9 +44,7 @@ class Spec(Protocol):
     def find_flow(self) -> FlowInfo:
         """Return the flow, with the bytes of its script."""
 
-    def validate(
-        self, client: Optional[Client] = None, flow: Optional[FlowInfo] = None
-    ) -> CompleteSpec:
+    def validate(self, client: Client, flow: FlowInfo) -> CompleteSpec:
         """Return the spec with nothing missing; only reads."""
 
 
@@ -58,16 +56,15 @@ class Action:
         kind: ``create``, ``update`` or ``unchanged``.
         flow_name: The flow's name.
         name: The deployment's name.
-        changes: The fields that differ, of a new deployment those that are set; ``code`` has
-            digest and size. Secrets are masked, those that differ marked as changed.
-        upload: Whether bytes are to be stored. An unchanged deployment whose bytes are missing
-            or damaged has them put back.
+        changes: The fields that differ, of a new deployment those that are set. Secrets are
+            masked, those that differ marked as changed.
+        upload: Whether bytes are to be stored, if only to put back what is missing or damaged.
         sha256: Digest of the bytes in lower-case hex; None where a packager of your own decides
             when it packages.
         size: Length of the bytes.
         notes: What else is good to know.
-        kept: What nobody named and is taken from the deployment as it is, by the field's name:
-            ``storage``, ``flow_runner``. Secrets are masked.
+        kept: Storage and runner that nobody named and that are taken from the deployment as it
+            is, by the field's name. Secrets are masked.
     """
 
     kind: str
@@ -105,8 +102,8 @@ class Plan:
         actions: One for each spec.
         confirm: Whether the stored bytes were read for it.
         specs: What is to be deployed.
-        steps: The actions with what :mod:`~flowpack.deployments.applying` needs.
-        failed: What server or storage could not be asked about, by its position in the set.
+        steps: The actions with what applying them needs.
+        failed: Where server or storage could not be read, by the position in the set.
     """
 
     api: str
@@ -131,18 +128,13 @@ class Deployed:
     """What was done for one deployment.
 
     Attributes:
-        id: The deployment's id.
-        flow_id: The flow's id.
-        flow_name: The flow's name.
-        name: The deployment's name.
         action: ``created``, ``updated`` or ``unchanged``.
-        storage_type: Name of the storage's block type; None where a packager of your own did
-            not say.
-        document_id: The storage block; None for temporary local storage of others.
+        storage_type: Name of the storage's block type; None with a packager of your own.
+        document_id: The storage block; None where the deployment needs none.
         key: The token under which the bytes are stored.
         sha256: Digest of the bytes in lower-case hex.
         api: The API that has the deployment.
-        notes: What else is good to know, as the plan says it.
+        notes: Those of the plan.
     """
 
     id: UUID
@@ -164,14 +156,10 @@ class Deployed:
 
 
 def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
-    """Return a plan that was written as JSON.
-
-    Args:
-        text: What ``Plan.to_json`` gave, or ``flowpack plan --json`` printed.
-        where: What messages call it.
+    """Return a plan from the JSON of ``Plan.to_json`` or ``flowpack plan --json``.
 
     Raises:
-        SpecError: It is no plan.
+        SpecError: It is no plan; *where* names it.
     """
     try:
         plan = json.loads(text)
@@ -202,14 +190,11 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
 
 
 def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
-    """Return the facts of a plan about each deployment, by name and field, as text.
-
-    Raises whatever looking for them does where *plan* is none.
-    """
+    """Return the facts of a plan about each deployment, as text, by name and field."""
     found = {"the plan": {"api": _text(plan.get("api"))}}
     actions = plan["actions"]
     if not isinstance(actions, list):
-        raise TypeError
+        raise TypeError("this is no plan")
     for action in actions:
         facts = {key: _text(value) for key, value in action.items() if key != "changes"}
         for change in action.get("changes", ()):
@@ -220,12 +205,12 @@ def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
 
 
 def _text(value: Any, indent: Optional[int] = None) -> str:
-    """Return *value* so that equal texts are equal JSON, where 1 is not true."""
+    """Return *value* as JSON; equal values give equal texts."""
     return json.dumps(value, indent=indent, sort_keys=True)
 
 
 def _format_action(action: Action) -> List[str]:
-    """Return the lines about *action*; what is from outside is escaped."""
+    """Return the lines about *action*; text from outside is escaped."""
     size = "" if action.size is None else f" ({action.size} bytes)"
     digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
     details = [_format_change(change, action.kind) for change in action.changes]

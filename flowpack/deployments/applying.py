@@ -1,7 +1,4 @@
-"""Doing what plans say: bytes first, the deployment last; many at a time.
-
-:func:`deploy` is a plan that is applied at once, the one path by which deployments are made.
-"""
+"""Applies plans: bytes first, the deployment last; many at a time."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
     """Do what *plan* says, if planning again gives the same.
 
     Raises:
-        PlanChangedError: A script or a deployment is no longer as the plan saw it.
+        PlanChangedError: It does not; nothing was written.
         FlowpackError: As :func:`deploy`.
     """
     return deploy(plan.specs, client, confirm=plan.confirm, planned=plan.to_json())
@@ -69,15 +66,14 @@ def deploy(
         confirm: Whether to read the stored bytes, put them back where they are missing or
             damaged, and read deployment and bytes after the last write.
         progress: Called with each one that is done, in the order they finish, one at a time.
-        planned: An earlier plan as JSON; nothing is done unless planning again gives the same;
-            made with the same *confirm*.
+        planned: An earlier plan as JSON, made with the same *confirm*.
 
     Returns:
         What was done for each, in the order of *specs*.
 
     Raises:
         SpecError: Problems of the specs; nothing was written.
-        PlanChangedError: It is no longer as *planned* says; nothing was written.
+        PlanChangedError: Planning gives something else than *planned*; nothing was written.
         DeploymentsFailedError: Some of several failed, the others are done.
         FlowpackError: The only one failed; running it again finishes the job.
     """

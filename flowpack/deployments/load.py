@@ -1,14 +1,15 @@
-"""From a deployment back to its script, checked, and to its flow."""
+"""Loads the script of a deployment, checked, and its flow."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any, BinaryIO, Dict, Optional, Tuple, Union, cast
+from typing import Any, BinaryIO, Dict, NamedTuple, Optional, Tuple, Union, cast
 from uuid import UUID
 
 import attrs
 
+from flowpack.analysis.script import SIZE_LIMIT, Script
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
 from flowpack.blocks.hashing import Spool
@@ -16,7 +17,6 @@ from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageB
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.analysis.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
     IdentifierError,
@@ -43,8 +43,8 @@ class FetchedScript:
     Attributes:
         content: The bytes.
         flow_name: The flow in it that the deployment runs.
-        verified: Whether a digest of the deployment matched.
-        filename: What the script is called where it is run.
+        verified: Whether a digest matched.
+        filename: The name that workers give the file.
         variable: The module-level name of the flow, where workers go by that.
     """
 
@@ -67,8 +67,7 @@ def load_flow_from_deployment(
     Args:
         deployment: A record, an id, or a name ``FLOW/DEPLOYMENT``.
         client: None connects to what the settings say.
-        unverified: Whether to run bytes that carry no digest, as in deployments that others
-            made.
+        unverified: Whether to run bytes without a digest, as deployments of others have them.
         sha256: Refuse anything but the bytes of this digest, whatever the server says.
 
     Raises:
@@ -81,12 +80,11 @@ def load_flow_from_deployment(
         MissingFlowError: The script does not define the flow.
     """
     # Imported here because it is slow to load, and most who import this module run no script.
-    from flowpack.loading import load_flow_from_bytes
+    from flowpack.loading import load_flow_from_script
 
-    script = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
-    return load_flow_from_bytes(
-        script.content, script.filename, script.flow_name, variable=script.variable
-    )
+    fetched = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
+    script = Script(fetched.content, fetched.filename)
+    return load_flow_from_script(script, fetched.flow_name, variable=fetched.variable)
 
 
 def fetch_script(
@@ -96,10 +94,7 @@ def fetch_script(
     unverified: bool = False,
     sha256: Optional[str] = None,
 ) -> FetchedScript:
-    """Return the script of a deployment without running it.
-
-    Arguments and errors are those of :func:`load_flow_from_deployment`.
-    """
+    """Return the script of a deployment; see :func:`load_flow_from_deployment`."""
     if sha256 is not None and not _SHA256.fullmatch(str(sha256)):
         raise IdentifierError(
             f"{quoted(sha256)} is no SHA-256 digest, which has 64 hexadecimal digits"
@@ -131,7 +126,7 @@ def find_deployments(client: Client) -> Dict[str, Deployment]:
 
 
 def find_deployment(deployment: Union[Deployment, UUID, str], client: Client) -> Deployment:
-    """Return the record of a deployment given by record, id or name."""
+    """Return the record of a deployment."""
     if isinstance(deployment, Deployment):
         return deployment
     if isinstance(deployment, UUID):
@@ -140,7 +135,7 @@ def find_deployment(deployment: Union[Deployment, UUID, str], client: Client) ->
 
 
 def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[bytes, bool]:
-    """Return the bytes of a deployment's script, and whether a digest of it matched."""
+    """Return the bytes of a deployment's script, and True if a digest matched."""
     document = record.flow_data
     if document is None:
         raise PackagingError(
@@ -224,14 +219,8 @@ def find_storage(stored: StoredObject, record: Deployment, client: Client) -> St
     return cls.from_data(script.storage_data)
 
 
-@attrs.frozen
-class Digest:
-    """What some bytes must hash to.
-
-    Attributes:
-        algorithm: ``sha256``, or ``md5`` for what the stock client stored.
-        hexdigest: In lower-case hex.
-    """
+class Digest(NamedTuple):
+    """What bytes must hash to, in lower-case hex; the stock client's objects have an MD5."""
 
     algorithm: str
     hexdigest: str
@@ -253,11 +242,7 @@ def expected_digest(stored: StoredObject, storage: StorageBlock) -> Optional[Dig
 
 
 def check_digest(found: str, expected: Digest, where: str, token: str, remedy: str = "") -> None:
-    """Raise unless *found* is the *expected* digest of what *where* has under *token*.
-
-    Raises:
-        StorageIntegrityError: It is not; *remedy* says what to do, by default to deploy again.
-    """
+    """Raise StorageIntegrityError unless the bytes under *token* have the *expected* digest."""
     if found != expected.hexdigest:
         # The one that is expected may come from a server and be no digest.
         raise StorageIntegrityError(where, token, printable(expected.hexdigest), found, remedy)
