@@ -28,7 +28,7 @@ from flowpack.deployments.actions import (
     plan_diff,
 )
 from flowpack.deployments.masking import mask_change, mask_storage
-from flowpack.deployments.pools import check_pool, choose_pool
+from flowpack.deployments.pools import check_pool
 from flowpack.deployments.selection import stored_object
 from flowpack.exceptions import (
     APIConnectionError,
@@ -234,7 +234,6 @@ def _describe(
         raise DeploymentValidationError(spec.full_name, problems)
     notes = dialect.notes(new)
     if dialect.uses_work_pools:
-        new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
         note = check_pool(spec.full_name, new, state.reader, spec.create_work_pool, state.pools)
         return new, notes + ((note,) if note else ())
     fields = attrs.fields(PoolFields)

@@ -1,6 +1,5 @@
-"""Are the bytes that deployments point at still there, and still the same?
+"""Verifies that the bytes of deployments are there, and the same, by reading and hashing them.
 
-Each object is read and hashed once, in constant memory, however many deployments share it.
 Nothing is run, and nothing is changed or deleted: a folder may serve several APIs.
 """
 
@@ -10,7 +9,7 @@ import json
 import os
 import re
 import shlex
-from typing import Dict, Hashable, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Hashable, Iterable, List, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -23,7 +22,6 @@ from flowpack.client import Client
 from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import Deployed
 from flowpack.deployments.load import (
-    Digest,
     check_digest,
     expected_digest,
     find_deployment,
@@ -42,9 +40,9 @@ from flowpack.exceptions import (
 )
 from flowpack.models import BlockDocument, DataDocument, Deployment, DeploymentCreate
 
-#: What is stored is what was deployed; is not there; is something else; or could not be read.
+#: The bytes are those that were deployed; are missing; are others; or cannot be read.
 OK, MISSING, CORRUPT, UNREADABLE = "ok", "missing", "corrupt", "unreadable"
-#: Others made the deployment: nothing says what the bytes must be, or where they are.
+#: Others made the deployment: their digest is not known, or there is no script.
 UNVERIFIABLE, SKIPPED = "unverifiable", "skipped"
 
 #: What flowpack names objects by.
@@ -57,15 +55,13 @@ class VerifyResult:
 
     Attributes:
         name: ``FLOW/DEPLOYMENT``.
-        deployment_id: The deployment's id.
-        status: ``ok``, ``missing``, ``corrupt``, ``unreadable``, ``unverifiable`` or
-            ``skipped``.
+        status: ``ok``, ``missing``, ``corrupt``, ``unreadable``, ``unverifiable`` or ``skipped``.
         reason: Why it is not ``ok``; empty where it is.
         storage_type: Name of the storage's block type, where it is known.
         token: Under which the bytes are stored.
-        expected: The digest that they must have, in lower-case hex.
+        expected: The digest that the bytes must have, in lower-case hex.
         found: The digest that they have.
-        size: How many there are.
+        size: Their length.
     """
 
     name: str
@@ -83,10 +79,10 @@ class VerifyResult:
         """Whether the deployment cannot be run as it was deployed."""
         return self.status in (MISSING, CORRUPT, UNREADABLE)
 
-    #: Names of earlier builds.
-    is_fault = is_broken
+    is_fault = is_broken  # Its name in earlier builds.
 
 
+#: Its name in earlier builds.
 Finding = VerifyResult
 
 #: The digests of objects that were read, or the errors, by storage and token.
@@ -96,7 +92,7 @@ _Hashed = Dict[Hashable, Union[Hashing, Exception]]
 def verify_all(
     client: Optional[Client] = None, names: Optional[Iterable[str]] = None
 ) -> Tuple[VerifyResult, ...]:
-    """Read and hash what deployments point at.
+    """Read and hash what deployments point at, each object once, in constant memory.
 
     Args:
         client: None connects to what the settings say.
@@ -120,23 +116,9 @@ def verify_all(
 
 
 def _verify(name: str, record: Deployment, reader: Client, hashed: _Hashed) -> VerifyResult:
-    result = VerifyResult(name=name, deployment_id=record.id, status=OK)
-    if record.flow_data is None:
-        status = SKIPPED if record.flaw is None else UNREADABLE
-        return attrs.evolve(result, status=status, reason=why_no_script(record))
+    facts: Dict[str, Any] = {"name": name, "deployment_id": record.id}
     try:
-        stored = record.flow_data.stored_object
-        if stored is None:
-            return _verify_inline(result, record.flow_data)
-        result = attrs.evolve(result, token=stored.token)
-        storage = find_storage(stored, record, reader)
-        expected = expected_digest(stored, storage)
-        result = attrs.evolve(
-            result,
-            storage_type=storage.block_type_name,
-            expected=None if expected is None else printable(expected.hexdigest),
-        )
-        found = _hash_once(storage, stored.token, hashed)
+        status, reason = _check_script(record, reader, hashed, facts)
     except APIConnectionError:
         raise
     except Exception as exc:  # The classes of users' own storages run here.
@@ -145,35 +127,42 @@ def _verify(name: str, record: Deployment, reader: Client, hashed: _Hashed) -> V
             status = CORRUPT
         own = isinstance(exc, FlowpackError)
         reason = str(exc) if own else f"the storage's class raised {describe_raised(exc)}"
-        return attrs.evolve(result, status=status, reason=reason)
-    result = attrs.evolve(result, size=found.tell())
+    return VerifyResult(status=status, reason=reason, **facts)
+
+
+def _check_script(
+    record: Deployment, reader: Client, hashed: _Hashed, facts: Dict[str, Any]
+) -> Tuple[str, str]:
+    """Return status and reason; add to *facts* the others, as far as they are known."""
+    document = record.flow_data
+    if document is None:
+        return SKIPPED if record.flaw is None else UNREADABLE, why_no_script(record)
+    stored = document.stored_object
+    if stored is None:
+        if document.encoding in ("text", "json") and isinstance(document.decode(), str):
+            return UNVERIFIABLE, "the script stands in the deployment itself, without a digest"
+        encoding = quoted(document.encoding)
+        return SKIPPED, f"it holds {encoding} data, which is no script that flowpack could fetch"
+    facts["token"] = stored.token
+    storage = find_storage(stored, record, reader)
+    facts["storage_type"] = storage.block_type_name
+    expected = expected_digest(stored, storage)
+    if expected is not None:
+        facts["expected"] = printable(expected.hexdigest)
+    hashing = _hash_once(storage, stored.token, hashed)
+    size = facts["size"] = hashing.tell()
     if expected is None:
-        reason = "neither the deployment nor the key holds a digest of it"
-        return attrs.evolve(result, status=UNVERIFIABLE, reason=reason)
-    result = attrs.evolve(result, found=found.hexdigest(expected.algorithm))
-    if result.found == expected.hexdigest:
-        return result
+        return UNVERIFIABLE, "neither the deployment nor the key holds a digest of it"
+    found = facts["found"] = hashing.hexdigest(expected.algorithm)
+    if found == expected.hexdigest:
+        return OK, ""
     script = "SCRIPT" if record.script is None else record.script.filename
-    target = f"{script}:{name.rpartition('/')[0]}"
+    target = f"{script}:{facts['name'].rpartition('/')[0]}"
     remedy = shlex.join(["flowpack", "deploy", target, "-n", record.name, "--confirm"])
-    reason = (
-        f"expected {expected.algorithm} {result.expected}, found {result.found}"
-        f" ({result.size} bytes); '{printable(remedy)}' (or of its spec file) puts the right ones"
-        " back"
+    return CORRUPT, (
+        f"expected {expected.algorithm} {facts['expected']}, found {found} ({size} bytes);"
+        f" '{printable(remedy)}' (or of its spec file) puts the right ones back"
     )
-    return attrs.evolve(result, status=CORRUPT, reason=reason)
-
-
-def _verify_inline(result: VerifyResult, document: DataDocument) -> VerifyResult:
-    """Return the result for a deployment that points at nothing stored."""
-    if document.encoding in ("text", "json") and isinstance(document.decode(), str):
-        reason = "the script stands in the deployment itself, without a digest"
-        return attrs.evolve(result, status=UNVERIFIABLE, reason=reason)
-    reason = (
-        f"what it has is encoded as {quoted(document.encoding)}, which is no script that flowpack"
-        " could fetch"
-    )
-    return attrs.evolve(result, status=SKIPPED, reason=reason)
 
 
 def _hash_once(storage: StorageBlock, token: str, hashed: _Hashed) -> Hashing:
@@ -194,23 +183,15 @@ def _hash_once(storage: StorageBlock, token: str, hashed: _Hashed) -> Hashing:
 
 
 def confirm_deployment(
-    deployed: Deployed,
-    wanted: Union[Deployment, DeploymentCreate],
-    sha256: Optional[str],
-    api: Client,
+    deployed: Deployed, wanted: Union[Deployment, DeploymentCreate], remedy: str, api: Client
 ) -> None:
-    """Read a deployment and its bytes once more, in constant memory.
+    """Read a deployment and its bytes once more, and raise unless they are as they were written.
 
     Args:
         deployed: What was done.
-        wanted: What the server is to have: what was sent, or what it had already.
-        sha256: Digest of the bytes; None if a packager of a user's own stored them.
+        wanted: The deployment that was sent, or that the server had already.
+        remedy: What puts other bytes right; empty for deploying again.
         api: The server.
-
-    Raises:
-        WireError: The server has something else; the text names it.
-        BlockError: The storage that the server names cannot be used.
-        StorageError: The storage cannot be read, or has other bytes or none.
     """
     record = api.read_deployment(deployed.id)
     differing = []
@@ -233,9 +214,6 @@ def confirm_deployment(
         return
     storage = find_storage(stored, record, api)
     expected = expected_digest(stored, storage)
-    remedy = "its packager has left them as they are: delete them and deploy again"
-    if sha256 is not None:
-        expected, remedy = Digest("sha256", sha256), ""
     algorithm = "sha256" if expected is None else expected.algorithm
     found = hash_object(storage, stored.token, [algorithm]).hexdigest(algorithm)
     if expected is not None:
@@ -255,15 +233,9 @@ def _describe_data(document: Optional[DataDocument]) -> str:
 def find_unreferenced(client: Optional[Client] = None) -> Tuple[str, ...]:
     """Return the paths of objects that no deployment of an API points at.
 
-    It looks into folders of this machine that its deployments use or that its storage blocks
-    name, for files whose names are digests as flowpack makes them. What a deploy that is under
-    way has stored is among them, and what deployments of other APIs use.
-
-    Args:
-        client: None connects to what the settings say.
-
-    Raises:
-        APIError: The server could not be asked.
+    These are files named like flowpack's objects, in folders of this machine that its deployments
+    use or its storage blocks name. What a deploy that is under way has stored is among them, and
+    what deployments of other APIs use.
     """
     with using(client) as api:
         reader = api.snapshot()
