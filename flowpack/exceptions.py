@@ -3,31 +3,21 @@
 The tree::
 
     FlowpackError
-      SettingsError                 a setting has a value that cannot be used
-      SpecError                     problems of a spec or a file of specs, all at once
-        DeploymentValidationError   a spec that cannot be deployed (also a ValueError)
-      DiscoveryError                the flows of a script cannot be read from its source
-        MissingFlowError            it has no such flow
-        UnspecifiedFlowError        it has several, and none was named
-      ScriptError                   the user's code failed while it ran
-      ParameterError                an argument that does not fit (also a TypeError)
-      PackagingError                a flow cannot be packaged
-      PlanChangedError              a script or deployment is not as planned any more
-      DeploymentsFailedError        some deployments of a set failed
-      IdentifierError               text that is no id or name (also a ValueError)
-      WireError                     JSON without what is needed
-      BlockError                    a block class or document that cannot be used
-        BlockArgumentError          a field's value (also a TypeError and ValueError)
+      SettingsError  ScriptError  PackagingError  WireError  PlanChangedError
+      DeploymentsFailedError
+      ParameterError (also a TypeError)  IdentifierError (also a ValueError)
+      SpecError
+        DeploymentValidationError (also a ValueError)
+      DiscoveryError
+        MissingFlowError  UnspecifiedFlowError
+      BlockError
+        BlockArgumentError (also a TypeError and a ValueError)
       StorageError
-        ObjectMissingError          nothing is stored under that token
-        ObjectExistsError           the key is taken by other content
-        StorageIntegrityError       the stored bytes are not those that were stored
-        StorageUnavailableError     the storage did not answer, or refused
+        ObjectMissingError  ObjectExistsError  StorageUnavailableError  StorageIntegrityError
       APIError
-        APIConnectionError          no usable response came back
-        APIStatusError              the server's response is an error
-          ObjectNotFound            404
-          ObjectAlreadyExists       409
+        APIConnectionError
+        APIStatusError
+          ObjectNotFound  ObjectAlreadyExists
 
 Facts are attributes, in the order of the constructor's arguments, and the text is built from
 them, so that errors survive pickling. Wrong use of a function stays ``TypeError`` or
@@ -38,15 +28,12 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
-#: Longest part of somebody else's text that a message shows, in characters.
-SHOWN = 200
-
 #: Longest text of an error, in bytes of UTF-8, and how much of that is its end.
 _LONGEST = 1900
 _END = 400
 
 
-def printable(value: object, limit: int = SHOWN) -> str:
+def printable(value: object, limit: int = 200) -> str:
     """Return *value* as text that is safe to print in one line, cut after *limit* characters.
 
     What prints nothing comes out as escapes: control characters, bidirectional overrides, lone
@@ -57,21 +44,15 @@ def printable(value: object, limit: int = SHOWN) -> str:
     except Exception:  # It may be of any class, or nest too deeply.
         text = f"a value of type {type(value).__name__} that cannot be shown"
     shown = text[: limit + 1]
-    if not shown.isprintable():
-        shown = "".join(
-            (
-                each
-                if each.isprintable()
-                else each.encode("unicode_escape", "surrogatepass").decode("ascii")
-            )
-            for each in shown
-        )
+    for each in set(shown):
+        if not each.isprintable():
+            shown = shown.replace(each, each.encode("unicode_escape", "surrogatepass").decode())
     if len(text) <= limit and len(shown) <= 2 * limit:
         return shown
     return f"{shown[:limit]}... ({len(text)} characters)"
 
 
-def quoted(value: object, limit: int = SHOWN) -> str:
+def quoted(value: object, limit: int = 200) -> str:
     """Return *value* as :func:`printable` text between single quotes."""
     return f"'{printable(value, limit)}'"
 
