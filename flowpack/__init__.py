@@ -46,6 +46,7 @@ __all__ = [
     "Transport",
     "UNSET",
     "UniversalFlowRunner",
+    "VerifyResult",
     "apply",
     "deploy",
     "flow",
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
     from flowpack.deployments.load import load_flow_from_deployment
     from flowpack.deployments.planning import plan
     from flowpack.deployments.spec import DeploymentSpec
-    from flowpack.deployments.verification import Finding, verify_all
+    from flowpack.deployments.verification import Finding, VerifyResult, verify_all
     from flowpack.exceptions import EmbeddedAPIWarning, FlowpackError
     from flowpack.flow_runners import (
         DockerFlowRunner,
@@ -139,6 +140,7 @@ else:
         "Transport": "flowpack.transport",
         "UNSET": "flowpack.models",
         "UniversalFlowRunner": "flowpack.flow_runners",
+        "VerifyResult": "flowpack.deployments.verification",
         "apply": "flowpack.deployments.applying",
         "deploy": "flowpack.deployments.applying",
         "flow": "flowpack.flows",

@@ -8,7 +8,7 @@ from typing import Any, Dict, Sequence
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.deployments.verification import Finding, find_unreferenced, verify_all
+from flowpack.deployments.verification import VerifyResult, find_unreferenced, verify_all
 from flowpack.exceptions import FlowpackError, printable
 
 
@@ -35,7 +35,7 @@ def verify(arguments: Namespace) -> None:
     _check_results(results, url)
 
 
-def _print_results(results: Sequence[Finding]) -> None:
+def _print_results(results: Sequence[VerifyResult]) -> None:
     for each in results:
         output.text(f"{each.status:<12}  {printable(each.name)}")
         if each.reason:
@@ -52,7 +52,7 @@ def _print_unreferenced(paths: Sequence[str], url: str) -> None:
         )
 
 
-def _document(result: Finding) -> Dict[str, Any]:
+def _document(result: VerifyResult) -> Dict[str, Any]:
     return {
         "name": result.name,
         "id": result.deployment_id,
@@ -66,14 +66,14 @@ def _document(result: Finding) -> Dict[str, Any]:
     }
 
 
-def _check_results(results: Sequence[Finding], url: str) -> None:
+def _check_results(results: Sequence[VerifyResult], url: str) -> None:
     """Print how many there are of each status, and raise if one is a fault."""
     if not results:
         output.note(f"no deployments at {url}")
         return
     counts = sorted(Counter(each.status for each in results).items())
     summary = ", ".join(f"{count} {status}" for status, count in counts)
-    faults = sum(each.is_fault for each in results)
+    faults = sum(each.is_broken for each in results)
     if faults:
         raise FlowpackError(
             f"{faults} of {len(results)} deployments cannot be run as they were deployed"

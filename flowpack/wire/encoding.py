@@ -116,7 +116,7 @@ def _private(sent: Request) -> Set[str]:
     # What is secret in the data of a block only its class says.
     private = set(_texts(content.get("data")))
     for name in _WITH_ENV:
-        replaced_env(content.get(name), lambda text, _: private.add(str(text)))
+        replaced_env(content.get(name), lambda text: private.add(str(text)))
     return private.union(each for each in _texts(content) if mask_text(each) != each)
 
 
