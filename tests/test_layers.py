@@ -14,7 +14,7 @@ LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
     {"_callers", "_files", "_folders", "_interpreter", "_times", "_type_hints"},
     {"_type_conversion", "jsonvalues", "transport", "urls"},
-    {"snapshot"},
+    {"_validators", "snapshot"},
     {"schedules"},
     {"models"},
     {"_http", "analysis", "arguments", "flow_runners", "settings", "wire"},

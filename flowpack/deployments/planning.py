@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from flowpack._validators import describe_type
 from flowpack.blocks.documents import built_in
 from flowpack.blocks.secrecy import masked_data
 from flowpack.blocks.storage import StorageBlock
@@ -48,14 +49,7 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
-from flowpack.packaging.base import (
-    CompleteSpec,
-    Package,
-    PoolFields,
-    call_packager,
-    describe_type,
-    is_prepared,
-)
+from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
 from flowpack.packaging.storing import describe, has_bytes
 from flowpack.wire.dialect import Change
 

@@ -1,8 +1,4 @@
-"""The one order in which a packager writes: bytes first, the pointer last.
-
-:func:`store` writes the bytes and sees that they are there, then registers the flow and the
-storage block. The deployment that points at them is left to the caller and comes last.
-"""
+"""The one order in which a packager writes: bytes first, the pointer last."""
 
 from __future__ import annotations
 
@@ -24,10 +20,7 @@ Value = TypeVar("Value")
 
 
 class Registry:
-    """Flows, storage blocks and pools that one deploy registers, each once.
-
-    Threads may share it.
-    """
+    """Flows, storage blocks and pools that the threads of one deploy register, each once."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -122,15 +115,15 @@ def store(
 
     Args:
         deployment: What is deployed.
-        package: What to store and where; the caller has checked the document that the
-            storage names.
+        package: What to store and where; the caller has checked the document that the storage
+            names.
         client: The server.
         flow_id: The flow, where it is known already.
         registry: What others of the same set have registered.
-        confirm: Whether to read the stored bytes back, and replace damaged ones.
+        confirm: As for :func:`put_bytes`.
 
     Returns:
-        The deployment to be created, which points at the stored bytes.
+        The deployment, which points at the stored bytes. The caller creates it last.
 
     Raises:
         StorageError: The bytes could not be stored, or are not there afterwards.
@@ -139,12 +132,12 @@ def store(
     registry = registry or Registry(client)
     token = put_bytes(package, confirm)
     flow_id = flow_id or registry.flow_id(deployment.flow_name)
-    document_id = package.storage.document_id
-    new = describe(deployment, package, flow_id, token, document_id)
-    if document_id is None and new.script and client.dialect.needs_document(new.script):
-        document_id = registry.document_id(package.storage)
-        new = describe(deployment, package, flow_id, token, document_id)
-    return new
+    new = describe(deployment, package, flow_id, token, package.storage.document_id)
+    named = package.storage.document_id is not None
+    if named or new.script is None or not client.dialect.needs_document(new.script):
+        return new
+    document_id = registry.document_id(package.storage)
+    return describe(deployment, package, flow_id, token, document_id)
 
 
 def put_bytes(package: Package, confirm: bool = False) -> str:
