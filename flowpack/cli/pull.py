@@ -29,20 +29,16 @@ def pull(arguments: Namespace) -> None:
         output.content(content)
         return
     written = write_file(path, content, force=arguments.force)
-    if arguments.json:
-        output.document(
-            {
-                "name": name,
-                "path": path,
-                "size": len(content),
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "verified": script.verified,
-                "written": written,
-            }
-        )
-    else:
-        action = "wrote" if written else "unchanged"
-        output.text(f"{action} {printable(path)} ({len(content)} bytes)")
+    document = {
+        "name": name,
+        "path": path,
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "verified": script.verified,
+        "written": written,
+    }
+    line = f"{'wrote' if written else 'unchanged'} {printable(path)} ({len(content)} bytes)"
+    output.result(document, [line], as_json=arguments.json)
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> bool:

@@ -9,8 +9,7 @@ from uuid import UUID, uuid4
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parser import UsageError
-from flowpack.cli.values import read_values
+from flowpack.cli.parser import UsageError, read_values
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
 from flowpack.exceptions import FlowpackError, printable, quoted
@@ -28,7 +27,7 @@ def trigger(arguments: Namespace) -> None:
     if arguments.timeout is not None and not arguments.wait:
         raise UsageError("--timeout can only be given with --wait")
     name, as_json = arguments.deployment, arguments.json
-    parameters = read_values(arguments.param or ())
+    parameters = read_values(arguments.param or {})
     with connect(arguments) as client:
         flow_run = create_flow_run(name, parameters, client)
         if as_json:
@@ -38,16 +37,14 @@ def trigger(arguments: Namespace) -> None:
             output.flush()
         if arguments.wait:
             flow_run = wait_for(flow_run.id, client, timeout=arguments.timeout)
-    if as_json:
-        output.document(
-            {
-                "id": flow_run.id,
-                "name": flow_run.name,
-                "deployment": name,
-                "state": flow_run.state_type,
-                "state_name": flow_run.state_name,
-            }
-        )
+    document = {
+        "id": flow_run.id,
+        "name": flow_run.name,
+        "deployment": name,
+        "state": flow_run.state_type,
+        "state_name": flow_run.state_name,
+    }
+    output.result(document, (), as_json=as_json)
     if arguments.wait:
         _check_completed(flow_run, name)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from flowpack import UNSET, get_client
-from flowpack.cli.parser import make_parser
+from flowpack.cli.commands import make_parser
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.schedules import CronSchedule, RRuleSchedule
 from flowpack.transport import Response

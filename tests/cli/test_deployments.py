@@ -114,7 +114,7 @@ def test_names_are_escaped(flowpack):
         (IntervalSchedule(172800, timezone="UTC"), "every 2 d (UTC)"),
         (CronSchedule("@daily", timezone="UTC"), "cron @daily (UTC)"),
         (RRuleSchedule("FREQ=DAILY"), "rrule FREQ=DAILY"),
-        (OpaqueSchedule({"moon": "full"}), "of a kind that is not known"),
+        (OpaqueSchedule({"moon": "full"}), "of an unknown kind"),
     ],
     ids=str,
 )
