@@ -53,197 +53,169 @@ no FLOW/DEPLOYMENT is given. Nothing is changed or deleted; "flowpack deploy
 
 """
 
-# A parser and a group of one take arguments alike; the library has no public name for
-# what they share.
+# A parser and a group of one take options alike; argparse has no public name for what they share.
+
+
+def _add(parser: Any, words: str, help: str, **settings: Any) -> None:
+    """Add an argument: ``-n --name NAME`` takes a NAME, ``--force`` is on or off."""
+    *names, last = words.split()
+    if last.startswith("-"):
+        parser.add_argument(*names, last, help=help, **{"action": "store_true", **settings})
+    else:
+        parser.add_argument(*names, metavar=last, help=help, **settings)
+
+
+def _add_json(parser: Any, help: str = "print one JSON document") -> None:
+    _add(parser, "--json", help)
+
+
+def _add_pairs(parser: Any, names: str, help: str) -> None:
+    _add(parser, f"{names} KEY=VALUE", help, action=Pairs, type=types.pair)
+
+
+def _add_parameters(parser: Any, help: str) -> None:
+    rule = "VALUE is JSON if it is valid JSON, unless the parameter is a str"
+    _add_pairs(parser, "-p --param", f"{help}; {rule}")
+
+
+def _add_deployment(parser: Any) -> None:
+    _add(parser, "deployment FLOW/DEPLOYMENT", "as flowpack ls lists it", type=types.full_name)
+
+
+def _add_unverified(parser: Any) -> None:
+    _add(parser, "--unverified", "accept bytes without a digest, as in others' deployments")
 
 
 def _deploy(parser: Any) -> None:
     _plan(parser)
     group = parser.add_mutually_exclusive_group()
-    _flag(group, "--plan", "show what would be done, and stop")
-    group.add_argument(
-        "--plan-file",
-        metavar="FILE",
-        help="deploy only if the plan is that in FILE, made by flowpack plan --json",
-    )
+    _add(group, "--plan", "show what would be done, and stop")
+    help = "deploy only if the plan is that in FILE, made by flowpack plan --json"
+    _add(group, "--plan-file FILE", help)
 
 
 def _plan(parser: Any) -> None:
-    parser.add_argument("targets", nargs="+", metavar="TARGET", help="see below")
+    _add(parser, "targets TARGET", "see below", nargs="+")
     kind = parser.add_mutually_exclusive_group()
-    _flag(kind, "--spec", "a .py TARGET is a spec file; it is run")
-    _flag(kind, "--script", "a .py TARGET is a script with flows")
+    _add(kind, "--spec", "a .py TARGET is a spec file; it is run")
+    _add(kind, "--script", "a .py TARGET is a script with flows")
     _script(parser.add_argument_group("the deployment of a script"))
     _schedule(parser.add_argument_group("the schedule of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
-    _flag(
+    _add(
         group,
         "--confirm",
         "read the stored bytes, put damaged ones back, and read deployment and bytes once"
         " more after the last write",
     )
-    group.add_argument(
-        "--jobs", type=types.count, metavar="N", help="how many deployments at a time"
-    )
-    _flag(group, "--fail-fast", "stop at the first that fails")
-    _json(group)
+    _add(group, "--jobs N", "how many deployments at a time", type=types.count)
+    _add(group, "--fail-fast", "stop at the first that fails")
+    _add_json(group)
 
 
 def _script(group: Any) -> None:
-    add = group.add_argument
-    add("-n", "--name", metavar="NAME", help="its name; default: the flow's")
-    add("--description", type=str, metavar="TEXT", help="its description; default: the flow's")
-    add("--version", type=str, metavar="TEXT", help="its version; default: the flow's")
-    add(
-        "--storage",
-        metavar="WHERE",
-        help="where the script is stored; default: where it is now, else the server's default"
-        " storage",
-    )
-    add(
-        "--runner",
-        metavar="TYPE",
-        choices=RUNNERS,
-        help=f"type of the flow runner: {', '.join(RUNNERS)}; default: as it is now",
-    )
-    _pairs(group, "--env", help="environment variable of the flow runs")
-    add("--image", metavar="IMAGE", help="image of the flow runs, in Docker or Kubernetes")
-    add("--runner-config", type=types.json_object, metavar="JSON", help="fields of the flow runner")
-    _parameters(group, "default parameter of the flow runs")
+    _add(group, "-n --name NAME", "its name; default: the flow's")
+    _add(group, "--description TEXT", "its description; default: the flow's", type=str)
+    _add(group, "--version TEXT", "its version; default: the flow's", type=str)
+    help = "where the script is stored; default: where it is now, else the server's default storage"
+    _add(group, "--storage WHERE", help)
+    help = f"type of the flow runner: {', '.join(RUNNERS)}; default: as it is now"
+    _add(group, "--runner TYPE", help, choices=RUNNERS)
+    _add_pairs(group, "--env", "environment variable of the flow runs")
+    _add(group, "--image IMAGE", "image of the flow runs, in Docker or Kubernetes")
+    _add(group, "--runner-config JSON", "fields of the flow runner", type=types.json_object)
+    _add_parameters(group, "default parameter of the flow runs")
     tags = group.add_mutually_exclusive_group()
-    tags.add_argument("-t", "--tag", action="append", metavar="TAG", help="a tag")
-    _flag(tags, "--no-tags", "remove the tags", default=None)
+    _add(tags, "-t --tag TAG", "a tag", action="append")
+    _add(tags, "--no-tags", "remove the tags", default=None)
 
 
 def _schedule(group: Any) -> None:
     kinds = group.add_mutually_exclusive_group()
-    kinds.add_argument("--cron", metavar="EXPR", help="a cron schedule")
-    kinds.add_argument("--interval", metavar="SECONDS", help="an interval schedule")
-    kinds.add_argument("--rrule", metavar="RULE", help="an RRule schedule (RFC 5545)")
-    _flag(kinds, "--no-schedule", "remove the schedule", default=None)
-    group.add_argument("--timezone", metavar="TZ", help="the schedule's time zone")
+    _add(kinds, "--cron EXPR", "a cron schedule")
+    _add(kinds, "--interval SECONDS", "an interval schedule")
+    _add(kinds, "--rrule RULE", "an RRule schedule (RFC 5545)")
+    _add(kinds, "--no-schedule", "remove the schedule", default=None)
+    _add(group, "--timezone TZ", "the schedule's time zone")
     state = group.add_mutually_exclusive_group()
-    _flag(state, "--paused", "pause the schedule", default=None)
-    _flag(
-        state, "--active", "resume the schedule", action="store_false", dest="paused", default=None
-    )
+    _add(state, "--paused", "pause the schedule", default=None)
+    active = {"action": "store_false", "dest": "paused", "default": None}
+    _add(state, "--active", "resume the schedule", **active)
 
 
 def _work_pool(group: Any) -> None:
-    add = group.add_argument
-    add("--pool", metavar="NAME", help="work pool; default: that of the settings")
-    _flag(group, "--create-pool", "create the work pool if it is missing", default=None)
-    add("--queue", metavar="NAME", help="work queue in the work pool")
-    add(
+    _add(group, "--pool NAME", "work pool; default: that of the settings")
+    _add(group, "--create-pool", "create the work pool if it is missing", default=None)
+    _add(group, "--queue NAME", "work queue in the work pool")
+    group.add_argument(
         "--pull",
         choices=("stock", "flowpack"),
         help="how workers fetch the script: with the steps that every worker has, or with a"
         " pull step that needs flowpack there",
     )
-    add(
-        "--pull-requires",
-        metavar="REQ",
-        help="what workers install for flowpack's pull step, as in flowpack==1.0",
-    )
-    add("--concurrency-limit", type=types.count, metavar="N", help="how many flow runs at a time")
-    _pairs(group, "--label", help="a label; VALUE is text")
+    help = "what workers install for flowpack's pull step, as in flowpack==1.0"
+    _add(group, "--pull-requires REQ", help)
+    _add(group, "--concurrency-limit N", "how many flow runs at a time", type=types.count)
+    _add_pairs(group, "--label", "a label; VALUE is text")
 
 
 def _run(parser: Any) -> None:
-    _deployment(parser)
-    _parameters(parser, "parameter, in place of the deployment's own")
-    _unverified(parser)
-    _json(parser, "print the returned value as JSON; prints go to standard error")
+    _add_deployment(parser)
+    _add_parameters(parser, "parameter, in place of the deployment's own")
+    _add_unverified(parser)
+    _add_json(parser, "print the returned value as JSON; prints go to standard error")
 
 
 def _pull(parser: Any) -> None:
-    _deployment(parser)
-    add = parser.add_argument
-    add("-o", "--output", metavar="FILE", help="where to write; default: standard output")
-    _flag(parser, "--force", "replace a FILE of other content")
-    _unverified(parser)
-    _json(parser, "print what was written as JSON; needs --output")
+    _add_deployment(parser)
+    _add(parser, "-o --output FILE", "where to write; default: standard output")
+    _add(parser, "--force", "replace a FILE of other content")
+    _add_unverified(parser)
+    _add_json(parser, "print what was written as JSON; needs --output")
 
 
 def _verify(parser: Any) -> None:
-    parser.add_argument(
-        "deployments",
-        nargs="*",
-        type=types.full_name,
-        metavar="FLOW/DEPLOYMENT",
-        help="which to verify; default: all",
-    )
-    _json(parser)
+    settings = {"nargs": "*", "type": types.full_name}
+    _add(parser, "deployments FLOW/DEPLOYMENT", "which to verify; default: all", **settings)
+    _add_json(parser)
 
 
 def _trigger(parser: Any) -> None:
-    _deployment(parser)
-    _parameters(parser, "parameter, in place of the deployment's own")
-    _flag(parser, "--wait", "wait; status 0 only if the flow run completes")
-    parser.add_argument(
-        "--timeout", type=types.seconds, metavar="SECONDS", help="longest time to --wait"
-    )
-    _json(parser)
+    _add_deployment(parser)
+    _add_parameters(parser, "parameter, in place of the deployment's own")
+    _add(parser, "--wait", "wait; status 0 only if the flow run completes")
+    _add(parser, "--timeout SECONDS", "longest time to --wait", type=types.seconds)
+    _add_json(parser)
 
 
 def _named(parser: Any) -> None:
-    _deployment(parser)
-    _json(parser)
+    _add_deployment(parser)
+    _add_json(parser)
 
 
 def _storage_ls(parser: Any) -> None:
-    _flag(parser, "--all", "anonymous ones too")
-    _json(parser)
+    _add(parser, "--all", "anonymous ones too")
+    _add_json(parser)
 
 
 def _storage_show(parser: Any) -> None:
-    parser.add_argument("storage", metavar="NAME-or-ID", help="see flowpack storage ls")
-    _json(parser)
+    _add(parser, "storage NAME-or-ID", "see flowpack storage ls")
+    _add_json(parser)
 
 
 def _storage_save(parser: Any) -> None:
-    parser.add_argument("where", metavar="WHERE", help="see below")
-    parser.add_argument("name", metavar="NAME", help="the name of the block")
-    _flag(parser, "--overwrite", "replace the block of that name")
-    _json(parser)
+    _add(parser, "where WHERE", "see below")
+    _add(parser, "name NAME", "the name of the block")
+    _add(parser, "--overwrite", "replace the block of that name")
+    _add_json(parser)
 
 
 def _storage_default(parser: Any) -> None:
     change = parser.add_mutually_exclusive_group()
-    change.add_argument("--set", metavar="ID", help="id or name of the new default")
-    _flag(change, "--clear", "remove the default")
-    _json(parser)
-
-
-def _deployment(parser: Any) -> None:
-    parser.add_argument(
-        "deployment",
-        type=types.full_name,
-        metavar="FLOW/DEPLOYMENT",
-        help="as flowpack ls lists it",
-    )
-
-
-def _parameters(parser: Any, help: str) -> None:
-    help = f"{help}; VALUE is JSON if it is valid JSON, unless the parameter is a str"
-    _pairs(parser, "-p", "--param", help=help)
-
-
-def _pairs(parser: Any, *names: str, help: str) -> None:
-    parser.add_argument(*names, action=Pairs, type=types.pair, metavar="KEY=VALUE", help=help)
-
-
-def _unverified(parser: Any) -> None:
-    _flag(parser, "--unverified", "accept bytes without a digest, as in others' deployments")
-
-
-def _json(parser: Any, help: str = "print one JSON document") -> None:
-    _flag(parser, "--json", help)
-
-
-def _flag(parser: Any, name: str, help: str, **settings: Any) -> None:
-    parser.add_argument(name, help=help, **{"action": "store_true", **settings})
+    _add(change, "--set ID", "id or name of the new default")
+    _add(change, "--clear", "remove the default")
+    _add_json(parser)
 
 
 class Command(NamedTuple):
@@ -252,7 +224,7 @@ class Command(NamedTuple):
     function: str  # ``module.name`` in flowpack.cli, called with the arguments.
     help: str
     example: str  # What follows the program's name.
-    add_options: Callable[[Any], None] = _json
+    add_options: Callable[[Any], None] = _add_json
     notes: str = ""  # Further text of its help.
     commands: Sequence[Command] = ()  # Its own commands, in place of options.
 
@@ -392,5 +364,5 @@ def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[st
         own.set_defaults(function=command.function)
         command.add_options(own)
         settings = own.add_argument_group("settings")
-        settings.add_argument("--api", metavar="URL", help="URL of the API, with /api")
-        settings.add_argument("--profile", metavar="NAME", help="Prefect profile to use")
+        _add(settings, "--api URL", "URL of the API, with /api")
+        _add(settings, "--profile NAME", "Prefect profile to use")

@@ -22,7 +22,7 @@ PLAN_LIMIT = 64 * 1024 * 1024
 def deploy(arguments: Namespace) -> None:
     """Deploy what the arguments name, or with ``--plan`` show what would be done."""
     targets = read_targets(arguments)
-    planned = None if arguments.plan_file is None else read_plan(arguments.plan_file)
+    planned = None if arguments.plan_file is None else _read_plan(arguments.plan_file)
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
         if arguments.plan:
@@ -58,19 +58,13 @@ def _print_plan(specs: Sequence[DeploymentSpec], client: Client, arguments: Name
         output.text(line)
 
 
-def read_plan(path: str) -> str:
-    """Return the plan in the file at *path*, as JSON.
-
-    Raises:
-        SpecError: It cannot be read, or is no plan.
-    """
+def _read_plan(path: str) -> str:
+    """Return the plan in the file at *path*, as JSON."""
     from flowpack._files import UNREADABLE, read_file, reason
     from flowpack.deployments.actions import parse_plan
 
     try:
-        text = read_file(path, PLAN_LIMIT).decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise SpecError(path, ["this is no plan, for it is not UTF-8"]) from exc
+        text = read_file(path, PLAN_LIMIT).decode("utf-8-sig", "replace")
     except UNREADABLE as exc:
         raise SpecError(path, [f"{reason(exc)}; give a plan"]) from exc
     parse_plan(text, path)

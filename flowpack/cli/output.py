@@ -161,11 +161,6 @@ def notes(block: str) -> None:
     _write_aside("\n".join(escaped(block)))
 
 
-def warning(message: object) -> None:
-    """Print *message* on standard error, as one line."""
-    note(f"warning: {message}")
-
-
 def error(message: object) -> None:
     """Print *message*, an error's text, on standard error; it may have lines."""
     notes(f"flowpack: error: {message}")
@@ -179,7 +174,7 @@ def warnings_as_lines() -> Iterator[None]:
 
         def show(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
             if issubclass(category, UserWarning):
-                warning(message)
+                note(f"warning: {message}")
             else:
                 show_others(message, category, *args, **kwargs)
 

@@ -30,28 +30,18 @@ def run(arguments: Namespace) -> None:
             flow = load_flow_from_deployment(deployment, client, unverified=arguments.unverified)
         _flow = flow
         given = read_values(arguments.param or {}, lambda: getattr(flow.fn, "__annotations__", {}))
-        value = call_flow(flow, {**deployment.parameters, **given}, name)
+        value = _call(flow, {**deployment.parameters, **given}, name)
     output.returned(value, as_json=arguments.json)
 
 
-def call_flow(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
-    """Return what *flow* returns, called with *parameters*.
-
-    Args:
-        flow: A flow of flowpack or of Prefect.
-        parameters: By name.
-        name: What messages call it.
-
-    Raises:
-        ScriptError: The user's code failed; a SystemExit is a failure too.
-        FlowpackError: The parameters do not fit, or the flow is async.
-    """
+def _call(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
+    """Return what *flow*, of flowpack or of Prefect, returns; *name* is for messages."""
     try:
         with restored():
             result = flow(**parameters)
     except (FlowpackError, KeyboardInterrupt):
         raise
-    except BaseException as exc:
+    except BaseException as exc:  # A SystemExit is a failure too.
         raise script_error(name, exc) from exc
     if isinstance(result, CoroutineType):
         result.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from typing import Any, Callable, Dict, Optional
+from typing import Callable, Optional
 from uuid import UUID, uuid4
 
 from flowpack.cli import output
@@ -29,7 +29,15 @@ def trigger(arguments: Namespace) -> None:
     name, as_json = arguments.deployment, arguments.json
     parameters = read_values(arguments.param or {})
     with connect(arguments) as client:
-        flow_run = create_flow_run(name, parameters, client)
+        deployment = find_deployment(name, client)
+        if client.embedded:
+            raise FlowpackError(
+                "no server runs behind the embedded API, so a flow run would wait for ever;"
+                f" run it here: flowpack run {printable(name)}"
+            )
+        flow_run = client.create_flow_run_from_deployment(
+            deployment.id, parameters=parameters, idempotency_key=uuid4().hex
+        )
         if as_json:
             output.note(f"created flow run {flow_run.id}")
         else:
@@ -49,23 +57,6 @@ def trigger(arguments: Namespace) -> None:
         _check_completed(flow_run, name)
 
 
-def create_flow_run(name: str, parameters: Dict[str, Any], client: Client) -> FlowRun:
-    """Create a flow run of the deployment *name*; a lost response makes no second.
-
-    Raises:
-        FlowpackError: The API is embedded, or it refused.
-    """
-    deployment = find_deployment(name, client)
-    if client.embedded:
-        raise FlowpackError(
-            "no server runs behind the embedded API, so a flow run would wait for ever;"
-            f" run it here: flowpack run {printable(name)}"
-        )
-    return client.create_flow_run_from_deployment(
-        deployment.id, parameters=parameters, idempotency_key=uuid4().hex
-    )
-
-
 def wait_for(
     flow_run_id: UUID,
     client: Client,
@@ -78,15 +69,15 @@ def wait_for(
     end = None if timeout is None else clock() + timeout
     pause, shown = FIRST_PAUSE, None
     while True:
-        found = client.read_flow_run(flow_run_id)
-        if found.state_type in FINAL:
-            return found
-        if found.state_type != shown:
-            shown = found.state_type
-            output.note(f"{found.name} is {shown or 'without a state'}")
+        flow_run = client.read_flow_run(flow_run_id)
+        if flow_run.state_type in FINAL:
+            return flow_run
+        if flow_run.state_type != shown:
+            shown = flow_run.state_type
+            output.note(f"{flow_run.name} is {shown or 'without a state'}")
         remaining = None if end is None else end - clock()
         if remaining is not None and remaining <= 0:
-            return found
+            return flow_run
         sleep(pause if remaining is None else min(pause, remaining))
         pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -97,7 +88,7 @@ def _check_completed(flow_run: FlowRun, name: str) -> None:
     if state == "COMPLETED":
         output.note(f"{flow_run.name} is COMPLETED")
     elif state in FINAL:
-        raise FlowpackError(f"{subject} ended as {state}; its logs on the server say why")
+        raise FlowpackError(f"{subject} ended as {state}; see its logs on the server")
     else:
         raise FlowpackError(
             f"{subject} is still {printable(state or 'without a state')} after the time-out"

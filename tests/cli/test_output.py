@@ -33,7 +33,6 @@ def test_tables_and_notes_are_escaped(capsys):
     shown = output.table(("NAME",), [(NASTY,), ([NASTY],), ({NASTY: NASTY},)])
     shown += output.facts({NASTY: NASTY})
     output.note(NASTY)
-    output.warning(NASTY)
     output.error(NASTY)
     out, err = capsys.readouterr()
     assert not {"\x1b", "\r", "\u202e"} & set(f"{shown}{out}{err}")
