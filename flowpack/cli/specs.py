@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from functools import partial
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import attrs
 
@@ -91,14 +91,11 @@ def find_target(text: str, *, spec: bool = False, script: bool = False) -> Targe
     location, flow_name = split_target(text)
     if not location.strip() or (flow_name is not None and not flow_name.strip()):
         raise UsageError(f"{quoted(mask_text(text))} is no SCRIPT[:FLOW] and no SPECFILE")
-    if flow_name is not None or _is_url(location):
-        if spec:
-            raise UsageError(
-                f"{quoted(mask_text(text))} means a script and cannot be a --spec file"
-            )
+    is_script = flow_name is not None or _is_url(location)
+    if is_script and spec:
+        raise UsageError(f"{quoted(mask_text(text))} means a script and cannot be a --spec file")
+    if is_script or (script and location.lower().endswith(".py")):
         return Target(location, flow_name, False)
-    if script and location.lower().endswith(".py"):
-        return Target(location, None, False)
     return Target(location, None, spec or is_spec_file(location))
 
 
@@ -115,18 +112,11 @@ def split_target(text: str) -> Tuple[str, Optional[str]]:
         return text[: -len(flow_name) - 1], flow_name
     if os.path.exists(text):
         return text, None
-    splits = list(_splits(text))
+    splits = [(text[:at], text[at + 1 :]) for at, letter in enumerate(text) if letter == ":"]
     for location, flow_name in reversed(splits):
         if os.path.isfile(os.path.expanduser(location)):
             return location, flow_name
     return splits[0] if splits else (text, None)
-
-
-def _splits(text: str) -> Iterator[Tuple[str, str]]:
-    for index, character in enumerate(text):
-        drive = index == 1 and text[0].isalpha() and text[2:3] in ("/", "\\")
-        if character == ":" and not drive:
-            yield text[:index], text[index + 1 :]
 
 
 def _is_url(text: str) -> bool:

@@ -17,8 +17,6 @@ SPECS = "from flowpack import DeploymentSpec\nDeploymentSpec(flow_location='x.py
         ("flows.py:hello", "flows.py", "hello"),
         ("flows.py:my flow: nightly", "flows.py", "my flow: nightly"),
         ("dir/flows.py:hello", "dir/flows.py", "hello"),
-        ("C:\\flows\\x.py", "C:\\flows\\x.py", None),
-        ("C:/flows/x.py:hello", "C:/flows/x.py", "hello"),
         ("c:hello", "c", "hello"),
         ("http://host:8000/x.py", "http://host:8000/x.py", None),
         ("http://host:8000/x.py:hello", "http://host:8000/x.py", "hello"),
