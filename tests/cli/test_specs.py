@@ -72,7 +72,7 @@ def kinds(*texts, **options):
     return [find_target(text, **options).is_spec_file for text in texts]
 
 
-def test_kinds_are_told_from_the_files(files):
+def test_kinds_are_read_from_the_files(files):
     """A Python file that makes specs is a spec file; so are YAML and JSON."""
     assert kinds("flows.py", "specs.py", "specs.yaml", "x.json", "missing.py") == [
         *(False, True, True, True, False)
