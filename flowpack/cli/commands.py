@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, NamedTuple, Sequence
 
 from flowpack import __version__
-from flowpack.cli import parser as types
-from flowpack.cli.parser import Pairs, Parser
+from flowpack.cli.parser import Pairs, Parser, count, full_name, json_object, not_empty, seconds
 
 #: What ``--runner`` takes, so that no runner is loaded to parse it.
 RUNNERS = ("universal", "subprocess", "docker", "kubernetes")
@@ -44,8 +43,8 @@ Each deployment is
   missing       nothing is stored where it points
   corrupt       other bytes are stored there
   unreadable    they cannot be read
-  unverifiable  nothing says what they must be (others made the deployment)
-  skipped       nothing says where they are (others made the deployment)
+  unverifiable  their digest is unknown (others made the deployment)
+  skipped       their location is unknown (others made the deployment)
 The status is 1 where one is missing, corrupt or unreadable. Objects that no
 deployment points at are listed where a storage is a folder of this machine, if
 no FLOW/DEPLOYMENT is given. Nothing is changed or deleted; "flowpack deploy
@@ -70,7 +69,7 @@ def _add_json(parser: Any, help: str = "print one JSON document") -> None:
 
 
 def _add_pairs(parser: Any, names: str, help: str) -> None:
-    _add(parser, f"{names} KEY=VALUE", help, action=Pairs, type=types.pair)
+    _add(parser, f"{names} KEY=VALUE", help, action=Pairs)
 
 
 def _add_parameters(parser: Any, help: str) -> None:
@@ -79,7 +78,7 @@ def _add_parameters(parser: Any, help: str) -> None:
 
 
 def _add_deployment(parser: Any) -> None:
-    _add(parser, "deployment FLOW/DEPLOYMENT", "as flowpack ls lists it", type=types.full_name)
+    _add(parser, "deployment FLOW/DEPLOYMENT", "as flowpack ls lists it", type=full_name)
 
 
 def _add_unverified(parser: Any) -> None:
@@ -109,7 +108,7 @@ def _plan(parser: Any) -> None:
         "read the stored bytes, put damaged ones back, and read deployment and bytes once"
         " more after the last write",
     )
-    _add(group, "--jobs N", "how many deployments at a time", type=types.count)
+    _add(group, "--jobs N", "how many deployments at a time", type=count)
     _add(group, "--fail-fast", "stop at the first that fails")
     _add_json(group)
 
@@ -124,7 +123,7 @@ def _script(group: Any) -> None:
     _add(group, "--runner TYPE", help, choices=RUNNERS)
     _add_pairs(group, "--env", "environment variable of the flow runs")
     _add(group, "--image IMAGE", "image of the flow runs, in Docker or Kubernetes")
-    _add(group, "--runner-config JSON", "fields of the flow runner", type=types.json_object)
+    _add(group, "--runner-config JSON", "fields of the flow runner", type=json_object)
     _add_parameters(group, "default parameter of the flow runs")
     tags = group.add_mutually_exclusive_group()
     _add(tags, "-t --tag TAG", "a tag", action="append")
@@ -156,7 +155,7 @@ def _work_pool(group: Any) -> None:
     )
     help = "what workers install for flowpack's pull step, as in flowpack==1.0"
     _add(group, "--pull-requires REQ", help)
-    _add(group, "--concurrency-limit N", "how many flow runs at a time", type=types.count)
+    _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
     _add_pairs(group, "--label", "a label; VALUE is text")
 
 
@@ -176,7 +175,7 @@ def _pull(parser: Any) -> None:
 
 
 def _verify(parser: Any) -> None:
-    settings = {"nargs": "*", "type": types.full_name}
+    settings = {"nargs": "*", "type": full_name}
     _add(parser, "deployments FLOW/DEPLOYMENT", "which to verify; default: all", **settings)
     _add_json(parser)
 
@@ -185,7 +184,7 @@ def _trigger(parser: Any) -> None:
     _add_deployment(parser)
     _add_parameters(parser, "parameter, in place of the deployment's own")
     _add(parser, "--wait", "wait; status 0 only if the flow run completes")
-    _add(parser, "--timeout SECONDS", "longest time to --wait", type=types.seconds)
+    _add(parser, "--timeout SECONDS", "longest time to --wait", type=seconds)
     _add_json(parser)
 
 
@@ -360,7 +359,7 @@ def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[st
         if command.commands:
             _add_commands(own, command.commands, argv)
             continue
-        own.register("type", None, types.not_empty)
+        own.register("type", None, not_empty)
         own.set_defaults(function=command.function)
         command.add_options(own)
         settings = own.add_argument_group("settings")

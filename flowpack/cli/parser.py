@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any, Callable, Dict, Mapping, NoReturn, Tuple
+from typing import Any, Callable, Dict, Mapping, NoReturn
 
 from flowpack.exceptions import printable, quoted
 from flowpack.jsonvalues import json_problem
@@ -90,26 +90,20 @@ def json_object(text: str) -> Dict[str, Any]:
     return value
 
 
-def pair(text: str) -> Tuple[str, str]:
-    """Return the two sides of KEY=VALUE."""
-    key, equals, value = text.partition("=")
-    if not (key.strip() and equals):
-        raise argparse.ArgumentTypeError(f"{quoted(text)} is not KEY=VALUE")
-    return key, value
-
-
 class Pairs(argparse.Action):
-    """Collects pairs into a mapping; a key that comes twice is refused."""
+    """Collects the texts of KEY=VALUE in a mapping; a key that comes twice is refused."""
 
     def __call__(
         self, parser: object, namespace: object, values: Any, option: object = None
     ) -> None:
-        """Add a pair."""
-        key, value = values
+        """Add the pair in the text *values*."""
+        key, equals, text = values.partition("=")
         pairs = getattr(namespace, self.dest) or {}
+        if not (key.strip() and equals):
+            raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE")
         if key in pairs:
             raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
-        setattr(namespace, self.dest, {**pairs, key: value})
+        setattr(namespace, self.dest, {**pairs, key: text})
 
 
 # The values in KEY=VALUE.
