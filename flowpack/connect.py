@@ -50,13 +50,13 @@ def get_client(
         profile: Name of the profile of Prefect's to use.
         api_key: Sent as a bearer token.
         session: Used for HTTP in place of a new one, and left open. Its adapters, ``auth``,
-            headers, ``params``, cookies, hooks, proxies and certificates hold. ``auth`` wins over
-            the API key; the key, and flowpack's own headers such as ``User-Agent``, win over its
-            headers. A method ``request`` of its own is not called, ``send`` is.
-            Plain adapters of requests are replaced by such that keep the deadline of a call and
-            repeat nothing by themselves. With an adapter of another class the deadline holds
-            only between attempts and between reads; what must not be sent twice goes through a
-            copy of it that repeats nothing. ``.netrc`` is not read, redirects are not followed.
+            headers, ``params``, cookies, hooks, proxies and certificates hold; ``auth`` wins over
+            the API key, and the key and flowpack's own headers, such as ``User-Agent``, over its
+            headers. Of its methods ``send`` is called, ``request`` is not. Plain adapters are
+            replaced by such that keep the deadline of a call and repeat nothing. With one of
+            another class the deadline holds only between attempts and between reads; what must
+            not be sent twice goes through a copy of it that repeats nothing. ``.netrc`` is not
+            read, redirects are not followed.
         timeout: Longest wait for each network step, in seconds.
         settings: Used in place of those that are found, with *profile* and *environ* ignored.
             *api*, *api_key* and *timeout* still win.

@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Op
 
 import attrs
 
+from flowpack._files import absolute_path
 from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.settings import values
@@ -200,7 +201,7 @@ def _working_folder() -> Optional[str]:
     try:
         return os.getcwd()
     except FileNotFoundError:
-        return None  # It was deleted. No settings stand there.
+        return None  # It was deleted, so it holds no settings.
     except OSError as exc:
         raise SettingsError(
             "the working folder, which may hold settings, is not known:"
@@ -266,9 +267,15 @@ class _Search:
         return place
 
     def _parse_path(self, value: object) -> str:
-        if isinstance(value, str) and "${PREFECT_HOME}" in value:
-            folder = self.values.get("prefect_home")
-            if folder is None:
-                raise ValueError(f"({quoted(value)}): PREFECT_HOME is not known")
-            value = value.replace("${PREFECT_HOME}", folder)
-        return values.parse_path(value, self._cwd, self._environ)
+        """Return an absolute path; ``~`` is the home of whoever runs this."""
+        if not isinstance(value, str):
+            raise ValueError("must be a path")
+        try:
+            if "${PREFECT_HOME}" in value:
+                folder = self.values.get("prefect_home")
+                if folder is None:
+                    raise ValueError("PREFECT_HOME is not known")
+                value = value.replace("${PREFECT_HOME}", folder)
+            return absolute_path(value, cwd=self._cwd, environ=self._environ)
+        except ValueError as exc:
+            raise ValueError(f"({quoted(value)}): {exc}") from None

@@ -10,7 +10,6 @@ import json
 import math
 from typing import FrozenSet, Mapping, Optional
 
-from flowpack._files import absolute_path
 from flowpack.exceptions import quoted
 from flowpack.jsonvalues import json_problem
 from flowpack.urls import URL, as_address, mask_text, mask_url, parse_url, url_of
@@ -109,16 +108,6 @@ def parse_headers(value: object) -> Mapping[str, str]:
     ):
         raise ValueError('must be a JSON object of text, as in {"X-Team": "blue"}')
     return {name: Hidden(text) for name, text in value.items()}
-
-
-def parse_path(value: object, cwd: Optional[str], environ: Mapping[str, str]) -> str:
-    """Return an absolute path; ``~`` is the home of whoever runs this."""
-    if not isinstance(value, str):
-        raise ValueError("must be a path")
-    try:
-        return absolute_path(value, cwd=cwd, environ=environ)
-    except ValueError as exc:
-        raise ValueError(f"({quoted(value)}): {exc}") from None
 
 
 def check_utf8(path: str) -> str:
