@@ -192,12 +192,9 @@ def using(client: Optional[Client]) -> Iterator[Client]:
     Raises:
         SettingsError: As for :func:`get_client`.
     """
-    client = _current.get() if client is None else client
-    if client is not None:
-        yield client
-        return
-    with get_client() as own:
-        yield own
+    client = client or _current.get()
+    with contextlib.nullcontext(client) if client else get_client() as used:
+        yield used
 
 
 #: The session that object clients share; empty until it is first asked for.

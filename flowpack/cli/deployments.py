@@ -6,7 +6,6 @@ from argparse import Namespace
 from datetime import timedelta
 from typing import Any, Dict, Mapping, Optional
 
-from flowpack.blocks.secret import MASK
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
@@ -61,7 +60,9 @@ def inspect(arguments: Namespace) -> None:
         if "concurrency_limit" in extra:
             facts["concurrency_limit"] = concurrency_limit(extra)
         facts["parameters"] = deployment.parameters
-        facts["runner"] = {"type": facts["runner"], "config": runner_config(deployment)}
+        config = deployment.flow_runner and deployment.flow_runner.config
+        config = mask_env(config) if isinstance(config, Mapping) else {}
+        facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment.flow_data, client))
     lines = output.facts({**facts, "schedule": describe_schedule(deployment.schedule)})
     output.result(facts, lines, as_json=arguments.json)
@@ -114,16 +115,6 @@ def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
         "created": deployment.created,
         "updated": deployment.updated,
     }
-
-
-def runner_config(deployment: Deployment) -> Dict[str, Any]:
-    """Return the fields of a deployment's runner, with the values of variables masked."""
-    given = deployment.flow_runner and deployment.flow_runner.config
-    config = dict(given) if isinstance(given, Mapping) else {}
-    shown: Dict[str, Any] = mask_env(config)
-    if isinstance(config.get("env"), dict):  # Empty values, too.
-        shown["env"] = dict.fromkeys(config["env"], MASK)
-    return shown
 
 
 def describe_schedule(schedule: Optional[AnySchedule]) -> Optional[str]:
