@@ -54,18 +54,20 @@ def text(line: str) -> None:
 
 
 def returned(value: object, *, as_json: bool) -> None:
-    """Print *value*, which a flow returned: text as it is, another one's repr, or some JSON."""
+    """Print *value*, which a flow returned: as some JSON, or as text unless it is None."""
     try:
-        shown = value if isinstance(value, str) else repr(value)
+        shown = _json(value) if as_json else _in_words(value)
     except Exception:  # It may be of the user's own classes.
-        shown = f"a {type(value).__name__} that cannot be shown"
-    if as_json:
-        try:
-            shown = _json(value)
-        except Exception:  # As above.
-            shown = _json(shown)
+        shown = _json(_in_words(value))
     if as_json or value is not None:
         text(shown)
+
+
+def _in_words(value: object) -> str:
+    try:
+        return value if isinstance(value, str) else repr(value)
+    except Exception:  # As above.
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 def content(data: bytes) -> None:
