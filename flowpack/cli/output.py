@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from contextlib import contextmanager, suppress
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TextIO
 
 from flowpack.exceptions import FlowpackError, printable
 
@@ -98,22 +98,20 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> List[str
 
 def facts(values: Mapping[str, object]) -> List[str]:
     """Return names and values, one a line; a mapping among them by its items."""
-    shown = {printable(name): cell(value) for name, value in _flat(values)}
+    flat: Dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            flat.update((f"{name}.{key}", item) for key, item in value.items())
+        else:
+            flat[name] = value
+    shown = {printable(name): cell(value) for name, value in flat.items()}
     width = max(map(len, shown), default=0)
     return [f"{name.ljust(width)}  {value}" for name, value in shown.items()]
 
 
-def _flat(values: Mapping[str, object]) -> Iterator[Tuple[str, object]]:
-    for name, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from ((f"{name}.{key}", item) for key, item in value.items())
-        else:
-            yield name, value
-
-
 def cell(value: object) -> str:
     """Return *value* as it stands in a table; a dash for None and empty."""
-    if value is None or (isinstance(value, (str, list, tuple, dict)) and not value):
+    if value in (None, "", [], (), {}):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -133,16 +131,15 @@ def _json(value: object, indent: Optional[int] = 2) -> str:
 def _plain(value: Any) -> Any:
     """Return *value* as JSON has it, what it lacks as text."""
     if isinstance(value, dict):
-        return {
-            key if isinstance(key, str) else str(key): _plain(item) for key, item in value.items()
-        }
+        names = (key if isinstance(key, str) else str(key) for key in value)
+        return dict(zip(names, map(_plain, value.values())))
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value - value != 0:
         return str(value)  # NaN and infinity.
     if value is None or isinstance(value, (str, int, float)):
         return value
-    from datetime import date
+    from datetime import date  # Imported here because few commands need them.
     from uuid import UUID
 
     if isinstance(value, date):
