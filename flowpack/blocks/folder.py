@@ -17,7 +17,7 @@ from typing import BinaryIO, Iterator, Mapping, Optional
 
 import attrs
 
-from flowpack._folders import holds_at_most, keep_folder, make_folder, sync_folder
+from flowpack._files import holds_at_most, keep_folder, make_folder, sync_folder
 from flowpack.blocks.temp_files import TempFile, open_temp_file, open_safely
 from flowpack.blocks.stores import changed_while_read, key_taken
 from flowpack.exceptions import (

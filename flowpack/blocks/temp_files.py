@@ -15,7 +15,7 @@ from typing import Optional
 
 import attrs
 
-from flowpack._folders import SAFELY, is_at, lock_file
+from flowpack._files import SAFELY, is_at, lock_file
 
 #: How many there are in a folder at once before their names become random ones.
 SLOTS = 64

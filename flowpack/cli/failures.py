@@ -6,8 +6,7 @@ import os
 import sys
 from traceback import format_exception
 
-from flowpack._files import absolute_path
-from flowpack._folders import make_folder
+from flowpack._files import absolute_path, make_folder
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 

@@ -13,7 +13,7 @@ from typing import List
 
 import pytest
 
-from flowpack._folders import lock_file
+from flowpack._files import lock_file
 from flowpack.blocks import temp_files
 from flowpack.blocks.temp_files import GIVEN_UP, SLOTS, open_temp_file
 
