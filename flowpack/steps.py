@@ -171,7 +171,7 @@ def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
 def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
     where = f"S3 Storage {storage['bucket']}"
     # Imported here because only few workers have what it needs.
-    from flowpack.blocks.cloud.s3 import open_s3
+    from flowpack.blocks.buckets import open_s3
 
     names = (
         "aws_access_key_id",

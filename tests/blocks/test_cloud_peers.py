@@ -24,7 +24,7 @@ from flowpack.blocks.cloud import (
     GoogleCloudStorageBlock,
     S3StorageBlock,
 )
-from flowpack.blocks.cloud.bucket import TakenError
+from flowpack.blocks.buckets import TakenError
 from flowpack.exceptions import (
     ObjectMissingError,
     StorageError,
@@ -146,7 +146,7 @@ def storage(kind, request, monkeypatch):
 def damage(storage, content):
     """Put *content* under the key, whatever is there."""
     store = storage._store()
-    store.put(store.open_client(), KEY, io.BytesIO(content), len(content), True)
+    store._put(store._open(), KEY, io.BytesIO(content), len(content), True)
 
 
 def test_keeps_and_gives_back(storage):
@@ -173,7 +173,7 @@ def test_what_is_there_is_not_sent_again(storage, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("it was sent again")
 
-    monkeypatch.setattr(type(storage._store()), "put", refuse)
+    monkeypatch.setattr(type(storage._store()), "_put", refuse)
     assert storage.write(DATA) == KEY
 
 
@@ -183,7 +183,7 @@ def test_creates_only_what_is_not_there(storage):
     storage.write(DATA)
     store = storage._store()
     with pytest.raises(TakenError):
-        store.put(store.open_client(), KEY, io.BytesIO(b"x"), 1, False)
+        store._put(store._open(), KEY, io.BytesIO(b"x"), 1, False)
     assert storage.read(KEY) == DATA
 
 
@@ -211,11 +211,11 @@ def test_google_creates_only_what_is_not_there(monkeypatch):
         address = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         store: Any = GoogleCloudStorageBlock("bucket", "mine")._store()
-        client = store.open_client()
+        client = store._open()
         with pytest.raises(TakenError):
-            store.put(client, KEY, io.BytesIO(DATA), len(DATA), False)
+            store._put(client, KEY, io.BytesIO(DATA), len(DATA), False)
         with pytest.raises(TakenError):
-            store.put(client, KEY, io.BytesIO(DATA), len(DATA), True)
+            store._put(client, KEY, io.BytesIO(DATA), len(DATA), True)
     first, second = Taken.asked
     assert "ifGenerationMatch=0" in first
     assert "ifGenerationMatch" not in second
