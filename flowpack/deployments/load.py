@@ -11,7 +11,7 @@ import attrs
 
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
-from flowpack.blocks.hashing import Hashing, Spool
+from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
@@ -27,6 +27,9 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
+
+#: What is longer lies on the disk until its digest is checked, in bytes.
+_IN_MEMORY = 8 * 1024 * 1024
 
 #: How much is hashed at a time, in bytes.
 _CHUNK = 256 * 1024
@@ -155,7 +158,9 @@ def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[
         return _read_inline(document, record, unverified), False
     storage = find_storage(stored, record, client)
     expected = expected_digest(stored, storage)
-    with Spool(storage.block_type_name, stored.token) as file:
+    from tempfile import SpooledTemporaryFile  # Imported here because it is slow to load.
+
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
         with storage_errors(storage, stored.token):
             storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
         if expected is not None:

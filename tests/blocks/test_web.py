@@ -159,7 +159,7 @@ def test_taken_key_under_which_nothing_is(files):
     """Who says that it is taken, and then has nothing there, kept nothing."""
     storage = FileStorageBlock(files.address, key_type="uuid")
     files.behaviour.statuses["PUT"] = 412
-    with pytest.raises(StorageUnavailableError, match="412, but afterwards"):
+    with pytest.raises(StorageUnavailableError, match="412: afterwards"):
         storage.write(DATA)
 
 
@@ -325,7 +325,7 @@ def test_refused_look_is_told(storage, files, status):
 def test_server_that_says_yes_and_keeps_less(storage, files, kept):
     """What was sent is looked for, whatever the server answered."""
     files.behaviour.kept = kept
-    with pytest.raises(StorageUnavailableError, match="answered 201, but"):
+    with pytest.raises(StorageUnavailableError, match="answered 201: afterwards"):
         storage.write(DATA)
 
 
