@@ -249,7 +249,7 @@ class _FolderStorageBlock(OwnStorageBlock):
         return folder, folder.name_of(token)
 
     def _token(self, key: str) -> str:
-        return self._store().path_of(key)
+        return self._store().location(key)
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ NEW = b"new" * 5000
 STEPS = """
 import errno, os, signal, sys
 import flowpack.blocks.storage as storage
-import flowpack.blocks.folder, flowpack.blocks.temp_files, flowpack.exceptions, fcntl
+import flowpack.blocks.folder, flowpack.exceptions, fcntl
 
 step, at = 0, None
 EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "fcntl.flock")
