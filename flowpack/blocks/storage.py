@@ -27,7 +27,6 @@ from flowpack.exceptions import (
     StorageError,
     StorageUnavailableError,
     printable,
-    quoted,
 )
 from flowpack.urls import URL
 
@@ -58,7 +57,7 @@ class StorageBlock(Block, ABC):
 
     @abstractmethod
     def read(self, token: str) -> bytes:
-        """Return what :meth:`write` kept under *token*.
+        """Return what :meth:`write` kept under *token*; it is not verified.
 
         Raises:
             ObjectMissingError: There is nothing. ``FileNotFoundError`` says the same; any other
@@ -75,10 +74,10 @@ class StorageBlock(Block, ABC):
         return self.write(file.read())
 
     def replace_from(self, file: BinaryIO, sha256: str) -> str:
-        """Keep what *file* holds, also where other bytes have its key.
+        """Keep what *file* holds, also where other bytes have its key, and return its token.
 
-        Called after :meth:`write_from`, where what is kept was read and is damaged. Arguments
-        and result are the same. Here it is written once more.
+        Called after :meth:`write_from`, where what is kept was read and is damaged. Here it is
+        written once more.
         """
         return self.write_from(file, sha256)
 
@@ -101,13 +100,11 @@ class StorageBlock(Block, ABC):
         file.write(data)
 
     def token_for(self, sha256: str) -> Optional[str]:
-        """Return the token of bytes with that digest; None if only a write tells."""
+        """Return the token of bytes with that digest; None if it is known after a write only."""
         return None
 
     def holds(self, token: str, sha256: str, size: int) -> bool:
-        """Return True if *token* leads to bytes with that digest.
-
-        Here they are read and hashed.
+        """Return True if *token* leads to bytes with that digest; here they are read and hashed.
 
         Args:
             token: What a write returned.
@@ -124,7 +121,7 @@ class StorageBlock(Block, ABC):
         return hashlib.sha256(data).hexdigest() == sha256
 
     def _kept(self, token: str) -> bytes:
-        """Read *token*; a class of a user's own may say what is missing as files do."""
+        """Read *token*; a user's class may raise what files do where there is nothing."""
         try:
             return self.read(token)
         except FileNotFoundError as exc:
@@ -185,16 +182,11 @@ class OwnStorageBlock(StorageBlock):
         return file.getvalue()
 
     def write_from(self, file: BinaryIO, sha256: str) -> str:
-        """Keep what *file* holds and return its token; see the base class.
-
-        Raises:
-            StorageUnavailableError: The storage cannot be reached, or refuses.
-            StorageError: The bytes have another digest; nothing was kept.
-        """
+        """Keep what *file* holds, if it has that digest, and return its token."""
         return self._write(file, sha256, replace=False)
 
     def replace_from(self, file: BinaryIO, sha256: str) -> str:
-        """Keep what *file* holds, also where other bytes have its key."""
+        """Keep what *file* holds, also where other bytes have its key, and return its token."""
         return self._write(file, sha256, replace=True)
 
     def _write(self, file: BinaryIO, sha256: str, replace: bool) -> str:
@@ -244,8 +236,7 @@ class _FolderStorageBlock(OwnStorageBlock):
 
     def _find(self, token: str) -> Tuple[Store, str]:
         folders = self._folders()
-        fitting = [folder for folder in folders if folder.has(token)]
-        folder = (fitting or folders)[0]
+        folder = next((each for each in folders if each.has(token)), folders[0])
         return folder, folder.name_of(token)
 
     def _token(self, key: str) -> str:
@@ -268,10 +259,7 @@ class LocalStorageBlock(_FolderStorageBlock):
     )
 
     def to_document_data(self) -> Dict[str, Any]:
-        """Return the data, with the folder's absolute path also where it was None.
-
-        So others read from where this machine's user wrote.
-        """
+        """Return the data, with the path where it was None: others read from there, too."""
         data = super().to_document_data()
         data["storage_path"] = self._store().path
         return data
@@ -309,7 +297,7 @@ class TempStorageBlock(_FolderStorageBlock):
         return (Folder(path, self.block_type_name, private=True),)
 
 
-def _options(value: object) -> Mapping[str, Any]:
+def _as_options(value: object) -> Mapping[str, Any]:
     """Take a mapping with text as keys, and ``headers`` of text in it."""
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"options must be a mapping, not {type(value).__name__}")
@@ -321,12 +309,6 @@ def _options(value: object) -> Mapping[str, Any]:
     ):
         raise BlockError("options['headers'] must be a mapping from text to text")
     return SecretMapping(value)
-
-
-def _check_key_type(_: object, __: object, value: object) -> None:
-    if value not in _KEY_TYPES:
-        known = ", ".join(_KEY_TYPES)
-        raise BlockArgumentError(f"key_type must be one of {known}, not {quoted(value)}")
 
 
 @attrs.frozen
@@ -356,11 +338,13 @@ class FileStorageBlock(OwnStorageBlock):
         },
     )
     key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
-        default="hash", validator=_check_key_type, metadata={"description": "How files are named."}
+        default="hash",
+        validator=attrs.validators.in_(_KEY_TYPES),
+        metadata={"description": "How files are named."},
     )
     options: Mapping[str, Any] = attrs.field(
         factory=dict,
-        converter=_options,
+        converter=_as_options,
         hash=False,
         metadata={"description": "Passed to the file system, such as HTTP headers."},
     )
