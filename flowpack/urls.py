@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Optional, TypeVar, Union
 
 import attrs
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-#: Environment variables that name a file or folder of trusted CA certificates for any HTTP
-#: client, the most particular one first.
+#: Name a file or folder of trusted CA certificates for any HTTP client; the first one wins.
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 _HIDDEN = "***"
@@ -42,8 +41,8 @@ _PROBLEMS = (
 class Address(HidesLocals):
     """A URL with credentials, or text with one in it; printed without them.
 
-    It is no ``str``, for what is printed is not what is sent. Two are equal if their
-    ``url`` is.
+    It is no ``str``, for what is printed is not what is sent, and no attrs class, which
+    ``attrs.asdict`` would take apart. Two are equal if their ``url`` is.
     """
 
     __slots__ = ("_url",)
@@ -68,15 +67,10 @@ class Address(HidesLocals):
         return format(str(self), spec)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Address):
-            return self._url == other._url
-        return NotImplemented
+        return self._url == other._url if isinstance(other, Address) else NotImplemented
 
     def __hash__(self) -> int:
         return hash((Address, self._url))
-
-    def __reduce__(self) -> Tuple[Any, ...]:
-        return type(self), (self._url,)
 
 
 #: Text, as an :class:`Address` where there are credentials in it.
@@ -97,7 +91,7 @@ def url_of(value: Union[Value, Address]) -> Union[Value, str]:
 def mask_url(url: URL) -> str:
     """Return *url* without credentials, query and fragment; never fails.
 
-    Where it cannot be told what is a secret, everything after the scheme is hidden.
+    Where a secret cannot be told from the rest, everything after the scheme is hidden.
     """
     text = url_of(url)
     scheme, mark, rest = text.partition("://")
@@ -107,8 +101,8 @@ def mask_url(url: URL) -> str:
     end = found.start() if found else len(rest)
     authority, tail = rest[:end], rest[end:]
     host = authority.rpartition("@")[2]
-    # In "ann:80/secret@host" the password holds a slash, and host and port do not tell; a path
-    # with an "@" behind a port is hidden with it. So is another URL.
+    # In "ann:80/secret@host" the password holds a slash: a path with an "@" behind a port is
+    # hidden, and so is another URL.
     doubtful = "@" in tail and (":" in authority or "://" in tail)
     if (mark or "@" in text) and (doubtful or not re.match(_HOST_AND_PORT, host)):
         return f"{scheme}{mark}{_HIDDEN}"
@@ -165,12 +159,10 @@ class ParsedURL:
 def parse_url(url: URL) -> ParsedURL:
     """Take an ``http(s)://`` URL apart.
 
-    Spaces and characters beyond ASCII are percent-encoded in path and query; what is
-    percent-encoded already stays as it is.
+    Spaces and characters beyond ASCII are percent-encoded in path and query.
 
     Raises:
-        ValueError: It cannot be sent. The text says why and begins with a verb; nothing of the
-            URL is in it.
+        ValueError: It cannot be sent. The text begins with a verb, and holds nothing of the URL.
     """
     text = url_of(url)
     if not isinstance(text, str):
@@ -210,7 +202,6 @@ def _host(parts: SplitResult) -> str:
     if not name.isascii():
         import idna  # requests needs it, too
 
-        # The codec of the standard library knows older rules, by which some names are those of
-        # others.
+        # By the older rules of the standard library some names are those of others.
         name = idna.encode(name, uts46=True).decode("ascii")
     return name if re.match(_HOST_NAME, name) else ""

@@ -32,6 +32,15 @@ _CHUNK = 1 << 20
 #: Larger objects are sent to Google and Azure in parts of this size, in bytes.
 _PART = 8 << 20
 
+#: The fields of an S3 block that boto3 takes by the same names.
+_CREDENTIALS = (
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "profile_name",
+    "region_name",
+)
+
 #: What boto3 sends and checks besides; services that speak like S3 may refuse it.
 _CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 
@@ -141,11 +150,11 @@ def _not_installed(library: str, extra: str) -> ImportError:
 
 
 @hides_locals
-def open_s3(credentials: Mapping[str, Any]) -> Any:
-    """Return a client of boto3's; what is None is looked for where AWS's tools look.
+def open_s3(data: Mapping[str, Any]) -> Any:
+    """Return a client of boto3's for the credentials in an S3 block's *data*.
 
-    flowpack has a digest of its own, so that no checksums are sent unless the environment or the
-    profile asks for them.
+    What is None is looked for where AWS's tools look. flowpack has a digest of its own, so that
+    no checksums are sent unless the environment or the profile asks for them.
 
     Raises:
         ImportError: There is no boto3.
@@ -157,6 +166,7 @@ def open_s3(credentials: Mapping[str, Any]) -> Any:
     except ImportError:
         raise _not_installed("boto3", "s3") from None
     core = botocore.session.get_session()
+    credentials = {name: data.get(name) for name in _CREDENTIALS}
     session = boto3.session.Session(botocore_session=core, **credentials)
     profile = core.get_scoped_config()
     checksums = {
@@ -180,9 +190,7 @@ class S3Bucket(Bucket):
     """A bucket of Amazon S3, or of a service that speaks like it, through boto3."""
 
     def _open(self) -> Any:
-        credentials = self.block.to_document_data()
-        del credentials["bucket"]
-        return open_s3(credentials)
+        return open_s3(self.block.to_document_data())
 
     def _size_of(self, client: Any, key: str) -> Optional[int]:
         from botocore.exceptions import ClientError
