@@ -32,8 +32,8 @@ class Request:
         path: Below the API's root, percent-encoded, with a leading slash and without a query.
         body: JSON as UTF-8, or None for no body.
         effect: What it does to the server.
-        query: Query string, encoded, without the question mark.
-        headers: Further headers.
+        query: Percent-encoded, without the question mark.
+        headers: Beside those that the transport adds.
     """
 
     method: str
