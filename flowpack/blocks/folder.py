@@ -18,15 +18,8 @@ from typing import BinaryIO, Iterator, Mapping, Optional
 
 import attrs
 
-from flowpack._files import (
-    SAFELY,
-    holds_at_most,
-    is_at,
-    keep_folder,
-    lock_file,
-    make_folder,
-    sync_folder,
-)
+from flowpack._files import SAFELY, holds_at_most, is_at, keep_folder
+from flowpack._files import lock_file, make_folder, sync_folder
 from flowpack.blocks.stores import changed_while_read, key_taken
 from flowpack.exceptions import (
     ObjectMissingError,
@@ -95,7 +88,7 @@ class Folder:
         return os.path.join(self.path, name)
 
     def name_of(self, path: str) -> str:
-        """Return the name of the object at *path*, which must be in this folder."""
+        """Return the name of the object at *path*, which must be that of one in this folder."""
         if not self.has(path):
             raise self._refused(path, f"it leads out of the folder {quoted(self.path)}")
         return os.path.basename(path)
@@ -217,9 +210,8 @@ class Folder:
         return digest.hexdigest()
 
     def _chunks(self, name: str) -> Iterator[bytes]:
-        path = self.location(name)
         with self._border(name):
-            source = self._open(path, name)
+            source = self._open(name)
         with source:
             while True:
                 with self._border(name):
@@ -228,25 +220,25 @@ class Folder:
                     return
                 yield chunk
 
-    def _open(self, path: str, name: str) -> io.FileIO:
+    def _open(self, name: str) -> io.FileIO:
+        path = self.location(name)
         if self.private and os.path.lexists(self.path):
             self._check_private()
         try:
-            descriptor = os.open(path, os.O_RDONLY | SAFELY)
+            source = io.FileIO(path, opener=lambda path, flags: os.open(path, flags | SAFELY))
         except FileNotFoundError as exc:
             reason = "there is no such file. It was deleted, or lies on another machine"
             raise ObjectMissingError(self.label, name, reason) from exc
+        except IsADirectoryError as exc:
+            raise self._refused(name, _NO_FILE) from exc
         except OSError as exc:
             if exc.errno == errno.ELOOP and os.path.islink(path):
                 raise self._refused(name, "it is a symbolic link") from exc
             raise
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise self._refused(name, _NO_FILE)
-            return io.FileIO(descriptor, "rb")
-        except BaseException:
-            os.close(descriptor)
-            raise
+        if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+            source.close()
+            raise self._refused(name, _NO_FILE)
+        return source
 
     # Errors
 
@@ -322,7 +314,7 @@ class TempFile:
 
 
 def open_temp_file(folder: str) -> TempFile:
-    """Return a new temporary file in *folder*, and remove those that were abandoned."""
+    """Return a new temporary file in *folder*; remove those that were abandoned."""
     paths = [os.path.join(folder, f".flowpack-{slot:02}.tmp") for slot in range(SLOTS)]
     for path in filter(os.path.lexists, paths):
         _remove_abandoned(path)

@@ -53,14 +53,18 @@ class StorageBlock(Block, ABC):
 
     @abstractmethod
     def write(self, data: bytes) -> str:
-        """Keep *data* and return the token by which :meth:`read` finds them."""
+        """Keep *data* and return the token by which :meth:`read` finds them.
+
+        Raises:
+            StorageUnavailableError: The storage cannot be reached, or refuses.
+        """
 
     @abstractmethod
     def read(self, token: str) -> bytes:
         """Return what :meth:`write` kept under *token*; it is not verified.
 
         Raises:
-            ObjectMissingError: There is nothing. ``FileNotFoundError`` says the same; any other
+            ObjectMissingError: There is nothing. ``FileNotFoundError`` means the same; any other
                 exception means that the storage cannot be asked.
         """
 
@@ -84,11 +88,6 @@ class StorageBlock(Block, ABC):
     def read_into(self, token: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """Copy what was kept under *token* to *file*.
 
-        Args:
-            token: What a write returned.
-            file: Opened for writing; not closed.
-            limit: Most bytes to copy; None for all.
-
         Raises:
             ObjectMissingError: There is nothing.
             StorageError: There are more than *limit* bytes.
@@ -104,12 +103,9 @@ class StorageBlock(Block, ABC):
         return None
 
     def holds(self, token: str, sha256: str, size: int) -> bool:
-        """Return True if *token* leads to bytes with that digest; here they are read and hashed.
+        """Return True if *token* leads to *size* bytes with that digest.
 
-        Args:
-            token: What a write returned.
-            sha256: Digest of the bytes in lower-case hex.
-            size: How many bytes there are.
+        Here they are read and hashed.
 
         Raises:
             StorageUnavailableError: The storage cannot be asked.
@@ -135,8 +131,7 @@ class StorageBlock(Block, ABC):
     def public_data(self) -> Dict[str, Any]:
         """Return the block's data as JSON, without secrets and credentials in URLs."""
         data, secret = self.to_document_data(), self.definition().secret_fields
-        public: Dict[str, Any] = without_credentials(without_secrets(data, secret))
-        return public
+        return dict(without_credentials(without_secrets(data, secret)))
 
 
 @attrs.frozen
@@ -158,25 +153,14 @@ class OwnStorageBlock(StorageBlock):
         return key
 
     def write(self, data: bytes) -> str:
-        """Keep *data* and return the token; what is there already is left alone.
-
-        Raises:
-            TypeError: *data* are not bytes.
-            StorageUnavailableError: The storage cannot be reached, or refuses.
-        """
+        """Keep *data* and return the token; what is there already is left alone."""
         if not isinstance(data, bytes):
             raise TypeError(f"a storage keeps bytes, not {type(data).__name__}")
         file = KnownBytes(data)
         return self.write_from(file, file.sha256)
 
     def read(self, token: str) -> bytes:
-        """Return what was kept under *token*; it is not verified.
-
-        Raises:
-            ObjectMissingError: There is nothing.
-            StorageUnavailableError: The storage cannot be reached, or refuses.
-            StorageError: The token leads out of the storage.
-        """
+        """Return what was kept under *token*, which must lead into the storage; not verified."""
         file = io.BytesIO()
         self.read_into(token, file)
         return file.getvalue()
@@ -197,7 +181,7 @@ class OwnStorageBlock(StorageBlock):
         return self._token(key)
 
     def read_into(self, token: str, file: BinaryIO, limit: Optional[int] = None) -> None:
-        """Copy what was kept under *token* to *file*; see :meth:`read`."""
+        """Copy what was kept under *token* to *file*; which must lead into the storage."""
         store, key = self._find(token)
         store.read_into(key, file, limit)
 
@@ -302,12 +286,10 @@ def _as_options(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"options must be a mapping, not {type(value).__name__}")
     headers = value.get("headers", {})
-    if not all(isinstance(key, str) for key in value):
-        raise BlockError("options must have text as keys")
     if not isinstance(headers, Mapping) or not all(
-        isinstance(text, str) for item in headers.items() for text in item
+        isinstance(text, str) for text in [*value, *headers, *headers.values()]
     ):
-        raise BlockError("options['headers'] must be a mapping from text to text")
+        raise BlockError("options must have text as keys, and as 'headers' a mapping of text")
     return SecretMapping(value)
 
 
