@@ -152,7 +152,7 @@ def test_origin(url, origin, host, port):
     ids=ascii,
 )
 def test_url_that_cannot_be_sent(url, reason):
-    """The reason is told, and nothing of the URL."""
+    """The error has the reason, and nothing of the URL."""
     with pytest.raises(ValueError, match=reason) as caught:
         parse_url(url)
     assert CANARY not in str(caught.value)
