@@ -642,8 +642,8 @@ def test_deleted_working_folder_and_relative_paths(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("home", "reason"),
     [
-        (None, "the home folder is not known, for this user has none"),
-        ("", "the home folder is not known, for HOME is empty"),
+        (None, "the home folder of '~' is not known; set HOME"),
+        ("", "the home folder of '~' is not known; set HOME"),
         ("/caf\udce9", "is not UTF-8"),
     ],
     ids=["none", "empty", "bytes"],

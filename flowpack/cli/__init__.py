@@ -129,7 +129,7 @@ def _write_log(exc: BaseException) -> str:
     from traceback import format_exception
 
     from flowpack._files import absolute_path
-    from flowpack._folders import make_folder
+    from flowpack._files import make_folder
 
     try:
         # Settings are not read: they may be what failed.

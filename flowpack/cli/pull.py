@@ -7,8 +7,7 @@ import hashlib
 import os
 from argparse import Namespace
 
-from flowpack._files import read_file
-from flowpack._folders import sync_folder
+from flowpack._files import read_file, sync_folder
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.parser import UsageError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any, BinaryIO, Dict, NamedTuple, Optional, Tuple, Union, cast
+from io import BytesIO
+from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -12,7 +13,6 @@ import attrs
 from flowpack.analysis.script import SIZE_LIMIT, Script
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
-from flowpack.blocks.hashing import Spool
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
@@ -152,11 +152,10 @@ def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[
             f"the script of {quoted(record.name)} cannot be verified: neither the deployment nor"
             f" the key {quoted(stored.token)} holds a digest of it; {_UNVERIFIED}"
         )
-    with Spool(storage.block_type_name, stored.token) as file:
+    with BytesIO() as file:
         with storage_errors(storage, stored.token):
-            storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
-        file.seek(0)
-        content = file.read()
+            storage.read_into(stored.token, file, SIZE_LIMIT)
+        content = file.getvalue()
     if expected is not None:
         found = hashlib.new(expected.algorithm, content, usedforsecurity=False).hexdigest()
         check_digest(found, expected, storage.block_type_name, stored.token)

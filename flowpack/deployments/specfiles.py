@@ -277,17 +277,11 @@ class _File:
         """Return the storage that *text*, an id or WHERE of the command line, means."""
         with suppress(ValueError):
             return UUID(text)
-        scheme, colon, rest = text.partition(":")
+        scheme, _, rest = text.partition(":")
         if scheme == "block" and "/" in rest and self._client is None:
             problem = "a block is given by name, and there is no connection to look it up"
             raise SpecError("flow_storage", [f"{problem}; give its id"])
-        if scheme == "file" and rest.strip() and not rest.startswith("/"):
-            from urllib.parse import quote, unquote
-
-            text = f"file:{quote(self._beside(unquote(rest)))}"
-        elif text.strip() and (not colon or "/" in scheme):
-            text = self._beside(text)
-        return parse_storage_url(text, self._client)
+        return parse_storage_url(text, self._client, folder=self._folder)
 
     def _beside(self, path: str) -> str:
         """Return *path* with its start, where it is relative, in the file's folder."""

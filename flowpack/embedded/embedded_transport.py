@@ -14,7 +14,7 @@ from flowpack.embedded import api
 from flowpack.embedded.session import encode
 from flowpack.embedded.store import FAILURES, Store
 from flowpack.exceptions import APIConnectionError
-from flowpack.transport import Answer, Effect, Request
+from flowpack.transport import Effect, Request, Response
 
 
 class EmbeddedTransport:
@@ -55,7 +55,7 @@ class EmbeddedTransport:
         """Where the API is, for people to read."""
         return f"embedded://{self._store.path}"
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Response:
         """Return the response to *request*.
 
         Raises:
@@ -74,7 +74,7 @@ class EmbeddedTransport:
             raise APIConnectionError(
                 request.method, self.url + request.path, self._store.explain(exc)
             ) from exc
-        return Answer(status, body, {"content-type": "application/json"} if body else {})
+        return Response(status, body, {"content-type": "application/json"} if body else {})
 
     def close(self) -> None:
         """Close the file. A second call does nothing; a further request opens it."""
