@@ -6,13 +6,13 @@ import contextlib
 import logging
 import math
 import random
-import re
 import time
-from collections import deque
-from email.utils import mktime_tz, parsedate_tz
+from collections import defaultdict, deque
 from typing import Callable, Dict, FrozenSet, Optional, Tuple, Union
 
 import attrs
+from urllib3 import Retry
+from urllib3.exceptions import InvalidHeader
 
 from flowpack.transport import Effect, Response
 
@@ -21,40 +21,46 @@ _log = logging.getLogger(__name__)
 
 @attrs.frozen
 class Failure:
-    """An attempt that brought no usable response: what happened, and what to do about it."""
+    """An attempt that brought no usable response.
+
+    Attributes:
+        reason: What happened, and what to do about it.
+        passing: Whether another attempt may go better.
+        sent: Whether some of the request may have reached the server.
+        idle: Whether a connection kept from an earlier call was closed meanwhile.
+        cause: The error behind it, without its traceback.
+    """
 
     reason: str
-    #: Whether another attempt may go better.
     passing: bool = True
-    #: Whether some of the request may have reached the server.
     sent: bool = True
-    #: Whether a connection kept from an earlier call was closed: no matter of the server's.
     idle: bool = False
-    #: The error behind it, without its traceback.
     cause: Optional[BaseException] = None
 
 
 Result = Union[Response, Failure]
-Clock = Callable[[], float]
 
 
 class Deadline:
     """When a call ends: so many seconds from now, and some more for each MiB that it moves."""
 
     def __init__(
-        self, seconds: float, seconds_per_mib: float = 0.0, clock: Clock = time.monotonic
+        self,
+        seconds: float,
+        seconds_per_mib: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock, self._started = clock, clock()
         self._seconds, self._seconds_per_byte = seconds, seconds_per_mib / 2**20
         self._moved = 0
 
-    def moved(self, size: int) -> None:
-        """Take note that an attempt has moved *size* bytes so far."""
-        self._moved = max(self._moved, size)
+    def extend(self, moved: int) -> None:
+        """Take note that an attempt has *moved* so many bytes."""
+        self._moved = max(self._moved, moved)
 
     @property
     def allowed(self) -> float:
-        """How many seconds the call may take, as far as is known by now."""
+        """How many seconds the call may take, by what it has moved so far."""
         return self._seconds + self._moved * self._seconds_per_byte
 
     def elapsed(self) -> float:
@@ -78,7 +84,7 @@ class RetryPolicy:
         first_wait: Longest wait before the second attempt, in seconds; it doubles with each
             further one. A wait lies between half of that and the whole, by chance, so that
             clients do not come back all at once.
-        longest_wait: What the doubling stops at, in seconds.
+        longest_wait: What it grows to, in seconds.
         longest_retry_after: A server that asks for more seconds is not asked again.
     """
 
@@ -97,26 +103,17 @@ class RetryPolicy:
     def wait(self, failures: int, result: Result, chance: float) -> float:
         """Return how many seconds to wait after so many; infinite where it is no use."""
         longest = min(self.longest_wait, self.first_wait * 2.0 ** (failures - 1))
-        own = longest * (1 + chance) / 2
-        if isinstance(result, Failure):
-            return own
-        asked = parse_retry_after(result.headers.get("retry-after", ""), time.time())
-        if asked is None:
-            return own
-        return max(asked, own) if asked <= self.longest_retry_after else math.inf
+        wait = longest * (1 + chance) / 2
+        asked = _retry_after(result) if isinstance(result, Response) else 0.0
+        return max(asked, wait) if asked <= self.longest_retry_after else math.inf
 
 
-def parse_retry_after(text: str, now: float) -> Optional[float]:
-    """Return the seconds that a ``Retry-After`` (seconds or a date) asks for, or None."""
-    text = text.strip()
-    if re.match(r"[0-9]+(?:\.[0-9]+)?\Z", text):
-        return float(text)
+def _retry_after(response: Response) -> float:
+    """Return the seconds that a ``Retry-After`` (seconds or a date) asks for, else 0."""
     try:
-        date = parsedate_tz(text) if text[:1].isalpha() else None
-        seconds = mktime_tz((*date[:9], date[9] or 0)) - now if date else -1
-    except (ValueError, OverflowError, IndexError, TypeError):
-        return None
-    return seconds if seconds >= 0 else None
+        return Retry().parse_retry_after(response.headers.get("retry-after", "0"))
+    except (InvalidHeader, ValueError, OverflowError, IndexError, TypeError):
+        return 0.0
 
 
 class RetryBudget:
@@ -140,12 +137,8 @@ class RetryBudget:
         self._retries.append(True)
 
 
-_BUDGETS: Dict[str, RetryBudget] = {}
-
-
-def budget_for(origin: str) -> RetryBudget:
-    """Return the budget that this process has for the server at *origin*."""
-    return _BUDGETS.setdefault(origin, RetryBudget())
+#: The budgets of this process, by the origins of servers.
+BUDGETS: Dict[str, RetryBudget] = defaultdict(RetryBudget)
 
 
 def run_with_retries(
@@ -158,7 +151,7 @@ def run_with_retries(
     sleep: Callable[[float], object],
     label: str,
 ) -> Tuple[Result, int]:
-    """Make attempts until none follows; return what the last one brought, and their number."""
+    """Make attempts until none follows; return the last one's result, and their number."""
     attempts = 0
     while True:
         result = attempt()

@@ -248,7 +248,7 @@ def test_digest_auth(session, connect):
             response = transport.send(sent)
             assert (response.status, response.body) == (200, b"body")
     assert {seen.target for seen in server.seen} == {"/api/flows/%2E%2E"}
-    assert len(server.seen) == 3
+    assert len(server.seen) == 4
 
 
 def test_long_challenge(session, connect):
