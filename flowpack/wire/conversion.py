@@ -1,7 +1,7 @@
 """Models to JSON and back: the converter that every dialect starts from.
 
-It is strict: text is not turned into numbers, nor numbers into text. What is
-UNSET is left out, and what a record carries in ``extra`` is written back.
+It is strict: text is not turned into numbers, nor numbers into text. What is UNSET is left out, and
+the ``extra`` of a record is written back.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
     """Return a converter with the hooks that every dialect shares.
 
     Args:
-        detailed: Whether its errors tell every problem, for :func:`problems_of`;
-            else it stops at the first, and is faster to make and to use.
+        detailed: Whether its errors hold every problem, for :func:`problems_of`; else it stops at
+            the first, and is faster to make and to use.
     """
     converter = cattrs.Converter(detailed_validation=detailed)
 
@@ -36,14 +36,11 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
         return tuple(converter.structure(each, item) for each in _expect(value, list))
 
     def read_present(value: Any, kind: Any) -> Any:
-        rest = tuple(each for each in get_args(kind) if each is not Unset)
-        return converter.structure(value, Union[rest])  # type: ignore[arg-type]
-
-    def reader(cls: Type[Any]) -> Callable[..., Any]:
-        return _reader(cls, converter)
+        kinds = tuple(each for each in get_args(kind) if each is not Unset)
+        return converter.structure(value, Union[kinds])  # type: ignore[arg-type]
 
     # Of two hooks that fit, the later one counts: schedules are attrs classes, too.
-    converter.register_structure_hook_factory(attrs.has, reader)
+    converter.register_structure_hook_factory(attrs.has, lambda cls: _reader(cls, converter))
     converter.register_unstructure_hook_factory(attrs.has, lambda cls: _writer(cls, converter))
     for kind in (str, bool):
         converter.register_structure_hook(kind, _expect)
@@ -68,7 +65,7 @@ def _is_tuple(kind: Any) -> bool:
 
 
 def _is_mapping(kind: Any) -> bool:
-    return getattr(get_origin(kind), "__name__", "") in ("Mapping", "dict")
+    return kind is dict or getattr(get_origin(kind), "__name__", "") == "Mapping"
 
 
 def _is_schedule(kind: Any) -> bool:
@@ -93,7 +90,7 @@ def _read_time(value: Any, _: Any) -> datetime:
 
 
 def _read_schedule(value: Json, kind: Any) -> Any:
-    """Return the schedule that *value* says, opaque where it cannot be read whole."""
+    """Return a schedule as a model, opaque where that would not write it as it came."""
     if value is None and type(None) in get_args(kind):
         return None
     try:
@@ -122,21 +119,18 @@ def write_schedule(schedule: Any) -> Json:
 def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
     """Return a reader of *cls* that keeps unknown fields in ``extra``."""
     names = {field.name for field in attrs.fields(cls)}
-    known = names - {"extra"}
-    overrides = {"extra": override(omit=True)} if "extra" in names else {}
+    keeps = "extra" in names
     read = make_dict_structure_fn(
         cls,
         converter,
         _cattrs_detailed_validation=converter.detailed_validation,
-        **overrides,  # type: ignore[arg-type]
+        **({"extra": override(omit=True)} if keeps else {}),  # type: ignore[arg-type]
     )
 
     def hook(value: Any, _: Any) -> Any:
         record = read(_expect(value, dict), cls)
-        if not overrides or value.keys() <= known:
-            return record
-        extra = {key: item for key, item in value.items() if key not in known}
-        return attrs.evolve(record, extra=extra)
+        extra = {key: item for key, item in value.items() if key not in names - {"extra"}}
+        return attrs.evolve(record, extra=extra) if keeps and extra else record
 
     return hook
 
@@ -158,7 +152,7 @@ def problems_of(value: Json, cls: Type[Any]) -> List[str]:
         make_converter(detailed=True).structure(value, cls)
     except Exception as exc:
         try:
-            return cattrs.transform_error(exc, path="answer", format_exception=_problem)
+            return cattrs.transform_error(exc, path="response", format_exception=_problem)
         except TypeError:
             return [_problem(exc, None)]
     return []

@@ -9,17 +9,11 @@ from uuid import UUID
 import attrs
 
 from flowpack.exceptions import WireError, printable
-from flowpack.models import (
-    BlockDefinition,
-    BlockDocument,
-    Deployment,
-    DeploymentCreate,
-    FlowRunnerSettings,
-    ScriptSource,
-)
-from flowpack.transport import Response, Request
+from flowpack.models import BlockDefinition, BlockDocument, Deployment, DeploymentCreate
+from flowpack.models import ScriptSource
+from flowpack.transport import Effect, Request, Response
 from flowpack.wire.conversion import make_converter, problems_of
-from flowpack.wire.encoding import Json
+from flowpack.wire.encoding import Json, path, request
 
 Model = TypeVar("Model")
 
@@ -54,6 +48,7 @@ class Dialect(ABC):
         loads_methods: Whether its workers load flows in classes: ``file.py:Class.method``.
         workers: How many requests at a time the server is glad of.
         with_secrets: Query under which block documents are read with their secrets.
+        replacing: Sent beside the data of a block document that replace all it had.
     """
 
     name: ClassVar[str]
@@ -61,13 +56,14 @@ class Dialect(ABC):
     loads_methods: bool = False
     workers: ClassVar[int] = 8
     with_secrets: ClassVar[str] = ""
+    replacing: ClassVar[Mapping[str, Json]] = {}
 
     def __init__(self, version: str) -> None:
         self.version = version
         self._converter = make_converter()
 
     def headers(self, sent: Request) -> Mapping[str, str]:
-        """Return what this API wants in the headers of a request."""
+        """Return further headers of a request."""
         return {}
 
     def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
@@ -80,11 +76,10 @@ class Dialect(ABC):
     # Models
 
     def structure(self, value: Json, cls: Type[Model]) -> Model:
-        """Return the model that *value* says.
+        """Return the model that *value* stands for.
 
         Raises:
-            WireError: A field is missing or of another type; the text has the
-                path of each.
+            WireError: A field is missing or of another type; the text has the path of each.
         """
         try:
             return self._converter.structure(value, cls)
@@ -102,28 +97,28 @@ class Dialect(ABC):
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """Return *new* with nothing left unset, as this server would keep it.
 
-        What is UNSET takes the value of *current*, or the reference's default
-        where there is no deployment yet.
+        What is UNSET takes the value of *current*, or the reference's default where there is no
+        deployment yet.
         """
 
     @abstractmethod
     def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
         """Return what differs, over the fields that this server keeps.
 
-        *new* is settled. ``flow_data`` is left to the caller, who knows the
-        bytes behind it.
+        *new* is settled. ``flow_data`` is left to the caller, who knows the bytes behind it.
         """
 
     @abstractmethod
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
 
-    @abstractmethod
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
-        """Pause or resume a deployment."""
+        """Resume or pause a deployment."""
+        verb = "set_schedule_active" if active else "set_schedule_inactive"
+        return request("POST", path("deployments", deployment_id, verb), effect=Effect.UPSERT)
 
     def runner_of(self, current: Deployment) -> Json:
-        """Return what *current* says of where its runs are executed."""
+        """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
@@ -131,12 +126,8 @@ class Dialect(ABC):
         return ()
 
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return what a plan should tell of *new*."""
+        """Return the notes of a plan on *new*."""
         return ()
-
-    def pool_problem(self, settings: FlowRunnerSettings, pool_type: str) -> str:
-        """Return why a runner does not fit a work pool; empty if it does."""
-        return ""
 
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""
@@ -156,10 +147,6 @@ class Dialect(ABC):
     def block_document_filters(self, anonymous: bool) -> Dict[str, Any]:
         """Return the filters for named block documents, with *anonymous* for the others, too."""
 
-    @abstractmethod
-    def update_block_document(self, document_id: UUID, data: Mapping[str, Any]) -> Request:
-        """Replace the data of a block document."""
-
     def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
         """Return True if the response to a write holds the *data* that were sent."""
         return dict(document.data) == dict(data)
@@ -167,8 +154,8 @@ class Dialect(ABC):
     # Default storage: one request or several, through *send*
 
     @abstractmethod
-    def get_default_storage(self, send: Send, read: Callable[[Json], Model]) -> Optional[Model]:
-        """Return what *read* makes of the default storage's document; None if there is none."""
+    def get_default_storage(self, send: Send) -> Optional[BlockDocument]:
+        """Return the document of the default storage; None if there is none."""
 
     @abstractmethod
     def set_default_storage(self, document_id: UUID, send: Send) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, ClassVar, Dict, Mapping, Optional, Tuple
+from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple
 from uuid import UUID
 
 import attrs
 
 from flowpack.jsonvalues import same_json
-from flowpack.models import UNSET, BlockDefinition, Deployment, DeploymentCreate
+from flowpack.models import UNSET, BlockDefinition, BlockDocument, Deployment, DeploymentCreate
 from flowpack.schedules import IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import orion_schema
-from flowpack.wire.conversion import write_schedule
-from flowpack.wire.dialect import Change, Dialect, Model, Send
+from flowpack.wire.dialect import Change, Dialect, Send
 from flowpack.wire.encoding import Json, path, request
 
-#: The fields that this server has and a spec need not say, and their defaults.
+#: The fields that this server has and a spec need not give, and their defaults.
 _DEFAULTS: Mapping[str, Any] = {
     "schedule": None,
     "is_schedule_active": True,
@@ -24,14 +23,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "tags": (),
     "flow_runner": None,
 }
-
-#: Fields of the models that this server does not have.
-_OF_PREFECT_3 = frozenset(
-    field.name
-    for cls in (Deployment, DeploymentCreate)
-    for field in attrs.fields(cls)
-    if field.name not in (*_DEFAULTS, "id", "name", "flow_id", "flow_data", "created", "updated")
-)
 
 
 class Orion(Dialect):
@@ -71,27 +62,15 @@ class Orion(Dialect):
                 continue
             if field == "is_schedule_active":
                 changes.append(Change("paused", not old, not wanted))
-            elif field == "schedule":
-                changes.append(Change(field, write_schedule(old), write_schedule(wanted)))
             else:
                 changes.append(Change(field, self.unstructure(old), self.unstructure(wanted)))
         return tuple(changes)
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """See :meth:`Dialect.create_deployment`."""
-        return request("POST", "/deployments/", self.unstructure(new), Effect.UPSERT)
-
-    def unstructure(self, model: Any) -> Json:
-        """See :meth:`Dialect.unstructure`; of a deployment only what 2.0b7 has."""
-        value = super().unstructure(model)
-        if isinstance(model, (Deployment, DeploymentCreate)):
-            return {key: value[key] for key in value if key not in _OF_PREFECT_3}
-        return value
-
-    def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
-        """Switch a deployment's schedule on or off."""
-        verb = "set_schedule_active" if active else "set_schedule_inactive"
-        return request("POST", path("deployments", deployment_id, verb), effect=Effect.UPSERT)
+        sent = {"name", "flow_id", "flow_data", *_DEFAULTS}
+        body = {field: each for field, each in self.unstructure(new).items() if field in sent}
+        return request("POST", "/deployments/", body, Effect.UPSERT)
 
     # Blocks
 
@@ -103,17 +82,16 @@ class Orion(Dialect):
         """See :meth:`Dialect.block_document_filters`."""
         return {"block_document_filter": {"is_anonymous": {"eq_": None if anonymous else False}}}
 
-    def update_block_document(self, document_id: UUID, data: Mapping[str, Any]) -> Request:
-        """Replace the data of a block document."""
-        target = path("block_documents", document_id)
-        return request("PATCH", target, {"data": dict(data)}, Effect.UPSERT)
-
     # Default storage
 
-    def get_default_storage(self, send: Send, read: Callable[[Json], Model]) -> Optional[Model]:
+    def get_default_storage(self, send: Send) -> Optional[BlockDocument]:
         """See :meth:`Dialect.get_default_storage`."""
+
+        def read(value: Json) -> Optional[BlockDocument]:
+            return None if value is None else self.structure(value, BlockDocument)
+
         sent = request("POST", "/block_documents/get_default_storage_block_document")
-        document: Optional[Model] = send(sent, lambda value: None if value is None else read(value))
+        document: Optional[BlockDocument] = send(sent, read)
         return document
 
     def set_default_storage(self, document_id: UUID, send: Send) -> None:
