@@ -29,7 +29,7 @@ _HEAD_LIMIT = 512 * 1024
 _PIECE = 64 * 1024
 
 #: What a socket raises where the peer has hung up; over TLS that differs with Python.
-DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class ResponseRefused(Exception):
@@ -46,7 +46,6 @@ class Attempt:
     Attributes:
         current: The attempt that this thread or greenlet makes.
         ssl_context: Checks certificates; None where nothing speaks TLS.
-        opened: Whether a connection was made for it; else one was used again.
         sent: Whether some of the request may have reached the server.
         answered: Whether some of the response has come.
         ended: Whether the peer sends nothing more.
@@ -58,7 +57,7 @@ class Attempt:
     def __init__(self, deadline: Deadline, timeout: float) -> None:
         self.deadline, self.timeout = deadline, timeout
         self.ssl_context: Optional[ssl.SSLContext] = None
-        self.opened = self.sent = self.answered = self.ended = False
+        self.sent = self.answered = self.ended = False
         self.receivable: float = _HEAD_LIMIT
         self._moved = 0
 
@@ -100,9 +99,6 @@ class _DeadlineSocket:
 
     def __init__(self, sock: Any) -> None:
         self._sock, self._timeout = sock, sock.gettimeout()
-        attempt = Attempt.current.get()
-        if attempt:
-            attempt.opened = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -127,7 +123,7 @@ class _DeadlineSocket:
                 attempt.reset(sent=True)
             try:
                 size = self._sock.send(view[:_PIECE])
-            except DROPPED:  # What the server wrote before it hung up is read then.
+            except _DROPPED:  # What the server wrote before it hung up is read then.
                 raise BrokenPipeError from None
             view = view[size:]
             if attempt:

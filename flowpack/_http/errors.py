@@ -12,7 +12,7 @@ import requests
 from urllib3 import exceptions as urllib3
 from urllib3.connection import CertificateError  # type: ignore[attr-defined]  # its own in 1.26
 
-from flowpack._http.adapter import DROPPED, Attempt, BrokenResponse, ResponseRefused
+from flowpack._http.adapter import Attempt, BrokenResponse, ResponseRefused
 from flowpack._http.retries import Failure
 from flowpack.exceptions import printable
 
@@ -41,8 +41,6 @@ _REASONS = (
         True,
     ),
     (ConnectionError, "the connection was closed {stage}", True),
-    # By the creation of another thread.
-    (urllib3.ClosedPoolError, "the connection was closed before it was used", True),
     (
         (http.IncompleteRead, urllib3.ProtocolError, urllib3.InvalidHeader),
         "the response broke off before its end",
@@ -89,10 +87,8 @@ def explain(
     """
     root = _root(error, handled)
     reason, passing = _describe(root, attempt)
-    sent = attempt.sent and not isinstance(root, urllib3.ClosedPoolError)
-    idle = sent and not (attempt.opened or attempt.answered) and isinstance(root, DROPPED)
     cause = bare(root) if _is_harmless(root) else None
-    return Failure(reason, passing, sent, idle, cause)
+    return Failure(reason, passing, attempt.sent, cause)
 
 
 def _root(error: BaseException, handled: Optional[BaseException]) -> BaseException:

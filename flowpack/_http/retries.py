@@ -27,14 +27,12 @@ class Failure:
         reason: What happened, and what to do about it.
         passing: Whether another attempt may go better.
         sent: Whether some of the request may have reached the server.
-        idle: Whether a connection kept from an earlier call was closed meanwhile.
         cause: The error behind it, without its traceback.
     """
 
     reason: str
     passing: bool = True
     sent: bool = True
-    idle: bool = False
     cause: Optional[BaseException] = None
 
 
@@ -155,14 +153,11 @@ def run_with_retries(
     attempts = 0
     while True:
         result = attempt()
-        idle = isinstance(result, Failure) and result.idle
-        attempts += not idle
+        attempts += 1
         if not policy.repeats(effect, result):
             if isinstance(result, Response):
                 budget.earn()
             return result, attempts
-        if idle:
-            continue
         wait = policy.wait(attempts, result, random.random())
         if attempts >= policy.attempts or wait >= deadline.left() or not budget.spend():
             return result, attempts

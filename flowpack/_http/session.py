@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import ssl
@@ -9,7 +10,7 @@ import sys
 import time
 from collections import OrderedDict
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Callable, Mapping, Optional, Type, Union
+from typing import Any, Callable, Iterator, Mapping, Optional, Type, Union
 
 import attrs
 import requests
@@ -142,12 +143,12 @@ class HTTPSession:
         if url.startswith("https:") or (proxy and proxy.scheme == "https"):
             attempt.ssl_context = self._ssl_context(trusted)
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
-            attempt.opened = attempt.sent = True  # That is not known of the user's own.
-        if effect is Effect.CREATE:
-            session = _for_creation(session, url)
-        timeout = (attempt.remaining(),) * 2
-        with session.send(prepared, timeout=timeout, allow_redirects=False, **options) as reply:
-            response = receive(reply, attempt, sink)
+            attempt.sent = True  # That is not known of the user's own.
+        options.update(timeout=(attempt.remaining(),) * 2, allow_redirects=False)
+        create = effect is Effect.CREATE
+        with _for_creation(session, url) if create else contextlib.nullcontext(session) as sender:
+            with sender.send(prepared, **options) as reply:
+                response = receive(reply, attempt, sink)
         secrets = secrets_in(prepared.headers)
         if proxy and proxy.credentials:
             secrets |= secrets_in({"Proxy-Authorization": basic(proxy.credentials)})
@@ -205,19 +206,22 @@ def _proxy(url: str, proxies: Mapping[str, str]) -> Optional[ParsedURL]:
         ) from None
 
 
-def _for_creation(session: requests.Session, url: str) -> requests.Session:
-    """Return a copy of *session* whose adapter repeats nothing, with no connection kept.
+@contextlib.contextmanager
+def _for_creation(session: requests.Session, url: str) -> Iterator[requests.Session]:
+    """Give a copy of *session* whose adapter repeats nothing and has connections of its own.
 
-    One may be closed just now, and then nobody knows whether the request was taken.
+    One that was kept may be closed just now, and then nobody knows whether the request was taken.
     """
     adapter = session.get_adapter(url)
     if not isinstance(adapter, HTTPAdapter):
-        return session
-    HTTPAdapter.close(adapter)
+        yield session
+        return
     once, copied = object.__new__(type(adapter)), object.__new__(type(session))
-    vars(once).update(vars(adapter), max_retries=Retry(0, read=False))
+    vars(once).update(vars(adapter), max_retries=Retry(0, read=False), proxy_manager={})
+    once.init_poolmanager(1, 1)
     vars(copied).update(vars(session), adapters=OrderedDict({"": once}))
-    return copied
+    yield copied
+    HTTPAdapter.close(once)
 
 
 def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
