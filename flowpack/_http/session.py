@@ -144,10 +144,11 @@ class HTTPSession:
             attempt.ssl_context = self._ssl_context(trusted)
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
             attempt.sent = True  # That is not known of the user's own.
-        options.update(timeout=(attempt.remaining(),) * 2, allow_redirects=False)
+        timeout = (attempt.remaining(),) * 2
         create = effect is Effect.CREATE
         with _for_creation(session, url) if create else contextlib.nullcontext(session) as sender:
-            with sender.send(prepared, **options) as reply:
+            sending = sender.send(prepared, timeout=timeout, allow_redirects=False, **options)
+            with sending as reply:
                 response = receive(reply, attempt, sink)
         secrets = secrets_in(prepared.headers)
         if proxy and proxy.credentials:
@@ -220,8 +221,8 @@ def _for_creation(session: requests.Session, url: str) -> Iterator[requests.Sess
     vars(once).update(vars(adapter), max_retries=Retry(0, read=False), proxy_manager={})
     once.init_poolmanager(1, 1)
     vars(copied).update(vars(session), adapters=OrderedDict({"": once}))
-    yield copied
-    HTTPAdapter.close(once)
+    with contextlib.closing(once):
+        yield copied
 
 
 def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:

@@ -22,9 +22,9 @@ def dialect_for(version: object) -> Dialect:
         WireError: No dialect for that release; the text lists the supported ones.
     """
     if version == "2.0b7":
-        from flowpack.wire.orion import Orion
+        from flowpack.wire.dialect import Dialect
 
-        return Orion("2.0b7")
+        return Dialect("2.0b7")
     if not isinstance(version, str) or not re.match(r"\d+\.\d+", version):
         raise WireError(
             f"GET /admin/version answered {quoted(version)}, which is no release of Prefect. Is"

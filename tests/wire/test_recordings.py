@@ -16,7 +16,7 @@ from flowpack.models import (
     FlowRun,
 )
 from flowpack.wire.block_schemas import orion_checksum as checksum
-from flowpack.wire.orion import Orion
+from flowpack.wire.dialect import Dialect
 
 DATA = Path(__file__).parent / "data" / "orion"
 KINDS = (
@@ -68,7 +68,7 @@ def deployment_requests():
 
 @pytest.fixture(scope="module")
 def dialect():
-    return Orion("2.0b7")
+    return Dialect("2.0b7")
 
 
 @pytest.mark.parametrize(("cls", "recorded"), list(answers()))
