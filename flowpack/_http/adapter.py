@@ -1,9 +1,7 @@
 """The adapter under requests that keeps a call's deadline.
 
-Time-outs of sockets begin anew with every byte that arrives, so a peer that sends one now and
-then holds a call for ever. Here each step on a connected socket gets what is left of the call's
-time. A context variable holds the attempt that a step belongs to, for threads, greenlets and
-forked processes have each their own.
+Time-outs of sockets begin anew with every byte that arrives, so a peer that sends one now and then
+holds a call for ever. Here each step on a connected socket gets what is left of the call's time.
 """
 
 from __future__ import annotations
@@ -41,25 +39,18 @@ class BrokenResponse(HTTPException):
 
 
 class Attempt:
-    """One sending of a request: how much time it has, and how far it came.
+    """One sending of a request: how much time it has, and how far it came."""
 
-    Attributes:
-        current: The attempt that this thread or greenlet makes.
-        ssl_context: Checks certificates; None where nothing speaks TLS.
-        sent: Whether some of the request may have reached the server.
-        answered: Whether some of the response has come.
-        ended: Whether the peer sends nothing more.
-        receivable: How many more bytes may come; who reads the body lets all come.
-    """
-
+    #: The attempt that this thread or greenlet makes.
     current: ClassVar[ContextVar[Optional[Attempt]]] = ContextVar("attempt", default=None)
 
     def __init__(self, deadline: Deadline, timeout: float) -> None:
         self.deadline, self.timeout = deadline, timeout
-        self.ssl_context: Optional[ssl.SSLContext] = None
-        self.sent = self.answered = self.ended = False
-        self.receivable: float = _HEAD_LIMIT
-        self._moved = 0
+        self.ssl_context: Optional[ssl.SSLContext] = None  # Checks certificates.
+        self.sent = False  # Some of the request may have reached the server.
+        self.answered = False  # Some of the response has come.
+        self.ended = False  # The peer sends nothing more.
+        self.receivable: float = _HEAD_LIMIT  # So many bytes may come.
 
     @property
     def stage(self) -> str:
@@ -80,14 +71,9 @@ class Attempt:
         self.sent, self.answered, self.ended = sent, False, False
         self.receivable = _HEAD_LIMIT
 
-    def count_sent(self, size: int) -> None:
-        """Take note that *size* bytes were sent."""
-        self._moved += size
-        self.deadline.extend(self._moved)
-
     def count_received(self, size: int) -> None:
         """Take note that *size* bytes have come, 0 for the end; raise if they are too many."""
-        self.count_sent(size)
+        self.deadline.moved += size
         self.answered, self.ended = self.answered or size > 0, size == 0
         self.receivable -= size
         if self.receivable < 0:
@@ -127,10 +113,9 @@ class _DeadlineSocket:
                 raise BrokenPipeError from None
             view = view[size:]
             if attempt:
-                attempt.count_sent(size)
+                attempt.deadline.moved += size
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
-        """Return the file that a response is read from."""
         return io.BufferedReader(_DeadlineReader(self), 64 * 1024)
 
 
@@ -149,10 +134,6 @@ class _DeadlineReader(io.RawIOBase):
         if attempt:
             attempt.count_received(size)
         return size
-
-    def readall(self) -> bytes:
-        """Refuse: only a chunk of less than no bytes is read so."""
-        raise BrokenResponse("the size of a chunk is negative")
 
     def close(self) -> None:
         self._file.close()

@@ -6,7 +6,7 @@ import re
 import socket
 import ssl
 from http import client as http
-from typing import Optional, Tuple, TypeVar
+from typing import Optional, Tuple
 
 import requests
 from urllib3 import exceptions as urllib3
@@ -66,14 +66,9 @@ _REASONS = (
     (Exception, "the request cannot be sent ({kind})", False),
 )
 
-ErrorType = TypeVar("ErrorType", bound=BaseException)
 
-
-def bare(error: ErrorType) -> ErrorType:
-    """Strip *error* of its frames and of what it comes from, and return it.
-
-    They hold headers, bodies and URLs, and some tools print the values of all variables.
-    """
+def bare(error: BaseException) -> BaseException:
+    """Return *error* without its frames and causes, whose variables hold headers, bodies, URLs."""
     error.__cause__ = error.__context__ = error.__traceback__ = None
     return error
 
@@ -87,8 +82,11 @@ def explain(
     """
     root = _root(error, handled)
     reason, passing = _describe(root, attempt)
-    cause = bare(root) if _is_harmless(root) else None
-    return Failure(reason, passing, attempt.sent, cause)
+    own = (http.IncompleteRead, http.RemoteDisconnected, BrokenResponse, OSError)
+    # A text of the proxy's, a server's or with a URL in it is not shown.
+    harmless = isinstance(root, own) and not isinstance(root, _LIBRARIES)
+    harmless = harmless and str(root).isprintable() and not re.search(_PROXY_STATUS, str(root))
+    return Failure(reason, passing, attempt.sent, bare(root) if harmless else None)
 
 
 def _root(error: BaseException, handled: Optional[BaseException]) -> BaseException:
@@ -102,14 +100,6 @@ def _root(error: BaseException, handled: Optional[BaseException]) -> BaseExcepti
             break
         error = below
     return error
-
-
-def _is_harmless(error: BaseException) -> bool:
-    """Return True if no text of *error* can be a server's, or a URL."""
-    own = (http.IncompleteRead, http.RemoteDisconnected, BrokenResponse, OSError)
-    if not isinstance(error, own) or isinstance(error, _LIBRARIES):
-        return False
-    return str(error).isprintable() and not re.search(_PROXY_STATUS, str(error))
 
 
 def _describe(error: BaseException, attempt: Attempt) -> Tuple[str, bool]:

@@ -53,14 +53,11 @@ def common_headers(
         SettingsError: One cannot be sent; the text does not show its value.
     """
     for name, value in given.items():
-        if not re.match(_NAME, name) or name.lower() in _OWN.split():
+        fits = re.match(_NAME, name) and isinstance(value, str) and re.match(_VALUE, value)
+        if not fits or name.lower() in _OWN.split():
             raise SettingsError(
-                f"the header {quoted(name)} is set by flowpack, or HTTP does not allow it"
-            )
-        if not isinstance(value, str) or not re.match(_VALUE, value):
-            raise SettingsError(
-                f"the header {quoted(name)} has a value that is no text, or holds a line break or"
-                " a character beyond Latin-1"
+                f"the header {quoted(name)} cannot be sent: flowpack sets it itself, or name or"
+                " value hold what HTTP does not allow, such as a line break"
             )
     if not re.match(_VALUE, api_key or "") or not (api_key or "").isascii():
         raise SettingsError(
@@ -172,7 +169,12 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
         ResponseRefused: It is too long, or packed.
         BrokenResponse: It is not as HTTP wants it.
     """
-    _check_head(reply, attempt)
+    # The parser does not notice that a head is not whole; what stands in for a server has none.
+    if attempt.ended:
+        raise BrokenResponse("the response broke off in its head")
+    head = getattr(getattr(reply.raw, "_original_response", None), "msg", None)
+    if isinstance(head, HTTPMessage) and head.defects:
+        raise BrokenResponse("a line in the head of the response is no header")
     sink.clear()
     headers = {name.lower(): value.strip() for name, value in reply.headers.items()}
     location = getattr(reply.raw, "headers", {}).get("location")
@@ -194,16 +196,6 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
     sink = sink if status == 200 else Sink()
     _read_body(reply, attempt, sink, "" if coding else headers.get("content-length", ""))
     return Response(status, sink.memory.getvalue(), headers)
-
-
-def _check_head(reply: requests.Response, attempt: Attempt) -> None:
-    """Raise if the head is not whole, which the parser does not notice."""
-    if attempt.ended:
-        raise BrokenResponse("the response broke off in its head")
-    head = getattr(getattr(reply.raw, "_original_response", None), "msg", None)
-    # What stands in for a server has no such head.
-    if isinstance(head, HTTPMessage) and head.defects:
-        raise BrokenResponse("a line in the head of the response is no header")
 
 
 def _read_body(reply: requests.Response, attempt: Attempt, sink: Sink, length: str) -> None:

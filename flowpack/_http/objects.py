@@ -11,16 +11,15 @@ from flowpack._http.session import HTTPOptions, HTTPSession
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError
 from flowpack.transport import Effect, Response
-from flowpack.urls import URL, ParsedURL, mask_url, parse_url
+from flowpack.urls import URL, mask_url, parse_url
 
 
 class ObjectClient(HidesLocals):
     """Puts and gets objects by their URL.
 
     Each method returns the response, whatever its status, and raises
-    :class:`~flowpack.exceptions.APIConnectionError` when no usable one came back or the URL
-    cannot be sent. Every request may be repeated, so only what may be stored twice is stored.
-    A call may take a second more for each MiB that it moved.
+    :class:`~flowpack.exceptions.APIConnectionError` when no usable one came back or the URL cannot
+    be sent. Every request may be repeated. A call may take a second more for each MiB it moved.
     """
 
     def __init__(
@@ -109,7 +108,13 @@ class ObjectClient(HidesLocals):
         body: Union[bytes, FileBody] = b"",
         sink: Optional[Sink] = None,
     ) -> Response:
-        address = _address(method, url)
+        problem = ""
+        try:
+            address = parse_url(url)
+        except ValueError as exc:
+            problem = f"this URL {exc}"
+        if problem:
+            raise APIConnectionError(method, mask_url(url), problem)
         own = {"Authorization": basic(address.credentials)} if address.credentials else {}
         request = requests.Request(
             method,
@@ -117,11 +122,3 @@ class ObjectClient(HidesLocals):
             data=body or b"",  # It would announce chunks for an empty file.
         )
         return self._session.call(request, address, effect, sink=sink, seconds_per_mib=1.0)
-
-
-def _address(method: str, url: URL) -> ParsedURL:
-    try:
-        return parse_url(url)
-    except ValueError as exc:
-        problem = f"this URL {exc}"
-    raise APIConnectionError(method, mask_url(url), problem)

@@ -21,19 +21,12 @@ _log = logging.getLogger(__name__)
 
 @attrs.frozen
 class Failure:
-    """An attempt that brought no usable response.
+    """An attempt that brought no usable response."""
 
-    Attributes:
-        reason: What happened, and what to do about it.
-        passing: Whether another attempt may go better.
-        sent: Whether some of the request may have reached the server.
-        cause: The error behind it, without its traceback.
-    """
-
-    reason: str
-    passing: bool = True
-    sent: bool = True
-    cause: Optional[BaseException] = None
+    reason: str  # What happened, and what to do about it.
+    passing: bool = True  # Another attempt may go better.
+    sent: bool = True  # Some of the request may have reached the server.
+    cause: Optional[BaseException] = None  # Without its traceback.
 
 
 Result = Union[Response, Failure]
@@ -50,16 +43,12 @@ class Deadline:
     ) -> None:
         self._clock, self._started = clock, clock()
         self._seconds, self._seconds_per_byte = seconds, seconds_per_mib / 2**20
-        self._moved = 0
-
-    def extend(self, moved: int) -> None:
-        """Take note that an attempt has *moved* so many bytes."""
-        self._moved = max(self._moved, moved)
+        self.moved = 0  # In bytes, both ways, by all attempts.
 
     @property
     def allowed(self) -> float:
         """How many seconds the call may take, by what it has moved so far."""
-        return self._seconds + self._moved * self._seconds_per_byte
+        return self._seconds + self.moved * self._seconds_per_byte
 
     def elapsed(self) -> float:
         """Return how many seconds the call has taken."""
@@ -74,16 +63,9 @@ class Deadline:
 class RetryPolicy:
     """Which requests are repeated, and how patiently.
 
-    Whatever creates something is never repeated once a byte of it may have reached the server.
-
-    Attributes:
-        attempts: How often a request is sent at most.
-        statuses: Responses that mean "not now". Every other status is final.
-        first_wait: Longest wait before the second attempt, in seconds; it doubles with each
-            further one. A wait lies between half of that and the whole, by chance, so that
-            clients do not come back all at once.
-        longest_wait: What it grows to, in seconds.
-        longest_retry_after: A server that asks for more seconds is not asked again.
+    Waits double from *first_wait* to *longest_wait* seconds, each cut by up to a half by chance.
+    A server that asks for more than *longest_retry_after* seconds is not asked again. What creates
+    something is never repeated once a byte of it may have reached the server.
     """
 
     attempts: int = 5
@@ -115,10 +97,7 @@ def _retry_after(response: Response) -> float:
 
 
 class RetryBudget:
-    """How many retries one server gets from this process; each success gives one back.
-
-    A server that is down is not asked five times by each of a hundred calls.
-    """
+    """How many retries a server gets from this process: many calls spare one that is down."""
 
     def __init__(self, size: int = 100) -> None:
         # Adding and taking are atomic, so that no lock is held across a fork.
@@ -131,7 +110,7 @@ class RetryBudget:
         return False
 
     def earn(self) -> None:
-        """Give one retry back."""
+        """Give one retry back, for a success."""
         self._retries.append(True)
 
 

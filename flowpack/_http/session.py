@@ -57,7 +57,10 @@ class HTTPSession:
 
     def __init__(self, options: HTTPOptions) -> None:
         self._options = options
-        self._session = options.session or _new_session()
+        self._session = options.session or requests.Session()
+        if options.session is None:
+            self._session.headers.clear()
+            self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._ssl_context = functools.lru_cache(maxsize=None)(_ssl_context)
         self._mount(HTTPAdapter)
 
@@ -166,13 +169,6 @@ class HTTPSession:
         if verify is None and self._session.trust_env:
             verify = next(filter(None, map(os.environ.get, CA_VARIABLES)), None)
         return verify if verify is False or isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
-
-
-def _new_session() -> requests.Session:
-    session = requests.Session()
-    session.headers.clear()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
 
 
 def _prepare(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
