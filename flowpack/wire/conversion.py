@@ -6,6 +6,8 @@ the ``extra`` of a record is written back.
 
 from __future__ import annotations
 
+import collections.abc
+import functools
 from datetime import datetime
 from typing import Any, Callable, List, Optional, Tuple, Type, Union, get_args, get_origin
 from uuid import UUID
@@ -22,12 +24,12 @@ Json = Any
 _SCHEDULES = (IntervalSchedule, CronSchedule, RRuleSchedule, OpaqueSchedule)
 
 
+@functools.lru_cache(maxsize=None)
 def make_converter(*, detailed: bool = False) -> cattrs.Converter:
-    """Return a converter with the hooks that every dialect shares.
+    """Return the converter that all dialects share.
 
-    Args:
-        detailed: Whether its errors hold every problem, for :func:`problems_of`; else it stops at
-            the first, and is faster to make and to use.
+    A *detailed* one collects every problem, for :func:`problems_of`; else it stops at the first,
+    and is faster to make and to use.
     """
     converter = cattrs.Converter(detailed_validation=detailed)
 
@@ -48,15 +50,15 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
     converter.register_unstructure_hook(UUID, str)
     converter.register_structure_hook(datetime, _read_time)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
-    converter.register_structure_hook_func(_is_tuple, read_tuple)
-    converter.register_unstructure_hook_func(_is_tuple, list)
-    converter.register_structure_hook_func(_is_mapping, lambda value, _: _expect(value, dict))
-    converter.register_unstructure_hook_func(_is_mapping, dict)
-    converter.register_structure_hook_func(_is_schedule, _read_schedule)
-    converter.register_unstructure_hook_func(_is_schedule, write_schedule)
-    # What is absent in JSON keeps its default.
-    converter.register_structure_hook_func(_may_be_unset, read_present)
-    converter.register_unstructure_hook_func(_may_be_unset, converter.unstructure)
+    for fits, read, write in (
+        (_is_tuple, read_tuple, list),
+        (_is_mapping, lambda value, _: _expect(value, dict), dict),
+        (_is_schedule, _read_schedule, write_schedule),
+        # What is absent in JSON keeps its default.
+        (_may_be_unset, read_present, converter.unstructure),
+    ):
+        converter.register_structure_hook_func(fits, read)
+        converter.register_unstructure_hook_func(fits, write)
     return converter
 
 
@@ -65,7 +67,7 @@ def _is_tuple(kind: Any) -> bool:
 
 
 def _is_mapping(kind: Any) -> bool:
-    return kind is dict or getattr(get_origin(kind), "__name__", "") == "Mapping"
+    return kind is dict or get_origin(kind) is collections.abc.Mapping
 
 
 def _is_schedule(kind: Any) -> bool:
@@ -118,8 +120,8 @@ def write_schedule(schedule: Any) -> Json:
 
 def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
     """Return a reader of *cls* that keeps unknown fields in ``extra``."""
-    names = {field.name for field in attrs.fields(cls)}
-    keeps = "extra" in names
+    known = {field.name for field in attrs.fields(cls)} - {"extra"}
+    keeps = hasattr(cls, "extra")
     read = make_dict_structure_fn(
         cls,
         converter,
@@ -129,7 +131,7 @@ def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
 
     def hook(value: Any, _: Any) -> Any:
         record = read(_expect(value, dict), cls)
-        extra = {key: item for key, item in value.items() if key not in names - {"extra"}}
+        extra = {key: item for key, item in value.items() if key not in known}
         return attrs.evolve(record, extra=extra) if keeps and extra else record
 
     return hook
@@ -148,15 +150,15 @@ def _writer(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
 
 def problems_of(value: Json, cls: Type[Any]) -> List[str]:
     """Return everything in *value* that makes it no *cls*, each with its path."""
+
+    def words(exc: BaseException, _: Optional[type]) -> str:
+        return f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)
+
     try:
         make_converter(detailed=True).structure(value, cls)
     except Exception as exc:
         try:
-            return cattrs.transform_error(exc, path="response", format_exception=_problem)
+            return cattrs.transform_error(exc, path="response", format_exception=words)
         except TypeError:
-            return [_problem(exc, None)]
+            return [words(exc, None)]
     return []
-
-
-def _problem(exc: BaseException, _: Optional[type]) -> str:
-    return f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)

@@ -66,6 +66,9 @@ _DEFAULT_STORAGE_PATH = path("variables", "name", DEFAULT_STORAGE)
 _KEPT: Mapping[str, Any] = {
     "description": None,
     "version": None,
+    "parameters": {},
+    "labels": {},
+    "concurrency_limit": None,
     "work_queue_name": None,
     "work_pool_name": None,
     "enforce_parameter_schema": True,
@@ -197,15 +200,10 @@ class Prefect3(Dialect):
         self, new: DeploymentCreate, current: Optional[Deployment], extra: Mapping[str, Any]
     ) -> Dict[str, Any]:
         """Return the value of each field that *new* may leave unset."""
-        kept = {field: extra.get(field, default) for field, default in _KEPT.items()}
-        kept.update(
-            parameters={} if current is None else current.parameters,
-            tags=() if current is None else current.tags,
-            is_schedule_active=current is None or current.is_schedule_active,
-            job_variables=None if current is None else merged_variables(extra, new),
-            labels=_own_labels(extra),
-            concurrency_limit=concurrency_limit(extra),
-        )
+        kept = {field: _comparable(extra).get(field, each) for field, each in _KEPT.items()}
+        kept["tags"] = () if current is None else current.tags
+        kept["is_schedule_active"] = current is None or current.is_schedule_active
+        kept["job_variables"] = None if current is None else merged_variables(extra, new)
         if new.script is not None:
             if current is None:
                 kept["description"] = new.script.description
@@ -216,22 +214,15 @@ class Prefect3(Dialect):
 
     def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
         """See :meth:`Dialect.differences`."""
-        variables = variables_of(current.extra)
-        has = {
-            **current.extra,
-            "labels": _own_labels(current.extra),
-            "concurrency_limit": concurrency_limit(current.extra),
-            "job_variables": variables,
-            "infra_overrides": variables,
-        }
+        old = _comparable(current.extra)
         changes: List[Change] = [
-            Change(_SPEC_NAMES.get(field, field), has.get(field), wanted)
+            Change(_SPEC_NAMES.get(field, field), old.get(field), wanted)
             for field, wanted in self._body(new).items()
-            if field not in _COMPARED_OTHERWISE and not same_json(has.get(field), wanted)
+            if field not in _COMPARED_OTHERWISE and not same_json(old.get(field), wanted)
         ]
         if current.is_schedule_active != new.is_schedule_active:
-            old, now = not current.is_schedule_active, not new.is_schedule_active
-            changes.append(Change("paused", old, now))
+            paused = not current.is_schedule_active
+            changes.append(Change("paused", paused, not new.is_schedule_active))
         own = own_schedule(current.extra, current.script, self.has("slug"))
         old_schedule = own and own.get("schedule")
         if not same_schedule(old_schedule, new.schedule):
@@ -374,20 +365,27 @@ def _check_shapes(value: Mapping[str, Any]) -> None:
     """Raise a WireError for a deployment of which the dialect could not read a part."""
     for name, kind in _SHAPES.items():
         member = value.get(name)
-        items = member if isinstance(member, list) else ()
         fits = member is None or isinstance(member, kind)
-        if not fits or not all(isinstance(each, dict) for each in items):
+        if isinstance(member, list):
+            fits = fits and all(isinstance(each, dict) for each in member)
+        if fits and name == "schedules":
+            fits = all(isinstance(each.get("schedule"), dict) for each in member or ())
+        if not fits:
             expected = "an object" if kind is dict else "an array of objects"
             raise WireError(f"a response is no Deployment: {name} must be {expected}")
-    for each in value.get("schedules") or ():
-        if not isinstance(each.get("schedule"), dict):
-            raise WireError("a response is no Deployment: schedules must have a schedule each")
 
 
-def _own_labels(extra: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return the labels without those that the server adds."""
-    labels = extra.get("labels") or {}
-    return {key: value for key, value in labels.items() if not key.startswith("prefect.")}
+def _comparable(extra: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return a deployment as a server has it, with values as they are sent."""
+    labels = (extra.get("labels") or {}).items()
+    variables = variables_of(extra)
+    return {
+        **extra,
+        "labels": {key: value for key, value in labels if not key.startswith("prefect.")},
+        "concurrency_limit": concurrency_limit(extra),
+        "job_variables": variables,
+        "infra_overrides": variables,
+    }
 
 
 def concurrency_limit(extra: Mapping[str, Any]) -> Optional[int]:
