@@ -17,8 +17,7 @@ from flowpack.blocks.address import absolute_folder, api_address, base_path, is_
 from flowpack.blocks.block import Block
 from flowpack.blocks.folder import Folder
 from flowpack.blocks.hashing import KnownBytes
-from flowpack.blocks.secrecy import without_credentials, without_secrets
-from flowpack.blocks.secret import SecretMapping
+from flowpack.blocks.secret import SecretMapping, without_credentials, without_secrets
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import (
     BlockArgumentError,

@@ -7,8 +7,7 @@ from typing import Any, Dict, Optional
 from uuid import UUID
 
 from flowpack.blocks.block import Block
-from flowpack.blocks.secrecy import masked_data
-from flowpack.blocks.secret import MASK
+from flowpack.blocks.secret import MASK, masked_data
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output

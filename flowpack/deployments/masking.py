@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional
 
-from flowpack.blocks.secrecy import masked_data, without_credentials
-from flowpack.blocks.secret import MASK
+from flowpack.blocks.secret import MASK, masked_data, without_credentials
 from flowpack.blocks.storage import StorageBlock
 from flowpack.jsonvalues import json_copy, replaced_env
 from flowpack.wire.dialect import Change

@@ -11,7 +11,7 @@ import attrs
 
 from flowpack._validators import describe_type
 from flowpack.blocks.documents import built_in
-from flowpack.blocks.secrecy import masked_data
+from flowpack.blocks.secret import masked_data
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client

@@ -34,11 +34,9 @@ class Registry:
 
     def document_id(self, storage: StorageBlock) -> UUID:
         """Return the id of a document of *storage*, made if missing."""
-        from flowpack.blocks.documents import ensure_document
-
-        definition, data = storage.definition(), storage.to_document_data()
-        key = ("document", storage.schema_checksum(), json.dumps(data, sort_keys=True))
-        return self.once(key, lambda: ensure_document(definition, data, self._client))
+        data = json.dumps(storage.to_document_data(), sort_keys=True)
+        key = ("document", storage.schema_checksum(), data)
+        return self.once(key, lambda: storage.ensure_document(self._client))
 
     def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return what *make* makes, made once for *key*."""
