@@ -18,7 +18,6 @@ from flowpack.analysis.definitions import (
 )
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import NULL, Json
-from flowpack.analysis.plain import is_plain
 from flowpack.analysis.values import (
     Alias,
     Call,
@@ -30,6 +29,7 @@ from flowpack.analysis.values import (
     Undefined,
     UnionOf,
     Unknown,
+    is_plain,
     values_of,
 )
 from flowpack.exceptions import quoted

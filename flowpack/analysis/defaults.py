@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Tuple
 
 from flowpack.analysis.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
+from flowpack.analysis.evaluate import result_of
 from flowpack.analysis.values import (
     UNKNOWN,
     Call,
@@ -203,7 +204,7 @@ def _default(field: Field) -> object:
     if isinstance(factory, Class):
         return Call(factory)
     if isinstance(factory, Function):
-        return factory.returns
+        return result_of(factory)
     make = _FACTORIES.get(full_name(factory))
     return UNKNOWN if make is None else make()
 

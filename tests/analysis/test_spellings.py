@@ -113,7 +113,6 @@ MAKERS = {
     "in while": "while fn():\n    x = flow(fn, name='given')",
     "in else of the guard": "if __name__ == '__main__':\n    x = 1\n"
     "else:\n    x = flow(fn, name='given')",
-    "flow of a flow": "y = flow(fn, name='y')\nx = flow(y, name='given')\ndel y",
     "name from a constant": "NAME = 'given'\nx = flow(fn, name=NAME)",
     "name from parts": "A = 'gi'\nx = flow(fn, name=f'{A}v' 'e' + 'n')",
     "constant of constants": "A = 'gi'\nB: str = A + 'ven'\nx = flow(fn, name=B)",
