@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import importlib
 import operator
-from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
+from functools import partial
+from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from flowpack.analysis.syntax import changed_by, own_nodes, returned_name
 from flowpack.analysis.values import (
@@ -124,7 +125,8 @@ def attribute_of(value: Any, name: str) -> object:
     if isinstance(value, Symbol):
         return known(Symbol(f"{value.name}.{name}"))
     if isinstance(value, Class):
-        return _class_attribute(value, name)
+        members = [member for member in members_of(value) if member.name == name]
+        return members[0] if members and is_enumeration(value) else value.attribute(name)
     if isinstance(value, Member):
         named = {"name": value.name, "value": value.cls.attribute(value.name)}
         return named.get(name, UNKNOWN)
@@ -135,26 +137,14 @@ def attribute_of(value: Any, name: str) -> object:
     return UNKNOWN
 
 
-def _class_attribute(cls: Class, name: str) -> object:
-    if is_enumeration(cls):
-        for owner in reversed(cls.lineage):
-            if any(member.name == name for member in members_of(owner)):
-                return Member(owner, name)
-    return cls.attribute(name)
-
-
-def has_method(value: object, name: str) -> bool:
-    """Return True if *value* is plain and its method *name* may be called."""
-    return name in _METHODS.get(type(value).__name__, ())
-
-
 def call_method(
     value: object, name: str, arguments: List[object], keywords: Dict[str, object]
 ) -> object:
-    """Return what the method *name* of the plain *value* returns."""
-    if not (is_plain(arguments) and is_plain(keywords)):
-        return UNKNOWN
-    return _limited(getattr(value, name)(*arguments, **keywords))
+    """Return what the method *name* of *value* returns, if it may be called."""
+    may_be_called = name in _METHODS.get(type(value).__name__, ())
+    if may_be_called and is_plain(arguments) and is_plain(keywords):
+        return _limited(getattr(value, name)(*arguments, **keywords))
+    return UNKNOWN
 
 
 def iterated(value: object) -> List[object]:
@@ -238,70 +228,32 @@ def _type_of(value: object) -> object:
     return Symbol("types.NoneType") if value is None else UNKNOWN
 
 
-def _enumeration(base: str) -> Callable[..., object]:
-    def make(name: str, members: Any, **options: object) -> object:
-        if isinstance(members, str):
-            members = members.replace(",", " ").split()
-        if not isinstance(members, dict):
-            start = options.get("start", 1)
-            counts = base in ("enum.Enum", "enum.IntEnum") and "type" not in options
-            first = start if counts and isinstance(start, int) else None
-            members = dict(
-                (
-                    (member, UNKNOWN if first is None else first + number)
-                    if isinstance(member, str)
-                    else member
-                )
-                for number, member in enumerate(members)
-            )
-        return Class(name, bases=(Symbol(base),), scope=Scope(names=_named(members)))
-
-    return make
-
-
-def _typed_dict(name: str, fields: Any, **keywords: object) -> object:
-    bases = (Symbol("typing.TypedDict"),)
-    return Class(name, bases=bases, keywords=keywords, annotations=_named(fields))
-
-
-def _typed_tuple(name: str, fields: Any) -> object:
-    return Class(name, bases=(Symbol("typing.NamedTuple"),), annotations=_named(dict(fields)))
-
-
-def _named_tuple(
-    name: str, fields: Any, defaults: Tuple[object, ...] = (), **options: object
-) -> object:
-    names = fields.replace(",", " ").split() if isinstance(fields, str) else fields
-    with_default = names[len(names) - len(defaults) :]
-    return Class(
-        name,
-        bases=(Symbol("typing.NamedTuple"),),
-        scope=Scope(names=_named(dict(zip(with_default, defaults)))),
-        annotations=_named(dict.fromkeys(names, Symbol("typing.Any"))),
-    )
-
-
-def _named(items: Dict[Any, Any]) -> Dict[str, Any]:
-    """Return *items* if they are all named, as they must be in a class."""
-    if not all(isinstance(name, str) for name in items):
-        raise TypeError("names are text")
-    return dict(items)
+def _enumeration(base: str, name: str, members: Any, **options: object) -> object:
+    if isinstance(members, str):
+        members = members.replace(",", " ").split()
+    counts = base in ("enum.Enum", "enum.IntEnum") and not options
+    if not isinstance(members, dict):
+        numbered = [(each, number if counts else UNKNOWN) for number, each in enumerate(members, 1)]
+        members = dict(pair if isinstance(pair[0], str) else pair[0] for pair in numbered)
+    if not all(isinstance(each, str) for each in members):
+        return UNKNOWN
+    return Class(name, bases=(Symbol(base),), scope=Scope(names=members))
 
 
 _MAKERS: Mapping[str, Callable[..., object]] = {
     "builtins.type": _type_of,
     "typing.NewType": lambda name, inner: inner,
     "typing.TypeVar": _type_variable,
-    "typing.TypedDict": _typed_dict,
-    "typing.NamedTuple": _typed_tuple,
-    "collections.namedtuple": _named_tuple,
-    **{name: _enumeration(name) for name in ENUMERATIONS},
+    **{name: partial(_enumeration, name) for name in ENUMERATIONS},
 }
 
 
 # Operators
 
-_BINARY: Mapping[Type[ast.operator], Callable[[Any, Any], Any]] = {
+_OPERATORS: Mapping[type, Callable[..., Any]] = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+    ast.Invert: operator.invert,
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -314,13 +266,6 @@ _BINARY: Mapping[Type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_,
     ast.BitXor: operator.xor,
-}
-_UNARY: Mapping[Type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
-    ast.Invert: operator.invert,
-}
-_COMPARED: Mapping[Type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -334,28 +279,16 @@ _COMPARED: Mapping[Type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 
 
-def unary(op: ast.unaryop, operand: Any) -> object:
-    """Return what *op* makes of *operand*."""
-    return _UNARY[type(op)](operand) if is_plain(operand) else UNKNOWN
-
-
-def binary(op: ast.operator, left: Any, right: Any) -> object:
-    """Return what *op* makes of *left* and *right*; members of flags are numbers."""
-    if isinstance(left, Member) and isinstance(right, Member):
-        left, right = (each.cls.attribute(each.name) for each in (left, right))
-    if not (is_plain(left) and is_plain(right)):
+def operate(op: ast.AST, *operands: Any) -> object:
+    """Return what the operator *op* makes of *operands*, as far as that is known."""
+    if not all(map(is_plain, operands)):
         # Containers may be joined whatever is in them.
-        both = isinstance(left, CONTAINERS) and isinstance(right, CONTAINERS)
-        if not (both and isinstance(op, (ast.Add, ast.BitOr))):
+        contain = all(isinstance(each, CONTAINERS) for each in operands)
+        if not (contain and isinstance(op, (ast.Add, ast.BitOr))):
             return UNKNOWN
-    return _BINARY[type(op)](left, right) if _stays_small(op, left, right) else UNKNOWN
-
-
-def compare(op: ast.cmpop, left: Any, right: Any) -> object:
-    """Return whether *left* and *right* compare so."""
-    if not (is_plain(left) and is_plain(right)):
+    if isinstance(op, ast.operator) and not _stays_small(op, *operands):
         return UNKNOWN
-    return bool(_COMPARED[type(op)](left, right))
+    return _OPERATORS[type(op)](*operands)
 
 
 def _stays_small(op: ast.operator, left: Any, right: Any) -> bool:

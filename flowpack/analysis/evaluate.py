@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import attrs
 
@@ -16,6 +16,7 @@ from flowpack.analysis.values import (
     Call,
     Class,
     Function,
+    Member,
     OpenCall,
     Scope,
     Subscripted,
@@ -239,14 +240,16 @@ class _Evaluation(ast.NodeVisitor):
         if isinstance(node.op, ast.Not):
             value = self.truth(node.operand)
             return UNKNOWN if value is None else not value
-        return calls.unary(node.op, self.visit(node.operand))
+        return calls.operate(node.op, self.visit(node.operand))
 
     def visit_BinOp(self, node: ast.BinOp) -> object:
         left, right = self.visit(node.left), self.visit(node.right)
+        if isinstance(left, Member) and isinstance(right, Member):  # Members of flags.
+            left, right = left.cls.attribute(left.name), right.cls.attribute(right.name)
         if isinstance(node.op, ast.BitOr) and _are_types(left, right):
             return UnionOf((left, right))
         unknown = _first_unknown([left, right])
-        return calls.binary(node.op, left, right) if unknown is None else unknown
+        return calls.operate(node.op, left, right) if unknown is None else unknown
 
     def visit_BoolOp(self, node: ast.BoolOp) -> object:
         possible: List[object] = []
@@ -263,7 +266,7 @@ class _Evaluation(ast.NodeVisitor):
         left = self.visit(node.left)
         for op, comparator in zip(node.ops, node.comparators):
             right = self.visit(comparator)
-            result = calls.compare(op, left, right)
+            result = calls.operate(op, left, right)
             if MODULE_NAME in (left, right) and "__main__" in (left, right):
                 if isinstance(op, (ast.Eq, ast.NotEq)):
                     result = isinstance(op, ast.NotEq)
@@ -329,7 +332,7 @@ class _Evaluation(ast.NodeVisitor):
         change(self.scope, node.func)
         if unread is not None:
             return OpenCall(call=Call(function, tuple(arguments), keywords, node), unread=unread)
-        if method is not None and calls.has_method(owner, method.attr):
+        if method is not None and isinstance(function, Unknown) and is_plain(owner):
             return calls.call_method(owner, method.attr, arguments, keywords)
         if isinstance(function, Function) and not node.args and not node.keywords:
             result = self.result_of(function)
@@ -381,11 +384,10 @@ class _Evaluation(ast.NodeVisitor):
 
     # Comprehensions
 
-    def visit_ListComp(self, node: ast.ListComp) -> object:
+    def visit_ListComp(self, node: Union[ast.ListComp, ast.GeneratorExp]) -> object:
         return list(self._comprehended(node, node.elt))
 
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> object:
-        return list(self._comprehended(node, node.elt))
+    visit_GeneratorExp = visit_ListComp
 
     def visit_SetComp(self, node: ast.SetComp) -> object:
         return set(map(_as_key, self._comprehended(node, node.elt)))
