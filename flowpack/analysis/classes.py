@@ -8,7 +8,6 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import attrs
 
-from flowpack.analysis.calls import call
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import HARMLESS_OPTIONS, LIMITS, block_slug, is_harmless
 from flowpack.analysis.plain import is_plain
@@ -19,6 +18,7 @@ from flowpack.analysis.values import (
     Call,
     Class,
     Function,
+    Scope,
     Subscripted,
     Symbol,
     Undefined,
@@ -177,7 +177,8 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
     factory = options.pop("default_factory", None)
     required = default is ... and factory is None
     if default is ...:
-        default = UNKNOWN if factory is None else call(factory, [], {})
+        make = Scope(names={"make": factory})
+        default = UNKNOWN if factory is None else parse_and_evaluate("make()", make)
     if kind is Kind.TYPED_DICT:
         required = _is_required_key(owner, full_name(annotation))
     if name.startswith("__") and not name.endswith("__"):

@@ -10,7 +10,7 @@ import attrs
 
 from flowpack.analysis.calls import call, call_method, has_method, iterated, known
 from flowpack.analysis.plain import MOST_BITS, as_key, binary, holds, is_plain, one_of, size, unary
-from flowpack.analysis.syntax import defaults_of, every_argument
+from flowpack.analysis.syntax import PARSED_AS, defaults_of, every_argument
 from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
@@ -87,7 +87,7 @@ def parse_and_evaluate(source: str, scope: Scope) -> object:
         Undefined: A name in it is not bound.
     """
     try:
-        tree = ast.parse(source.strip(), mode="eval")
+        tree = ast.parse(source.strip(), PARSED_AS, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return UNKNOWN
     return evaluate(tree.body, scope)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Optional, Union
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
+from flowpack.analysis.syntax import PARSED_AS
 from flowpack.exceptions import DiscoveryError, printable
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 #: Longest script that is read, in bytes.
 SIZE_LIMIT = 100 * 1024 * 1024
 
-#: The file name that the parser gets; see :func:`_silence_parser`.
-_PARSED_AS = "<flowpack discovery>"
 _PARSER = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
 _TOO_DEEP = f"it is nested too deeply for {_PARSER} to read"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -101,7 +100,7 @@ class Script:
         self.check_readable()
         _silence_parser()
         try:
-            return ast.parse(self.content, _PARSED_AS)
+            return ast.parse(self.content, PARSED_AS)
         except SyntaxError as exc:
             reason = f"{_PARSER} cannot read it: {printable(exc.msg)}"
             raise DiscoveryError(self.at(exc.lineno), reason) from exc
@@ -148,7 +147,7 @@ def _silence_parser() -> None:
     ``warnings.catch_warnings`` would swap the filters of all threads for a while.
     One filter for a file name that only we use is harmless wherever it stays.
     """
-    ours = re.compile(re.escape(_PARSED_AS))
+    ours = re.compile(re.escape(PARSED_AS))
     if not any(entry[0] == "ignore" and entry[3] == ours for entry in warnings.filters):
         warnings.filterwarnings("ignore", module=ours.pattern)
 

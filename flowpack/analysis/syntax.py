@@ -6,6 +6,9 @@ import ast
 from collections import Counter
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
+#: The file name that the parser gets: its warnings under this name are ignored.
+PARSED_AS = "<flowpack discovery>"
+
 
 def source_of(node: ast.AST) -> str:
     """Return the source of *node*, if it can be spelt."""

@@ -176,6 +176,34 @@ def test_field_is_what_its_annotation_was_at_the_definition():
     assert schema["definitions"]["C"]["properties"]["a"] == {"title": "A", "type": "integer"}
 
 
+def test_field_of_a_model_with_postponed_annotations():
+    """A model looks names up when it is made, and what is not there yet, later."""
+    schema = schema_of(
+        """
+        from __future__ import annotations
+        from typing import Optional
+        from pydantic import BaseModel
+        T = int
+        class M(BaseModel):
+            a: T
+            b: Optional[N] = None
+        class N(BaseModel): ...
+        T = str
+        def f(x: M, y: T): ...
+        """
+    )
+    fields = schema["definitions"]["M"]["properties"]
+    assert fields["a"] == {"title": "A", "type": "integer"}
+    assert fields["b"]["anyOf"] == [{"$ref": "#/definitions/N"}, {"type": "null"}]
+    assert fragment(schema, "y") == {"type": "string"}
+
+
+def test_text_with_a_doubtful_escape():
+    """The parser's warnings about text in annotations are those of who runs the script."""
+    schema = schema_of("from typing import *\ndef f(x: 'Literal[\"\\\\d\"]'): ...")
+    assert fragment(schema) == {"const": "\\d", "type": "string"}
+
+
 @pytest.mark.parametrize(
     "made, values",
     [
@@ -483,6 +511,14 @@ def test_default_that_serializes_itself(body):
     assert fragment(found.schema)["default"] is None
     (said,) = found.notes
     assert "its default 'M()' is not known" in said
+
+
+def test_default_of_an_open_class_has_no_note_of_its_own():
+    """Where the type is open, that a default of it is not known is no news."""
+    found = told(f"{PYDANTIC}class M(lib.Base):\n    a: int = 1\ndef f(x: M = M()): ...")
+    assert fragment(found.schema) == {"default": None}
+    (said,) = found.notes
+    assert "any value is allowed for 'M': its base 'lib.Base'" in said
 
 
 def test_default_of_elsewhere_is_null():
