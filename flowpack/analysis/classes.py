@@ -139,13 +139,8 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
     if kind is not Kind.DATACLASS:
         return tuple(found.values())
     # In the order of the constructor; without those that only code of the class sets.
-    kept = [field for field in found.values() if is_argument(field) or not field.required]
+    kept = [f for f in found.values() if f.options.get("init", True) is not False or not f.required]
     return tuple(sorted(kept, key=lambda field: not field.positional))
-
-
-def is_argument(field: Field) -> bool:
-    """Return True if the constructor of the class takes *field*."""
-    return field.options.get("init", True) is not False
 
 
 def _evaluated(written: object, owner: Class) -> object:
@@ -192,7 +187,9 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
         required=required,
         default=default,
         has_factory=factory is not None,
-        positional=positional and options.get("kw_only", False) is not True,
+        positional=positional
+        and options.get("kw_only", False) is not True
+        and options.get("init", True) is not False,
         options=options,
     )
 
@@ -278,8 +275,7 @@ def _problems(cls: Class) -> Iterator[str]:
     if kind in (*_MODELS, Kind.DATACLASS):
         for each in cls.lineage:
             yield from _validators(each)
-        yield from _options(cls)
-        yield from _fields(cls)
+        yield from _options_and_fields(cls)
 
 
 def _foreign_parts(cls: Class) -> Iterator[str]:
@@ -333,25 +329,22 @@ def _keeps_types(part: object) -> bool:
     return is_harmless(name) or is_plain(part)
 
 
-def _options(cls: Class) -> Iterator[str]:
-    options = options_of_model(cls)
+def _options_and_fields(cls: Class) -> Iterator[str]:
+    options, fields = options_of_model(cls), fields_of(cls)
     if options is None:
         yield "its configuration is not known"
-        return
-    unaliased = all(field.key == field.name for field in fields_of(cls))
-    for name, value in options.items():
+    unaliased = all(field.key == field.name for field in fields)
+    for name, value in (options or {}).items():
         understood = {
+            **dict.fromkeys(HARMLESS_OPTIONS, True),
             "extra": value in ("allow", "forbid", "ignore"),
             "title": isinstance(value, str),
             "json_schema_extra": isinstance(value, dict),
             **dict.fromkeys(_BY_NAME, unaliased or value is False),
         }
-        if name not in HARMLESS_OPTIONS and not understood.get(name, False):
+        if not understood.get(name, False):
             yield f"its option {quoted(name)} may change what it takes"
-
-
-def _fields(cls: Class) -> Iterator[str]:
-    for field in fields_of(cls):
+    for field in fields:
         alias = field.options.get("validation_alias", field.options.get("alias"))
         if not (alias is None or isinstance(alias, str)):
             yield f"the alias of its field {quoted(field.name)} is not one text"

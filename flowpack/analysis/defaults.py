@@ -8,7 +8,7 @@ import math
 from datetime import date, datetime, time, timedelta
 from typing import Any, Callable, Dict, List, Tuple
 
-from flowpack.analysis.classes import Kind, fields_of, full_name, is_argument, kind_of, problem_of
+from flowpack.analysis.classes import Kind, fields_of, full_name, kind_of, problem_of
 from flowpack.analysis.values import (
     UNKNOWN,
     Call,
@@ -139,7 +139,7 @@ class _Encoder:
         if changed or any(each is not UNKNOWN for each in hooks):
             raise UnknownValue
         is_model = kind_of(cls) is Kind.MODEL
-        positional = [f.key for f in fields if is_argument(f) and f.positional and not is_model]
+        positional = [field.key for field in fields if field.positional and not is_model]
         given: Dict[str, object] = dict(zip(positional, call.arguments))
         given.update(call.keywords)
         needed = {field.key for field in fields if field.required}

@@ -131,7 +131,7 @@ def _write(
     if required:
         schema["required"] = required
     if writer.definitions:
-        schema["definitions"] = dict(sorted(writer.definitions.items()))
+        schema["definitions"] = writer.definitions
     # What JSON cannot carry, such as half a surrogate pair in a docstring, is replaced; so is
     # what schemas share.
     carried = json.loads(json.dumps(schema, ensure_ascii=False).encode("utf-8", "replace"))
