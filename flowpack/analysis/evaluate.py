@@ -9,7 +9,13 @@ import attrs
 
 from flowpack.analysis import calls
 from flowpack.analysis.calls import iterated, known
-from flowpack.analysis.syntax import CHANGING_METHODS, changed_by, defaults_of, every_argument
+from flowpack.analysis.syntax import (
+    CHANGING_METHODS,
+    PARSED_AS,
+    changed_by,
+    defaults_of,
+    every_argument,
+)
 from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
@@ -81,7 +87,7 @@ def parse_and_evaluate(source: str, scope: Scope) -> object:
         Undefined: A name in it is not bound.
     """
     try:
-        tree = ast.parse(source.strip(), mode="eval")
+        tree = ast.parse(source.strip(), PARSED_AS, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return UNKNOWN
     return evaluate(tree.body, scope)

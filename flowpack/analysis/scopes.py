@@ -8,7 +8,7 @@ import importlib
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple, Union
 
 from flowpack.analysis.calls import known
-from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, read_value, truth
+from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, evaluate, read_value, truth
 from flowpack.analysis.syntax import (
     bound_often,
     changed_by,
@@ -26,6 +26,7 @@ from flowpack.analysis.values import (
     Scope,
     Symbol,
     TypeVariable,
+    Undefined,
     Unknown,
     forget_items,
     is_call_of,
@@ -192,7 +193,13 @@ class _Reader(ast.NodeVisitor):
         """Return what *node* stands for now, or itself where only later that is known."""
         if self.scope.replaced is not None:
             return UNKNOWN
-        value = UNKNOWN if self.postponed else self.value(node)
+        names = Class("", bases=self.bases).ancestors
+        if self.postponed and not any(name.startswith("pydantic.") for name in names):
+            return node
+        try:
+            value = evaluate(node, self.scope)
+        except Undefined:  # Models look names up when they are made, and again later.
+            return node
         return node if isinstance(value, Unknown) else value
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Optional, Union
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
+from flowpack.analysis.syntax import PARSED_AS
 from flowpack.exceptions import DiscoveryError, printable
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 #: Longest script that is read, in bytes.
 SIZE_LIMIT = 100 * 1024 * 1024
 
-#: The file name that the parser gets, for a filter of warnings about the script's escapes.
-_PARSED_AS = "<flowpack discovery>"
 _PARSER = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
 _TOO_DEEP = f"it is nested too deeply for {_PARSER} to read"
 
@@ -99,11 +98,11 @@ class Script:
         self.check_readable()
         # ``warnings.catch_warnings`` would swap the filters of all threads for a while. One
         # filter for a file name that only we use is harmless wherever it stays.
-        ours = re.compile(re.escape(_PARSED_AS))
+        ours = re.compile(re.escape(PARSED_AS))
         if not any(entry[0] == "ignore" and entry[3] == ours for entry in warnings.filters):
             warnings.filterwarnings("ignore", module=ours.pattern)
         try:
-            return ast.parse(self.content, _PARSED_AS)
+            return ast.parse(self.content, PARSED_AS)
         except SyntaxError as exc:
             problem = f"{_PARSER} cannot read it: {printable(exc.msg)}"
             raise DiscoveryError(self.at(exc.lineno), problem) from exc

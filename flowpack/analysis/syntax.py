@@ -6,6 +6,8 @@ import ast
 from collections import Counter
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
+#: The file name that the parser gets: its warnings under this name are ignored.
+PARSED_AS = "<flowpack discovery>"
 #: Methods that change the items of containers.
 CHANGING_METHODS = frozenset("""
     add append appendleft clear discard extend insert pop popitem popleft remove reverse
