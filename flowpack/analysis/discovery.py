@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import functools
 import inspect
 from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Union
 
@@ -40,15 +40,13 @@ class FlowInfo:
         version: As given, else the MD5 of the script's bytes.
         description: As given, else the function's docstring.
         line: Where it is made.
-        origin: The libraries whose ``flow`` makes it: ``prefect``, ``flowpack`` or,
-            where an import has a fallback, both.
-        is_async: Whether calling it gives a coroutine.
-        namesakes: Names of other flows in the script that have this one's name. A
-            server that knows flows by name alone cannot tell them apart.
-        renamed: Whether the script has it under another name, for it was renamed
-            elsewhere.
-        definition: Its function; None if that is not in the script, or if it is not
-            known which of several it is.
+        origin: The libraries whose ``flow`` makes it: ``prefect``, ``flowpack`` or, where an
+            import has a fallback, both.
+        namesakes: Names of other flows in the script that have this one's name. A server
+            that knows flows by name alone cannot tell them apart.
+        renamed: Whether the script has it under another name, for it was renamed elsewhere.
+        definition: Its function; None if that is not in the script, or if it is not known
+            which of several it is.
     """
 
     script: Script
@@ -59,7 +57,6 @@ class FlowInfo:
     description: Optional[str] = None
     line: int = 0
     origin: FrozenSet[str] = frozenset()
-    is_async: bool = False
     aliases: Tuple[str, ...] = ()
     namesakes: Tuple[str, ...] = ()
     renamed: bool = False
@@ -78,9 +75,7 @@ class FlowInfo:
     @property
     def parameters(self) -> Mapping[str, Optional[str]]:
         """The source of each parameter's annotation; empty if the definition is not known."""
-        if self.definition is None:
-            return {}
-        listed = every_argument(self.definition.node.args)
+        listed = every_argument(self.definition.node.args) if self.definition else []
         return {
             each.arg: None if each.annotation is None else source_of(each.annotation)
             for each in listed
@@ -112,11 +107,6 @@ class Undetermined:
     reason: str
     definition: Optional[Function] = attrs.field(default=None, eq=False, repr=False)
 
-    @property
-    def error(self) -> DiscoveryError:
-        """What to raise when this flow is asked for."""
-        return DiscoveryError(self.where, self.reason)
-
 
 _INSTEAD = "or give the flow itself as flow= in a spec file"
 
@@ -124,7 +114,7 @@ _INSTEAD = "or give the flow itself as flow= in a spec file"
 _MOST = 1_000
 
 _Candidate = Union[FlowInfo, Undetermined]
-#: The alternatives of which a flow is one, and the names that it is bound to.
+#: The flows of which a name is one, and the names.
 _Bound = Tuple[Tuple[MadeFlow, ...], Tuple[str, ...]]
 
 
@@ -147,30 +137,25 @@ class Discovery:
 
     def select(self, name: Optional[str] = None) -> FlowInfo:
         """Return the flow that *name* means; see :func:`select_flow`."""
-        every: List[_Candidate] = [*self.flows, *self.methods, *self.undetermined]
-        top_level = [each for each in every if "." not in each.variables[0]]
-        is_there = any(
-            name in (None, each.name, each.function, *each.variables) for each in top_level
-        )
+        candidates: List[_Candidate] = [*self.flows, *self.methods, *self.undetermined]
+        top_level = [each for each in candidates if "." not in each.variables[0]]
+        if any(name in (None, each.name, each.function, *each.variables) for each in top_level):
+            candidates = top_level
         try:
-            chosen = choose(top_level if is_there else every, name, self.script.name)
+            chosen = choose(candidates, name, self.script.name)
         except MissingFlowError as exc:
-            raise self._explained(exc, name) from None
+            why_not = None if name is None else self._why_no_flow(name)
+            if why_not:
+                reason = f"{quoted(name)} is no flow of this script: {why_not}"
+                raise MissingFlowError(exc.where, reason) from None
+            for each in self.undetermined:
+                if each.name is None:
+                    reason = f"{exc.reason}. It may be the one in this line: {each.reason}"
+                    raise MissingFlowError(each.where, reason) from None
+            raise
         if isinstance(chosen, Undetermined):
-            raise chosen.error
+            raise DiscoveryError(chosen.where, chosen.reason)
         return chosen
-
-    def _explained(self, missing: MissingFlowError, name: Optional[str]) -> DiscoveryError:
-        """Return a better error than *missing*, if something more is known."""
-        why_not = None if name is None else self._why_no_flow(name)
-        if why_not:
-            reason = f"{quoted(name)} is no flow of this script: {why_not}"
-            return MissingFlowError(missing.where, reason)
-        for each in self.undetermined:
-            if each.name is None:
-                reason = f"{missing.reason}. It may be the one in this line:"
-                return MissingFlowError(each.where, f"{reason} {each.reason}")
-        return missing
 
     def _why_no_flow(self, name: str) -> Optional[str]:
         """Return why *name*, which people may take for a flow, is none."""
@@ -181,7 +166,7 @@ class Discovery:
                     " would be packaged. Deploy the file that defines it"
                 )
             if isinstance(value, Function):
-                line = f"line {getattr(value.node, 'lineno', 0)}"
+                line = f"line {value.node.lineno}"
                 wrapper = FlowReader(self.script.scope).wrapper_of(value)
                 if wrapper:
                     return f"what {wrapper} makes of it ({line}) is not known"
@@ -242,29 +227,32 @@ def _flows_of_module(scope: Scope) -> List[_Bound]:
     return sorted(bound, key=lambda each: each[0][0].line)
 
 
-def _flows_of_classes(scope: Scope) -> Iterator[_Bound]:
-    """Yield the flows in classes, those of bases included, as ``Class.method``."""
+def _flows_of_classes(scope: Scope) -> List[_Bound]:
+    """Return the flows in classes, those of bases included, as ``Class.method``."""
     reader = FlowReader(scope)
-    known: Dict[int, List[Tuple[Tuple[MadeFlow, ...], str]]] = {}
 
-    def in_class(cls: Class) -> List[Tuple[Tuple[MadeFlow, ...], str]]:
-        if id(cls) not in known:
-            found = []
-            for owner in cls.lineage:
-                for name, value in owner.scope.names.items():
-                    made = reader.flows(value, in_class=True)
-                    if made and value is cls.attribute(name):
-                        found.append((made, name))
-                found += in_scope(owner.scope)
-            known[id(cls)] = found[:_MOST]
-        return known[id(cls)]
+    @functools.lru_cache(maxsize=None)
+    def in_class(cls: Class) -> List[_Bound]:
+        found: List[_Bound] = []
+        for owner in cls.lineage:
+            for name, value in owner.scope.names.items():
+                made = reader.flows(value, in_class=True)
+                if made and value is cls.attribute(name):
+                    found.append((made, (name,)))
+            found += in_scope(owner.scope)
+        return found[:_MOST]
 
-    def in_scope(scope: Scope) -> List[Tuple[Tuple[MadeFlow, ...], str]]:
-        classes = [(n, value) for n, value in scope.names.items() if isinstance(value, Class)]
-        return [(made, f"{n}.{path}") for n, cls in classes for made, path in in_class(cls)]
+    def in_scope(scope: Scope) -> List[_Bound]:
+        classes = [(name, cls) for name, cls in scope.names.items() if isinstance(cls, Class)]
+        return [(made, (f"{n}.{p}",)) for n, cls in classes for made, (p,) in in_class(cls)]
 
-    for made, path in in_scope(scope):
-        yield made, (path,)
+    return in_scope(scope)
+
+
+def _with_namesakes(flows: List[FlowInfo]) -> Iterator[FlowInfo]:
+    for flow in flows:
+        others = [each.variable for each in flows if each is not flow and each.name == flow.name]
+        yield attrs.evolve(flow, namesakes=tuple(others))
 
 
 class _UnknownError(ValueError):
@@ -302,18 +290,14 @@ def _describe(
             reason=f"which flow {printable(variables[0])} is depends on a condition: it is"
             f" made differently in lines {lines}. Give each a module-level name of its own",
         )
-    same = all(each.definition is first.definition for each in found)
-    return attrs.evolve(
-        first,
-        origin=frozenset().union(*(each.origin for each in found)),
-        definition=first.definition if same else None,
-    )
+    is_one = all(each.definition is first.definition for each in found)
+    origin = frozenset().union(*(each.origin for each in found))
+    return attrs.evolve(first, origin=origin, definition=first.definition if is_one else None)
 
 
 def _info(script: Script, made: MadeFlow, variables: Tuple[str, ...], name: str) -> FlowInfo:
-    node = made.target.node if isinstance(made.target, Function) else None
     version = _option(made, "version") or script.md5
-    docstring = docstring_of(node) if node else None
+    docstring = docstring_of(made.target.node) if isinstance(made.target, Function) else None
     description = _option(made, "description") or docstring and inspect.cleandoc(docstring)
     return FlowInfo(
         script=script,
@@ -323,8 +307,7 @@ def _info(script: Script, made: MadeFlow, variables: Tuple[str, ...], name: str)
         version=str(version),
         description=None if description is None else str(description),
         line=made.line,
-        origin=frozenset({made.maker.library}),
-        is_async=isinstance(node, ast.AsyncFunctionDef),
+        origin=frozenset({made.library}),
         aliases=variables[1:],
         definition=made.definition,
     )
@@ -332,9 +315,9 @@ def _info(script: Script, made: MadeFlow, variables: Tuple[str, ...], name: str)
 
 def _check(made: MadeFlow) -> None:
     """Refuse what may be no flow."""
-    if made.maker.doubt:
+    if made.doubt:
         raise _UnknownError(
-            f"whether this is a flow is not known: {made.maker.doubt}. Decorate the function"
+            f"whether this is a flow is not known: {made.doubt}. Decorate the function"
             f" with Prefect's or flowpack's own flow, {_INSTEAD}"
         )
     if made.wrapper:
@@ -357,7 +340,7 @@ def _name(made: MadeFlow) -> str:
         raise _UnknownError(_unknown("name", f"depends on a function of another module{why}"))
     if made.wrapped_by:
         raise _UnknownError(_unknown("name", f"may be changed by {made.wrapped_by} below @flow"))
-    if isinstance(target.node, ast.Lambda):
+    if target.name == "<lambda>":
         raise _UnknownError("a lambda has no name; give one: flow(..., name='...')")
     return target.name.replace("_", "-")
 
@@ -371,7 +354,7 @@ def _unknown(what: str, why: str) -> str:
 
 def _option(made: MadeFlow, key: str) -> object:
     """Return the value given for *key*, or None; a later call's comes first."""
-    for call, keywords in reversed(made.maker.calls):
+    for call, keywords in reversed(made.calls):
         value = keywords.get(key, keywords.get("**"))
         if value and isinstance(value, (str, int, float)):  # A bool is an int.
             return value
@@ -383,10 +366,3 @@ def _option(made: MadeFlow, key: str) -> object:
             shown = quoted(source_of(node), 80)
             raise _UnknownError(_unknown(key, f"{verb} {shown}{why}"))
     return None
-
-
-def _with_namesakes(flows: List[FlowInfo]) -> Iterator[FlowInfo]:
-    for flow in flows:
-        others = [each for each in flows if each is not flow and each.name == flow.name]
-        namesakes = tuple(each.variable for each in others)
-        yield attrs.evolve(flow, namesakes=namesakes) if namesakes else flow

@@ -53,31 +53,26 @@ _CONDITION = "it depends on a condition"
 MODULE_NAME = Symbol("__name__")
 
 
-def evaluate(node: ast.expr, scope: Scope) -> object:
+def evaluate(node: ast.expr, scope: Scope, *, strict: bool = True) -> object:
     """Return what the expression *node* stands for in *scope*.
 
     Raises:
-        Undefined: A name in it is not bound.
+        Undefined: A name in it is not bound; if not *strict*, it is unknown.
     """
-    return _Evaluation(scope, strict=True).whole(node)
+    try:
+        return _Evaluation(scope, strict).visit(node)
+    except RecursionError:
+        return Unknown(node, TOO_DEEP)
 
 
 def read_value(node: ast.expr, scope: Scope) -> object:
     """Return what *node* stands for; names in it that are not bound are unknown."""
-    return _Evaluation(scope).whole(node)
+    return evaluate(node, scope, strict=False)
 
 
 def truth(node: ast.expr, scope: Scope) -> Optional[bool]:
     """Return True or False if the condition *node* is known to be so, else None."""
-    try:
-        return _Evaluation(scope).truth(node)
-    except RecursionError:
-        return None
-
-
-def result_of(function: Function) -> object:
-    """Return what *function* returns when it is called now, without arguments."""
-    return _Evaluation(function.scope).result_of(function)
+    return _truth_of(read_value(node, scope))
 
 
 def parse_and_evaluate(source: str, scope: Scope) -> object:
@@ -129,17 +124,10 @@ def change(scope: Scope, node: ast.AST) -> None:
 class _Evaluation(ast.NodeVisitor):
     """Evaluates by kind of node; what has no method here is unknown."""
 
-    def __init__(self, scope: Scope, *, strict: bool = False) -> None:
+    def __init__(self, scope: Scope, strict: bool) -> None:
         self.scope = scope
         self.strict = strict
         self.steps = 0
-
-    def whole(self, node: ast.expr) -> object:
-        """Return what *node* stands for, however deep it is."""
-        try:
-            return self.visit(node)
-        except RecursionError:
-            return Unknown(node, TOO_DEEP)
 
     def visit(self, node: ast.AST) -> Any:
         """Return what *node* stands for."""
@@ -164,27 +152,6 @@ class _Evaluation(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> object:
         """Return UNKNOWN for a kind of node without a method of its own."""
         return UNKNOWN
-
-    def truth(self, node: ast.expr) -> Optional[bool]:
-        """Return True or False if *node* is known to be so, else None."""
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            inner = self.truth(node.operand)
-            return None if inner is None else not inner
-        if isinstance(node, ast.BoolOp):
-            deciding = isinstance(node.op, ast.Or)
-            parts = [self.truth(each) for each in node.values]
-            if deciding in parts:
-                return deciding
-            return None if None in parts else not deciding
-        return _truth_of(self.visit(node))
-
-    def within(self, inner: Scope, node: ast.expr) -> Any:
-        """Return what *node* stands for in the scope *inner*."""
-        outer, self.scope = self.scope, inner
-        try:
-            return self.visit(node)
-        finally:
-            self.scope = outer
 
     # Names and constants
 
@@ -244,8 +211,8 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> object:
         if isinstance(node.op, ast.Not):
-            value = self.truth(node.operand)
-            return UNKNOWN if value is None else not value
+            holds = _truth_of(self.visit(node.operand))
+            return UNKNOWN if holds is None else not holds
         return calls.operate(node.op, self.visit(node.operand))
 
     def visit_BinOp(self, node: ast.BinOp) -> object:
@@ -282,7 +249,7 @@ class _Evaluation(ast.NodeVisitor):
         return True
 
     def visit_IfExp(self, node: ast.IfExp) -> object:
-        test = self.truth(node.test)
+        test = _truth_of(self.visit(node.test))
         if test is None:
             return one_of([self.visit(node.body), self.visit(node.orelse)], _CONDITION)
         return self.visit(node.body if test else node.orelse)
@@ -294,11 +261,12 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> object:
         value = self.visit(node.value)
+        is_simple = node.format_spec is None and node.conversion in (-1, ord("s"))
         if isinstance(value, Unknown):
             return value
-        if node.format_spec is not None or node.conversion not in (-1, ord("s")):
-            return Unknown(ast.JoinedStr([node]))
-        return str(value) if is_plain(value) else Unknown(node.value)
+        if is_simple and is_plain(value):
+            return str(value)
+        return Unknown(node.value if is_simple else ast.JoinedStr([node]))
 
     # Subscripts and calls
 
@@ -341,7 +309,7 @@ class _Evaluation(ast.NodeVisitor):
         if method is not None and isinstance(function, Unknown) and is_plain(owner):
             return calls.call_method(owner, method.attr, arguments, keywords)
         if isinstance(function, Function) and not node.args and not node.keywords:
-            result = self.result_of(function)
+            result = self._result(function)
             if not isinstance(result, Unknown):
                 return result
         return calls.call(function, arguments, keywords, node)
@@ -377,16 +345,16 @@ class _Evaluation(ast.NodeVisitor):
         except RecursionError:  # The other arguments of the call are known.
             return Unknown(node, TOO_DEEP)
 
-    def result_of(self, function: Function) -> object:
+    def _result(self, function: Function) -> object:
         """Return what *function* returns when it is called now, without arguments."""
-        if function.returned is None:
-            return UNKNOWN
         names = [each.arg for each in every_argument(function.node.args)]
-        inner = Scope(outer=function.scope, names=dict.fromkeys(names, UNKNOWN))
+        outer, self.scope = self.scope, Scope(dict.fromkeys(names, UNKNOWN), function.scope)
         try:
-            return self.within(inner, function.returned)
+            return UNKNOWN if function.returned is None else self.visit(function.returned)
         except Undefined:
             return UNKNOWN
+        finally:
+            self.scope = outer
 
     # Comprehensions
 
@@ -412,7 +380,7 @@ class _Evaluation(ast.NodeVisitor):
                 if self.steps > _MOST_STEPS:
                     raise ValueError("too long")
                 bind(self.scope, generator.target, item)
-                tests = [self.truth(test) for test in generator.ifs]
+                tests = [_truth_of(self.visit(test)) for test in generator.ifs]
                 if None in tests:
                     raise ValueError("unknown condition")
                 if all(tests):

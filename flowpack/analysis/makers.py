@@ -40,39 +40,32 @@ Options = Tuple[ast.Call, Mapping[str, object]]
 
 
 @attrs.frozen(eq=False)
-class Maker:
-    """What makes flows: ``flow``, ``flow(name=...)``, ``partial(flow, ...)``.
+class MadeFlow:
+    """A flow, or what makes flows: ``flow``, ``flow(name=...)``, ``partial(flow, ...)``.
 
     Attributes:
-        library: Where it comes from; empty where it only looks like one.
+        library: Where ``flow`` comes from; empty where it only looks like one.
         doubt: Why it may not be one, or nothing.
         calls: The calls so far, earliest first.
+        target: What the flow is made of: a Function, where the script defines it.
+        called: The function's name as far as the source tells.
+        line: Where it is made.
+        wrapped_by: The decorator below, which may have changed name and parameters.
+        wrapper: What may have made something else of the flow.
     """
 
     library: str
     doubt: str = ""
     calls: Tuple[Options, ...] = ()
-
-
-@attrs.frozen(eq=False)
-class MadeFlow:
-    """A flow.
-
-    Attributes:
-        maker: What made it, with all options.
-        line: Where it is made.
-        target: What it is made of: a Function, where the script defines it.
-        called: The function's name as far as the source tells.
-        wrapped_by: The decorator below, which may have changed name and parameters.
-        wrapper: What may have made something else of the flow.
-    """
-
-    maker: Maker
-    line: int
-    target: object
-    called: str
+    target: object = None
+    called: str = ""
+    line: int = 0
     wrapped_by: str = ""
     wrapper: str = ""
+
+    def after(self, call: Options) -> MadeFlow:
+        """Return this with the options of one more call."""
+        return attrs.evolve(self, calls=(*self.calls, call), line=call[0].lineno)
 
     @property
     def definition(self) -> Optional[Function]:
@@ -113,14 +106,19 @@ class FlowReader:
     def _decorated(self, function: Function, in_class: bool) -> List[MadeFlow]:
         made: List[MadeFlow] = []
         wrapped_by = ""
-        line = getattr(function.node, "lineno", 0)
         for value, node in _decorators(function):
             harmless = returns_argument(value) or (in_class and value in _OF_METHODS)
             if made and not harmless:
                 made = [attrs.evolve(each, wrapper=each.wrapper or _spelt(node)) for each in made]
             elif not made:
                 made = [
-                    MadeFlow(maker, line, function, function.name, wrapped_by)
+                    attrs.evolve(
+                        maker,
+                        target=function,
+                        called=function.name,
+                        line=function.node.lineno,
+                        wrapped_by=wrapped_by,
+                    )
                     for maker in self._makers(value, node)
                 ]
                 if not (made or harmless or _keeps_name(value)):
@@ -133,17 +131,14 @@ class FlowReader:
         made: List[MadeFlow] = []
         for function in alternatives(call.function):
             if isinstance(function, Attribute) and function.name == "with_options":
-                for each in self.flows(function.owner):
-                    maker = attrs.evolve(each.maker, calls=(*each.maker.calls, options))
-                    made.append(attrs.evolve(each, maker=maker, line=node.lineno))
+                made += [each.after(options) for each in self.flows(function.owner)]
         if made or not (call.arguments or "fn" in keywords):
             return made
         given = call.arguments[0] if call.arguments else keywords["fn"]
         spelt = [*node.args, *(each.value for each in node.keywords if each.arg == "fn")]
         for maker in self._makers(call.function, node.func):
             if not maker.doubt:
-                whole = attrs.evolve(maker, calls=(*maker.calls, options))
-                new = MadeFlow(whole, node.lineno, None, _name_in(spelt[0]))
+                new = attrs.evolve(maker.after(options), called=_name_in(spelt[0]))
                 made += islice(self._made_of(given, new), _MOST)
         return made
 
@@ -152,7 +147,7 @@ class FlowReader:
         for each in alternatives(value):
             flows = self.flows(each)
             if flows:  # Prefect keeps the name and the description of the inner flow.
-                spelt = source_of(made.maker.calls[-1][0])
+                spelt = source_of(made.calls[-1][0])
                 yield attrs.evolve(made, target=flows[0].target, wrapper=printable(spelt, 80))
             elif isinstance(each, Function):
                 wrapped_by = self.wrapper_of(each)
@@ -162,26 +157,26 @@ class FlowReader:
             else:
                 yield attrs.evolve(made, target=each)
 
-    def _makers(self, value: object, node: ast.expr) -> List[Maker]:
+    def _makers(self, value: object, node: ast.expr) -> List[MadeFlow]:
         """Return what makes flows among all that *value*, spelt *node*, may be.
 
         What is called ``flow`` and cannot be followed counts, with a doubt.
         """
-        makers: List[Maker] = []
+        makers: List[MadeFlow] = []
         paths = [each.name for each in alternatives(value) if isinstance(each, Symbol)]
         for path in paths:
             library, _, rest = path.partition(".")
             if library in _LIBRARIES and rest.rpartition(".")[2] in ("flow", "Flow"):
-                makers.append(Maker(library))
+                makers.append(MadeFlow(library))
         for call, options in _calls(value):
-            inner: List[Maker] = []
+            inner: List[MadeFlow] = []
             if call.function == Symbol("functools.partial") and call.arguments:
                 inner = self._makers(call.arguments[0], options[0].args[0])
             elif not call.arguments and "fn" not in options[1]:
                 inner = self._makers(call.function, options[0].func)
-            makers += [attrs.evolve(each, calls=(*each.calls, options)) for each in inner]
+            makers += [each.after(options) for each in inner]
         if not makers and "flow" in (_name_in(node), *(path.rpartition(".")[2] for path in paths)):
-            makers = [Maker("", self._doubt(node, paths))]
+            makers = [MadeFlow("", self._doubt(node, paths))]
         return makers[:_MOST]
 
     def _doubt(self, node: ast.expr, paths: List[str]) -> str:

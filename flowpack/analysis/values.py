@@ -418,7 +418,6 @@ def is_call_of(value: object, *names: str) -> bool:
 ENUMERATIONS = frozenset(
     f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag")
 )
-_MIXED_IN = (str, int, float)
 
 
 def is_enumeration(value: object) -> bool:
@@ -443,13 +442,7 @@ def values_of(cls: Class) -> List[object]:
 
 
 def member_value(member: Member) -> object:
-    """Return the value of *member*, in the type that the enumeration mixes in."""
+    """Return the value of *member*; UNKNOWN where a type that is mixed in changes it."""
     value = member.cls.scope.names[member.name]
-    for mixin in _MIXED_IN:
-        mixes = member.cls.is_a(f"builtins.{mixin.__name__}")
-        if mixes and isinstance(value, _MIXED_IN):
-            try:
-                return mixin(value)
-            except (ValueError, OverflowError):
-                return UNKNOWN
-    return value
+    mixed = [each for each in (str, int, float) if member.cls.is_a(f"builtins.{each.__name__}")]
+    return UNKNOWN if mixed and not isinstance(value, mixed[0]) else value

@@ -321,7 +321,6 @@ def test_parameters():
                     e: list[int], g=2, **h): ...
         """
     ).flows
-    assert flow.is_async
     assert flow.parameters == {
         "a": None,
         "b": "int",
@@ -405,7 +404,6 @@ def test_realistic_script(scripts):
         "2024.1",
         "Read the orders.\n\nThey come from a file.",
     )
-    assert [flow.is_async for flow in flows] == [False, True, False, False]
 
 
 def test_aliases_are_one_flow():
