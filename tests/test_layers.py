@@ -13,7 +13,7 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
     {"_callers", "_files", "_interpreter", "_times", "_type_hints"},
-    {"_type_conversion", "jsonvalues", "transport", "urls"},
+    {"jsonvalues", "transport", "urls"},
     {"_validators", "snapshot"},
     {"schedules"},
     {"models"},

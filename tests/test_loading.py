@@ -777,7 +777,6 @@ def test_discovery_finds_what_loading_gives(text, monkeypatch):
         assert flow.name == each.name
         assert flow.version == each.version
         assert flow.description == each.description
-        assert flow.is_async == each.is_async
         assert flow.fn.__name__ == each.function
         assert list(flow.parameters) == list(each.parameters)
     defined = vars(sys.modules[flow.fn.__globals__["__name__"]]).values()

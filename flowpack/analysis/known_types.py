@@ -29,6 +29,10 @@ _INTEGER: _Schema = {"type": "integer"}
 _NUMBER: _Schema = {"type": "number"}
 _PASSWORD: _Schema = {"type": "string", "format": "password", "writeOnly": True}
 _URL: _Schema = {"type": "string", "format": "uri", "minLength": 1}
+_SIGNS = {
+    **{"Positive": "exclusiveMinimum", "NonNegative": "minimum"},
+    **{"Negative": "exclusiveMaximum", "NonPositive": "maximum"},
+}
 
 #: Types that are text of a format in JSON, below the format.
 _FORMATS = _by_name("""
@@ -73,14 +77,11 @@ SCHEMAS: Mapping[str, _Schema] = {
     **_at("decimal.Decimal", {"anyOf": [_NUMBER, _STRING]}),
     **_at("fractions.Fraction", {"anyOf": [_NUMBER, {**_STRING, "format": "fraction"}]}),
     **_at("typing.AnyStr", {"anyOf": [{**_STRING, "format": "binary"}, _STRING]}),
-    **_at("pydantic.PositiveInt", {**_INTEGER, "exclusiveMinimum": 0}),
-    **_at("pydantic.NegativeInt", {**_INTEGER, "exclusiveMaximum": 0}),
-    **_at("pydantic.NonNegativeInt", {**_INTEGER, "minimum": 0}),
-    **_at("pydantic.NonPositiveInt", {**_INTEGER, "maximum": 0}),
-    **_at("pydantic.PositiveFloat", {**_NUMBER, "exclusiveMinimum": 0}),
-    **_at("pydantic.NegativeFloat", {**_NUMBER, "exclusiveMaximum": 0}),
-    **_at("pydantic.NonNegativeFloat", {**_NUMBER, "minimum": 0}),
-    **_at("pydantic.NonPositiveFloat", {**_NUMBER, "maximum": 0}),
+    **{
+        f"pydantic.{sign}{name}": {**schema, limit: 0}
+        for name, schema in (("Int", _INTEGER), ("Float", _NUMBER))
+        for sign, limit in _SIGNS.items()
+    },
     **_at("pydantic.SecretStr pydantic.SecretBytes", _PASSWORD),
     **_at("pydantic.HttpUrl pydantic.WebsocketUrl", {**_URL, "maxLength": 2083}),
     **_at("pydantic.AnyUrl pydantic.AnyHttpUrl pydantic.FileUrl pydantic.FtpUrl", _URL),
@@ -112,21 +113,18 @@ GENERICS = _by_name("""
     """)
 
 #: The types that functions of pydantic limit.
-LIMITED_TYPES = _by_name("""
-    builtins.int pydantic.conint
-    builtins.float pydantic.confloat
-    builtins.str pydantic.constr
-    builtins.bytes pydantic.conbytes
-    decimal.Decimal pydantic.condecimal
-    builtins.list pydantic.conlist
-    builtins.set pydantic.conset
-    builtins.frozenset pydantic.confrozenset
-    """)
+LIMITED_TYPES: Mapping[str, str] = {
+    "pydantic.condecimal": "decimal.Decimal",
+    **{
+        f"pydantic.con{name}": f"builtins.{name}"
+        for name in ("int", "float", "str", "bytes", "list", "set", "frozenset")
+    },
+}
 
 #: Limits beside a type in ``Annotated``, and the options of their positional arguments.
 LIMITS: Mapping[str, Tuple[str, ...]] = {
+    "dataclasses.field": (),
     "pydantic.Field": ("default",),
-    "pydantic.fields.Field": ("default",),
     "pydantic.StringConstraints": (),
     "annotated_types.Ge": ("ge",),
     "annotated_types.Gt": ("gt",),

@@ -184,6 +184,5 @@ def _describe_object(
         line=line,
         definition=definition,
         origin=frozenset(filter(None, [library_of(flow)])),
-        is_async=False,
         renamed=all(library_of(v) is None or v.name != flow.name for v in names.values()),
     )
