@@ -54,12 +54,11 @@ _HOOKS = (
     "__get_validators__",
     "__modify_schema__",
 )
-_MORE_HOOKS: Mapping[Kind, Tuple[str, ...]] = {
-    Kind.ENUMERATION: ("_missing_", "__new__", "__init__"),
-    **dict.fromkeys(
-        _MODELS, ("__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__")
-    ),
-}
+#: The same, of enumerations and models.
+_MORE_HOOKS = (
+    *("_missing_", "__new__", "__init__"),
+    *("__init_subclass__", "__pydantic_init_subclass__"),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +70,7 @@ class Field:
         key: Its name in JSON.
         annotation: What its annotation stands for; Undefined if a name in it is not bound.
         owner: The class whose body has it; text in *annotation* is looked up there.
-        required: Whether the field has no default.
+        required: Whether instances cannot be made without it.
         default: The default; UNKNOWN if there is none.
         has_factory: Whether the default is made anew for each instance.
         positional: Whether the constructor takes it by position.
@@ -112,11 +111,16 @@ def kind_of(cls: Class) -> Kind:
         return Kind.TYPED_DICT
     if "typing.NamedTuple" in ancestors:
         return Kind.NAMED_TUPLE
-    return Kind.DATACLASS if any(map(_is_dataclass, cls.lineage)) else Kind.PLAIN
+    is_dataclass = any(_dataclass_options(each) is not None for each in cls.lineage)
+    return Kind.DATACLASS if is_dataclass else Kind.PLAIN
 
 
-def _is_dataclass(cls: Class) -> bool:
-    return any(full_name(each) in _DATACLASSES for each in cls.decorators)
+def _dataclass_options(cls: Class) -> Optional[Mapping[str, object]]:
+    """Return what the dataclass decorator of *cls* was given; None if it has none."""
+    for each in cls.decorators:
+        if full_name(each) in _DATACLASSES:
+            return each.keywords if isinstance(each, Call) else {}
+    return None
 
 
 # Fields
@@ -127,9 +131,10 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
     kind = kind_of(cls)
     found: Dict[str, Field] = {}
     for owner in cls.lineage:
-        if kind is Kind.DATACLASS and not _is_dataclass(owner):
+        given = _dataclass_options(owner)
+        if kind is Kind.DATACLASS and given is None:
             continue
-        positional = _dataclass_option(owner, "kw_only") is not True
+        positional = (given or {}).get("kw_only") is not True
         for name, written in owner.annotations.items():
             annotation = _evaluated(written, owner)
             if full_name(annotation) == "dataclasses.KW_ONLY":
@@ -153,11 +158,9 @@ def _evaluated(written: object, owner: Class) -> object:
 
 
 def _is_left_out(kind: Kind, owner: Class, name: str, outermost: str) -> bool:
-    if kind not in _MODELS:
-        return outermost == "typing.ClassVar"
     is_constant = outermost == "typing.Final" and name in owner.scope.names
     is_private = name.startswith("_") or name == "model_config"
-    return is_constant or is_private or outermost == "typing.ClassVar"
+    return outermost == "typing.ClassVar" or (kind in _MODELS and (is_constant or is_private))
 
 
 def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: bool) -> Field:
@@ -175,7 +178,9 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
         make = Scope(names={"make": factory})
         default = UNKNOWN if factory is None else parse_and_evaluate("make()", make)
     if kind is Kind.TYPED_DICT:
-        required = _is_required_key(owner, full_name(annotation))
+        outermost, total = full_name(annotation), owner.keywords.get("total", True)
+        is_needed = outermost != "typing.NotRequired" and total is not False
+        required = is_needed or outermost == "typing.Required"
     if name.startswith("__") and not name.endswith("__"):
         name = f"_{owner.name.lstrip('_')}{name}"
     alias = options.get("validation_alias", options.get("alias"))
@@ -211,21 +216,6 @@ def options_of(value: object) -> Mapping[str, object]:
     return {**dict(zip(names, value.arguments)), **value.keywords}
 
 
-def _is_required_key(owner: Class, outermost: str) -> bool:
-    """Return True if a key of the TypedDict *owner* must be there."""
-    if outermost in ("typing.Required", "typing.NotRequired"):
-        return outermost == "typing.Required"
-    return owner.keywords.get("total", True) is not False
-
-
-def _dataclass_option(cls: Class, name: str) -> object:
-    """Return what the dataclass decorator of *cls* was given as *name*."""
-    for decorator in cls.decorators:
-        if isinstance(decorator, Call) and full_name(decorator) in _DATACLASSES:
-            return decorator.keywords.get(name)
-    return None
-
-
 # Configuration
 
 
@@ -235,7 +225,8 @@ def options_of_model(cls: Class) -> Optional[Dict[str, object]]:
     for each in cls.lineage:
         written = [each.scope.names.get(name) for name in _CONFIGURATIONS]
         keywords = {} if kind_of(cls) is Kind.DATACLASS else each.keywords
-        for source in (*written, _dataclass_option(each, "config"), keywords):
+        config = (_dataclass_options(each) or {}).get("config")
+        for source in (*written, config, keywords):
             found = _options_in(source)
             if found is None:
                 return None
@@ -269,7 +260,7 @@ def _problems(cls: Class) -> Iterator[str]:
     kind = kind_of(cls)
     for each in cls.lineage:
         yield from _foreign_parts(each)
-    for name in (*_HOOKS, *_MORE_HOOKS.get(kind, ())):
+    for name in _HOOKS + (_MORE_HOOKS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
         if cls.attribute(name) is not UNKNOWN:
             yield f"its method {quoted(name)} may take other values"
     if kind in (*_MODELS, Kind.DATACLASS):
@@ -285,12 +276,10 @@ def _foreign_parts(cls: Class) -> Iterator[str]:
     for base in cls.bases:
         origin = base.origin if isinstance(base, Subscripted) else base
         name = full_name(origin)
-        if not (isinstance(origin, Class) or is_harmless(name)):
-            yield (
-                f"its base {quoted(name)} is defined elsewhere"
-                if name
-                else f"its bases are not known{_because(origin)}"
-            )
+        if not (name or isinstance(origin, Class)):
+            yield f"its bases are not known{_because(origin)}"
+        elif name and not is_harmless(name):
+            yield f"its base {quoted(name)} is defined elsewhere"
     for decorator in cls.decorators:
         function = decorator.function if isinstance(decorator, Call) else decorator
         name = full_name(function) or getattr(function, "name", "")
