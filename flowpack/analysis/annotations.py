@@ -303,7 +303,7 @@ class SchemaWriter:
             except (Unserialisable, UnknownValue):
                 problem = "its values are not known"
         if problem:
-            return self._open(f"the class {quoted(cls.name)} is not understood: {problem}")
+            return self._open(f"its class {quoted(cls.name)} is not known in full: {problem}")
         if kind is Kind.PLAIN:
             return {}
         return self._reference(cls, cls.name, lambda: self._define(cls))

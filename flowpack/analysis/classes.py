@@ -253,54 +253,49 @@ def _options_in(written: object) -> Optional[Mapping[str, Any]]:
 
 def problem_of(cls: Class) -> str:
     """Return why *cls* may take values other than its fields say; empty if it does not."""
-    return next(_problems(cls), "")
+    for part, value in _unclear_parts(cls):
+        name = value if isinstance(value, str) else full_name(value) or getattr(value, "name", "")
+        shown = f"{part} {quoted(name)}" if name else part
+        why = f": {value.why}" if isinstance(value, Unknown) and value.why else ""
+        return f"its {shown} is not understood{why}"
+    return ""
 
 
-def _problems(cls: Class) -> Iterator[str]:
+def _unclear_parts(cls: Class) -> Iterator[Tuple[str, object]]:
+    """Yield what is not understood: which part of *cls* it is, and its name or its value."""
     kind = kind_of(cls)
     for each in cls.lineage:
         yield from _foreign_parts(each)
     for name in _HOOKS + (_MORE_HOOKS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
         if cls.attribute(name) is not UNKNOWN:
-            yield f"its method {quoted(name)} may take other values"
+            yield "method", name
     if kind in (*_MODELS, Kind.DATACLASS):
         for each in cls.lineage:
             yield from _validators(each)
         yield from _options_and_fields(cls)
 
 
-def _foreign_parts(cls: Class) -> Iterator[str]:
+def _foreign_parts(cls: Class) -> Iterator[Tuple[str, object]]:
     for name, annotation in cls.annotations.items():
         if isinstance(annotation, Unknown):
-            yield f"whether it has a field {quoted(name)} depends on a condition"
+            yield "conditional field", name
     for base in cls.bases:
         origin = base.origin if isinstance(base, Subscripted) else base
-        name = full_name(origin)
-        if not (name or isinstance(origin, Class)):
-            yield f"its bases are not known{_because(origin)}"
-        elif name and not is_harmless(name):
-            yield f"its base {quoted(name)} is defined elsewhere"
+        if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
+            yield "base", origin
     for decorator in cls.decorators:
-        function = decorator.function if isinstance(decorator, Call) else decorator
-        name = full_name(function) or getattr(function, "name", "")
-        if not is_harmless(full_name(function)):
-            shown = f"its decorator {quoted(name)}" if name else "a decorator"
-            yield f"{shown} may change it{_because(decorator)}"
+        if not is_harmless(full_name(decorator)):
+            yield "decorator", decorator.function if isinstance(decorator, Call) else decorator
 
 
-def _because(value: object) -> str:
-    """Return why *value* is not known, as the end of a sentence."""
-    return f", for {value.why}" if isinstance(value, Unknown) and value.why else ""
-
-
-def _validators(cls: Class) -> Iterator[str]:
-    """Yield which validators in the body of *cls* may run before the types are checked."""
+def _validators(cls: Class) -> Iterator[Tuple[str, object]]:
+    """Yield what in the body of *cls* may run before the types are checked."""
     for name, value in cls.scope.names.items():
         if name in cls.annotations or name in _CONFIGURATIONS or isinstance(value, Class):
             continue
         parts = value.decorators if isinstance(value, Function) else (value,)
         if not all(map(_keeps_types, parts)):
-            yield f"its validator {quoted(name)} may take other values"
+            yield "validator", name
 
 
 def _keeps_types(part: object) -> bool:
@@ -318,10 +313,10 @@ def _keeps_types(part: object) -> bool:
     return is_harmless(name) or is_plain(part)
 
 
-def _options_and_fields(cls: Class) -> Iterator[str]:
+def _options_and_fields(cls: Class) -> Iterator[Tuple[str, object]]:
     options, fields = options_of_model(cls), fields_of(cls)
     if options is None:
-        yield "its configuration is not known"
+        yield "configuration", ""
     unaliased = all(field.key == field.name for field in fields)
     for name, value in (options or {}).items():
         understood = {
@@ -332,11 +327,11 @@ def _options_and_fields(cls: Class) -> Iterator[str]:
             **dict.fromkeys(_BY_NAME, unaliased or value is False),
         }
         if not understood.get(name, False):
-            yield f"its option {quoted(name)} may change what it takes"
+            yield "option", name
     for field in fields:
         alias = field.options.get("validation_alias", field.options.get("alias"))
-        if not (alias is None or isinstance(alias, str)):
-            yield f"the alias of its field {quoted(field.name)} is not one text"
         extra = field.options.get("json_schema_extra") or {}
+        if not (alias is None or isinstance(alias, str)):
+            yield "alias of the field", field.name
         if "coerce_numbers_to_str" in field.options or not isinstance(extra, dict):
-            yield f"its field {quoted(field.name)} may take other values"
+            yield "field", field.name
