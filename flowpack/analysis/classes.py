@@ -72,9 +72,8 @@ class Field:
         owner: The class whose body has it; text in *annotation* is looked up there.
         required: Whether instances cannot be made without it.
         default: The default; UNKNOWN if there is none.
-        has_factory: Whether the default is made anew for each instance.
         positional: Whether the constructor takes it by position.
-        options: What ``Field(...)`` was given besides.
+        options: What ``Field(...)`` was given besides; a factory makes the default.
     """
 
     name: str
@@ -83,7 +82,6 @@ class Field:
     owner: Class
     required: bool
     default: object
-    has_factory: bool
     positional: bool
     options: Mapping[str, object]
 
@@ -144,7 +142,7 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
     if kind is not Kind.DATACLASS:
         return tuple(found.values())
     # In the order of the constructor; without those that only code of the class sets.
-    kept = [f for f in found.values() if f.options.get("init", True) is not False or not f.required]
+    kept = [f for f in found.values() if f.options.get("init") is not False or not f.required]
     return tuple(sorted(kept, key=lambda field: not field.positional))
 
 
@@ -172,11 +170,12 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
         options.pop("default_factory", None)
         options["default"] = value
     default = options.pop("default", ...)
-    factory = options.pop("default_factory", None)
-    required = default is ... and factory is None
+    required = default is ... and "default_factory" not in options
     if default is ...:
-        make = Scope(names={"make": factory})
-        default = UNKNOWN if factory is None else parse_and_evaluate("make()", make)
+        default = UNKNOWN
+    if "default_factory" in options:
+        made = Scope(names={"make": options["default_factory"]})
+        default = parse_and_evaluate("make()", made)
     if kind is Kind.TYPED_DICT:
         outermost, total = full_name(annotation), owner.keywords.get("total", True)
         is_needed = outermost != "typing.NotRequired" and total is not False
@@ -184,6 +183,7 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
     if name.startswith("__") and not name.endswith("__"):
         name = f"_{owner.name.lstrip('_')}{name}"
     alias = options.get("validation_alias", options.get("alias"))
+    by_name = options.get("kw_only") is True or options.get("init") is False
     return Field(
         name=name,
         key=alias if isinstance(alias, str) else name,
@@ -191,10 +191,7 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
         owner=owner,
         required=required,
         default=default,
-        has_factory=factory is not None,
-        positional=positional
-        and options.get("kw_only", False) is not True
-        and options.get("init", True) is not False,
+        positional=positional and not by_name,
         options=options,
     )
 
