@@ -5,9 +5,9 @@ Fields of blocks and arguments of flows are read by it alike.
 
 from __future__ import annotations
 
-import collections.abc
 import enum
 import typing
+from collections import abc
 from typing import Annotated, Any, Dict, Mapping, Tuple, Union
 
 import attrs
@@ -29,19 +29,11 @@ class Shape(enum.Enum):
     OTHER = "something else: a generic class, a callable, no type at all"
 
 
+_LISTS = (list, abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection)
 _CONTAINERS: Mapping[Any, Shape] = {
-    list: Shape.LIST,
-    collections.abc.Sequence: Shape.LIST,
-    collections.abc.MutableSequence: Shape.LIST,
-    collections.abc.Iterable: Shape.LIST,
-    collections.abc.Collection: Shape.LIST,
-    set: Shape.SET,
-    frozenset: Shape.SET,
-    collections.abc.Set: Shape.SET,
-    collections.abc.MutableSet: Shape.SET,
-    dict: Shape.MAPPING,
-    collections.abc.Mapping: Shape.MAPPING,
-    collections.abc.MutableMapping: Shape.MAPPING,
+    **dict.fromkeys(_LISTS, Shape.LIST),
+    **dict.fromkeys((set, frozenset, abc.Set, abc.MutableSet), Shape.SET),
+    **dict.fromkeys((dict, abc.Mapping, abc.MutableMapping), Shape.MAPPING),
 }
 
 

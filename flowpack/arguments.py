@@ -14,7 +14,6 @@ import itertools
 import pathlib
 import re
 import types
-import typing
 import uuid
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -152,7 +151,8 @@ def convert_each(
         except ConversionError as exc:
             raise ConversionError(exc.reason, step + exc.path) from exc
         except (ValueError, TypeError, ArithmeticError) as exc:
-            reason = f"{_show(value)} does not fit {_show_type(annotation)}"
+            shown = inspect.formatannotation(annotation, getattr(annotation, "__module__", None))
+            reason = f"{_show(value)} does not fit {printable(shown)}"
             raise ConversionError(reason, step) from exc
     return converted
 
@@ -425,9 +425,3 @@ def _show(value: object) -> str:
     if value is None or isinstance(value, float) or is_short:
         return repr(value)
     return f"a value of type {type(value).__name__}"
-
-
-def _show_type(annotation: Any) -> str:
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return printable(annotation.__name__)
-    return printable(str(annotation).replace("typing.", ""))

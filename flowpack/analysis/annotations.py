@@ -138,7 +138,7 @@ class SchemaWriter:
     # Symbols and generic types
 
     def _visit_Symbol(self, symbol: Symbol) -> Json:
-        name = symbol.name if symbol.name in known_types.SCHEMAS else full_name(symbol)
+        name = full_name(symbol)
         if name in known_types.SCHEMAS:
             return copy.deepcopy(dict(known_types.SCHEMAS[name]))
         if name in known_types.WITHOUT_SCHEMA:
@@ -264,9 +264,8 @@ class SchemaWriter:
     def _limited(self, schema: Json, options: Mapping[str, object]) -> Json:
         """Return *schema* with the limits, words and discriminator that *options* give."""
         schema = self._discriminated(schema, options.get("discriminator"))
-        choices = schema.get("anyOf", ())
-        nullable = len(choices) == 2 and choices[1] == NULL
-        inner = choices[0] if nullable else schema
+        nullable = _is_nullable(schema)
+        inner = schema["anyOf"][0] if nullable else schema
         if inner.get("format") in _TEXT_FORMATS:
             limits = known_types.KEYWORDS.get(inner.get("type", ""), {})
             inner = {**inner, **_encoded(options, limits)}
@@ -303,7 +302,7 @@ class SchemaWriter:
             except (Unserialisable, UnknownValue):
                 problem = "its values are not known"
         if problem:
-            return self._open(f"the class {quoted(cls.name)} is not understood: {problem}")
+            return self._open(f"its class {quoted(cls.name)} is not known in full: {problem}")
         if kind is Kind.PLAIN:
             return {}
         return self._reference(cls, cls.name, lambda: self._define(cls))
@@ -357,11 +356,10 @@ class SchemaWriter:
         if isinstance(field.annotation, Undefined):
             raise field.annotation
         schema = self._limited(self._schema_in(field.owner.scope, field.annotation), field.options)
-        choices = schema.get("anyOf", ())
-        nullable = len(choices) == 2 and choices[1] == NULL and "$ref" in choices[0]
-        if not nullable and "$ref" not in schema:
+        inner = schema["anyOf"][0] if _is_nullable(schema) else schema
+        if "$ref" not in inner:
             schema.setdefault("title", field.key.title().replace("_", " ").strip())
-        has_value = not (field.required or field.has_factory)
+        has_value = not field.required and "default_factory" not in field.options
         if has_value and kind_of(field.owner) is not Kind.TYPED_DICT:
             try:
                 schema["default"] = encode(field.default)
@@ -410,6 +408,10 @@ def _keeps_type(metadata: object) -> bool:
     if isinstance(cls, Class):
         return kind_of(cls) is Kind.PLAIN and not problem_of(cls)
     return known_types.is_harmless(name) or is_plain(metadata)
+
+
+def _is_nullable(schema: Json) -> bool:
+    return [each == NULL for each in schema.get("anyOf", ())] == [False, True]
 
 
 def _choices(schema: Json) -> List[Any]:

@@ -54,12 +54,11 @@ _HOOKS = (
     "__get_validators__",
     "__modify_schema__",
 )
-_MORE_HOOKS: Mapping[Kind, Tuple[str, ...]] = {
-    Kind.ENUMERATION: ("_missing_", "__new__", "__init__"),
-    **dict.fromkeys(
-        _MODELS, ("__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__")
-    ),
-}
+#: The same, of enumerations and models.
+_MORE_HOOKS = (
+    *("_missing_", "__new__", "__init__"),
+    *("__init_subclass__", "__pydantic_init_subclass__"),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,11 +70,10 @@ class Field:
         key: Its name in JSON.
         annotation: What its annotation stands for; Undefined if a name in it is not bound.
         owner: The class whose body has it; text in *annotation* is looked up there.
-        required: Whether the field has no default.
+        required: Whether instances cannot be made without it.
         default: The default; UNKNOWN if there is none.
-        has_factory: Whether the default is made anew for each instance.
         positional: Whether the constructor takes it by position.
-        options: What ``Field(...)`` was given besides.
+        options: What ``Field(...)`` was given besides; a factory makes the default.
     """
 
     name: str
@@ -84,7 +82,6 @@ class Field:
     owner: Class
     required: bool
     default: object
-    has_factory: bool
     positional: bool
     options: Mapping[str, object]
 
@@ -112,11 +109,16 @@ def kind_of(cls: Class) -> Kind:
         return Kind.TYPED_DICT
     if "typing.NamedTuple" in ancestors:
         return Kind.NAMED_TUPLE
-    return Kind.DATACLASS if any(map(_is_dataclass, cls.lineage)) else Kind.PLAIN
+    is_dataclass = any(_dataclass_options(each) is not None for each in cls.lineage)
+    return Kind.DATACLASS if is_dataclass else Kind.PLAIN
 
 
-def _is_dataclass(cls: Class) -> bool:
-    return any(full_name(each) in _DATACLASSES for each in cls.decorators)
+def _dataclass_options(cls: Class) -> Optional[Mapping[str, object]]:
+    """Return what the dataclass decorator of *cls* was given; None if it has none."""
+    for each in cls.decorators:
+        if full_name(each) in _DATACLASSES:
+            return each.keywords if isinstance(each, Call) else {}
+    return None
 
 
 # Fields
@@ -127,9 +129,10 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
     kind = kind_of(cls)
     found: Dict[str, Field] = {}
     for owner in cls.lineage:
-        if kind is Kind.DATACLASS and not _is_dataclass(owner):
+        given = _dataclass_options(owner)
+        if kind is Kind.DATACLASS and given is None:
             continue
-        positional = _dataclass_option(owner, "kw_only") is not True
+        positional = (given or {}).get("kw_only") is not True
         for name, written in owner.annotations.items():
             annotation = _evaluated(written, owner)
             if full_name(annotation) == "dataclasses.KW_ONLY":
@@ -139,7 +142,7 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
     if kind is not Kind.DATACLASS:
         return tuple(found.values())
     # In the order of the constructor; without those that only code of the class sets.
-    kept = [f for f in found.values() if f.options.get("init", True) is not False or not f.required]
+    kept = [f for f in found.values() if f.options.get("init") is not False or not f.required]
     return tuple(sorted(kept, key=lambda field: not field.positional))
 
 
@@ -153,11 +156,9 @@ def _evaluated(written: object, owner: Class) -> object:
 
 
 def _is_left_out(kind: Kind, owner: Class, name: str, outermost: str) -> bool:
-    if kind not in _MODELS:
-        return outermost == "typing.ClassVar"
     is_constant = outermost == "typing.Final" and name in owner.scope.names
     is_private = name.startswith("_") or name == "model_config"
-    return is_constant or is_private or outermost == "typing.ClassVar"
+    return outermost == "typing.ClassVar" or (kind in _MODELS and (is_constant or is_private))
 
 
 def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: bool) -> Field:
@@ -169,16 +170,20 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
         options.pop("default_factory", None)
         options["default"] = value
     default = options.pop("default", ...)
-    factory = options.pop("default_factory", None)
-    required = default is ... and factory is None
+    required = default is ... and "default_factory" not in options
     if default is ...:
-        make = Scope(names={"make": factory})
-        default = UNKNOWN if factory is None else parse_and_evaluate("make()", make)
+        default = UNKNOWN
+    if "default_factory" in options:
+        made = Scope(names={"make": options["default_factory"]})
+        default = parse_and_evaluate("make()", made)
     if kind is Kind.TYPED_DICT:
-        required = _is_required_key(owner, full_name(annotation))
+        outermost, total = full_name(annotation), owner.keywords.get("total", True)
+        is_needed = outermost != "typing.NotRequired" and total is not False
+        required = is_needed or outermost == "typing.Required"
     if name.startswith("__") and not name.endswith("__"):
         name = f"_{owner.name.lstrip('_')}{name}"
     alias = options.get("validation_alias", options.get("alias"))
+    by_name = options.get("kw_only") is True or options.get("init") is False
     return Field(
         name=name,
         key=alias if isinstance(alias, str) else name,
@@ -186,10 +191,7 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
         owner=owner,
         required=required,
         default=default,
-        has_factory=factory is not None,
-        positional=positional
-        and options.get("kw_only", False) is not True
-        and options.get("init", True) is not False,
+        positional=positional and not by_name,
         options=options,
     )
 
@@ -211,21 +213,6 @@ def options_of(value: object) -> Mapping[str, object]:
     return {**dict(zip(names, value.arguments)), **value.keywords}
 
 
-def _is_required_key(owner: Class, outermost: str) -> bool:
-    """Return True if a key of the TypedDict *owner* must be there."""
-    if outermost in ("typing.Required", "typing.NotRequired"):
-        return outermost == "typing.Required"
-    return owner.keywords.get("total", True) is not False
-
-
-def _dataclass_option(cls: Class, name: str) -> object:
-    """Return what the dataclass decorator of *cls* was given as *name*."""
-    for decorator in cls.decorators:
-        if isinstance(decorator, Call) and full_name(decorator) in _DATACLASSES:
-            return decorator.keywords.get(name)
-    return None
-
-
 # Configuration
 
 
@@ -235,7 +222,8 @@ def options_of_model(cls: Class) -> Optional[Dict[str, object]]:
     for each in cls.lineage:
         written = [each.scope.names.get(name) for name in _CONFIGURATIONS]
         keywords = {} if kind_of(cls) is Kind.DATACLASS else each.keywords
-        for source in (*written, _dataclass_option(each, "config"), keywords):
+        config = (_dataclass_options(each) or {}).get("config")
+        for source in (*written, config, keywords):
             found = _options_in(source)
             if found is None:
                 return None
@@ -262,56 +250,49 @@ def _options_in(written: object) -> Optional[Mapping[str, Any]]:
 
 def problem_of(cls: Class) -> str:
     """Return why *cls* may take values other than its fields say; empty if it does not."""
-    return next(_problems(cls), "")
+    for part, value in _unclear_parts(cls):
+        name = value if isinstance(value, str) else full_name(value) or getattr(value, "name", "")
+        shown = f"{part} {quoted(name)}" if name else part
+        why = f": {value.why}" if isinstance(value, Unknown) and value.why else ""
+        return f"its {shown} is not understood{why}"
+    return ""
 
 
-def _problems(cls: Class) -> Iterator[str]:
+def _unclear_parts(cls: Class) -> Iterator[Tuple[str, object]]:
+    """Yield what is not understood: which part of *cls* it is, and its name or its value."""
     kind = kind_of(cls)
     for each in cls.lineage:
         yield from _foreign_parts(each)
-    for name in (*_HOOKS, *_MORE_HOOKS.get(kind, ())):
+    for name in _HOOKS + (_MORE_HOOKS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
         if cls.attribute(name) is not UNKNOWN:
-            yield f"its method {quoted(name)} may take other values"
+            yield "method", name
     if kind in (*_MODELS, Kind.DATACLASS):
         for each in cls.lineage:
             yield from _validators(each)
         yield from _options_and_fields(cls)
 
 
-def _foreign_parts(cls: Class) -> Iterator[str]:
+def _foreign_parts(cls: Class) -> Iterator[Tuple[str, object]]:
     for name, annotation in cls.annotations.items():
         if isinstance(annotation, Unknown):
-            yield f"whether it has a field {quoted(name)} depends on a condition"
+            yield "conditional field", name
     for base in cls.bases:
         origin = base.origin if isinstance(base, Subscripted) else base
-        name = full_name(origin)
-        if not (isinstance(origin, Class) or is_harmless(name)):
-            yield (
-                f"its base {quoted(name)} is defined elsewhere"
-                if name
-                else f"its bases are not known{_because(origin)}"
-            )
+        if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
+            yield "base", origin
     for decorator in cls.decorators:
-        function = decorator.function if isinstance(decorator, Call) else decorator
-        name = full_name(function) or getattr(function, "name", "")
-        if not is_harmless(full_name(function)):
-            shown = f"its decorator {quoted(name)}" if name else "a decorator"
-            yield f"{shown} may change it{_because(decorator)}"
+        if not is_harmless(full_name(decorator)):
+            yield "decorator", decorator.function if isinstance(decorator, Call) else decorator
 
 
-def _because(value: object) -> str:
-    """Return why *value* is not known, as the end of a sentence."""
-    return f", for {value.why}" if isinstance(value, Unknown) and value.why else ""
-
-
-def _validators(cls: Class) -> Iterator[str]:
-    """Yield which validators in the body of *cls* may run before the types are checked."""
+def _validators(cls: Class) -> Iterator[Tuple[str, object]]:
+    """Yield what in the body of *cls* may run before the types are checked."""
     for name, value in cls.scope.names.items():
         if name in cls.annotations or name in _CONFIGURATIONS or isinstance(value, Class):
             continue
         parts = value.decorators if isinstance(value, Function) else (value,)
         if not all(map(_keeps_types, parts)):
-            yield f"its validator {quoted(name)} may take other values"
+            yield "validator", name
 
 
 def _keeps_types(part: object) -> bool:
@@ -329,10 +310,10 @@ def _keeps_types(part: object) -> bool:
     return is_harmless(name) or is_plain(part)
 
 
-def _options_and_fields(cls: Class) -> Iterator[str]:
+def _options_and_fields(cls: Class) -> Iterator[Tuple[str, object]]:
     options, fields = options_of_model(cls), fields_of(cls)
     if options is None:
-        yield "its configuration is not known"
+        yield "configuration", ""
     unaliased = all(field.key == field.name for field in fields)
     for name, value in (options or {}).items():
         understood = {
@@ -343,11 +324,11 @@ def _options_and_fields(cls: Class) -> Iterator[str]:
             **dict.fromkeys(_BY_NAME, unaliased or value is False),
         }
         if not understood.get(name, False):
-            yield f"its option {quoted(name)} may change what it takes"
+            yield "option", name
     for field in fields:
         alias = field.options.get("validation_alias", field.options.get("alias"))
-        if not (alias is None or isinstance(alias, str)):
-            yield f"the alias of its field {quoted(field.name)} is not one text"
         extra = field.options.get("json_schema_extra") or {}
+        if not (alias is None or isinstance(alias, str)):
+            yield "alias of the field", field.name
         if "coerce_numbers_to_str" in field.options or not isinstance(extra, dict):
-            yield f"its field {quoted(field.name)} may take other values"
+            yield "field", field.name

@@ -46,27 +46,25 @@ _FORMATS = _by_name("""
     email pydantic.EmailStr
     file-path pydantic.FilePath
     ipv4 ipaddress.IPv4Address
-    ipv4interface ipaddress.IPv4Interface
-    ipv4network ipaddress.IPv4Network
     ipv6 ipaddress.IPv6Address
-    ipv6interface ipaddress.IPv6Interface
-    ipv6network ipaddress.IPv6Network
-    ipvanyaddress pydantic.IPvAnyAddress
     path os.PathLike pathlib.Path pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath
     path pydantic.NewPath
     regex re.Pattern typing.Pattern
-    time datetime.time
-    uuid uuid.UUID
-    uuid1 pydantic.UUID1
-    uuid3 pydantic.UUID3
-    uuid4 pydantic.UUID4
-    uuid5 pydantic.UUID5
-    zoneinfo zoneinfo.ZoneInfo
     """)
+#: Such types that have their own name in lower case as format.
+_NAMED_AS_FORMATS = """
+    datetime.time ipaddress.IPv4Interface ipaddress.IPv4Network ipaddress.IPv6Interface
+    ipaddress.IPv6Network pydantic.IPvAnyAddress pydantic.UUID1 pydantic.UUID3 pydantic.UUID4
+    pydantic.UUID5 uuid.UUID zoneinfo.ZoneInfo
+    """.split()
 
 #: Full names of types, and their schema.
 SCHEMAS: Mapping[str, _Schema] = {
     **{name: {"type": "string", "format": form} for name, form in _FORMATS.items()},
+    **{
+        name: {"type": "string", "format": name.rpartition(".")[2].lower()}
+        for name in _NAMED_AS_FORMATS
+    },
     **_at("builtins.object typing.Any", {}),
     **_at("builtins.str builtins.complex typing.Text", _STRING),
     **_at("pydantic.StrictStr pydantic.ImportString", _STRING),
@@ -168,10 +166,7 @@ _HARMLESS = frozenset("""
     pydantic.SerializeAsAny pydantic.Strict pydantic.StringConstraints pydantic.Tag
     pydantic.UrlConstraints pydantic.WrapSerializer pydantic.computed_field pydantic.dataclass
     pydantic.field_serializer pydantic.model_serializer pydantic.validate_call
-    prefect.blocks.core.Block prefect.blocks.abstract.CredentialsBlock
-    prefect.blocks.abstract.DatabaseBlock prefect.blocks.abstract.JobBlock
-    prefect.blocks.abstract.NotificationBlock prefect.blocks.abstract.ObjectStorageBlock
-    prefect.blocks.abstract.SecretBlock prefect.filesystems.ReadableDeploymentStorage
+    prefect.blocks.core.Block prefect.filesystems.ReadableDeploymentStorage
     prefect.filesystems.ReadableFileSystem prefect.filesystems.WritableDeploymentStorage
     prefect.filesystems.WritableFileSystem prefect.flow prefect.task
     prefect.utilities.asyncutils.sync_compatible
@@ -185,7 +180,8 @@ def is_standard(name: str) -> bool:
 
 def is_harmless(name: str) -> bool:
     """Return True if a class or a type with *name* beside it takes the same JSON as without."""
-    return name in _HARMLESS or is_standard(name)
+    without_fields = name.startswith("prefect.blocks.abstract.")
+    return name in _HARMLESS or is_standard(name) or without_fields
 
 
 #: Options of models that do not change what JSON a model takes.

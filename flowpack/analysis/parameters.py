@@ -23,12 +23,8 @@ _ANY = Symbol("typing.Any")
 _LEFT_OUT = Symbol("builtins.object")
 #: What text inside a parameter's annotation can name besides built-ins: the official client
 #: looks it up in a module of its own.
-_FORWARD = Scope(
-    names={
-        **{name: Symbol(name) for name in ("typing", "inspect", "pydantic")},
-        "t": Symbol("typing"),
-    }
-)
+_FORWARD = Scope(names={name: Symbol(name) for name in ("typing", "inspect", "pydantic")})
+_FORWARD.bind("t", Symbol("typing"))
 
 
 @attrs.frozen
@@ -91,8 +87,7 @@ def _write(
     function: Function, parameters: Mapping[str, Tuple[Any, Any]], where: str
 ) -> ParameterSchema:
     writer = SchemaWriter()
-    described = describe_parameters(docstring_of(function.node) or "")
-    nodes = defaults_of(function.node.args)
+    descriptions = describe_parameters(docstring_of(function.node) or "")
     properties: Dict[str, Any] = {}
     notes: Dict[str, List[str]] = {}
     for position, (name, (annotation, default)) in enumerate(parameters.items()):
@@ -104,28 +99,23 @@ def _write(
                 f"the parameter {quoted(name)} begins with an underscore, which Prefect refuses;"
                 " rename it",
             )
-        schema = writer.write(annotation, _FORWARD)
-        found, writer.notes = writer.notes, []
-        # Prefect takes the description from the parameter, not from its type.
-        schema.pop("description", None)
         options = options_of(function.defaults.get(name))
-        description = options.get("description") or described.get(name)
+        # Prefect takes the description from the parameter, not from its type.
+        description = options.get("description") or descriptions.get(name)
+        properties[name] = writer.write(annotation, _FORWARD)
+        properties[name].pop("description", None)
         if isinstance(description, str):
-            schema["description"] = description
-        written, note = _write_default(default, nodes.get(name))
+            properties[name]["description"] = description
+        found, writer.notes = writer.notes, []
+        written, note = _write_default(default, defaults_of(function.node.args).get(name))
         # A call of what is open already needs no note of its own.
         if note and not (found and isinstance(default, Call)):
             found.append(note)
         for each in dict.fromkeys(found):
             notes.setdefault(each, []).append(quoted(name))
         extra = options.get("json_schema_extra")
-        properties[name] = {
-            **schema,
-            **written,
-            "title": name,
-            "position": position,
-            **(extra if isinstance(extra, dict) else {}),
-        }
+        properties[name].update(written, title=name, position=position)
+        properties[name].update(extra if isinstance(extra, dict) else {})
     schema = {"title": "Parameters", "type": "object", "properties": properties}
     required = [name for name in properties if parameters[name][1] is ...]
     if required:
@@ -139,11 +129,9 @@ def _write(
 
 
 def _write_default(default: object, node: Optional[ast.expr]) -> Tuple[Dict[str, Any], str]:
-    """Return the schema's words on *default*, and a note where it is not known."""
-    if default is ...:
-        return {}, ""
+    """Return what the schema has for *default*, and a note where it is not known."""
     try:
-        return {"default": encode(default)}, ""
+        return {} if default is ... else {"default": encode(default)}, ""
     except Unserialisable:
         return {}, ""
     except (UnknownValue, RecursionError):

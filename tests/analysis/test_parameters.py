@@ -243,17 +243,17 @@ def test_method():
         ("N = []\nN.append(1)\ndef f(x=N): ...", "its default 'N' is not known"),
         ("N = {}\nN['a'] = 1\ndef f(x=N): ...", "its default 'N' is not known"),
         ("for N in (1, 2): pass\ndef f(x=N): ...", "its default 'N' is not known"),
-        ("from a import B\nclass C(B): ...\ndef f(x: C): ...", "'C' is not understood: its base 'a.B' is"),
+        ("from a import B\nclass C(B): ...\ndef f(x: C): ...", "'C' is not known in full: its base 'a.B' is"),
         ("from a import t\ndef f(x: t('a')): ...", "annotation is a call"),
         (
             "from enum import *\nclass E(Enum):\n    A = object()\ndef f(x: E): ...",
-            "'E' is not understood: its values are not known",
+            "'E' is not known in full: its values are not known",
         ),
         (
             "from enum import *\nclass E(Enum):\n"
             "    def _generate_next_value_(*a): ...\n"
             "    A = auto()\ndef f(x: E): ...",
-            "'E' is not understood: its values are not known",
+            "'E' is not known in full: its values are not known",
         ),
         (
             "from dataclasses import *\nfrom typing import *\nT = TypeVar('T')\n"
@@ -348,12 +348,12 @@ OPEN_MODELS = {
     ),
     "class M(BaseModel, option_of_tomorrow=1):\n    a: int": "option 'option_of_tomorrow'",
     "class M(BaseModel):\n    a: int = Field(validation_alias=AliasChoices('b', 'c'))": (
-        "alias of its field 'a'"
+        "alias of the field 'a'"
     ),
     "class M(lib.Base):\n    a: int": "base 'lib.Base'",
     "try:\n    from lib import Base\nexcept ImportError:\n    Base = BaseModel\n"
-    "class M(Base):\n    a: int": "its bases are not known, for it depends on what runs",
-    "def mine(cls): return cls\n@mine\nclass M(BaseModel):\n    a: int": "decorator 'mine' may",
+    "class M(Base):\n    a: int": "its base is not understood: it depends on what runs",
+    "def mine(cls): return cls\n@mine\nclass M(BaseModel):\n    a: int": "decorator 'mine' is",
     "class M(lib.Base, BaseModel):\n    a: int": "base 'lib.Base'",
     "@lib.register\nclass M(BaseModel):\n    a: int": "decorator 'lib.register'",
     HOOK: "method '__get_pydantic_core_schema__'",
@@ -386,7 +386,7 @@ def test_class_that_takes_other_values(model):
     assert fragment(found.schema, "y") == {"type": "array", "items": {}}
     assert "definitions" not in found.schema
     (said,) = found.notes
-    assert said.startswith("parameters 'x', 'y': any value is allowed, for the class 'M' is ")
+    assert said.startswith("parameters 'x', 'y': any value is allowed, for its class 'M' is ")
     assert OPEN_MODELS[model] in said
 
 
@@ -456,7 +456,7 @@ def test_block_that_names_itself_when_run():
         "class M(Block):\n    _block_type_name = a.NAME\ndef f(x: M): ..."
     )
     assert fragment(found.schema) == {}
-    assert "the class 'M' is not understood: its slug is not known" in found.notes[0]
+    assert "its class 'M' is not known in full: its slug is not known" in found.notes[0]
 
 
 def test_discriminated_union():
@@ -518,7 +518,7 @@ def test_default_of_an_open_class_has_no_note_of_its_own():
     found = told(f"{PYDANTIC}class M(lib.Base):\n    a: int = 1\ndef f(x: M = M()): ...")
     assert fragment(found.schema) == {"default": None}
     (said,) = found.notes
-    assert "the class 'M' is not understood: its base 'lib.Base'" in said
+    assert "its class 'M' is not known in full: its base 'lib.Base'" in said
 
 
 def test_default_of_elsewhere_is_null():
