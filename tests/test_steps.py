@@ -303,6 +303,7 @@ def test_step_says_whom_to_trust(working, encrypted, monkeypatch, value):
         run("File Storage", DIGEST, encrypted)
 
 
+KINDS = ("File Storage", "KV Server Storage", "S3 Storage")
 BAD_URLS = (
     None,
     "http://[::1/",
@@ -317,11 +318,8 @@ BAD_OPTIONS = ([1], {"headers": ["canary"]}, {"headers": {"X": 5}}, {"headers": 
 @pytest.mark.parametrize(
     "kind, storage",
     [
-        *(
-            (kind, data)
-            for kind in ("File Storage", "KV Server Storage", "S3 Storage")
-            for data in (None, {})
-        ),
+        *((kind, None) for kind in KINDS),
+        *((kind, {}) for kind in KINDS),
         *(("File Storage", {"base_path": url}) for url in BAD_URLS),
         *(("KV Server Storage", {"api_address": url}) for url in BAD_URLS),
         *(
