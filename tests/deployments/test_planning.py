@@ -415,11 +415,13 @@ def test_plan_is_applied(client, spec):
 
 
 def test_plan_of_a_script_that_is_gone_is_refused(client, transport, spec, script):
-    """What could be planned and cannot any more has moved."""
+    """What could be planned and cannot any more has changed."""
     found = plan(spec, client)
     script.unlink()
     with pytest.raises(PlanChangedError, match="there is no such file"):
         apply(found, client)
+    with pytest.raises(PlanChangedError, match="there is no such file"):
+        deploy(spec, client, planned=found.to_json())
     assert transport.writes() == []
 
 
