@@ -735,7 +735,7 @@ print(load_flow_from_script({str(script(HELLO))!r})("works"))
     assert (ran.stdout, ran.stderr) == ("works\n", "")
 
 
-KNOWN_ALIKE = {
+SOURCES = {
     "orders": (SCRIPTS / "orders.py").read_text(),
     "hello": (ROOT / "examples" / "hello.py").read_text(),
     "made": IMPORT
@@ -765,7 +765,7 @@ if __name__ == "__main__":
 }
 
 
-@pytest.mark.parametrize("text", KNOWN_ALIKE.values(), ids=KNOWN_ALIKE)
+@pytest.mark.parametrize("text", SOURCES.values(), ids=SOURCES)
 def test_discovery_finds_what_loading_gives(text, monkeypatch):
     """They agree on every flow, and on all that is known of it."""
     monkeypatch.setitem(sys.modules, "prefect", None)
