@@ -144,12 +144,10 @@ _CORE_SCHEMA: Mapping[str, Tuple[str, Callable[[str], Any]]] = {
 }
 
 _MERGE = "<< stands for a merge; put it in quotes if it is text"
-_EXPLICIT_TAG = "explicit tags such as !!int and !!python/... are not taken; leave it out"
 _UNCLEAR = (
-    "readers of YAML do not agree on what this is; put it in quotes if it is text, or write it as"
-    " in true, 8 or 1.0e+3"
+    "readers of YAML do not agree on what this is; put it in quotes if it is text, else write it as"
+    " in true, 8 or 1.0e+3, without tags such as !!int"
 )
-_UNCLEAR_TAGS = ("bool", "float", "int", "null", "str", "timestamp")
 
 
 def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Value]:
@@ -211,7 +209,7 @@ def _read_node(node: Any, made: Dict[int, Value]) -> Value:
     if node.id == "scalar":
         value = _read_scalar(node.value, tag, line, plain=not node.style)
     elif tag not in ("seq", "map"):
-        value = Value(line, "", _EXPLICIT_TAG)
+        value = Value(line, "", _UNCLEAR)
     elif node.id == "sequence":
         value = Value(line, [_read_node(item, made) for item in node.value])
     else:
@@ -223,13 +221,12 @@ def _read_node(node: Any, made: Dict[int, Value]) -> Value:
 
 def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
     """Return what *text* is where YAML 1.1, which gives it the *tag*, and 1.2 agree on it."""
-    tag = tag.replace("value", "str")  # A lone "=", which is nothing to anyone.
-    if not plain:
-        return Value(line, text, "" if tag == "str" else _EXPLICIT_TAG)
-    core = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
-    if tag != core:
-        problem = _UNCLEAR if tag in _UNCLEAR_TAGS else _EXPLICIT_TAG
-        return Value(line, text, _MERGE if tag == "merge" else problem)
+    core = "str"
+    if plain:
+        core = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
+    # A lone "=" has a type of its own in YAML 1.1, which is nothing to anyone.
+    if core != ("str" if tag == "value" else tag):
+        return Value(line, text, _MERGE if tag == "merge" else _UNCLEAR)
     try:
         return Value(line, _CORE_SCHEMA[core][1](text))
     except ValueError:
@@ -238,15 +235,11 @@ def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
 
 # --- from values to Python's own ----------------------------------------------------------
 
-#: Where the text of a value that is not clear is what is asked for, and where its truth value is.
-_TAKES_TEXT = frozenset({"schedule.anchor_date", "schedule.interval"})
-_TAKES_FLAG = frozenset(
-    {
-        "paused",
-        "schedule.day_or",
-        "flow_runner.config.auto_remove",
-        "flow_runner.config.stream_output",
-    }
+#: Where text is meant, and where a truth value is, so that a value that is not clear is, after all.
+_TAKES_TEXT = ("schedule.anchor_date", "schedule.interval")
+_TAKES_FLAG = (
+    *("paused", "schedule.day_or"),
+    *("flow_runner.config.auto_remove", "flow_runner.config.stream_output"),
 )
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Protocol,
-    Tuple,
-    Union,
-    runtime_checkable,
-)
+from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -81,16 +70,8 @@ def _to_flow_runner(value: Any) -> Any:
     return FlowRunner.from_settings(value)
 
 
-@runtime_checkable
-class FlowLike(Protocol):
-    """A flow of flowpack or of Prefect."""
-
-    name: str
-    fn: Any
-
-
-def _flow_check(value: Any) -> Optional[str]:
-    if isinstance(value, FlowLike) and callable(value.fn):
+def _flow_object_problem(value: Any) -> Optional[str]:
+    if callable(getattr(value, "fn", None)) and hasattr(value, "name"):
         return None
     return f"must be a flow, which has fn and name, not {describe_type(value)}"
 
@@ -149,7 +130,7 @@ class DeploymentSpec(SpecFields):
     """
 
     name: Optional[str] = attrs.field(default=None, validator=validator(name_problem))
-    flow: Optional[FlowLike] = attrs.field(default=None, validator=validator(_flow_check))
+    flow: Optional[Any] = attrs.field(default=None, validator=validator(_flow_object_problem))
     flow_name: Optional[str] = attrs.field(default=None, validator=validator(is_filled_text))
     flow_location: Optional[URL] = attrs.field(default=None, converter=parse_location)
     flow_runner: Union[FlowRunner, FlowRunnerSettings, None] = attrs.field(

@@ -396,7 +396,7 @@ YAML_ERRORS = {
     "escape": ('name: "\\UFFFFFFFF"', "line 1.*this is not YAML: .* escape"),
     "text": ("just text", "line 1: expected a mapping .* not text"),
     "flag": ("- true", "line 1: expected a mapping .* not a truth value"),
-    "python tag": ("!!python/object/apply:os.system\n- ls", "line [12]: explicit tags"),
+    "python tag": ("!!python/object/apply:os.system\n- ls", "line [12]: readers of YAML do not"),
     "deep": ("- " * 300, "nested more than 200 levels"),
     "deep flow": ("[" * 100_000, "nested more than 200 levels"),
     "deep mappings": ("{a: " * 2000, "nested more than 200 levels"),
@@ -406,9 +406,9 @@ YAML_ERRORS = {
 }
 
 YAML_FIELD_ERRORS = {
-    "tag": ("name: !!binary YQ==", "line 2: name: explicit tags"),
+    "tag": ("name: !!binary YQ==", "line 2: name: readers of YAML do not"),
     "text tag": ("parameters: {x: !!str 12}", "line 2: parameters.x: readers of YAML do not"),
-    "int tag": ("parameters: {x: !!int '5'}", "line 2: parameters.x: explicit tags"),
+    "int tag": ("parameters: {x: !!int '5'}", "line 2: parameters.x: readers of YAML do not"),
     "date": ("parameters: {x: 2020-01-01}", "line 2: parameters.x: readers of YAML do not"),
     "time": (
         "parameters:\n- x: 2020-01-01 00:00:00Z",
