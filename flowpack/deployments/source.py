@@ -36,7 +36,7 @@ def parse_location(value: object) -> Optional[URL]:
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if text is None:
         return None
-    if isinstance(text, str) and is_web(text):
+    if isinstance(text, str) and text.startswith(("http://", "https://")):
         return as_address(text)
     try:
         if not isinstance(text, str):
