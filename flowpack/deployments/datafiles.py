@@ -1,8 +1,8 @@
 """JSON and YAML files as values that know their lines.
 
-The rules that both keep are here: keys are text and stand once, and a value says the same to
-every reader. YAML 1.1, which PyYAML reads, and YAML 1.2, which others do, take ``no``, ``010``,
-``1:30`` and ``1e3`` for different things: such values are not clear.
+In both, keys are text and stand once, and a value means the same to every reader. YAML 1.1,
+which PyYAML reads, and YAML 1.2, which others do, take ``no``, ``010``, ``1:30`` and ``1e3``
+for different things: such values are not clear.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ def _scan_json(text: str) -> List[Value]:
         value, end = scan(text, start)
     except StopIteration as exc:
         raise json.JSONDecodeError("Expecting value", text, exc.value) from None
-    rest = text[end:].lstrip(_SPACE)
-    if rest:
-        raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
+    extra = text[end:].lstrip(_SPACE)
+    if extra:
+        raise json.JSONDecodeError("Extra data", text, len(text) - len(extra))
     return [value]
 
 
@@ -187,7 +187,7 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Valu
 
 
 def _describe_yaml_error(exc: Any, text: str) -> str:
-    """Return what PyYAML says, with the line, without what stands there."""
+    """Return the message of PyYAML with the line, without the text that stands there."""
     mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
     if mark is None:
         line = text.count("\n", 0, getattr(exc, "position", 0)) + 1
@@ -312,7 +312,7 @@ class ValueReader:
 
     def entries(self, content: Pairs, path: str, depth: int = 0) -> Dict[str, Tuple[int, Value]]:
         """Return what a mapping holds by key, each with its line; merged keys come last."""
-        found: Dict[str, Tuple[int, Value]] = {}
+        entries: Dict[str, Tuple[int, Value]] = {}
         for key, item in content.pairs:
             self._count(key)
             problem = ""
@@ -320,30 +320,30 @@ class ValueReader:
                 problem = f"the key {quoted(key.content)} is not clear: {key.problem}"
             elif not isinstance(key.content, str):
                 problem = f"a key is {key.kind}; keys are text, in quotes where needed"
-            elif key.content in found:
-                first = f"first on line {found[key.content][0]}"
+            elif key.content in entries:
+                first = f"first on line {entries[key.content][0]}"
                 problem = f"the key {quoted(key.content)} stands twice, {first}"
             if not problem:
-                found[key.content] = key.line, item
+                entries[key.content] = key.line, item
             elif key.problem != _MERGE:
                 self.note(key.line, path, problem)
         for key, item in content.pairs:
             if key.problem == _MERGE:
-                self._merge(item, found, path, depth + 1)
-        return found
+                self._merge(item, entries, path, depth + 1)
+        return entries
 
     def _merge(
-        self, value: Value, found: Dict[str, Tuple[int, Value]], path: str, depth: int
+        self, value: Value, entries: Dict[str, Tuple[int, Value]], path: str, depth: int
     ) -> None:
-        """Add to *found* the keys of *value* that are not there yet."""
+        """Add to *entries* the keys of *value* that are not there yet."""
         self._count(value)
         if depth >= DEEPEST:
             self.note(value.line, path, _TOO_DEEP)
         elif isinstance(value.content, Pairs):
-            found.update({**self.entries(value.content, path, depth), **found})
+            entries.update({**self.entries(value.content, path, depth), **entries})
         elif isinstance(value.content, list):
             for item in value.content:
-                self._merge(item, found, path, depth + 1)
+                self._merge(item, entries, path, depth + 1)
         else:
             self.note(value.line, path, "<< takes a mapping or a list of mappings")
 

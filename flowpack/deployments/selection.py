@@ -43,7 +43,7 @@ def select(
 
     Raises:
         DeploymentValidationError: What is there cannot be kept, or not be changed so.
-        PackagingError: A packager of a user's own failed.
+        PackagingError: A user's packager failed.
     """
     if current is not None and current.flaw is None and stored_object(current) is None:
         current = None

@@ -48,7 +48,7 @@ def is_storage(value: Any) -> Optional[str]:
 
 @attrs.frozen
 class SourcePackager(HidesLocals, Packager):
-    """Packages source code into a storage; subclasses say which bytes.
+    """Packages source code into a storage; subclasses decide which bytes.
 
     Attributes:
         storage: A storage block, the id of a registered one, or ``default:`` or None for the
@@ -170,15 +170,15 @@ def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...
 
     if flow.definition is None:
         return _NO_PARAMETERS, (_UNKNOWN_PARAMETERS,)
-    found = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
+    parameters = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
     first = next(iter(flow.parameters), "")
     if not flow.is_method or first not in ("self", "cls"):
-        return found.schema, found.notes
+        return parameters.schema, parameters.notes
     note = (
         f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a value,"
         " or make it a static method"
     )
-    return found.schema, (*found.notes, note)
+    return parameters.schema, (*parameters.notes, note)
 
 
 @attrs.frozen
