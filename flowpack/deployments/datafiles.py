@@ -12,7 +12,7 @@ import math
 import re
 from bisect import bisect_right
 from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined]  # not in the stubs
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple
 
 import attrs
 
@@ -235,12 +235,6 @@ def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
 
 # --- from values to Python's own ----------------------------------------------------------
 
-#: Where text is meant, and where a truth value is, so that a value that is not clear is, after all.
-_TAKES_TEXT = ("schedule.anchor_date", "schedule.interval")
-_TAKES_FLAG = (
-    *("paused", "schedule.day_or"),
-    *("flow_runner.config.auto_remove", "flow_runner.config.stream_output"),
-)
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -249,19 +243,21 @@ class ValueReader:
 
     Args:
         where: What messages call the file.
+        texts: The paths that mean text, and so make clear what is not clear by itself.
+        flags: Those that mean a truth value.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(
+        self, where: str, texts: Collection[str] = (), flags: Collection[str] = ()
+    ) -> None:
         self.problems: List[Tuple[int, str]] = []
         self._where = where
+        self._texts = texts
+        self._flags = flags
         self._left = MOST_VALUES
 
     def note(self, line: int, path: str, problem: str) -> None:
-        """Note a *problem* of what stands at a *line*, under a *path*.
-
-        Raises:
-            SpecError: There are too many to go on.
-        """
+        """Note a *problem* of what stands at a *line*, under a *path*; too many are raised."""
         if len(self.problems) == MOST_PROBLEMS:
             raise SpecError(self._where, [*self._report(), "and more"])
         where = f"{printable(path)}: " if path else ""
@@ -278,20 +274,14 @@ class ValueReader:
     def read(self, value: Value, path: str, depth: int = 0) -> Any:
         """Return *value* as None, bool, int, float, str, list or dict.
 
-        Args:
-            value: What to read.
-            path: Where it stands, as ``parameters.x[0]``.
-            depth: How many lists and mappings it stands in.
-
-        Raises:
-            SpecError: It is too much to go on.
+        It stands under a *path* such as ``parameters.x[0]``, in *depth* lists and mappings.
         """
         self._count(value)
         content = value.content
         if value.problem:
-            if path in _TAKES_TEXT:
+            if path in self._texts:
                 return content
-            if path in _TAKES_FLAG and content.lower() in _FLAGS:
+            if path in self._flags and content.lower() in _FLAGS:
                 return _FLAGS[content.lower()]
             self.note(value.line, path, value.problem)
         elif isinstance(content, float) and not math.isfinite(content):

@@ -69,6 +69,14 @@ KEYS = tuple(
 )
 
 
+#: Where no quotes are needed around times in YAML, and where yes and no are truth values.
+_TEXTS = ("schedule.anchor_date", "schedule.interval")
+_FLAGS = (
+    *("paused", "schedule.day_or"),
+    *("flow_runner.config.auto_remove", "flow_runner.config.stream_output"),
+)
+
+
 def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
     """Return True if the file at *path* is one of specs, and not a script to deploy.
 
@@ -191,7 +199,7 @@ def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[Deploy
 
     text = _read_text(path)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
-    reader = ValueReader(path)
+    reader = ValueReader(path, _TEXTS, _FLAGS)
     file = _File(path, client, reader)
     specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
     reader.raise_problems()
