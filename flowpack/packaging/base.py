@@ -30,7 +30,7 @@ from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
 from flowpack.exceptions import PackagingError, printable, quoted
-from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
+from flowpack.flow_runners import FlowRunner
 from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
 from flowpack.urls import URL, Address, as_address, url_of
@@ -234,10 +234,6 @@ class Packager(ABC):
     def prepare(self, deployment: Any, client: Optional[Client] = None) -> Optional[Package]:
         """Return what :meth:`package` would store, reading only; None where that is not known."""
         return None
-
-    def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
-        """Return the runner of a spec that names none."""
-        return UniversalFlowRunner()
 
 
 def is_prepared(packager: Packager) -> bool:

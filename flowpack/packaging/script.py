@@ -17,7 +17,7 @@ from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageB
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.exceptions import DeploymentValidationError, quoted
-from flowpack.flow_runners import FlowRunner, SubprocessFlowRunner, UniversalFlowRunner
+from flowpack.flow_runners import SubprocessFlowRunner
 from flowpack.models import DeploymentCreate
 from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
 from flowpack.packaging.storing import store
@@ -140,11 +140,6 @@ class SourcePackager(HidesLocals, Packager):
             package = self.prepare(spec, api)
             package.storage.check_document(api)
             return store(spec, package, api)
-
-    def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
-        """Return ``subprocess`` for storage of this machine, else ``universal``."""
-        local = self.find_storage(client).only_this_machine
-        return SubprocessFlowRunner() if local else UniversalFlowRunner()
 
     def with_storage(self, storage: StorageBlock) -> SourcePackager:
         """Return a copy that stores in *storage*; subclasses may be made in any way."""
