@@ -36,7 +36,7 @@ def parse_location(value: object) -> Optional[URL]:
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if text is None:
         return None
-    if isinstance(text, str) and is_web(text):
+    if isinstance(text, str) and text.startswith(("http://", "https://")):
         return as_address(text)
     try:
         if not isinstance(text, str):
@@ -67,7 +67,7 @@ def find_flow(
 
     Raises:
         DeploymentValidationError: Flow and location are missing or do not fit each other.
-        DiscoveryError: It is not known what the script defines.
+        DiscoveryError: The flows of the script cannot be read from its source.
     """
     if flow is None:
         if location is None:
@@ -84,16 +84,16 @@ def find_flow(
         raise DeploymentValidationError(label, [problem])
     script = read_script(location or defined or "")
     try:
-        found = _find_in_script(flow, getattr(code, "co_firstlineno", 1), script)
+        info = _find_in_script(flow, getattr(code, "co_firstlineno", 1), script)
     except MissingFlowError as exc:
         problem = f"the flow is not found in its script: {exc}"
         raise DeploymentValidationError(label, [problem]) from exc
     version = getattr(flow, "version", None)
     return attrs.evolve(
-        found,
+        info,
         name=flow.name,
         version=str(version) if version else script.md5,
-        renamed=found.renamed or found.name != flow.name,
+        renamed=info.renamed or info.name != flow.name,
     )
 
 
@@ -146,9 +146,9 @@ def _find_in_script(flow: Any, line: int, script: Script) -> FlowInfo:
     """Return the flow in the source; what that leaves open is as the object has it."""
     function = getattr(flow.fn, "__name__", "")
     discovery = find_flows(script)
-    for found in (*discovery.flows, *discovery.methods):
-        if (found.name, found.function) == (flow.name, function):
-            return found
+    for info in (*discovery.flows, *discovery.methods):
+        if (info.name, info.function) == (flow.name, function):
+            return info
     try:
         return discovery.select(function)
     except MissingFlowError:

@@ -244,12 +244,6 @@ class Mine(Packager):
         if self.failing == "check_compat":
             raise ValueError("canary")
 
-    def default_flow_runner(self, client=None):
-        """Return a runner, or none."""
-        if self.failing == "default_flow_runner":
-            return None
-        return super().default_flow_runner(client)
-
     def prepare(self, deployment, client=None):
         """Return nothing, or what is no package."""
         return "canary" if self.failing == "prepare" else None
@@ -304,11 +298,10 @@ class Text(ScriptPackager):
     ("packager", "message"),
     [
         (Mine("check_compat"), "Mine raised ValueError"),
-        (Mine("default_flow_runner"), "returned NoneType, not FlowRunner"),
         (Mine("prepare"), "Mine returned str, not Package"),
         (Text(), "Text raised TypeError"),
     ],
-    ids=["check_compat", "default_flow_runner", "prepare", "content"],
+    ids=["check_compat", "prepare", "content"],
 )
 @pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning")
 def test_packager_that_fails_while_planning(
