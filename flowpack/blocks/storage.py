@@ -16,7 +16,6 @@ import attrs
 from flowpack.blocks.address import absolute_folder, api_address, base_path, is_web, storage_path
 from flowpack.blocks.block import Block
 from flowpack.blocks.folder import Folder
-from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.secrecy import without_credentials, without_secrets
 from flowpack.blocks.secret import SecretMapping
 from flowpack.blocks.stores import Store
@@ -156,8 +155,7 @@ class OwnStorageBlock(StorageBlock):
         """Keep *data* and return the token; what is there already is left alone."""
         if not isinstance(data, bytes):
             raise TypeError(f"a storage keeps bytes, not {type(data).__name__}")
-        file = KnownBytes(data)
-        return self.write_from(file, file.sha256)
+        return self.write_from(io.BytesIO(data), hashlib.sha256(data).hexdigest())
 
     def read(self, token: str) -> bytes:
         """Return what was kept under *token*, which must lead into the storage; not verified."""

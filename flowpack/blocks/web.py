@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Mapping, Optional, ca
 
 import attrs
 
-from flowpack.blocks.hashing import ChangedError, Hashing, TooLongError, checked
+from flowpack.blocks.hashing import ChangedError, Checked, Hashing, TooLongError
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
     APIConnectionError,
@@ -157,12 +157,12 @@ class WebFolder(_Server):
         self, client: ObjectClient, key: str, file: BinaryIO, sha256: str, size: int, replace: bool
     ) -> Response:
         """Send the object; a response 412 says that something has the key already."""
-        start, url = file.tell(), self._url(key)
-        headers = {} if replace else {"if-none-match": "*"}
-        response = client.put(url, checked(file, sha256, size), size, headers)
+        url, headers = self._url(key), {} if replace else {"if-none-match": "*"}
+        body, start = cast(BinaryIO, Checked(file, sha256, size)), file.tell()
+        response = client.put(url, body, size, headers)
         if response.status in _NO_FOLDER and self._make_folder(client, key):
-            file.seek(start)
-            response = client.put(url, checked(file, sha256, size), size, headers)
+            body.seek(start)
+            response = client.put(url, body, size, headers)
         if not (_is_success(response) or response.status == 412):
             raise self._failed(key, "PUT", url, response)
         return response

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Protocol, Tuple, Union
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals
-from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
@@ -191,7 +191,7 @@ class Content:
 
     def open(self) -> BinaryIO:
         """Return the bytes as a new file, read from its start."""
-        return KnownBytes(self.data, self.sha256)
+        return io.BytesIO(self.data)
 
 
 @attrs.frozen(kw_only=True)
