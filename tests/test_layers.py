@@ -13,8 +13,8 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
     {"_callers", "_files", "_interpreter", "_times", "_type_hints"},
-    {"_type_conversion", "jsonvalues", "transport", "urls"},
-    {"snapshot"},
+    {"jsonvalues", "transport", "urls"},
+    {"_validators", "snapshot"},
     {"schedules"},
     {"models"},
     {"_http", "analysis", "arguments", "flow_runners", "settings", "wire"},
@@ -45,7 +45,7 @@ GATES = {
     "pydantic": (),
     # The client and what makes one name the type of the session that they are given.
     "requests": ("flowpack._http", "flowpack.client", "flowpack.connect"),
-    "sqlite3": ("flowpack.embedded.store",),
+    "sqlite3": ("flowpack.embedded.session", "flowpack.embedded.store"),
     "urllib3": ("flowpack._http",),
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -303,30 +304,38 @@ def test_step_says_whom_to_trust(working, encrypted, monkeypatch, value):
         run("File Storage", DIGEST, encrypted)
 
 
+BAD_URLS = (
+    None,
+    "http://[::1/",
+    "http://a..b/",
+    f"http://{'a' * 70}.example/",
+    "http://127.0.0.1:port/",
+    "http://canary:canary@a..b/",
+)
+NO_DATA: Any = (None, {})
+BAD_OPTIONS = ([1], {"headers": ["canary"]}, {"headers": {"X": 5}}, {"headers": {"X": "é\n"}})
+
+
 @pytest.mark.parametrize(
-    "storage",
+    "kind, storage",
     [
-        {},
-        {"base_path": None},
-        {"base_path": "http://[::1/"},
-        {"base_path": "http://a..b/"},
-        {"base_path": f"http://{'a' * 70}.example/"},
-        {"base_path": "http://127.0.0.1:port/"},
-        {"base_path": "http://127.0.0.1:1/", "options": [1]},
-        {"base_path": "http://127.0.0.1:1/", "options": {"headers": ["canary"]}},
-        {"base_path": "http://127.0.0.1:1/", "options": {"headers": {"X": 5}}},
-        {"base_path": "http://127.0.0.1:1/", "options": {"headers": {"X": "é\n"}}},
-        {"base_path": "http://canary:canary@a..b/"},
-        None,
+        *(
+            (kind, data)
+            for kind in ("File Storage", "KV Server Storage", "S3 Storage")
+            for data in NO_DATA
+        ),
+        *(("File Storage", {"base_path": url}) for url in BAD_URLS),
+        *(("KV Server Storage", {"api_address": url}) for url in BAD_URLS),
+        *(
+            ("File Storage", {"base_path": "http://127.0.0.1:1/", "options": options})
+            for options in BAD_OPTIONS
+        ),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("kind", ["File Storage", "KV Server Storage", "S3 Storage"])
 def test_step_with_odd_block_data(working, monkeypatch, kind, storage):
-    """Data of a block document that cannot be used are one clean error."""
+    """A block document with wrong data is one clean error."""
     monkeypatch.setitem(sys.modules, "boto3", None)
-    if storage and kind == "KV Server Storage":
-        storage = {"api_address": storage.get("base_path")}
     with pytest.raises(StorageError) as caught:
         run(kind, DIGEST, storage)
     assert "canary" not in str(caught.value)

@@ -16,8 +16,7 @@ import attrs
 from flowpack.blocks.address import absolute_folder, api_address, base_path, is_web, storage_path
 from flowpack.blocks.block import Block
 from flowpack.blocks.folder import Folder
-from flowpack.blocks.secrecy import without_credentials, without_secrets
-from flowpack.blocks.secret import SecretMapping
+from flowpack.blocks.secret import SecretMapping, without_credentials, without_secrets
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import (
     BlockArgumentError,
