@@ -26,7 +26,7 @@ from flowpack.exceptions import (
     StorageUnavailableError,
     printable,
 )
-from flowpack.urls import URL
+from flowpack.urls import URL, as_address, url_of
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _KEY_TYPES = ("hash", "uuid", "timestamp")
@@ -366,4 +366,5 @@ class KVServerStorageBlock(OwnStorageBlock):
     def _store(self) -> Store:
         from flowpack.blocks.web import KeyValueServer
 
-        return KeyValueServer(self.api_address, self.block_type_name)
+        address = as_address(f"{url_of(self.api_address)}/")
+        return KeyValueServer(address, self.block_type_name)
