@@ -294,7 +294,11 @@ class KeyValueServer(_Server):
         # JSON may take six characters for one.
         most = LONGEST_TEXT if limit is None else min(6 * limit + 1024, LONGEST_TEXT)
         with tempfile.SpooledTemporaryFile(_BRIEF) as file:
-            response = client.get(url, into=cast(BinaryIO, file), limit=most)
+            try:
+                response = client.get(url, into=cast(BinaryIO, file), limit=most)
+            except OSError as exc:
+                reason = f"the response cannot be kept while it is read: {printable(exc)}"
+                raise StorageUnavailableError(self.label, key, reason) from exc
             if response.status in _MISSING or response.status == 204:
                 return None
             if response.status != 200:
@@ -311,8 +315,7 @@ class KeyValueServer(_Server):
                     return value.encode()
         if value is None:
             return None
-        problem = "what is not JSON" if value is ... else "JSON that is no text"
-        reason = f"GET {mask_url(url)} answered with {problem}; is it a KV server?"
+        reason = f"GET {mask_url(url)} answered with what is no JSON text; is it a KV server?"
         raise StorageUnavailableError(self.label, key, reason)
 
 
