@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -303,7 +304,6 @@ def test_step_says_whom_to_trust(working, encrypted, monkeypatch, value):
         run("File Storage", DIGEST, encrypted)
 
 
-KINDS = ("File Storage", "KV Server Storage", "S3 Storage")
 BAD_URLS = (
     None,
     "http://[::1/",
@@ -312,14 +312,18 @@ BAD_URLS = (
     "http://127.0.0.1:port/",
     "http://canary:canary@a..b/",
 )
+NO_DATA: Any = (None, {})
 BAD_OPTIONS = ([1], {"headers": ["canary"]}, {"headers": {"X": 5}}, {"headers": {"X": "é\n"}})
 
 
 @pytest.mark.parametrize(
     "kind, storage",
     [
-        *((kind, None) for kind in KINDS),
-        *((kind, {}) for kind in KINDS),
+        *(
+            (kind, data)
+            for kind in ("File Storage", "KV Server Storage", "S3 Storage")
+            for data in NO_DATA
+        ),
         *(("File Storage", {"base_path": url}) for url in BAD_URLS),
         *(("KV Server Storage", {"api_address": url}) for url in BAD_URLS),
         *(

@@ -154,7 +154,8 @@ def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[
             f"the script of {quoted(record.name)} cannot be verified: neither the deployment nor"
             f" the key {quoted(stored.token)} holds a digest of it; {_UNVERIFIED}"
         )
-    from tempfile import SpooledTemporaryFile  # Imported here because it is slow to load.
+    # Imported here because it is slow to load.
+    from tempfile import SpooledTemporaryFile
 
     with SpooledTemporaryFile(_IN_MEMORY) as file:
         with storage_errors(storage, stored.token):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Tuple, Union
 
@@ -24,7 +25,6 @@ from flowpack._validators import (
     validator,
 )
 from flowpack.analysis.discovery import FlowInfo
-from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
@@ -191,7 +191,7 @@ class Content:
 
     def open(self) -> BinaryIO:
         """Return the bytes as a new file, read from its start."""
-        return KnownBytes(self.data, self.sha256)
+        return io.BytesIO(self.data)
 
 
 @attrs.frozen(kw_only=True)
