@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Set, Tuple, Type, TypeVar
-from uuid import UUID
+import json
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, TypeVar
+from uuid import UUID, uuid4
 
 from flowpack.exceptions import WireError, printable, quoted
 from flowpack.models import Record
 from flowpack.transport import Request, Response, Transport
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Dialect, Model
-from flowpack.wire.encoding import Json, decode, error_for, request
+from flowpack.wire.encoding import Json, decode, error_for, request, wants_csrf_token
 
 Item = TypeVar("Item", bound=Record)
 Result = TypeVar("Result")
@@ -29,6 +30,7 @@ class Connection:
         self.transport = transport
         self.credential = credential
         self.renewing = renewing
+        self.csrf: Dict[str, str] = {}  # Headers, once a server has asked for them.
         self._dialect = dialect
 
     @property
@@ -89,15 +91,28 @@ class Connection:
 
     def _send(self, sent: Request) -> Response:
         """Return the response to *sent*, which is one of success."""
-        dialect = self.dialect
-
-        def send(each: Request) -> Response:
-            return self.transport.send(each.adding(dialect.headers(each)))
-
-        response = send(sent)
-        if self.renewing and dialect.renew(response, send):
-            response = send(sent)
+        response = self._send_once(sent)
+        # Few servers want a CSRF token, so it is not asked for before. It lives an hour.
+        if self.renewing and wants_csrf_token(response) and self._renew_csrf():
+            response = self._send_once(sent)
         return self._successful(sent, response)
+
+    def _send_once(self, sent: Request) -> Response:
+        csrf = {} if sent.method == "GET" else self.csrf
+        return self.transport.send(sent.adding({**self.dialect.headers, **csrf}))
+
+    def _renew_csrf(self) -> bool:
+        """Fetch a CSRF token; return False where the server gives none."""
+        client = str(uuid4())
+        response = self._send_once(request("GET", "/csrf-token", query=f"client={client}"))
+        try:
+            token = json.loads(response.body)["token"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return False
+        if response.status == 200 and isinstance(token, str):
+            self.csrf.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client})
+            return True
+        return False
 
     def _successful(self, sent: Request, response: Response) -> Response:
         if not 200 <= response.status < 300:

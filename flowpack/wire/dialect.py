@@ -18,7 +18,7 @@ from flowpack.models import (
     ScriptSource,
 )
 from flowpack.schedules import IntervalSchedule, RRuleSchedule
-from flowpack.transport import Effect, Request, Response
+from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import orion_schema
 from flowpack.wire.conversion import make_converter, problems_of
 from flowpack.wire.encoding import Json, path, request
@@ -67,6 +67,7 @@ class Dialect:
         workers: How many requests at a time the server is glad of.
         with_secrets: Query under which block documents are read with their secrets.
         replacing: Sent beside the data of a block document that replace all it had.
+        headers: Sent with each request.
     """
 
     name: ClassVar[str] = "orion"
@@ -75,21 +76,11 @@ class Dialect:
     workers: ClassVar[int] = 8
     with_secrets: ClassVar[str] = ""
     replacing: ClassVar[Mapping[str, Json]] = {}
+    headers: ClassVar[Mapping[str, str]] = {"X-PREFECT-API-VERSION": "0.6.0"}
 
     def __init__(self, version: str) -> None:
         self.version = version
         self._converter = make_converter()
-
-    def headers(self, sent: Request) -> Mapping[str, str]:
-        """Return further headers of a request: here the version of the API, which 2.0b7 checks."""
-        return {"X-PREFECT-API-VERSION": "0.6.0"}
-
-    def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
-        """Return True if what a *refused* request lacked was fetched with *send*.
-
-        The request is then sent again, once.
-        """
-        return False
 
     # Models
 

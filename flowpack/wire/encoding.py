@@ -60,21 +60,13 @@ def _segment(segment: object) -> str:
 def request(
     method: str, target: str, body: Json = UNSET, effect: Effect = Effect.READ, query: str = ""
 ) -> Request:
-    """Return a request; *body* is any JSON value, UNSET for none.
-
-    Raises:
-        WireError: *body* is not JSON.
-    """
+    """Return a request; *body* is any JSON value, UNSET for none."""
     content = None if body is UNSET else encode(body)
     return Request(method, target, content, effect, query)
 
 
 def encode(value: Json) -> bytes:
-    """Return *value* as JSON in UTF-8.
-
-    Raises:
-        WireError: It is no JSON.
-    """
+    """Return *value* as JSON in UTF-8; raise a WireError where that cannot be."""
     problem = json_problem(value)
     if problem:
         raise WireError(f"this cannot be sent as JSON: {problem}")
@@ -82,11 +74,7 @@ def encode(value: Json) -> bytes:
 
 
 def decode(response: Response, sent: Request, url: str) -> Json:
-    """Return the JSON value that *response* holds; None where it has no body.
-
-    Raises:
-        WireError: The body is not JSON.
-    """
+    """Return the JSON that *response* holds, None for no body; raise a WireError for others."""
     if not response.body.strip():
         return None
     try:
@@ -105,11 +93,7 @@ def decode(response: Response, sent: Request, url: str) -> Json:
 def error_for(response: Response, sent: Request, url: str, credential: str = "") -> APIStatusError:
     """Return the error that stands for a *response* whose status is not success.
 
-    Args:
-        response: What came back.
-        sent: What was asked.
-        url: The API's root, without credentials.
-        credential: Which credential was sent, and where it came from.
+    *credential* names the one that was sent, and its source.
     """
     response = response.without(_secrets_in(sent))
     words = server_words(response.body)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
-from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
-from uuid import UUID, uuid4
+from functools import partial
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
+from uuid import UUID
 
 import attrs
 
@@ -26,12 +26,12 @@ from flowpack.models import (
     DeploymentCreate,
     ScriptSource,
 )
-from flowpack.transport import Effect, Request, Response
+from flowpack.transport import Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.dialect import Change, Dialect, Model, Send
-from flowpack.wire.encoding import Json, path, request, wants_csrf_token
+from flowpack.wire.encoding import Json, path, request
 from flowpack.wire.job_variables import merged_variables, runner_variables, variables_of
 from flowpack.wire.prefect3_schedules import (
     own_schedule,
@@ -114,34 +114,12 @@ class Prefect3(Dialect):
     workers: ClassVar[int] = 4
     with_secrets: ClassVar[str] = "include_secrets=true"
     replacing: ClassVar[Mapping[str, Json]] = {"merge_existing_data": False}
+    headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods = self._release >= METHODS
-        self._csrf: Mapping[str, str] = {}
-
-    def headers(self, sent: Request) -> Mapping[str, str]:
-        """Return the CSRF token, where the server asked for one."""
-        return {} if sent.method == "GET" else self._csrf
-
-    def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
-        """Fetch a CSRF token where the server refused a request for want of one.
-
-        Few servers want one, so it is not asked for before. A token lives an hour.
-        """
-        if not wants_csrf_token(refused):
-            return False
-        client = str(uuid4())
-        response = send(request("GET", "/csrf-token", query=f"client={client}"))
-        try:
-            token = json.loads(response.body)["token"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return False
-        if response.status != 200 or not isinstance(token, str):
-            return False
-        self._csrf = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client}
-        return True
 
     def has(self, field: str) -> bool:
         """Return True if this release has a field of deployments."""
@@ -324,25 +302,15 @@ class Prefect3(Dialect):
 
     def get_default_storage(self, send: Send) -> Optional[BlockDocument]:
         """See :meth:`Dialect.get_default_storage`."""
-
-        def document_id(variable: Json) -> Optional[UUID]:
-            try:
-                return None if variable is None else UUID(variable["value"])
-            except (KeyError, TypeError, ValueError, AttributeError) as exc:
-                raise WireError(
-                    f"the variable {DEFAULT_STORAGE!r} on the server names no block; set it with"
-                    " flowpack storage default"
-                ) from exc
-
-        document: Optional[BlockDocument] = None
         with suppress(ObjectNotFound):
-            found = send(request("GET", _DEFAULT_STORAGE_PATH), document_id)
-            if found is not None:
-                sent = self._read_document(found)
-                document = send(sent, lambda value: self.structure(value, BlockDocument))
-        return document
+            variable = send(request("GET", _DEFAULT_STORAGE_PATH))
+            if isinstance(variable, dict) and variable.get("value"):
+                sent = self._read_document(variable["value"])
+                document: BlockDocument = send(sent, partial(self.structure, cls=BlockDocument))
+                return document
+        return None
 
-    def _read_document(self, document_id: UUID) -> Request:
+    def _read_document(self, document_id: object) -> Request:
         return request("GET", path("block_documents", document_id), query=self.with_secrets)
 
     def set_default_storage(self, document_id: UUID, send: Send) -> None:
