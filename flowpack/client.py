@@ -168,7 +168,8 @@ class Client(HidesLocals):
         filters = {} if names is None else {"name": _any_of(names)}
         if ids is not None:
             filters["id"] = _any_of(str(_uuid(each)) for each in ids)
-        return self._api.list("/flows/filter", FlowRecord, **({"flows": filters} if filters else {}))
+        given = {"flows": filters} if filters else {}
+        return self._api.list("/flows/filter", FlowRecord, **given)
 
     # Deployments
 

@@ -35,10 +35,8 @@ class HTTPOptions:
         timeout: Longest wait for each network step, in seconds.
         deadline: Longest time for a call, its repetitions included, in seconds.
         verify: Whether certificates are checked, or the file or folder of CA certificates to
-            trust. None takes that from ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` or
-            ``CURL_CA_BUNDLE``, else the certificates that come with requests.
-        session: Used in place of a new one, and left open; see
-            :func:`~flowpack.connect.get_client`.
+            trust. None takes that from the environment, else those that come with requests.
+        session: Used in place of a new one, and left open.
         retries: What is repeated.
         sleep: Waits so many seconds.
     """
@@ -47,7 +45,7 @@ class HTTPOptions:
     deadline: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
     verify: Union[bool, str, None] = None
     session: Optional[requests.Session] = attrs.field(default=None, repr=False)
-    retries: RetryPolicy = attrs.field(factory=RetryPolicy)
+    retries: RetryPolicy = RetryPolicy()
     # Not the function itself, which gevent may replace later on.
     sleep: Callable[[float], object] = lambda seconds: time.sleep(seconds)
 

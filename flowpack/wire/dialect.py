@@ -40,13 +40,7 @@ _DEFAULTS: Mapping[str, Any] = {
 
 @attrs.frozen
 class Change:
-    """One field of a deployment that differs.
-
-    Attributes:
-        field: The field's name in :class:`~flowpack.DeploymentSpec`.
-        old: What the server has, as JSON.
-        new: What it is to have.
-    """
+    """One field of a deployment, as a spec names it, and its old and new values, as JSON."""
 
     field: str
     old: Json = attrs.field(hash=False)
@@ -56,26 +50,15 @@ class Change:
 class Dialect:
     """How one generation of the API is spoken; this one is that of 2.0b7 and the embedded API.
 
-    A subclass overrides what differs. What all servers take alike is in
-    :class:`~flowpack.Client`, after whose methods those that return the request are named.
-
-    Attributes:
-        name: ``orion`` or ``prefect3``.
-        version: The server's release.
-        uses_work_pools: Whether a deployment needs a work pool to be run.
-        loads_methods: Whether its workers load flows in classes: ``file.py:Class.method``.
-        workers: How many requests at a time the server is glad of.
-        with_secrets: Query under which block documents are read with their secrets.
-        replacing: Sent beside the data of a block document that replace all it had.
-        headers: Sent with each request.
+    A subclass overrides what differs; what all servers take alike is in the client.
     """
 
-    name: ClassVar[str] = "orion"
-    uses_work_pools: ClassVar[bool] = False
-    loads_methods: bool = False
-    workers: ClassVar[int] = 8
-    with_secrets: ClassVar[str] = ""
-    replacing: ClassVar[Mapping[str, Json]] = {}
+    name: ClassVar[str] = "orion"  # Or ``prefect3``.
+    uses_work_pools: ClassVar[bool] = False  # A deployment needs a work pool to be run.
+    loads_methods: bool = False  # Workers load flows in classes: ``file.py:Class.method``.
+    workers: ClassVar[int] = 8  # Requests at a time that the server is glad of.
+    with_secrets: ClassVar[str] = ""  # Query under which block documents hold their secrets.
+    replacing: ClassVar[Mapping[str, Json]] = {}  # Beside data that replace all in a document.
     headers: ClassVar[Mapping[str, str]] = {"X-PREFECT-API-VERSION": "0.6.0"}
 
     def __init__(self, version: str) -> None:
@@ -88,7 +71,7 @@ class Dialect:
         """Return the model that *value* stands for.
 
         Raises:
-            WireError: A field is missing or of another type; the text has the path of each.
+            WireError: Fields are missing or of another type; the text has their paths.
         """
         try:
             return self._converter.structure(value, cls)
@@ -103,11 +86,7 @@ class Dialect:
     # Deployments
 
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
-        """Return *new* with nothing left unset, as this server would keep it.
-
-        What is UNSET takes the value of *current*, or the reference's default where there is no
-        deployment yet.
-        """
+        """Return *new* with the values of *current*, or else defaults, for all that is UNSET."""
         kept = {
             field: default if current is None else getattr(current, field)
             for field, default in _DEFAULTS.items()
@@ -124,9 +103,9 @@ class Dialect:
         return attrs.evolve(whole, schedule=schedule)
 
     def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
-        """Return what differs, over the fields that this server keeps.
+        """Return which fields that this server keeps differ in *new*, which is settled.
 
-        *new* is settled. ``flow_data`` is left to the caller, who knows the bytes behind it.
+        ``flow_data`` is left to the caller, who knows the bytes behind it.
         """
         changes = []
         for field in ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active"):

@@ -139,7 +139,7 @@ def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSourc
     """Return what flowpack wrote into *steps*; nothing where others made them.
 
     Raises:
-        WireError: A step of flowpack's does not say what it must.
+        WireError: A step of flowpack's lacks a value.
     """
     for step in steps or ():
         stock, own = step.get(_STOCK_STEP), step.get(_FLOWPACK_STEP)
