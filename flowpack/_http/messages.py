@@ -19,7 +19,7 @@ from flowpack.exceptions import SettingsError, quoted
 from flowpack.transport import Response
 
 #: Longest response that is kept in memory unless the caller asks for another limit, in bytes.
-BODY_LIMIT = 8 * 1024 * 1024
+_BODY_LIMIT = 8 * 1024 * 1024
 
 #: So much of a body is read and sent in one go, in bytes. While the next block is read, and
 #: hashed, the server has this one to take.
@@ -141,10 +141,14 @@ class FileBody:
 
 
 class Sink:
-    """Takes the body of a response 200: into *file*, or into memory; no more than *limit*."""
+    """Takes the body of a response 200: no more than *limit* bytes, into *file* or memory.
 
-    def __init__(self, file: Optional[BinaryIO] = None, limit: Optional[int] = BODY_LIMIT) -> None:
-        self.limit = math.inf if limit is None else limit
+    Without a limit it takes any number into a file, 8 MiB into memory.
+    """
+
+    def __init__(self, file: Optional[BinaryIO] = None, limit: Optional[int] = None) -> None:
+        usual = _BODY_LIMIT if file is None else math.inf
+        self.limit = usual if limit is None else limit
         self.memory = io.BytesIO()
         self._file: BinaryIO = self.memory if file is None else file
         self._start = self._file.tell()

@@ -79,15 +79,14 @@ def decode(response: Response, sent: Request, url: str) -> Json:
         return None
     try:
         return json.loads(response.body)
-    except (ValueError, RecursionError) as exc:
-        cause = None if response.echoes else exc  # It holds the body.
-    shown = quoted(response.body[:80].decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        shown = quoted(response.body[:80].decode("utf-8", "replace"))
     if response.echoes:
         shown = "what repeats a secret that was sent"
-    raise WireError(
+    raise WireError(  # Not from the other error, which holds the body.
         f"{sent.method} {printable(url)}{sent.path} answered {response.status} with {shown},"
         " which is not JSON. Is this the address of a Prefect API? It ends in /api"
-    ) from cause
+    )
 
 
 def error_for(response: Response, sent: Request, url: str, credential: str = "") -> APIStatusError:

@@ -30,7 +30,7 @@ from flowpack.transport import Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.conversion import write_schedule
-from flowpack.wire.dialect import Change, Dialect, Model, Send
+from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
 from flowpack.wire.job_variables import merged_variables, runner_variables, variables_of
 from flowpack.wire.prefect3_schedules import (
@@ -160,30 +160,28 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
         if new.schedules is not UNSET:
             return new
-        extra: Mapping[str, Any] = {} if current is None else current.extra
-        kept = self._kept(new, current, extra)
+        current = current or NOTHING
+        extra, slugs = current.extra, self.has("slug")
+        kept = self._kept(new, current)
         unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
-        own = None if current is None else own_schedule(extra, current.script, self.has("slug"))
-        schedule, script = new.schedule, new.script
-        if schedule is UNSET:
-            schedule = None if current is None else current.schedule
-        if script is not None and schedule is not None and not self.has("slug"):
+        own = own_schedule(extra, current.script, slugs)
+        schedule = current.schedule if new.schedule is UNSET else new.schedule
+        script = new.script
+        if script is not None and schedule is not None and not slugs:
             script = attrs.evolve(script, schedule=write_schedule(schedule))
-        schedules = schedules_to_send(new.schedule, extra, own, self.has("slug"))
+        schedules = schedules_to_send(new.schedule, extra, own, slugs)
         return attrs.evolve(new, schedules=schedules, schedule=schedule, script=script, **unset)
 
-    def _kept(
-        self, new: DeploymentCreate, current: Optional[Deployment], extra: Mapping[str, Any]
-    ) -> Dict[str, Any]:
+    def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
         """Return the value of each field that *new* may leave unset."""
-        kept = {field: _comparable(extra).get(field, each) for field, each in _KEPT.items()}
-        kept["tags"] = () if current is None else current.tags
-        kept["is_schedule_active"] = current is None or current.is_schedule_active
-        kept["job_variables"] = None if current is None else merged_variables(extra, new)
+        old = _comparable(current.extra)
+        kept = {field: old.get(field, default) for field, default in _KEPT.items()}
+        kept["tags"], kept["is_schedule_active"] = current.tags, current.is_schedule_active
+        kept["job_variables"] = merged_variables(current.extra, new)
         if new.script is not None:
-            if current is None:
+            if not current.extra:
                 kept["description"] = new.script.description
             # A version that is a digest was made by a tool, from the script.
             if kept["version"] is None or re.fullmatch("[0-9a-f]{32}", str(kept["version"])):
@@ -289,14 +287,6 @@ class Prefect3(Dialect):
     def block_document_filters(self, anonymous: bool) -> Dict[str, Any]:
         """See :meth:`Dialect.block_document_filters`."""
         return {} if anonymous else {"block_documents": {"is_anonymous": {"eq_": False}}}
-
-    def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
-        """See :meth:`Dialect.echoes`; responses to writes have secrets masked."""
-        schema = document.block_schema
-        listed = None if schema is None else schema.fields.get("secret_fields")
-        names = listed if isinstance(listed, list) else ()
-        secret = {str(name).partition(".")[0] for name in names}
-        return all(document.data.get(name) == data[name] for name in data if name not in secret)
 
     # Default storage: there is none since 2.0b11, so a variable names it
 
