@@ -86,8 +86,7 @@ class HTTPSession:
     ) -> Response:
         """Send *request* to *address* and return the response, whatever its status.
 
-        A response 200 goes into *sink*, else into memory. Each MiB moved gives the call
-        *seconds_per_mib* more.
+        The body of a 200 goes into *sink*. Each MiB moved gives the call *seconds_per_mib* more.
 
         Raises:
             APIConnectionError: No usable response came back.
