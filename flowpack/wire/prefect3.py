@@ -33,12 +33,7 @@ from flowpack.wire.conversion import write_schedule
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
 from flowpack.wire.job_variables import merged_variables, runner_variables, variables_of
-from flowpack.wire.prefect3_schedules import (
-    own_schedule,
-    read_any,
-    same_schedule,
-    schedules_to_send,
-)
+from flowpack.wire.prefect3_schedules import own_schedule, read_any, same_schedule, sent_schedules
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -171,7 +166,7 @@ class Prefect3(Dialect):
         script = new.script
         if script is not None and schedule is not None and not slugs:
             script = attrs.evolve(script, schedule=write_schedule(schedule))
-        schedules = schedules_to_send(new.schedule, extra, own, slugs)
+        schedules = sent_schedules(new.schedule, extra, own, slugs)
         return attrs.evolve(new, schedules=schedules, schedule=schedule, script=script, **unset)
 
     def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
@@ -200,7 +195,7 @@ class Prefect3(Dialect):
             paused = not current.is_schedule_active
             changes.append(Change("paused", paused, not new.is_schedule_active))
         own = own_schedule(current.extra, current.script, self.has("slug"))
-        old_schedule = own and own.get("schedule")
+        old_schedule = None if own is None else own.get("schedule")
         if not same_schedule(old_schedule, new.schedule):
             changes.append(Change("schedule", old_schedule, write_schedule(new.schedule)))
         return (*changes, *pulling.differences(current, new))
