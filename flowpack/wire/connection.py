@@ -26,7 +26,6 @@ class Connection:
     def __init__(
         self, transport: Transport, dialect: Optional[Dialect], credential: str, renewing: bool
     ) -> None:
-        """Take what :class:`~flowpack.Client` takes; nothing is sent yet."""
         self.transport = transport
         self.credential = credential
         self.renewing = renewing
@@ -47,11 +46,7 @@ class Connection:
         return self._parse(sent, self._send(sent), read)
 
     def read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
-        """Return the record that answers *sent*.
-
-        Raises:
-            WireError: It is no *cls*, or somebody else's: its fields are not as *expected*.
-        """
+        """Return the record that answers *sent*, whose fields must be as *expected*."""
 
         def record(value: Json) -> Model:
             model = self.dialect.structure(value, cls)
@@ -122,8 +117,7 @@ class Connection:
     def _parse(self, sent: Request, response: Response, read: Callable[[Json], Result]) -> Result:
         """Return what *read* makes of the JSON in a response; errors name the request.
 
-        Where the response repeats a secret, neither an error, nor its causes and the frames that
-        it went through, may hold more of it.
+        Where it repeats a secret, no error, cause or variable of a frame may hold more of it.
         """
         value = decode(response, sent, self.transport.url)
         try:

@@ -1,7 +1,6 @@
-"""Models to JSON and back: the converter that every dialect starts from.
+"""Models to JSON and back: the converter of all dialects.
 
-It is strict: text is not turned into numbers, nor numbers into text. What is UNSET is left out, and
-the ``extra`` of a record is written back.
+It is strict: text is not turned into numbers, nor numbers into text. What is UNSET is left out.
 """
 
 from __future__ import annotations

@@ -47,14 +47,11 @@ def _segment(segment: object) -> str:
     if not text.strip():
         raise IdentifierError("an empty text names nothing on a server")
     if not text.strip("."):
-        # Who normalises paths would take dots for a step up.
-        return "%2E" * len(text)
+        return "%2E" * len(text)  # Who normalises paths would take dots for a step up.
     try:
         return quote(text, safe="")
     except UnicodeEncodeError as exc:
-        raise IdentifierError(
-            f"{quoted(text)} holds half a surrogate pair, which no name has"
-        ) from exc
+        raise IdentifierError(f"{quoted(text)} holds half a surrogate pair") from exc
 
 
 def request(
@@ -133,11 +130,7 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def server_words(body: bytes) -> str:
-    """Return the reason in an error response, without the request that it may echo.
-
-    The servers have four shapes: ``detail``; ``exception_message`` with ``exception_detail``;
-    ``exception_message`` alone; ``message``.
-    """
+    """Return the reason in an error response, without the request that it may echo."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -157,8 +150,7 @@ def server_words(body: bytes) -> str:
 def _schedule_problem(details: Json) -> str:
     """Return what is wrong with a schedule, empty where nothing is.
 
-    Servers try each kind of schedule and list what all of them lack; what counts is the one
-    thing that is neither missing nor too much.
+    Servers list what it lacks to be of each kind; the rest is what is wrong with the kind it is.
     """
     for detail in details if isinstance(details, list) else ():
         location = detail.get("loc") if isinstance(detail, dict) else None

@@ -136,7 +136,7 @@ def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, An
 
 
 def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSource]]:
-    """Return what flowpack wrote into *steps*; nothing where others made them.
+    """Return what flowpack wrote into *steps*, nothing where others made them.
 
     Raises:
         WireError: A step of flowpack's lacks a value.
