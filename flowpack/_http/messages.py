@@ -14,7 +14,8 @@ import requests
 import urllib3
 
 from flowpack import __version__
-from flowpack._http.adapter import Attempt, BrokenResponse, ResponseRefused
+from flowpack._http.adapter import Attempt
+from flowpack._http.retries import Failure
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.transport import Response
 
@@ -170,15 +171,14 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
     """Read a response whose head has been read to its end.
 
     Raises:
-        ResponseRefused: It is too long, or packed.
-        BrokenResponse: It is not as HTTP wants it.
+        Failure: It is too long, packed, or not as HTTP wants it.
     """
     # The parser does not notice that a head is not whole; what stands in for a server has none.
     if attempt.ended:
-        raise BrokenResponse("the response broke off in its head")
+        raise Failure("the response broke off in its head")
     head = getattr(getattr(reply.raw, "_original_response", None), "msg", None)
     if isinstance(head, HTTPMessage) and head.defects:
-        raise BrokenResponse("a line in the head of the response is no header")
+        raise Failure("a line in the head of the response is no header")
     sink.clear()
     headers = {name.lower(): value.strip() for name, value in reply.headers.items()}
     location = getattr(reply.raw, "headers", {}).get("location")
@@ -193,9 +193,10 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
     if packing not in ("", "identity") or coding not in ("", "chunked"):
         if status >= 300:
             return Response(status, headers=headers)
-        raise ResponseRefused(
+        raise Failure(
             f"the server answered {status} with a packed body, though only plain ones were"
-            " asked for; is there a proxy that packs?"
+            " asked for; is there a proxy that packs?",
+            passing=False,
         )
     sink = sink if status == 200 else Sink()
     _read_body(reply, attempt, sink, "" if coding else headers.get("content-length", ""))
@@ -205,19 +206,20 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
 def _read_body(reply: requests.Response, attempt: Attempt, sink: Sink, length: str) -> None:
     """Read the body, which has *length* bytes where that is known."""
     if not re.match(r"[0-9]{0,18}\Z", length):
-        raise BrokenResponse("the response's Content-Length is no number")
+        raise Failure("the response's Content-Length is no number")
     expected, size = int(length or 0), 0
     if expected > sink.limit:
-        raise ResponseRefused(f"the response has {expected} bytes, more than {sink.limit}")
+        reason = f"the response has {expected} bytes, more than {sink.limit}"
+        raise Failure(reason, passing=False)
     attempt.receivable = math.inf
     for block in _blocks(reply):
         attempt.remaining()  # An adapter of the user's own may know no deadline.
         size += len(block)
         if size > sink.limit:
-            raise ResponseRefused(f"the response has more than {sink.limit} bytes")
+            raise Failure(f"the response has more than {sink.limit} bytes", passing=False)
         sink.write(block)
     if size < expected:
-        raise BrokenResponse(f"the response broke off {expected - size} bytes before its end")
+        raise Failure(f"the response broke off {expected - size} bytes before its end")
 
 
 def _blocks(reply: requests.Response) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 @attrs.frozen
-class Failure:
+class Failure(Exception):
     """An attempt that brought no usable response."""
 
     reason: str  # What happened, and what to do about it.

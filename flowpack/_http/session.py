@@ -21,7 +21,7 @@ from urllib3 import Retry
 from flowpack._http.adapter import Attempt, DeadlineAdapter
 from flowpack._http.errors import FOREIGN, bare, explain
 from flowpack._http.messages import LocalError, Sink, basic, receive, secrets_in
-from flowpack._http.retries import BUDGETS, Deadline, Result, RetryPolicy, run_with_retries
+from flowpack._http.retries import BUDGETS, Deadline, Failure, Result, RetryPolicy, run_with_retries
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Effect, Response
 from flowpack.urls import CA_VARIABLES, ParsedURL, mask_url, parse_url
@@ -120,6 +120,9 @@ class HTTPSession:
         token = Attempt.current.set(attempt)
         try:
             return self._exchange(request, effect, sink, attempt)
+        except Failure as exc:
+            bare(exc)
+            return exc
         except SettingsError as exc:
             own: BaseException = exc
         except LocalError as exc:
