@@ -30,12 +30,10 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
 _VALUE = r"[\t\x20-\x7e\x80-\xff]*\Z"
 
 #: Set by flowpack or requests, whatever a user gives.
-_OWN = "accept-encoding connection content-length host te trailer transfer-encoding upgrade"
+_OWN = "accept-encoding connection content-length host te trailer transfer-encoding upgrade".split()
 
-_PUBLIC = (
-    "accept accept-encoding connection content-length content-type user-agent"
-    " x-prefect-api-version"
-)
+#: Shown in errors where a server repeats them.
+_PUBLIC = [*_OWN, "accept", "content-type", "user-agent", "x-prefect-api-version"]
 
 
 class Headers(Dict[str, str]):
@@ -55,7 +53,7 @@ def common_headers(
     """
     for name, value in given.items():
         fits = re.match(_NAME, name) and isinstance(value, str) and re.match(_VALUE, value)
-        if not fits or name.lower() in _OWN.split():
+        if not fits or name.lower() in _OWN:
             raise SettingsError(
                 f"the header {quoted(name)} cannot be sent: flowpack sets it itself, or name or"
                 " value hold what HTTP does not allow, such as a line break"
@@ -90,12 +88,12 @@ def secrets_in(headers: Mapping[str, Union[str, bytes]]) -> Set[str]:
     """Return what must not be shown of *headers* that a request has."""
     found: Set[str] = set()
     for name, value in headers.items():
-        if name.lower() in _PUBLIC.split():
+        if name.lower() in _PUBLIC:
             continue
         text = value if isinstance(value, str) else value.decode("latin-1")
-        token = text.partition(" ")[2]
         found.add(text)
         if name.lower() in ("authorization", "proxy-authorization"):
+            token = text.partition(" ")[2]
             found.add(token)
             with contextlib.suppress(ValueError):
                 decoded = base64.b64decode(token, validate=True).decode()
@@ -104,11 +102,7 @@ def secrets_in(headers: Mapping[str, Union[str, bytes]]) -> Set[str]:
 
 
 class LocalError(Exception):
-    """The caller's own file failed; carries its error past the network's."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__()
-        self.error = error
+    """Carries an error of the caller's own file, its cause, past those of the network."""
 
 
 @contextlib.contextmanager
@@ -116,7 +110,7 @@ def _own_file() -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as exc:
-        raise LocalError(exc) from exc
+        raise LocalError from exc
 
 
 class FileBody:
@@ -208,15 +202,15 @@ def _read_body(reply: requests.Response, attempt: Attempt, sink: Sink, length: s
     if not re.match(r"[0-9]{0,18}\Z", length):
         raise Failure("the response's Content-Length is no number")
     expected, size = int(length or 0), 0
+    too_long = Failure(f"the response has more than {sink.limit} bytes", passing=False)
     if expected > sink.limit:
-        reason = f"the response has {expected} bytes, more than {sink.limit}"
-        raise Failure(reason, passing=False)
+        raise too_long
     attempt.receivable = math.inf
     for block in _blocks(reply):
         attempt.remaining()  # An adapter of the user's own may know no deadline.
         size += len(block)
         if size > sink.limit:
-            raise Failure(f"the response has more than {sink.limit} bytes", passing=False)
+            raise too_long
         sink.write(block)
     if size < expected:
         raise Failure(f"the response broke off {expected - size} bytes before its end")

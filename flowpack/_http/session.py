@@ -126,7 +126,7 @@ class HTTPSession:
         except SettingsError as exc:
             own: BaseException = exc
         except LocalError as exc:
-            own = exc.error
+            own = exc.__cause__ or exc
         except FOREIGN as exc:
             return explain(exc, attempt, handled)
         finally:
