@@ -19,7 +19,7 @@ from flowpack.transport import Effect, Response
 _log = logging.getLogger(__name__)
 
 
-@attrs.frozen
+@attrs.define
 class Failure(Exception):
     """An attempt that brought no usable response."""
 
