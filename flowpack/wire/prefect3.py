@@ -287,15 +287,25 @@ class Prefect3(Dialect):
 
     def get_default_storage(self, send: Send) -> Optional[BlockDocument]:
         """See :meth:`Dialect.get_default_storage`."""
-        with suppress(ObjectNotFound):
-            variable = send(request("GET", _DEFAULT_STORAGE_PATH))
-            if isinstance(variable, dict) and variable.get("value"):
-                sent = self._read_document(variable["value"])
-                document: BlockDocument = send(sent, partial(self.structure, cls=BlockDocument))
-                return document
-        return None
 
-    def _read_document(self, document_id: object) -> Request:
+        def document_id(variable: Json) -> Optional[UUID]:
+            try:
+                return None if variable is None else UUID(variable["value"])
+            except (KeyError, TypeError, ValueError, AttributeError) as exc:
+                raise WireError(
+                    f"the variable {DEFAULT_STORAGE!r} on the server names no block; set it with"
+                    " flowpack storage default"
+                ) from exc
+
+        document: Optional[BlockDocument] = None
+        with suppress(ObjectNotFound):
+            found = send(request("GET", _DEFAULT_STORAGE_PATH), document_id)
+            if found is not None:
+                read = partial(self.structure, cls=BlockDocument)
+                document = send(self._read_document(found), read)
+        return document
+
+    def _read_document(self, document_id: UUID) -> Request:
         return request("GET", path("block_documents", document_id), query=self.with_secrets)
 
     def set_default_storage(self, document_id: UUID, send: Send) -> None:
