@@ -141,9 +141,10 @@ def server_words(body: bytes) -> str:
         words = _join(content["detail"])
     elif "exception_message" in content:
         details = content.get("exception_detail")
-        words = _schedule_problem(details) or f"{content['exception_message']} {_join(details)}"
+        message = printable(content["exception_message"], _LONGEST)
+        words = _schedule_problem(details) or f"{message} {_join(details)}"
     else:
-        words = str(content.get("message", ""))
+        words = printable(content.get("message", ""), _LONGEST)
     return printable(words.strip(), _LONGEST)
 
 
@@ -157,20 +158,20 @@ def _schedule_problem(details: Json) -> str:
         if not isinstance(location, list) or "schedule" not in location:
             return ""  # Something else is wrong, too.
         if str(detail.get("type")).rpartition(".")[2] not in _OF_ANOTHER_KIND:
-            reason = str(detail.get("msg")).replace("Value error, ", "", 1)
-            return f"schedule, {location[-1]}: {reason}"
+            reason = printable(detail.get("msg"), _LONGEST).replace("Value error, ", "", 1)
+            return f"schedule, {printable(location[-1])}: {reason}"
     return ""
 
 
 def _join(details: Json) -> str:
     """Return *details* with field and reason of each, one after the other."""
     if not isinstance(details, list):
-        return str(details or "")
+        return printable(details or "", _LONGEST)
     words = []
     for detail in details[:20]:
         if isinstance(detail, dict):
             location = detail.get("loc")
-            field = ".".join(map(str, location)) if isinstance(location, list) else ""
-            detail = f"{field}: {detail.get('msg', '')}"
-        words.append(str(detail))
+            field = ".".join(map(printable, location)) if isinstance(location, list) else ""
+            detail = f"{field}: {printable(detail.get('msg', ''), _LONGEST)}"
+        words.append(printable(detail, _LONGEST))
     return "; ".join(words)
