@@ -11,6 +11,7 @@ from flowpack.analysis import calls
 from flowpack.analysis.calls import iterated, known
 from flowpack.analysis.syntax import (
     CHANGING_METHODS,
+    OF_FLOWS,
     PARSED_AS,
     changed_by,
     defaults_of,
@@ -114,7 +115,7 @@ def change(scope: Scope, node: ast.AST) -> None:
         scope.bind_others(f"{base}()", f"{base}()")
     elif isinstance(changed, Class) and attribute in changed.scope.names:
         changed.scope.bind(attribute, UNKNOWN)
-    elif isinstance(changed, (Function, Call, OpenCall)) and attribute in calls.OF_FLOWS:
+    elif isinstance(changed, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
         why = f"its {attribute} is changed in line {getattr(node, 'lineno', 0)}"
         for name, value in list(scope.names.items()):
             if value is changed:
@@ -306,8 +307,6 @@ class _Evaluation(ast.NodeVisitor):
         change(self.scope, node.func)
         if unread is not None:
             return OpenCall(call=Call(function, tuple(arguments), keywords, node), unread=unread)
-        if method is not None and isinstance(function, Unknown) and is_plain(owner):
-            return calls.call_method(owner, method.attr, arguments, keywords)
         if isinstance(function, Function) and not node.args and not node.keywords:
             result = self._result(function)
             if not isinstance(result, Unknown):
@@ -359,19 +358,11 @@ class _Evaluation(ast.NodeVisitor):
     # Comprehensions
 
     def visit_ListComp(self, node: Union[ast.ListComp, ast.GeneratorExp]) -> object:
-        return list(self._comprehended(node, node.elt))
+        return list(self._comprehended(node))
 
     visit_GeneratorExp = visit_ListComp
 
-    def visit_SetComp(self, node: ast.SetComp) -> object:
-        return set(map(_as_key, self._comprehended(node, node.elt)))
-
-    def visit_DictComp(self, node: ast.DictComp) -> object:
-        pair = ast.Tuple(elts=[node.key, node.value], ctx=ast.Load())
-        pairs = self._comprehended(node, pair)
-        return {_as_key(key): value for key, value in pairs}
-
-    def _comprehended(self, node: Any, element: ast.expr) -> Iterator[Any]:
+    def _comprehended(self, node: Union[ast.ListComp, ast.GeneratorExp]) -> Iterator[Any]:
         (generator,) = node.generators  # nested ones are UNKNOWN, as all that fails
         items = iterated(self.visit(generator.iter))
         outer, self.scope = self.scope, Scope(outer=self.scope)
@@ -384,7 +375,7 @@ class _Evaluation(ast.NodeVisitor):
                 if None in tests:
                     raise ValueError("unknown condition")
                 if all(tests):
-                    yield self.visit(element)
+                    yield self.visit(node.elt)
         finally:
             self.scope = outer
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+from collections import Counter
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple, Union
 
 from flowpack.analysis.calls import known
-from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, evaluate, read_value, truth
+from flowpack.analysis.evaluate import (
+    MODULE_NAME,
+    TOO_DEEP,
+    bind,
+    change,
+    evaluate,
+    read_value,
+    truth,
+)
 from flowpack.analysis.syntax import (
-    bound_often,
     changed_by,
     defaults_of,
     every_argument,
@@ -43,11 +51,6 @@ _Branch = Tuple[Bindings, bool]
 #: Modules whose names are known where they are imported with a star.
 _KNOWN_MODULES = frozenset("""
     collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
-    """.split())
-#: Modules that every Python has: importing one of them does not fail.
-_ALWAYS_THERE = _KNOWN_MODULES | frozenset("""
-    abc asyncio base64 copy csv functools hashlib io itertools json logging os random re
-    string subprocess sys tempfile textwrap time
     """.split())
 #: Functions that do not return.
 _EXITS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit", "os.abort")
@@ -133,7 +136,14 @@ class _Reader(ast.NodeVisitor):
             self.ended = False  # A script that always fails is read on.
 
     def generic_visit(self, node: ast.AST) -> None:
-        """Pass over statements that bind nothing."""
+        """Forget all that a statement that is not followed, such as a loop, may bind or change."""
+        why = f"it is bound in line {getattr(node, 'lineno', 0)}, which is not followed"
+        for name in stored_names(node):
+            self.scope.bind(name, Unknown(why=why))
+        for each in ast.walk(node):
+            change(self.scope, each)
+            for argument in each.args if isinstance(each, ast.Call) else ():
+                forget_items(self.value(argument))
 
     def value(self, node: ast.expr) -> object:
         """Return what *node* stands for."""
@@ -273,17 +283,14 @@ class _Reader(ast.NodeVisitor):
         self.merge(branches, node)
 
     def visit_Try(self, node: Any) -> None:
-        if all(map(self.succeeds, node.body)):
-            self.read([*node.body, *node.orelse, *node.finalbody])
-            return
         tried, ended = self.follow(node.body)
         why = f"it depends on what fails in line {node.lineno}"
         left: Bindings = {}
-        often = bound_often(node.body)
+        times = Counter(name for each in node.body for name in stored_names(each))
         for name, value in tried.items():  # A handler begins wherever the body was left.
             before = self.scope.names.get(name, ABSENT)
-            possible = [before, value, UNKNOWN if name in often else ABSENT]
-            left[name] = _one_of_bound(possible, why)
+            between = UNKNOWN if times[name] > 1 else ABSENT
+            left[name] = _one_of_bound([before, value, between], why)
         ends = [(tried, True) if ended else self.follow(node.orelse, tried)]
         for handler in node.handlers:
             caught = {handler.name: UNKNOWN} if handler.name else {}
@@ -293,55 +300,15 @@ class _Reader(ast.NodeVisitor):
 
     visit_TryStar = visit_Try
 
-    def succeeds(self, statement: ast.stmt) -> bool:
-        """Return True if *statement* is known not to raise anything."""
-        if isinstance(statement, ast.Import):
-            return all(alias.name in _ALWAYS_THERE for alias in statement.names)
-        if isinstance(statement, ast.Assign):
-            nodes = [*statement.targets, statement.value]
-            simple = all(isinstance(node, (ast.Name, ast.Constant)) for node in nodes)
-            return simple and not isinstance(self.value(statement.value), Unknown)
-        return isinstance(statement, ast.Pass)
-
-    def visit_For(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
-        holds = truth(node.test, self.scope) if isinstance(node, ast.While) else None
-        if holds is not False:
-            why = f"it is bound in a loop, line {node.lineno}"
-            caught = [] if isinstance(node, ast.While) else stored_names(node.target)
-            begin: Bindings = {
-                name: one_of([self.scope.names[name], UNKNOWN], why)
-                for name in stored_names(node)
-                if name in self.scope.names
-            }
-            begin.update((name, Unknown(why=why)) for name in caught)
-            bound, ended = self.follow(node.body, begin)
-            for name in bound.keys() & bound_often(node.body):  # There may be a break.
-                bound[name] = Unknown(why=why)
-            self.merge([({}, False), (bound, ended)], node)
-        self.merge([({}, False), self.follow(node.orelse)], node)
-
-    visit_AsyncFor = visit_While = visit_For
-
     def visit_With(self, node: Union[ast.With, ast.AsyncWith]) -> None:
-        suppresses = False
         for item in node.items:
-            value = self.value(item.context_expr)
-            suppresses = suppresses or is_call_of(value, "contextlib.suppress")
+            self.value(item.context_expr)
             for name in stored_names(item.optional_vars) if item.optional_vars else ():
                 self.scope.bind(name, Unknown(why=f"it is bound by with, line {node.lineno}"))
-        if not suppresses:
-            return self.read(node.body)
         bound, _ = self.follow(node.body)
-        self.merge([({}, False), (bound, False)], node)
+        self.merge([({}, False), (bound, False)], node)  # It may hide an error.
 
     visit_AsyncWith = visit_With
-
-    def visit_Match(self, node: Any) -> None:
-        ends: List[_Branch] = [({}, False)]
-        for case in node.cases:
-            caught: Bindings = dict.fromkeys(stored_names(case.pattern), UNKNOWN)
-            ends.append(self.follow(case.body, caught))
-        self.merge(ends, node)
 
     # Definitions
 

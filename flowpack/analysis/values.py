@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import deque
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple, Union
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -258,18 +258,8 @@ class Class(Value):
     annotations: Dict[str, Any] = attrs.field(factory=dict, repr=False)
     doc: Optional[str] = attrs.field(default=None, repr=False)
 
-    ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
     lineage: Tuple[Class, ...] = attrs.field(init=False, repr=False)
-
-    @ancestors.default
-    def _find_ancestors(self) -> FrozenSet[str]:
-        names: Set[str] = set()
-        for base in map(_origin, self.bases):
-            if isinstance(base, Class):
-                names |= base.ancestors
-            elif isinstance(base, Symbol):
-                names.add(base.name)
-        return frozenset(names)
+    ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
 
     @lineage.default
     def _find_lineage(self) -> Tuple[Class, ...]:
@@ -278,6 +268,11 @@ class Class(Value):
             if isinstance(base, Class):
                 found.update(dict.fromkeys(base.lineage))
         return (*found, self)
+
+    @ancestors.default
+    def _find_ancestors(self) -> FrozenSet[str]:
+        bases = (_origin(base) for cls in self.lineage for base in cls.bases)
+        return frozenset(base.name for base in bases if isinstance(base, Symbol))
 
     def is_a(self, *names: str) -> bool:
         """Return True if one of the symbols *names* is among all its bases."""
@@ -370,28 +365,12 @@ def one_of(values: Iterable[object], why: str) -> object:
     return OneOf(values=tuple(found), why=why)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     """Return True if *one* and *other* are known to be equal."""
-    waiting: List[Tuple[Any, Any]] = [(one, other)]
-    for _ in range(LONGEST):
-        if not waiting:
-            return True
-        left, right = waiting.pop()
-        if left is right:
-            continue
-        if type(left) is not type(right):
-            return False
-        if isinstance(left, Subscripted):
-            waiting += [(left.origin, right.origin), (left.arguments, right.arguments)]
-        elif isinstance(left, UnionOf):
-            waiting.append((left.members, right.members))
-        elif isinstance(left, tuple) and len(left) == len(right):
-            waiting += zip(left, right)
-        elif not (isinstance(left, Symbol) or is_plain(left)):
-            return False
-        elif left != right or repr(left) != repr(right):  # 0.0 and -0.0
-            return False
-    return False
+    if one is other:
+        return True
+    comparable = isinstance(one, Symbol) or (is_plain(one) and is_plain(other))
+    return comparable and one == other and repr(one) == repr(other)  # 0.0 and -0.0
 
 
 def forget_items(value: object) -> None:
