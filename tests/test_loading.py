@@ -739,7 +739,6 @@ TOLD_ALIKE = {
     "hello": (ROOT / "examples" / "hello.py").read_text(),
     "made": IMPORT
     + """
-import functools
 NAME = "a" "b"
 def f_n(a, /, b: int = 1, *c, d, **e):
     '''Doc.
@@ -749,11 +748,7 @@ def f_n(a, /, b: int = 1, *c, d, **e):
 one = flow(f_n)
 two = flow(f_n, name=NAME + f"-{NAME}", version=2, description="D")
 three = two.with_options(name="three", description="")
-four = functools.partial(flow, name="four", retries=1)(f_n)
 (five := flow(lambda x: x, name="five"))
-@functools.lru_cache()
-def cached(x): '''Cached.'''
-six = flow(cached)
 try:
     seven = flow(f_n, name="seven")
 finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
 
@@ -220,7 +220,8 @@ class _Evaluation(ast.NodeVisitor):
         left, right = self.visit(node.left), self.visit(node.right)
         if isinstance(left, Member) and isinstance(right, Member):  # Members of flags.
             left, right = left.cls.attribute(left.name), right.cls.attribute(right.name)
-        if isinstance(node.op, ast.BitOr) and _are_types(left, right):
+        are_types = isinstance(left, _TYPES) and isinstance(right, _TYPES)
+        if isinstance(node.op, ast.BitOr) and are_types and not is_plain((left, right)):
             return UnionOf((left, right))
         unknown = _first_unknown([left, right])
         return calls.operate(node.op, left, right) if unknown is None else unknown
@@ -298,13 +299,12 @@ class _Evaluation(ast.NodeVisitor):
         owner = self.visit(node.func if method is None else method.value)
         function = owner if method is None else calls.attribute_of(owner, method.attr)
         arguments, keywords, unread = self._arguments(node)
-        changed = [*arguments, *keywords.values()] if isinstance(function, Function) else []
         if method is not None and method.attr in CHANGING_METHODS:
-            changed.append(owner)
-        for each in changed:
+            forget_items(owner)
+        for each in (*arguments, *keywords.values()) if isinstance(function, Function) else ():
             forget_items(each)
-        change(self.scope, node)
-        change(self.scope, node.func)
+        for part in (node, node.func):
+            change(self.scope, part)
         if unread is not None:
             return OpenCall(call=Call(function, tuple(arguments), keywords, node), unread=unread)
         if isinstance(function, Function) and not node.args and not node.keywords:
@@ -355,29 +355,24 @@ class _Evaluation(ast.NodeVisitor):
         finally:
             self.scope = outer
 
-    # Comprehensions
-
     def visit_ListComp(self, node: Union[ast.ListComp, ast.GeneratorExp]) -> object:
-        return list(self._comprehended(node))
-
-    visit_GeneratorExp = visit_ListComp
-
-    def _comprehended(self, node: Union[ast.ListComp, ast.GeneratorExp]) -> Iterator[Any]:
         (generator,) = node.generators  # nested ones are UNKNOWN, as all that fails
+        found: List[object] = []
         items = iterated(self.visit(generator.iter))
         outer, self.scope = self.scope, Scope(outer=self.scope)
         try:
             for item in items:
-                if self.steps > _MOST_STEPS:
-                    raise ValueError("too long")
                 bind(self.scope, generator.target, item)
                 tests = [_truth_of(self.visit(test)) for test in generator.ifs]
-                if None in tests:
-                    raise ValueError("unknown condition")
+                if None in tests or self.steps > _MOST_STEPS:
+                    return UNKNOWN
                 if all(tests):
-                    yield self.visit(node.elt)
+                    found.append(self.visit(node.elt))
         finally:
             self.scope = outer
+        return found
+
+    visit_GeneratorExp = visit_ListComp
 
 
 def _truth_of(value: object) -> Optional[bool]:
@@ -395,19 +390,7 @@ def _first_unknown(values: List[object]) -> Optional[Unknown]:
 
 
 def _as_key(value: object) -> Any:
-    """Return *value* if it can be hashed in little time.
-
-    Raises:
-        TypeError: It is nested so much that this is not known.
-    """
+    """Return *value* if it can be hashed in little time, else raise TypeError."""
     if isinstance(value, (tuple, frozenset)) and not is_plain(value):
         raise TypeError("no key here")
     return value
-
-
-def _are_types(left: object, right: object) -> bool:
-    """Return True if ``left | right`` is a union of types."""
-    if not (isinstance(left, _TYPES) and isinstance(right, _TYPES)):
-        return False
-    also_plain = (str, type(None))
-    return not (isinstance(left, also_plain) and isinstance(right, also_plain))

@@ -46,14 +46,6 @@ MADE = {
     "reassigned": ("def f(a): 1\ng = f\ndef f(b): 2\nx = flow(g, name='x')", ["a"]),
     "defined again": ("def f(a): 1\nx = flow(f)\ndef f(b): 2", ["a"]),
     "lambda": ("x = flow(lambda a, b=1: a, name='x')", ["a", "b"]),
-    "cached": (
-        "import functools\n@functools.lru_cache(maxsize=1)\ndef f(a): 1\nx = flow(f)",
-        ["a"],
-    ),
-    "cached by a call": (
-        "import functools\ndef f(a): 1\nx = flow(functools.cache(f), name='x')",
-        ["a"],
-    ),
     "given back": ("def tag(fn): return fn\n@flow\n@tag\ndef x(a): 1", ["a"]),
     "given back by a call": (
         "def tag(fn): return fn\n@flow\ndef y(a): 1\nx = tag(y)\ndel y",

@@ -96,7 +96,6 @@ MAKERS = {
     "class": "x = prefect.Flow(fn, name='given')",
     "decorator with options": "x = flow(name='given')(fn)",
     "kept decorator": "mine = flow(retries=1, name='given')\nx = mine(fn)",
-    "partial": "import functools\nx = functools.partial(flow, name='given')(fn)",
     "with_options": "x = flow(fn).with_options(name='given')",
     "with_options twice": "y = flow(fn, name='y')\n"
     "x = y.with_options(name='x').with_options(retries=1, name='given')\ndel y",
@@ -331,7 +330,6 @@ def test_stacked_decorators():
     findings = found(
         """
         import functools
-        from functools import lru_cache
         from prefect import flow
 
         def loud(fn):
@@ -349,8 +347,6 @@ def test_stacked_decorators():
 
         @flow
         @loud
-        @functools.cache
-        @lru_cache(maxsize=3)
         def below(): pass
 
         @flow(name="told")
