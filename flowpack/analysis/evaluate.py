@@ -77,11 +77,7 @@ def truth(node: ast.expr, scope: Scope) -> Optional[bool]:
 
 
 def parse_and_evaluate(source: str, scope: Scope) -> object:
-    """Return what the text *source* stands for; UNKNOWN if it is no expression.
-
-    Raises:
-        Undefined: A name in it is not bound.
-    """
+    """Evaluate the text *source*; UNKNOWN if it is no expression."""
     try:
         tree = ast.parse(source.strip(), PARSED_AS, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -111,8 +111,8 @@ class _Reader(ast.NodeVisitor):
     Attributes:
         scope: Where names are kept.
         postponed: Whether annotations stay text.
-        bases: What the bases stand for of the class whose body is read.
-        annotations: The annotations of names, in order; UNKNOWN under a condition.
+        bases: The bases of the class whose body is read.
+        annotations: As in :class:`Class`.
         ended: Whether the statements so far end: they raise, or leave Python.
     """
 
@@ -165,10 +165,6 @@ class _Reader(ast.NodeVisitor):
             elif module in _KNOWN_MODULES:
                 for name in getattr(importlib.import_module(module), "__all__", ()):
                     self.scope.bind(name, known(Symbol(f"{module}.{name}")))
-            elif module.partition(".")[0] in ("flowpack", "prefect"):
-                for name in ("flow", "Flow"):
-                    self.scope.bind(name, Symbol(f"{module}.{name}"))
-                self.scope.stars.append(module)
             else:
                 self.scope.bind_others(f"from {module} import *", module)
 
@@ -231,12 +227,7 @@ class _Reader(ast.NodeVisitor):
     # Branches
 
     def follow(self, statements: List[ast.stmt], begin: Optional[Bindings] = None) -> _Branch:
-        """Return what *statements* bind, and whether they end; keep nothing of it.
-
-        Args:
-            statements: The body of a compound statement.
-            begin: What is bound before, beside what is bound here.
-        """
+        """Return what *statements* bind after *begin*, and whether they end; keep nothing."""
         outer = self.scope.replaced
         replaced: Bindings = {}
         self.scope.replaced = replaced

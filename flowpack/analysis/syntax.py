@@ -36,13 +36,9 @@ def docstring_of(node: ast.AST) -> Optional[str]:
 
 def every_argument(arguments: ast.arguments) -> List[ast.arg]:
     """Return the parameters in the order of ``inspect.signature``."""
-    listed = [*arguments.posonlyargs, *arguments.args]
-    if arguments.vararg is not None:
-        listed.append(arguments.vararg)
-    listed.extend(arguments.kwonlyargs)
-    if arguments.kwarg is not None:
-        listed.append(arguments.kwarg)
-    return listed
+    positional = [*arguments.posonlyargs, *arguments.args, arguments.vararg]
+    every = [*positional, *arguments.kwonlyargs, arguments.kwarg]
+    return [each for each in every if each is not None]
 
 
 def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
