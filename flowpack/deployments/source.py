@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any, Optional
 
@@ -153,9 +154,7 @@ def _find_file(flow: Any) -> Optional[str]:
 
 def _find_code(flow: Any) -> Any:
     """Return the code of the flow's function, under what wraps it."""
-    from flowpack.flows import undecorated
-
-    return getattr(undecorated(flow.fn), "__code__", None)
+    return getattr(inspect.unwrap(flow.fn), "__code__", None)
 
 
 def _find_in_script(flow: Any, script: Script) -> FlowInfo:
@@ -177,7 +176,7 @@ def _describe_object(
     flow: Any, function: str, discovery: Discovery, unknown: DiscoveryError
 ) -> FlowInfo:
     """Return what the object *flow* says, where the source leaves something *unknown*."""
-    from flowpack.flows import library_of, undecorated
+    from flowpack.flows import library_of
 
     line = getattr(_find_code(flow), "co_firstlineno", 1)
     definition, variable = None, function
@@ -185,7 +184,7 @@ def _describe_object(
         if each.definition is not None and each.definition.first_line == line:
             definition, variable = each.definition, each.variables[0]
     # The names are known, for the script has run.
-    names = getattr(undecorated(flow.fn), "__globals__", {"": flow})
+    names = getattr(inspect.unwrap(flow.fn), "__globals__", {"": flow})
     if library_of(names.get(variable, flow)) is None:
         raise unknown
     return FlowInfo(
