@@ -171,7 +171,7 @@ def flow(
     description: Optional[str] = None,
     **options: Any,
 ) -> Any:
-    """Make a flow of a function, by ``@flow`` or ``@flow(name=...)`` above it, or by a call.
+    """Make a flow of a function: the decorator, with or without options, or a plain call.
 
     Args:
         fn: The function; None returns a decorator.

@@ -101,7 +101,8 @@ def call(
         if function.name in _CALLED:
             arguments = list(map(_listed, arguments))
             if _may_be_called(function.name, arguments, keywords):
-                return _limited(_real(function.name)(*arguments, **keywords))
+                result = _real(function.name)(*arguments, **keywords)
+                return result if size(result) <= LONGEST else UNKNOWN
     return Call(function, tuple(arguments), keywords, node)
 
 
@@ -141,10 +142,6 @@ def _listed(value: object) -> object:
     return value
 
 
-def _limited(value: object) -> object:
-    return value if size(value) <= LONGEST else UNKNOWN
-
-
 def _may_be_called(name: str, arguments: List[object], keywords: Dict[str, object]) -> bool:
     if any(size(argument) > LONGEST for argument in arguments):
         return False
@@ -176,24 +173,18 @@ def _type_variable(name: object, *constraints: object, **options: object) -> obj
     return TypeVariable(options.get("bound"), constraints)
 
 
-def _type_of(value: object) -> object:
-    return Symbol("types.NoneType") if value is None else UNKNOWN
-
-
 def _enumeration(base: str, name: str, members: Any, **options: object) -> object:
     if isinstance(members, str):
         members = members.replace(",", " ").split()
-    counts = base in ("enum.Enum", "enum.IntEnum") and not options
     if not isinstance(members, dict):
-        numbered = [(each, number if counts else UNKNOWN) for number, each in enumerate(members, 1)]
-        members = dict(pair if isinstance(pair[0], str) else pair[0] for pair in numbered)
-    if not all(isinstance(each, str) for each in members):
+        members = {each: number for number, each in enumerate(members, 1)}
+    counts = base in ("enum.Enum", "enum.IntEnum") and not options
+    if not counts or not all(isinstance(each, str) for each in members):
         return UNKNOWN
-    return Class(name, bases=(Symbol(base),), scope=Scope(names=members))
+    return Class(name, bases=(Symbol(base),), scope=Scope(members))
 
 
 _MAKERS: Mapping[str, Callable[..., object]] = {
-    "builtins.type": _type_of,
     "typing.NewType": lambda name, inner: inner,
     "typing.TypeVar": _type_variable,
     **{name: partial(_enumeration, name) for name in ENUMERATIONS},

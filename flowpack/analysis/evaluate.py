@@ -318,12 +318,10 @@ class _Evaluation(ast.NodeVisitor):
         unread: Optional[ast.expr] = None
         for each in node.args:
             value = self._argument(each.value if isinstance(each, ast.Starred) else each)
-            if not isinstance(each, ast.Starred):
-                arguments.append(value)
-            elif isinstance(value, Unknown):
+            if isinstance(each, ast.Starred) and isinstance(value, Unknown):
                 unread = each.value
             else:
-                arguments += iterated(value)
+                arguments += iterated(value) if isinstance(each, ast.Starred) else [value]
         for keyword in node.keywords:
             value = self._argument(keyword.value)
             if keyword.arg is not None:

@@ -6,7 +6,7 @@ import ast
 import builtins
 import importlib
 from collections import Counter
-from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import (
@@ -37,12 +37,12 @@ from flowpack.analysis.values import (
     Undefined,
     Unknown,
     forget_items,
-    is_call_of,
     one_of,
+    path_of,
 )
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 #: What statements bind, by name; ABSENT stands for names that they unbind.
 Bindings = Dict[str, object]
 #: What the statements of a branch bind, and whether they end: raise, or leave Python.
@@ -52,8 +52,8 @@ _Branch = Tuple[Bindings, bool]
 _KNOWN_MODULES = frozenset("""
     collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
     """.split())
-#: Functions that do not return.
-_EXITS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit", "os.abort")
+#: Calls that do not return.
+_EXITS = ("sys.exit()", "builtins.exit()", "builtins.quit()", "os._exit()", "os.abort()")
 
 
 def read_module(tree: ast.Module) -> Scope:
@@ -61,8 +61,8 @@ def read_module(tree: ast.Module) -> Scope:
     doc = ast.get_docstring(tree, clean=False)
     # What is indented in a docstring depends on the release of Python.
     indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
-    rebound, filled = _changed_elsewhere(tree)
-    scope = Scope(rebound=rebound, filled=filled)
+    scope = Scope()
+    _note_changes(tree, scope)
     scope.names["__name__"] = MODULE_NAME
     scope.names["__file__"] = UNKNOWN
     scope.names["__doc__"] = UNKNOWN if indented else doc
@@ -84,22 +84,19 @@ def read_body(function: Definition, outer: Scope) -> Scope:
     return scope
 
 
-def _changed_elsewhere(tree: ast.Module) -> Tuple[FrozenSet[str], FrozenSet[str]]:
-    """Return names that functions and expressions bind, and those that functions fill."""
-    rebound: Set[str] = set()
-    filled: Set[str] = set()
+def _note_changes(tree: ast.Module, scope: Scope) -> None:
+    """Note in *scope* which names functions and expressions bind, and which functions fill."""
     waiting: List[Tuple[ast.AST, bool]] = [(tree, False)]
     while waiting:
         node, is_inside = waiting.pop()
-        is_inside = is_inside or isinstance(node, (*_FUNCTIONS, ast.Lambda))
+        is_inside = is_inside or isinstance(node, _FUNCTIONS)
         waiting += ((child, is_inside) for child in ast.iter_child_nodes(node))
         if isinstance(node, ast.Global):
-            rebound.update(node.names)
+            scope.rebound.update(node.names)
         elif isinstance(node, ast.NamedExpr) and not is_inside:
-            rebound.update(stored_names(node.target))
+            scope.rebound.update(stored_names(node.target))
         elif is_inside:
-            filled.add(changed_by(node)[0])
-    return frozenset(rebound), frozenset(filled)
+            scope.filled.add(changed_by(node)[0])
 
 
 class _Reader(ast.NodeVisitor):
@@ -173,7 +170,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)
         for target in node.targets:
-            if is_call_of(value, "enum.auto") and isinstance(target, ast.Name):
+            if path_of(value) == "enum.auto()" and isinstance(target, ast.Name):
                 value = self.next_value(target.id)
             bind(self.scope, target, value)
 
@@ -219,7 +216,7 @@ class _Reader(ast.NodeVisitor):
             bind(self.scope, target, ABSENT)
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        self.ended = is_call_of(self.value(node.value), *_EXITS)
+        self.ended = path_of(self.value(node.value)) in _EXITS
 
     def visit_Raise(self, node: ast.Raise) -> None:
         self.ended = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import deque
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
 import attrs
 
@@ -137,8 +137,8 @@ class Scope:
     names: Dict[str, object] = attrs.field(factory=dict, repr=False)
     outer: Optional[Scope] = attrs.field(default=None, repr=False)
     stars: List[str] = attrs.field(factory=list)
-    rebound: FrozenSet[str] = attrs.field(default=frozenset(), repr=False)
-    filled: FrozenSet[str] = attrs.field(default=frozenset(), repr=False)
+    rebound: Set[str] = attrs.field(factory=set, repr=False)
+    filled: Set[str] = attrs.field(factory=set, repr=False)
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
 
     def bind(self, name: str, value: object) -> None:
@@ -363,12 +363,6 @@ def forget_items(value: object) -> None:
         value.add(UNKNOWN)
     elif isinstance(value, (list, deque)):
         value.append(UNKNOWN)
-
-
-def is_call_of(value: object, *names: str) -> bool:
-    """Return True if *value* is a call of one of the symbols *names*."""
-    called = value.function if isinstance(value, Call) else None
-    return isinstance(called, Symbol) and called.name in names
 
 
 # Enumerations
