@@ -740,7 +740,6 @@ SOURCES = {
     "hello": (ROOT / "examples" / "hello.py").read_text(),
     "made": IMPORT
     + """
-import functools
 NAME = "a" "b"
 def f_n(a, /, b: int = 1, *c, d, **e):
     '''Doc.
@@ -750,11 +749,7 @@ def f_n(a, /, b: int = 1, *c, d, **e):
 one = flow(f_n)
 two = flow(f_n, name=NAME + f"-{NAME}", version=2, description="D")
 three = two.with_options(name="three", description="")
-four = functools.partial(flow, name="four", retries=1)(f_n)
 (five := flow(lambda x: x, name="five"))
-@functools.lru_cache()
-def cached(x): '''Cached.'''
-six = flow(cached)
 try:
     seven = flow(f_n, name="seven")
 finally:

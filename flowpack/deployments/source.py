@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any, Optional
 
@@ -74,9 +75,7 @@ def find_flow(
             raise DeploymentValidationError(label, ["either flow or flow_location must be given"])
         return select_flow(read_script(location), flow_name)
     # Imported here because most specs have no flow object.
-    from flowpack.flows import undecorated
-
-    code = getattr(undecorated(flow.fn), "__code__", None)
+    code = getattr(inspect.unwrap(flow.fn), "__code__", None)
     filename = getattr(code, "co_filename", "")
     defined = os.path.abspath(filename) if os.path.isfile(filename) else None
     problem = _object_problem(flow, defined, location, flow_name)
@@ -164,14 +163,14 @@ def _describe_object(
     flow: Any, function: str, line: int, discovery: Discovery
 ) -> Optional[FlowInfo]:
     """Return the object *flow* as a flow of its script; None if no name there leads to a flow."""
-    from flowpack.flows import library_of, undecorated
+    from flowpack.flows import library_of
 
     definition, variable = None, function
     for each in discovery.undetermined:
         if each.definition is not None and each.definition.first_line == line:
             definition, variable = each.definition, each.variables[0]
     # The names are known, for the script has run.
-    names = getattr(undecorated(flow.fn), "__globals__", {"": flow})
+    names = getattr(inspect.unwrap(flow.fn), "__globals__", {"": flow})
     if library_of(names.get(variable, flow)) is None:
         return None
     return FlowInfo(
