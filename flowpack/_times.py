@@ -7,9 +7,6 @@ import re
 from datetime import datetime, timedelta
 from typing import Optional
 
-#: Longer text is not even looked at; no duration or time has as many characters.
-_LONGEST = 100
-
 # Compiled where they are used: most commands read no time.
 
 _AMOUNT = r"[0-9]+(?:\.[0-9]+)?"
@@ -30,11 +27,11 @@ _ISO_TIME = (
 
 
 def parse_duration(value: object) -> Optional[timedelta]:
-    """Return the duration that *value* says, or None when it says none.
+    """Return a duration, or None where *value* is none.
 
     Args:
-        value: A timedelta, a number of seconds, the same as text, ``HH:MM:SS``
-            with ``D days`` before it or not, or ISO 8601 such as ``PT1H``.
+        value: A timedelta, a number of seconds, the same as text, ``HH:MM:SS`` with ``D days``
+            before it or not, or ISO 8601 such as ``PT1H``.
 
     Raises:
         OverflowError: It is longer than a timedelta holds.
@@ -43,9 +40,7 @@ def parse_duration(value: object) -> Optional[timedelta]:
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return timedelta(seconds=value) if math.isfinite(value) else None
-    if not isinstance(value, str) or len(value) > _LONGEST:
-        return None
-    text = value.strip()
+    text = value.strip() if isinstance(value, str) else ""
     match = re.fullmatch(_DURATION, text) or re.fullmatch(_ISO_DURATION, text)
     if match is None:
         return None
@@ -55,21 +50,17 @@ def parse_duration(value: object) -> Optional[timedelta]:
 
 
 def parse_time(value: object) -> Optional[datetime]:
-    """Return the time that *value*, a datetime or ISO 8601 text, says, or None.
-
-    Without an offset in *value* the time has none either.
-    """
+    """Return a datetime as it is, or what ISO 8601 text means; None where *value* is neither."""
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or len(value) > _LONGEST:
-        return None
-    match = re.fullmatch(_ISO_TIME, value.strip())
+    match = re.fullmatch(_ISO_TIME, value.strip()) if isinstance(value, str) else None
     if match is None:
         return None
     date, clock, seconds, fraction, utc, hours, minutes = match.groups()
     # In the one spelling that Python 3.9 reads.
     micros = f".{fraction[:6]:0<6}" if fraction else ""
-    offset = "+00:00" if utc else f"{hours}:{minutes or '00'}" if hours else ""
+    hours, minutes = ("+00", "00") if utc else (hours, minutes or "00")
+    offset = f"{hours}:{minutes}" if hours else ""
     try:
         return datetime.fromisoformat(f"{date}T{clock}{seconds or ':00'}{micros}{offset}")
     except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -191,7 +190,7 @@ class Client(HidesLocals):
         answered = self._api.read(sent, Deployment, **expected)
         other = [each.field for each in self.dialect.differences(answered, settled)]
         if other:  # Without the values: a runner's variables may be secret.
-            raise self._api.mismatch(sent, ", ".join(other))
+            raise self._api.wire_error(sent, f"the server answered with another {', '.join(other)}")
         return answered.id
 
     def read_deployment(self, deployment_id: Id) -> Deployment:
@@ -322,40 +321,19 @@ class Client(HidesLocals):
         is_anonymous: bool = False,
     ) -> BlockDocument:
         """Create a block document, or read the anonymous one with equal content."""
-        return self.ensure_block_document(
-            data=data,
-            block_schema_id=block_schema_id,
-            block_type_id=block_type_id,
-            name=name,
-            is_anonymous=is_anonymous,
-        )[0]
-
-    @hides_locals
-    def ensure_block_document(
-        self,
-        *,
-        data: Mapping[str, Any],
-        block_schema_id: Id,
-        block_type_id: Id,
-        name: Optional[str] = None,
-        is_anonymous: bool = False,
-    ) -> Tuple[BlockDocument, bool]:
-        """Do as :meth:`create_block_document`; return also True if it was made now."""
         schema_id = _uuid(block_schema_id)
-        body: Dict[str, Any] = {} if name is None else {"name": name}
-        body.update(
-            data=dict(data),  # In the order given: 2.0b7 derives anonymous names from it.
-            block_schema_id=str(schema_id),
-            block_type_id=str(_uuid(block_type_id)),
-            is_anonymous=is_anonymous,
-        )
+        body = {
+            **({} if name is None else {"name": name}),
+            "data": dict(data),  # In the order given: 2.0b7 derives anonymous names from it.
+            "block_schema_id": str(schema_id),
+            "block_type_id": str(_uuid(block_type_id)),
+            "is_anonymous": is_anonymous,
+        }
         sent = request("POST", "/block_documents/", body, Effect.UPSERT)
-        response = self._api.send(sent)
-        read = partial(self._api.record, BlockDocument, {"block_schema_id": schema_id})
-        document = self._api.parse(sent, response, read)
+        document = self._api.read(sent, BlockDocument, block_schema_id=schema_id)
         if not self.dialect.echoes(document, data):
-            raise self._api.mismatch(sent, "data")
-        return document, response.status == 201
+            raise self._api.wire_error(sent, "the server answered with another data")
+        return document
 
     def read_block_document(self, document_id: Id) -> BlockDocument:
         """Return a block document by its id."""
@@ -379,7 +357,9 @@ class Client(HidesLocals):
     @hides_locals
     def update_block_document(self, document_id: Id, *, data: Mapping[str, Any]) -> None:
         """Replace the data of a block document."""
-        self._api.json(self.dialect.update_block_document(_uuid(document_id), data))
+        body = {"data": dict(data), **self.dialect.replacing}
+        target = path("block_documents", _uuid(document_id))
+        self._api.json(request("PATCH", target, body, Effect.UPSERT))
 
     def delete_block_document(self, document_id: Id) -> None:
         """Delete a block document; deployments that use it can no longer load."""
@@ -390,8 +370,7 @@ class Client(HidesLocals):
 
     def get_default_storage_block_document(self) -> Optional[BlockDocument]:
         """Return the server's default storage, or None."""
-        read = partial(self.dialect.structure, cls=BlockDocument)
-        return self.dialect.get_default_storage(self._api.json, read)
+        return self.dialect.get_default_storage(self._api.json)
 
     def set_default_storage_block_document(self, document_id: Id) -> None:
         """Make a storage block the server's default."""

@@ -6,14 +6,26 @@ the field order is the order on the wire.
 
 from __future__ import annotations
 
-import enum
 import os
-from typing import Any, Callable, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple, Type
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
 
 import attrs
 
 from flowpack._callers import warn
 from flowpack._tracebacks import HidesLocals, hides_locals
+from flowpack._validators import (
+    at_least,
+    copied_json,
+    is_filled_text,
+    is_flag,
+    is_json_list,
+    is_json_mapping,
+    is_list_of_texts,
+    is_text_mapping,
+    one_of,
+    plain,
+    validator,
+)
 from flowpack.exceptions import DeploymentValidationError, printable, quoted
 from flowpack.jsonvalues import json_copy, json_problem
 from flowpack.models import DEFAULT_IMAGE, FlowRunnerSettings
@@ -26,15 +38,12 @@ _BASE_JOB: Mapping[str, Any] = {
     "spec": {"template": {"spec": {"containers": [{"name": "prefect-job", "env": []}]}}},
 }
 
-# Converters bring a value into the type of its field where that is plain, and leave the rest to
-# the validators, which name the field and all its problems.
-
 
 def _text_mapping(value: Any) -> Any:
-    """Return a copy of a mapping with scalars as text."""
+    """Return a copy of a mapping with numbers and truth values as text."""
 
     def text(item: Any) -> Any:
-        item = _plain(item)
+        item = plain(item)
         return str(item) if isinstance(item, (bool, int, float)) else item
 
     if not isinstance(value, Mapping):
@@ -42,23 +51,13 @@ def _text_mapping(value: Any) -> Any:
     return {text(key): text(item) for key, item in value.items()}
 
 
-def _text_tuple(value: Any) -> Tuple[str, ...]:
+def _text_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
 def _path_text(value: Any) -> Any:
     """Return a path as text, as it is: nothing is expanded."""
     return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-def _plain(value: Any) -> Any:
-    """Return what an enum member stands for; other values as they are."""
-    return value.value if isinstance(value, enum.Enum) else value
-
-
-def _json(value: Any) -> Any:
-    """Return a copy of *value* if it is JSON; else *value*, to be refused."""
-    return value if json_problem(value) else json_copy(value)
 
 
 def _dropped(value: Optional[str]) -> None:
@@ -75,67 +74,16 @@ def _show_names(value: Any) -> str:
     return "{" + ", ".join(f"{quoted(name)}: ***" for name in value) + "}"
 
 
-def _error(runner: object, *problems: str) -> DeploymentValidationError:
-    """Return the error for a runner, an object or a class."""
-    kind = getattr(runner, "typename", "") or type(runner).__name__
-    return DeploymentValidationError(f"flow runner {printable(kind)}", problems)
-
-
-_Validator = Callable[[Any, Any, Any], None]
-
-
-def _validator(problems_of: Callable[[Any], Iterable[str]]) -> _Validator:
-    """Return the attrs validator that raises an error for what *problems_of* finds."""
-
-    def validate(runner: Any, field: Any, value: Any) -> None:
-        problems = [f"{field.name} {problem}" for problem in problems_of(value)]
-        if problems:
-            raise _error(runner, *problems)
-
-    return validate
-
-
-def _text_problems(value: Any) -> List[str]:
-    if not isinstance(value, str):
-        return [f"must be text, not {type(value).__name__}"]
-    if not value.strip():
-        return ["must not be empty"]
-    problem = json_problem(value)
-    return [f"{quoted(value)}: {problem}"] if problem else []
-
-
-def _texts_problems(value: Any) -> List[str]:
-    if not isinstance(value, tuple):
-        return [f"must be a list of texts, not {type(value).__name__}"]
-    return [problem for item in value for problem in _text_problems(item)]
-
-
-def _volumes_problems(value: Any) -> List[str]:
-    return _texts_problems(value) + [
-        f"{quoted(item)} must be HOST-PATH:CONTAINER-PATH"
-        for item in (value if isinstance(value, tuple) else ())
-        if isinstance(item, str) and ":" not in item
+def _is_list_of_volumes(value: Any) -> List[str]:
+    mounts = [item for item in value if isinstance(item, str)] if isinstance(value, tuple) else []
+    return is_list_of_texts(value) + [
+        f"{quoted(item)} must be HOST-PATH:CONTAINER-PATH" for item in mounts if ":" not in item
     ]
 
 
-def _mapping_problems(value: Any) -> List[str]:
-    """Return what keeps *value* from mapping texts to texts; no problem shows a value."""
-    if not isinstance(value, dict):
-        return [f"must map names to texts, not {type(value).__name__}"]
-    problems = []
-    for name, item in value.items():
-        if not isinstance(name, str):
-            problems.append(f"has a name of type {type(name).__name__}, not text")
-        elif not isinstance(item, str):
-            problems.append(f"{quoted(name)} must be text, not {type(item).__name__}")
-        elif json_problem(name) or json_problem(item):
-            problems.append(f"{quoted(name)} holds half a surrogate pair, which cannot travel")
-    return problems
-
-
-def _environment_problems(value: Any) -> List[str]:
-    """Return what keeps *value* from being an environment that a process can have."""
-    problems = _mapping_problems(value)
+def _is_environment(value: Any) -> List[str]:
+    """Check environment variables that a process can have; no problem shows a value."""
+    problems = is_text_mapping(value)
     for name, item in {} if problems else value.items():
         if not name or "=" in name or "\0" in name:
             problems.append(f"has the name {quoted(name)}, which no variable can have")
@@ -144,48 +92,20 @@ def _environment_problems(value: Any) -> List[str]:
     return problems
 
 
-def _flag_problems(value: Any) -> List[str]:
-    return [] if isinstance(value, bool) else [f"must be true or false, not {quoted(value)}"]
+# Where a field has a converter, type checkers must see that, and accept what it takes.
 
 
-def _seconds_problems(value: Any) -> List[str]:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return []
-    return [f"must be a whole number of seconds from 0, not {quoted(value)}"]
+def _flag(default: bool) -> Any:
+    return attrs.field(default=default, validator=validator(is_flag))
 
 
-def _check_json(kind: type) -> _Validator:
-    """Return the validator of what the server has the last word on; it must be JSON."""
-
-    def problems_of(value: Any) -> List[str]:
-        expected = "mapping" if kind is dict else "list"
-        problem = json_problem(value)
-        if problem is None and not isinstance(value, kind):
-            problem = f"it is of type {type(value).__name__}"
-        return [f"must be a {expected} of JSON values: {problem}"] if problem else []
-
-    return _validator(problems_of)
+def _text(default: Optional[str] = None) -> Any:
+    """Return a field of text, or of None if that is the default."""
+    return attrs.field(default=default, validator=validator(is_filled_text))
 
 
-def _check_one_of(*known: str) -> _Validator:
-    """Return the validator of a field that holds one of *known* or None."""
-    return _validator(
-        lambda value: (
-            []
-            if value is None or value in known
-            else [f"must be one of {', '.join(known)}, not {quoted(value)}"]
-        )
-    )
-
-
-_check_text = _validator(_text_problems)
-_check_optional_text = attrs.validators.optional(_check_text)
-_check_texts = _validator(_texts_problems)
-_check_volumes = _validator(_volumes_problems)
-_check_mapping = _validator(_mapping_problems)
-_check_environment = _validator(_environment_problems)
-_check_flag = _validator(_flag_problems)
-_check_seconds = _validator(_seconds_problems)
+def _seconds() -> Any:
+    return attrs.field(default=5, validator=validator(at_least(0, "seconds")))
 
 
 @attrs.frozen(kw_only=True)
@@ -200,30 +120,30 @@ class FlowRunner(HidesLocals):
     """
 
     typename: ClassVar[str] = ""
+    _kind: ClassVar[str] = "flow runner"
+
+    def __init_subclass__(cls) -> None:
+        cls._kind = f"flow runner {printable(cls.typename or cls.__name__)}"
 
     @hides_locals
     def to_settings(self) -> FlowRunnerSettings:
         """Return the runner as a server keeps it: every field, as JSON values.
 
         Raises:
-            DeploymentValidationError: The class has no ``typename``, or a field
-                holds what JSON cannot say.
+            DeploymentValidationError: The class has no ``typename``, or JSON cannot hold a
+                field.
         """
-        cls = type(self)
-        if not cls.typename:
-            raise _error(
-                self,
-                "the class has no typename and cannot be deployed; take one of"
-                f" {', '.join(FLOW_RUNNERS)}",
-            )
+        if not self.typename:
+            reason = "the class has no typename and cannot be deployed; take one of"
+            raise DeploymentValidationError(self._kind, [f"{reason} {', '.join(FLOW_RUNNERS)}"])
         config: Dict[str, Any] = {}
-        for field in attrs.fields(cls):
-            value = _path_text(_plain(getattr(self, field.name)))
+        for field in attrs.fields(type(self)):
+            value = _path_text(plain(getattr(self, field.name)))
             problem = json_problem(value)
             if problem is not None:
-                raise _error(self, f"{field.name}: {problem}")
+                raise DeploymentValidationError(self._kind, [f"{field.name}: {problem}"])
             config[field.name] = json_copy(value)
-        return FlowRunnerSettings(cls.typename, config)
+        return FlowRunnerSettings(self.typename, config)
 
     @classmethod
     @hides_locals
@@ -238,25 +158,25 @@ class FlowRunner(HidesLocals):
                 fields, or their values break its rules.
         """
         name = settings.type if isinstance(settings.type, str) else ""
-        found = cls if name == cls.typename else FLOW_RUNNERS.get(name)
-        if not name or found is None:
-            said = f"no flow runner has the type {quoted(name)}" if name else "no type"
+        found = cls if name and name == cls.typename else FLOW_RUNNERS.get(name)
+        if found is None:
+            problem = f"no flow runner has the type {quoted(name)}" if name else "no type"
             known = ", ".join(FLOW_RUNNERS)
-            raise DeploymentValidationError("flow runner", [f"{said}; known: {known}"])
+            raise DeploymentValidationError("flow runner", [f"{problem}; known: {known}"])
         config: Any = settings.config or {}
-        if not isinstance(config, Mapping):
-            said = f"the config must be a mapping, not {type(config).__name__}"
-            raise _error(found, said)
         fields = [field.name for field in attrs.fields(found)]
+        if not isinstance(config, Mapping):
+            problem = f"the config must be a mapping, not {type(config).__name__}"
+            raise DeploymentValidationError(found._kind, [problem])
         unknown = [quoted(key) for key in config if key not in fields]
         if unknown:
-            said = f"no such field: {', '.join(unknown[:5])}"
-            raise _error(found, f"{said}; it has {', '.join(fields)}")
+            problem = f"no such field: {', '.join(unknown[:5])}; it has {', '.join(fields)}"
+            raise DeploymentValidationError(found._kind, [problem])
         try:
             return found(**config)
         except TypeError as exc:  # a field of a user's own class is missing
-            said = f"the config does not fit: {printable(exc)}"
-            raise _error(found, said) from exc
+            problem = f"the config does not fit: {printable(exc)}"
+            raise DeploymentValidationError(found._kind, [problem]) from exc
 
 
 @attrs.frozen(kw_only=True)
@@ -271,7 +191,10 @@ class UniversalFlowRunner(FlowRunner):
     typename: ClassVar[str] = "universal"
 
     env: Dict[str, str] = attrs.field(
-        factory=dict, converter=_text_mapping, validator=_check_environment, repr=_show_names
+        factory=dict,
+        converter=_text_mapping,
+        validator=validator(_is_environment),
+        repr=_show_names,
     )
 
 
@@ -288,18 +211,18 @@ class SubprocessFlowRunner(UniversalFlowRunner):
 
     typename: ClassVar[str] = "subprocess"
 
-    stream_output: bool = attrs.field(default=True, validator=_check_flag)
+    stream_output: bool = _flag(True)
     condaenv: Optional[str] = attrs.field(
-        default=None, converter=_path_text, validator=_check_optional_text
+        default=None, converter=_path_text, validator=validator(is_filled_text)
     )
     virtualenv: Optional[str] = attrs.field(
-        default=None, converter=_path_text, validator=_check_optional_text
+        default=None, converter=_path_text, validator=validator(is_filled_text)
     )
 
     def __attrs_post_init__(self) -> None:
         if self.condaenv is not None and self.virtualenv is not None:
-            said = "condaenv and virtualenv exclude each other; give one"
-            raise _error(self, said)
+            problem = "condaenv and virtualenv exclude each other; give one"
+            raise DeploymentValidationError(self._kind, [problem])
 
 
 @attrs.frozen(kw_only=True)
@@ -320,24 +243,24 @@ class DockerFlowRunner(UniversalFlowRunner):
 
     typename: ClassVar[str] = "docker"
 
-    image: str = attrs.field(default=DEFAULT_IMAGE, validator=_check_text)
+    image: str = _text(DEFAULT_IMAGE)
     image_pull_policy: Optional[str] = attrs.field(
-        default=None, converter=_plain, validator=_check_one_of("IF_NOT_PRESENT", "ALWAYS", "NEVER")
+        default=None,
+        converter=plain,
+        validator=validator(one_of("IF_NOT_PRESENT", "ALWAYS", "NEVER")),
     )
     networks: Tuple[str, ...] = attrs.field(
-        default=(), converter=_text_tuple, validator=_check_texts
+        default=(), converter=_text_tuple, validator=validator(is_list_of_texts)
     )
-    network_mode: Optional[str] = attrs.field(default=None, validator=_check_optional_text)
+    network_mode: Optional[str] = _text()
     labels: Optional[Dict[str, str]] = attrs.field(
-        default=None,
-        converter=attrs.converters.optional(_text_mapping),
-        validator=attrs.validators.optional(_check_mapping),
+        default=None, converter=_text_mapping, validator=validator(is_text_mapping)
     )
-    auto_remove: bool = attrs.field(default=False, validator=_check_flag)
+    auto_remove: bool = _flag(False)
     volumes: Tuple[str, ...] = attrs.field(
-        default=(), converter=_text_tuple, validator=_check_volumes
+        default=(), converter=_text_tuple, validator=validator(_is_list_of_volumes)
     )
-    stream_output: bool = attrs.field(default=True, validator=_check_flag)
+    stream_output: bool = _flag(True)
 
 
 @attrs.frozen(kw_only=True)
@@ -361,28 +284,30 @@ class KubernetesFlowRunner(UniversalFlowRunner):
 
     typename: ClassVar[str] = "kubernetes"
 
-    image: str = attrs.field(default=DEFAULT_IMAGE, validator=_check_text)
-    namespace: str = attrs.field(default="default", validator=_check_text)
-    service_account_name: Optional[str] = attrs.field(default=None, validator=_check_optional_text)
+    image: str = _text(DEFAULT_IMAGE)
+    namespace: str = _text("default")
+    service_account_name: Optional[str] = _text()
     labels: Dict[str, str] = attrs.field(
-        factory=dict, converter=_text_mapping, validator=_check_mapping
+        factory=dict, converter=_text_mapping, validator=validator(is_text_mapping)
     )
     image_pull_policy: Optional[str] = attrs.field(
-        default=None, converter=_plain, validator=_check_one_of("IfNotPresent", "Always", "Never")
+        default=None,
+        converter=plain,
+        validator=validator(one_of("IfNotPresent", "Always", "Never")),
     )
     restart_policy: None = attrs.field(default=None, converter=_dropped)
     job: Dict[str, Any] = attrs.field(
         factory=lambda: json_copy(_BASE_JOB),
-        converter=_json,
-        validator=_check_json(dict),
+        converter=copied_json,
+        validator=validator(is_json_mapping),
         repr=False,
     )
     customizations: List[Dict[str, Any]] = attrs.field(
-        factory=list, converter=_json, validator=_check_json(list), repr=False
+        factory=list, converter=copied_json, validator=validator(is_json_list), repr=False
     )
-    job_watch_timeout_seconds: int = attrs.field(default=5, validator=_check_seconds)
-    pod_watch_timeout_seconds: int = attrs.field(default=5, validator=_check_seconds)
-    stream_output: bool = attrs.field(default=True, validator=_check_flag)
+    job_watch_timeout_seconds: int = _seconds()
+    pod_watch_timeout_seconds: int = _seconds()
+    stream_output: bool = _flag(True)
 
 
 #: Each type of runner that a server's settings can name, and its class.

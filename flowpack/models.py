@@ -1,8 +1,6 @@
 """What an API keeps and takes, as plain frozen objects.
 
-No I/O and no API JSON here: a dialect in :mod:`flowpack.wire` reads and writes
-it. Records that are read carry what this release does not know in ``extra``, so
-that nothing is lost when they are written back.
+No I/O and no API JSON here: a dialect in :mod:`flowpack.wire` reads and writes it.
 """
 
 from __future__ import annotations
@@ -33,25 +31,20 @@ class Unset(enum.Enum):
         return "UNSET"
 
 
-#: Says that a value was not given, where None and empty mean something else: the
-#: server keeps what it has, or takes its default.
+#: A value that was not given, where None and empty mean something else: the server keeps what
+#: it has, or takes its default.
 UNSET = Unset.UNSET
 
-#: The image that 2.0b7 itself would name. It says nothing of the Python that
-#: happens to run here, so that one spec deploys the same from everywhere.
+#: The image that 2.0b7 itself would name, with a fixed Python, so that one spec deploys the same
+#: from everywhere.
 DEFAULT_IMAGE = "prefecthq/prefect:2.0b7-python3.9"
 
-#: Characters that Prefect's servers refuse in names of flows, deployments, block
-#: types, block documents and work queues.
+#: Characters that Prefect's servers refuse in all names.
 FORBIDDEN_IN_NAMES = "/%&><"
 
 
 def name_problem(name: str) -> Optional[str]:
-    """Return what is wrong with *name*, or None when servers take it.
-
-    References:
-        The name rule of Prefect 2.0b7, kept by every later release.
-    """
+    """Return what is wrong with *name*, or None when all releases of Prefect take it."""
     if not isinstance(name, str):
         kind = type(name).__name__  # type: ignore[unreachable]
         return f"a name must be text, not {kind}"
@@ -63,21 +56,16 @@ def name_problem(name: str) -> Optional[str]:
             f"the name {quoted(name)} contains {' '.join(bad)}; servers refuse"
             f" {' '.join(FORBIDDEN_IN_NAMES)} in names"
         )
-    if any("\ud800" <= character <= "\udfff" for character in name):
-        return f"the name {quoted(name)} holds half a surrogate pair, which is no text"
-    if "\0" in name:
-        return f"the name {quoted(name)} holds a NUL character"
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in name):
+        return f"the name {quoted(name)} holds a NUL character or half a surrogate pair"
     return None
 
 
 @attrs.frozen
 class OpaqueSchedule:
-    """A schedule that others made and this release cannot read; kept as it is.
+    """A schedule that others made and this release cannot read; its JSON is kept as it is.
 
     Servers take what their clients would refuse, so reading one is no error.
-
-    Attributes:
-        json: As the server says it.
     """
 
     json: Mapping[str, Any]
@@ -93,8 +81,7 @@ class StoredObject:
     Attributes:
         token: What the storage's ``write`` returned and its ``read`` takes.
         block_document_id: The storage block; None means temporary local storage.
-        sha256: Digest of the bytes in lower-case hex; None in deployments that
-            others made.
+        sha256: Digest of the bytes in lower-case hex; None in deployments that others made.
     """
 
     token: str
@@ -107,10 +94,9 @@ class DataDocument:
     """Some data and how to decode it.
 
     Attributes:
-        encoding: ``blockstorage``, ``text`` or ``json``. Others can be carried,
-            not decoded; a pickle never is.
-        blob: The encoded data. Kept as it came, so that writing it back changes
-            nothing.
+        encoding: ``blockstorage``, ``text`` or ``json``. Others can be carried, not decoded; a
+            pickle never is.
+        blob: The encoded data. Kept as it came, so that writing it back changes nothing.
     """
 
     encoding: str
@@ -121,23 +107,23 @@ class DataDocument:
         """Return *data* under *encoding*.
 
         Args:
-            encoding: ``text`` (takes a str), ``json`` (any JSON value) or
-                ``blockstorage`` (a :class:`StoredObject`).
+            encoding: ``text`` (takes a str), ``json`` (any JSON value) or ``blockstorage`` (a
+                :class:`StoredObject`).
             data: What to encode.
 
         Raises:
             WireError: No such encoding, or *data* does not suit it.
         """
-        if encoding == "text" and isinstance(data, str):
-            return cls(encoding, data)
         if encoding == "json":
             return cls(encoding, _dump(data))
+        if encoding == "text" and isinstance(data, str):
+            return cls(encoding, data)
         if encoding == "blockstorage" and isinstance(data, StoredObject):
             return cls(encoding, _encode_stored_object(data))
-        if encoding not in _ENCODINGS:
-            raise _unknown_encoding(encoding)
-        kind = type(data).__name__
-        raise WireError(f"a data document of encoding {encoding!r} cannot hold {kind}")
+        if encoding in ("text", "blockstorage"):
+            kind = type(data).__name__
+            raise WireError(f"a data document of encoding {encoding!r} cannot hold {kind}")
+        raise _unknown_encoding(encoding)
 
     def decode(self) -> Any:
         """Return the data: a str, a JSON value or a :class:`StoredObject`.
@@ -147,37 +133,29 @@ class DataDocument:
         """
         if self.encoding == "text":
             return self.blob
-        if self.encoding == "json":
-            try:
-                return json.loads(self.blob)
-            except (ValueError, RecursionError) as exc:
-                raise WireError(f"the blob of a json data document is no JSON: {exc}") from exc
         if self.encoding == "blockstorage":
             return _decode_stored_object(self.blob)
-        raise _unknown_encoding(self.encoding)
+        if self.encoding != "json":
+            raise _unknown_encoding(self.encoding)
+        try:
+            return json.loads(self.blob)
+        except (ValueError, RecursionError) as exc:
+            raise WireError(f"the blob of a json data document is no JSON: {exc}") from exc
 
     @property
     def stored_object(self) -> Optional[StoredObject]:
         """What a ``blockstorage`` document points at; None for other encodings."""
-        if self.encoding != "blockstorage":
-            return None
-        return _decode_stored_object(self.blob)
-
-
-_ENCODINGS = ("blockstorage", "text", "json")
+        return _decode_stored_object(self.blob) if self.encoding == "blockstorage" else None
 
 
 def _unknown_encoding(encoding: str) -> WireError:
+    reason = "cannot be decoded; known encodings are blockstorage, text, json"
     if "pickle" in encoding.lower():
-        return WireError(
-            f"a data document of encoding {quoted(encoding)} holds a pickle, which could run"
-            " anything when decoded; flowpack never does. Deploy the script again with flowpack,"
-            " or use the tool that made it"
+        reason = (
+            "holds a pickle, which could run anything when decoded; flowpack never does. Deploy the"
+            " script again with flowpack, or use the tool that made it"
         )
-    return WireError(
-        f"a data document of encoding {quoted(encoding)} cannot be decoded; known encodings are"
-        f" {', '.join(_ENCODINGS)}"
-    )
+    return WireError(f"a data document of encoding {quoted(encoding)} {reason}")
 
 
 def _dump(value: Any) -> str:
@@ -220,18 +198,17 @@ class ScriptSource:
 
     Attributes:
         filename: What the script is called where it is run.
-        size: How many bytes it has.
-        location: URL where it can be read without credentials; None where there
-            is no such place.
+        location: URL where it can be read without credentials; None where there is no such
+            place.
         storage_type: Name of the storage's block type.
         storage_data: Data of the storage block, without secrets.
-        pull: ``stock`` for steps that every worker has, ``flowpack`` for a step
-            that needs flowpack there; None leaves the choice to the dialect.
-        requires: What a worker is told to install for the flowpack step.
+        pull: ``stock`` for steps that every worker has, ``flowpack`` for a step that needs
+            flowpack there; None leaves the choice to the dialect.
+        requires: What a worker installs for the flowpack step.
         version: The flow's version, for deployments that are given none.
         description: The flow's description, likewise.
-        schedule: The schedule that flowpack made, as JSON, where the server has no
-            other way to tell it from those that people made.
+        schedule: The schedule that flowpack made, as JSON, where the server has no other way to
+            tell it from those that people made.
     """
 
     filename: str
@@ -251,8 +228,8 @@ class FlowRunnerSettings(HidesLocals):
     """Where a run is to be executed, as the server keeps it.
 
     Attributes:
-        type: ``universal``, ``subprocess``, ``docker``, ``kubernetes`` or a name
-            that only other tools know.
+        type: ``universal``, ``subprocess``, ``docker``, ``kubernetes`` or a name that only
+            other tools know.
         config: The runner's fields.
     """
 
@@ -262,11 +239,7 @@ class FlowRunnerSettings(HidesLocals):
 
 @attrs.frozen(kw_only=True)
 class Record:
-    """The base of what the server keeps.
-
-    Attributes:
-        extra: What the server sent besides, to be sent back with an update.
-    """
+    """The base of what the server keeps; *extra* is sent back with an update, so none is lost."""
 
     id: UUID
     created: Optional[datetime] = None
@@ -287,11 +260,9 @@ class Deployment(Record):
     """A deployment as the server knows it.
 
     Attributes:
-        flow_data: Where the script is. None where others made the deployment in a
-            way that does not say so.
+        flow_data: Where the script is; None where that is not known.
         script: How workers get it; None on servers that keep no such thing.
-        flaw: Why it cannot be told where the script is, though flowpack deployed it.
-        is_schedule_active: Whether the server makes runs from the schedule.
+        flaw: Why it is not known where the script is, though flowpack deployed it.
     """
 
     name: str
@@ -310,22 +281,15 @@ class Deployment(Record):
 class DeploymentCreate:
     """What ``POST /deployments/`` takes; UNSET is left to the server.
 
-    From ``script`` on, the fields are those of today's Prefect; 2.0b7 has none of
-    them.
+    From ``script`` on, the fields are those of today's Prefect; 2.0b7 has none of them.
 
     Attributes:
-        script: How a worker gets the script.
         entrypoint: ``file.py:function``.
-        parameter_openapi_schema: JSON schema of the flow's parameters.
-        enforce_parameter_schema: Whether the server holds parameters against it.
-        work_pool_name: Where runs are queued.
         work_queue_name: The queue in the pool; None is its default.
-        concurrency_limit: How many runs there may be at a time.
-        labels: Facts about the deployment.
-        schedules: All schedules as they are sent, those of others included; made
-            by the dialect.
-        job_variables: Variables of the pool's jobs; None for what the runner says.
-            UNSET, where nobody named a runner, lays that over the server's.
+        schedules: All schedules as they are sent, those of others included; made by the
+            dialect.
+        job_variables: Variables of the pool's jobs; None for what the runner says. UNSET, where
+            nobody named a runner, lays that over the server's.
     """
 
     name: str
@@ -382,11 +346,7 @@ class BlockSchema(Record):
 
 @attrs.frozen(kw_only=True)
 class BlockDocument(Record):
-    """One stored configuration of a block.
-
-    Attributes:
-        data: The fields' values. May hold secrets, so it has no repr.
-    """
+    """One stored configuration of a block; its data may hold secrets, and have no repr."""
 
     name: str
     data: Mapping[str, Any] = attrs.field(repr=False)
@@ -400,21 +360,16 @@ class BlockDocument(Record):
 
 @attrs.frozen(kw_only=True)
 class BlockDefinition:
-    """A block class told without the class, for a dialect to put into words.
+    """What there is to know of a block class, for a dialect to write as its server wants it.
 
     Attributes:
         type_name: Display name of the block type.
-        fields: JSON schema of the class: ``title``, ``description``, ``type``,
-            ``properties``, ``required``, ``definitions``.
-        capabilities: What its blocks can do; ``storage`` among them makes one
-            fit to be the default storage.
-        secret_fields: Names of the fields whose values are secret.
-        references: For each field that is itself a block, the definition of that
-            block, or of each that may stand there.
-        logo_url: Address of a picture.
-        documentation_url: Address of a description.
-        description: What the type is for: the text of the class's docstring.
-        code_example: Shown beside the type in user interfaces.
+        fields: JSON schema of the class: ``title``, ``description``, ``type``, ``properties``,
+            ``required``, ``definitions``.
+        capabilities: What its blocks can do; ``storage`` among them makes one fit to be the
+            default storage.
+        references: For each field that is itself a block, the definition of that block, or of
+            each that may stand there.
     """
 
     type_name: str
@@ -433,8 +388,8 @@ class FlowRun(Record):
     """A run of a flow on the server.
 
     Attributes:
-        state_type: ``SCHEDULED``, ``PENDING``, ``RUNNING``, ``COMPLETED``,
-            ``FAILED``, ``CANCELLED`` or ``CRASHED``; None before the first state.
+        state_type: ``SCHEDULED``, ``PENDING``, ``RUNNING``, ``COMPLETED``, ``FAILED``,
+            ``CANCELLED`` or ``CRASHED``; None before the first state.
     """
 
     name: str

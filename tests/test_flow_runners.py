@@ -181,7 +181,7 @@ def test_defaults(cls):
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_body(name):
-    """A runner says what the reference was recorded to send, and reads it back."""
+    """A runner sends what the reference was recorded to send, and reads it back."""
     runner, body = RECORDED[name]
     assert as_json(runner.to_settings()) == json.dumps(body)
     read = FlowRunner.from_settings(FlowRunnerSettings(body["type"], body["config"]))
@@ -200,16 +200,16 @@ def test_settings_without_config(name, config):
 @pytest.mark.parametrize("name", ["bogus", "", None, UNSET, "Universal", "\x1b[0m", 5])
 def test_unknown_type(name):
     """A type without a runner is refused, and the known ones are listed."""
-    said = problems(FlowRunner.from_settings, FlowRunnerSettings(name, {}))
-    assert "known: universal, subprocess, docker, kubernetes" in said
-    assert said.isprintable()
+    message = problems(FlowRunner.from_settings, FlowRunnerSettings(name, {}))
+    assert "known: universal, subprocess, docker, kubernetes" in message
+    assert message.isprintable()
 
 
 def test_unknown_fields():
     """Fields that the runner has not are refused by name, and its own are listed."""
     found = FlowRunnerSettings("subprocess", {"image": "x", "env": {}, "typename": "x"})
-    said = problems(FlowRunner.from_settings, found)
-    assert "no such field: 'image', 'typename'; it has env, stream_output" in said
+    message = problems(FlowRunner.from_settings, found)
+    assert "no such field: 'image', 'typename'; it has env, stream_output" in message
 
 
 def test_config_of_another_shape():
@@ -284,7 +284,7 @@ def test_own_runner_without_a_field():
     assert "zone" in problems(MeshRunner.from_settings, found)
 
 
-def test_own_runner_with_what_json_cannot_say():
+def test_own_runner_with_what_json_cannot_hold():
     """A field that JSON cannot hold is named."""
     runner = MeshRunner(zone="z", extra={"a": object()})
     assert "extra: at a: a value of type object" in problems(runner.to_settings)
@@ -308,11 +308,11 @@ def test_scalars_become_text():
 
 
 @pytest.mark.parametrize(
-    "env, said",
+    "env, message",
     [
-        (None, "must map names to texts, not NoneType"),
-        ([("A", "B")], "must map names to texts, not list"),
-        ("A=B", "must map names to texts, not str"),
+        (None, "must be a mapping, not NoneType"),
+        ([("A", "B")], "must be a mapping, not list"),
+        ("A=B", "must be a mapping, not str"),
         ({"A": None}, "'A' must be text, not NoneType"),
         ({"A": ["s3cret"]}, "'A' must be text, not list"),
         ({"A": b"s3cret"}, "'A' must be text, not bytes"),
@@ -325,10 +325,10 @@ def test_scalars_become_text():
     ],
     ids=range(12),
 )
-def test_environment_refused(env, said):
+def test_environment_refused(env, message):
     """What no process could be given is refused, and no value is shown."""
     found = problems(UniversalFlowRunner, env=env)
-    assert said in found
+    assert message in found
     assert "s3cret" not in found
 
 
@@ -353,40 +353,40 @@ def test_environment_folders(name, value):
 
 
 @pytest.mark.parametrize(
-    "cls, config, said",
+    "cls, config, message",
     [
         (SubprocessFlowRunner, {"condaenv": "a", "virtualenv": "b"}, "exclude each"),
-        (SubprocessFlowRunner, {"condaenv": ""}, "condaenv must not be empty"),
-        (SubprocessFlowRunner, {"virtualenv": 5}, "virtualenv must be text, not int"),
+        (SubprocessFlowRunner, {"condaenv": ""}, "condaenv: must not be empty"),
+        (SubprocessFlowRunner, {"virtualenv": 5}, "virtualenv: must be text, not int"),
         (SubprocessFlowRunner, {"stream_output": "yes"}, "must be true or false"),
-        (DockerFlowRunner, {"image": None}, "image must be text, not NoneType"),
+        (DockerFlowRunner, {"image": None}, "image: must be text, not NoneType"),
         (DockerFlowRunner, {"image_pull_policy": "always"}, "one of IF_NOT_PRESENT"),
         (DockerFlowRunner, {"image_pull_policy": "Always"}, "not 'Always'"),
         (DockerFlowRunner, {"volumes": ["/data"]}, "'/data' must be HOST-PATH:"),
         (DockerFlowRunner, {"volumes": "/a:/b"}, "must be a list of texts, not str"),
-        (DockerFlowRunner, {"networks": [1]}, "networks must be text, not int"),
-        (DockerFlowRunner, {"labels": {"a": None}}, "labels 'a' must be text"),
-        (DockerFlowRunner, {"auto_remove": 1}, "auto_remove must be true or false"),
+        (DockerFlowRunner, {"networks": [1]}, "networks: item 1 must be text, not int"),
+        (DockerFlowRunner, {"labels": {"a": None}}, "labels: 'a' must be text"),
+        (DockerFlowRunner, {"auto_remove": 1}, "auto_remove: must be true or false"),
         (KubernetesFlowRunner, {"image_pull_policy": "ALWAYS"}, "one of IfNotPresent"),
-        (KubernetesFlowRunner, {"namespace": ""}, "namespace must not be empty"),
-        (KubernetesFlowRunner, {"labels": None}, "labels must map names to texts"),
+        (KubernetesFlowRunner, {"namespace": ""}, "namespace: must not be empty"),
+        (KubernetesFlowRunner, {"labels": None}, "labels: must be a mapping"),
         (
             KubernetesFlowRunner,
             {"pod_watch_timeout_seconds": -1},
-            "pod_watch_timeout_seconds must be a whole number",
+            "pod_watch_timeout_seconds: must be a whole number",
         ),
         (KubernetesFlowRunner, {"job_watch_timeout_seconds": True}, "whole number"),
         (KubernetesFlowRunner, {"customizations": {}}, "a list of JSON values"),
         (KubernetesFlowRunner, {"job": {1: 2}}, "a key of type int"),
-        (KubernetesFlowRunner, {"job": []}, "job must be a mapping of JSON values"),
+        (KubernetesFlowRunner, {"job": []}, "job: must be a mapping, not list"),
     ],
     ids=range(20),
 )
-def test_field_refused(cls, config, said):
+def test_field_refused(cls, config, message):
     """A field that breaks its rule is named, made directly or from settings."""
-    assert said in problems(cls, **config)
+    assert message in problems(cls, **config)
     found = FlowRunnerSettings(cls.typename, config)
-    assert said in problems(FlowRunner.from_settings, found)
+    assert message in problems(FlowRunner.from_settings, found)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_pull_policies(cls, policy):
 
 
 def test_job_with_more_than_it_must_have():
-    """A manifest may say more in every place."""
+    """A manifest may hold more than the default."""
     job = json.loads(json.dumps(JOB))
     job["metadata"]["labels"]["team"] = "a"
     job["spec"]["backoffLimit"] = 0
@@ -427,7 +427,7 @@ def test_server_has_the_last_word_on_manifests():
 
 
 def test_all_problems_of_a_field_at_once():
-    """A field with several problems tells them all."""
+    """All problems of a field are reported."""
     found = problems(DockerFlowRunner, volumes=["/a", "/b", "/c:/d", ""])
     assert "'/a'" in found
     assert "'/b'" in found
@@ -475,7 +475,7 @@ def test_any_config_is_read_or_refused(name, config):
     try:
         runner = FlowRunner.from_settings(FlowRunnerSettings(name, config))
     except DeploymentValidationError as exc:
-        assert all(said.isprintable() for said in exc.problems)
+        assert all(message.isprintable() for message in exc.problems)
     else:
         found = runner.to_settings()
         json.dumps(found.config, allow_nan=False)

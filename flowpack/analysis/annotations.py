@@ -21,7 +21,6 @@ from flowpack.analysis.classes import (
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import NULL, Json
-from flowpack.analysis.plain import is_plain
 from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
@@ -34,6 +33,7 @@ from flowpack.analysis.values import (
     Undefined,
     UnionOf,
     Unknown,
+    is_plain,
     values_of,
 )
 from flowpack.exceptions import quoted

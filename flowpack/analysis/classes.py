@@ -10,7 +10,6 @@ import attrs
 
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import HARMLESS_OPTIONS, LIMITS, block_slug, is_harmless
-from flowpack.analysis.plain import is_plain
 from flowpack.analysis.values import (
     ENUMERATIONS,
     UNKNOWN,
@@ -23,6 +22,7 @@ from flowpack.analysis.values import (
     Symbol,
     Undefined,
     Unknown,
+    is_plain,
 )
 from flowpack.exceptions import quoted
 

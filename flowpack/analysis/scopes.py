@@ -5,17 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple, Union
 
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, evaluate, read_value, truth
-from flowpack.analysis.plain import one_of
 from flowpack.analysis.syntax import (
     bound_often,
-    changing_names,
+    changed_by,
     defaults_of,
     every_argument,
-    postpones,
     source_of,
     stored_names,
 )
@@ -30,10 +28,12 @@ from flowpack.analysis.values import (
     TypeVariable,
     Undefined,
     Unknown,
+    forget_items,
     is_call_of,
-    next_value,
+    one_of,
 )
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 #: What statements bind, by name; ABSENT stands for names that they unbind.
 Bindings = Dict[str, object]
@@ -55,19 +55,22 @@ _EXITS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit", "os.abort")
 
 def read_module(tree: ast.Module) -> Scope:
     """Return the names that the module *tree* binds, as they are at its end."""
-    scope = Scope(
-        names={"__name__": MODULE_NAME, "__file__": UNKNOWN, "__doc__": _docstring(tree)},
-        changing=frozenset(changing_names(tree)),
+    doc = ast.get_docstring(tree, clean=False)
+    # What is indented in a docstring depends on the release of Python.
+    indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
+    rebound, filled = _changed_elsewhere(tree)
+    scope = Scope(rebound=rebound, filled=filled)
+    scope.names["__name__"] = MODULE_NAME
+    scope.names["__file__"] = UNKNOWN
+    scope.names["__doc__"] = UNKNOWN if indented else doc
+    postponed = any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(alias.name == "annotations" for alias in node.names)
+        for node in tree.body
     )
-    _Reader(scope, postponed=postpones(tree)).read(tree.body)
+    _Reader(scope, postponed=postponed).read(tree.body)
     return scope
-
-
-def _docstring(tree: ast.Module) -> object:
-    """Return what ``__doc__`` is; what is indented in it depends on the release of Python."""
-    text = ast.get_docstring(tree, clean=False)
-    indented = text is not None and any(line[:1].isspace() for line in text.split("\n"))
-    return UNKNOWN if indented else text
 
 
 def read_body(function: Definition, outer: Scope) -> Scope:
@@ -78,18 +81,36 @@ def read_body(function: Definition, outer: Scope) -> Scope:
     return scope
 
 
-class _Reader:
+def _changed_elsewhere(tree: ast.Module) -> Tuple[FrozenSet[str], FrozenSet[str]]:
+    """Return names that functions and expressions bind, and those that functions fill."""
+    rebound: Set[str] = set()
+    filled: Set[str] = set()
+    waiting: List[Tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, is_inside = waiting.pop()
+        is_inside = is_inside or isinstance(node, (*_FUNCTIONS, ast.Lambda))
+        waiting += ((child, is_inside) for child in ast.iter_child_nodes(node))
+        if isinstance(node, ast.Global):
+            rebound.update(node.names)
+        elif isinstance(node, ast.NamedExpr) and not is_inside:
+            rebound.update(stored_names(node.target))
+        elif is_inside:
+            filled.add(changed_by(node)[0])
+    return frozenset(rebound), frozenset(filled)
+
+
+class _Reader(ast.NodeVisitor):
     """Follows statements in order and keeps what they bind in a scope.
 
-    Where it is not known here which statements run, all are followed, and a name is
-    one of what each of them makes of it.
+    Where it is not known here which statements run, all are followed, and a name is one of
+    what each of them makes of it.
 
     Attributes:
         scope: Where names are kept.
         postponed: Whether annotations stay text.
         bases: What the bases stand for of the class whose body is read.
         annotations: The annotations of names, in order; UNKNOWN under a condition.
-        ended: Whether the statements that were followed do not end: they raise.
+        ended: Whether the statements so far end: they raise, or leave Python.
     """
 
     def __init__(self, scope: Scope, *, postponed: bool, bases: Tuple[object, ...] = ()) -> None:
@@ -102,10 +123,8 @@ class _Reader:
     def read(self, statements: List[ast.stmt]) -> None:
         """Follow *statements*."""
         for statement in statements:
-            reader = _READERS.get(type(statement))
             try:
-                if reader is not None:
-                    reader(self, statement)
+                self.visit(statement)
             except RecursionError:
                 for name in stored_names(statement):
                     self.scope.bind(name, Unknown(why=TOO_DEEP))
@@ -113,21 +132,21 @@ class _Reader:
                 return
             self.ended = False  # A script that always fails is read on.
 
-    def value(self, node: Optional[ast.expr]) -> object:
+    def generic_visit(self, node: ast.AST) -> None:
+        """Pass over statements that bind nothing."""
+
+    def value(self, node: ast.expr) -> object:
         """Return what *node* stands for."""
-        return UNKNOWN if node is None else read_value(node, self.scope)
+        return read_value(node, self.scope)
 
     # Imports
 
-    def imports(self, node: ast.Import) -> None:
+    def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
-            if alias.asname:
-                self.scope.bind(alias.asname, Symbol(alias.name))
-            else:
-                top = alias.name.partition(".")[0]
-                self.scope.bind(top, Symbol(top))
+            top = alias.name.partition(".")[0]
+            self.scope.bind(alias.asname or top, Symbol(alias.name if alias.asname else top))
 
-    def imports_from(self, node: ast.ImportFrom) -> None:
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name != "*":
@@ -137,60 +156,41 @@ class _Reader:
                 for name in getattr(importlib.import_module(module), "__all__", ()):
                     self.scope.bind(name, known(Symbol(f"{module}.{name}")))
             elif module.partition(".")[0] in ("flowpack", "prefect"):
-                self.scope.bind("flow", Symbol(f"{module}.flow"))
-                self.scope.bind("Flow", Symbol(f"{module}.Flow"))
+                for name in ("flow", "Flow"):
+                    self.scope.bind(name, Symbol(f"{module}.{name}"))
                 self.scope.stars.append(module)
             else:
-                self.imports_all(module)
-
-    def imports_all(self, module: str) -> None:
-        """Follow ``from module import *``, which may bind any name anew."""
-        why = f"from {module} import * may bind it anew"
-        for name, value in list(self.scope.names.items()):
-            if not name.startswith("_"):
-                self.scope.bind(name, one_of([value, UNKNOWN], why))
-        self.scope.stars.append(module)
+                self.scope.bind_others(f"from {module} import *", module)
 
     # Assignments
 
-    def assigns(self, node: ast.Assign) -> None:
+    def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)
         for target in node.targets:
-            if isinstance(target, (ast.Subscript, ast.Attribute)):
-                self.forgets(target)
             if is_call_of(value, "enum.auto") and isinstance(target, ast.Name):
-                value = next_value(self.bases, target.id, self.scope)
+                value = self.next_value(target.id)
             bind(self.scope, target, value)
 
-    def computes(self, node: ast.Expr) -> None:
-        """Follow an expression for what it changes: ``X.append(1)``, ``(x := 1)``."""
-        value = self.value(node.value)
-        self.forgets(node)
-        self.ended = is_call_of(value, *_EXITS)
+    def next_value(self, name: str) -> object:
+        """Return what ``auto()`` gives to the member *name*, the next one in the scope."""
+        cls = Class("", bases=self.bases, scope=self.scope)
+        if cls.attribute("_generate_next_value_") is not UNKNOWN:
+            return UNKNOWN
+        if cls.is_a("enum.StrEnum"):
+            return name.lower()
+        values = reversed(list(self.scope.names.values()))
+        last = next((value for value in values if isinstance(value, int)), 0)
+        is_flag = cls.is_a("enum.Flag", "enum.IntFlag")
+        return 2 ** last.bit_length() if is_flag else last + 1
 
-    def forgets(self, node: ast.AST) -> None:
-        """Forget what *node* changes: ``X.append(1)``, ``X[0] = 1``, ``X.a = 1``."""
-        attribute = ""
-        while isinstance(node, (ast.Subscript, ast.Attribute, ast.Call, ast.Expr)):
-            if isinstance(node, ast.Attribute):
-                attribute = node.attr
-            node = node.func if isinstance(node, ast.Call) else node.value
-        changed = self.scope.names.get(node.id) if isinstance(node, ast.Name) else None
-        if isinstance(changed, (list, dict, set)):
-            for name, value in list(self.scope.names.items()):
-                if value is changed:
-                    self.scope.bind(name, UNKNOWN)
-        elif isinstance(changed, Class) and attribute in changed.scope.names:
-            changed.scope.bind(attribute, UNKNOWN)
-
-    def annotates(self, node: ast.AnnAssign) -> None:
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if isinstance(node.target, ast.Name):
             self.annotations[node.target.id] = self.annotation(node.annotation)
-            if node.value is not None:
-                bind(self.scope, node.target, self.value(node.value))
+        if node.value is not None:
+            bind(self.scope, node.target, self.value(node.value))
 
     def annotation(self, node: ast.expr) -> object:
-        """Return what *node* stands for now, or itself where only later that is told."""
+        """Return what *node* stands for now, or itself where only later that is known."""
         if self.scope.replaced is not None:
             return UNKNOWN
         names = Class("", bases=self.bases).ancestors
@@ -202,32 +202,21 @@ class _Reader:
             return node
         return node if isinstance(value, Unknown) else value
 
-    def augments(self, node: ast.AugAssign) -> None:
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
         name = ast.Name(getattr(node.target, "id", ""), ast.Load())
         computed = self.value(ast.BinOp(name, node.op, node.value))
-        self.forgets(node.target)
+        forget_items(self.scope.names.get(name.id))
         bind(self.scope, node.target, computed)
 
-    def aliases(self, node: Any) -> None:
-        """Follow ``type X = ...``, which Python before 3.12 has no class for."""
-        alias = Alias(node.name.id, node.value, self._inner_scope(node))
-        self.scope.bind(alias.name, alias)
-
-    def _inner_scope(self, node: Any) -> Scope:
-        """Return a scope below this one, with the type parameters of *node*."""
-        inner = Scope(outer=self.scope)
-        for parameter in getattr(node, "type_params", ()):
-            bound = getattr(parameter, "bound", None)
-            limit = None if bound is None else self.value(bound)
-            inner.names[parameter.name] = TypeVariable(limit)
-        return inner
-
-    def deletes(self, node: ast.Delete) -> None:
+    def visit_Delete(self, node: ast.Delete) -> None:
         for target in node.targets:
-            if isinstance(target, ast.Name):
-                self.scope.bind(target.id, ABSENT)
-            else:
-                self.forgets(target)
+            bind(self.scope, target, ABSENT)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        self.ended = is_call_of(self.value(node.value), *_EXITS)
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        self.ended = True
 
     # Branches
 
@@ -254,23 +243,21 @@ class _Reader:
             ended, self.ended = self.ended, False
         return bound, ended
 
-    def merge(self, branches: List[_Branch], node: ast.AST) -> None:
+    def merge(self, branches: List[_Branch], node: ast.stmt) -> None:
         """Keep what *branches* bind, of which one runs; *node* is the statement."""
         going_on = [bound for bound, ended in branches if not ended]
         if not going_on:
             self.ended = bool(branches)
             going_on = [bound for bound, _ in branches]
-        why = f"it depends on what runs in line {getattr(node, 'lineno', 0)}"
+        why = f"it depends on what runs in line {node.lineno}"
         for name in dict.fromkeys(name for bound in going_on for name in bound):
             before = self.scope.names.get(name, ABSENT)
             values = [bound.get(name, before) for bound in going_on]
-            # A name that is not bound is an error where it is used, if no built-in.
-            there = [value for value in values if value is not ABSENT]
-            if len(there) < len(values) and hasattr(builtins, name):
-                there.append(Symbol(f"builtins.{name}"))
-            self.scope.bind(name, one_of(there, why) if there else ABSENT)
+            if ABSENT in values and hasattr(builtins, name):
+                values.append(Symbol(f"builtins.{name}"))
+            self.scope.bind(name, _one_of_bound(values, why))
 
-    def branches(self, node: ast.If) -> None:
+    def visit_If(self, node: ast.If) -> None:
         branches: List[_Branch] = []
         rest: List[ast.stmt] = [node]
         while len(rest) == 1 and isinstance(rest[0], ast.If):  # a chain of elif
@@ -285,8 +272,8 @@ class _Reader:
             branches.append(self.follow(rest))
         self.merge(branches, node)
 
-    def tries(self, node: ast.Try) -> None:
-        if all(map(self._succeeds, node.body)):
+    def visit_Try(self, node: Any) -> None:
+        if all(map(self.succeeds, node.body)):
             self.read([*node.body, *node.orelse, *node.finalbody])
             return
         tried, ended = self.follow(node.body)
@@ -296,8 +283,7 @@ class _Reader:
         for name, value in tried.items():  # A handler begins wherever the body was left.
             before = self.scope.names.get(name, ABSENT)
             possible = [before, value, UNKNOWN if name in often else ABSENT]
-            there = [each for each in possible if each is not ABSENT]
-            left[name] = one_of(there, why) if there else ABSENT
+            left[name] = _one_of_bound(possible, why)
         ends = [(tried, True) if ended else self.follow(node.orelse, tried)]
         for handler in node.handlers:
             caught = {handler.name: UNKNOWN} if handler.name else {}
@@ -305,7 +291,9 @@ class _Reader:
         self.merge(ends, node)
         self.read(node.finalbody)
 
-    def _succeeds(self, statement: ast.stmt) -> bool:
+    visit_TryStar = visit_Try
+
+    def succeeds(self, statement: ast.stmt) -> bool:
         """Return True if *statement* is known not to raise anything."""
         if isinstance(statement, ast.Import):
             return all(alias.name in _ALWAYS_THERE for alias in statement.names)
@@ -315,7 +303,7 @@ class _Reader:
             return simple and not isinstance(self.value(statement.value), Unknown)
         return isinstance(statement, ast.Pass)
 
-    def loops(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
+    def visit_For(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
         holds = truth(node.test, self.scope) if isinstance(node, ast.While) else None
         if holds is not False:
             why = f"it is bound in a loop, line {node.lineno}"
@@ -332,7 +320,9 @@ class _Reader:
             self.merge([({}, False), (bound, ended)], node)
         self.merge([({}, False), self.follow(node.orelse)], node)
 
-    def opens(self, node: Union[ast.With, ast.AsyncWith]) -> None:
+    visit_AsyncFor = visit_While = visit_For
+
+    def visit_With(self, node: Union[ast.With, ast.AsyncWith]) -> None:
         suppresses = False
         for item in node.items:
             value = self.value(item.context_expr)
@@ -344,87 +334,68 @@ class _Reader:
         bound, _ = self.follow(node.body)
         self.merge([({}, False), (bound, False)], node)
 
-    def matches(self, node: Any) -> None:
-        """Follow ``match``, which Python 3.9 has no class for."""
+    visit_AsyncWith = visit_With
+
+    def visit_Match(self, node: Any) -> None:
         ends: List[_Branch] = [({}, False)]
         for case in node.cases:
             caught: Bindings = dict.fromkeys(stored_names(case.pattern), UNKNOWN)
             ends.append(self.follow(case.body, caught))
         self.merge(ends, node)
 
-    def raises(self, node: ast.Raise) -> None:
-        self.ended = True
-
     # Definitions
 
-    def defines_function(self, node: Definition) -> None:
-        self.scope.bind(node.name, self.function(node))
-
-    def function(self, node: Definition) -> Function:
-        """Return what the definition *node* makes."""
-        inside = _Reader(self._inner_scope(node), postponed=self.postponed)
+    def visit_FunctionDef(self, node: Definition) -> None:
+        inner = self.inner_scope(node)
         decorators = tuple(self.value(each) for each in node.decorator_list)
         annotations: Dict[str, object] = {}
-        arguments = every_argument(node.args)
-        for each in arguments:
-            if each.annotation is not None and self.postponed:
-                annotations[each.arg] = source_of(each.annotation)
-            elif each.annotation is not None:
-                annotations[each.arg] = inside.value(each.annotation)
+        for each in every_argument(node.args):
+            if each.annotation is not None:
+                annotations[each.arg] = (
+                    source_of(each.annotation)
+                    if self.postponed
+                    else read_value(each.annotation, inner)
+                )
         nodes = defaults_of(node.args)
         defaults = {name: self.value(default) for name, default in nodes.items()}
-        last = node.body[-1]
-        returns: object = UNKNOWN
-        if len(node.body) == 1 and isinstance(last, ast.Return) and last.value is not None:
-            inside.scope.names.update((each.arg, UNKNOWN) for each in arguments)
-            returns = inside.value(last.value)
-        return Function(node, annotations, defaults, returns, decorators)
+        function = Function(node, self.scope, annotations, defaults, decorators)
+        self.scope.bind(node.name, function)
 
-    def defines_class(self, node: ast.ClassDef) -> None:
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
         bases = tuple(self.value(base) for base in node.bases)
-        inner = Scope(outer=self._inner_scope(node))
+        inner = Scope(outer=self.inner_scope(node))
         body = _Reader(inner, postponed=self.postponed, bases=bases)
-        keywords = {k.arg: self.value(k.value) for k in node.keywords if k.arg}
         cls = Class(
             node.name,
             bases=bases,
             decorators=tuple(self.value(each) for each in node.decorator_list),
-            keywords=keywords,
+            keywords={each.arg: self.value(each.value) for each in node.keywords if each.arg},
             scope=inner,
             annotations=body.annotations,
             doc=ast.get_docstring(node, clean=False),
         )
         body.read(node.body)
+        if inner.stars:  # vars()[...] = ...
+            cls.annotations[inner.stars[0]] = UNKNOWN
         self.scope.bind(node.name, cls)
 
+    def visit_TypeAlias(self, node: Any) -> None:
+        alias = Alias(node.name.id, node.value, self.inner_scope(node))
+        self.scope.bind(alias.name, alias)
 
-_Read = Callable[[_Reader, Any], None]
+    def inner_scope(self, node: Any) -> Scope:
+        """Return a scope below this one, with the type parameters of *node*."""
+        inner = Scope(outer=self.scope)
+        for parameter in getattr(node, "type_params", ()):
+            bound = getattr(parameter, "bound", None)
+            limit = None if bound is None else self.value(bound)
+            inner.names[parameter.name] = TypeVariable(limit)
+        return inner
 
-#: Statements that not every supported Python knows.
-_SINCE_310: Mapping[str, _Read] = {
-    "Match": _Reader.matches,
-    "TryStar": _Reader.tries,
-    "TypeAlias": _Reader.aliases,
-}
 
-_READERS: Mapping[Type[ast.stmt], _Read] = {
-    ast.Import: _Reader.imports,
-    ast.ImportFrom: _Reader.imports_from,
-    ast.Assign: _Reader.assigns,
-    ast.AnnAssign: _Reader.annotates,
-    ast.AugAssign: _Reader.augments,
-    ast.Delete: _Reader.deletes,
-    ast.Expr: _Reader.computes,
-    ast.If: _Reader.branches,
-    ast.Try: _Reader.tries,
-    ast.For: _Reader.loops,
-    ast.AsyncFor: _Reader.loops,
-    ast.While: _Reader.loops,
-    ast.With: _Reader.opens,
-    ast.AsyncWith: _Reader.opens,
-    ast.Raise: _Reader.raises,
-    ast.FunctionDef: _Reader.defines_function,
-    ast.AsyncFunctionDef: _Reader.defines_function,
-    ast.ClassDef: _Reader.defines_class,
-    **{getattr(ast, name): each for name, each in _SINCE_310.items() if hasattr(ast, name)},
-}
+def _one_of_bound(values: List[object], why: str) -> object:
+    """Return one of *values*: where a name is not bound, its use is an error."""
+    bound = [value for value in values if value is not ABSENT]
+    return one_of(bound, why) if bound else ABSENT

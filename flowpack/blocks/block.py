@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Dict,
-    Iterable,
-    Mapping,
-    Optional,
-    Tuple,
-    Type,
-    TypeVar,
-    cast,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar, cast
 from uuid import UUID, uuid4
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.blocks import documents
-from flowpack.blocks.definition import check_decorated, define
-from flowpack.blocks.documents import BlockIdentity, find_class, is_of
+from flowpack.blocks.definition import check_decorated, define, named_fields
 from flowpack.blocks.fields import fields_of, from_json, to_json
-from flowpack.blocks.secrecy import Path, held_paths, is_declared, named_fields, replaced, split
-from flowpack.blocks.secret import MASK, HiddenData, Secret, SecretMapping
+from flowpack.blocks.secret import MASK, HiddenData, Secret, mask_secrets
+from flowpack.connect import using
 from flowpack.exceptions import BlockError, ObjectNotFound, printable, quoted
 from flowpack.jsonvalues import json_copy
-from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
+from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, name_problem
+from flowpack.wire.block_schemas import orion_schema
 
 if TYPE_CHECKING:
     from flowpack.client import Client
@@ -47,7 +35,8 @@ class _ClassName:
 class Block(HidesLocals):
     """A configurable thing that a server keeps.
 
-    Derive an attrs class from it; its fields are what the server stores::
+    Derive an attrs class from it; its fields are what the server stores. Methods with an
+    optional *client* connect to what the settings say where it is None::
 
         @attrs.frozen
         class Mailbox(Block):
@@ -60,16 +49,16 @@ class Block(HidesLocals):
             copies: Optional[List[str]] = None
 
     Fields may be text, numbers, booleans, dates and times, paths, UUIDs, enums,
-    :class:`~flowpack.blocks.secret.Secret` text, other blocks, ``Literal``, ``Any``, and
-    lists, tuples, sets, mappings and unions of these. A field's ``metadata`` may hold its
-    ``title`` and ``description``. Fields whose names start with an underscore, and those that
-    the constructor does not take, stay in this process.
+    :class:`~flowpack.blocks.secret.Secret` text, other blocks, ``Literal``, ``Any``, and lists,
+    tuples, sets, mappings and unions of these. A field's ``metadata`` may hold its ``title`` and
+    ``description``. Fields whose names start with an underscore, and those that the constructor
+    does not take, stay in this process.
 
     Attributes:
         block_type_name: Name of the block type; the name of the class by default.
         capabilities: What such blocks can do.
-        secret_fields: Names of secret fields that are not of type ``Secret``, beside those
-            that a base names; ``repr`` leaves their values out.
+        secret_fields: Names of secret fields that are not of type ``Secret``, beside those that
+            a base names; ``repr`` leaves their values out.
         logo_url: Address of a picture.
         documentation_url: Address of a description.
         code_example: Shown beside the type in user interfaces; by default what stands under
@@ -88,11 +77,7 @@ class Block(HidesLocals):
     document_id: Optional[UUID] = attrs.field(default=None, kw_only=True, repr=False, eq=False)
 
     def __new__(cls: Type[Self], *args: Any, **kwargs: Any) -> Self:
-        """Make a block.
-
-        Raises:
-            BlockError: The class was not decorated.
-        """
+        """Make a block; raises a BlockError if attrs has not made the class."""
         del args, kwargs
         check_decorated(cls)
         code = getattr(cls.__repr__, "__code__", None)
@@ -104,42 +89,28 @@ class Block(HidesLocals):
 
     @classmethod
     def definition(cls) -> BlockDefinition:
-        """Return what a server registers of the class.
-
-        Raises:
-            BlockError: The class cannot be a block; the text says why.
-        """
-        return define(cls, Block)
+        """Return what a server registers of the class; raises a BlockError if it is unfit."""
+        if cls is Block:
+            raise BlockError("Block is no block itself; derive a class from it")
+        return define(cls)
 
     @classmethod
     def schema(cls) -> Dict[str, Any]:
         """Return the schema of the class as Prefect 2.0b7 keeps it."""
-        # Imported here because most programs that name a block never ask for it.
-        from flowpack.wire.block_schemas import orion_schema
-
-        fields: Dict[str, Any] = json_copy(orion_schema(cls.definition())[0])
-        return fields
+        return dict(json_copy(orion_schema(cls.definition())[0]))
 
     @classmethod
     def schema_checksum(cls) -> str:
         """Return the checksum by which Prefect 2.0b7 knows the class."""
-        from flowpack.wire.block_schemas import orion_schema
-
         return orion_schema(cls.definition())[1]
 
     @classmethod
     def register(cls, client: Optional[Client] = None) -> BlockSchema:
         """Return the schema on the server, made with its type where missing.
 
-        Args:
-            client: None connects to what the settings say.
-
         Raises:
             BlockError: The class cannot be a block.
-            APIError: The server could not be asked, or refused.
         """
-        from flowpack.connect import using
-
         definition = cls.definition()
         with using(client) as api:
             return documents.register(definition, api)
@@ -148,13 +119,10 @@ class Block(HidesLocals):
 
     @hides_locals
     def to_document_data(self) -> Dict[str, Any]:
-        """Return the values of all fields as JSON, in order, secrets in clear.
-
-        Its ``repr`` shows no value.
+        """Return the values of all fields as JSON, in order. Secrets are in it, but in no ``repr``.
 
         Raises:
-            BlockError: A value is nothing that JSON can say, or a secret where the class
-                declares none.
+            BlockError: JSON cannot hold a value, or it is a secret that the class does not declare.
         """
         check_decorated(type(self))
         data = HiddenData()
@@ -162,28 +130,26 @@ class Block(HidesLocals):
             what = f"this {self.block_type_name} block: its field {quoted(field.name)}"
             value = getattr(self, field.attribute.name)
             try:
-                plain = data[field.name] = to_json(value)
-                held = [(field.name, *path) for path in held_paths(value, plain, Block)]
+                data[field.name] = plain = to_json(value)
+                known = to_json(value, masked=True)
             except BlockError as exc:
-                raise BlockError(f"{what} holds {exc}") from None
+                raise BlockError(f"{what}: {exc}") from None
             except RecursionError:
                 raise BlockError(f"{what} is nested too deep") from None
-            declared = split(self.definition().secret_fields) if held else ()
-            if not all(is_declared(path, declared) for path in held):
+            if plain == known:
+                continue
+            # The value knows that it holds a secret.
+            declared = self.definition().secret_fields
+            shown = [mask_secrets({field.name: each}, declared) for each in (plain, known)]
+            if shown[0] != shown[1]:
                 raise BlockError(
                     f"{what} holds a secret where the class declares none, and once loaded it"
-                    " would be shown; give the field the type Secret or name it in"
-                    " secret_fields"
+                    " would be shown; give the field the type Secret or name it in secret_fields"
                 )
         return data
 
     def to_document(self, schema: BlockSchema, name: Optional[str] = None) -> BlockDocument:
-        """Return the document that holds this block; nothing is sent.
-
-        Args:
-            schema: The class's schema on the server.
-            name: None makes it an anonymous one.
-        """
+        """Return a document that holds this block, anonymous without a *name*; sends nothing."""
         return BlockDocument(
             id=self.document_id or uuid4(),
             name=name or "",
@@ -204,36 +170,47 @@ class Block(HidesLocals):
 
         Args:
             data: JSON values of the fields; those with a default may be missing.
-            document_id: Where the data come from.
+            document_id: The document that holds them.
 
         Raises:
             BlockError: They do not fit; the text names the field, never its value.
         """
         check_decorated(cls)
+        what = f"this is no {cls.block_type_name} block:"
+        arguments: Dict[str, Any] = {}
+        fields = {field.name: field for field in fields_of(cls)}
+        for name, field in fields.items():
+            if name in data:
+                try:
+                    arguments[name] = from_json(data[name], field.type)
+                except BlockError as exc:
+                    raise BlockError(f"{what} its field {quoted(name)}: {exc}") from None
+            elif field.required:
+                raise BlockError(f"{what} its field {quoted(name)} is missing")
+        unknown = data.keys() - fields.keys()
+        if unknown:
+            raise BlockError(f"{what} it has no field {quoted(min(unknown))}")
         try:
-            return _build(cls, data, document_id)
+            return cls(**arguments, document_id=document_id)
         except BlockError as exc:
-            raise BlockError(f"this is no {cls.block_type_name} block: {exc}") from None
+            raise BlockError(f"{what} {exc}") from None
+        except (TypeError, ValueError) as exc:
+            # The text is the author's of the class and may quote the value.
+            reason = "" if cls.definition().secret_fields else f": {printable(exc)}"
+            raise BlockError(f"{what} {type(exc).__name__}{reason}") from None
 
     @classmethod
     def from_document(cls: Type[Self], document: BlockDocument) -> Self:
-        """Return the block that *document* describes, of the class it is of.
+        """Return the block that *document* holds.
 
-        The class is looked for among the built-in ones, then it is the class that this is
-        called on, then one alive in this process, then one that an entry point of the group
-        ``flowpack.blocks`` names.
+        Its class is a built-in one, the class that this is called on, another of this process,
+        or one that an entry point of the group ``flowpack.blocks`` names, in this order.
 
         Raises:
-            BlockError: No class fits type name and checksum, it is no subclass of this one, or
-                the data do not fit it.
+            BlockError: No class has that type name and those fields, it is no subclass of this
+                one, or the data do not fit it.
         """
-        identity = BlockIdentity.of(document)
-        found = find_class(identity, cls, Block)
-        if not issubclass(found, cls):
-            raise BlockError(
-                f"the block document {quoted(identity.document)} is of type"
-                f" {quoted(identity.type_name)}, not {cls.__name__}"
-            )
+        found: Type[Self] = documents.find_class(document, cls, Block)
         return found.from_data(document.data, document_id=document.id)
 
     # Blocks on a server
@@ -242,16 +219,10 @@ class Block(HidesLocals):
     def load(cls: Type[Self], name: str, client: Optional[Client] = None) -> Self:
         """Return the block of this class that was saved under *name*.
 
-        Args:
-            name: The document's name.
-            client: None connects to what the settings say.
-
         Raises:
             ObjectNotFound: There is none.
             BlockError: It cannot be used with this class.
         """
-        from flowpack.connect import using
-
         cls.definition()
         with using(client) as api:
             document = api.read_block_document_by_name(name, cls.block_type_name)
@@ -267,35 +238,39 @@ class Block(HidesLocals):
 
         Args:
             name: Unique among the blocks of the type.
-            client: None connects to what the settings say.
-            overwrite: Whether to replace the data of a document of that name; what uses it
-                then uses the new ones.
+            client: The server.
+            overwrite: Whether to replace the data of a document of that name, for all that use it.
 
         Raises:
             BlockError: The name is taken by other data, or cannot be used.
         """
-        from flowpack.connect import using
-
+        problem = name_problem(name)
+        if problem is None and name.startswith("anonymous"):
+            problem = f"the name {quoted(name)} is reserved: it starts with 'anonymous'"
+        if problem:
+            raise BlockError(problem)
         definition, data = self.definition(), self.to_document_data()
         with using(client) as api:
-            saved = documents.save_document(definition, data, api, name, overwrite)
-        return attrs.evolve(self, document_id=saved)
+            schema = documents.register(definition, api)
+            document, difference = documents.put_document(name, self, api, schema)
+            if difference is not None:
+                advice = "pass overwrite=True (--overwrite) to change it for all that use it"
+                if not documents.fits(document, type(self)):
+                    overwrite, advice = False, "delete that document first"
+                if not overwrite:
+                    raise self._name_error(name, f"{difference}. Choose another name, or {advice}")
+                api.update_block_document(document.id, data=data)
+        return attrs.evolve(self, document_id=document.id)
 
     def check_document(self, client: Optional[Client] = None) -> None:
         """Raise unless the document that the block names holds this block.
 
         It does not where one of the two was changed since (``attrs.evolve`` keeps the id), and
-        another server has no such document. A block that names none is fine, and nothing is
-        sent for it.
-
-        Args:
-            client: None connects to what the settings say.
+        another server has no such document. For a block that names none nothing is sent.
 
         Raises:
             BlockError: The document is not there, or holds something else.
         """
-        from flowpack.connect import using
-
         if self.document_id is None:
             return
         what = f"this {self.block_type_name} names the block document {self.document_id}, which"
@@ -309,10 +284,11 @@ class Block(HidesLocals):
                     f" Save the block there under a name, {ways}"
                 ) from exc
         # Raised here, so that no frame of the traceback shows a secret.
-        if not _is_in(document, self):
+        difference = documents.describe_difference(document, self)
+        if difference is not None:
             raise BlockError(
-                f"{what} holds something else on the server: one of the two was changed. Load"
-                f" the block again, save it under a name, {ways}"
+                f"{what} holds something else on the server, {difference}: one of the two was"
+                f" changed. Load the block again, save it under a name, {ways}"
             )
 
     def ensure_document(
@@ -320,64 +296,33 @@ class Block(HidesLocals):
     ) -> UUID:
         """Return the id of a document that holds this block, made if missing.
 
-        A block that was loaded or saved has one, which is read to see that.
-
         Args:
-            client: None connects to what the settings say.
-            schema: The class's schema on that server; None looks it up.
+            client: The server.
+            schema: The class's schema there; None looks it up.
 
         Raises:
             BlockError: As :meth:`check_document`.
         """
-        from flowpack.connect import using
-
         if self.document_id is not None:
             self.check_document(client)
             return self.document_id
-        definition, data = self.definition(), self.to_document_data()
+        self.to_document_data()  # Raises before anything is sent.
         with using(client) as api:
-            return documents.ensure_document(definition, data, api, schema)
+            schema = schema or documents.register(self.definition(), api)
+            # 2.0b7 has one anonymous document for equal content.
+            name = None if api.dialect.name == "orion" else documents.name_by_content(self)
+            document, difference = documents.put_document(name, self, api, schema)
+        if difference is not None:
+            advice = "with block.save(name) or flowpack storage save, and use that"
+            raise self._name_error(
+                name, f"{difference}. Save this one under a name of your own, {advice}"
+            )
+        return document.id
 
-
-def _is_in(document: BlockDocument, block: Block) -> bool:
-    """Return True if *document* holds what *block* does.
-
-    Others leave fields out that have a default, and write paths in other ways.
-    """
-    if not is_of(BlockIdentity.of(document), type(block)):
-        return False
-    data = block.to_document_data()
-    if dict(document.data) == data:
-        return True
-    try:
-        return type(block).from_data(document.data).to_document_data() == data
-    except BlockError:
-        return False
-
-
-def _build(cls: Type[Self], data: Mapping[str, Any], document_id: Optional[UUID]) -> Self:
-    """Return the block that *data* describe."""
-    arguments: Dict[str, Any] = {}
-    fields = fields_of(cls)
-    for field in fields:
-        if field.name in data:
-            try:
-                arguments[field.name] = from_json(data[field.name], field.type)
-            except BlockError as exc:
-                raise BlockError(f"its field {quoted(field.name)}: {exc}") from None
-        elif field.required:
-            raise BlockError(f"its field {quoted(field.name)} is missing")
-    unknown = data.keys() - {field.name for field in fields}
-    if unknown:
-        raise BlockError(f"it has no field {quoted(min(unknown))}")
-    try:
-        return cls(**arguments, document_id=document_id)
-    except BlockError:
-        raise
-    except (TypeError, ValueError) as exc:
-        # The text is the author's of the class and may quote the value.
-        reason = "" if cls.definition().secret_fields else f": {printable(exc)}"
-        raise BlockError(f"{type(exc).__name__}{reason}") from None
+    def _name_error(self, name: Optional[str], difference: str) -> BlockError:
+        return BlockError(
+            f"there is a {self.block_type_name} called {quoted(name)} already, {difference}"
+        )
 
 
 def _masked_repr(block: Block) -> str:
@@ -385,32 +330,19 @@ def _masked_repr(block: Block) -> str:
     cls = type(block)
     named = named_fields(cls)
     try:
-        declared = split(cls.definition().secret_fields)
+        secret = {path.partition(".")[0] for path in cls.definition().secret_fields}
     except BlockError:
         # What is secret cannot be known, so nothing is shown.
-        declared = tuple((field.alias,) for field in attrs.fields(cls))
+        secret = {field.alias for field in attrs.fields(cls)}
     parts = []
     for field in attrs.fields(cls):
         value = getattr(block, field.name)
         if field.alias in named:
             parts.append(f"{field.name}='{MASK}'")
-        elif field.repr is True:
-            below = [path[1:] for path in declared if path[0] == field.alias]
-            parts.append(f"{field.name}={_masked(value, below)!r}")
-        elif field.repr:
+        elif callable(field.repr):
             parts.append(f"{field.name}={field.repr(value)}")
+        elif field.repr:
+            # Secrets and blocks mask themselves.
+            is_shown = field.alias not in secret or isinstance(value, (Block, Secret, type(None)))
+            parts.append(f"{field.name}={(value if is_shown else MASK)!r}")
     return f"{cls.__qualname__.rpartition('>.')[2]}({', '.join(parts)})"
-
-
-def _masked(value: Any, paths: Iterable[Path]) -> Any:
-    """Return *value* to be printed: as it is where what is secret masks itself."""
-    bare = []
-
-    def mask(secret: Any, at: Path) -> Any:
-        if secret is None or isinstance(secret, (Block, Secret, SecretMapping)):
-            return secret
-        bare.append(at)
-        return MASK
-
-    masked = replaced(value, paths, mask)
-    return masked if bare else value

@@ -5,37 +5,34 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type
-from weakref import WeakKeyDictionary
+import textwrap
+from typing import Any, Iterator, Optional, Tuple
 
 import attrs
 
 from flowpack._type_hints import Shape, TypeHint
 from flowpack.blocks.fields import (
     BlockField,
+    Names,
     Schema,
     class_in,
     fields_of,
+    is_block,
+    json_schema,
+    kept_on_class,
     kind_of,
-    kind_schema,
-    plain_schema,
+    scalar_schema,
     to_json,
 )
-from flowpack.blocks.secrecy import as_names, declared_paths, held_paths, paths_below, replaced
-from flowpack.blocks.secret import MASK
+from flowpack.blocks.secret import ANY_KEY, Secret, map_texts, mask_secrets
 from flowpack.exceptions import BlockError, quoted
 from flowpack.models import BlockDefinition, name_problem
 from flowpack.urls import mask_text
 
-#: Class variables of a block. With an annotation other than ClassVar they would become fields.
-CLASS_VARIABLES = (
-    "block_type_name",
-    "capabilities",
-    "secret_fields",
-    "logo_url",
-    "documentation_url",
-    "code_example",
-)
+#: Of a block. With an annotation other than ClassVar they would become fields.
+_CLASS_VARIABLES = (
+    "block_type_name capabilities secret_fields logo_url documentation_url code_example"
+).split()
 
 #: A fenced text, or a section of a docstring: a heading, and what is indented below it.
 _SECTION = re.compile(
@@ -47,282 +44,213 @@ _SECTION = re.compile(
     """,
     re.MULTILINE | re.VERBOSE,
 )
-_DOCTEST_MARKS = re.compile(r"\s*# *doctest:.+$|^\s*<BLANKLINE>\s*$")
-
-# A set of deployments asks for the same few again and again.
-_DEFINED: "WeakKeyDictionary[type, BlockDefinition]" = WeakKeyDictionary()
-
-
-def is_decorated(cls: type) -> bool:
-    """Return True if *cls* itself, not only a base, was made by attrs."""
-    return "__attrs_attrs__" in cls.__dict__
 
 
 def check_decorated(cls: type) -> None:
-    """Raise a BlockError that says what to write, unless attrs made *cls*."""
-    if not is_decorated(cls):
+    """Raise a BlockError unless attrs made *cls* itself, not only a base."""
+    if "__attrs_attrs__" not in vars(cls):
         raise BlockError(
             f"the block class {cls.__qualname__} has no fields yet: write @attrs.frozen above"
             f" class {cls.__name__}"
         )
 
 
-def define(cls: Type[Any], base: type) -> BlockDefinition:
-    """Return what a server registers of the block class *cls*, which is below *base*.
+@kept_on_class
+def define(cls: Any) -> BlockDefinition:
+    """Return what a server registers of the block class *cls*.
 
     Raises:
         BlockError: The class cannot be a block; the text says why.
     """
-    if cls not in _DEFINED:
-        _DEFINED[cls] = _define(cls, base)
-    return _DEFINED[cls]
-
-
-def _define(cls: Type[Any], base: type) -> BlockDefinition:
     check_decorated(cls)
-    fields = fields_of(cls)
-    problem = _class_problem(cls, base, fields)
+    problem = _class_problem(cls)
     if problem:
         raise BlockError(f"the block class {cls.__qualname__}: {problem}")
-    schema = _Renderer(cls, base).render()
+    schema = _class_schema(cls)
     description, example = _split_docstring(schema.get("description", ""))
-    named = [_class_text(cls, name) for name in ("code_example", "_code_example")]
-    references = {field.name: _referenced_classes(field, base) for field in fields}
+    referenced = {field.name: _referenced_blocks(field) for field in fields_of(cls)}
     return BlockDefinition(
         type_name=cls.block_type_name,
         fields=schema,
         capabilities=tuple(cls.capabilities),
-        secret_fields=declared_paths(cls, base),
-        references={
-            name: tuple(define(each, base) for each in classes)
-            for name, classes in references.items()
-            if classes
-        },
+        secret_fields=_secret_paths(cls),
+        references={name: tuple(map(define, each)) for name, each in referenced.items() if each},
         logo_url=cls.logo_url,
         documentation_url=cls.documentation_url,
-        description=_class_text(cls, "_description") or description,
-        code_example=named[0] or named[1] or example,
+        description=description,
+        code_example=inspect.cleandoc(cls.code_example) if cls.code_example else example,
     )
 
 
-def _class_problem(cls: Type[Any], base: type, fields: Tuple[BlockField, ...]) -> Optional[str]:
-    if cls is base:
-        return "it is the base of blocks and no block itself; make a class from it"
-    names = [field.name for field in fields]
-    taken = [name for name in names if name in CLASS_VARIABLES]
+def _class_problem(cls: Any) -> Optional[str]:
+    names = [field.name for field in fields_of(cls)]
+    taken = [quoted(name) for name in names if name in _CLASS_VARIABLES]
     if taken:
-        return (
-            f"{quoted(taken[0])} is a class variable; leave its annotation out or write"
-            " ClassVar[...]"
-        )
-    unknown = [name for name in as_names(cls.secret_fields) if name not in names]
+        return f"{taken[0]} is a class variable; leave its annotation out or write ClassVar[...]"
+    unknown = [name for name in named_fields(cls) if name not in names]
     if unknown:
         return f"secret_fields names {quoted(unknown[0])}, which is no field of it"
     return name_problem(cls.block_type_name)
 
 
-def _class_text(cls: Type[Any], name: str) -> Optional[str]:
-    """Return a class variable of Prefect's block classes, if *cls* has that."""
-    value = getattr(cls, name, None)
-    return inspect.cleandoc(value) if isinstance(value, str) else None
-
-
-# Docstrings
-
-
 def _split_docstring(docstring: str) -> Tuple[Optional[str], Optional[str]]:
     """Return the description and the code example in a docstring in Google style.
 
-    The description is the text up to the first section. The reading is that of the griffe in
-    Prefect 2.0b7, which wants no empty line above a heading.
+    The description is the text up to the first section. As in Prefect 2.0b7, no empty line is
+    needed above a heading.
     """
-    texts, example, end = [], None, 0
+    texts, examples, end = [], [], 0
     for found in filter(lambda each: each["heading"], _SECTION.finditer(docstring)):
         texts.append(docstring[end : found.start()].strip())
         end = found.end()
-        heading = found["heading"].lower()
-        if example is None and heading in ("example", "examples"):
-            margin = found["margin"]
-            example = re.sub(f"^(?:{margin}|[ \t]*$)", "", found["content"], flags=re.M).rstrip()
-            if heading == "examples":
-                example = _without_doctest_marks(example)
+        if found["heading"].lower() in ("example", "examples"):
+            examples.append(textwrap.dedent(found["content"]).rstrip())
     texts.append(docstring[end:].strip())
-    return next(filter(None, texts), None), example
+    return next(filter(None, texts), None), next(iter(examples), None)
 
 
-def _without_doctest_marks(text: str) -> str:
-    """Return *text* without empty lines around doctests, and without their flags."""
-    lines: List[str] = []
-    is_doctest = is_fenced = False
-    for line in text.split("\n"):
-        begins = line.startswith(">>>") and not is_fenced
-        while begins and not is_doctest and lines and not lines[-1]:
-            lines.pop()
-        if is_doctest and not line.strip():
-            is_doctest = False
-            continue
-        is_doctest = is_doctest or begins
-        is_fenced ^= line.startswith("```") and not is_doctest
-        lines.append(_DOCTEST_MARKS.sub("", line) if is_doctest else line)
-    return "\n".join(lines)
+# Secrets
+
+
+def named_fields(cls: Any) -> Tuple[str, ...]:
+    """Return what *cls* and its bases name in ``secret_fields``; text is one name."""
+    named = [vars(each).get("secret_fields", ()) for each in cls.__mro__]
+    lists = [[names] if isinstance(names, str) else names for names in named]
+    return tuple(dict.fromkeys(name for names in lists for name in names))
+
+
+def _secret_paths(cls: Any) -> Tuple[str, ...]:
+    """Return the paths of what is secret in the blocks of *cls*, in order."""
+    found = []
+    for field in fields_of(cls):
+        if field.name in named_fields(cls):
+            found.append(field.name)
+        else:
+            below = (*_paths_of(field.type), *_paths_of(field.annotation))
+            found += [".".join((field.name, *path)) for path in below]
+    return tuple(dict.fromkeys(found))
+
+
+def _paths_of(annotation: Any) -> Iterator[Tuple[str, ...]]:
+    for path, cls in _classes_in(annotation):
+        if issubclass(cls, Secret):
+            yield path
+        elif is_block(cls):
+            yield from ((*path, below) for below in _secret_paths(cls))
+
+
+def _classes_in(
+    annotation: Any, path: Tuple[str, ...] = ()
+) -> Iterator[Tuple[Tuple[str, ...], type]]:
+    """Yield the classes that may stand in a field, and the path of each."""
+    kind = kind_of(annotation)
+    if kind.shape is Shape.CLASS:
+        yield path, kind.parts[0]
+    elif kind.shape is not Shape.LITERAL:
+        for part in kind.parts:
+            yield from _classes_in(part, path if kind.shape is Shape.UNION else (*path, ANY_KEY))
 
 
 # Schema
 
 
-def _referenced_classes(field: BlockField, base: type) -> Tuple[type, ...]:
-    """Return the classes below *base* that may stand in *field*."""
-    kind = _innermost(kind_of(field.annotation))
-    parts = kind.parts if kind.shape is Shape.UNION else ()
-    kinds = (kind, *map(kind_of, parts))
-    return tuple(each.parts[0] for each in kinds if class_in(each, base))
+def _class_schema(cls: Any) -> Schema:
+    """Return the schema of a class, with those of all that it refers to."""
+    found = list(dict.fromkeys(_classes_below(cls, (cls,))))
+    short = [each.__name__ for each in found]
+    names = {}
+    for each in found:
+        is_unique = short.count(each.__name__) == 1
+        full = f"{each.__module__}__{each.__qualname__}".replace(".", "__")
+        names[each] = each.__name__ if is_unique else full  # As pydantic distinguishes them.
+    schema = _object_schema(cls, names)
+    definitions = {names[each]: _object_schema(each, names) for each in found}
+    return {**schema, "definitions": definitions} if definitions else schema
 
 
-def _innermost(kind: TypeHint) -> TypeHint:
-    """Return what a list, set or mapping holds, one level down; else *kind*."""
-    if kind.shape in (Shape.LIST, Shape.SET, Shape.MAPPING):
-        return kind_of(kind.parts[0])
-    return kind
+def _classes_below(cls: type, above: Tuple[type, ...]) -> Iterator[type]:
+    """Yield the enums and blocks that *cls* refers to, at any depth."""
+    for field in fields_of(cls):
+        for _, each in _classes_in(field.annotation):
+            if each in above:
+                raise BlockError(
+                    f"the block class {cls.__qualname__} refers back to {each.__qualname__} in its"
+                    f" field {quoted(field.name)}; the schema of a block cannot contain itself"
+                )
+            if is_block(each) or issubclass(each, enum.Enum):
+                yield each
+            if is_block(each):
+                yield from _classes_below(each, (*above, each))
 
 
-class _Renderer:
-    """Renders one class with all that it refers to."""
-
-    def __init__(self, cls: type, base: type) -> None:
-        self._cls = cls
-        self._base = base
-        self._names = _definition_names(cls, base)
-        self._definitions: Dict[str, Schema] = {}
-
-    def render(self) -> Schema:
-        schema = self._object(self._cls)
-        return {**schema, "definitions": self._definitions} if self._definitions else schema
-
-    def _object(self, cls: type) -> Schema:
-        schema: Schema = {"title": cls.__name__}
-        description = _description(cls, self._base)
-        if description:
-            schema["description"] = description
-        fields = fields_of(cls)
-        schema["type"] = "object"
-        schema["properties"] = {field.name: self._field(cls, field) for field in fields}
-        required = [field.name for field in fields if field.required]
-        return {**schema, "required": required} if required else schema
-
-    def _field(self, cls: type, field: BlockField) -> Schema:
-        kind = kind_of(field.annotation)
-        head, overrides = _head(field, kind, self._default(cls, field))
-        schema = self._type(kind)
-        if "$ref" not in schema:
-            return {**head, **schema}
-        # A reference stands alone, as JSON schema wanted it once.
-        return {**head, "allOf": [schema]} if overrides else schema
-
-    def _default(self, cls: type, field: BlockField) -> Any:
-        """Return the default as all may see it; None where there is none."""
-        default = field.attribute.default
-        if field.required or isinstance(default, type(attrs.Factory(list))):
-            return None
-        plain = to_json(default)
-        paths = (*paths_below(cls, field, self._base), *held_paths(default, plain, self._base))
-        return _without_passwords(
-            replaced(plain, paths, lambda value, at: MASK if value else value)
-        )
-
-    def _type(self, kind: TypeHint) -> Schema:
-        cls: Any = kind.parts[0] if kind.shape is Shape.CLASS else None
-        if cls not in self._names:
-            return kind_schema(kind, lambda annotation: self._type(kind_of(annotation)))
-        name = self._names[cls]
-        if name not in self._definitions:
-            self._definitions[name] = {}  # It stands before what it refers to.
-            is_enum = issubclass(cls, enum.Enum)
-            self._definitions[name] = _enum(cls) if is_enum else self._object(cls)
-        return {"$ref": f"#/definitions/{name}"}
+def _object_schema(cls: Any, names: Names) -> Schema:
+    """Return the schema of a block class or an enum."""
+    if issubclass(cls, enum.Enum):
+        # Every enum without a docstring of its own had this one before Python 3.11.
+        text = inspect.cleandoc(cls.__doc__ or "An enumeration.")
+        head = {"title": cls.__name__, "description": text, "enum": [each.value for each in cls]}
+        return {**head, **scalar_schema(cls)}
+    fields = fields_of(cls)
+    schema: Schema = {"title": cls.__name__}
+    description = _inherited_docstring(cls)
+    if description:
+        schema["description"] = description
+    schema["type"] = "object"
+    schema["properties"] = {field.name: _field_schema(cls, field, names) for field in fields}
+    required = [field.name for field in fields if field.required]
+    return {**schema, "required": required} if required else schema
 
 
-def _head(field: BlockField, kind: TypeHint, default: Any) -> Tuple[Schema, bool]:
-    """Return what a field says before its type, and whether that changes a reference."""
-    head: Schema = {}
+def _inherited_docstring(cls: type) -> Optional[str]:
+    """Return the docstring of *cls* or of its next base that has one, Block aside."""
+    last = max(index for index, each in enumerate(cls.__mro__) if is_block(each))  # Block itself
+    docstrings = (vars(each).get("__doc__") for each in cls.__mro__[:last])
+    return next((inspect.cleandoc(text) for text in docstrings if text), None)
+
+
+def _field_schema(cls: Any, field: BlockField, names: Names) -> Schema:
     metadata = field.attribute.metadata
     title, description = metadata.get("title"), metadata.get("description")
-    inner = _innermost(kind)
-    is_enum = class_in(inner, enum.Enum) and (inner is kind or not inner.optional)
-    if title or not is_enum:
+    default = _shown_default(cls, field)
+    schema, kind = json_schema(field.annotation, names), _innermost(field.annotation)
+    # A reference stands alone, as JSON schema wanted it once.
+    if "$ref" in schema and not title and not description and default is None:
+        return schema
+    head: Schema = {}
+    is_nullable = kind.optional and kind != kind_of(field.annotation)
+    if title or is_nullable or not issubclass(class_in(kind), enum.Enum):
         head["title"] = title or field.name.title().replace("_", " ")
     if description:
         head["description"] = description
     if default is not None:
         head["default"] = default
-    return head, bool(title or description) or default is not None
+    return {**head, "allOf": [schema]} if "$ref" in schema else {**head, **schema}
 
 
-def _without_passwords(value: Any) -> Any:
-    """Return *value* with URLs that hold user and password shown without them."""
-    if isinstance(value, dict):
-        return {key: _without_passwords(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_passwords(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    # A query alone is left: the schema is to be that of the reference.
-    shown = mask_text(value)
-    return shown if shown.count("@") < value.count("@") else value
-
-
-def _enum(cls: Any) -> Schema:
-    # Every enum without a docstring of its own had this one before Python 3.11.
-    description = inspect.cleandoc(cls.__doc__ or "An enumeration.")
-    values = [member.value for member in cls]
-    head = {"title": cls.__name__, "description": description, "enum": values}
-    return {**head, **plain_schema(cls)}
-
-
-def _description(cls: type, base: type) -> Optional[str]:
-    """Return the docstring, inherited if there is none; that of *base* never is."""
-    for each in cls.__mro__:
-        if each is base:
-            return None
-        if each.__dict__.get("__doc__"):
-            return inspect.cleandoc(each.__dict__["__doc__"])
-    return None
-
-
-def _definition_names(cls: type, base: type) -> Mapping[Any, str]:
-    """Return a name for each enum and block class that *cls* refers to.
-
-    Two of one name are distinguished by module and qualified name.
-    """
-    found = dict.fromkeys(_classes_below(cls, base, (cls,)))
-    short = [each.__name__ for each in found]
-    return {
-        each: each.__name__ if short.count(each.__name__) == 1 else _long_name(each)
-        for each in found
-    }
-
-
-def _long_name(cls: type) -> str:
-    return f"{cls.__module__}__{cls.__qualname__}".replace(".", "__")
-
-
-def _classes_below(cls: type, base: type, above: Tuple[type, ...]) -> Iterator[type]:
-    for field in fields_of(cls):
-        for each in _classes_in(field.annotation, base):
-            if each in above:
-                raise BlockError(
-                    f"the block class {cls.__qualname__} refers back to {each.__qualname__} in"
-                    f" its field {quoted(field.name)}; the schema of a block cannot contain"
-                    " itself"
-                )
-            yield each
-            if issubclass(each, base):
-                yield from _classes_below(each, base, (*above, each))
-
-
-def _classes_in(annotation: Any, base: type) -> Iterator[type]:
+def _innermost(annotation: Any) -> TypeHint:
+    """Return what *annotation* means, or what it holds if it is a list, set or mapping."""
     kind = kind_of(annotation)
-    if class_in(kind, base) or class_in(kind, enum.Enum):
-        yield kind.parts[0]
-    elif kind.shape not in (Shape.LITERAL, Shape.CLASS):
-        for part in kind.parts:
-            yield from _classes_in(part, base)
+    is_container = kind.shape in (Shape.LIST, Shape.SET, Shape.MAPPING)
+    return kind_of(kind.parts[0]) if is_container else kind
+
+
+def _referenced_blocks(field: BlockField) -> Tuple[Any, ...]:
+    """Return the block classes that a server must know before the class of *field*."""
+    kind = _innermost(field.annotation)
+    kinds = map(kind_of, kind.parts) if kind.shape is Shape.UNION else [kind]
+    return tuple(filter(is_block, map(class_in, kinds)))
+
+
+def _shown_default(cls: Any, field: BlockField) -> Any:
+    """Return the default without secrets, as all may see it; None where there is none."""
+    default = field.attribute.default
+    if field.required or isinstance(default, type(attrs.Factory(list))):
+        return None
+
+    def without_password(text: str) -> str:
+        # A query alone is left: the schema is to be that of the reference.
+        shown = mask_text(text)
+        return shown if shown.count("@") < text.count("@") else text
+
+    shown = mask_secrets({field.name: to_json(default, masked=True)}, _secret_paths(cls))
+    return map_texts(shown[field.name], without_password)

@@ -1,41 +1,39 @@
 """Documents of blocks on a server: made once, found again, and given back their class.
 
-Two that register the same at once, or an answer that was lost, make nothing twice.
+Two that register the same at once, or a response that was lost, make nothing twice. Blocks are
+instances of :class:`~flowpack.blocks.block.Block`, which is defined in a module above.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Mapping, Optional, Tuple, Type
-from uuid import UUID
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
-import attrs
-
-from flowpack.blocks.definition import is_decorated
-from flowpack.blocks.secrecy import without_secrets
+from flowpack.blocks.definition import define
+from flowpack.blocks.secret import without_secrets
 from flowpack.exceptions import BlockError, ObjectAlreadyExists, ObjectNotFound, printable, quoted
-from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, BlockType, name_problem
+from flowpack.models import BlockDefinition, BlockDocument, BlockSchema
 
 if TYPE_CHECKING:
     from flowpack.client import Client
 
-#: Where the block classes of the reference are, by the name of their type. They are imported
-#: when a document asks for them.
+Created = TypeVar("Created")
+
+#: The block classes of the reference by the name of their type; loaded on first use.
 BUILT_IN: Mapping[str, str] = {
-    "Local Storage": "flowpack.blocks.storage:LocalStorageBlock",
-    "Temporary Local Storage": "flowpack.blocks.storage:TempStorageBlock",
-    "File Storage": "flowpack.blocks.storage:FileStorageBlock",
-    "KV Server Storage": "flowpack.blocks.storage:KVServerStorageBlock",
-    "S3 Storage": "flowpack.blocks.cloud:S3StorageBlock",
-    "Google Cloud Storage": "flowpack.blocks.cloud:GoogleCloudStorageBlock",
-    "Azure Blob Storage": "flowpack.blocks.cloud:AzureBlobStorageBlock",
+    "Local Storage": "LocalStorageBlock",
+    "Temporary Local Storage": "TempStorageBlock",
+    "File Storage": "FileStorageBlock",
+    "KV Server Storage": "KVServerStorageBlock",
+    "S3 Storage": "S3StorageBlock",
+    "Google Cloud Storage": "GoogleCloudStorageBlock",
+    "Azure Blob Storage": "AzureBlobStorageBlock",
 }
 
 #: Entry points of this group name block classes of other distributions.
 GROUP = "flowpack.blocks"
-
-
-# Types and schemas
 
 
 def register(definition: BlockDefinition, client: Client) -> BlockSchema:
@@ -44,294 +42,222 @@ def register(definition: BlockDefinition, client: Client) -> BlockSchema:
     One request where the server has it.
     """
     checksum = client.dialect.block_schema(definition)[1]
-    try:
-        return client.read_block_schema_by_checksum(checksum)
-    except ObjectNotFound:
-        pass
-    for referenced in definition.references.values():
-        for each in referenced:
-            register(each, client)
-    block_type = _ensure_type(definition, client)
-    try:
+
+    def create_schema() -> BlockSchema:
+        for referenced in definition.references.values():
+            for each in referenced:
+                register(each, client)
+        block_type = _read_or_create(
+            lambda: client.read_block_type_by_name(definition.type_name),
+            lambda: client.create_block_type(definition),
+        )
         return client.create_block_schema(definition, block_type.id)
+
+    return _read_or_create(lambda: client.read_block_schema_by_checksum(checksum), create_schema)
+
+
+def _read_or_create(read: Callable[[], Created], create: Callable[[], Created]) -> Created:
+    try:
+        return read()
+    except ObjectNotFound:
+        return _create_or_read(create, read)[0]
+
+
+def _create_or_read(
+    create: Callable[[], Created], read: Callable[[], Created]
+) -> Tuple[Created, bool]:
+    """Return what *create* makes, or what was there already; and whether it is new.
+
+    Raises:
+        ObjectAlreadyExists: Servers also answer so where schema or type have gone meanwhile.
+    """
+    try:
+        return create(), True
     except ObjectAlreadyExists as exc:
         conflict = exc
     try:
-        return client.read_block_schema_by_checksum(checksum)
+        return read(), False
     except ObjectNotFound:
-        # The server also says "conflict" where the type has gone meanwhile.
         raise conflict from None
-
-
-def _ensure_type(definition: BlockDefinition, client: Client) -> BlockType:
-    try:
-        return client.read_block_type_by_name(definition.type_name)
-    except ObjectNotFound:
-        pass
-    try:
-        return client.create_block_type(definition)
-    except ObjectAlreadyExists:
-        return client.read_block_type_by_name(definition.type_name)
 
 
 # Documents
 
 
-def ensure_document(
-    definition: BlockDefinition,
-    data: Mapping[str, Any],
-    client: Client,
-    schema: Optional[BlockSchema] = None,
-) -> UUID:
-    """Return the id of the one document with these *data*, made if missing.
+def put_document(
+    name: Optional[str], block: Any, client: Client, schema: BlockSchema
+) -> Tuple[BlockDocument, Optional[str]]:
+    """Return the document called *name*, or the anonymous one of *block*, made if missing.
 
-    Args:
-        definition: The block's class.
-        data: What the document holds.
-        client: The server.
-        schema: The class's schema there; None looks it up.
+    With it goes how it differs from *block*; None for no difference.
 
     Raises:
-        BlockError: The document of that configuration has other secrets.
+        ObjectAlreadyExists: The schema or its type have gone meanwhile.
     """
-    schema = schema or register(definition, client)
-    if client.dialect.name == "orion":  # It has one anonymous document for equal content.
-        return _create_or_read(None, definition, data, client, schema)[0].id
-    name = _name_by_content(definition, data)
-    document, is_new = _create_or_read(name, definition, data, client, schema)
-    if is_new or _is_same(document, data, schema):
-        return document.id
-    raise BlockError(
-        f"the block document {quoted(name)} holds this {definition.type_name} with other"
-        " secrets. To change them call save(name, overwrite=True) on the block, or run flowpack"
-        " storage save, with a name of your own"
+    create = partial(
+        client.create_block_document,
+        data=block.to_document_data(),
+        block_schema_id=schema.id,
+        block_type_id=schema.block_type_id,
+        name=name,
+        is_anonymous=name is None,
     )
+    if name is None:  # Where another made it at the same time, the second request finds it.
+        return _create_or_read(create, create)[0], None
+    read = partial(client.read_block_document_by_name, name, block.block_type_name)
+    document, is_new = _create_or_read(create, read)
+    # The response to a creation may mask secrets, and cannot be compared.
+    return document, None if is_new else describe_difference(document, block)
 
 
-def save_document(
-    definition: BlockDefinition, data: Mapping[str, Any], client: Client, name: str, overwrite: bool
-) -> UUID:
-    """Return the id of the document called *name*, made if missing.
-
-    Raises:
-        BlockError: The name cannot be used, or is taken by other data.
-    """
-    problem = name_problem(name)
-    if problem is None and name.startswith("anonymous"):
-        problem = f"the name {quoted(name)} is reserved: it starts with 'anonymous'"
-    if problem:
-        raise BlockError(problem)
-    schema = register(definition, client)
-    document, is_new = _create_or_read(name, definition, data, client, schema)
-    if is_new or _is_same(document, data, schema):
-        return document.id
-    taken = f"there is a {definition.type_name} called {quoted(name)} already,"
-    if document.block_schema_id != schema.id:
-        raise BlockError(
-            f"{taken} saved with another version of its class. Choose another name, or delete"
-            " that document first"
-        )
-    if not overwrite:
-        names, old = dict.fromkeys((*data, *document.data)), document.data
-        differing = [each for each in names if old.get(each, ...) != data.get(each, ...)]
-        raise BlockError(
-            f"{taken} with another {', '.join(map(quoted, differing))}. Choose another name, or"
-            " pass overwrite=True (--overwrite) to change it for every deployment that uses it"
-        )
-    client.update_block_document(document.id, data=data)
-    return document.id
-
-
-def _create_or_read(
-    name: Optional[str],
-    definition: BlockDefinition,
-    data: Mapping[str, Any],
-    client: Client,
-    schema: BlockSchema,
-) -> Tuple[BlockDocument, bool]:
-    """Return the document called *name*, or the anonymous one; and whether it is new.
-
-    The answer to a creation may mask secrets, so that data cannot be compared with it.
-
-    Raises:
-        ObjectAlreadyExists: Schema or type have gone meanwhile.
-    """
-
-    def create() -> BlockDocument:
-        return client.create_block_document(
-            data=data,
-            block_schema_id=schema.id,
-            block_type_id=schema.block_type_id,
-            name=name,
-            is_anonymous=name is None,
-        )
-
-    try:
-        return create(), True
-    except ObjectAlreadyExists as exc:
-        conflict = exc
-    if name is None:  # Another made it at the same time; now it is found.
-        return create(), False
-    try:
-        return client.read_block_document_by_name(name, definition.type_name), False
-    except ObjectNotFound:
-        raise conflict from None
-
-
-def _is_same(document: BlockDocument, data: Mapping[str, Any], schema: BlockSchema) -> bool:
-    return document.block_schema_id == schema.id and dict(document.data) == dict(data)
-
-
-def _name_by_content(definition: BlockDefinition, data: Mapping[str, Any]) -> str:
+def name_by_content(block: Any) -> str:
     """Return the name of the one document of a configuration; secrets aside."""
     from hashlib import sha256
 
-    content = [definition.type_name, without_secrets(data, definition.secret_fields)]
-    digest = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"flowpack-{digest[:16]}"
+    public = without_secrets(block.to_document_data(), block.definition().secret_fields)
+    content = json.dumps([block.block_type_name, public], sort_keys=True)
+    return f"flowpack-{sha256(content.encode()).hexdigest()[:16]}"
+
+
+def describe_difference(document: BlockDocument, block: Any) -> Optional[str]:
+    """Return in which fields *document* differs from what *block* holds; None for none.
+
+    Others leave fields out that have a default, and write paths in other ways.
+    """
+    if not fits(document, type(block)):
+        return "of another version of its class"
+    data, found = block.to_document_data(), dict(document.data)
+    if found == data:
+        return None
+    try:
+        found = type(block).from_data(found).to_document_data()
+    except BlockError:
+        pass  # Then the fields are compared as they are.
+    names = dict.fromkeys((*data, *found))
+    differing = [quoted(name) for name in names if found.get(name, ...) != data.get(name, ...)]
+    return f"with another {', '.join(differing)}" if differing else None
 
 
 # The class of a document
 
 
-@attrs.frozen
-class BlockIdentity:
-    """What is known of the class of a document.
-
-    Attributes:
-        document: The document's name, for messages.
-        type_name: Name of the block type.
-        checksum: Of the schema, as the server that has it computes it.
-    """
-
-    document: str
-    type_name: str
-    checksum: str
-
-    @classmethod
-    def of(cls, document: BlockDocument) -> BlockIdentity:
-        """Return what *document* says of its class.
-
-        Raises:
-            BlockError: It came without its schema, or without its type.
-        """
-        schema = document.block_schema
-        block_type = document.block_type or (schema and schema.block_type)
-        name = document.name or str(document.id)
-        if schema is None or not block_type:
-            raise BlockError(
-                f"the block document {quoted(name)} came without its schema or its type, so its"
-                " class is not known"
-            )
-        return cls(name, block_type.name, schema.checksum)
-
-
-def find_class(identity: BlockIdentity, asked: Type[Any], base: Type[Any]) -> Type[Any]:
-    """Return the class that *identity* describes.
-
-    It is looked for in the table of built-in classes, then it is *asked*, then a class alive
-    in this process, then one that an entry point names. Type name and checksum must be right.
-
-    Args:
-        identity: What is known of it.
-        asked: The class that the search began at; *base* for any.
-        base: All block classes are below it.
+def identify(document: BlockDocument) -> Tuple[str, BlockSchema]:
+    """Return the name of a document's block type, and its schema.
 
     Raises:
-        BlockError: There is none; the text says what to do.
+        BlockError: It came without its schema, or without its type.
     """
-    failures: List[str] = []
-    others: List[Type[Any]] = []
-    for candidate in _candidates(identity, asked, base, failures):
-        if is_of(identity, candidate):
-            return candidate
-        if candidate.block_type_name == identity.type_name:
-            others.append(candidate)
-    known = f"the block document {quoted(identity.document)} of type {quoted(identity.type_name)}"
-    schema = f"schema {printable(identity.checksum)}"
-    if others:
-        ours = next(iter(_checksums(others[0])), "none")
-        other = f"{others[0].__module__}.{others[0].__qualname__}"
+    schema = document.block_schema
+    block_type = document.block_type or (schema and schema.block_type)
+    if schema is None or not block_type:
         raise BlockError(
-            f"{known} has {schema}, and {other} has {ours}: their fields differ. Use the class"
-            " that it was saved with, or save it anew with this one"
+            f"the block document {quoted(document.name or str(document.id))} came without its"
+            " schema or its type, so its class is not known"
+        )
+    return block_type.name, schema
+
+
+def fits(document: BlockDocument, cls: Any) -> bool:
+    """Return True if *document* is of the type of *cls* and has its fields.
+
+    Texts and defaults of fields may differ, which some servers count in a schema's checksum.
+    """
+    type_name, schema = identify(document)
+    try:
+        own = define(cls)
+    except BlockError:
+        return False
+    return own.type_name == type_name and _types_in(own.fields) == _types_in(schema.fields)
+
+
+def _types_in(schema: Mapping[str, Any]) -> Any:
+    """Return the types of a schema's fields, without what is only shown or filled in."""
+
+    def reduced(value: Any) -> Any:
+        if isinstance(value, list):
+            return [reduced(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        for each in value.get("allOf", ()):  # Stands around a reference that has a text.
+            value = {**value, **each}
+        return {
+            key: reduced(item)
+            for key, item in value.items()
+            if key not in ("title", "description", "default", "allOf")
+        }
+
+    return {name: reduced(field) for name, field in schema.get("properties", {}).items()}
+
+
+def find_class(document: BlockDocument, asked: Any, base: Any) -> Any:
+    """Return the class of *document*, which is *asked* or one below it.
+
+    It is a built-in class, *asked*, a class alive in this process, or one that an entry point
+    names: the first of them that has the right type name and fields.
+
+    Args:
+        document: The document.
+        asked: A block class.
+        base: The one that all are below.
+    """
+    type_name, schema = identify(document)
+    name = quoted(document.name or str(document.id))
+    what = f"the block document {name} of type {quoted(type_name)}"
+    failures: List[str] = []
+    others = []
+    for candidate in _candidates(type_name, asked, base, failures):
+        if candidate.block_type_name != type_name or inspect.isabstract(candidate):
+            continue
+        if not fits(document, candidate):
+            others.append(candidate)
+        elif issubclass(candidate, asked):
+            return candidate
+        else:
+            raise BlockError(f"{what} is no {asked.__name__}")
+    if others:
+        raise BlockError(
+            f"{what} has other fields than {others[0].__module__}.{others[0].__qualname__}. Use the"
+            " class that it was saved with, or save it anew with this one"
         )
     failed = "".join(f"; {failure}" for failure in failures)
     raise BlockError(
-        f"no class is known for {known} with {schema}. Import the module that defines it first,"
-        f" or name it by an entry point of the group {GROUP}{failed}"
+        f"no class is known for {what} with schema {printable(schema.checksum)}. Import the module"
+        f" that defines it first, or name it by an entry point of the group {GROUP}{failed}"
     )
 
 
-def is_of(identity: BlockIdentity, cls: Type[Any]) -> bool:
-    """Return True if *identity* describes *cls*, on a server of any kind."""
-    same_type = cls.block_type_name == identity.type_name
-    return same_type and identity.checksum in _checksums(cls)
+def _candidates(type_name: str, asked: Any, base: Any, failures: List[str]) -> Iterator[Any]:
+    own = built_in(type_name)
+    yield from (asked,) if own is None else (own, asked)
+    yield from _classes_below(base)
+    from importlib.metadata import entry_points  # Imported here because it is slow to load.
 
-
-def built_in(type_name: str) -> Optional[Type[Any]]:
-    """Return flowpack's own class of a block type, or None."""
-    if type_name not in BUILT_IN:
-        return None
-    from importlib import import_module
-
-    module, _, name = BUILT_IN[type_name].partition(":")
-    cls: Type[Any] = getattr(import_module(module), name)
-    return cls
-
-
-def _candidates(
-    identity: BlockIdentity, asked: Type[Any], base: Type[Any], failures: List[str]
-) -> Iterator[Type[Any]]:
-    own = built_in(identity.type_name)
-    if own is not None:
-        yield own
-    if _is_usable(asked):
-        yield asked
-    yield from _classes_alive(base)
-    for entry in _entry_points():
+    found: Any = entry_points()
+    # Python 3.9 returns a dict.
+    for entry in found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ()):
         try:
             cls = entry.load()
         except Exception as exc:  # The code of another distribution runs here.
             failures.append(f"{entry.name} cannot be imported: {printable(exc)}")
             continue
-        if isinstance(cls, type) and issubclass(cls, base) and _is_usable(cls):
+        if isinstance(cls, type) and issubclass(cls, base):
             yield cls
         else:
             failures.append(f"{entry.name} is no block class")
 
 
-def _is_usable(cls: Type[Any]) -> bool:
-    return is_decorated(cls) and not getattr(cls, "__abstractmethods__", None)
-
-
-def _classes_alive(base: Type[Any]) -> Iterator[Type[Any]]:
-    """Yield the block classes of this process; of two alike the newer one first.
-
-    Python keeps the list, and keeps no class alive for it.
-    """
+def _classes_below(base: Any) -> Iterator[Any]:
+    """Yield the classes below *base* that are alive; of two alike the newer one first."""
     for cls in reversed(base.__subclasses__()):
-        yield from _classes_alive(cls)
-        if _is_usable(cls):
-            yield cls
+        yield from _classes_below(cls)
+        yield cls
 
 
-def _entry_points() -> Iterable[Any]:
-    from importlib.metadata import entry_points
+def built_in(type_name: str) -> Optional[type[Any]]:
+    """Return flowpack's own class of a block type, or None."""
+    if type_name not in BUILT_IN:
+        return None
+    from importlib import import_module
 
-    found: Any = entry_points()
-    # Python 3.9 returns a dict.
-    chosen: Iterable[Any] = (
-        found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())
-    )
-    return chosen
-
-
-def _checksums(cls: Type[Any]) -> Tuple[str, ...]:
-    """Return the checksums of *cls*, one for each dialect; none if it is unfit."""
-    try:
-        from flowpack.wire.block_schemas import prefect3_schema
-
-        return (cls.schema_checksum(), prefect3_schema(cls.definition())[1])
-    except BlockError:
-        return ()
+    cls: type[Any] = getattr(import_module("flowpack.blocks"), BUILT_IN[type_name])
+    return cls

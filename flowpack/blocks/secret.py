@@ -1,22 +1,28 @@
-"""Values that are not shown: not by ``repr``, ``str``, logs or tracebacks."""
+"""Secret values, which ``repr``, logs and tracebacks do not show, and data without them.
+
+Where the secrets in data are, paths say: ``token``, ``login.token``, ``logins.*.token``, where
+``*`` is any key and any item. :class:`~flowpack.models.BlockDefinition` has those of a class.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import BlockArgumentError
+from flowpack.urls import mask_text
 
 #: What stands for a secret wherever something is printed.
 MASK = "**********"
 
+#: In a path any key and any item.
+ANY_KEY = "*"
+
+_NOTHING = object()
+
 
 class Secret(HidesLocals):
-    """Text that nobody should read by accident.
-
-    Printed it is asterisks; :meth:`get_secret_value` gives the text. As the annotation of a
-    block's field it makes that field a secret one.
-    """
+    """Text that is printed as asterisks. A block's field of this type is a secret one."""
 
     __slots__ = ("_value",)
 
@@ -50,24 +56,20 @@ class Secret(HidesLocals):
         return Secret, (self._value,)
 
 
-def as_secret(value: object) -> Secret:
+def as_secret(value: Any) -> Secret:
     """Return *value*, text or a secret already, as a secret."""
-    if isinstance(value, Secret):
-        return value
-    if not isinstance(value, str):
-        raise BlockArgumentError(f"expected text, not {type(value).__name__}")
-    return Secret(value)
+    return value if isinstance(value, Secret) else Secret(value)
 
 
-def as_optional_secret(value: object) -> Optional[Secret]:
+def as_optional_secret(value: Any) -> Optional[Secret]:
     """Return *value* as a secret; None stays None."""
     return None if value is None else as_secret(value)
 
 
 class SecretMapping(HidesLocals, Mapping[str, Any]):
-    """A mapping that cannot be changed and whose values are not shown.
+    """A read-only mapping whose values are not shown.
 
-    It is no dict, so ``attrs.asdict`` leaves it as it is.
+    As it is no dict, ``attrs.asdict`` leaves it as it is.
     """
 
     __slots__ = ("_items",)
@@ -93,10 +95,62 @@ class SecretMapping(HidesLocals, Mapping[str, Any]):
 
 
 class HiddenData(Dict[str, Any]):
-    """A plain dict but for its ``repr``, which shows the keys and no value.
-
-    Tracebacks that show local variables call ``repr``.
-    """
+    """A dict whose ``repr`` shows no value; tracebacks with local variables call it."""
 
     def __repr__(self) -> str:
         return f"<{', '.join(map(repr, self)) or 'no fields'}>"
+
+
+# Data without secrets
+
+
+def masked_data(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
+    """Return a block's *data* with secrets masked, and URLs without their credentials."""
+    return dict(without_credentials(mask_secrets(data, secret)))
+
+
+def mask_secrets(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
+    """Return *data* with what stands at the paths *secret* masked; empty values stay."""
+    paths = [path.split(".") for path in secret]
+    return dict(_replace(data, paths, lambda value: MASK if value else value))
+
+
+def without_secrets(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
+    """Return *data* without what stands at the paths *secret*."""
+    paths = [path.split(".") for path in secret]
+    return dict(_replace(data, paths, lambda _: _NOTHING))
+
+
+def _replace(value: Any, paths: List[List[str]], replace: Callable[[Any], Any]) -> Any:
+    """Return *value* with what *replace* returns at each of *paths*.
+
+    A value that is not of the shape that a path needs counts as secret as a whole.
+    """
+    if not paths:
+        return value
+
+    def replace_below(item: Any, key: object) -> Any:
+        below = [path[1:] for path in paths if path[0] in (ANY_KEY, key)]
+        return _replace(item, below, replace)
+
+    if [] not in paths and isinstance(value, Mapping):
+        items = {key: replace_below(item, key) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item is not _NOTHING}
+    if [] not in paths and isinstance(value, (list, tuple)):
+        found = (replace_below(item, ANY_KEY) for item in value)
+        return [item for item in found if item is not _NOTHING]
+    return replace(value)
+
+
+def without_credentials(value: Any) -> Any:
+    """Return *value* with URLs in it shown without their credentials."""
+    return map_texts(value, mask_text)
+
+
+def map_texts(value: Any, function: Callable[[str], str]) -> Any:
+    """Return a copy of the JSON *value* with the result of *function* for each text."""
+    if isinstance(value, Mapping):
+        return {key: map_texts(item, function) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [map_texts(item, function) for item in value]
+    return function(value) if isinstance(value, str) else value

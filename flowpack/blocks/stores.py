@@ -14,22 +14,16 @@ _PLAIN_KEY = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._:+-]{0,254}\Z")
 class Store(Protocol):
     """Keeps objects by key.
 
-    Every method may raise a :class:`~flowpack.exceptions.StorageUnavailableError` where the
-    store cannot be reached or refuses, and a :class:`~flowpack.exceptions.StorageError` for a
-    key that it does not take.
+    Methods raise a :class:`~flowpack.exceptions.StorageUnavailableError` where the store cannot
+    be reached or refuses, and a :class:`~flowpack.exceptions.StorageError` for a key that it does
+    not take.
     """
 
     def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> object:
-        """Keep what *file* holds under *key*; what is there already is left alone.
+        """Keep what *file* holds, from where it stands, under *key*; it is not closed.
 
-        A damaged object is replaced where *key* is its digest.
-
-        Args:
-            file: Read to its end from where it stands; not closed.
-            key: Its key.
-            sha256: Digest of the bytes in lower-case hex.
-            replace: What has this digest as its key is known to be damaged, though it may have
-                the right length.
+        What is there already is left alone. Where *key* is its digest, it is replaced if it has
+        another length, or if *replace* is true because it is known to be damaged.
 
         Raises:
             ObjectExistsError: *key* is no digest, and taken by other bytes.

@@ -25,9 +25,10 @@ MOST_VALUES = 500_000
 #: Most problems that are listed.
 MOST_PROBLEMS = 100
 
-_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
+#: What JSON takes for white space.
+_SPACE = " \t\n\r"
 
-_JSON_SPACE: Any = re.compile(r"[ \t\n\r]*").match
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 
 
 @attrs.frozen
@@ -82,11 +83,11 @@ def parse_json(text: str, where: str) -> List[Value]:
 
 
 def _scan_json(text: str) -> List[Value]:
-    start, end = _JSON_SPACE(text, 0).end(), len(text)
-    if start == end:
+    start = len(text) - len(text.lstrip(_SPACE))
+    if start == len(text):
         return []
     line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    decoder: Any = json.JSONDecoder(parse_int=_parse_json_integer, parse_constant=_not_json)
+    decoder: Any = json.JSONDecoder(parse_int=_parse_number, parse_constant=_parse_number)
 
     def scan(text: str, start: int) -> Tuple[Value, int]:
         """Return the value at *start*, and where it ends."""
@@ -102,12 +103,12 @@ def _scan_json(text: str) -> List[Value]:
         return Value(line, content), end
 
     try:
-        value, position = scan(text, start)
+        value, end = scan(text, start)
     except StopIteration as exc:
         raise json.JSONDecodeError("Expecting value", text, exc.value) from None
-    position = _JSON_SPACE(text, position).end()
-    if position != end:
-        raise json.JSONDecodeError("Extra data", text, position)
+    rest = text[end:].lstrip(_SPACE)
+    if rest:
+        raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
     return [value]
 
 
@@ -115,21 +116,17 @@ def _make_pairs(pairs: List[Tuple[str, Value]]) -> Pairs:
     return Pairs([(Value(item.line, key), item) for key, item in pairs])
 
 
-def _not_json(text: str) -> Value:
-    return Value(0, text, "this number is not JSON or too long to be read")
-
-
-def _parse_json_integer(text: str) -> Any:
+def _parse_number(text: str) -> Any:
+    """Return an integer; NaN and what is too long are not clear."""
     try:
         return parse_integer(text)
     except ValueError:
-        return _not_json(text)
+        return Value(0, text, "this number is not JSON or too long to be read")
 
 
 # --- YAML ---------------------------------------------------------------------------------
 
 _TAG = "tag:yaml.org,2002:"
-_PLAIN_TAGS = frozenset({None, "!", f"{_TAG}str", f"{_TAG}seq", f"{_TAG}map"})
 
 #: The core schema of YAML 1.2: the forms of each type, in order, and what they mean. It has 010
 #: for ten, and YAML 1.1 for eight, so that is a type of its own here.
@@ -148,17 +145,11 @@ _CORE_SCHEMA: Mapping[str, Tuple[str, Callable[[str], Any]]] = {
 
 _MERGE = "<< stands for a merge; put it in quotes if it is text"
 _EXPLICIT_TAG = "explicit tags such as !!int and !!python/... are not taken; leave it out"
-_NUMBER = (
-    "some readers of YAML take this for a number, others for text or another number; put it in"
-    " quotes if it is text, else write it plainly, such as 8 or 1.0e+3"
+_UNCLEAR = (
+    "readers of YAML do not agree on what this is; put it in quotes if it is text, or write it as"
+    " in true, 8 or 1.0e+3"
 )
-_UNCLEAR: Mapping[str, str] = {
-    "bool": "yes, no, on and off are text to some readers of YAML; write true or false, or put it"
-    " in quotes if it is text",
-    "timestamp": "a date or time without quotes is text to some readers of YAML and nothing that"
-    " JSON has to others; put it in quotes",
-    "merge": _MERGE,
-}
+_UNCLEAR_TAGS = ("bool", "float", "int", "null", "str", "timestamp")
 
 
 def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Value]:
@@ -179,111 +170,70 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Valu
         needed = "reading YAML needs PyYAML, which is not installed; run: pip install"
         raise SpecError(where, [f"{needed} 'flowpack[yaml]'"]) from exc
     chosen: Any = loader or getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    composer = _Composer(yaml, where)
     try:
-        return composer.compose_all(chosen(text))
+        depth = 0
+        for event in yaml.parse(text, chosen):  # Composing recurses, in C without a limit.
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                mark: Any = event.start_mark
+                raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=mark)
+        made: Dict[int, Value] = {}
+        documents = list(yaml.compose_all(text, chosen))  # All kept, for an id names one node.
+        return [_read_node(node, made) for node in documents]
     except yaml.YAMLError as exc:
-        # libyaml has limits of its own, which may come before ours.
-        if chosen is not yaml.SafeLoader:
-            return parse_yaml(text, where, yaml.SafeLoader)
         problem = _describe_yaml_error(exc, text)
     except (ValueError, OverflowError):  # Python's own, which speak to programmers.
-        reason = "an escape or a version after % stands for nothing"
-        problem = f"line {composer.line}: this is not YAML: {reason}"
+        problem = "this is not YAML: an escape or a version after % stands for nothing"
     raise SpecError(where, [problem])  # Outside, for PyYAML's errors show parts of the file.
 
 
 def _describe_yaml_error(exc: Any, text: str) -> str:
     """Return what PyYAML says, with the line, without what stands there."""
     mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
-    if mark is not None:
-        reason = printable("; ".join(filter(None, (exc.context, exc.problem))))
-        return f"line {mark.line + 1}, column {mark.column + 1}: this is not YAML: {reason}"
-    line = text.count("\n", 0, getattr(exc, "position", 0)) + 1
-    return f"line {line}: this is not YAML: it holds a control character"
+    if mark is None:
+        line = text.count("\n", 0, getattr(exc, "position", 0)) + 1
+        return f"line {line}: this is not YAML: it holds a control character"
+    reason = f"this is not YAML: {printable('; '.join(filter(None, (exc.context, exc.problem))))}"
+    # libyaml has a limit of its own, and looks ahead.
+    if exc.problem in (_TOO_DEEP, "exceeded maximum nesting depth"):
+        reason = _TOO_DEEP
+    return f"line {mark.line + 1}, column {mark.column + 1}: {reason}"
 
 
-class _Composer:
-    """Makes values of PyYAML's events.
+def _read_node(node: Any, made: Dict[int, Value]) -> Value:
+    """Return the value of a node of PyYAML; one that aliases repeat is *made* once."""
+    line = node.start_mark.line + 1
+    if id(node) in made:
+        return made[id(node)]
+    made[id(node)] = Value(line, "", "it contains itself")
+    tag = node.tag[len(_TAG) :] if node.tag.startswith(_TAG) else node.tag
+    if node.id == "scalar":
+        value = _read_scalar(node.value, tag, line, plain=not node.style)
+    elif tag not in ("seq", "map"):
+        value = Value(line, "", _EXPLICIT_TAG)
+    elif node.id == "sequence":
+        value = Value(line, [_read_node(item, made) for item in node.value])
+    else:
+        pairs = [(_read_node(key, made), _read_node(item, made)) for key, item in node.value]
+        value = Value(line, Pairs(pairs))
+    made[id(node)] = value
+    return value
 
-    No object is constructed, no tag is followed, and what repeats by aliases is kept once.
 
-    Attributes:
-        line: The line of the last event, counted from 1.
-    """
-
-    def __init__(self, yaml: Any, where: str) -> None:
-        self.line = 1
-        self._yaml = yaml
-        self._parser: Any = None
-        self._where = where
-        self._anchors: Dict[str, Optional[Value]] = {}  # None while its value is made.
-
-    def compose_all(self, parser: Any) -> List[Value]:
-        """Return the value of each document that a loader of PyYAML reads."""
-        self._parser = parser
-        documents = []
-        self._next()
-        while not self._parser.check_event(self._yaml.StreamEndEvent):
-            self._next()
-            self._anchors.clear()
-            documents.append(self._compose(0))
-            self._next()
-        return documents
-
-    def _next(self) -> Any:
-        event = self._parser.get_event()
-        self.line = event.start_mark.line + 1
-        return event
-
-    def _compose(self, depth: int) -> Value:
-        yaml, event = self._yaml, self._next()
-        if isinstance(event, yaml.AliasEvent):
-            known = self._anchors.get(event.anchor)
-            if known is None:
-                is_open = event.anchor in self._anchors
-                reason = "contains itself" if is_open else "is an alias that is not defined"
-                raise self._error(event, f"{quoted(event.anchor)} {reason}")
-            return known
-        line = self.line
-        if event.anchor is not None:
-            self._anchors[event.anchor] = None
-        if isinstance(event, yaml.ScalarEvent):
-            value = self._read_scalar(event)
-        elif depth > DEEPEST:
-            raise self._error(event, _TOO_DEEP)
-        else:
-            items: List[Value] = []
-            while not self._parser.check_event(yaml.SequenceEndEvent, yaml.MappingEndEvent):
-                items.append(self._compose(depth + 1))
-            self._next()
-            is_list = isinstance(event, yaml.SequenceStartEvent)
-            value = Value(line, items if is_list else Pairs([*zip(items[::2], items[1::2])]))
-        if event.tag not in _PLAIN_TAGS:
-            value = Value(line, "", _EXPLICIT_TAG)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = value
-        return value
-
-    def _read_scalar(self, event: Any) -> Value:
-        """Return what a scalar is, where YAML 1.1 and 1.2 agree on it."""
-        text = event.value
-        if event.tag is not None or not event.implicit[0]:
-            return Value(self.line, text)
-        tag = self._parser.resolve(self._yaml.ScalarNode, text, (True, False))
-        old = tag[len(_TAG) :].replace("value", "str")  # A lone "=", which is nothing to anyone.
-        new = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
-        if old != new:
-            return Value(self.line, text, _UNCLEAR.get(old, _NUMBER))
-        try:
-            return Value(self.line, _CORE_SCHEMA[new][1](text))
-        except ValueError:
-            return Value(self.line, text, "the number is too long to be read")
-
-    def _error(self, event: Any, problem: str) -> SpecError:
-        mark = event.start_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}"
-        return SpecError(self._where, [f"{place}: {problem}"])
+def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
+    """Return what *text* is where YAML 1.1, which gives it the *tag*, and 1.2 agree on it."""
+    tag = tag.replace("value", "str")  # A lone "=", which is nothing to anyone.
+    if not plain:
+        return Value(line, text, "" if tag == "str" else _EXPLICIT_TAG)
+    core = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
+    if tag != core:
+        problem = _UNCLEAR if tag in _UNCLEAR_TAGS else _EXPLICIT_TAG
+        return Value(line, text, _MERGE if tag == "merge" else problem)
+    try:
+        return Value(line, _CORE_SCHEMA[core][1](text))
+    except ValueError:
+        return Value(line, text, "the number is too long to be read")
 
 
 # --- from values to Python's own ----------------------------------------------------------
@@ -302,28 +252,35 @@ _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 
 class ValueReader:
-    """Turns values into Python's own; what is wrong is noted, and not raised.
+    """Turns values into Python's own, and notes all that is wrong with them.
 
-    Attributes:
-        noted: How many problems there were so far.
+    Args:
+        where: What messages call the file.
     """
 
-    def __init__(self) -> None:
-        self.noted = 0
-        self._problems: List[Tuple[int, str]] = []
+    def __init__(self, where: str) -> None:
+        self.problems: List[Tuple[int, str]] = []
+        self._where = where
         self._left = MOST_VALUES
 
     def note(self, line: int, path: str, problem: str) -> None:
-        """Note a *problem* of what stands at a *line*, under a *path*."""
-        self.noted += 1
-        if self.noted <= MOST_PROBLEMS:
-            where = f"{printable(path)}: " if path else ""
-            self._problems.append((line, f"line {line}: {where}{problem}"))
+        """Note a *problem* of what stands at a *line*, under a *path*.
 
-    def report(self) -> List[str]:
-        """Return the problems in the order of the file."""
-        found = [problem for _, problem in sorted(self._problems, key=lambda each: each[0])]
-        return found + ["and more"] * (self.noted > len(found))
+        Raises:
+            SpecError: There are too many to go on.
+        """
+        if len(self.problems) == MOST_PROBLEMS:
+            raise SpecError(self._where, [*self._report(), "and more"])
+        where = f"{printable(path)}: " if path else ""
+        self.problems.append((line, f"line {line}: {where}{problem}"))
+
+    def raise_problems(self) -> None:
+        """Raise a ``SpecError`` with the problems, in the order of the file, if there are any."""
+        if self.problems:
+            raise SpecError(self._where, self._report())
+
+    def _report(self) -> List[str]:
+        return [problem for _, problem in sorted(self.problems, key=lambda each: each[0])]
 
     def read(self, value: Value, path: str, depth: int = 0) -> Any:
         """Return *value* as None, bool, int, float, str, list or dict.
@@ -332,9 +289,11 @@ class ValueReader:
             value: What to read.
             path: Where it stands, as ``parameters.x[0]``.
             depth: How many lists and mappings it stands in.
+
+        Raises:
+            SpecError: It is too much to go on.
         """
-        if not self._count(value):
-            return None
+        self._count(value)
         content = value.content
         if value.problem:
             if path in _TAKES_TEXT:
@@ -361,35 +320,32 @@ class ValueReader:
     def entries(self, content: Pairs, path: str, depth: int = 0) -> Dict[str, Tuple[int, Value]]:
         """Return what a mapping holds by key, each with its line; merged keys come last."""
         found: Dict[str, Tuple[int, Value]] = {}
-        merged: List[Value] = []
         for key, item in content.pairs:
-            if key.problem == _MERGE:
-                merged.append(item)
-            elif not self._count(key):
-                continue
-            elif key.problem:
+            self._count(key)
+            problem = ""
+            if key.problem:
                 problem = f"the key {quoted(key.content)} is not clear: {key.problem}"
-                self.note(key.line, path, problem)
             elif not isinstance(key.content, str):
                 problem = f"a key is {key.kind}; keys are text, in quotes where needed"
-                self.note(key.line, path, problem)
             elif key.content in found:
                 first = f"first on line {found[key.content][0]}"
-                self.note(key.line, path, f"the key {quoted(key.content)} stands twice, {first}")
-            else:
+                problem = f"the key {quoted(key.content)} stands twice, {first}"
+            if not problem:
                 found[key.content] = key.line, item
-        for item in merged:
-            self._merge(item, found, path, depth + 1)
+            elif key.problem != _MERGE:
+                self.note(key.line, path, problem)
+        for key, item in content.pairs:
+            if key.problem == _MERGE:
+                self._merge(item, found, path, depth + 1)
         return found
 
     def _merge(
         self, value: Value, found: Dict[str, Tuple[int, Value]], path: str, depth: int
     ) -> None:
         """Add to *found* the keys of *value* that are not there yet."""
-        if not self._count(value):
-            return
+        self._count(value)
         if depth >= DEEPEST:
-            self.note(value.line, path, f"merged more than {DEEPEST} levels deep")
+            self.note(value.line, path, _TOO_DEEP)
         elif isinstance(value.content, Pairs):
             found.update({**self.entries(value.content, path, depth), **found})
         elif isinstance(value.content, list):
@@ -398,10 +354,8 @@ class ValueReader:
         else:
             self.note(value.line, path, "<< takes a mapping or a list of mappings")
 
-    def _count(self, value: Value) -> bool:
-        """Count *value*; return True if there is still room for it."""
+    def _count(self, value: Value) -> None:
         self._left -= 1
-        if self._left == 0:
+        if self._left < 0:
             problem = f"the file holds more than {MOST_VALUES} values, aliases followed"
-            self.note(value.line, "", problem)
-        return self._left > 0 and self.noted <= MOST_PROBLEMS
+            raise SpecError(self._where, [f"line {value.line}: {problem}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Dict, Optional, Tuple
 
 from flowpack.client import Client
@@ -52,28 +53,30 @@ def check_pool(
     """
     name = new.work_pool_name
     if not name:
-        problem = f"no work pool is named; {_list_pools(client)}. Say --pool (work_pool=)"
-        raise DeploymentValidationError(label, [problem])
+        raise _no_pool(label, "no work pool is named", "Say --pool (work_pool=)", client)
     try:
         check_runner(label, new, client.read_work_pool(name), client)
         return None
     except ObjectNotFound:
         pass
     if not create:
-        problem = (
-            f"there is no work pool {quoted(name)}; {_list_pools(client)}. --create-pool"
-            " (create_work_pool=True) makes it"
-        )
-        raise DeploymentValidationError(label, [problem])
+        advice = "--create-pool (create_work_pool=True) makes it"
+        raise _no_pool(label, f"there is no work pool {quoted(name)}", advice, client)
     pool_type = type_for(new)
     first, other = planned.setdefault(name, (pool_type, label))
-    if first != pool_type:
-        problem = (
-            f"the work pool {quoted(name)} would be made of type {pool_type}, and for"
-            f" {quoted(other)} of type {first}; give them a pool each, or make it before"
-        )
-        raise DeploymentValidationError(label, [problem])
-    return f"the work pool {quoted(name)} of type {pool_type} is made"
+    if first == pool_type:
+        return f"the work pool {quoted(name)} of type {pool_type} is made"
+    problem = (
+        f"the work pool {quoted(name)} would be made of type {pool_type}, and for"
+        f" {quoted(other)} of type {first}; give them a pool each, or make it before"
+    )
+    raise DeploymentValidationError(label, [problem])
+
+
+def _no_pool(label: str, reason: str, advice: str, client: Client) -> DeploymentValidationError:
+    names = sorted(pool.name for pool in client.read_work_pools())[:20]
+    listed = ", ".join(map(quoted, names)) or "none yet"
+    return DeploymentValidationError(label, [f"{reason}; the server has {listed}. {advice}"])
 
 
 def check_runner(label: str, new: DeploymentCreate, pool: WorkPool, client: Client) -> None:
@@ -82,17 +85,17 @@ def check_runner(label: str, new: DeploymentCreate, pool: WorkPool, client: Clie
     Raises:
         DeploymentValidationError: It does not fit.
     """
-    problem = client.dialect.pool_problem(_runner(new), pool.type or "")
+    from flowpack.wire.job_variables import pool_problem  # Only servers with pools need it.
+
+    problem = pool_problem(_runner(new), pool.type or "")
     if problem:
         raise DeploymentValidationError(label, [f"{problem} ({quoted(pool.name)})"])
 
 
 def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:
     """Return the pool called *name*, made for *new* where it is missing."""
-    try:
+    with suppress(ObjectNotFound):
         return client.read_work_pool(name)
-    except ObjectNotFound:
-        pass
     try:
         return client.create_work_pool(name, type_for(new))
     except ObjectAlreadyExists:  # Another one was faster.
@@ -106,10 +109,3 @@ def type_for(new: DeploymentCreate) -> str:
 
 def _runner(new: DeploymentCreate) -> FlowRunnerSettings:
     return new.flow_runner or FlowRunnerSettings("universal", {})
-
-
-def _list_pools(client: Client) -> str:
-    names = sorted(pool.name for pool in client.read_work_pools())
-    if not names:
-        return "the server has none yet"
-    return "the server has " + ", ".join(quoted(name) for name in names[:20])

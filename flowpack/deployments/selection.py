@@ -1,11 +1,12 @@
 """Storage and runner of a deployment: as given, else as the deployment has them, else the default.
 
-So leaving out an option never moves a deployment. One whose code others wrote is treated as new.
+So leaving out an option never moves a deployment. One whose code others wrote is treated as
+new.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
 
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
@@ -21,9 +22,6 @@ from flowpack.models import Deployment, FlowRunnerSettings, StoredObject
 from flowpack.packaging.base import Packager, call_packager
 from flowpack.packaging.script import SourcePackager
 
-_NAME_A_STORAGE = "say where the script is to be stored (--storage, flow_storage)"
-_NAME_A_RUNNER = "name the flow runner that is wanted (--runner, flow_runner)"
-
 
 def select(
     full_name: str,
@@ -38,15 +36,10 @@ def select(
     Args:
         full_name: ``FLOW/DEPLOYMENT``.
         packager: One that names no storage gets the one that is kept.
-        given: A runner, or settings without a type, which change the one that is kept, or the
-            default.
+        given: A runner, or settings without a type, which change the kept or default one.
         work_pool: The pool that it is to go to, where that is known.
         current: The deployment as it is; None keeps nothing.
         client: The server.
-
-    Returns:
-        The packager, which stores where the deployment's code is to be; the runner; what is taken
-        from the deployment as it is, as a plan shows it.
 
     Raises:
         DeploymentValidationError: What is there cannot be kept, or not be changed so.
@@ -55,11 +48,10 @@ def select(
     if current is not None and current.flaw is None and stored_object(current) is None:
         current = None
     kept: Dict[str, Any] = {}
-    if current is not None and isinstance(packager, SourcePackager):
-        if packager.storage is None:
-            storage = _kept_storage(full_name, current, client)
-            packager = packager.with_storage(storage)
-            kept["storage"] = mask_storage(storage)
+    if isinstance(packager, SourcePackager) and packager.storage is None and current is not None:
+        storage = _kept_storage(full_name, current, client)
+        packager = packager.with_storage(storage)
+        kept["storage"] = mask_storage(storage)
     if isinstance(given, FlowRunner):
         return packager, given, kept
     runner: FlowRunner = call_packager(
@@ -74,12 +66,13 @@ def select(
     if given is not None:
         runner = _changed_runner(full_name, runner, given.config or {})
     elif current is not None and current.flow_runner in (None, runner.to_settings()):
-        kept["flow_runner"] = mask_env(client.dialect.runner_of(current))
-    return packager, runner, {key: value for key, value in kept.items() if value}
+        settings = mask_env(client.dialect.runner_of(current))
+        kept.update({"flow_runner": settings} if settings else {})
+    return packager, runner, kept
 
 
 def stored_object(record: Deployment) -> Optional[StoredObject]:
-    """Return where *record* has its bytes; None where it does not say so."""
+    """Return where *record* has its bytes; None where that is not known."""
     try:
         return record.flow_data.stored_object if record.flow_data else None
     except WireError:
@@ -97,8 +90,8 @@ def _kept_storage(full_name: str, current: Deployment, client: Client) -> Storag
             return find_storage(stored, current, client)
         except BlockError as exc:
             reason = str(exc)
-    problem = f"its storage cannot be kept: {reason}; {_NAME_A_STORAGE}"
-    raise DeploymentValidationError(full_name, [problem])
+    problem = f"its storage cannot be kept: {reason}; say where the script is to be stored"
+    raise DeploymentValidationError(full_name, [f"{problem} (--storage, flow_storage)"])
 
 
 def _kept_runner(full_name: str, current: Deployment, default: FlowRunner) -> FlowRunner:
@@ -106,15 +99,30 @@ def _kept_runner(full_name: str, current: Deployment, default: FlowRunner) -> Fl
     settings = current.flow_runner
     if not isinstance(settings, FlowRunnerSettings) or not settings.type:
         return default
-    try:
-        runner = FlowRunner.from_settings(settings)
-    except DeploymentValidationError as exc:
-        problem = f"its flow runner cannot be kept: {exc}; {_NAME_A_RUNNER}"
-        raise DeploymentValidationError(full_name, [problem]) from exc
+    runner = _read_runner(full_name, FlowRunner, settings, "its flow runner cannot be kept: ")
     if type(runner) is UniversalFlowRunner and isinstance(default, SubprocessFlowRunner):
         # The storage is one of this machine now, where universal means a subprocess.
         return SubprocessFlowRunner(env=runner.env)
     return runner
+
+
+def _changed_runner(full_name: str, runner: FlowRunner, changes: Mapping[str, Any]) -> FlowRunner:
+    """Return *runner* with *changes* of its config; variables are added to its own."""
+    config: Dict[str, Any] = {**(runner.to_settings().config or {}), **changes}
+    env = changes.get("env")
+    if isinstance(env, Mapping):
+        config["env"] = {**getattr(runner, "env", {}), **env}
+    return _read_runner(full_name, type(runner), FlowRunnerSettings(runner.typename, config))
+
+
+def _read_runner(
+    full_name: str, cls: Type[FlowRunner], settings: FlowRunnerSettings, reason: str = ""
+) -> FlowRunner:
+    try:
+        return cls.from_settings(settings)
+    except DeploymentValidationError as exc:
+        problem = f"{reason}{exc}; name the flow runner that is wanted (--runner, flow_runner)"
+        raise DeploymentValidationError(full_name, [problem]) from exc
 
 
 def _runner_of_pool(pool: Optional[str], client: Client) -> Optional[FlowRunner]:
@@ -128,15 +136,3 @@ def _runner_of_pool(pool: Optional[str], client: Client) -> Optional[FlowRunner]
     fitting = (name for name, types in POOL_TYPES.items() if pool_type in types)
     typename = next(fitting, None)
     return None if typename is None else FLOW_RUNNERS[typename]()
-
-
-def _changed_runner(full_name: str, runner: FlowRunner, changes: Mapping[str, Any]) -> FlowRunner:
-    """Return *runner* with *changes* of its config; variables are added to its own."""
-    config: Dict[str, Any] = {**(runner.to_settings().config or {}), **changes}
-    env = changes.get("env")
-    if isinstance(env, Mapping):
-        config["env"] = {**getattr(runner, "env", {}), **env}
-    try:
-        return runner.from_settings(FlowRunnerSettings(runner.typename, config))
-    except DeploymentValidationError as exc:
-        raise DeploymentValidationError(full_name, [f"{exc}; {_NAME_A_RUNNER}"]) from exc

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import attrs
 
 from flowpack._files import absolute_path, path_of_file_url
+from flowpack._validators import describe_type
 from flowpack.analysis.discovery import Discovery, FlowInfo, find_flows, select_flow
 from flowpack.analysis.script import Script
 from flowpack.blocks.address import is_web
@@ -19,7 +20,6 @@ from flowpack.exceptions import (
     MissingFlowError,
     quoted,
 )
-from flowpack.packaging.base import describe_type, field_error
 from flowpack.urls import URL, as_address, mask_text, mask_url, url_of
 
 #: Longest script that is fetched from a URL, in bytes.
@@ -27,37 +27,31 @@ SCRIPT_LIMIT = 100 * 1024 * 1024
 
 
 def parse_location(value: object) -> Optional[URL]:
-    """Return the absolute path or the URL that ``flow_location`` says; a converter.
+    """Return the absolute path or the URL that ``flow_location`` means; a converter.
 
     Raises:
         DeploymentValidationError: It is neither.
     """
-    if value is None:
-        return None
     value = url_of(value)
-    if not isinstance(value, (str, os.PathLike)):
-        raise _location_error(f"expected a path or a URL, not {describe_type(value)}")
-    text = os.fspath(value)
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
-        shown = quoted(mask_text(text) if isinstance(text, str) else text)
-        raise _location_error(f"{shown} is no path and no URL")
-    if text.startswith(("http://", "https://")):
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if text is None:
+        return None
+    if isinstance(text, str) and is_web(text):
         return as_address(text)
-    is_file_url = text.startswith("file://")
-    if "://" in text and not is_file_url:
-        raise _location_error(
-            f"{quoted(mask_text(text))} is of a kind that cannot be read; use a path, http:// or"
-            " https://"
-        )
     try:
-        return absolute_path(path_of_file_url(text) if is_file_url else text)
+        if not isinstance(text, str):
+            raise ValueError(f"must be a path or a URL, not {describe_type(value)}")
+        if not text.strip():
+            raise ValueError("it is empty")
+        if text.startswith("file://"):
+            return absolute_path(path_of_file_url(text))
+        if "://" in text:
+            raise ValueError("it cannot be read; use a path, http:// or https://")
+        return absolute_path(text)
     except ValueError as exc:
-        problem = f"{quoted(mask_text(text))}: {exc}; write an absolute path"
-        raise _location_error(problem) from None
-
-
-def _location_error(problem: str) -> DeploymentValidationError:
-    return field_error("flow_location", problem)
+        shown = f"{quoted(mask_text(text))}: " if isinstance(text, str) else ""
+        problem = f"flow_location: {shown}{exc}"
+        raise DeploymentValidationError("DeploymentSpec", [problem]) from None
 
 
 def find_flow(
@@ -75,17 +69,22 @@ def find_flow(
         DeploymentValidationError: Flow and location are missing or do not fit each other.
         DiscoveryError: It is not known what the script defines.
     """
-    if flow is None and location is None:
-        raise DeploymentValidationError(label, ["either flow or flow_location must be given"])
     if flow is None:
-        return select_flow(read_script(location or ""), flow_name)
-    defined = _find_file(flow)
-    problem = _find_misfit(flow, defined, location, flow_name)
+        if location is None:
+            raise DeploymentValidationError(label, ["either flow or flow_location must be given"])
+        return select_flow(read_script(location), flow_name)
+    # Imported here because most specs have no flow object.
+    from flowpack.flows import undecorated
+
+    code = getattr(undecorated(flow.fn), "__code__", None)
+    filename = getattr(code, "co_filename", "")
+    defined = os.path.abspath(filename) if os.path.isfile(filename) else None
+    problem = _object_problem(flow, defined, location, flow_name)
     if problem:
         raise DeploymentValidationError(label, [problem])
     script = read_script(location or defined or "")
     try:
-        found = _find_in_script(flow, script)
+        found = _find_in_script(flow, getattr(code, "co_firstlineno", 1), script)
     except MissingFlowError as exc:
         problem = f"the flow is not found in its script: {exc}"
         raise DeploymentValidationError(label, [problem]) from exc
@@ -109,21 +108,21 @@ def read_script(location: URL) -> Script:
     shown = mask_url(location)
     client = object_client(shown)
     try:
-        answer = client.get(location, limit=SCRIPT_LIMIT)
+        response = client.get(location, limit=SCRIPT_LIMIT)
     except APIConnectionError as exc:
         raise DiscoveryError(shown, f"the script cannot be fetched: {exc}") from exc
     finally:
         client.close()
-    if answer.status != 200:
-        reason = f"the script cannot be fetched: the server answered {answer.status}"
+    if response.status != 200:
+        reason = f"the script cannot be fetched: the server answered {response.status}"
         raise DiscoveryError(shown, reason)
-    return Script(content=answer.body, name=shown)
+    return Script(content=response.body, name=shown)
 
 
-def _find_misfit(
+def _object_problem(
     flow: Any, defined: Optional[str], location: Optional[URL], flow_name: Optional[str]
 ) -> Optional[str]:
-    """Return why what a spec says does not go together with its flow object, if so."""
+    """Return why the spec of a flow object, *defined* in a file, contradicts it, if so."""
     if flow_name not in (None, flow.name):
         return (
             f"flow_name is {quoted(flow_name)}, but the flow's name is {quoted(flow.name)}; they"
@@ -136,30 +135,15 @@ def _find_misfit(
             " or by exec), so there is no script to package. Save it as a .py file and give that"
             " as flow_location"
         )
-    if path is None or defined is None or "://" in path:
+    if path is None or defined is None or is_web(path):
         return None
-    if os.path.realpath(defined) != os.path.realpath(path):
-        return f"flow_location is {quoted(path)}, but the flow was defined in {quoted(defined)}"
-    return None
-
-
-def _find_file(flow: Any) -> Optional[str]:
-    """Return the file that the flow object was defined in."""
-    filename = getattr(_find_code(flow), "co_filename", None)
-    if not isinstance(filename, str) or not os.path.isfile(filename):
+    if os.path.realpath(defined) == os.path.realpath(path):
         return None
-    return os.path.abspath(filename)
+    return f"flow_location is {quoted(path)}, but the flow was defined in {quoted(defined)}"
 
 
-def _find_code(flow: Any) -> Any:
-    """Return the code of the flow's function, under what wraps it."""
-    from flowpack.flows import undecorated
-
-    return getattr(undecorated(flow.fn), "__code__", None)
-
-
-def _find_in_script(flow: Any, script: Script) -> FlowInfo:
-    """Return what the source says of *flow*, or else what the object does."""
+def _find_in_script(flow: Any, line: int, script: Script) -> FlowInfo:
+    """Return the flow in the source; what that leaves open is as the object has it."""
     function = getattr(flow.fn, "__name__", "")
     discovery = find_flows(script)
     for found in (*discovery.flows, *discovery.methods):
@@ -169,17 +153,19 @@ def _find_in_script(flow: Any, script: Script) -> FlowInfo:
         return discovery.select(function)
     except MissingFlowError:
         raise
-    except DiscoveryError as exc:
-        return _describe_object(flow, function, discovery, exc)
+    except DiscoveryError:
+        described = _describe_object(flow, function, line, discovery)
+        if described is None:
+            raise
+        return described
 
 
 def _describe_object(
-    flow: Any, function: str, discovery: Discovery, unknown: DiscoveryError
-) -> FlowInfo:
-    """Return what the object *flow* says, where the source leaves something *unknown*."""
+    flow: Any, function: str, line: int, discovery: Discovery
+) -> Optional[FlowInfo]:
+    """Return the object *flow* as a flow of its script; None if no name there leads to a flow."""
     from flowpack.flows import library_of, undecorated
 
-    line = getattr(_find_code(flow), "co_firstlineno", 1)
     definition, variable = None, function
     for each in discovery.undetermined:
         if each.definition is not None and each.definition.first_line == line:
@@ -187,7 +173,7 @@ def _describe_object(
     # The names are known, for the script has run.
     names = getattr(undecorated(flow.fn), "__globals__", {"": flow})
     if library_of(names.get(variable, flow)) is None:
-        raise unknown
+        return None
     return FlowInfo(
         script=discovery.script,
         function=function,
@@ -198,6 +184,5 @@ def _describe_object(
         line=line,
         definition=definition,
         origin=frozenset(filter(None, [library_of(flow)])),
-        is_async=False,
         renamed=all(library_of(v) is None or v.name != flow.name for v in names.values()),
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import (
     TYPE_CHECKING,
     Any,
-    Iterable,
     Iterator,
     List,
     Mapping,
@@ -24,6 +22,7 @@ import attrs
 
 from flowpack._callers import caller_location
 from flowpack._tracebacks import hides_locals
+from flowpack._validators import describe_type, field_error, instance_of, is_filled_text, validator
 from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
@@ -32,29 +31,22 @@ from flowpack.deployments.selection import select
 from flowpack.deployments.source import find_flow, parse_location
 from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, quoted
 from flowpack.flow_runners import FlowRunner
-from flowpack.jsonvalues import json_copy, json_problem
-from flowpack.models import UNSET, AnySchedule, Deployment, FlowRunnerSettings, Unset, name_problem
+from flowpack.jsonvalues import json_problem
+from flowpack.models import Deployment, FlowRunnerSettings, name_problem
 from flowpack.packaging.base import (
     CompleteSpec,
     Packager,
-    PoolFields,
+    SpecFields,
     call_packager,
-    check_address,
-    check_flag,
-    check_text,
-    describe_type,
-    field_error,
     inherited_last,
+    is_address,
     to_address,
 )
-from flowpack.packaging.script import ScriptPackager
-from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
+from flowpack.packaging.script import ScriptPackager, is_storage, to_storage
 from flowpack.urls import URL, url_of
 
 if TYPE_CHECKING:
     from flowpack.client import Client
-
-_MOST_TAGS = 100_000
 
 #: Collects the specs that a spec file makes while it runs; None elsewhere.
 _collected: ContextVar[Optional[List[DeploymentSpec]]] = ContextVar(
@@ -73,66 +65,20 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         _collected.reset(token)
 
 
-def _to_parameters(value: object) -> Any:
-    if value is None or isinstance(value, Unset):
-        return {} if value is None else value
-    if not isinstance(value, Mapping):
-        raise field_error("parameters", f"expected a mapping, not {describe_type(value)}")
-    copy = dict(value)
-    problem = json_problem(copy)
-    if problem:
-        raise field_error("parameters", problem)
-    return json_copy(copy)
-
-
-def _to_tags(value: object) -> Any:
-    if value is None or isinstance(value, Unset):
-        return () if value is None else value
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise field_error("tags", f"expected a list of texts, not {describe_type(value)}")
-    tags: List[str] = []
-    for tag in value:  # Which may have no end.
-        if not isinstance(tag, str):
-            raise field_error("tags", f"a tag must be text, not {describe_type(tag)}")
-        if not tag.strip():
-            raise field_error("tags", "a tag is empty")
-        if json_problem(tag):
-            raise field_error("tags", f"{quoted(tag)} cannot travel as text")
-        if len(tags) == _MOST_TAGS:
-            raise field_error("tags", f"there are more than {_MOST_TAGS} of them")
-        tags.append(tag)
-    return tuple(sorted(tags) if isinstance(value, (set, frozenset)) else tags)
-
-
-def _to_schedule(value: object) -> Any:
-    if isinstance(value, Mapping):
-        return parse_schedule(value)
-    kinds = (IntervalSchedule, CronSchedule, RRuleSchedule, Unset)
-    if value is None or isinstance(value, kinds):
-        return value
-    raise field_error("schedule", f"expected a schedule or a mapping, not {describe_type(value)}")
-
-
-def _to_flow_runner(value: object) -> Any:
+def _to_flow_runner(value: Any) -> Any:
     """Convert settings to a runner; those without a type are kept as they are."""
     if isinstance(value, Mapping):
         unknown = set(value) - {"type", "config"}
         if unknown:
             listed = ", ".join(sorted(map(quoted, unknown))[:5])
-            raise field_error("flow_runner", f"unknown keys {listed}; it has type, config")
+            problem = f"unknown keys {listed}; it has type, config"
+            raise field_error(DeploymentSpec, "flow_runner", problem)
         value = FlowRunnerSettings(value.get("type"), value.get("config") or {})
-    if isinstance(value, FlowRunnerSettings):
-        named = value.type is not None
-        if named or not isinstance(value.config, Mapping) or not value.config:
-            return FlowRunner.from_settings(value)
-        return FlowRunnerSettings(None, dict(value.config))
-    if value is None or isinstance(value, FlowRunner):
+    if not isinstance(value, FlowRunnerSettings):
         return value
-    raise field_error("flow_runner", f"expected a flow runner, not {describe_type(value)}")
-
-
-def _to_flow_storage(value: object) -> Any:
-    return ScriptPackager(value).storage
+    if value.type is None and isinstance(value.config, Mapping) and value.config:
+        return FlowRunnerSettings(None, dict(value.config))
+    return FlowRunner.from_settings(value)
 
 
 @runtime_checkable
@@ -143,62 +89,42 @@ class FlowLike(Protocol):
     fn: Any
 
 
-def _to_flow(value: Any) -> Any:
-    if value is None or isinstance(value, FlowLike) and callable(value.fn):
-        return value
-    found = describe_type(value)
-    raise field_error("flow", f"expected a flow, which has fn and name, not {found}")
+def _flow_check(value: Any) -> Optional[str]:
+    if isinstance(value, FlowLike) and callable(value.fn):
+        return None
+    return f"must be a flow, which has fn and name, not {describe_type(value)}"
 
 
-def _check_name(_: object, __: object, value: Any) -> None:
-    problem = None if value is None else name_problem(value)
-    if problem:
-        raise field_error("name", problem)
-
-
-def _check_packager(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, Packager):
-        raise field_error(field.name, f"expected a packager, not {describe_type(value)}")
-    for name in ("check_compat", "package", "prepare", "default_flow_runner"):
-        method = getattr(value, name)
-        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
-            raise field_error(
-                field.name,
-                f"{describe_type(value)}.{name} is async, and flowpack awaits nothing; write it"
-                " with a plain def",
-            )
+_runner_check = instance_of((FlowRunner, FlowRunnerSettings), "a flow runner")
 
 
 @attrs.frozen(kw_only=True, field_transformer=inherited_last)
-class DeploymentSpec(PoolFields):
+class DeploymentSpec(SpecFields):
     """What to deploy: a flow, where it is, and how it is to run.
 
     Nothing is read or sent before :meth:`validate`, and nothing is changed by it.
 
     Attributes:
         name: The deployment's name; None takes the flow's.
-        flow: A flow object; its file is packaged. Where only ``flow_location`` is
-            given, the flow is found in the source, which is not run.
-        flow_name: Which flow, where the script has several: the flow's name, the
-            function or the variable.
-        flow_location: Path or ``http(s)://`` URL of the script; a relative path
-            is taken from the working folder.
+        flow: A flow object; its file is packaged. Where only ``flow_location`` is given, the
+            flow is found in the source, which is not run.
+        flow_name: Which flow, where the script has several: the flow's name, the function or
+            the variable.
+        flow_location: Path or ``http(s)://`` URL of the script; a relative path is taken from
+            the working folder.
         parameters: Default parameters, JSON values.
         schedule: When the server makes runs; None for never.
         tags: Given to every run.
         paused: Whether the schedule is paused.
-        flow_runner: Where runs are executed; also as ``{"type", "config"}``. None
-            keeps the runner, or the job variables, of a deployment that exists; for
-            a new one it is ``subprocess`` where the storage is of this machine, else
-            ``universal``. A config without a type changes what None would mean.
-        flow_storage: A storage block, the id of a registered one, or ``default:`` for
-            the server's default. None keeps the storage of a deployment that exists
-            and is ``default:`` for a new one.
+        flow_runner: Where runs are executed; also as ``{"type", "config"}``. None keeps the
+            runner, or the job variables, of a deployment that exists; for a new one it is
+            ``subprocess`` where the storage is of this machine, else ``universal``. A config
+            without a type changes what None would mean.
+        flow_storage: A storage block, the id of a registered one, or ``default:`` for the
+            server's default. None keeps the storage of a deployment that exists and is
+            ``default:`` for a new one.
         packager: Used in place of packaging the script into ``flow_storage``.
-        entrypoint: ``path/file.py:function``, in place of ``flow_location`` and
-            ``flow_name``.
+        entrypoint: ``path/file.py:function``, in place of ``flow_location`` and ``flow_name``.
         source: Where the spec was written, for messages.
         description: What it is for. New deployments get the flow's.
         version: New and changed deployments get the flow's.
@@ -207,42 +133,36 @@ class DeploymentSpec(PoolFields):
         create_work_pool: Whether to make the pool where it is missing.
         concurrency_limit: How many runs there may be at a time.
         labels: Facts about the deployment: text, numbers and booleans.
-        enforce_parameter_schema: Whether the server holds parameters against the
-            function's.
-        pull: ``stock`` has workers fetch the script with what every worker has,
-            ``flowpack`` with a step that needs flowpack there; None is ``stock``
-            where that can read the storage.
+        enforce_parameter_schema: Whether the server holds parameters against the function's.
+        pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
+            with a step that needs flowpack there; None is ``stock`` where that can read the
+            storage.
         pull_requires: What workers install for the flowpack step.
 
-    *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*,
-    *work_queue* and *concurrency_limit* are kept as the server has them unless
-    they are given; None clears them, and so do empty ones, but for a *work_queue*,
-    whose name cannot be empty. From *description* on, the fields
-    are for today's Prefect; 2.0b7 has nothing of the kind.
+    *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*, *work_queue* and
+    *concurrency_limit* are kept as the server has them unless they are given; None clears them,
+    and so do empty ones, but for a *work_queue*, whose name cannot be empty. From *description*
+    on, the fields are for today's Prefect; 2.0b7 has nothing of the kind.
 
     Raises:
         DeploymentValidationError: A value cannot be right, wherever it is used.
     """
 
-    name: Optional[str] = attrs.field(default=None, validator=_check_name)
-    flow: Optional[FlowLike] = attrs.field(default=None, converter=_to_flow)
-    flow_name: Optional[str] = attrs.field(default=None, validator=check_text)
+    name: Optional[str] = attrs.field(default=None, validator=validator(name_problem))
+    flow: Optional[FlowLike] = attrs.field(default=None, validator=validator(_flow_check))
+    flow_name: Optional[str] = attrs.field(default=None, validator=validator(is_filled_text))
     flow_location: Optional[URL] = attrs.field(default=None, converter=parse_location)
-    parameters: Union[Mapping[str, Any], Unset] = attrs.field(
-        default=UNSET, converter=_to_parameters, repr=False
-    )
-    schedule: Union[AnySchedule, None, Unset] = attrs.field(default=UNSET, converter=_to_schedule)
-    tags: Union[Tuple[str, ...], Unset] = attrs.field(default=UNSET, converter=_to_tags)
-    paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=check_flag)
     flow_runner: Union[FlowRunner, FlowRunnerSettings, None] = attrs.field(
-        default=None, converter=_to_flow_runner
+        default=None, converter=_to_flow_runner, validator=validator(_runner_check)
     )
     flow_storage: Union[StorageBlock, UUID, str, None] = attrs.field(
-        default=None, converter=_to_flow_storage
+        default=None, converter=to_storage, validator=validator(is_storage)
     )
-    packager: Optional[Packager] = attrs.field(default=None, validator=_check_packager)
+    packager: Optional[Packager] = attrs.field(
+        default=None, validator=validator(instance_of(Packager, "a packager"))
+    )
     entrypoint: Optional[URL] = attrs.field(
-        default=None, converter=to_address, validator=check_address
+        default=None, converter=to_address, validator=validator(is_address)
     )
     source: Optional[str] = attrs.field(default=None, eq=False)
 
@@ -329,22 +249,18 @@ class DeploymentSpec(PoolFields):
             full_name, packager, self.flow_runner, pool, current, client
         )
         runner.to_settings()  # Raises where it is none that could be deployed.
-        others = {each.name: getattr(self, each.name) for each in attrs.fields(PoolFields)}
+        fields = {each.name: getattr(self, each.name) for each in attrs.fields(SpecFields)}
         return CompleteSpec(
             name=name,
             flow=flow,
             flow_name=flow.name,
             flow_location=flow.script.name,
-            parameters=self.parameters,
-            schedule=self.schedule,
-            tags=self.tags,
-            paused=self.paused,
             flow_runner=runner,
             packager=packager,
             runner_named=isinstance(self.flow_runner, FlowRunner),
             kept=kept,
             current=current,
-            **{**others, "work_pool": pool},
+            **{**fields, "work_pool": pool},
         )
 
     def create(self, client: Optional[Client] = None) -> UUID:

@@ -12,36 +12,53 @@ as data::
     flow_runner: {type: docker, config: {env: {LEVEL: debug}}}   # or: docker
     flow_storage: s3://bucket          # or an id, or what --storage takes
 
-JSON holds one such object or a list of them; YAML has one or a list of them in each document. The
-keys are fields of :class:`~flowpack.deployments.spec.DeploymentSpec`; what a key that is left out
-and what null means is said there.
+JSON holds one such object or a list of them; YAML has one or a list of them in each document.
+The keys are fields of :class:`~flowpack.deployments.spec.DeploymentSpec`; what a key that is
+left out and what null means is said there.
 """
 
 from __future__ import annotations
 
+import ast
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Optional, Tuple, Union
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
 
 from flowpack._files import UNREADABLE, absolute_path, read_file, reason
 from flowpack._tracebacks import hides_locals
+from flowpack.analysis.evaluate import read_value, truth
+from flowpack.analysis.scopes import read_body
+from flowpack.analysis.script import Script
+from flowpack.analysis.values import Scope, Symbol, alternatives
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_url import parse_storage_url
-from flowpack.deployments._spec_scripts import collect_specs, makes_specs
 from flowpack.deployments.spec import DeploymentSpec, collecting
-from flowpack.analysis.script import Script
-from flowpack.exceptions import BlockError, DiscoveryError, ObjectNotFound, SpecError, quoted
+from flowpack.exceptions import (
+    BlockError,
+    DeploymentValidationError,
+    DiscoveryError,
+    MissingFlowError,
+    ObjectNotFound,
+    ScriptError,
+    SpecError,
+    UnspecifiedFlowError,
+    quoted,
+)
 
 if TYPE_CHECKING:
     from flowpack.client import Client
-    from flowpack.deployments.datafiles import Value
+    from flowpack.deployments.datafiles import Value, ValueReader
 
 #: Longest JSON or YAML file that is read, in bytes: some ten thousand specs.
 SIZE_LIMIT = 2 * 1024 * 1024
 
 _DATA_SUFFIXES = (".json", ".yaml", ".yml")
+
+#: What makes specs, as Python files may import it.
+_SPECS = (Symbol("flowpack.DeploymentSpec"), Symbol("flowpack.deployments.spec.DeploymentSpec"))
 
 #: Fields that hold live objects, or are not for the author of a file.
 _NOT_IN_FILES = frozenset({"flow", "packager", "source"})
@@ -56,16 +73,19 @@ def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
     """Return True if the file at *path* is one of specs, and not a script to deploy.
 
     The suffix decides for JSON and YAML. A ``.py`` file is one if it imports flowpack's
-    ``DeploymentSpec`` and calls it, not only under a ``__main__`` guard; its source decides, and is
-    not run. What cannot be read or parsed is none.
+    ``DeploymentSpec`` and calls it, not only under a ``__main__`` guard; its source decides,
+    and is not run. What cannot be read or parsed is none.
     """
     if not runs_code(path):
         return _suffix(path) in _DATA_SUFFIXES
     try:
         script = Script.read(path)
+        if b"DeploymentSpec" not in script.content:
+            return False
+        called = [read_value(call.func, scope) for call, scope in _calls(script)]
     except DiscoveryError:
         return False
-    return makes_specs(script)
+    return any(each in _SPECS for value in called for each in alternatives(value))
 
 
 def runs_code(path: Union[str, os.PathLike[str]]) -> bool:
@@ -78,9 +98,9 @@ def load_specs(
 ) -> Tuple[DeploymentSpec, ...]:
     """Return the specs in the file at *path*, in its order.
 
-    A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder, as
-    everywhere in Python. JSON and YAML are only read, and no script that they name is; relative
-    paths are taken from the file's own folder.
+    A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder,
+    as everywhere in Python. JSON and YAML are only read, and no script that they name is;
+    relative paths are taken from the file's own folder.
 
     Args:
         path: The file; its suffix says what it is.
@@ -91,8 +111,8 @@ def load_specs(
         One spec or more. Each has in ``source`` the file and line where it stands.
 
     Raises:
-        SpecError: The file cannot be read, has no specs, or is wrong; all problems are listed at
-            once, each with its line.
+        SpecError: The file cannot be read, has no specs, or is wrong; all problems are listed
+            at once, each with its line.
         DiscoveryError: A ``.py`` file cannot be read or parsed.
         ScriptError: A ``.py`` file failed while it ran.
         DeploymentValidationError: It made a spec that cannot be right; the error says on which
@@ -101,32 +121,85 @@ def load_specs(
     """
     shown, suffix = os.fsdecode(path), _suffix(path)
     if runs_code(path):
-        return collect_specs(Script.read(path))
-    if suffix not in _DATA_SUFFIXES:
-        kinds = ", ".join((".py", *_DATA_SUFFIXES))
-        found = f"not {quoted(suffix)}" if suffix else "and this has no suffix"
-        raise SpecError(shown, [f"specs are read from files in {kinds}, {found}"])
-    return _load_data(shown, suffix, client)
+        return _run(Script.read(path))
+    if suffix in _DATA_SUFFIXES:
+        return _load_data(shown, suffix, client)
+    kinds = ", ".join((".py", *_DATA_SUFFIXES))
+    found = f"not {quoted(suffix)}" if suffix else "and this has no suffix"
+    raise SpecError(shown, [f"specs are read from files in {kinds}, {found}"])
 
 
 def _suffix(path: Union[str, os.PathLike[str]]) -> str:
     return os.path.splitext(os.fsdecode(path))[1].lower()
 
 
+# --- Python -------------------------------------------------------------------------------
+
+
+def _calls(script: Script) -> Iterator[Tuple[ast.Call, Scope]]:
+    """Yield every call that counts while *script* is loaded, with the names around it."""
+    waiting: List[Tuple[ast.AST, Scope]] = [(script.tree, script.scope)]
+    while waiting:
+        node, scope = waiting.pop()
+        if isinstance(node, ast.Call):
+            yield node, scope
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            scope = read_body(node, scope)
+        elif isinstance(node, ast.If):
+            holds = truth(node.test, scope)
+            children = [node.test, *(node.body if holds is not False else [])]
+            children += node.orelse if holds is not True else []
+        waiting += ((child, scope) for child in children)
+
+
+def _run(script: Script) -> Tuple[DeploymentSpec, ...]:
+    """Run *script* and return the specs that it made; which flows it has does not matter."""
+    # Imported here because it is slow to load.
+    from flowpack.loading import load_flow_from_script
+
+    with collecting() as specs:
+        try:
+            with suppress(MissingFlowError, UnspecifiedFlowError):
+                load_flow_from_script(script)
+        except ScriptError as exc:
+            if not isinstance(exc.user_exc, DeploymentValidationError):
+                raise
+            where = script.at(_failed_line(exc.user_exc, script))
+            raise DeploymentValidationError(where, exc.user_exc.problems) from exc
+    if not specs:
+        problem = "it has no deployments: it made no flowpack.DeploymentSpec while it ran"
+        raise SpecError(script.name, [problem])
+    return tuple(specs)
+
+
+def _failed_line(error: Exception, script: Script) -> Optional[int]:
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename in (script.path, script.name):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+# --- JSON and YAML ------------------------------------------------------------------------
+
+
 @hides_locals
 def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[DeploymentSpec, ...]:
     # Imported here because it is slow to load, and most commands read neither.
-    from flowpack.deployments.datafiles import parse_json, parse_yaml
+    from flowpack.deployments.datafiles import ValueReader, parse_json, parse_yaml
 
     text = _read_text(path)
-    file = _File(path, client)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
+    reader = ValueReader(path)
+    file = _File(path, client, reader)
     specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
-    if file.reader.noted:
-        raise SpecError(path, file.reader.report())
+    reader.raise_problems()
     if not specs:
         raise SpecError(path, ["there are no deployments in it"])
-    return tuple(DeploymentSpec(source=f"{file.path}:{line}", **fields) for line, fields in specs)
+    source = os.path.abspath(path)
+    return tuple(DeploymentSpec(source=f"{source}:{line}", **fields) for line, fields in specs)
 
 
 def _read_text(path: str) -> str:
@@ -143,68 +216,50 @@ def _read_text(path: str) -> str:
 
 
 class _File:
-    """A JSON or YAML file of specs while it is read.
+    """A JSON or YAML file while it is read; *reader* notes what is wrong."""
 
-    Attributes:
-        path: Absolute.
-        reader: Knows what is wrong so far.
-    """
-
-    def __init__(self, path: str, client: Optional[Client]) -> None:
-        from flowpack.deployments.datafiles import ValueReader
-
-        self.path = os.path.abspath(path)
-        self.reader = ValueReader()
-        self._folder = os.path.dirname(self.path)
+    def __init__(self, path: str, client: Optional[Client], reader: ValueReader) -> None:
+        self._folder = os.path.dirname(os.path.abspath(path))
         self._client = client
+        self._reader = reader
 
     def find_mappings(self, roots: Iterable[Value]) -> Iterator[Value]:
-        """Yield what is to become a spec."""
-        from flowpack.deployments.datafiles import Pairs
-
+        """Yield what is to become a spec; an empty document is nothing."""
         for root in roots:
-            if root.content is None:
-                continue  # An empty document.
-            for value in root.content if isinstance(root.content, list) else [root]:
-                if isinstance(value.content, Pairs):
+            values = root.content if isinstance(root.content, list) else [root]
+            for value in values if root.content is not None else []:
+                if value.kind == "a mapping":
                     yield value
-                else:
-                    expected = f"expected a mapping with {', '.join(KEYS[:3])}, ..., not"
-                    problem = value.problem or f"{expected} {value.kind}"
-                    self.reader.note(value.line, "", problem)
+                    continue
+                expected = f"expected a mapping with {', '.join(KEYS[:3])}, ..., not"
+                self._reader.note(value.line, "", value.problem or f"{expected} {value.kind}")
 
     def read_fields(self, value: Value) -> Dict[str, Any]:
-        """Return the arguments of one spec; what is wrong with them is noted."""
+        """Return the arguments of one spec."""
         fields: Dict[str, Any] = {}
-        entries = self.reader.entries(value.content, "")
+        entries = self._reader.entries(value.content, "")
         for key, (line, below) in entries.items():
             if key not in KEYS:
-                self.reader.note(line, "", _unknown_key(key))
+                self._reader.note(line, "", _unknown_key(key))
                 continue
-            noted = self.reader.noted
-            plain = self.reader.read(below, key)
-            if self.reader.noted > noted:
+            noted = len(self._reader.problems)
+            plain = self._reader.read(below, key)
+            if len(self._reader.problems) > noted:
                 continue
             try:
                 fields[key] = self._to_argument(key, plain)
             except SpecError as exc:
                 for problem in exc.problems:
-                    self.reader.note(line, key, problem.removeprefix(f"{key}: "))
+                    self._reader.note(line, key, problem.removeprefix(f"{key}: "))
             except (BlockError, ObjectNotFound) as exc:
-                self.reader.note(line, key, str(exc))
+                self._reader.note(line, key, str(exc))
         if not {"flow_location", "entrypoint"} & entries.keys():
             missing = "flow_location is missing; give the path or URL of the script"
-            self.reader.note(value.line, "", missing)
+            self._reader.note(value.line, "", missing)
         return fields
 
     def _to_argument(self, key: str, value: Any) -> Any:
-        """Return the argument that *value* means.
-
-        Raises:
-            SpecError: It cannot be right, whatever the other fields hold.
-            BlockError: The storage cannot be used.
-            ObjectNotFound: The server has no such storage.
-        """
+        """Return the argument that *value* means; raise where no other fields make it right."""
         if key in ("flow_location", "entrypoint"):
             if value is None:
                 raise SpecError(key, ["give the path or URL of the script"])
@@ -220,21 +275,13 @@ class _File:
 
     def _find_storage(self, text: str) -> Union[StorageBlock, UUID, str]:
         """Return the storage that *text*, an id or WHERE of the command line, means."""
-        try:
+        with suppress(ValueError):
             return UUID(text)
-        except ValueError:
-            pass
-        scheme, colon, rest = text.partition(":")
+        scheme, _, rest = text.partition(":")
         if scheme == "block" and "/" in rest and self._client is None:
             problem = "a block is given by name, and there is no connection to look it up"
             raise SpecError("flow_storage", [f"{problem}; give its id"])
-        if scheme == "file" and rest.strip() and not rest.startswith("/"):
-            from urllib.parse import quote, unquote
-
-            text = f"file:{quote(self._beside(unquote(rest)))}"
-        elif text.strip() and (not colon or "/" in scheme):
-            text = self._beside(text)
-        return parse_storage_url(text, self._client)
+        return parse_storage_url(text, self._client, folder=self._folder)
 
     def _beside(self, path: str) -> str:
         """Return *path* with its start, where it is relative, in the file's folder."""

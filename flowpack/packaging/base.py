@@ -5,95 +5,74 @@ from __future__ import annotations
 import hashlib
 import inspect
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Protocol, Tuple, Union
+from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals
+from flowpack._validators import (
+    at_least,
+    copied_json,
+    instance_of,
+    is_filled_text,
+    is_flag,
+    is_json_mapping,
+    is_list_of_texts,
+    is_text,
+    one_of,
+    optional,
+    validator,
+)
+from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
-from flowpack.analysis.discovery import FlowInfo
-from flowpack.exceptions import DeploymentValidationError, PackagingError, printable, quoted
+from flowpack.exceptions import PackagingError, printable, quoted
 from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
-from flowpack.jsonvalues import json_problem
 from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
+from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
 from flowpack.urls import URL, Address, as_address, url_of
 
-
-def field_error(field: str, problem: str) -> DeploymentValidationError:
-    """Return the error for a value of *field* that cannot be right."""
-    return DeploymentValidationError("DeploymentSpec", [f"{field}: {problem}"])
+# --- specs --------------------------------------------------------------------------------
 
 
-def describe_type(value: object) -> str:
-    """Return what messages call the type of *value*; others' names may be like ours."""
-    kind = value if isinstance(value, type) else type(value)
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    name = printable(f"{module}{kind.__name__}")
-    return f"the class {name}" if isinstance(value, type) else name
-
-
-def to_address(value: object) -> Any:
+def to_address(value: Any) -> Any:
     """Convert text to an address, which is printed without the credentials in it."""
     return as_address(value) if isinstance(value, (str, Address)) else value
 
 
-def check_address(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    """Accept text, an address or None."""
-    check_text(_, field, url_of(value))
+def is_address(value: Any) -> Optional[str]:
+    """Check an address, or text."""
+    return is_filled_text(url_of(value))
 
 
-def check_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    """Accept text that names something, None or UNSET."""
-    _check_any_text(_, field, value)
-    if isinstance(value, str) and not value.strip():
-        raise field_error(field.name, "it is empty; leave it out if it is not to be given")
+def _to_mapping(value: Any) -> Any:
+    value = {} if value is None else value
+    return copied_json(dict(value)) if isinstance(value, Mapping) else value
 
 
-def _check_any_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is None or isinstance(value, Unset):
-        return
-    if not isinstance(value, str) or json_problem(value):
-        raise field_error(field.name, f"expected text, not {describe_type(value)}")
+def _to_tags(value: Any) -> Any:
+    if value is None:
+        return ()
+    if isinstance(value, (set, frozenset)):
+        return tuple(sorted(value, key=str))
+    return tuple(value) if isinstance(value, list) else value
 
 
-def check_flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    """Accept True, False or UNSET."""
-    if not isinstance(value, (bool, Unset)):
-        raise field_error(field.name, f"expected True or False, not {describe_type(value)}")
+def _to_schedule(value: Any) -> Any:
+    return parse_schedule(value) if isinstance(value, Mapping) else value
 
 
-def _check_limit(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is None or isinstance(value, Unset):
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise field_error(field.name, "expected a number of runs, at least 1")
-
-
-def _check_pull(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value not in (None, "stock", "flowpack"):
-        raise field_error(field.name, f"expected 'stock' or 'flowpack', not {quoted(value)}")
-
-
-def _to_labels(value: object) -> Any:
-    """Copy a mapping from text to text, numbers and booleans; None is an empty one."""
-    if value is None or isinstance(value, Unset):
-        return {} if value is None else value
-    if not isinstance(value, Mapping):
-        raise field_error("labels", f"expected a mapping, not {describe_type(value)}")
-    labels = dict(value)
-    problem = json_problem(labels)
-    for key, item in labels.items():
-        if not str(key).strip():
-            problem = problem or "a label has no name"
+def _labels_problem(value: Any) -> Optional[str]:
+    problem = is_json_mapping(value)
+    for key, item in {} if problem else value.items():
+        if not key.strip():
+            return "a label has no name"
         if not isinstance(item, (str, int, float)):
-            problem = problem or f"{quoted(key)} holds {describe_type(item)}"
-    if problem:
-        raise field_error("labels", problem)
-    return labels
+            return f"{quoted(key)} must be text, a number or a truth value"
+    return problem
 
 
 def inherited_last(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.Attribute[Any]]:
@@ -102,26 +81,63 @@ def inherited_last(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.At
     return sorted(fields, key=lambda each: each.inherited)  # type: ignore[attr-defined]
 
 
+_check_flag = validator(is_flag)
+_check_name = validator(optional(is_filled_text))
+_is_schedule = instance_of(
+    (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule or a mapping"
+)
+
+
 @attrs.frozen(kw_only=True)
 class PoolFields(HidesLocals):
     """The fields of a spec for today's Prefect; see ``DeploymentSpec``."""
 
-    description: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_any_text)
-    version: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_any_text)
-    work_pool: Optional[str] = attrs.field(default=None, validator=check_text)
-    work_queue: Union[str, None, Unset] = attrs.field(default=UNSET, validator=check_text)
-    create_work_pool: bool = attrs.field(default=False, validator=check_flag)
-    concurrency_limit: Union[int, None, Unset] = attrs.field(default=UNSET, validator=_check_limit)
-    labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, converter=_to_labels)
-    enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=check_flag)
-    pull: Optional[str] = attrs.field(default=None, validator=_check_pull)
+    description: Union[str, None, Unset] = attrs.field(
+        default=UNSET, validator=validator(optional(is_text))
+    )
+    version: Union[str, None, Unset] = attrs.field(
+        default=UNSET, validator=validator(optional(is_text))
+    )
+    work_pool: Optional[str] = attrs.field(default=None, validator=_check_name)
+    work_queue: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_name)
+    create_work_pool: bool = attrs.field(default=False, validator=_check_flag)
+    concurrency_limit: Union[int, None, Unset] = attrs.field(
+        default=UNSET, validator=validator(optional(at_least(1, "runs")))
+    )
+    labels: Union[Mapping[str, Any], Unset] = attrs.field(
+        default=UNSET, converter=_to_mapping, validator=validator(_labels_problem)
+    )
+    enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
+    pull: Optional[str] = attrs.field(
+        default=None, validator=validator(one_of("stock", "flowpack"))
+    )
     pull_requires: Optional[URL] = attrs.field(
-        default=None, converter=to_address, validator=check_address
+        default=None, converter=to_address, validator=validator(is_address)
     )
 
 
+@attrs.frozen(kw_only=True)
+class SpecFields(PoolFields):
+    """The fields that a ``DeploymentSpec`` and a complete spec have alike."""
+
+    parameters: Union[Mapping[str, Any], Unset] = attrs.field(
+        default=UNSET, converter=_to_mapping, validator=validator(is_json_mapping), repr=False
+    )
+    schedule: Union[AnySchedule, None, Unset] = attrs.field(
+        default=UNSET, converter=_to_schedule, validator=validator(optional(_is_schedule))
+    )
+    tags: Union[Tuple[str, ...], Unset] = attrs.field(
+        default=UNSET, converter=_to_tags, validator=validator(is_list_of_texts)
+    )
+    paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
+
+    def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
+        """Return the spec with nothing missing, as *packager* wants it; only reads."""
+        raise NotImplementedError
+
+
 @attrs.frozen(kw_only=True, field_transformer=inherited_last)
-class CompleteSpec(PoolFields):
+class CompleteSpec(SpecFields):
     """A deployment spec with nothing missing; made by ``DeploymentSpec.validate``.
 
     Attributes:
@@ -129,28 +145,20 @@ class CompleteSpec(PoolFields):
         flow: What was found in the script, with the script's bytes.
         flow_name: The flow's name; the same as ``flow.name``.
         flow_location: Absolute path or URL of the script.
-        parameters: Default parameters; UNSET keeps the server's.
-        schedule: When to run; None is never, UNSET keeps the server's.
-        tags: Tags of the deployment's runs; UNSET keeps the server's.
-        paused: Whether the schedule is paused; UNSET keeps the server's.
         flow_runner: Where runs are executed.
         packager: What packages the flow.
         runner_named: Whether somebody named the runner.
-        kept: What is taken from the deployment as it is, by the field's name, with
-            secrets masked: storage and runner that nobody named.
+        kept: What is taken from the deployment as it is, by the field's name, with secrets
+            masked: storage and runner that nobody named.
         current: The deployment as the server has it; None where there is none.
 
-    The others are what today's Prefect has besides; see ``DeploymentSpec``.
+    The others are those of ``DeploymentSpec``; UNSET keeps what the server has.
     """
 
     name: str
     flow: FlowInfo
     flow_name: str
     flow_location: str
-    parameters: Union[Mapping[str, Any], Unset]
-    schedule: Union[AnySchedule, None, Unset]
-    tags: Union[Tuple[str, ...], Unset]
-    paused: Union[bool, Unset]
     flow_runner: FlowRunner
     packager: Packager
     runner_named: bool = True
@@ -166,6 +174,9 @@ class CompleteSpec(PoolFields):
         """Return the spec, with *packager* to package it."""
         same = packager is self.packager
         return self if same else attrs.evolve(self, packager=packager)
+
+
+# --- packages -----------------------------------------------------------------------------
 
 
 @attrs.frozen
@@ -211,13 +222,6 @@ class Package:
     storage: StorageBlock
     parameter_schema: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     notes: Tuple[str, ...] = ()
-
-
-class AnySpec(Protocol):
-    """What packagers take: a :class:`~flowpack.DeploymentSpec` or a complete one."""
-
-    def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
-        """Return the spec with nothing missing, as *packager* wants it; only reads."""
 
 
 class Packager(ABC):
@@ -280,8 +284,8 @@ def call_packager(
     What it calls of flowpack without a client uses this one, too.
 
     Raises:
-        PackagingError: It takes other arguments, returned something else than one of
-            *returns*, or raised what is no ``FlowpackError``.
+        PackagingError: It takes other arguments, returned something else than one of *returns*,
+            or raised what is no ``FlowpackError``.
     """
     name = type(packager).__name__
     with translate_errors(lambda reason: PackagingError(f"the packager {name} raised {reason}")):

@@ -11,38 +11,39 @@ import attrs
 
 from flowpack._callers import warn
 from flowpack._tracebacks import HidesLocals
+from flowpack._validators import describe_type, validator
 from flowpack.analysis.discovery import FlowInfo
-from flowpack.blocks.block import Block
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.exceptions import BlockError, DeploymentValidationError, quoted
+from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.flow_runners import FlowRunner, SubprocessFlowRunner, UniversalFlowRunner
-from flowpack.models import BlockDocument, DeploymentCreate
-from flowpack.packaging.base import AnySpec, CompleteSpec, Content, Package, Packager, describe_type
+from flowpack.models import DeploymentCreate
+from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
 from flowpack.packaging.storing import store
 
 #: Some releases refuse to run a deployment that has no schema at all.
 _NO_PARAMETERS: Mapping[str, Any] = {"title": "Parameters", "type": "object", "properties": {}}
-
 
 _UNKNOWN_PARAMETERS = (
     "which function the flow has is not known from the source, so it gets no schema of parameters"
 )
 
 
-def _to_storage(value: object) -> Union[StorageBlock, UUID, str, None]:
-    """Convert the id of a storage block to a UUID; accept a block, ``default:`` or None."""
-    if value is None or isinstance(value, (StorageBlock, UUID)):
+def to_storage(value: Any) -> Any:
+    """Convert the id of a storage block from text; ``default:`` stays."""
+    try:
+        return UUID(value) if isinstance(value, str) and value != DEFAULT_STORAGE else value
+    except ValueError:
         return value
-    if isinstance(value, str):
-        try:
-            return value if value == DEFAULT_STORAGE else UUID(value)
-        except ValueError:
-            pass
-    raise DeploymentValidationError(
-        "storage", [f"expected a storage block or the id of one, not {describe_type(value)}"]
-    )
+
+
+def is_storage(value: Any) -> Optional[str]:
+    """Check a storage block, the id of one, or ``default:``."""
+    is_default = isinstance(value, str) and value == DEFAULT_STORAGE
+    if is_default or isinstance(value, (StorageBlock, UUID)):
+        return None
+    return f"must be a storage block or the id of one, not {describe_type(value)}"
 
 
 @attrs.frozen
@@ -55,18 +56,19 @@ class SourcePackager(HidesLocals, Packager):
             ``deploy`` keeps the storage of a deployment that exists.
     """
 
-    storage: Union[StorageBlock, UUID, str, None] = attrs.field(default=None, converter=_to_storage)
+    storage: Union[StorageBlock, UUID, str, None] = attrs.field(
+        default=None, converter=to_storage, validator=validator(is_storage)
+    )
 
     @abstractmethod
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the bytes to store, and the entry point in them."""
 
-    def check_compat(self, deployment: AnySpec, client: Optional[Client] = None) -> None:
+    def check_compat(self, deployment: SpecFields, client: Optional[Client] = None) -> None:
         """Check the storage against the runner, as the reference does.
 
-        Runners other than ``subprocess`` may start on another machine, so they need storage
-        that can be reached from there. With ``subprocess`` a storage of this machine is a
-        warning.
+        Runners other than ``subprocess`` may start elsewhere and need storage that can be
+        reached from there. With ``subprocess`` a storage of this machine is a warning.
 
         Raises:
             DeploymentValidationError: The runner cannot reach the storage.
@@ -77,56 +79,54 @@ class SourcePackager(HidesLocals, Packager):
             spec = self._complete(deployment, api)
             reason = self._check_runner(spec, api)
         if reason:
-            warn(
-                f"{spec.full_name}: {reason}; the deployment is only usable from the current"
-                " machine"
-            )
+            advice = "the deployment is only usable from the current machine"
+            warn(f"{spec.full_name}: {reason}; {advice}")
 
-    def _complete(self, deployment: AnySpec, client: Client) -> CompleteSpec:
-        if not hasattr(type(deployment), "complete"):
+    def _complete(self, deployment: Any, client: Client) -> CompleteSpec:
+        if not isinstance(deployment, SpecFields):
             problem = f"expected a DeploymentSpec of flowpack, not {describe_type(deployment)}"
             raise DeploymentValidationError("what to package", [problem])
         return deployment.complete(self, client)
 
     def _check_runner(self, spec: CompleteSpec, client: Client) -> Optional[str]:
         """Return why the deployment is only usable from this machine, if it is."""
-        storage, named = self.find_storage(client)
+        storage = self.find_storage(client)
         if not storage.only_this_machine:
             return None
-        reason = "no storage was given and no default storage is configured on the server"
-        if named:
-            reason = f"the storage is {storage.block_type_name}"
+        reason = f"the storage is {storage.block_type_name}"
+        if self.storage in (None, DEFAULT_STORAGE):
+            reason = (
+                "no storage was given and no default storage is configured on the server that"
+                " other machines can reach"
+            )
         runner = spec.flow_runner
         if isinstance(runner, SubprocessFlowRunner):
             return reason
-        raise DeploymentValidationError(
-            spec.full_name,
-            [
-                f"{reason}, but the {runner.typename.capitalize()} flow runner needs remote"
-                " storage, which runs can reach from elsewhere. Give a storage (a URL, or File"
-                " Storage on a shared folder), or use the subprocess runner"
-            ],
+        problem = (
+            f"{reason}, but the {runner.typename.capitalize()} flow runner needs remote storage,"
+            " which runs can reach from elsewhere. Give a storage (a URL, or File Storage on a"
+            " shared folder), or use the subprocess runner"
         )
+        raise DeploymentValidationError(spec.full_name, [problem])
 
-    def prepare(self, deployment: AnySpec, client: Optional[Client] = None) -> Package:
+    def prepare(self, deployment: SpecFields, client: Optional[Client] = None) -> Package:
         """Return what would be stored; reads only."""
         with using(client) as api:
             spec = self._complete(deployment, api)
             content, entrypoint = self.content(spec)
-            storage, _ = self.find_storage(api)
             schema: Mapping[str, Any] = {}
             notes: Tuple[str, ...] = ()
             if api.dialect.uses_work_pools:
                 schema, notes = _parameter_schema(spec.flow)
-        return Package(
-            content=Content(content),
-            entrypoint=entrypoint,
-            storage=storage,
-            parameter_schema=schema,
-            notes=notes,
-        )
+            return Package(
+                content=Content(content),
+                entrypoint=entrypoint,
+                storage=self.find_storage(api),
+                parameter_schema=schema,
+                notes=notes,
+            )
 
-    def package(self, deployment: AnySpec, client: Optional[Client] = None) -> DeploymentCreate:
+    def package(self, deployment: SpecFields, client: Optional[Client] = None) -> DeploymentCreate:
         """Store the bytes and register flow and storage block.
 
         Raises:
@@ -144,8 +144,8 @@ class SourcePackager(HidesLocals, Packager):
 
     def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
         """Return ``subprocess`` for storage of this machine, else ``universal``."""
-        storage, _ = self.find_storage(client)
-        return SubprocessFlowRunner() if storage.only_this_machine else UniversalFlowRunner()
+        local = self.find_storage(client).only_this_machine
+        return SubprocessFlowRunner() if local else UniversalFlowRunner()
 
     def with_storage(self, storage: StorageBlock) -> SourcePackager:
         """Return a copy that stores in *storage*; subclasses may be made in any way."""
@@ -154,17 +154,15 @@ class SourcePackager(HidesLocals, Packager):
         object.__setattr__(new, "storage", storage)
         return new
 
-    def find_storage(self, client: Optional[Client] = None) -> Tuple[StorageBlock, bool]:
-        """Return the storage, and whether anyone named it; reads only."""
+    def find_storage(self, client: Optional[Client] = None) -> StorageBlock:
+        """Return the storage; reads only."""
         if isinstance(self.storage, StorageBlock):
-            return self.storage, True
+            return self.storage
         with using(client) as api:
             if isinstance(self.storage, UUID):
-                return _to_block(api.read_block_document(self.storage)), True
-            document = api.get_default_storage_block_document()
-        if document is not None:
-            return _to_block(document), True
-        return LocalStorageBlock(), False
+                return StorageBlock.from_document(api.read_block_document(self.storage))
+            default = api.get_default_storage_block_document()
+        return LocalStorageBlock() if default is None else StorageBlock.from_document(default)
 
 
 def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...]]:
@@ -175,22 +173,13 @@ def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...
         return _NO_PARAMETERS, (_UNKNOWN_PARAMETERS,)
     found = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
     first = next(iter(flow.parameters), "")
-    if flow.is_method and first in ("self", "cls"):
-        note = (
-            f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a"
-            " value, or make it a static method"
-        )
-        return found.schema, (*found.notes, note)
-    return found.schema, found.notes
-
-
-def _to_block(document: BlockDocument) -> StorageBlock:
-    block = Block.from_document(document)
-    if isinstance(block, StorageBlock):
-        return block
-    raise BlockError(
-        f"the block {quoted(document.name)} is a {block.block_type_name}, which is no storage"
+    if not flow.is_method or first not in ("self", "cls"):
+        return found.schema, found.notes
+    note = (
+        f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a value,"
+        " or make it a static method"
     )
+    return found.schema, (*found.notes, note)
 
 
 @attrs.frozen

@@ -1,8 +1,4 @@
-"""The one order in which a packager writes: bytes first, the pointer last.
-
-:func:`store` writes the bytes and sees that they are there, then registers the flow and the
-storage block. The deployment that points at them is left to the caller and comes last.
-"""
+"""The one order in which a packager writes: bytes first, the pointer last."""
 
 from __future__ import annotations
 
@@ -24,10 +20,7 @@ Value = TypeVar("Value")
 
 
 class Registry:
-    """Flows, storage blocks and pools that one deploy registers, each once.
-
-    Threads may share it.
-    """
+    """Flows, storage blocks and pools that the threads of one deploy register, each once."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -41,11 +34,9 @@ class Registry:
 
     def document_id(self, storage: StorageBlock) -> UUID:
         """Return the id of a document of *storage*, made if missing."""
-        from flowpack.blocks.documents import ensure_document
-
-        definition, data = storage.definition(), storage.to_document_data()
-        key = ("document", storage.schema_checksum(), json.dumps(data, sort_keys=True))
-        return self.once(key, lambda: ensure_document(definition, data, self._client))
+        data = json.dumps(storage.to_document_data(), sort_keys=True)
+        key = ("document", storage.schema_checksum(), data)
+        return self.once(key, lambda: storage.ensure_document(self._client))
 
     def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return what *make* makes, made once for *key*."""
@@ -122,15 +113,15 @@ def store(
 
     Args:
         deployment: What is deployed.
-        package: What to store and where; the caller has checked the document that the
-            storage names.
+        package: What to store and where; the caller has checked the document that the storage
+            names.
         client: The server.
         flow_id: The flow, where it is known already.
         registry: What others of the same set have registered.
-        confirm: Whether to read the stored bytes back, and replace damaged ones.
+        confirm: As for :func:`put_bytes`.
 
     Returns:
-        The deployment to be created, which points at the stored bytes.
+        The deployment, which points at the stored bytes. The caller creates it last.
 
     Raises:
         StorageError: The bytes could not be stored, or are not there afterwards.
@@ -139,12 +130,12 @@ def store(
     registry = registry or Registry(client)
     token = put_bytes(package, confirm)
     flow_id = flow_id or registry.flow_id(deployment.flow_name)
-    document_id = package.storage.document_id
-    new = describe(deployment, package, flow_id, token, document_id)
-    if document_id is None and new.script and client.dialect.needs_document(new.script):
-        document_id = registry.document_id(package.storage)
-        new = describe(deployment, package, flow_id, token, document_id)
-    return new
+    new = describe(deployment, package, flow_id, token, package.storage.document_id)
+    named = package.storage.document_id is not None
+    if named or new.script is None or not client.dialect.needs_document(new.script):
+        return new
+    document_id = registry.document_id(package.storage)
+    return describe(deployment, package, flow_id, token, document_id)
 
 
 def put_bytes(package: Package, confirm: bool = False) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, Callable, List, Mapping, Optional, Set, Tuple, Type, TypeVar
+from typing import Any, Callable, List, Optional, Set, Tuple, Type, TypeVar
 from uuid import UUID
 
 from flowpack.exceptions import WireError, printable, quoted
 from flowpack.models import Record
-from flowpack.transport import Response, Request, Transport
+from flowpack.transport import Request, Response, Transport
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Dialect, Model
 from flowpack.wire.encoding import Json, decode, error_for, request
@@ -38,20 +37,30 @@ class Connection:
         if self._dialect is None:
             sent = request("GET", "/admin/version")
             response = self._successful(sent, self.transport.send(sent))
-            self._dialect = self.parse(sent, response, dialect_for)
+            self._dialect = self._parse(sent, response, dialect_for)
         return self._dialect
-
-    def read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
-        """Return the record that answers *sent*; a response may be somebody else's.
-
-        Raises:
-            WireError: It is no *cls*, or its fields are not as *expected*.
-        """
-        return self.parse(sent, self.send(sent), partial(self.record, cls, expected))
 
     def json(self, sent: Request, read: Callable[[Json], Any] = lambda value: value) -> Any:
         """Return the JSON that answers *sent*, or what *read* makes of it."""
-        return self.parse(sent, self.send(sent), read)
+        return self._parse(sent, self._send(sent), read)
+
+    def read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
+        """Return the record that answers *sent*.
+
+        Raises:
+            WireError: It is no *cls*, or somebody else's: its fields are not as *expected*.
+        """
+
+        def record(value: Json) -> Model:
+            model = self.dialect.structure(value, cls)
+            for field, sent_value in expected.items():
+                found = getattr(model, field)
+                if found != sent_value:
+                    facts = f"{field}: sent {quoted(sent_value)}, got {quoted(found)}"
+                    raise WireError(f"the server answered with another {facts}")
+            return model
+
+        return self._parse(sent, self._send(sent), record)
 
     def list(self, path: str, cls: Type[Item], **filters: Any) -> Tuple[Item, ...]:
         """Return all records that the *filters* let through, page by page."""
@@ -62,19 +71,23 @@ class Connection:
             return [self.dialect.structure(each, cls) for each in value]
 
         found: List[Item] = []
-        known: Set[UUID] = set()
+        ids: Set[UUID] = set()
         while True:
             sent = request("POST", path, {"limit": _PAGE, "offset": len(found), **filters})
-            items = self.parse(sent, self.send(sent), records)
+            items: List[Item] = self.json(sent, records)
             found += items
             if len(items) < _PAGE:
                 return tuple(found)
-            ids = {item.id for item in items}
-            if ids <= known:  # Who ignores the offset would never end.
-                raise self._wire_error(sent, "the same page came twice")
-            known |= ids
+            seen = len(ids)
+            ids.update(item.id for item in items)
+            if len(ids) == seen:  # Who ignores the offset would never end.
+                raise self.wire_error(sent, "the same page came twice")
 
-    def send(self, sent: Request) -> Response:
+    def wire_error(self, sent: Request, problem: str) -> WireError:
+        """Return the error for a *problem* with the response to *sent*."""
+        return WireError(f"{sent.method} {printable(self.transport.url)}{sent.path}: {problem}")
+
+    def _send(self, sent: Request) -> Response:
         """Return the response to *sent*, which is one of success."""
         dialect = self.dialect
 
@@ -86,43 +99,26 @@ class Connection:
             response = send(sent)
         return self._successful(sent, response)
 
-    def record(self, cls: Type[Model], expected: Mapping[str, Any], value: Json) -> Model:
-        """Return the *cls* that *value* says; its fields must be as *expected*."""
-        model = self.dialect.structure(value, cls)
-        for field, wanted in expected.items():
-            found = getattr(model, field)
-            if found != wanted:
-                facts = f"{field}: sent {quoted(wanted)}, got {quoted(found)}"
-                raise WireError(f"the server answered with another {facts}")
-        return model
+    def _successful(self, sent: Request, response: Response) -> Response:
+        if not 200 <= response.status < 300:
+            raise error_for(response, sent, self.transport.url, self.credential)
+        return response
 
-    def parse(self, sent: Request, response: Response, read: Callable[[Json], Result]) -> Result:
+    def _parse(self, sent: Request, response: Response, read: Callable[[Json], Result]) -> Result:
         """Return what *read* makes of the JSON in a response; errors name the request.
 
-        Where the response repeats a secret, an error says no more than that; its causes, and
-        the frames that it went through, would hold the secret, too.
+        Where the response repeats a secret, neither an error, nor its causes and the frames that
+        it went through, may hold more of it.
         """
         value = decode(response, sent, self.transport.url)
         try:
             return read(value)
         except WireError as exc:
             if not response.echoes:
-                raise self._wire_error(sent, str(exc)) from exc
+                raise self.wire_error(sent, str(exc)) from exc
         del value, response, read
-        raise self._wire_error(
+        raise self.wire_error(
             sent,
             "the response is not as it must be. It repeats a secret that was sent, so nothing of"
             " it is shown. Is this the address of a Prefect API?",
         )
-
-    def mismatch(self, sent: Request, fields: str) -> WireError:
-        """Return the error for a response whose *fields* are not those that were sent."""
-        return self._wire_error(sent, f"the server answered with another {fields}")
-
-    def _wire_error(self, sent: Request, problem: str) -> WireError:
-        return WireError(f"{sent.method} {printable(self.transport.url)}{sent.path}: {problem}")
-
-    def _successful(self, sent: Request, response: Response) -> Response:
-        if not 200 <= response.status < 300:
-            raise error_for(response, sent, self.transport.url, self.credential)
-        return response

@@ -113,7 +113,6 @@ MAKERS = {
     "in while": "while fn():\n    x = flow(fn, name='given')",
     "in else of the guard": "if __name__ == '__main__':\n    x = 1\n"
     "else:\n    x = flow(fn, name='given')",
-    "flow of a flow": "y = flow(fn, name='y')\nx = flow(y, name='given')\ndel y",
     "name from a constant": "NAME = 'given'\nx = flow(fn, name=NAME)",
     "name from parts": "A = 'gi'\nx = flow(fn, name=f'{A}v' 'e' + 'n')",
     "constant of constants": "A = 'gi'\nB: str = A + 'ven'\nx = flow(fn, name=B)",
@@ -322,7 +321,6 @@ def test_parameters():
                     e: list[int], g=2, **h): ...
         """
     ).flows
-    assert flow.is_async
     assert flow.parameters == {
         "a": None,
         "b": "int",
@@ -406,7 +404,6 @@ def test_realistic_script(scripts):
         "2024.1",
         "Read the orders.\n\nThey come from a file.",
     )
-    assert [flow.is_async for flow in flows] == [False, True, False, False]
 
 
 def test_aliases_are_one_flow():

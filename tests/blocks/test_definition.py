@@ -104,7 +104,7 @@ def block_class(name="M", base=Block, **fields):
     return attrs.frozen(type(name, (base,), namespace))
 
 
-#: Annotation, default, and what pydantic 1.9.1 says of a field ``my_field``.
+#: Annotation, default, and what pydantic 1.9.1 renders of a field ``my_field``.
 RENDERED = [
     (str, ..., {"title": "My Field", "type": "string"}),
     (str, "x", {"title": "My Field", "default": "x", "type": "string"}),
@@ -656,7 +656,7 @@ def test_checksum_of_nested_blocks():
 
 
 def test_references_to_other_blocks():
-    """Fields that are blocks are told, one level into lists and mappings."""
+    """Fields that are blocks are listed, one level into lists and mappings."""
     cls = block_class(
         plain=(Inner, ...),
         maybe=(Optional[Inner], None),
@@ -679,7 +679,7 @@ def test_references_to_other_blocks():
     }
 
 
-def test_definitions_of_one_name_are_told_apart():
+def test_definitions_of_one_name_have_names_of_their_own():
     """Two enums of one name get long names, as pydantic gives them."""
 
     class Holder:
@@ -793,59 +793,37 @@ def test_description_is_the_docstring():
     """The docstring is cleaned; without one it is inherited, but not from Block."""
 
     @attrs.frozen
-    class Told(Block):
+    class Described(Block):
         """First line.
 
         Second line.
         """
 
     @attrs.frozen
-    class Heir(Told):
+    class Heir(Described):
         pass
 
     @attrs.frozen
     class Silent(Block):
         pass
 
-    assert Told.schema()["description"] == "First line.\n\nSecond line."
-    assert Heir.schema()["description"] == Told.schema()["description"]
+    assert Described.schema()["description"] == "First line.\n\nSecond line."
+    assert Heir.schema()["description"] == Described.schema()["description"]
     assert "description" not in Silent.schema()
     assert Silent.definition().description is None
 
 
 @pytest.mark.parametrize("recorded", DOCSTRINGS.values(), ids=DOCSTRINGS)
 def test_description_and_example_of_a_docstring(recorded):
-    """They are told apart as the block classes of 2.0b7 do."""
+    """They are split as the block classes of 2.0b7 do."""
     made: Any = type("Made", (Block,), {"__doc__": recorded["docstring"]})
     definition = attrs.frozen(made).definition()
     assert definition.description == recorded["description"]
     assert definition.code_example == recorded["code_example"]
 
 
-def test_class_variables_of_the_reference():
-    """Its names for description and example come before the docstring."""
-
-    @attrs.frozen
-    class M(Block):
-        """Text.
-
-        Example:
-            M(0)
-        """
-
-        _description = "Other text."
-        _code_example = """
-            if True:
-                M(1)
-            """
-
-    assert M.definition().description == "Other text."
-    assert M.definition().code_example == "if True:\n    M(1)"
-    assert M.schema()["description"].startswith("Text.\n\nExample:")
-
-
 def test_what_the_user_interface_shows():
-    """Addresses and example are told with the type."""
+    """Addresses and example are sent with the type."""
 
     @attrs.frozen
     class M(Block):
@@ -860,7 +838,7 @@ def test_what_the_user_interface_shows():
 
 
 def test_secret_fields_are_listed():
-    """Secret text is told with its place, and so is what the class names."""
+    """Secret text is listed with its path, and so is what the class names."""
 
     @attrs.frozen
     class M(Block):
@@ -902,13 +880,13 @@ class Strange:
     [Strange, Callable[[int], int], complex, List[Strange], Dict[int, Strange]],
     ids=str,
 )
-def test_type_without_counterpart_is_told(annotation):
+def test_type_without_counterpart_is_reported(annotation):
     """A field that JSON cannot hold is refused, and what may be is listed."""
     with pytest.raises(BlockError, match="JSON"):
         block_class(x=(annotation, ...)).definition()
 
 
-def test_undecorated_class_is_told():
+def test_undecorated_class_is_reported():
     """Who forgets the decorator learns it from every use."""
 
     class Mine(Block):
@@ -922,7 +900,7 @@ def test_undecorated_class_is_told():
         Mine.from_data({"x": 1})
 
 
-def test_undecorated_subclass_of_a_block_is_told():
+def test_undecorated_subclass_of_a_block_is_reported():
     """The decorator of the base class does not count."""
 
     class Mine(LocalStorageBlock):
@@ -933,7 +911,7 @@ def test_undecorated_subclass_of_a_block_is_told():
 
 
 def test_base_is_no_block():
-    """The base class can be told to no server."""
+    """The base class cannot be registered."""
     with pytest.raises(BlockError, match="no block itself"):
         Block.definition()
 
@@ -951,7 +929,7 @@ def test_abstract_storage_cannot_be_made():
         make()
 
 
-def test_annotated_class_variable_is_told():
+def test_annotated_class_variable_is_reported():
     """With an annotation a class variable would become a field."""
 
     @attrs.frozen
@@ -962,7 +940,7 @@ def test_annotated_class_variable_is_told():
         M.definition()
 
 
-def test_unknown_secret_field_is_told():
+def test_unknown_secret_field_is_reported():
     """A misspelt secret field would not be secret."""
 
     @attrs.frozen
@@ -986,7 +964,7 @@ def test_type_name_that_servers_refuse(name):
         M.definition()
 
 
-def test_block_within_itself_is_told():
+def test_block_within_itself_is_reported():
     """A class that contains itself has no schema."""
 
     @attrs.frozen
@@ -1000,7 +978,7 @@ def test_block_within_itself_is_told():
         again.definition()
 
 
-def test_unresolvable_annotation_is_told():
+def test_unresolvable_annotation_is_reported():
     """A name that is not there at run time is named."""
 
     @attrs.frozen

@@ -20,6 +20,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import BlockDefinition
 from tests.blocks.blocks import EVERYTHING, Everything, Inner, MemoryStorage
+from tests.todays_server import TodaysServer
 
 
 @attrs.frozen
@@ -135,7 +136,7 @@ def test_lost_race_for_type_and_schema(client):
     assert MemoryStorage.register(late).id == first.id
 
 
-def test_conflict_for_another_reason_is_told(client):
+def test_conflict_for_another_reason_is_reported(client):
     """A conflict after which nothing is there is the server's own error."""
 
     class Broken(Late):
@@ -148,7 +149,7 @@ def test_conflict_for_another_reason_is_told(client):
 
 
 def test_unfit_class_sends_nothing(client, transport):
-    """What is wrong with a class is told before anything is sent."""
+    """A class that cannot be a block is refused before anything is sent."""
 
     class Undecorated(Block):
         pass
@@ -285,14 +286,14 @@ def test_saving_the_same_again_changes_nothing(client, transport):
     assert not [call for call in transport.calls() if call.startswith("PATCH")]
 
 
-def test_taken_name_is_told(client):
+def test_taken_name_is_reported(client):
     """Other data under a taken name are an error that names the fields."""
     Inner(1, Secret("canary")).save("mine", client)
     with pytest.raises(BlockError) as caught:
         Inner(2, Secret("canary-2")).save("mine", client)
-    said = str(caught.value)
-    assert "'mine'" in said and "'a', 'token'" in said and "overwrite=True" in said
-    assert "canary" not in said
+    message = str(caught.value)
+    assert "'mine'" in message and "'a', 'token'" in message and "overwrite=True" in message
+    assert "canary" not in message
     assert Inner.load("mine", client) == Inner(1, Secret("canary"))
 
 
@@ -304,7 +305,7 @@ def test_overwriting_keeps_the_document(client):
     assert Inner.load("mine", client) == Inner(1, Secret("new"))
 
 
-def test_document_of_an_older_class_is_told(client):
+def test_document_of_an_older_class_is_reported(client):
     """A name that another version of the class took is not written over."""
 
     @attrs.frozen
@@ -355,7 +356,7 @@ def test_name_that_is_gone_again(client):
 
 
 def test_name_that_cannot_be_read(client):
-    """A failure of the server after a conflict is told as it is, at once."""
+    """A failure of the server after a conflict is raised as it is, at once."""
 
     class Broken(Late):
         def create_block_document(self, **named):
@@ -369,20 +370,20 @@ def test_name_that_cannot_be_read(client):
         Inner(1).save("mine", broken)
 
 
-def test_missing_name_is_told(client):
+def test_missing_name_is_reported(client):
     """Nothing is saved under that name."""
     with pytest.raises(ObjectNotFound):
         LocalStorageBlock.load("nothing", client)
 
 
 def test_base_cannot_load(client, transport):
-    """A name alone does not say of which class."""
+    """A name alone does not name the class."""
     with pytest.raises(BlockError, match="no block itself"):
         Block.load("mine", client)
     assert transport.sent == []
 
 
-def test_value_that_json_cannot_say_is_not_sent(client, transport):
+def test_value_that_json_cannot_hold_is_not_sent(client, transport):
     """A block is turned into data before anything is sent."""
     block = attrs.evolve(EVERYTHING, anything=object())
     for use in (lambda: block.save("x", client), lambda: block.ensure_document(client)):
@@ -392,7 +393,7 @@ def test_value_that_json_cannot_say_is_not_sent(client, transport):
 
 
 def test_client_of_the_settings(fresh_home):
-    """Without a client the settings say where to save."""
+    """Without a client the block is saved where the settings point."""
     saved = Inner(1).save("mine")
     assert Inner.load("mine").document_id == saved.document_id
     assert Inner(1).ensure_document() != saved.document_id
@@ -451,12 +452,68 @@ def test_document_named_by_its_content(client):
     [{"token": Secret("c")}, {"inner": Inner(1, Secret("c"))}],
     ids=["own", "nested"],
 )
-def test_other_secrets_are_told(client, changes):
+def test_other_secrets_are_reported(client, changes):
     """The same configuration with other secrets is not registered silently."""
     named: Any = Named(client)
     one = Careful("me", Inner(1, Secret("a")), Secret("b"))
     one.ensure_document(named)
-    with pytest.raises(BlockError, match=r"other\s+secrets.*save") as caught:
+    with pytest.raises(BlockError, match=f"another '{next(iter(changes))}'.*save") as caught:
         attrs.evolve(one, **changes).ensure_document(named)
     assert named.names[0] == named.names[-1]
     assert "'c'" not in str(caught.value)
+
+
+# Other docstrings
+
+
+def described(text, kind=int, **metadata):
+    """Return a block class with that docstring and description of a field."""
+
+    @attrs.frozen
+    class Described(Block):
+        __doc__ = text
+        __annotations__ = {"size": kind, "token": Secret, "inner": Inner}
+
+        size = attrs.field(metadata=metadata)
+        token = attrs.field()
+        inner = attrs.field(metadata=metadata)
+
+    make: Any = Described
+    return make(1, Secret("x"), Inner(2))
+
+
+#: Classes that differ in their texts only.
+BEFORE = described("Once."), described("Once.")
+AFTER = described("Today."), described("Once.", title="Size", description="Bytes.")
+
+
+@pytest.fixture(params=["embedded", "work pools"])
+def any_client(request, client):
+    """Clients of servers for which texts count in a checksum, and for which they do not."""
+    if request.param == "embedded":
+        return client
+    return TodaysServer().client()
+
+
+@pytest.mark.parametrize("before, after", list(zip(BEFORE, AFTER)), ids=["class", "field"])
+def test_other_texts_make_no_other_class(any_client, before, after):
+    """What was saved is loaded, checked and saved again once texts have changed."""
+    saved = before.save("mine", any_client)
+    assert type(after).load("mine", any_client) == after
+    again = attrs.evolve(after, document_id=saved.document_id)
+    again.check_document(any_client)
+    assert after.save("mine", any_client).document_id == saved.document_id
+    with pytest.raises(BlockError, match="with another 'token'"):
+        attrs.evolve(after, token=Secret("y")).save("mine", any_client)
+    found = before.ensure_document(any_client)
+    if any_client.dialect.name == "prefect3":
+        assert after.ensure_document(any_client) == found
+
+
+def test_other_fields_are_not_called_other_secrets():
+    """The error names another version of the class."""
+    client = TodaysServer().client()
+    described("Once.").ensure_document(client)
+    with pytest.raises(BlockError, match="another version of its class") as caught:
+        described("Once.", kind=Any).ensure_document(client)
+    assert "secrets" not in str(caught.value)

@@ -83,7 +83,7 @@ class Odd(enum.Enum):
 
 
 def test_enum_with_strange_members():
-    """Members that JSON cannot say are passed by."""
+    """Members that JSON cannot hold are skipped."""
     assert from_json("x", Odd) is Odd.PLAIN
 
 
@@ -112,7 +112,7 @@ def test_any_json_stays_as_it_is(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (float("nan"), "finite"),
         (float("inf"), "finite"),
@@ -130,19 +130,19 @@ def test_any_json_stays_as_it_is(value):
     ],
     ids=repr,
 )
-def test_what_json_cannot_say(value, said):
+def test_what_json_cannot_hold(value, message):
     """Such a value is refused, with what it is and not with itself."""
-    with pytest.raises(BlockError, match=said):
+    with pytest.raises(BlockError, match=message):
         to_json(value)
 
 
-def test_field_that_json_cannot_say_is_named():
+def test_field_that_json_cannot_hold_is_named():
     """The error of a block names the field."""
-    with pytest.raises(BlockError, match="field 'anything' holds an object"):
+    with pytest.raises(BlockError, match="field 'anything': an object"):
         attrs.evolve(EVERYTHING, anything=object()).to_document_data()
 
 
-def test_endless_value_is_told():
+def test_endless_value_is_reported():
     """A value that contains itself is an error like others."""
     endless: List[Any] = []
     endless.append(endless)
@@ -178,28 +178,27 @@ class Number(enum.IntEnum):
         ("/x", pathlib.PurePosixPath, pathlib.PurePosixPath("/x")),
         (str(UUID(int=1)), UUID, UUID(int=1)),
         (1.1, Decimal, Decimal("1.1")),
-        ("1.10", Decimal, Decimal("1.10")),
         ("text", bytes, b"text"),
         (True, Literal["a", True], True),
     ],
     ids=repr,
 )
 def test_value_that_fits(value, annotation, expected):
-    """JSON becomes what the annotation says."""
+    """JSON becomes a value of the annotated type."""
     found = from_json(value, annotation)
     assert found == expected
     assert type(found) is type(expected)
 
 
 @pytest.mark.parametrize(
-    ("value", "annotation", "said"),
+    ("value", "annotation", "message"),
     [
         ("5", int, "expected a whole number, not text"),
-        (5, str, "expected text, not a number"),
+        (5, str, "expected text, not a whole number"),
         (3.0, int, "expected a whole number, not a number"),
         (True, int, "expected a whole number, not a boolean"),
         (True, float, "expected a number, not a boolean"),
-        (1, bool, "expected a boolean, not a number"),
+        (1, bool, "expected a boolean, not a whole number"),
         (None, int, "expected a whole number, not null"),
         ("no", Colour, "expected one of 'red', 'blue'"),
         ("c", Literal["a", "b"], "expected one of 'a', 'b'"),
@@ -208,23 +207,23 @@ def test_value_that_fits(value, annotation, expected):
         ({}, List[str], "expected an array, not an object"),
         ([], Dict[str, int], "expected an object, not an array"),
         ([1], Tuple[int, int], "expected 2 items, not 1"),
-        ("x", datetime.datetime, "expected a date and time"),
-        ("x", datetime.date, "expected a date"),
+        ("x", datetime.datetime, "no date-time that can be read"),
+        ("x", datetime.date, "no date that can be read"),
         (1e300, datetime.timedelta, "out of range"),
-        ("x", UUID, "expected a UUID"),
+        ("x", UUID, "no uuid that can be read"),
         ("x", Decimal, "expected a number"),
-        (5, Secret, "expected text, not a number"),
-        (5, Inner, "expected an object, not a number"),
+        (5, Secret, "expected text, not a whole number"),
+        (5, Inner, "expected an object, not a whole number"),
         ({}, Inner, "its field 'a' is missing"),
         ([], Union[int, str], "a whole number.*; or .*text"),
-        (5, type(None), "expected null, not a number"),
-        (5, object.__class__, "nothing is known of the type type"),
+        (5, type(None), "expected null, not a whole number"),
+        (5, object.__class__, "type .*type.* has no counterpart in JSON"),
     ],
     ids=repr,
 )
-def test_value_that_does_not_fit(value, annotation, said):
-    """Nothing is turned into something else; what was expected is told."""
-    with pytest.raises(BlockError, match=said):
+def test_value_that_does_not_fit(value, annotation, message):
+    """Nothing is turned into something else; the error names what was expected."""
+    with pytest.raises(BlockError, match=message):
         from_json(value, annotation)
 
 

@@ -26,15 +26,15 @@ def test_another_attempt():
     """Back at the start it has forgotten everything; it goes nowhere else."""
     file = Hashing(["sha256"])
     assert file.writable() and not file.seekable()
-    file.write(b"half an ans")
+    file.write(b"half a res")
     with pytest.raises(io.UnsupportedOperation):
         file.seek(4)
     with pytest.raises(io.UnsupportedOperation):
         file.seek(0, io.SEEK_END)
     assert file.seek(0) == 0
     assert file.truncate() == 0
-    file.write(b"answer")
-    assert file.hexdigest("sha256") == hashlib.sha256(b"answer").hexdigest()
+    file.write(b"whole.")
+    assert file.hexdigest("sha256") == hashlib.sha256(b"whole.").hexdigest()
     assert file.tell() == 6
 
 
@@ -51,7 +51,7 @@ def test_right_bytes_pass(before, data, size):
 
 @given(st.binary(max_size=50), st.integers(1, 60))
 def test_wrong_bytes_are_held_back(data, size):
-    """Their end is not given, and the error tells what they hash to."""
+    """Their end is not given, and the error has their digest."""
     with pytest.raises(ChangedError) as caught:
         whole = Checked(io.BytesIO(data), "0" * 64, len(data))
         for _ in range(len(data)):
@@ -60,12 +60,11 @@ def test_wrong_bytes_are_held_back(data, size):
 
 
 def test_bytes_whose_digest_is_known():
-    """They are sent as they are, whoever writes to the file, or refused at once."""
+    """They are sent as they are, whoever writes to the file."""
     file = KnownBytes(b"data")
     assert file.sha256 == hashlib.sha256(b"data").hexdigest()
     file.getbuffer()[:] = b"evil"
     assert checked(file, file.sha256, 4) == b"data"
-    with pytest.raises(ChangedError):
-        checked(file, "0" * 64, 4)
+    assert isinstance(checked(file, "0" * 64, 4), Checked)
     file.seek(1)
     assert isinstance(checked(file, file.sha256, 3), Checked)

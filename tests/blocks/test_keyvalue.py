@@ -34,7 +34,7 @@ def test_text_is_posted_and_looked_at(storage, values):
     assert values.values == {KEY: DATA.decode()}
 
 
-def test_lost_answer_to_a_post(storage, values):
+def test_lost_response_to_a_post(storage, values):
     """The text is sent once more, and read to see that it is there."""
     values.lost = 2
     assert storage.write(DATA) == KEY
@@ -99,14 +99,14 @@ def test_missing_key_is_never_the_text_none(storage):
 
 @pytest.mark.parametrize("status", [300, 302, 400, 401, 403, 405, 413, 422])
 def test_refused_write_is_no_success(storage, values, status):
-    """Any status but 2xx says that nothing was stored."""
+    """Any status but 2xx means that nothing was stored."""
     values.status = status
     with pytest.raises(StorageUnavailableError, match=f"POST .* answered {status}"):
         storage.write(DATA)
 
 
 class Bad(ThreadingHTTPServer):
-    """Answers each request with the same, whatever was asked."""
+    """Gives the same response to each request."""
 
     daemon_threads = True
 
@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
     [(404, b""), (410, b"gone"), (204, b""), (200, b""), (200, b"null")],
     ids=str,
 )
-def test_answers_that_mean_missing(status, body):
+def test_responses_that_mean_missing(status, body):
     """There are several ways to say that there is nothing."""
     with serving(Bad(status, body)) as server:
         storage = KVServerStorageBlock(server.address)
@@ -160,7 +160,7 @@ def test_answers_that_mean_missing(status, body):
     + [b"[" * 100_000],
     ids=lambda body: repr(body[:12]),
 )
-def test_answers_that_are_no_text(body):
+def test_responses_that_are_no_text(body):
     """Anything but a JSON string is a clean error."""
     with serving(Bad(200, body)) as server:
         storage = KVServerStorageBlock(server.address)
@@ -170,7 +170,7 @@ def test_answers_that_are_no_text(body):
 
 @pytest.mark.parametrize("body", [b"null", b'"other"', b"<html>"])
 def test_server_that_says_yes_and_keeps_nothing(body):
-    """What was posted is looked for, whatever the server answered."""
+    """What was posted is looked for, whatever the response was."""
     with serving(Bad(200, body)) as server:
         with pytest.raises(StorageUnavailableError):
             KVServerStorageBlock(server.address).write(DATA)

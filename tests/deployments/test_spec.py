@@ -433,7 +433,7 @@ def test_flow_name_must_match_the_flow(client, script, storage):
 
 def test_flow_of_no_file_is_refused(client, storage):
     """A flow of a REPL or a notebook has no script; the error says what to do."""
-    space = {"flow": flowpack.flow}
+    space: Dict[str, Any] = {"flow": flowpack.flow}
     exec(compile("@flow\ndef f(): ...", "<stdin>", "exec"), space)
     spec = DeploymentSpec(flow=space["f"], flow_storage=storage)
     with pytest.raises(DeploymentValidationError, match="notebook.*Save it"):

