@@ -15,7 +15,16 @@ from flowpack.analysis.classes import field_options, full_name, options_of
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import parse_and_evaluate
 from flowpack.analysis.syntax import defaults_of, docstring_of, every_argument, source_of
-from flowpack.analysis.values import Call, Function, OneOf, Scope, Subscripted, Symbol, Undefined
+from flowpack.analysis.values import (
+    Call,
+    Function,
+    Member,
+    OneOf,
+    Scope,
+    Subscripted,
+    Symbol,
+    Undefined,
+)
 from flowpack.exceptions import DiscoveryError, quoted
 
 _ANY = Symbol("typing.Any")
@@ -108,8 +117,8 @@ def _write(
             properties[name]["description"] = description
         found, writer.notes = writer.notes, []
         written, note = _write_default(default, defaults_of(function.node.args).get(name))
-        # A call of what is open already needs no note of its own.
-        if note and not (found and isinstance(default, Call)):
+        # A value of a class that is open already needs no note of its own.
+        if note and not (found and isinstance(default, (Call, Member))):
             found.append(note)
         for each in dict.fromkeys(found):
             notes.setdefault(each, []).append(quoted(name))
