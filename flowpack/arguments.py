@@ -400,7 +400,7 @@ _PARSERS: Mapping[Any, _Parser] = {
     float: ((int, str), partial(_parse_number, float)),
     complex: ((int, float, str), complex),
     str: ((), str),
-    bytes: ((str,), str.encode),
+    bytes: ((str, bytearray), lambda value: value.encode() if isinstance(value, str) else value),
     # The digits that a float is written with are those that were meant.
     Decimal: ((int, float, str), lambda value: Decimal(str(value))),
     uuid.UUID: ((str,), uuid.UUID),
