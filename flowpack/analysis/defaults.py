@@ -16,7 +16,6 @@ from flowpack.analysis.values import (
     Member,
     Subscripted,
     Symbol,
-    UnionOf,
     Unknown,
     member_value,
     values_of,
@@ -91,7 +90,7 @@ class _Encoder:
                 return written(value)
         if hasattr(value, "as_posix") or type(value).__name__ in _AS_TEXT:
             return str(value)
-        unknown = isinstance(value, (Unknown, Subscripted, UnionOf))
+        unknown = isinstance(value, (Unknown, Subscripted))
         raise UnknownValue if unknown else Unserialisable
 
     def key(self, value: object) -> str:

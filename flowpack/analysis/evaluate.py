@@ -29,7 +29,6 @@ from flowpack.analysis.values import (
     Symbol,
     TypeVariable,
     Undefined,
-    UnionOf,
     Unknown,
     forget_items,
     is_enumeration,
@@ -41,7 +40,7 @@ from flowpack.analysis.values import (
 #: Parts and items that one expression may have; of a longer one nothing is known.
 _MOST_STEPS = 20_000
 
-_TYPES = (Alias, Symbol, Subscripted, UnionOf, TypeVariable, Class, type(None), str)
+_TYPES = (Alias, Symbol, Subscripted, TypeVariable, Class, type(None), str)
 #: Functions by which names are bound that cannot be read.
 _NAMESPACES = frozenset({"exec", "globals", "locals", "vars"})
 
@@ -220,7 +219,7 @@ class _Evaluation(ast.NodeVisitor):
         if isinstance(left, Member) and isinstance(right, Member):  # Members of flags.
             left, right = left.cls.attribute(left.name), right.cls.attribute(right.name)
         if isinstance(node.op, ast.BitOr) and _are_types(left, right):
-            return UnionOf((left, right))
+            return Subscripted(Symbol("typing.Union"), (left, right))
         unknown = _first_unknown([left, right])
         return calls.operate(node.op, left, right) if unknown is None else unknown
 

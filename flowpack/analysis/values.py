@@ -92,17 +92,10 @@ class Symbol(Value):
 
 @attrs.frozen(hash=False)
 class Subscripted(Value):
-    """``origin[arguments]``; text among the arguments is a forward reference."""
+    """``origin[arguments]``, ``X | Y``; text among the arguments is a forward reference."""
 
     origin: object
     arguments: Tuple[object, ...]
-
-
-@attrs.frozen(hash=False)
-class UnionOf(Value):
-    """``X | Y``, ``Union[X, Y]``."""
-
-    members: Tuple[object, ...]
 
 
 @attrs.frozen(eq=False)
@@ -383,8 +376,6 @@ def _same(one: Any, other: Any) -> bool:
             return False
         if isinstance(left, Subscripted):
             waiting += [(left.origin, right.origin), (left.arguments, right.arguments)]
-        elif isinstance(left, UnionOf):
-            waiting.append((left.members, right.members))
         elif isinstance(left, tuple) and len(left) == len(right):
             waiting += zip(left, right)
         elif not (isinstance(left, Symbol) or is_plain(left)):
