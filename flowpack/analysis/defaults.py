@@ -6,7 +6,7 @@ import collections
 import json
 import math
 from datetime import date, datetime, time, timedelta
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from flowpack.analysis.classes import Kind, fields_of, full_name, kind_of, problem_of
 from flowpack.analysis.values import (
@@ -75,7 +75,7 @@ class _Encoder:
         if isinstance(value, dict):
             return {self.key(key): self.encode(item) for key, item in value.items()}
         if isinstance(value, (set, frozenset)):
-            return _sorted([self.encode(item) for item in value])
+            return sorted(map(self.encode, value), key=json.dumps)  # in an order that stays
         if isinstance(value, (list, tuple, collections.deque)):
             return [self.encode(item) for item in value]
         if isinstance(value, Member):
@@ -157,14 +157,6 @@ def _text(value: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise Unserialisable
     return value
-
-
-def _sorted(items: List[Any]) -> List[Any]:
-    """Return *items* of a set in an order that does not change between runs."""
-    try:
-        return sorted(items)
-    except TypeError:
-        return sorted(items, key=json.dumps)
 
 
 def _bytes(value: bytes) -> str:
