@@ -32,9 +32,7 @@ _NOT_IN_JSON = frozenset("""
     logging.getLogger threading.Event threading.Lock threading.RLock
     """.split())
 _SECRETS = ("pydantic.SecretStr", "pydantic.SecretBytes")
-_SERIALIZERS = frozenset(
-    f"pydantic.{name}" for name in ("computed_field", "field_serializer", "model_serializer")
-)
+_SERIALIZERS = ("pydantic.computed_field", "pydantic.field_serializer", "pydantic.model_serializer")
 #: Types whose instances JSON can hold, also those of classes below them.
 _IN_JSON = ("str", "int", "float", "list", "tuple", "dict", "set")
 
