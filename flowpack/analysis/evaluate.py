@@ -30,7 +30,6 @@ from flowpack.analysis.values import (
     Symbol,
     TypeVariable,
     Undefined,
-    UnionOf,
     Unknown,
     forget_items,
     is_enumeration,
@@ -42,7 +41,7 @@ from flowpack.analysis.values import (
 #: Parts and items that one expression may have; of a longer one nothing is known.
 _MOST_STEPS = 20_000
 
-_TYPES = (Alias, Symbol, Subscripted, UnionOf, TypeVariable, Class, type(None), str)
+_TYPES = (Alias, Symbol, Subscripted, TypeVariable, Class, type(None), str)
 #: Functions by which names are bound that cannot be read.
 _NAMESPACES = frozenset({"exec", "globals", "locals", "vars"})
 
@@ -218,7 +217,7 @@ class _Evaluation(ast.NodeVisitor):
             left, right = left.cls.attribute(left.name), right.cls.attribute(right.name)
         are_types = isinstance(left, _TYPES) and isinstance(right, _TYPES)
         if isinstance(node.op, ast.BitOr) and are_types and not is_plain((left, right)):
-            return UnionOf((left, right))
+            return Subscripted(Symbol("typing.Union"), (left, right))
         unknown = _first_unknown([left, right])
         return calls.operate(node.op, left, right) if unknown is None else unknown
 

@@ -87,17 +87,10 @@ class Symbol(Value):
 
 @attrs.frozen(hash=False)
 class Subscripted(Value):
-    """``origin[arguments]``; text among the arguments is a forward reference."""
+    """``origin[arguments]``, ``X | Y``; text among the arguments is a forward reference."""
 
     origin: object
     arguments: Tuple[object, ...]
-
-
-@attrs.frozen(hash=False)
-class UnionOf(Value):
-    """``X | Y``, ``Union[X, Y]``."""
-
-    members: Tuple[object, ...]
 
 
 @attrs.frozen(eq=False)
@@ -347,10 +340,24 @@ def one_of(values: Iterable[object], why: str) -> object:
 
 def _same(one: object, other: object) -> bool:
     """Return True if *one* and *other* are known to be equal."""
-    if one is other:
-        return True
-    comparable = isinstance(one, Symbol) or (is_plain(one) and is_plain(other))
-    return comparable and one == other and repr(one) == repr(other)  # 0.0 and -0.0
+    waiting: List[Tuple[Any, Any]] = [(one, other)]
+    for _ in range(LONGEST):
+        if not waiting:
+            return True
+        left, right = waiting.pop()
+        if left is right:
+            continue
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, Subscripted):
+            waiting += [(left.origin, right.origin), (left.arguments, right.arguments)]
+        elif isinstance(left, tuple) and len(left) == len(right):
+            waiting += zip(left, right)
+        elif not (isinstance(left, Symbol) or is_plain(left)):
+            return False
+        elif left != right or repr(left) != repr(right):  # 0.0 and -0.0
+            return False
+    return False
 
 
 def forget_items(value: object) -> None:

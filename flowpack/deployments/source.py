@@ -74,7 +74,6 @@ def find_flow(
         if location is None:
             raise DeploymentValidationError(label, ["either flow or flow_location must be given"])
         return select_flow(read_script(location), flow_name)
-    # Imported here because most specs have no flow object.
     code = getattr(inspect.unwrap(flow.fn), "__code__", None)
     filename = getattr(code, "co_filename", "")
     defined = os.path.abspath(filename) if os.path.isfile(filename) else None
