@@ -6,6 +6,7 @@ import signal
 from tests.isolation import (
     fresh_home,
     keep_bytecode,
+    keep_files_in_memory,
     only_loopback,
     refuse_other_machines,
     register_hypothesis_profiles,
@@ -20,6 +21,7 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     keep_bytecode()
+    keep_files_in_memory()
     refuse_other_machines()
     register_hypothesis_profiles()
 

@@ -46,6 +46,7 @@ __all__ = [
     "Transport",
     "UNSET",
     "UniversalFlowRunner",
+    "VerifyResult",
     "apply",
     "deploy",
     "flow",
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
     from flowpack.deployments.load import load_flow_from_deployment
     from flowpack.deployments.planning import plan
     from flowpack.deployments.spec import DeploymentSpec
-    from flowpack.deployments.verification import Finding, verify_all
+    from flowpack.deployments.verification import Finding, VerifyResult, verify_all
     from flowpack.exceptions import EmbeddedAPIWarning, FlowpackError
     from flowpack.flow_runners import (
         DockerFlowRunner,
@@ -103,50 +104,34 @@ if TYPE_CHECKING:
     from flowpack.transport import Transport
 else:
     # Kept from type checkers, so that they reject misspelt names.
-    _HOMES = {
-        "Action": "flowpack.deployments.actions",
-        "AzureBlobStorageBlock": "flowpack.blocks.cloud",
-        "Block": "flowpack.blocks.block",
-        "Client": "flowpack.client",
-        "CompleteSpec": "flowpack.packaging.base",
-        "CronSchedule": "flowpack.schedules",
-        "DataDocument": "flowpack.models",
-        "Deployed": "flowpack.deployments.actions",
-        "DeploymentCreate": "flowpack.models",
-        "DeploymentSpec": "flowpack.deployments.spec",
-        "DockerFlowRunner": "flowpack.flow_runners",
-        "EmbeddedAPIWarning": "flowpack.exceptions",
-        "FileStorageBlock": "flowpack.blocks.storage",
-        "Finding": "flowpack.deployments.verification",
-        "Flow": "flowpack.flows",
-        "FlowRunner": "flowpack.flow_runners",
-        "FlowRunnerSettings": "flowpack.models",
-        "FlowpackError": "flowpack.exceptions",
-        "GoogleCloudStorageBlock": "flowpack.blocks.cloud",
-        "IntervalSchedule": "flowpack.schedules",
-        "KVServerStorageBlock": "flowpack.blocks.storage",
-        "KubernetesFlowRunner": "flowpack.flow_runners",
-        "LocalStorageBlock": "flowpack.blocks.storage",
-        "Package": "flowpack.packaging.base",
-        "Packager": "flowpack.packaging.base",
-        "Plan": "flowpack.deployments.actions",
-        "RRuleSchedule": "flowpack.schedules",
-        "S3StorageBlock": "flowpack.blocks.cloud",
-        "ScriptPackager": "flowpack.packaging.script",
-        "StorageBlock": "flowpack.blocks.storage",
-        "SubprocessFlowRunner": "flowpack.flow_runners",
-        "TempStorageBlock": "flowpack.blocks.storage",
-        "Transport": "flowpack.transport",
-        "UNSET": "flowpack.models",
-        "UniversalFlowRunner": "flowpack.flow_runners",
-        "apply": "flowpack.deployments.applying",
-        "deploy": "flowpack.deployments.applying",
-        "flow": "flowpack.flows",
-        "get_client": "flowpack.connect",
-        "load_flow_from_deployment": "flowpack.deployments.load",
-        "load_flow_from_script": "flowpack.loading",
-        "plan": "flowpack.deployments.planning",
-        "verify_all": "flowpack.deployments.verification",
+    _NAMES = {
+        "flowpack.blocks.block": "Block",
+        "flowpack.blocks.cloud": "AzureBlobStorageBlock GoogleCloudStorageBlock S3StorageBlock",
+        "flowpack.blocks.storage": (
+            "FileStorageBlock KVServerStorageBlock LocalStorageBlock StorageBlock "
+            "TempStorageBlock"
+        ),
+        "flowpack.client": "Client",
+        "flowpack.connect": "get_client",
+        "flowpack.deployments.actions": "Action Deployed Plan",
+        "flowpack.deployments.applying": "apply deploy",
+        "flowpack.deployments.load": "load_flow_from_deployment",
+        "flowpack.deployments.planning": "plan",
+        "flowpack.deployments.spec": "DeploymentSpec",
+        "flowpack.deployments.verification": "Finding VerifyResult verify_all",
+        "flowpack.exceptions": "EmbeddedAPIWarning FlowpackError",
+        "flowpack.flow_runners": (
+            "DockerFlowRunner FlowRunner KubernetesFlowRunner SubprocessFlowRunner "
+            "UniversalFlowRunner"
+        ),
+        "flowpack.flows": "Flow flow",
+        "flowpack.loading": "load_flow_from_script",
+        "flowpack.models": "DataDocument DeploymentCreate FlowRunnerSettings UNSET",
+        "flowpack.packaging.base": "CompleteSpec Package Packager",
+        "flowpack.packaging.script": "ScriptPackager",
+        "flowpack.schedules": "CronSchedule IntervalSchedule RRuleSchedule",
+        "flowpack.transport": "Transport",
     }
+    _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
     __getattr__, __dir__ = hand_on(__name__, _HOMES)

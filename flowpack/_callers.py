@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Tuple, Type
 #: File, line, module and registry of a line of code, as :mod:`warnings` takes them.
 _Caller = Tuple[str, int, str, Dict[Any, Any]]
 
-#: Who called flowpack, in a thread of its own; None where the stack says it.
+#: Who called flowpack, for work in threads, whose stacks do not show it.
 _caller: contextvars.ContextVar[Optional[_Caller]] = contextvars.ContextVar(
     "flowpack_caller", default=None
 )
@@ -36,21 +36,14 @@ def copy_context() -> contextvars.Context:
 
 
 def _find_caller() -> _Caller:
-    known = _caller.get()
-    if known is not None:
-        return known
+    caller = _caller.get()
     frame: Optional[FrameType] = sys._getframe(1)
-    while frame is not None and _is_own(frame):
+    while caller is None and frame is not None:
+        names, filename = frame.f_globals, frame.f_code.co_filename
+        name = str(names.get("__name__"))
+        # Code of "<attrs ..." was made by attrs for a class of flowpack's.
+        if name.partition(".")[0] != "flowpack" and not filename.startswith("<attrs "):
+            registry = names.setdefault("__warningregistry__", {})
+            caller = filename, frame.f_lineno, name, registry
         frame = frame.f_back
-    if frame is None:
-        return "sys", 1, "sys", {}
-    names = frame.f_globals
-    module = names.get("__name__") or "<unknown>"
-    registry = names.setdefault("__warningregistry__", {})
-    return frame.f_code.co_filename, frame.f_lineno, module, registry
-
-
-def _is_own(frame: FrameType) -> bool:
-    """Return True if the code is flowpack's, or was made by attrs for a class."""
-    package = str(frame.f_globals.get("__name__")).partition(".")[0]
-    return package == "flowpack" or frame.f_code.co_filename.startswith("<attrs ")
+    return caller or ("sys", 1, "sys", {})

@@ -1,4 +1,4 @@
-"""What code that is run may change in this process, restored afterwards."""
+"""Restores what code that is run changes in this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from types import ModuleType
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any, Iterator, Mapping, Optional, Tuple
 
 #: Begins the names of modules that come and go by themselves: loaded scripts.
 SCRIPT_PREFIX = "_flowpack_script_"
@@ -18,65 +18,56 @@ _FIRST_COPY = 512
 
 _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
+#: A descriptor, its copy, and the status of both.
+_Copied = Tuple[int, int, os.stat_result]
+
 
 @contextmanager
 def restored(folder: Optional[str] = None) -> Iterator[None]:
     """Run the body, then restore what it changed.
 
-    That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams (also
-    those that were closed, and their descriptors), signal handlers (in the main thread,
-    which alone can set them), a lowered recursion limit and ``sys.modules``, where modules
-    that were imported stay.
+    That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams and their
+    descriptors, signal handlers (in the main thread), a lowered recursion limit, and
+    ``sys.modules``, where modules that were imported stay.
 
     Args:
-        folder: Where the body may import from as well, as a script may from beside itself.
-            Modules from there do not stay: another script may have others of the same
-            names.
+        folder: The body may import from here as well, as a script may from beside itself.
+            Modules from there do not stay: another script may have others of those names.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path
     argv_items, path_items = argv[:], path[:]
-    limit = sys.getrecursionlimit()
-    modules = dict(sys.modules)
-    handlers = _signal_handlers()
-    streams = {name: getattr(sys, name) for name in _STREAMS}
-    copies = _copy_descriptors(streams)
+    limit, modules = sys.getrecursionlimit(), dict(sys.modules)
+    in_main = threading.current_thread() is threading.main_thread()
+    numbers = signal.valid_signals() if in_main else ()
+    handlers = {number: signal.getsignal(number) for number in numbers}
     known = [os.path.join(cwd or os.sep, os.fsdecode(each)) for each in path]
     if folder is not None and folder in map(os.path.normpath, known):
         folder = None
     if folder is not None:
         path.insert(0, folder)
-    try:
-        yield
-    finally:
-        # A higher one is kept: a script sets it for its flow.
-        sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
-        argv[:], path[:] = argv_items, path_items
-        sys.argv, sys.path = argv, path
-        _restore_modules(modules, folder)
-        for number, handler in handlers.items():
-            if signal.getsignal(number) != handler:
-                signal.signal(number, handler)
-        _restore_streams(streams, copies)
-        if cwd is not None and _getcwd() != cwd:
-            with suppress(OSError):  # It may be gone.
-                os.chdir(cwd)
+    with _streams_restored():
+        try:
+            yield
+        finally:
+            # A higher one is kept: a script sets it for its flow.
+            sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
+            argv[:], path[:] = argv_items, path_items
+            sys.argv, sys.path = argv, path
+            _restore_modules(modules, folder)
+            for number, handler in handlers.items():
+                # None was not set from Python, and cannot be set again.
+                if handler is not None and signal.getsignal(number) != handler:
+                    signal.signal(number, handler)
+            if cwd is not None and _getcwd() != cwd:
+                with suppress(OSError):  # It may be gone.
+                    os.chdir(cwd)
 
 
 def _getcwd() -> Optional[str]:
-    try:
+    with suppress(OSError):
         return os.getcwd()
-    except OSError:
-        return None
-
-
-def _signal_handlers() -> Dict[int, Any]:
-    """Return the handlers that this thread can set."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
-    # None is a handler that was not set from Python; it cannot be set again.
-    return {number: each for number, each in handlers.items() if each is not None}
+    return None
 
 
 def copy_descriptor(number: int) -> int:
@@ -93,44 +84,42 @@ def copy_descriptor(number: int) -> int:
         return os.dup(number)
 
 
-#: A descriptor, its copy, and what both are.
-_Copied = Tuple[int, int, os.stat_result]
+@contextmanager
+def _streams_restored() -> Iterator[None]:
+    streams = {name: getattr(sys, name) for name in _STREAMS}
+    distinct = {id(stream): stream for stream in streams.values()}
+    copies = {key: _copy(stream) for key, stream in distinct.items()}
+    try:
+        yield
+    finally:
+        after = {key: _reopen(stream, copies[key]) for key, stream in distinct.items()}
+        for name, stream in streams.items():
+            setattr(sys, name, after[id(stream)])
 
 
-def _copy_descriptors(streams: Mapping[str, Any]) -> Dict[int, _Copied]:
-    """Return a copy of the descriptor of each stream that has one, by the stream's id."""
-    copies: Dict[int, _Copied] = {}
-    for stream in streams.values():
-        if id(stream) not in copies:  # One stream has two names, as a rule.
-            with suppress(Exception):  # It may be of any class.
-                number = stream.fileno()
-                copy = copy_descriptor(number)
-                copies[id(stream)] = number, copy, os.fstat(copy)
-    return copies
+def _copy(stream: Any) -> Optional[_Copied]:
+    """Return the descriptor of *stream*, if it has one, and a copy."""
+    with suppress(Exception):  # It may be of any class.
+        number = stream.fileno()
+        copy = copy_descriptor(number)
+        return number, copy, os.fstat(copy)
+    return None
 
 
-def _restore_streams(streams: Mapping[str, Any], copies: Mapping[int, _Copied]) -> None:
-    restored: Dict[int, Any] = {}
-    for name, stream in streams.items():
-        if id(stream) not in restored:
-            copied = copies.get(id(stream))
-            restored[id(stream)] = stream if copied is None else _reopen(stream, *copied)
-        setattr(sys, name, restored[id(stream)])
-
-
-def _reopen(stream: Any, number: int, copy: int, status: os.stat_result) -> Any:
+def _reopen(stream: Any, copied: Optional[_Copied]) -> Any:
     """Return *stream*, or one like it where it was closed, at its old descriptor."""
+    if copied is None:
+        return stream
+    number, copy, status = copied
     with suppress(Exception):  # It may be closed.
         stream.flush()  # To where its prints were to go.
     with suppress(OSError):  # Both may be closed, and the number another file's.
         if os.path.samestat(os.fstat(copy), status):
             os.dup2(copy, number)
             os.close(copy)
-    try:
+    with suppress(ValueError):  # It was detached.
         if not getattr(stream, "closed", False):
             return stream
-    except ValueError:  # It was detached.
-        pass
     with suppress(AttributeError, OSError):
         mode, buffering = stream.mode[:1], 1 if stream.line_buffering else -1
         kept = {"encoding": stream.encoding, "errors": stream.errors}
@@ -154,14 +143,11 @@ def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
     """Return True if a new module comes from *folder*, or was put there by hand."""
     if name.startswith(SCRIPT_PREFIX):
         return False
-    # Past the module's own __getattribute__: a lazy one would load itself.
-    try:
-        attributes: Dict[str, object] = object.__getattribute__(module, "__dict__")
-    except AttributeError:
-        attributes = {}
+    attributes: Mapping[str, object] = {}
+    with suppress(AttributeError):
+        # Past the module's own __getattribute__: a lazy one would load itself.
+        attributes = object.__getattribute__(module, "__dict__")
     if attributes.get("__spec__") is None:
         return "." not in name
     file = attributes.get("__file__")
-    return (
-        folder is not None and isinstance(file, str) and file.startswith(os.path.join(folder, ""))
-    )
+    return folder is not None and str(file).startswith(os.path.join(folder, ""))

@@ -16,10 +16,7 @@ def hand_on(
 ) -> Tuple[Callable[[str], Any], Callable[[], List[str]]]:
     """Return ``__getattr__`` and ``__dir__`` for a package.
 
-    Args:
-        package: The package's name.
-        homes: Each name that it hands on, and the module that defines it. Those modules
-            of the package are attributes, too.
+    *homes* has the module of each name; those below the package are attributes, too.
     """
     below = f"{package}."
     own = [home[len(below) :] for home in homes.values() if home.startswith(below)]

@@ -29,39 +29,35 @@ def hides_locals(function: Function) -> Function:
             return function(*args, **kwargs)
         except BaseException as exc:
             del args, kwargs
-            _clear_callers(sys._getframe(1))
+            frame: Optional[FrameType] = sys._getframe(1)
+            # Callers that pass keyword arguments on have them in a variable.
+            while frame is not None and frame.f_globals.get("__name__") in _PASSING_ON:
+                frame.f_locals.get("changes", {}).clear()
+                frame = frame.f_back
             trace = exc.__traceback__  # It begins here, where frames still run.
             _clear(exc, trace and trace.tb_next, set())
-            del trace
+            del frame, trace
             raise
 
     setattr(call, _MARK, True)
     return cast(Function, call)
 
 
-def _clear_callers(frame: Optional[FrameType]) -> None:
-    """Empty the variable of callers that pass keyword arguments on as they are."""
-    while frame is not None and frame.f_globals.get("__name__") in _PASSING_ON:
-        frame.f_locals.get("changes", {}).clear()
-        frame = frame.f_back
-
-
 def _clear(error: BaseException, trace: Optional[TracebackType], seen: Set[int]) -> None:
-    """Clear the frames of *trace*, and those of what *error* comes from or groups."""
+    """Clear the frames of *trace*, and those of the causes and parts of *error*."""
     while trace is not None and _clear_frame(trace.tb_frame):
         trace = trace.tb_next
     seen.add(id(error))
     if error.__suppress_context__:
         error.__context__ = None
-    grouped = getattr(error, "exceptions", ())
-    grouped = grouped if isinstance(grouped, (list, tuple)) else ()
-    for each in (error.__cause__, error.__context__, *grouped):
-        if not isinstance(each, BaseException) or id(each) in seen:
-            continue
-        trace = each.__traceback__
-        # Where that begins in a frame that runs, a caller is handling the error.
-        if trace is None or _clear_frame(trace.tb_frame):
-            _clear(each, trace, seen)
+    parts = getattr(error, "exceptions", ())
+    parts = parts if isinstance(parts, (list, tuple)) else ()
+    for each in (error.__cause__, error.__context__, *parts):
+        if isinstance(each, BaseException) and id(each) not in seen:
+            trace = each.__traceback__
+            # Where that begins in a frame that runs, a caller is handling the error.
+            if trace is None or _clear_frame(trace.tb_frame):
+                _clear(each, trace, seen)
 
 
 def _clear_frame(frame: FrameType) -> bool:

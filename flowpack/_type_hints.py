@@ -5,27 +5,14 @@ Fields of blocks and arguments of flows are read by it alike.
 
 from __future__ import annotations
 
-import collections.abc
 import enum
 import typing
-from typing import Annotated, Any, Dict, Optional, Tuple, Union
+from collections import abc
+from typing import Annotated, Any, Dict, Mapping, Tuple, Union
 
 import attrs
 
 NONE = type(None)
-
-_LISTS = (
-    list,
-    collections.abc.Sequence,
-    collections.abc.MutableSequence,
-    collections.abc.Iterable,
-    collections.abc.Collection,
-)
-_SETS = (set, frozenset, collections.abc.Set, collections.abc.MutableSet)
-_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-
-#: Around a type they do not change which values fit it.
-_QUALIFIERS = ("Final", "NotRequired", "ReadOnly", "Required")
 
 
 class Shape(enum.Enum):
@@ -36,10 +23,18 @@ class Shape(enum.Enum):
     LITERAL = "one of some values"
     LIST = "a sequence whose items are all of one type"
     SET = "a set"
-    TUPLE = "a tuple, each place with a type of its own"
+    TUPLE = "a tuple, each item with a type of its own"
     MAPPING = "a mapping"
     CLASS = "an instance of a class"
     OTHER = "something else: a generic class, a callable, no type at all"
+
+
+_LISTS = (list, abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection)
+_CONTAINERS: Mapping[Any, Shape] = {
+    **dict.fromkeys(_LISTS, Shape.LIST),
+    **dict.fromkeys((set, frozenset, abc.Set, abc.MutableSet), Shape.SET),
+    **dict.fromkeys((dict, abc.Mapping, abc.MutableMapping), Shape.MAPPING),
+}
 
 
 @attrs.frozen
@@ -48,12 +43,12 @@ class TypeHint:
 
     Attributes:
         shape: Its kind.
-        parts: Of a union the hints but None, of a literal the values but None, of a list
-            and a set the hint of the items, of a tuple that of each place, of a mapping that
-            of the values, of a class the class.
+        parts: The hints of a union's members and the values of a literal, both without None;
+            the hints of a tuple's items; the hint of the items of a list or set, or of a
+            mapping's values; a class itself.
         optional: Whether None fits, too.
         origin: The class of containers and instances, also where it is generic.
-        key: Of a mapping, the hint of the keys.
+        key: The hint of a mapping's keys.
     """
 
     shape: Shape
@@ -74,9 +69,17 @@ def parse_hint(hint: Any) -> TypeHint:
     if getattr(origin, "_name", "") == "Literal":  # Also that of typing_extensions.
         values = tuple(value for value in arguments if value is not None)
         return TypeHint(Shape.LITERAL, values, optional=len(values) < len(arguments))
-    if not isinstance(origin or hint, type):
+    cls = origin or hint
+    if not isinstance(cls, type):
         return TypeHint(Shape.OTHER)
-    return _container(hint, origin or hint, arguments) or _class(hint, origin)
+    if cls is tuple:
+        return _tuple(hint, arguments)
+    if cls in _CONTAINERS:
+        key, item = (arguments[0], arguments[-1]) if arguments else (Any, Any)
+        return TypeHint(_CONTAINERS[cls], (item,), origin=cls, key=key)
+    if origin is not None:
+        return TypeHint(Shape.OTHER, origin=origin)
+    return TypeHint(Shape.CLASS, (hint,), optional=hint is NONE, origin=hint)
 
 
 def _unqualified(hint: Any) -> Any:
@@ -85,21 +88,17 @@ def _unqualified(hint: Any) -> Any:
         origin = typing.get_origin(hint)
         if origin is Annotated:
             hint = hint.__origin__
-        elif getattr(origin, "_name", "") in _QUALIFIERS:
+        elif getattr(origin, "_name", "") in ("Final", "NotRequired", "ReadOnly", "Required"):
             hint = typing.get_args(hint)[0]
         elif callable(hint) and hasattr(hint, "__supertype__"):  # NewType
             hint = hint.__supertype__
         elif type(hint).__name__ == "TypeAliasType":
-            hint = _aliased(hint)
+            try:
+                hint = hint.__value__
+            except Exception:
+                return Any  # It is evaluated only now, and may fail in any way.
         else:
             return NONE if hint is None else hint
-
-
-def _aliased(alias: Any) -> Any:
-    try:
-        return alias.__value__
-    except Exception:
-        return Any  # It is evaluated only now, and may fail in any way.
 
 
 def _union(members: Tuple[Any, ...]) -> TypeHint:
@@ -111,27 +110,11 @@ def _union(members: Tuple[Any, ...]) -> TypeHint:
     return attrs.evolve(only, optional=optional or only.optional)
 
 
-def _container(hint: Any, origin: type, arguments: Tuple[Any, ...]) -> Optional[TypeHint]:
-    """Return what a list, set, tuple or mapping means; None for other classes."""
-    first = arguments[:1] or (Any,)
-    if origin in _LISTS:
-        return TypeHint(Shape.LIST, first, origin=origin)
-    if origin in _SETS:
-        return TypeHint(Shape.SET, first, origin=origin)
-    if origin in _MAPPINGS:
-        return TypeHint(Shape.MAPPING, arguments[1:2] or (Any,), origin=origin, key=first[0])
-    if origin is not tuple:
-        return None
+def _tuple(hint: Any, arguments: Tuple[Any, ...]) -> TypeHint:
     if hint in (tuple, typing.Tuple) or arguments[1:] == (Ellipsis,):
-        return TypeHint(Shape.LIST, first, origin=tuple)
+        return TypeHint(Shape.LIST, arguments[:1] or (Any,), origin=tuple)
     # Before Python 3.11 Tuple[()] has one empty argument.
     return TypeHint(Shape.TUPLE, () if arguments == ((),) else arguments, origin=tuple)
-
-
-def _class(hint: Any, origin: Any) -> TypeHint:
-    if origin is not None:
-        return TypeHint(Shape.OTHER, origin=origin)
-    return TypeHint(Shape.CLASS, (hint,), optional=hint is NONE, origin=hint)
 
 
 def resolve_hints(annotated: Any, scope: Any = None) -> Dict[str, Any]:

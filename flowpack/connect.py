@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional
 
 import attrs
 
@@ -43,50 +43,129 @@ def get_client(
     """Return a client of the API that the settings name.
 
     Without an API's address it is the embedded API, which keeps its database in
-    ``$FLOWPACK_HOME`` and needs no server. Close the client, or use it as a context
-    manager.
+    ``$FLOWPACK_HOME`` and needs no server. Close the client, or use it as a context manager.
 
     Args:
         api: The API's root; an empty text means the embedded API.
         profile: Name of the profile of Prefect's to use.
         api_key: Sent as a bearer token.
         session: Used for HTTP in place of a new one, and left open. Its adapters, ``auth``,
-            headers, ``params``, cookies, hooks, proxies and certificates hold. ``auth`` wins over
-            the API key; the key, and flowpack's own headers such as ``User-Agent``, win over its
-            headers. A method ``request`` of its own is not called, ``send`` is.
-            Plain adapters of requests are replaced by such that keep the deadline of a call and
-            repeat nothing by themselves. With an adapter of another class the deadline holds
-            only between attempts and between reads; what must not be sent twice goes through a
-            copy of it that repeats nothing. ``.netrc`` is not read, redirects are not followed.
+            headers, ``params``, cookies, hooks, proxies and certificates hold; ``auth`` wins over
+            the API key, and the key and flowpack's own headers, such as ``User-Agent``, over its
+            headers. Of its methods ``send`` is called, ``request`` is not. Plain adapters are
+            replaced by such that keep the deadline of a call and repeat nothing. With one of
+            another class the deadline holds only between attempts and between reads; what must
+            not be sent twice goes through a copy of it that repeats nothing. ``.netrc`` is not
+            read, redirects are not followed.
         timeout: Longest wait for each network step, in seconds.
-        settings: Used in place of those that are found. *api*, *api_key* and
-            *timeout* still win; *profile* is of no concern then.
+        settings: Used in place of those that are found, with *profile* and *environ* ignored.
+            *api*, *api_key* and *timeout* still win.
         environ: The environment that settings are taken from; None for this process's own.
-        notify: Called once, with one line, when something is written to the
-            embedded API; None makes that line an ``EmbeddedAPIWarning``, once a
-            process.
+        notify: Called once, with one line, when something is written to the embedded API; None
+            makes that line an ``EmbeddedAPIWarning``, once a process.
 
     Raises:
-        SettingsError: A setting cannot be used, or a server is required and none
-            is named.
+        SettingsError: A setting cannot be used; or no server is named, and one is required or
+            a session for one is given.
     """
     from flowpack.client import Client
 
+    given: Dict[str, Any] = {}
     if settings is None:
         settings = load_settings(environ=environ, profile=profile, api=api)
     elif api is not None:
-        settings = _given(settings, api_url=as_address(api) or None)
+        given["api_url"] = as_address(api) or None
     if api_key is not None:
-        settings = _given(settings, api_key=api_key or None)
+        given["api_key"] = api_key or None
     if timeout is not None:
-        settings = _given(settings, request_timeout=_argument(timeout))
+        try:
+            given["request_timeout"] = parse_seconds(timeout)
+        except ValueError as exc:
+            raise SettingsError(f"the argument timeout {exc}") from None
+    sources = {**settings.sources, **dict.fromkeys(given, "argument")}
+    settings = attrs.evolve(settings, sources=sources, **given)
     if settings.api_url is None:
+        if session is not None:
+            raise SettingsError(
+                "session= is for a server, and no API is named; give its address or set"
+                " PREFECT_API_URL, for the embedded API speaks no HTTP"
+            )
         return Client(transport=_embedded(settings, notify))
     return Client(
         transport=_over_http(settings, settings.api_url, session),
         credential=_credential(settings),
         renewing=settings.csrf_support_enabled,
     )
+
+
+def _credential(settings: Settings) -> str:
+    """Return which credential is sent, and where it came from."""
+    for name, kind in (("api_auth_string", "auth string"), ("api_key", "API key")):
+        if getattr(settings, name):
+            return f"the {kind} from {settings.sources[name]}"
+    return ""
+
+
+def _over_http(settings: Settings, api_url: URL, session: Optional[requests.Session]) -> Transport:
+    from flowpack._http import HTTPTransport
+
+    return HTTPTransport(
+        api_url,
+        api_key=settings.api_key,
+        auth_string=settings.api_auth_string,
+        headers=settings.custom_headers,
+        options=_http_options(settings, verify=settings.verify, session=session),
+    )
+
+
+def _http_options(settings: Settings, **options: Any) -> HTTPOptions:
+    """Return how calls are made."""
+    from flowpack._http import HTTPOptions, RetryPolicy
+
+    policy = RetryPolicy()
+    if settings.max_retries is not None:
+        policy = attrs.evolve(policy, attempts=1 + settings.max_retries)
+    return HTTPOptions(
+        timeout=settings.request_timeout,
+        deadline=max(_DEADLINE, settings.request_timeout),
+        retries=attrs.evolve(policy, statuses=policy.statuses | settings.retry_extra_codes),
+        **options,
+    )
+
+
+_has_warned = False
+#: Held while a write is announced; what is called then may write, too.
+_announcing = threading.RLock()
+
+
+def _embedded(settings: Settings, notify: Optional[Callable[[str], object]]) -> Transport:
+    if settings.require_server:
+        raise SettingsError(
+            "a server is required (FLOWPACK_REQUIRE_SERVER, from"
+            f" {settings.sources['require_server']}), and no API is named; set"
+            " PREFECT_API_URL to its address, as in http://127.0.0.1:4200/api"
+        )
+    from flowpack.embedded import EmbeddedTransport
+
+    database = os.path.join(settings.known_home(), "flowpack.db")
+    line = f"no PREFECT_API_URL is set: writing to the embedded API, in {printable(database, 1000)}"
+    is_announced = False
+
+    def announce() -> None:
+        nonlocal is_announced
+        with _announcing:
+            if not is_announced:
+                (notify or _warn_once)(line)
+                is_announced = True  # Not before: a warning that is an error stays one.
+
+    return EmbeddedTransport(database, before_write=announce)
+
+
+def _warn_once(line: str) -> None:
+    global _has_warned
+    if not _has_warned:
+        warn(line, EmbeddedAPIWarning)
+        _has_warned = True
 
 
 #: The client of the call that a user's packager is called from.
@@ -113,12 +192,34 @@ def using(client: Optional[Client]) -> Iterator[Client]:
     Raises:
         SettingsError: As for :func:`get_client`.
     """
-    client = _current.get() if client is None else client
-    if client is not None:
-        yield client
+    client = client or _current.get()
+    with contextlib.nullcontext(client) if client else get_client() as used:
+        yield used
+
+
+#: The session that object clients share; empty until it is first asked for.
+_shared: ContextVar[Optional[List[HTTPSession]]] = ContextVar("flowpack_shared", default=None)
+_making = threading.Lock()
+
+
+@contextlib.contextmanager
+def shared_connections() -> Iterator[None]:
+    """Have the object clients made inside the block share settings and connections.
+
+    A storage makes a client for each of its operations. The connections are closed at the
+    end. Threads share them where they run in a copy of the context.
+    """
+    if _shared.get() is not None:
+        yield
         return
-    with get_client() as own:
-        yield own
+    sessions: List[HTTPSession] = []
+    token = _shared.set(sessions)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+        for session in sessions:
+            session.close()
 
 
 @hides_locals
@@ -126,8 +227,8 @@ def object_client(what: str, *, headers: Optional[Mapping[str, str]] = None) -> 
     """Return a client for objects on HTTP servers; close it.
 
     It has the time-out and the retries of the API's settings and trusts the same CA
-    certificates. It always checks certificates and sends none of the API's headers
-    and credentials. Within :func:`shared_connections` it uses what is open already.
+    certificates. It always checks certificates and sends none of the API's headers and
+    credentials. Within :func:`shared_connections` it uses what is open already.
 
     Args:
         what: What it is for: the storage's name.
@@ -136,150 +237,17 @@ def object_client(what: str, *, headers: Optional[Mapping[str, str]] = None) -> 
     Raises:
         SettingsError: A setting cannot be used, or a header cannot be sent.
     """
-    from flowpack._http import ObjectClient
+    from flowpack._http import HTTPSession, ObjectClient
 
-    shared = _shared.get()
-    if shared is not None:
-        return ObjectClient(what=what, headers=headers, session=shared.get())
-    options = _http_options(load_settings(), objects=True)
-    return ObjectClient(what=what, headers=headers, options=options)
-
-
-class _Shared:
-    """The session that object clients share; made when it is first asked for."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._session: Optional[HTTPSession] = None
-
-    def get(self) -> HTTPSession:
-        """Return the session."""
-        from flowpack._http import HTTPSession
-
-        with self._lock:
-            if self._session is None:
-                self._session = HTTPSession(_http_options(load_settings(), objects=True))
-            return self._session
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._session is not None:
-            self._session.close()
+    sessions = _shared.get()
+    if sessions is None:
+        return ObjectClient(what=what, headers=headers, options=_object_options())
+    with _making:
+        if not sessions:
+            sessions.append(HTTPSession(_object_options()))
+    return ObjectClient(what=what, headers=headers, session=sessions[0])
 
 
-_shared: ContextVar[Optional[_Shared]] = ContextVar("flowpack_shared", default=None)
-
-
-@contextlib.contextmanager
-def shared_connections() -> Iterator[None]:
-    """Have the object clients made meanwhile share settings and connections.
-
-    A storage makes a client for each of its operations, for it may not be told of
-    any. The connections are closed at the end. Threads share them where they run in
-    a copy of the context.
-    """
-    if _shared.get() is not None:
-        yield
-        return
-    shared = _Shared()
-    token = _shared.set(shared)
-    try:
-        yield
-    finally:
-        _shared.reset(token)
-        shared.close()
-
-
-def _argument(timeout: float) -> float:
-    try:
-        return parse_seconds(timeout)
-    except ValueError as exc:
-        raise SettingsError(f"the argument timeout {exc}") from None
-
-
-def _given(settings: Settings, **values: Any) -> Settings:
-    """Return *settings* with some values from arguments."""
-    sources: Dict[str, str] = {**settings.sources, **dict.fromkeys(values, "argument")}
-    return attrs.evolve(settings, sources=sources, **values)
-
-
-def _credential(settings: Settings) -> str:
-    """Return which credential is sent, and where it came from."""
-    if settings.api_auth_string:
-        return f"the auth string from {settings.sources['api_auth_string']}"
-    if settings.api_key:
-        return f"the API key from {settings.sources['api_key']}"
-    return ""
-
-
-def _over_http(settings: Settings, api_url: URL, session: Optional[requests.Session]) -> Transport:
-    from flowpack._http import HTTPTransport
-
-    return HTTPTransport(
-        api_url,
-        api_key=settings.api_key,
-        auth_string=settings.api_auth_string,
-        headers=settings.custom_headers,
-        options=_http_options(settings, session=session),
-    )
-
-
-def _http_options(
-    settings: Settings, *, session: Optional[requests.Session] = None, objects: bool = False
-) -> HTTPOptions:
-    """Return how calls are made; *objects* for those to storages, not to the API."""
-    from flowpack._http import HTTPOptions, RetryPolicy
-
-    policy = RetryPolicy()
-    if settings.max_retries is not None:
-        policy = attrs.evolve(policy, attempts=1 + settings.max_retries)
-    return HTTPOptions(
-        timeout=settings.request_timeout,
-        deadline=max(_DEADLINE, settings.request_timeout),
-        # That certificates are not checked is meant for the API alone.
-        verify=settings.ssl_cert_file or True if objects else settings.verify,
-        session=session,
-        retries=attrs.evolve(policy, statuses=policy.statuses | settings.retry_extra_codes),
-    )
-
-
-def _embedded(settings: Settings, notify: Optional[Callable[[str], object]]) -> Transport:
-    if settings.require_server:
-        raise SettingsError(
-            "a server is required (FLOWPACK_REQUIRE_SERVER, from"
-            f" {settings.sources['require_server']}), and no API is named; set"
-            " PREFECT_API_URL to its address, as in http://127.0.0.1:4200/api"
-        )
-    from flowpack.embedded import EmbeddedTransport
-
-    database = os.path.join(settings.known_home(), "flowpack.db")
-    line = (
-        "no PREFECT_API_URL is set: writing to the embedded API, in" f" {printable(database, 1000)}"
-    )
-    return EmbeddedTransport(database, before_write=_once(notify or _warn_once, line))
-
-
-_has_warned = False
-#: Held while a write is announced; what is called then may write, too.
-_announcing = threading.RLock()
-
-
-def _warn_once(line: str) -> None:
-    global _has_warned
-    if not _has_warned:
-        warn(line, EmbeddedAPIWarning)
-        _has_warned = True  # Not before: a warning that is an error stays one.
-
-
-def _once(notify: Callable[[str], object], line: str) -> Callable[[], None]:
-    """Return a function that notifies of *line* until that has succeeded once."""
-    done = False
-
-    def announce() -> None:
-        nonlocal done
-        with _announcing:
-            if not done:
-                notify(line)
-                done = True
-
-    return announce
+def _object_options() -> HTTPOptions:
+    settings = load_settings()
+    return _http_options(settings, verify=settings.ssl_cert_file or True)

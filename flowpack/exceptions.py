@@ -3,84 +3,64 @@
 The tree::
 
     FlowpackError
-      SettingsError                 a setting has a value that cannot be used
-      SpecError                     problems of a spec or a file of specs, all at once
-        DeploymentValidationError   a spec that cannot be deployed (also a ValueError)
-      DiscoveryError                which flows a script defines is not known
-        MissingFlowError            it has no such flow
-        UnspecifiedFlowError        it has several, and nobody said which
-      ScriptError                   the user's code failed while it ran
-      ParameterError                an argument that does not fit (also a TypeError)
-      PackagingError                a flow cannot be packaged
-      PlanChangedError              what a plan saw is no longer so
-      DeploymentsFailedError        some deployments of a set failed
-      IdentifierError               text that is no id or name (also a ValueError)
-      WireError                     JSON that does not say what it must
-      BlockError                    a block class or document that cannot be used
-        BlockArgumentError          a field's value (also a TypeError and ValueError)
+      SettingsError  ScriptError  PackagingError  WireError  PlanChangedError
+      DeploymentsFailedError
+      ParameterError (also a TypeError)  IdentifierError (also a ValueError)
+      SpecError
+        DeploymentValidationError (also a ValueError)
+      DiscoveryError
+        MissingFlowError  UnspecifiedFlowError
+      BlockError
+        BlockArgumentError (also a TypeError and a ValueError)
       StorageError
-        ObjectMissingError          nothing is stored under that token
-        ObjectExistsError           the key is taken by other content
-        StorageIntegrityError       the stored bytes are not those that were stored
-        StorageUnavailableError     the storage did not answer, or refused
+        ObjectMissingError  ObjectExistsError  StorageUnavailableError  StorageIntegrityError
       APIError
-        APIConnectionError          no usable response came back
-        APIStatusError              the server answered, and said no
-          ObjectNotFound            404
-          ObjectAlreadyExists       409
+        APIConnectionError
+        APIStatusError
+          ObjectNotFound  ObjectAlreadyExists
 
-``except FlowpackError`` catches them all. Facts are attributes, in the order of the
-constructor's arguments, and the text is built from them, so that errors survive pickling.
-Wrong use of a function stays ``TypeError`` or ``ValueError``. Beside the tree stands
-:class:`EmbeddedAPIWarning`, which is no error.
+Facts are attributes, in the order of the constructor's arguments, and the text is built from
+them, so that errors survive pickling. Wrong use of a function stays ``TypeError`` or
+``ValueError``. Beside the tree stands :class:`EmbeddedAPIWarning`, which is no error.
 """
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List, Sequence
-
-#: Longest part of somebody else's text that a message shows, in characters.
-SHOWN = 200
+from typing import Any, Iterable
 
 #: Longest text of an error, in bytes of UTF-8, and how much of that is its end.
 _LONGEST = 1900
 _END = 400
 
 
-def printable(value: object, limit: int = SHOWN) -> str:
-    """Return *value* as text that is safe to print in one line.
+def printable(value: object, limit: int = 200) -> str:
+    """Return *value* as text that is safe to print in one line, cut after *limit* characters.
 
-    Control characters, bidirectional overrides, lone surrogates, line separators and
-    whatever else prints nothing come out as escapes; what is longer than *limit*
-    characters is cut.
+    What prints nothing comes out as escapes: control characters, bidirectional overrides, lone
+    surrogates, line separators.
     """
     try:
         text = value if isinstance(value, str) else str(value)
     except Exception:  # It may be of any class, or nest too deeply.
         text = f"a value of type {type(value).__name__} that cannot be shown"
     shown = text[: limit + 1]
-    if not shown.isprintable():
-        shown = "".join(map(_escape, shown))
+    for each in set(shown):
+        if not each.isprintable():
+            shown = shown.replace(each, each.encode("unicode_escape", "surrogatepass").decode())
     if len(text) <= limit and len(shown) <= 2 * limit:
         return shown
     return f"{shown[:limit]}... ({len(text)} characters)"
 
 
-def quoted(value: object, limit: int = SHOWN) -> str:
+def quoted(value: object, limit: int = 200) -> str:
     """Return *value* as :func:`printable` text between single quotes."""
     return f"'{printable(value, limit)}'"
-
-
-def _escape(character: str) -> str:
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 class EmbeddedAPIWarning(UserWarning):
     """No server is named, so something was written to a file of this machine.
 
-    It comes once a process. Who wants the embedded API silences it by this class.
+    It comes once a process. Whoever wants the embedded API ignores this class.
     """
 
 
@@ -102,17 +82,8 @@ class FlowpackError(Exception):
         return super().__str__()
 
 
-def _as_list(items: Sequence[str]) -> str:
-    """Return *items* one a line, and how many more there are than have room."""
-    shown: List[str] = []
-    room = _LONGEST - _END
-    for item in items:
-        room -= len(item.encode("utf-8", "surrogatepass")) + 5
-        if room < 0 and shown:
-            shown.append(f"and {len(items) - len(shown)} more")
-            break
-        shown.append(item)
-    return "".join(f"\n  - {item}" for item in shown)
+def _join(items: Iterable[str]) -> str:
+    return "".join(f"\n  - {item}" for item in items)
 
 
 class SettingsError(FlowpackError):
@@ -136,7 +107,7 @@ class SpecError(FlowpackError):
         where = printable(self.where)
         if len(self.problems) == 1:
             return f"{where}: {self.problems[0]}"
-        return f"{where}: {len(self.problems)} problems:{_as_list(self.problems)}"
+        return f"{where}: {len(self.problems)} problems:{_join(self.problems)}"
 
 
 class DeploymentValidationError(SpecError, ValueError):
@@ -144,7 +115,7 @@ class DeploymentValidationError(SpecError, ValueError):
 
 
 class DiscoveryError(FlowpackError):
-    """Which flows a script defines cannot be read from its source.
+    """The flows of a script cannot be read from its source.
 
     Attributes:
         where: The file, with the line where it is known: ``flows.py:12``.
@@ -165,7 +136,7 @@ class MissingFlowError(DiscoveryError):
 
 
 class UnspecifiedFlowError(DiscoveryError):
-    """The script has several flows and nobody said which."""
+    """The script has several flows that are meant."""
 
 
 class ScriptError(FlowpackError):
@@ -192,9 +163,7 @@ class ScriptError(FlowpackError):
 class ParameterError(FlowpackError, TypeError):
     """An argument does not fit the flow's parameter.
 
-    Attributes:
-        parameter: The parameter's name; empty when the arguments as a whole do not fit.
-        reason: What is wrong with the value.
+    The *parameter* is empty when the arguments as a whole do not fit.
     """
 
     def __init__(self, parameter: str, reason: str) -> None:
@@ -212,11 +181,7 @@ class PackagingError(FlowpackError):
 
 
 class PlanChangedError(FlowpackError):
-    """Files or deployments are no longer what a plan saw.
-
-    Attributes:
-        moved: What changed since, one sentence each.
-    """
+    """Scripts or deployments are not as planned any more; *moved* is one sentence for each."""
 
     def __init__(self, moved: Iterable[str]) -> None:
         self.moved = tuple(moved)
@@ -224,8 +189,8 @@ class PlanChangedError(FlowpackError):
 
     def _text(self) -> str:
         moved = self.moved
-        what = moved[0] if len(moved) == 1 else f"{len(moved)} things moved:{_as_list(moved)}"
-        return f"the plan no longer holds; plan again: {what}"
+        changes = moved[0] if len(moved) == 1 else f"{len(moved)} things changed:{_join(moved)}"
+        return f"the plan no longer holds; plan again: {changes}"
 
 
 class DeploymentsFailedError(FlowpackError):
@@ -245,7 +210,7 @@ class DeploymentsFailedError(FlowpackError):
 
     def _text(self) -> str:
         each = [f"{printable(name)}: {exc}" for name, exc in self.failed]
-        return f"{len(self.failed)} of the deployments failed:{_as_list(each)}"
+        return f"{len(self.failed)} of the deployments failed:{_join(each)}"
 
 
 class IdentifierError(FlowpackError, ValueError):
@@ -253,7 +218,7 @@ class IdentifierError(FlowpackError, ValueError):
 
 
 class WireError(FlowpackError):
-    """JSON that came in or goes out does not say what it must."""
+    """JSON that came in or goes out lacks what is needed, or has it of another type."""
 
 
 class BlockError(FlowpackError):
@@ -299,7 +264,7 @@ class ObjectExistsError(StorageError):
 
 
 class StorageUnavailableError(StorageError):
-    """The storage did not answer, or refused."""
+    """The storage did not respond, or refused."""
 
 
 class StorageIntegrityError(StorageError):
@@ -314,9 +279,9 @@ class StorageIntegrityError(StorageError):
     def __init__(
         self, storage: str, token: str, expected: str, found: str, remedy: str = ""
     ) -> None:
-        self.remedy = remedy or _REMEDY
         self.expected = expected
         self.found = found
+        self.remedy = remedy or _REMEDY
         reason = (
             f"the stored bytes were changed: expected digest {expected}, found {found};"
             f" nothing of them was used; {self.remedy}"
@@ -332,10 +297,7 @@ class APIError(FlowpackError):
 class APIConnectionError(APIError):
     """No usable response came back: refused, timed out, broken off, too large.
 
-    Attributes:
-        method: The HTTP method.
-        url: The address, without credentials and query.
-        reason: What happened.
+    The *url* is without credentials and query.
     """
 
     def __init__(self, method: str, url: str, reason: str) -> None:
@@ -349,11 +311,9 @@ class APIConnectionError(APIError):
 
 
 class APIStatusError(APIError):
-    """The server answered with a status that is not success.
+    """The server's response has a *status* that is not success.
 
     Attributes:
-        status: The HTTP status.
-        method: The HTTP method.
         url: The address, without credentials and query.
         detail: The server's words, bounded and without what the request held.
     """

@@ -1,9 +1,9 @@
-"""What JSON can hold: values that people pass on, checked before they travel."""
+"""Values of JSON: copied, compared, checked before they travel."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
 from flowpack.exceptions import printable
 
@@ -45,80 +45,61 @@ def same_json(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def replaced_env(value: Any, replace: Callable[[Any, str], Any]) -> Any:
-    """Return a runner's settings, or job variables, with other values of environment variables.
+def replaced_env(value: Any, replace: Callable[[Any], Any]) -> Any:
+    """Return a runner's settings, or job variables, with *replace* called on variables' values.
 
-    Variables stand under ``env``, wherever that is: as a mapping, or as the list of
-    a Kubernetes manifest. Older servers flatten them to ``env.NAME``. Operations of
-    a JSON patch may put them in too.
-
-    Args:
-        value: The settings, or a part of them.
-        replace: Given a value and its name, returns what is to stand there.
+    Environment variables stand under ``env``, wherever that is: as a mapping, or as the list of
+    a Kubernetes manifest. Older servers flatten them to ``env.NAME``. Operations of a JSON patch
+    may put them in, too.
     """
+    return _replaced(value, replace)
+
+
+def _replaced(
+    value: Any, replace: Callable[[Any], Any], in_env: bool = False, is_entry: bool = False
+) -> Any:
+    """Replace texts and numbers *in_env*; an entry of a manifest's list keeps its name."""
     if isinstance(value, list):
-        return [replaced_env(item, replace) for item in value]
+        return [_replaced(item, replace, in_env, in_env) for item in value]
     if not isinstance(value, Mapping):
-        return value
-    if "/env" in str(value.get("path")) and "value" in value:
-        return {**value, "value": _replaced_entry(value["value"], replace)}
-    return {
-        key: (
-            _replaced_values(item, key, replace)
-            if key == "env" or key.startswith("env.")
-            else replaced_env(item, replace)
-        )
-        for key, item in value.items()
-    }
-
-
-def _replaced_values(value: Any, key: str, replace: Callable[[Any, str], Any]) -> Any:
-    """Return *value* with each text and number in it replaced."""
-    if isinstance(value, Mapping):
-        return {k: _replaced_values(item, str(k), replace) for k, item in value.items()}
-    if isinstance(value, list):
-        return [_replaced_entry(item, replace) for item in value]
-    return value if value in (None, "") else replace(value, key)
-
-
-def _replaced_entry(value: Any, replace: Callable[[Any, str], Any]) -> Any:
-    """Return an entry of a manifest's list, its name as it is."""
-    if not isinstance(value, Mapping):
-        return _replaced_values(value, "value", replace)
-    return {
-        key: item if key == "name" else _replaced_values(item, str(key), replace)
-        for key, item in value.items()
-    }
+        return replace(value) if in_env and value not in (None, "") else value
+    is_patch = not in_env and "/env" in str(value.get("path"))
+    replaced = {}
+    for key, item in value.items():
+        below = in_env or key == "env" or key.startswith("env.") or (is_patch and key == "value")
+        kept = is_entry and key == "name"
+        replaced[key] = item if kept else _replaced(item, replace, below, is_patch)
+    return replaced
 
 
 def json_problem(value: Any) -> Optional[str]:
     """Return what in *value* is not JSON and where, or None.
 
-    Tuples count as arrays. NaN and infinity are not JSON, nor are keys that are not text,
-    nor half surrogate pairs, nor integers of thousands of digits.
+    Tuples count as arrays. NaN and infinity are not JSON, nor are keys that are not text, nor
+    half surrogate pairs, nor integers of thousands of digits.
     """
-    return next(_problems(value, "", 0), None)
+    return _problem(value, "", 0)
 
 
-def _problems(value: Any, path: str, depth: int) -> Iterator[str]:
+def _problem(value: Any, path: str, depth: int) -> Optional[str]:
+    problem: Optional[str] = None
     if not isinstance(value, (dict, list, tuple)):
         problem = _scalar_problem(value)
     elif depth >= DEEPEST:
         problem = f"it is nested more than {DEEPEST} levels deep"
-    else:
-        problem = None
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            if not isinstance(value, dict):
-                below = f"{path}[{key}]"
-            elif isinstance(key, str):
-                below = f"{path}.{key}" if path else key
-                yield from _problems(key, below, depth)
-            else:
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
                 problem = f"a key of type {type(key).__name__} is not JSON; keys are text"
                 break
-            yield from _problems(item, below, depth + 1)
-    if problem:
-        yield f"at {printable(path)}: {problem}" if path else problem
+            below = f"{path}.{key}" if path else key
+            found = _problem(key, below, depth) or _problem(item, below, depth + 1)
+            if found:
+                return found
+    else:
+        items = (_problem(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value))
+        return next(filter(None, items), None)
+    return f"at {printable(path)}: {problem}" if problem and path else problem
 
 
 def _scalar_problem(value: Any) -> Optional[str]:

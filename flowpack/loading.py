@@ -1,10 +1,8 @@
-"""From a script to its flow, by running the script.
+"""Loads the flow of a script by running the script, which is the user's code.
 
-This runs the user's code. The script becomes a module of its own, not ``__main__``, which
-is in ``sys.modules`` for as long as its flow lives, as dataclasses and pickles need it. A
-script that comes from a storage has a private temporary file for as long, for scripts read
-what ``__file__`` names; what runs is the bytes, though. Loads take turns, and what a script
-changes in the process while it is loaded is restored.
+The script becomes a module of its own, not ``__main__``, and stays in ``sys.modules`` for as long
+as its flow lives, as dataclasses and pickles need it. One from a storage has a private temporary
+file for as long, for scripts read their ``__file__``; what runs is the bytes, though.
 """
 
 from __future__ import annotations
@@ -18,7 +16,9 @@ import re
 import sys
 import threading
 import weakref
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
+from operator import attrgetter
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Tuple, Union
 
@@ -39,7 +39,7 @@ _NO_PREFECT = (
     " import flow, except ImportError: from flowpack import flow"
 )
 _NO_MODULE = (
-    "install what has it where flowpack runs; a module of your own is not stored with the" " script"
+    "install what has it where flowpack runs; a module of your own is not stored with the script"
 )
 _NO_FILE = (
     "only the script itself is stored: bring the file to where flowpack runs, and give the"
@@ -55,9 +55,8 @@ def load_flow_from_script(
 ) -> Any:
     """Run a script and return its flow.
 
-    Modules in the folder of a script that was read from a file can be imported while it
-    is loaded. Loads take turns: a script that, while it is loaded, waits for another
-    thread to load one waits for ever.
+    Modules beside a script that was read from a file can be imported while it is loaded. Loads
+    take turns: a script that waits for another thread to load one waits for ever.
 
     Args:
         script: A path, or a script that was read already.
@@ -80,36 +79,33 @@ def load_flow_from_script(
     if not isinstance(script, Script):
         script = Script.read(script)
     script.check_readable()
+    anchor = _Anchor()
     with _LOCK:
-        return _load(script, flow_name, variable)
-
-
-def load_flow_from_bytes(
-    content: bytes, name: str, flow_name: Optional[str] = None, *, variable: Optional[str] = None
-) -> Any:
-    """Run the bytes of a script, which must be trusted, and return its flow.
-
-    The last part of *name*, which errors show, names its temporary file; for the rest see
-    :func:`load_flow_from_script`.
-    """
-    script = Script(content=content, name=name)
-    return load_flow_from_script(script, flow_name, variable=variable)
+        filename = script.path or _write_private_file(script, anchor)
+        module = _new_module(script, filename)
+        sys.modules[module.__name__] = module
+        forget = weakref.finalize(anchor, _forget, module.__name__, filename)
+        try:
+            _run(script, filename, module)
+            loaded = _select(_flows_in(module, variable), flow_name, variable, script.name)
+        except BaseException:
+            forget()
+            raise
+    return _anchored(loaded, script, anchor, None if variable is None else flow_name)
 
 
 def script_error(where: str, exc: BaseException) -> ScriptError:
-    """Return the error that stands for *exc*, which the user's code raised.
+    """Return the error for *exc*, which the user's code raised; *where* names the script."""
+    import tempfile  # Imported here because it is slow to load.
 
-    Args:
-        where: What messages call the script.
-        exc: A SystemExit is a failure, too.
-    """
     advice = ""
+    private = os.path.join(tempfile.gettempdir(), _FOLDER_PREFIX)
     if isinstance(exc, ModuleNotFoundError):
         prefect = (exc.name or "").partition(".")[0] == "prefect"
         advice = _NO_PREFECT if prefect else _NO_MODULE
     elif isinstance(exc, ImportError) and "relative import" in str(exc):
         advice = _NO_MODULE
-    elif isinstance(exc, FileNotFoundError) and _is_private(exc.filename):
+    elif isinstance(exc, FileNotFoundError) and str(exc.filename).startswith(private):
         advice = _NO_FILE
     return ScriptError(where, exc, advice)
 
@@ -154,33 +150,21 @@ class _LoadedFlow:
         return str(getattr(self.flow.fn, "__name__", ""))
 
 
-def _load(script: Script, flow_name: Optional[str], variable: Optional[str]) -> Any:
-    anchor = _Anchor()
-    filename = script.path or _private_file(script, anchor)
-    module = _new_module(script, filename)
-    forget = weakref.finalize(anchor, _forget, module.__name__, filename)
-    sys.modules[module.__name__] = module
-    try:
-        _run(script, filename, module)
-        flows = [*_flows_in(module), *_methods_in(module, variable or "")]
-        loaded = _select(flows, flow_name, variable, script.name)
-    except BaseException:
-        forget()
-        raise
-    return _anchored(loaded, script, anchor, None if variable is None else flow_name)
-
-
-def _private_file(script: Script, anchor: _Anchor) -> str:
+def _write_private_file(script: Script, anchor: _Anchor) -> str:
     """Write *script* to a new folder that only this user can enter; return its path.
 
     It is removed with *anchor*, and at the end of the process at the latest.
     """
-    import tempfile  # Imported here because it is slow to load.
+    import tempfile
 
+    name = script.filename
+    usable = name.isprintable() and name.strip(".")
+    if not usable or len(name.encode("utf-8", "surrogatepass")) > 255:
+        name = "script.py"
     try:
         folder = tempfile.mkdtemp(prefix=_FOLDER_PREFIX)
         weakref.finalize(anchor, _remove, folder, os.getpid())
-        path = os.path.join(folder, _usable_name(script.filename))
+        path = os.path.join(folder, name)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:
             file.write(script.content)
@@ -190,20 +174,6 @@ def _private_file(script: Script, anchor: _Anchor) -> str:
             f" cannot be written: {printable(exc)}. Set TMPDIR to a folder with room for it"
         ) from exc
     return path
-
-
-def _usable_name(name: str) -> str:
-    """Return *name* if a file may be called so."""
-    size = len(name.encode("utf-8", "surrogatepass"))
-    usable = name.isprintable() and name.strip(".") and size < 256
-    return name if usable else "script.py"
-
-
-def _is_private(path: object) -> bool:
-    """Return True if *path* is in the folder of a private file."""
-    import tempfile
-
-    return str(path).startswith(os.path.join(tempfile.gettempdir(), _FOLDER_PREFIX))
 
 
 def _remove(folder: str, owner: int) -> None:
@@ -241,31 +211,21 @@ def _run(script: Script, filename: str, module: ModuleType) -> None:
         raise script_error(script.name, exc) from exc
 
 
-def _flows_in(module: ModuleType) -> List[_LoadedFlow]:
+def _flows_in(module: ModuleType, variable: Optional[str]) -> List[_LoadedFlow]:
+    """Return the flows at module level, and the one that *variable* means, ``Class.method``."""
+    named = dict(vars(module))
+    if variable and "." in variable:
+        with suppress(AttributeError):
+            named[variable] = attrgetter(variable)(module)
     variables: Dict[int, List[str]] = {}
-    flows: Dict[int, Any] = {}
-    for variable, value in list(vars(module).items()):
+    for name, value in named.items():
         if library_of(value):
-            flows[id(value)] = value
-            variables.setdefault(id(value), []).append(variable)
+            variables.setdefault(id(value), []).append(name)
+    flows = [(named[names[0]], tuple(names)) for names in variables.values()]
     return [
-        _LoadedFlow(
-            flow, tuple(variables[key]), getattr(flow.fn, "__module__", None) == module.__name__
-        )
-        for key, flow in flows.items()
+        _LoadedFlow(flow, names, getattr(flow.fn, "__module__", None) == module.__name__)
+        for flow, names in flows
     ]
-
-
-def _methods_in(module: ModuleType, variable: str) -> List[_LoadedFlow]:
-    """Return the flow that *variable* means, if that is ``Class.method``."""
-    names = variable.split(".")
-    value: Any = module
-    for name in names:
-        value = getattr(value, name, None)
-    if len(names) == 1 or not library_of(value):
-        return []
-    own = getattr(value.fn, "__module__", None) == module.__name__
-    return [_LoadedFlow(value, (variable,), own)]
 
 
 def _select(
@@ -275,14 +235,12 @@ def _select(
         for each in flows:
             if variable in each.variables:
                 return each
-        reason = f"it has no flow {quoted(variable)} at module level"
-        raise MissingFlowError(where, reason)
+        raise MissingFlowError(where, f"it has no flow {quoted(variable)} at module level")
+    # Those that are only imported come last; the reference takes them, too.
     own = [each for each in flows if each.own] or flows
-    try:
+    with suppress(MissingFlowError):
         return _select_by_name(own, flow_name, where)
-    except MissingFlowError:
-        # The reference takes flows that are only imported, too.
-        return _select_by_name(flows, flow_name, where)
+    return _select_by_name(flows, flow_name, where)
 
 
 def _select_by_name(flows: List[_LoadedFlow], flow_name: Optional[str], where: str) -> _LoadedFlow:

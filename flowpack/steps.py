@@ -82,6 +82,7 @@ def _log(level: str, message: str) -> None:
 
 
 def _write(content: bytes, filename: str) -> str:
+    """Write the script into the working folder, and return that."""
     folder = os.getcwd()
     if filename != os.path.basename(filename) or filename in ("", ".", ".."):
         raise StorageUnavailableError("pull step", filename, "is no plain file name")
@@ -94,6 +95,7 @@ def _write(content: bytes, filename: str) -> str:
 
 
 def _fetch(kind: str, token: str, storage: Mapping[str, Any], size: int) -> bytes:
+    """Return the object, or its first bytes if it is longer than *size*."""
     fetch = _FETCHERS.get(kind)
     if fetch is None:
         reason = f"this flowpack can pull from {', '.join(_FETCHERS)} only"
@@ -119,7 +121,7 @@ def _from_folder(token: str, storage: Mapping[str, Any], size: int) -> bytes:
 
 def _from_files(token: str, storage: Mapping[str, Any], size: int) -> bytes:
     base = str(storage["base_path"])
-    if not base.startswith(("http://", "https://")):
+    if not base.lower().startswith(("http://", "https://")):
         return _from_folder(os.path.join(base, token), storage, size)
     headers = (storage.get("options") or {}).get("headers") or {}
     return _get("File Storage", base + token, headers, size)
@@ -129,17 +131,17 @@ def _from_key_value_server(token: str, storage: Mapping[str, Any], size: int) ->
     import json
 
     where = "KV Server Storage"
-    url = f"{storage['api_address']}/{token}"
     # JSON escapes make the text longer than the bytes: at most six for each.
-    text = _get(where, url, {}, 6 * size + 2)
+    text = _get(where, f"{storage['api_address']}/{token}", {}, 6 * size + 2)
     try:
         value = json.loads(text) if text.strip() else None
-    except (ValueError, RecursionError) as exc:
-        raise StorageUnavailableError(where, token, "the answer is no JSON") from exc
+    except (ValueError, RecursionError):
+        value = ...
     if value is None:
         raise ObjectMissingError(where, token, "the server has no such key")
     if not isinstance(value, str):
-        raise StorageUnavailableError(where, token, "the value is not text")
+        reason = "the response is no JSON text; is it a KV server?"
+        raise StorageUnavailableError(where, token, reason)
     return value.encode("utf-8", "surrogatepass")
 
 
@@ -151,49 +153,39 @@ def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
 
     # The variables are those that a deploy heeds.
     own = ("FLOWPACK_API_SSL_CERT_FILE", "PREFECT_API_SSL_CERT_FILE")
-    named = next(filter(None, map(os.environ.get, own + CA_VARIABLES)), "")
-    trusted = os.path.expanduser(named) or True
-    options = HTTPOptions(deadline=DEADLINE, verify=trusted)
+    trusted = next(filter(None, map(os.environ.get, own + CA_VARIABLES)), "")
+    options = HTTPOptions(deadline=DEADLINE, verify=os.path.expanduser(trusted) or True)
     try:
         with ObjectClient(what=where, headers=headers, options=options) as client:
             response = client.get(url, limit=size + 1)
     except (APIConnectionError, SettingsError) as exc:
         reason = getattr(exc, "reason", str(exc))
         raise StorageUnavailableError(where, mask_url(url), reason) from exc
-    answered = f"the server answered {response.status}"
-    if response.status in (204, 404, 410):
-        raise ObjectMissingError(where, mask_url(url), answered)
-    if response.status != 200:
-        raise StorageUnavailableError(where, mask_url(url), answered)
-    return response.body
+    if response.status == 200:
+        return response.body
+    missing = response.status in (204, 404, 410)
+    error = ObjectMissingError if missing else StorageUnavailableError
+    raise error(where, mask_url(url), f"the server answered {response.status}")
 
 
 def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
-    where = f"S3 Storage {storage['bucket']}"
-    # Imported here because only few workers have what it needs.
-    from flowpack.blocks.cloud.s3 import open_s3
+    # Imported here because few workers have what it needs.
+    from flowpack.blocks.buckets import open_s3
 
-    names = (
-        "aws_access_key_id",
-        "aws_secret_access_key",
-        "aws_session_token",
-        "profile_name",
-        "region_name",
-    )
+    where = f"S3 Storage {storage['bucket']}"
     try:
-        client = open_s3({name: storage.get(name) for name in names})
-        found = client.get_object(Bucket=storage["bucket"], Key=token)
+        found = open_s3(storage).get_object(Bucket=storage["bucket"], Key=token)
         content: bytes = found["Body"].read(size + 1)
+        return content
     except ImportError as exc:
         reason = "this worker lacks boto3; install flowpack[s3] there"
         raise StorageUnavailableError(where, token, reason) from exc
-    except Exception as exc:
+    except Exception as exc:  # Its text, and what it holds, may show credentials.
         code = getattr(exc, "response", {}).get("Error", {}).get("Code", "")
         if code in ("NoSuchKey", "404"):
             raise ObjectMissingError(where, token, "there is no such object") from None
         reason = f"S3 refused: {code or type(exc).__name__}"
         raise StorageUnavailableError(where, token, reason) from None
-    return content
 
 
 _FETCHERS: Mapping[str, Callable[[str, Mapping[str, Any], int], bytes]] = {

@@ -1,8 +1,7 @@
-"""How a request reaches an API and a response comes back.
+"""Requests to an API and responses of it, and what carries them.
 
-:class:`~flowpack.client.Client` speaks through a :class:`Transport`. There are two: ``_http``
-speaks HTTP, ``embedded`` answers in process from SQLite. Both take and return the bytes that
-travel, so that one contract holds for both.
+There are two transports: ``_http`` speaks HTTP, ``embedded`` answers in process from SQLite. Both
+take and return the bytes that travel, so that one contract holds for both.
 """
 
 from __future__ import annotations
@@ -14,18 +13,14 @@ from typing import Iterable, Mapping, Optional, Protocol
 import attrs
 
 _MASK = "**********"
-_SHORTEST_SECRET = 4
 
 
 class Effect(enum.Enum):
     """What a request does to the server; decides whether it may be repeated."""
 
-    #: Changes nothing. A plan sends only these.
-    READ = "read"
-    #: Sent twice it leaves the same state as sent once.
-    UPSERT = "upsert"
-    #: Sent twice it makes two. Never repeated.
-    CREATE = "create"
+    READ = "read"  # Changes nothing. A plan sends only these.
+    UPSERT = "upsert"  # Sent twice it leaves the same state as sent once.
+    CREATE = "create"  # Sent twice it makes two. Never repeated.
 
 
 @attrs.frozen
@@ -34,12 +29,11 @@ class Request:
 
     Attributes:
         method: HTTP method in capitals.
-        path: Below the API's root, percent-encoded, with a leading slash and without a query:
-            ``/flows/name/my%20flow``.
+        path: Below the API's root, percent-encoded, with a leading slash and without a query.
         body: JSON as UTF-8, or None for no body.
         effect: What it does to the server.
-        query: Query string, already encoded, without the question mark.
-        headers: Further headers.
+        query: Percent-encoded, without the question mark.
+        headers: Beside those that the transport adds.
     """
 
     method: str
@@ -60,10 +54,9 @@ class Response:
 
     Attributes:
         status: HTTP status.
-        body: Decoded from its transfer coding, complete; empty when there was none.
+        body: Complete and decoded; empty when there was none.
         headers: With lower-case names.
-        echoes: Whether the body holds a secret that was sent. As data it is as good as any
-            other, but no error may show it.
+        echoes: Whether the body holds a secret that was sent; then no error may show it.
     """
 
     status: int
@@ -74,12 +67,11 @@ class Response:
     def without(self, secrets: Iterable[str]) -> Response:
         """Return the response with asterisks for all of *secrets* that it echoes.
 
-        What is shorter than four characters is left: it is part of many words.
+        Shorter ones than four characters are left: they are part of many words.
         """
         body, location = self.body, self.headers.get("location", "")
-        for secret in sorted(set(secrets), key=len, reverse=True):
-            if len(secret) < _SHORTEST_SECRET:
-                continue
+        long = {secret for secret in secrets if len(secret) > 3}
+        for secret in sorted(long, key=len, reverse=True):
             location = location.replace(secret, _MASK)
             # As it is, or in JSON, or in JSON that stands in JSON.
             for _ in range(3):
@@ -87,10 +79,6 @@ class Response:
                 secret = json.dumps(secret)[1:-1]
         headers = {**self.headers, "location": location} if location else self.headers
         return attrs.evolve(self, body=body, headers=headers)
-
-
-#: The name that it had before.
-Answer = Response
 
 
 class Transport(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Optional, TypeVar, Union
 
 import attrs
 
@@ -14,20 +14,14 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-#: Environment variables that name a file or folder of trusted CA certificates for any HTTP
-#: client, the most particular one first.
+#: Name a file or folder of trusted CA certificates for any HTTP client; the first one wins.
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
-_HIDDEN = "***"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_SAFE = "/%:@!$&'()*+,;=~-._"
 # Compiled where they are used: many a run sees no URL.
-_END_OF_AUTHORITY = r"[/?#\\]"
-_END_OF_PATH = r"[?#]"
 _HOST_AND_PORT = r"(?:[^\s:\[\]]+|\[[0-9A-Za-z:.%]+\])(?::[0-9]*)?\Z"
 _HOST_NAME = r"(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?\Z"
-_PATH_SAFE = "/%:@!$&'()*+,;=~-._"
-_QUERY_SAFE = _PATH_SAFE + "?"
-
 #: What no URL may hold that is sent, and what to say of it.
 _PROBLEMS = (
     (r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "holds a control character or a line break"),
@@ -42,8 +36,8 @@ _PROBLEMS = (
 class Address(HidesLocals):
     """A URL with credentials, or text with one in it; printed without them.
 
-    It is no ``str``, for what is printed is not what is sent. Two are equal if their
-    ``url`` is.
+    It is no ``str``, for what is printed is not what is sent, and no attrs class, which
+    ``attrs.asdict`` would take apart. Two are equal if their ``url`` is.
     """
 
     __slots__ = ("_url",)
@@ -68,15 +62,10 @@ class Address(HidesLocals):
         return format(str(self), spec)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Address):
-            return self._url == other._url
-        return NotImplemented
+        return self._url == other._url if isinstance(other, Address) else NotImplemented
 
     def __hash__(self) -> int:
         return hash((Address, self._url))
-
-    def __reduce__(self) -> Tuple[Any, ...]:
-        return type(self), (self._url,)
 
 
 #: Text, as an :class:`Address` where there are credentials in it.
@@ -97,22 +86,20 @@ def url_of(value: Union[Value, Address]) -> Union[Value, str]:
 def mask_url(url: URL) -> str:
     """Return *url* without credentials, query and fragment; never fails.
 
-    Where it cannot be told what is a secret, everything after the scheme is hidden.
+    Where a secret cannot be told from the rest, everything after the scheme is hidden.
     """
     text = url_of(url)
     scheme, mark, rest = text.partition("://")
     if not mark:
         scheme, rest = "", text
-    found = re.search(_END_OF_AUTHORITY, rest)
-    end = found.start() if found else len(rest)
-    authority, tail = rest[:end], rest[end:]
-    host = authority.rpartition("@")[2]
-    # In "ann:80/secret@host" the password holds a slash, and host and port do not tell; a path
-    # with an "@" behind a port is hidden with it. So is another URL.
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    host, tail = authority.rpartition("@")[2], rest[len(authority) :]
+    # In "ann:80/secret@host" the password holds a slash: a path with an "@" behind a port is
+    # hidden, and so is another URL.
     doubtful = "@" in tail and (":" in authority or "://" in tail)
     if (mark or "@" in text) and (doubtful or not re.match(_HOST_AND_PORT, host)):
-        return f"{scheme}{mark}{_HIDDEN}"
-    return f"{scheme}{mark}{host}{re.split(_END_OF_PATH, tail, maxsplit=1)[0]}"
+        return f"{scheme}{mark}***"
+    return f"{scheme}{mark}{host}{re.split('[?#]', tail, maxsplit=1)[0]}"
 
 
 def mask_text(text: str) -> str:
@@ -141,7 +128,7 @@ class ParsedURL:
     credentials: Optional[str] = attrs.field(default=None, repr=False)
 
     def at(self, path: str, query: str = "") -> ParsedURL:
-        """Return an address on the same server, without credentials."""
+        """Return another URL of the same server, without credentials."""
         return attrs.evolve(self, path=path, query=query, credentials=None)
 
     @property
@@ -165,12 +152,10 @@ class ParsedURL:
 def parse_url(url: URL) -> ParsedURL:
     """Take an ``http(s)://`` URL apart.
 
-    Spaces and characters beyond ASCII are percent-encoded in path and query; what is
-    percent-encoded already stays as it is.
+    Spaces and characters beyond ASCII are percent-encoded in path and query.
 
     Raises:
-        ValueError: It cannot be sent. The text says why and begins with a verb; nothing of the
-            URL is in it.
+        ValueError: It cannot be sent. The text begins with a verb, and holds nothing of the URL.
     """
     text = url_of(url)
     if not isinstance(text, str):
@@ -185,23 +170,21 @@ def parse_url(url: URL) -> ParsedURL:
         host, port = _host(parts), parts.port
     except ValueError:
         host, port = "", None  # Raised below: the error's own text may show the credentials.
-    if not host:
+    if not host or port == 0:
         raise ValueError("has no valid host and port after ://")
-    if port == 0:
-        raise ValueError("names port 0")
     userinfo, at, _ = parts.netloc.rpartition("@")
     return ParsedURL(
         scheme=parts.scheme,
         host=host,
         port=port or _DEFAULT_PORTS[parts.scheme],
-        path=quote(parts.path, safe=_PATH_SAFE),
-        query=quote(parts.query, safe=_QUERY_SAFE),
+        path=quote(parts.path, safe=_SAFE),
+        query=quote(parts.query, safe=f"{_SAFE}?"),
         credentials=unquote(userinfo) if at else None,
     )
 
 
 def _host(parts: SplitResult) -> str:
-    """Return the host as it is sent, or an empty text where it is none."""
+    """Return the host as it is sent, or an empty text where there is none."""
     name = parts.hostname or ""
     if "[" in parts.netloc.rpartition("@")[2]:
         import ipaddress  # slow to load
@@ -210,7 +193,6 @@ def _host(parts: SplitResult) -> str:
     if not name.isascii():
         import idna  # requests needs it, too
 
-        # The codec of the standard library knows older rules, by which some names are those of
-        # others.
+        # By the older rules of the standard library some names are those of others.
         name = idna.encode(name, uts46=True).decode("ascii")
     return name if re.match(_HOST_NAME, name) else ""

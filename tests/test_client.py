@@ -92,6 +92,23 @@ def test_block_document_data_keeps_its_order(client, transport, done):
     assert list(transport.body("/block_documents/")["data"]) == list(data)
 
 
+@pytest.mark.parametrize("deep", [list, lambda items: {"x": items[0]}], ids=["list", "object"])
+def test_parameters_that_are_nested_too_deep(client, done, deep):
+    """They are refused as deploy refuses them, before they are sent."""
+    value = 1
+    for _ in range(500):
+        value = deep([value])
+    deployment = client.read_deployment(done.id)
+    new = DeploymentCreate(
+        name="d",
+        flow_id=done.flow_id,
+        flow_data=deployment.flow_data,
+        parameters={"p": value},
+    )
+    with pytest.raises(WireError, match="nested more than 200 levels deep"):
+        client.create_deployment(new)
+
+
 class Changing:
     """A transport whose answers to new deployments are changed."""
 

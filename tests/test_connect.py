@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 import pytest
+import requests
 
 from flowpack.client import Client
 from flowpack.connect import get_client, object_client, shared_connections, using
@@ -27,7 +28,7 @@ from tests.http.conftest import CERTIFICATES
 
 @pytest.fixture
 def server():
-    """Says that it is Prefect 2.0b7, and has a flow of any name."""
+    """Answers as Prefect 2.0b7, and has a flow of any name."""
     with FaultProxy(answer=lambda seen: reply(b'"2.0b7"')) as proxy:
         yield proxy
 
@@ -78,7 +79,7 @@ def test_profile(server, monkeypatch, fresh_home):
         assert client.url == server.url
 
 
-def test_patience_of_the_settings(server):
+def test_retries_of_the_settings(server):
     """Retries and time-outs are the user's."""
     server.plan.extend([status("522 Oops", "Retry-After: 0")] * 2)
     environ = {
@@ -114,13 +115,13 @@ def test_embedded_api_speaks_no_http(fresh_home):
 
 def test_writes_to_the_embedded_api_are_announced(fresh_home):
     """In one line, once for a client, and not for reads."""
-    told: list[str] = []
-    with get_client(notify=told.append) as client:
+    lines: list[str] = []
+    with get_client(notify=lines.append) as client:
         client.read_flows()
-        assert told == []
+        assert lines == []
         client.create_flow("a")
         client.create_flow("b")
-    assert told == [
+    assert lines == [
         "no PREFECT_API_URL is set: writing to the embedded API, in"
         f" {fresh_home / 'flowpack.db'}"
     ]
@@ -128,12 +129,12 @@ def test_writes_to_the_embedded_api_are_announced(fresh_home):
 
 def test_threads_announce_once():
     """Those that share a client and write at the same time, too."""
-    told: list[str] = []
+    lines: list[str] = []
     start = threading.Barrier(4)
 
     def notify(line):
         time.sleep(0.05)
-        told.append(line)
+        lines.append(line)
 
     with get_client(notify=notify) as client:
 
@@ -143,7 +144,7 @@ def test_threads_announce_once():
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(write, "abcd"))
-    assert len(told) == 1
+    assert len(lines) == 1
 
 
 #: Writes to the embedded API in two ways and prints the lines of the warnings.
@@ -162,7 +163,7 @@ for each in caught:
 
 
 def warned(*filters: str) -> list[str]:
-    """Return what a new process says that writes to the embedded API."""
+    """Return what a new process prints that writes to the embedded API."""
     program = WARNED.format(filters="\n".join(filters))
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -178,7 +179,7 @@ def test_write_to_the_embedded_api_is_a_warning(fresh_home):
 
 
 def test_the_warning_is_silenced_by_its_class():
-    """Who wants the embedded API says so."""
+    """Who wants the embedded API ignores it."""
     silence = "warnings.simplefilter('ignore', flowpack.EmbeddedAPIWarning)"
     assert warned(silence) == []
 
@@ -207,6 +208,14 @@ def test_api_that_is_none():
     """The error names the argument."""
     with pytest.raises(SettingsError, match=r"argument: api_url \('x'\)"):
         get_client("x")
+
+
+@pytest.mark.parametrize("arguments", [{"api": ""}, {}], ids=["argument", "settings"])
+def test_session_without_a_server(arguments):
+    """The embedded API speaks no HTTP, so a session is not dropped in silence."""
+    with requests.Session() as session:
+        with pytest.raises(SettingsError, match="session= is for a server.*embedded API"):
+            get_client(**arguments, session=session)
 
 
 def test_using_a_client(server):
@@ -260,7 +269,7 @@ def test_objects_over_shared_connections():
 
 
 def test_threads_over_shared_connections():
-    """Threads share them in a copy of the context, without mixing up answers."""
+    """Threads share them in a copy of the context, without mixing up responses."""
     with FaultProxy(answer=lambda seen: reply(seen.target.encode())) as store:
 
         def get(number):

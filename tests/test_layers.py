@@ -12,8 +12,8 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 #: below it, not its neighbours. Change this knowingly: it is the architecture.
 LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
-    {"_callers", "_files", "_folders", "_interpreter", "_times", "_type_hints"},
-    {"_type_conversion", "jsonvalues", "transport", "urls"},
+    {"_callers", "_files", "_interpreter", "_times", "_type_hints"},
+    {"jsonvalues", "transport", "urls"},
     {"_validators", "snapshot"},
     {"schedules"},
     {"models"},
@@ -34,24 +34,24 @@ LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 GATES = {
     "aiohttp": (),
     "asyncio": (),
-    "azure": ("flowpack.blocks.cloud",),
-    "boto3": ("flowpack.blocks.cloud",),
-    "botocore": ("flowpack.blocks.cloud",),
+    "azure": ("flowpack.blocks.buckets",),
+    "boto3": ("flowpack.blocks.buckets",),
+    "botocore": ("flowpack.blocks.buckets",),
     "cattrs": ("flowpack.wire",),
     "cattr": (),
-    "google": ("flowpack.blocks.cloud",),
+    "google": ("flowpack.blocks.buckets",),
     "httpx": (),
     "pickle": (),
     "pydantic": (),
     # The client and what makes one name the type of the session that they are given.
     "requests": ("flowpack._http", "flowpack.client", "flowpack.connect"),
-    "sqlite3": ("flowpack.embedded.store",),
+    "sqlite3": ("flowpack.embedded.session", "flowpack.embedded.store"),
     "urllib3": ("flowpack._http",),
 }
 
 #: Parts that must stay small: what of flowpack they may import beside themselves.
 NARROW = {
-    "embedded": {"_folders", "exceptions", "models", "transport", "wire"},
+    "embedded": {"_files", "exceptions", "models", "transport", "wire"},
     "exceptions": set(),
     "transport": set(),
 }

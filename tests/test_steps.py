@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_stock_step_reads_http(working):
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("response", "problem"),
     [
         (Response(200, DATA + b"#"), DIGEST),
         (Response(200, DATA[:-1]), DIGEST),
@@ -105,12 +106,12 @@ def test_stock_step_reads_http(working):
     ],
     ids=["longer", "shorter", "empty", "missing", "broken"],
 )
-def test_stock_step_fails_loudly(working, answer, said):
+def test_stock_step_fails_loudly(working, response, problem):
     """Anything but the right bytes is an error, and nothing is written."""
-    with serve(lambda request: answer, prefix="") as url:
+    with serve(lambda request: response, prefix="") as url:
         status, error = timeit(f"{url}/{DIGEST}", working)
     assert status != 0
-    assert said in error and "nothing of it was run" in error
+    assert problem in error and "nothing of it was run" in error
     assert os.listdir(working) == []
 
 
@@ -127,7 +128,7 @@ def test_stock_step_ends_in_time(working, fault):
 
 
 def test_stock_step_fails_without_a_server(working):
-    """A server that is not there is told."""
+    """A server that is not there is an error."""
     status, error = timeit("http://127.0.0.1:1/x", working)
     assert (status, os.listdir(working)) == (1, [])
     assert "cannot be fetched" in error
@@ -202,11 +203,11 @@ def test_step_sends_headers_and_hides_them(working, caplog):
     """Headers of the options are sent, and stand in no error and no log."""
     seen = []
 
-    def answer(request):
+    def respond(request):
         seen.append(request.headers.get("authorization"))
         return Response(401, b"")
 
-    with serve(answer, prefix="") as url:
+    with serve(respond, prefix="") as url:
         storage = {
             "base_path": url + "/",
             "options": {"headers": {"Authorization": "Bearer canary"}},
@@ -219,7 +220,7 @@ def test_step_sends_headers_and_hides_them(working, caplog):
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("response", "error"),
     [
         (Response(200, DATA + b"#"), StorageIntegrityError),
         (Response(200, DATA * 100_000), StorageUnavailableError),
@@ -235,9 +236,9 @@ def test_step_sends_headers_and_hides_them(working, caplog):
     ],
     ids=["longer", "huge", "empty", "missing", "gone", "none", "redirect", "broken"],
 )
-def test_step_fails_loudly(working, answer, error):
+def test_step_fails_loudly(working, response, error):
     """Anything but the right bytes is an error, and nothing is written."""
-    with serve(lambda request: answer, prefix="") as url:
+    with serve(lambda request: response, prefix="") as url:
         with pytest.raises(error):
             run("File Storage", DIGEST, {"base_path": url + "/"})
     assert os.listdir(working) == []
@@ -293,7 +294,7 @@ def test_step_trusts_whom_a_deploy_trusts(working, encrypted, monkeypatch, varia
 
 @pytest.mark.parametrize("value", [None, "", "missing.pem", "empty.pem"])
 def test_step_says_whom_to_trust(working, encrypted, monkeypatch, value):
-    """A certificate that is not trusted, and CAs that cannot be read, are told."""
+    """A certificate that is not trusted, and CAs that cannot be read, are errors."""
     (working / "empty.pem").touch()
     if value is not None:
         monkeypatch.setenv("SSL_CERT_FILE", value)
@@ -303,30 +304,38 @@ def test_step_says_whom_to_trust(working, encrypted, monkeypatch, value):
         run("File Storage", DIGEST, encrypted)
 
 
+BAD_URLS = (
+    None,
+    "http://[::1/",
+    "http://a..b/",
+    f"http://{'a' * 70}.example/",
+    "http://127.0.0.1:port/",
+    "http://canary:canary@a..b/",
+)
+NO_DATA: Any = (None, {})
+BAD_OPTIONS = ([1], {"headers": ["canary"]}, {"headers": {"X": 5}}, {"headers": {"X": "é\n"}})
+
+
 @pytest.mark.parametrize(
-    "storage",
+    "kind, storage",
     [
-        {},
-        {"base_path": None},
-        {"base_path": "http://[::1/"},
-        {"base_path": "http://a..b/"},
-        {"base_path": f"http://{'a' * 70}.example/"},
-        {"base_path": "http://127.0.0.1:port/"},
-        {"base_path": "http://127.0.0.1:1/", "options": [1]},
-        {"base_path": "http://127.0.0.1:1/", "options": {"headers": ["canary"]}},
-        {"base_path": "http://127.0.0.1:1/", "options": {"headers": {"X": 5}}},
-        {"base_path": "http://127.0.0.1:1/", "options": {"headers": {"X": "é\n"}}},
-        {"base_path": "http://canary:canary@a..b/"},
-        None,
+        *(
+            (kind, data)
+            for kind in ("File Storage", "KV Server Storage", "S3 Storage")
+            for data in NO_DATA
+        ),
+        *(("File Storage", {"base_path": url}) for url in BAD_URLS),
+        *(("KV Server Storage", {"api_address": url}) for url in BAD_URLS),
+        *(
+            ("File Storage", {"base_path": "http://127.0.0.1:1/", "options": options})
+            for options in BAD_OPTIONS
+        ),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("kind", ["File Storage", "KV Server Storage", "S3 Storage"])
 def test_step_with_odd_block_data(working, monkeypatch, kind, storage):
-    """What a block document says otherwise than it must is one clean error."""
+    """A block document with wrong data is one clean error."""
     monkeypatch.setitem(sys.modules, "boto3", None)
-    if storage and kind == "KV Server Storage":
-        storage = {"api_address": storage.get("base_path")}
     with pytest.raises(StorageError) as caught:
         run(kind, DIGEST, storage)
     assert "canary" not in str(caught.value)
@@ -341,7 +350,7 @@ def test_step_with_odd_flow_data(working, flow_data):
 
 @pytest.mark.parametrize("body", [b"", b"null"], ids=repr)
 def test_key_that_a_key_value_server_lacks(working, body):
-    """An empty answer says so, too, and what puts the bytes back is named."""
+    """So is an empty response, and the error names what puts the bytes back."""
     with serve(lambda request: Response(200, body), prefix="") as url:
         with pytest.raises(ObjectMissingError, match="flowpack deploy"):
             run("KV Server Storage", DIGEST, {"api_address": url})

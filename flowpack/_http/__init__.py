@@ -1,12 +1,7 @@
 """HTTP, on requests: nothing else imports it.
 
-- :mod:`~flowpack._http.http_transport` carries requests to an API,
-  :mod:`~flowpack._http.objects` stores and fetches large objects;
-- both make their calls through :mod:`~flowpack._http.session`, which holds the session of
-  requests; :mod:`~flowpack._http.adapter` keeps it within the call's time, and
-  :mod:`~flowpack._http.receiving` within limits;
-- :mod:`~flowpack._http.retries` decides what is repeated, :mod:`~flowpack._http.errors` says
-  what went wrong without showing a secret.
+:class:`HTTPTransport` carries requests to an API, :class:`ObjectClient` stores and fetches large
+objects; both make their calls through an :class:`HTTPSession`.
 """
 
 from flowpack._http.http_transport import HTTPTransport

@@ -1,9 +1,7 @@
-"""The adapter under requests that keeps a call's deadline and trusts whom it should.
+"""The adapter under requests that keeps a call's deadline.
 
-Time-outs of sockets begin anew with every byte that arrives, so a peer that sends one now and
-then holds a call for ever. Here a connection that stands is wrapped: each step on it gets what
-is left of the call's time. The attempt that a step belongs to is found in a context variable,
-which threads, greenlets and forked processes have each for themselves.
+Time-outs of sockets begin anew with every byte that arrives, so a peer that sends one now and then
+holds a call for ever. Here each step on a connected socket gets what is left of the call's time.
 """
 
 from __future__ import annotations
@@ -13,14 +11,13 @@ import logging
 import socket
 import ssl
 from contextvars import ContextVar
-from http.client import HTTPException
 from typing import Any, ClassVar, Optional
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from flowpack._http.retries import Deadline
+from flowpack._http.retries import Deadline, Failure
 
 #: Longest head of a response, in bytes.
 _HEAD_LIMIT = 512 * 1024
@@ -29,37 +26,22 @@ _HEAD_LIMIT = 512 * 1024
 _PIECE = 64 * 1024
 
 #: What a socket raises where the peer has hung up; over TLS that differs with Python.
-DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-
-
-class ResponseRefused(Exception):
-    """The response breaks a rule and would do so again; the text says which."""
-
-
-class BrokenResponse(HTTPException):
-    """The response is not as HTTP wants it; another one may be."""
+_DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class Attempt:
-    """One sending of a request: how much time it has, and how far it came.
+    """One sending of a request: how much time it has, and how far it came."""
 
-    Attributes:
-        current: The attempt that this thread or greenlet makes.
-        ssl_context: Checks certificates; None where nothing speaks TLS.
-        opened: Whether a connection was made for it; else one was used again.
-        sent: Whether some of the request may have reached the server.
-        answered: Whether some of the response has come.
-        ended: Whether the peer sends nothing more.
-    """
-
+    #: The attempt that this thread or greenlet makes.
     current: ClassVar[ContextVar[Optional[Attempt]]] = ContextVar("attempt", default=None)
 
     def __init__(self, deadline: Deadline, timeout: float) -> None:
         self.deadline, self.timeout = deadline, timeout
-        self.ssl_context: Optional[ssl.SSLContext] = None
-        self.opened = self.sent = self.answered = self.ended = False
-        self._moved = 0
-        self._receivable: float = _HEAD_LIMIT
+        self.ssl_context: Optional[ssl.SSLContext] = None  # Checks certificates.
+        self.sent = False  # Some of the request may have reached the server.
+        self.answered = False  # Some of the response has come.
+        self.ended = False  # The peer sends nothing more.
+        self.receivable: float = _HEAD_LIMIT  # So many bytes may come.
 
     @property
     def stage(self) -> str:
@@ -75,27 +57,18 @@ class Attempt:
             raise socket.timeout("the deadline has passed")
         return min(self.timeout, left)
 
-    def begin_sending(self) -> None:
-        """Take note that some of a request is about to be sent."""
-        self.sent, self.answered, self.ended = True, False, False
-        self._receivable = _HEAD_LIMIT
-
-    def allow_body(self, limit: Optional[int]) -> None:
-        """Let the response go on for *limit* bytes more; None for any number."""
-        self._receivable = float("inf") if limit is None else limit
-
-    def count_sent(self, size: int) -> None:
-        """Take note that *size* bytes were sent."""
-        self._moved += size
-        self.deadline.moved(self._moved)
+    def reset(self, *, sent: bool) -> None:
+        """Begin anew: some of the request is about to be *sent*, or nothing was."""
+        self.sent, self.answered, self.ended = sent, False, False
+        self.receivable = _HEAD_LIMIT
 
     def count_received(self, size: int) -> None:
         """Take note that *size* bytes have come, 0 for the end; raise if they are too many."""
-        self.count_sent(size)
+        self.deadline.moved += size
         self.answered, self.ended = self.answered or size > 0, size == 0
-        self._receivable -= size
-        if self._receivable < 0:
-            raise ResponseRefused("the response does not end within its size limit")
+        self.receivable -= size
+        if self.receivable < 0:
+            raise Failure("the response does not end within its size limit", passing=False)
 
 
 class _DeadlineSocket:
@@ -103,9 +76,6 @@ class _DeadlineSocket:
 
     def __init__(self, sock: Any) -> None:
         self._sock, self._timeout = sock, sock.gettimeout()
-        attempt = Attempt.current.get()
-        if attempt:
-            attempt.opened = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -127,17 +97,16 @@ class _DeadlineSocket:
         while view:
             attempt = self.limit_step()
             if attempt:
-                attempt.begin_sending()
+                attempt.reset(sent=True)
             try:
                 size = self._sock.send(view[:_PIECE])
-            except DROPPED:  # What the server has said before it hung up is read then.
+            except _DROPPED:  # What the server wrote before it hung up is read then.
                 raise BrokenPipeError from None
             view = view[size:]
             if attempt:
-                attempt.count_sent(size)
+                attempt.deadline.moved += size
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
-        """Return the file that a response is read from."""
         return io.BufferedReader(_DeadlineReader(self), 64 * 1024)
 
 
@@ -157,17 +126,13 @@ class _DeadlineReader(io.RawIOBase):
             attempt.count_received(size)
         return size
 
-    def readall(self) -> bytes:
-        """Refuse: only a chunk of less than no bytes is read so."""
-        raise BrokenResponse("the size of a chunk is negative")
-
     def close(self) -> None:
         self._file.close()
         super().close()
 
 
 class _Connection(HTTPConnection):
-    debuglevel = 0  # Else http.client prints headers when it is told to.
+    debuglevel = 0  # Else http.client prints headers where a program wants it to.
 
     def connect(self) -> None:
         super().connect()
@@ -185,7 +150,7 @@ class _TLSConnection(HTTPSConnection):
         finally:
             attempt = Attempt.current.get()
             if attempt:
-                attempt.sent = attempt.answered = attempt.ended = False
+                attempt.reset(sent=False)
         self.sock = plain
 
     def connect(self) -> None:
@@ -198,7 +163,7 @@ class _TLSConnection(HTTPSConnection):
                 self.ca_certs = self.ca_cert_dir = None
         super().connect()
         if self.cert_reqs == ssl.CERT_NONE:
-            self.is_verified = True  # It would warn at each request of what the user wants.
+            self.is_verified = True  # Else it warns at each request of what the user wants.
         self.sock: Any = _DeadlineSocket(self.sock)
 
 
@@ -232,10 +197,10 @@ class DeadlineAdapter(HTTPAdapter):
         return manager
 
 
-def _is_not_of_a_call(record: logging.LogRecord) -> bool:
+def _is_outside_of_calls(record: logging.LogRecord) -> bool:
     return Attempt.current.get() is None
 
 
 # They log whole URLs, with the tokens that some have in their query.
 for _name in ("connection", "connectionpool", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_name}").addFilter(_is_not_of_a_call)
+    logging.getLogger(f"urllib3.{_name}").addFilter(_is_outside_of_calls)

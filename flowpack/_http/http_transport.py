@@ -6,21 +6,19 @@ from typing import Mapping, Optional
 
 import requests
 
-from flowpack._http.headers import common_headers, credentials_problem, headers_problem, merged
+from flowpack._http.messages import Headers, common_headers
 from flowpack._http.session import HTTPOptions, HTTPSession
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.transport import Request, Response
-from flowpack.urls import URL, ParsedURL, mask_url, parse_url
+from flowpack.urls import URL, mask_url, parse_url
 
 
 class HTTPTransport(HidesLocals):
-    """Carries requests to an API over HTTP.
+    """Carries requests to an API over HTTP; threads may share it, and forked processes."""
 
-    Connections are kept and used again. Threads may share a transport, and a process that was
-    forked may go on with it. What a dialect wants in the headers of its requests (versions,
-    CSRF tokens) comes with each request.
-    """
+    #: A server is there.
+    embedded = False
 
     def __init__(
         self,
@@ -33,23 +31,21 @@ class HTTPTransport(HidesLocals):
     ) -> None:
         """Make a transport; nothing is sent yet.
 
-        Args:
-            api_url: The API's root. Credentials in it are sent as ``Basic``.
-            api_key: Sent as ``Bearer``.
-            auth_string: ``user:password``, sent as ``Basic``; wins over *api_key*.
-            headers: Sent with each request; an ``Authorization`` among them wins.
-            options: How calls are made.
+        Credentials are an ``Authorization`` among *headers*, else *auth_string*
+        (``user:password``), else those in *api_url*, else *api_key*.
 
         Raises:
             SettingsError: The URL, a credential or a header cannot be sent.
         """
-        root = _root(api_url)
-        credentials = auth_string or root.credentials
-        problem = credentials_problem(api_key, credentials) or headers_problem(headers or {})
+        try:
+            root = parse_url(api_url)
+            problem = "has a query, which an API's root cannot have" if root.query else ""
+        except ValueError as exc:
+            problem = str(exc)
         if problem:
-            raise SettingsError(problem)
+            raise SettingsError(f"the API URL {quoted(mask_url(api_url))} {problem}")
         self._root = root.at(root.path.rstrip("/"))
-        self._headers = common_headers(headers or {}, api_key, credentials)
+        self._headers = common_headers(headers or {}, api_key, auth_string or root.credentials)
         self._session = HTTPSession(options)
 
     def __repr__(self) -> str:
@@ -60,20 +56,10 @@ class HTTPTransport(HidesLocals):
         """The API's root for people to read, without credentials."""
         return self._root.shown
 
-    @property
-    def embedded(self) -> bool:
-        """False: a server is there."""
-        return False
-
     def send(self, request: Request) -> Response:
-        """Send *request* and return the response, whatever its status.
-
-        Raises:
-            APIConnectionError: No usable response came back.
-            SettingsError: The proxy or the CA certificates cannot be used.
-        """
+        """Send *request* and return the response; see :meth:`HTTPSession.call`."""
         kind = {} if request.body is None else {"Content-Type": "application/json"}
-        headers = merged(self._headers, kind, request.headers)
+        headers = Headers({**self._headers, **kind, **request.headers})
         return self._session.call(
             requests.Request(request.method, headers=headers, data=request.body or b""),
             self._root.at(self._root.path + request.path, request.query),
@@ -83,14 +69,3 @@ class HTTPTransport(HidesLocals):
     def close(self) -> None:
         """Close the connections. A second call does nothing."""
         self._session.close()
-
-
-def _root(api_url: URL) -> ParsedURL:
-    try:
-        root = parse_url(api_url)
-        problem = "has a query, which an API's root cannot have" if root.query else ""
-    except ValueError as exc:
-        problem = str(exc)
-    if problem:
-        raise SettingsError(f"the API URL {quoted(mask_url(api_url))} {problem}")
-    return root

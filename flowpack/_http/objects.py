@@ -6,22 +6,20 @@ from typing import BinaryIO, Mapping, Optional, Union
 
 import requests
 
-from flowpack._http.headers import basic, common_headers, headers_problem, merged
-from flowpack._http.receiving import BODY_LIMIT, FileBody, Sink
+from flowpack._http.messages import FileBody, Headers, Sink, basic, common_headers
 from flowpack._http.session import HTTPOptions, HTTPSession
 from flowpack._tracebacks import HidesLocals
-from flowpack.exceptions import APIConnectionError, SettingsError
+from flowpack.exceptions import APIConnectionError
 from flowpack.transport import Effect, Response
-from flowpack.urls import URL, ParsedURL, mask_url, parse_url
+from flowpack.urls import URL, mask_url, parse_url
 
 
 class ObjectClient(HidesLocals):
     """Puts and gets objects by their URL.
 
     Each method returns the response, whatever its status, and raises
-    :class:`~flowpack.exceptions.APIConnectionError` when no usable one came back or the URL
-    cannot be sent. Every request may be repeated, so only what may be stored twice is stored.
-    A call may take a second more for each MiB that it moved.
+    :class:`~flowpack.exceptions.APIConnectionError` when no usable one came back or the URL cannot
+    be sent. Every request may be repeated. A call may take a second more for each MiB it moved.
     """
 
     def __init__(
@@ -32,20 +30,14 @@ class ObjectClient(HidesLocals):
         options: HTTPOptions = HTTPOptions(),
         session: Optional[HTTPSession] = None,
     ) -> None:
-        """Make a client; nothing is sent yet.
+        """Make a client for the storage *what*; nothing is sent yet.
 
-        Args:
-            what: What it is for, as its ``repr`` shows: the storage's name.
-            headers: Sent with each request, to every URL that is given; never shown.
-            options: How calls are made.
-            session: Used in place of one with *options*, and left open.
+        *headers* are sent with each request, to every URL that is given. A *session* is used in
+        place of one with *options*, and left open.
 
         Raises:
             SettingsError: A header cannot be sent.
         """
-        problem = headers_problem(headers or {})
-        if problem:
-            raise SettingsError(f"{what}: {problem}")
         self._what = what
         self._headers = common_headers(headers or {})
         self._session = session or HTTPSession(options)
@@ -74,10 +66,8 @@ class ObjectClient(HidesLocals):
     ) -> Response:
         """Fetch the object at *url*, into a file from where it stands, or into memory.
 
-        The file must be able to go back there. No more than *limit* bytes are taken; None means
-        any number into a file, 8 MiB into memory.
+        No more than *limit* bytes are taken; None means any number into a file, 8 MiB into memory.
         """
-        limit = BODY_LIMIT if into is None and limit is None else limit
         return self._call("GET", url, Effect.READ, sink=Sink(into, limit))
 
     def put(
@@ -88,8 +78,6 @@ class ObjectClient(HidesLocals):
         headers: Optional[Mapping[str, str]] = None,
     ) -> Response:
         """Store *body* at *url*: bytes, or *size* bytes of a file from where it stands.
-
-        The file must be able to go back there, for another attempt.
 
         Raises:
             OSError: The file cannot be read, or has become shorter.
@@ -115,19 +103,17 @@ class ObjectClient(HidesLocals):
         body: Union[bytes, FileBody] = b"",
         sink: Optional[Sink] = None,
     ) -> Response:
-        address = _address(method, url)
+        problem = ""
+        try:
+            address = parse_url(url)
+        except ValueError as exc:
+            problem = f"this URL {exc}"
+        if problem:
+            raise APIConnectionError(method, mask_url(url), problem)
         own = {"Authorization": basic(address.credentials)} if address.credentials else {}
         request = requests.Request(
             method,
-            headers=merged(own, self._headers, headers or {}),
+            headers=Headers({**own, **self._headers, **(headers or {})}),
             data=body or b"",  # It would announce chunks for an empty file.
         )
         return self._session.call(request, address, effect, sink=sink, seconds_per_mib=1.0)
-
-
-def _address(method: str, url: URL) -> ParsedURL:
-    try:
-        return parse_url(url)
-    except ValueError as exc:
-        problem = f"this URL {exc}"
-    raise APIConnectionError(method, mask_url(url), problem)

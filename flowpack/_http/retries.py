@@ -6,56 +6,49 @@ import contextlib
 import logging
 import math
 import random
-import re
 import time
-from collections import deque
-from email.utils import mktime_tz, parsedate_tz
+from collections import defaultdict, deque
 from typing import Callable, Dict, FrozenSet, Optional, Tuple, Union
 
 import attrs
+from urllib3 import Retry
+from urllib3.exceptions import InvalidHeader
 
 from flowpack.transport import Effect, Response
 
 _log = logging.getLogger(__name__)
 
 
-@attrs.frozen
-class Failure:
-    """An attempt that brought no usable response: what happened, and what to do about it."""
+@attrs.define
+class Failure(Exception):
+    """An attempt that brought no usable response."""
 
-    reason: str
-    #: Whether another attempt may go better.
-    passing: bool = True
-    #: Whether some of the request may have reached the server.
-    sent: bool = True
-    #: Whether a connection kept from an earlier call was closed: no matter of the server's.
-    idle: bool = False
-    #: The error behind it, without its traceback.
-    cause: Optional[BaseException] = None
+    reason: str  # What happened, and what to do about it.
+    passing: bool = True  # Another attempt may go better.
+    sent: bool = True  # Some of the request may have reached the server.
+    cause: Optional[BaseException] = None  # Without its traceback.
 
 
 Result = Union[Response, Failure]
-Clock = Callable[[], float]
 
 
 class Deadline:
     """When a call ends: so many seconds from now, and some more for each MiB that it moves."""
 
     def __init__(
-        self, seconds: float, seconds_per_mib: float = 0.0, clock: Clock = time.monotonic
+        self,
+        seconds: float,
+        seconds_per_mib: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock, self._started = clock, clock()
         self._seconds, self._seconds_per_byte = seconds, seconds_per_mib / 2**20
-        self._moved = 0
-
-    def moved(self, size: int) -> None:
-        """Take note that an attempt has moved *size* bytes so far."""
-        self._moved = max(self._moved, size)
+        self.moved = 0  # In bytes, both ways, by all attempts.
 
     @property
     def allowed(self) -> float:
-        """How many seconds the call may take, as far as is known by now."""
-        return self._seconds + self._moved * self._seconds_per_byte
+        """How many seconds the call may take, by what it has moved so far."""
+        return self._seconds + self.moved * self._seconds_per_byte
 
     def elapsed(self) -> float:
         """Return how many seconds the call has taken."""
@@ -70,16 +63,9 @@ class Deadline:
 class RetryPolicy:
     """Which requests are repeated, and how patiently.
 
-    Whatever creates something is never repeated once a byte of it may have reached the server.
-
-    Attributes:
-        attempts: How often a request is sent at most.
-        statuses: Responses that mean "not now". Every other status is final.
-        first_wait: Longest wait before the second attempt, in seconds; it doubles with each
-            further one. A wait lies between half of that and the whole, by chance, so that
-            clients do not come back all at once.
-        longest_wait: What the doubling stops at, in seconds.
-        longest_retry_after: A server that asks for more seconds is not asked again.
+    Waits double from *first_wait* to *longest_wait* seconds, each cut by up to a half by chance.
+    A server that asks for more than *longest_retry_after* seconds is not asked again. What creates
+    something is never repeated once a byte of it may have reached the server.
     """
 
     attempts: int = 5
@@ -97,33 +83,21 @@ class RetryPolicy:
     def wait(self, failures: int, result: Result, chance: float) -> float:
         """Return how many seconds to wait after so many; infinite where it is no use."""
         longest = min(self.longest_wait, self.first_wait * 2.0 ** (failures - 1))
-        own = longest * (1 + chance) / 2
-        if isinstance(result, Failure):
-            return own
-        asked = parse_retry_after(result.headers.get("retry-after", ""), time.time())
-        if asked is None:
-            return own
-        return max(asked, own) if asked <= self.longest_retry_after else math.inf
+        wait = longest * (1 + chance) / 2
+        asked = _retry_after(result) if isinstance(result, Response) else 0.0
+        return max(asked, wait) if asked <= self.longest_retry_after else math.inf
 
 
-def parse_retry_after(text: str, now: float) -> Optional[float]:
-    """Return the seconds that a ``Retry-After`` (seconds or a date) asks for, or None."""
-    text = text.strip()
-    if re.match(r"[0-9]+(?:\.[0-9]+)?\Z", text):
-        return float(text)
+def _retry_after(response: Response) -> float:
+    """Return the seconds that a ``Retry-After`` (seconds or a date) asks for, else 0."""
     try:
-        date = parsedate_tz(text) if text[:1].isalpha() else None
-        seconds = mktime_tz((*date[:9], date[9] or 0)) - now if date else -1
-    except (ValueError, OverflowError, IndexError, TypeError):
-        return None
-    return seconds if seconds >= 0 else None
+        return Retry().parse_retry_after(response.headers.get("retry-after", "0"))
+    except (InvalidHeader, ValueError, OverflowError, IndexError, TypeError):
+        return 0.0
 
 
 class RetryBudget:
-    """How many retries one server gets from this process; each success gives one back.
-
-    A server that is down is not asked five times by each of a hundred calls.
-    """
+    """How many retries a server gets from this process: many calls spare one that is down."""
 
     def __init__(self, size: int = 100) -> None:
         # Adding and taking are atomic, so that no lock is held across a fork.
@@ -136,16 +110,12 @@ class RetryBudget:
         return False
 
     def earn(self) -> None:
-        """Give one retry back."""
+        """Give one retry back, for a success."""
         self._retries.append(True)
 
 
-_BUDGETS: Dict[str, RetryBudget] = {}
-
-
-def budget_for(origin: str) -> RetryBudget:
-    """Return the budget that this process has for the server at *origin*."""
-    return _BUDGETS.setdefault(origin, RetryBudget())
+#: The budgets of this process, by the origins of servers.
+BUDGETS: Dict[str, RetryBudget] = defaultdict(RetryBudget)
 
 
 def run_with_retries(
@@ -158,18 +128,15 @@ def run_with_retries(
     sleep: Callable[[float], object],
     label: str,
 ) -> Tuple[Result, int]:
-    """Make attempts until none follows; return what the last one brought, and their number."""
+    """Make attempts until none follows; return the last one's result, and their number."""
     attempts = 0
     while True:
         result = attempt()
-        idle = isinstance(result, Failure) and result.idle
-        attempts += not idle
+        attempts += 1
         if not policy.repeats(effect, result):
             if isinstance(result, Response):
                 budget.earn()
             return result, attempts
-        if idle:
-            continue
         wait = policy.wait(attempts, result, random.random())
         if attempts >= policy.attempts or wait >= deadline.left() or not budget.spend():
             return result, attempts

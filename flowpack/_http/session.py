@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import ssl
 import sys
 import time
 from collections import OrderedDict
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Callable, Dict, Mapping, Optional, Type, Union
+from typing import Any, Callable, Iterator, Mapping, Optional, Type, Union
 
 import attrs
 import requests
@@ -18,9 +20,8 @@ from urllib3 import Retry
 
 from flowpack._http.adapter import Attempt, DeadlineAdapter
 from flowpack._http.errors import FOREIGN, bare, explain
-from flowpack._http.headers import basic, secrets_in
-from flowpack._http.receiving import LocalError, Sink, receive
-from flowpack._http.retries import Deadline, Result, RetryPolicy, budget_for, run_with_retries
+from flowpack._http.messages import LocalError, Sink, basic, receive, secrets_in
+from flowpack._http.retries import BUDGETS, Deadline, Failure, Result, RetryPolicy, run_with_retries
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Effect, Response
 from flowpack.urls import CA_VARIABLES, ParsedURL, mask_url, parse_url
@@ -34,10 +35,8 @@ class HTTPOptions:
         timeout: Longest wait for each network step, in seconds.
         deadline: Longest time for a call, its repetitions included, in seconds.
         verify: Whether certificates are checked, or the file or folder of CA certificates to
-            trust. None takes that from ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` or
-            ``CURL_CA_BUNDLE``, else the certificates that come with requests.
-        session: Used in place of a new one, and left open; see
-            :func:`~flowpack.connect.get_client`.
+            trust. None takes that from the environment, else those that come with requests.
+        session: Used in place of a new one, and left open.
         retries: What is repeated.
         sleep: Waits so many seconds.
     """
@@ -46,7 +45,7 @@ class HTTPOptions:
     deadline: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
     verify: Union[bool, str, None] = None
     session: Optional[requests.Session] = attrs.field(default=None, repr=False)
-    retries: RetryPolicy = attrs.field(factory=RetryPolicy)
+    retries: RetryPolicy = RetryPolicy()
     # Not the function itself, which gevent may replace later on.
     sleep: Callable[[float], object] = lambda seconds: time.sleep(seconds)
 
@@ -56,15 +55,15 @@ class HTTPSession:
 
     def __init__(self, options: HTTPOptions) -> None:
         self._options = options
-        self._session = options.session or _new_session()
-        self._tls: Dict[Union[bool, str], ssl.SSLContext] = {}  # By what is trusted.
+        self._session = options.session or requests.Session()
+        if options.session is None:
+            self._session.headers.clear()
+            self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._ssl_context = functools.lru_cache(maxsize=None)(_ssl_context)
         self._mount(HTTPAdapter)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
-
     def _mount(self, replaced: Type[HTTPAdapter]) -> None:
-        """Put new adapters that keep deadlines in the place of those of the type *replaced*."""
+        """Replace adapters of the type *replaced* by new ones that keep deadlines."""
         self._pid = os.getpid()
         self._session.adapters = OrderedDict(
             (prefix, DeadlineAdapter() if type(adapter) is replaced else adapter)
@@ -87,12 +86,7 @@ class HTTPSession:
     ) -> Response:
         """Send *request* to *address* and return the response, whatever its status.
 
-        Args:
-            request: What is sent, its URL aside.
-            address: Where to.
-            effect: What it does to the server.
-            sink: Takes the body of a response 200; None keeps it in memory.
-            seconds_per_mib: How much longer it may take for each MiB moved.
+        The body of a 200 goes into *sink*. Each MiB moved gives the call *seconds_per_mib* more.
 
         Raises:
             APIConnectionError: No usable response came back.
@@ -100,7 +94,6 @@ class HTTPSession:
             OSError: The caller's own file failed.
         """
         request.url = address.url
-        request.auth = lambda prepared: prepared  # Else a ``.netrc`` is read.
         options, sink = self._options, sink or Sink()
         deadline = Deadline(options.deadline, seconds_per_mib)
         result, attempts = run_with_retries(
@@ -108,7 +101,7 @@ class HTTPSession:
             effect=effect,
             policy=options.retries,
             deadline=deadline,
-            budget=budget_for(address.origin),
+            budget=BUDGETS[address.origin],
             sleep=options.sleep,
             label=f"{request.method} {address.shown}",
         )
@@ -127,10 +120,13 @@ class HTTPSession:
         token = Attempt.current.set(attempt)
         try:
             return self._exchange(request, effect, sink, attempt)
+        except Failure as exc:
+            bare(exc)
+            return exc
         except SettingsError as exc:
             own: BaseException = exc
         except LocalError as exc:
-            own = exc.error
+            own = exc.__cause__ or exc
         except FOREIGN as exc:
             return explain(exc, attempt, handled)
         finally:
@@ -148,16 +144,15 @@ class HTTPSession:
         options["verify"] = trusted = self._trusted()
         proxy = _proxy(url, options["proxies"])
         if url.startswith("https:") or (proxy and proxy.scheme == "https"):
-            if trusted not in self._tls:
-                self._tls[trusted] = _ssl_context(trusted)
-            attempt.ssl_context = self._tls[trusted]
+            attempt.ssl_context = self._ssl_context(trusted)
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
-            attempt.opened = attempt.sent = True  # That is not known of the user's own.
-        if effect is Effect.CREATE:
-            session = _for_creation(session, url)
+            attempt.sent = True  # That is not known of the user's own.
         timeout = (attempt.remaining(),) * 2
-        with session.send(prepared, timeout=timeout, allow_redirects=False, **options) as reply:
-            response = receive(reply, attempt, sink)
+        create = effect is Effect.CREATE
+        with _for_creation(session, url) if create else contextlib.nullcontext(session) as sender:
+            sending = sender.send(prepared, timeout=timeout, allow_redirects=False, **options)
+            with sending as reply:
+                response = receive(reply, attempt, sink)
         secrets = secrets_in(prepared.headers)
         if proxy and proxy.credentials:
             secrets |= secrets_in({"Proxy-Authorization": basic(proxy.credentials)})
@@ -176,24 +171,15 @@ class HTTPSession:
         return verify if verify is False or isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
 
 
-def _new_session() -> requests.Session:
-    session = requests.Session()
-    session.headers.clear()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
-
-
 def _prepare(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
+    request.auth = session.auth or (lambda prepared: prepared)  # Else a ``.netrc`` is read.
     prepared = session.prepare_request(request)
     # It was tidied, and a flow may be called ".."; what the session adds is in the query.
     path, mark, query = str(request.url).partition("?")
     if session.params:
         mark, query = "?", str(prepared.url).partition("?")[2]
     prepared.url = path + mark + query
-    hooks, prepared.hooks["response"] = prepared.hooks["response"], []
-    if session.auth:
-        prepared.prepare_auth(session.auth)  # Its hook, which meets a challenge, comes first.
-    prepared.hooks["response"] += [*hooks, _hide_redirect]
+    prepared.register_hook("response", _hide_redirect)
     return prepared
 
 
@@ -217,26 +203,26 @@ def _proxy(url: str, proxies: Mapping[str, str]) -> Optional[ParsedURL]:
         ) from None
 
 
-def _for_creation(session: requests.Session, url: str) -> requests.Session:
-    """Return a copy of *session* whose adapter repeats nothing, with no connection kept.
+@contextlib.contextmanager
+def _for_creation(session: requests.Session, url: str) -> Iterator[requests.Session]:
+    """Give a copy of *session* whose adapter repeats nothing and has connections of its own.
 
-    One may be closed just now, and then nobody knows whether the request was taken.
+    One that was kept may be closed just now, and then nobody knows whether the request was taken.
     """
     adapter = session.get_adapter(url)
     if not isinstance(adapter, HTTPAdapter):
-        return session
-    HTTPAdapter.close(adapter)
+        yield session
+        return
     once, copied = object.__new__(type(adapter)), object.__new__(type(session))
-    vars(once).update(vars(adapter), max_retries=Retry(0, read=False))
+    vars(once).update(vars(adapter), max_retries=Retry(0, read=False), proxy_manager={})
+    once.init_poolmanager(1, 1)
     vars(copied).update(vars(session), adapters=OrderedDict({"": once}))
-    return copied
+    with contextlib.closing(once):
+        yield copied
 
 
 def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
-    """Return the context that all connections of a session share.
-
-    It takes some 15 ms to read the usual certificates, and requests does so for each.
-    """
+    """Return a context for all connections; to read the usual certificates takes 15 ms."""
     if isinstance(trusted, bool):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+import inspect
+import json
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Set, Tuple
 
 from flowpack.analysis import known_types
-from flowpack.analysis.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
-from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
-from flowpack.analysis.definitions import (
-    common_type,
-    define,
-    define_block,
-    limit,
+from flowpack.analysis.classes import (
+    Field,
+    Kind,
+    fields_of,
+    full_name,
+    kind_of,
     options_of,
-    slug_of,
+    options_of_model,
+    problem_of,
 )
+from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import NULL, Json
-from flowpack.analysis.plain import is_plain
 from flowpack.analysis.values import (
+    UNKNOWN,
     Alias,
     Call,
     Class,
@@ -28,19 +31,27 @@ from flowpack.analysis.values import (
     Symbol,
     TypeVariable,
     Undefined,
-    UnionOf,
     Unknown,
+    is_plain,
     values_of,
 )
 from flowpack.exceptions import quoted
 
 #: A schema of more parts than this is given up.
 _MOST = 5_000
-_Parts = Callable[[object], Optional[Sequence[object]]]
+_TYPES: Mapping[type, str] = {
+    **{str: "string", int: "integer", float: "number", bool: "boolean"},
+    **{list: "array", type(None): "null"},
+}
+#: Formats of text whose length can be limited; the others are not text in Python.
+_TEXT_FORMATS = (None, "binary", "path")
+_ANY = Symbol("typing.Any")
+_Arguments = Tuple[object, ...]
+_WORDS = {name: name for name in ("title", "description", "examples", "deprecated")}
 
 
 class NoSchema(Exception):
-    """The official client makes no schema of that and says nothing of the type."""
+    """The official client makes no schema of that and leaves the type open."""
 
 
 class NotInJson(NoSchema):
@@ -50,206 +61,212 @@ class NotInJson(NoSchema):
 class SchemaWriter:
     """Writes schemas and gathers what they refer to.
 
+    Like ``ast.NodeVisitor`` it has a method for each kind of value that an annotation may stand
+    for, and one for each shape of generic types in ``known_types.GENERICS``.
+
     Attributes:
-        definitions: The schemas of classes, by the name that ``$ref`` uses.
         notes: Why any value is allowed somewhere, in the order found.
     """
 
     def __init__(self) -> None:
-        self.definitions: Dict[str, Json] = {}
         self.notes: List[str] = []
-        self._defined: Dict[str, object] = {}
+        self._defined: Dict[str, Tuple[object, Json]] = {}
+        self._names = Scope()  # Where the names in text are looked up.
         self._steps = 0
 
-    def write(self, annotation: object, forward: Scope) -> Optional[Json]:
-        """Return the schema of *annotation*, None where it has none.
+    @property
+    def definitions(self) -> Dict[str, Json]:
+        """The schemas of classes, by the name that ``$ref`` uses."""
+        return {name: schema for name, (_, schema) in sorted(self._defined.items())}
+
+    def write(self, annotation: object, names: Scope) -> Json:
+        """Return the schema of *annotation*, empty where it has none.
 
         Args:
             annotation: What the annotation stands for.
-            forward: Where the names in text inside the annotation are looked up.
+            names: Where the names in text inside the annotation are looked up.
         """
         self._steps = 0
-        before = dict(self.definitions)
+        before = dict(self._defined)
         try:
-            return self._schema(annotation, forward)
-        except (NoSchema, RecursionError):
-            self._forget(before)
-            return None
+            return self._schema_in(names, annotation)
+        except (NoSchema, Undefined, RecursionError):
+            self._defined = before
+            return {}
 
-    def _forget(self, definitions: Dict[str, Json]) -> None:
-        self.definitions = definitions
-        self._defined = {n: d for n, d in self._defined.items() if n in definitions}
+    def _schema_in(self, names: Scope, kind: object) -> Json:
+        outer, self._names = self._names, names
+        try:
+            return self._schema(kind)
+        finally:
+            self._names = outer
 
-    def _schema(self, kind: object, forward: Scope) -> Json:
+    def _schema(self, kind: object) -> Json:
         self._steps += 1
         if self._steps > _MOST:
             raise NoSchema
-        for cls, writer in _WRITERS:
-            if isinstance(kind, cls):
-                return writer(self, kind, forward)
+        for cls in type(kind).__mro__:
+            visitor = getattr(self, f"_visit_{cls.__name__}", None)
+            if visitor is not None:
+                schema: Json = visitor(kind)
+                return schema
         raise NoSchema
 
-    def _any_value(self, reason: str) -> Json:
-        self.notes.append(reason)
+    def _open(self, reason: str) -> Json:
+        self.notes.append(f"any value is allowed, for {reason}")
         return {}
 
-    def _none(self, kind: None, forward: Scope) -> Json:
+    def _visit_NoneType(self, kind: None) -> Json:
         return dict(NULL)
 
-    def _text(self, source: str, forward: Scope) -> Json:
-        try:
-            return self._schema(parse_and_evaluate(source, forward), forward)
-        except Undefined as exc:
-            raise NoSchema from exc
+    def _visit_str(self, source: str) -> Json:
+        return self._schema(parse_and_evaluate(source, self._names))
 
-    def _unknown(self, kind: Unknown, forward: Scope) -> Json:
-        why = f", for {kind.why}" if kind.why else ""
-        return self._any_value(
-            f"its annotation is not known from the source{why}; so any value is allowed"
-        )
+    def _visit_Unknown(self, kind: Unknown) -> Json:
+        why = f": {kind.why}" if kind.why else ""
+        return self._open(f"its annotation is not known from the source{why}")
 
-    def _variable(self, kind: TypeVariable, forward: Scope) -> Json:
+    def _visit_TypeVariable(self, kind: TypeVariable) -> Json:
         if kind.bound is None and not kind.constraints:
             return {}
-        return self._union(kind.constraints or (kind.bound,), forward)
+        return self._generic_union(kind.constraints or (kind.bound,))
 
     # Symbols and generic types
 
-    def _symbol(self, symbol: Symbol, forward: Scope) -> Json:
-        name = symbol.name if symbol.name in known_types.SCHEMAS else full_name(symbol)
+    def _visit_Symbol(self, symbol: Symbol) -> Json:
+        name = full_name(symbol)
         if name in known_types.SCHEMAS:
             return copy.deepcopy(dict(known_types.SCHEMAS[name]))
         if name in known_types.WITHOUT_SCHEMA:
             raise NotInJson
         if name in known_types.GENERICS:
-            if known_types.GENERICS[name] == "tuple":
-                return {"type": "array", "items": {}}
-            return self._subscripted(Subscripted(symbol, ()), forward)
+            is_tuple = known_types.GENERICS[name] == "tuple"  # Tuple[()] is empty.
+            return self._visit_Subscripted(Subscripted(symbol, (_ANY, ...) if is_tuple else ()))
         slug, title = known_types.block_slug(name), name.rpartition(".")[2]
         if slug:
-            return self._reference(slug, title, lambda: define_block(title, slug, {}))
+            return self._reference(slug, title, lambda: _block(title, slug, {}))
         if known_types.is_standard(name):
             return {}
-        return self._any_value(
-            f"its type {quoted(name)} is defined elsewhere, so any value is allowed"
-        )
+        return self._open(f"its type {quoted(name)} is defined elsewhere")
 
-    def _subscripted(self, kind: Subscripted, forward: Scope) -> Json:
+    def _visit_Subscripted(self, kind: Subscripted) -> Json:
         origin = kind.origin
         if isinstance(origin, Class) and kind_of(origin) is Kind.PLAIN:
-            return self._class(origin, forward)
+            return self._visit_Class(origin)
         if isinstance(origin, (Class, Alias)):
-            return self._any_value(f"any value is allowed for the generic {quoted(origin.name)}")
+            return self._open(f"its type {quoted(origin.name)} is generic")
         if not isinstance(origin, Symbol):
             raise NoSchema
         shape = known_types.GENERICS.get(origin.name)
         if shape is None:
-            return self._symbol(origin, forward)
-        return _SHAPES[shape](self, kind.arguments, forward)
-
-    def _list(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        items = self._schema(arguments[0], forward) if arguments else {}
-        return {"type": "array", "items": items}
-
-    def _set(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        return {**self._list(arguments, forward), "uniqueItems": True}
-
-    def _tuple(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        if len(arguments) == 2 and arguments[1] is ...:
-            return {"type": "array", "items": self._schema(arguments[0], forward)}
-        count = len(arguments)
-        schema: Json = {"type": "array", "minItems": count, "maxItems": count}
-        if arguments:
-            schema["prefixItems"] = [self._schema(each, forward) for each in arguments]
+            return self._visit_Symbol(origin)
+        schema: Json = getattr(self, f"_generic_{shape}")(kind.arguments)
         return schema
 
-    def _counter(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        keys = arguments or (Symbol("typing.Any"),)
-        return self._mapping((*keys, Symbol("builtins.int")), forward)
+    def _generic_inner(self, arguments: _Arguments) -> Json:
+        return self._schema(arguments[0]) if arguments else {}
 
-    def _mapping(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
+    def _generic_list(self, arguments: _Arguments) -> Json:
+        return {"type": "array", "items": self._generic_inner(arguments)}
+
+    def _generic_set(self, arguments: _Arguments) -> Json:
+        return {**self._generic_list(arguments), "uniqueItems": True}
+
+    def _generic_tuple(self, arguments: _Arguments) -> Json:
+        if len(arguments) == 2 and arguments[1] is ...:
+            return self._generic_list(arguments)
+        count = len(arguments)
+        items = {"prefixItems": list(map(self._schema, arguments))} if arguments else {}
+        return {"type": "array", "minItems": count, "maxItems": count, **items}
+
+    def _generic_counter(self, arguments: _Arguments) -> Json:
+        return self._generic_mapping((*(arguments or (_ANY,)), Symbol("builtins.int")))
+
+    def _generic_mapping(self, arguments: _Arguments) -> Json:
         if not arguments:
             return {"type": "object", "additionalProperties": True}
         if len(arguments) != 2:
             raise NoSchema
-        keys, values = (self._schema(each, forward) for each in arguments)
-        schema: Json = {"type": "object"}
+        keys, values = map(self._schema, arguments)
         values.pop("title", None)
-        pattern = keys.pop("pattern", None)
-        if pattern is None:
-            schema["additionalProperties"] = values or True
-        else:
-            schema["patternProperties"] = {pattern: values}
         keys.pop("title", None)
+        pattern = keys.pop("pattern", None)
+        schema: Json = {"type": "object", "additionalProperties": values or True}
+        if pattern is not None:
+            schema = {"type": "object", "patternProperties": {pattern: values}}
         limited = keys.pop("type", None) == "string" and keys
         if limited or "$ref" in keys:
             schema["propertyNames"] = keys
         return schema
 
-    def _inner(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        return self._schema(arguments[0], forward) if arguments else {}
-
     # Unions and literals
 
-    def _optional(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        return self._union((*arguments, None), forward)
+    def _generic_optional(self, arguments: _Arguments) -> Json:
+        return self._generic_union((*arguments, None))
 
-    def _union(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        members = _flattened(arguments, _union_parts)
+    def _generic_union(self, members: _Arguments) -> Json:
         choices: List[Json] = []
         for member in members:
-            before = dict(self.definitions)
+            before = dict(self._defined)
             try:
-                if not _is_none(member):
-                    choices.append(self._schema(member, forward))
+                schema = self._schema(member)
+                choices += schema["anyOf"] if set(schema) == {"anyOf"} else [schema]
             except NotInJson:
-                self._forget(before)
-        if any(map(_is_none, members)) and (choices or len(members) == 1):
-            choices.append(dict(NULL))
+                self._defined = before
+        if choices == [NULL] and len(members) > 1:
+            raise NoSchema  # None or something that JSON schema has no notion of
         if not choices:
             raise NotInJson
-        return _any_of(choices)
+        unique = _unique(each for each in choices if each != NULL)
+        if NULL in choices:
+            unique.append(dict(NULL))
+        return unique[0] if len(unique) == 1 else {"anyOf": unique}
 
-    def _literal(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        unique: List[Any] = []
-        for value in _flattened(arguments, _literal_parts):
+    def _generic_literal(self, arguments: _Arguments) -> Json:
+        found: List[Any] = []
+        for value in arguments:
+            nested = isinstance(value, Subscripted)
             try:
-                encoded = encode(value)
-            except UnknownValue:
-                return self._any_value(
-                    "the values of its Literal are not known, so any value is allowed"
-                )
+                found += _choices(self._schema(value)) if nested else [encode(value)]
             except Unserialisable as exc:
                 raise NoSchema from exc
-            if not any(type(u) is type(encoded) and u == encoded for u in unique):
-                unique.append(encoded)
+            except UnknownValue:
+                return self._open("the values of its Literal are not known")
+        unique = _unique(found)
         if not unique:
             raise NoSchema
         schema: Json = {"const": unique[0]} if len(unique) == 1 else {"enum": unique}
-        return {**schema, **common_type(unique)}
+        return {**schema, **_common_type(unique)}
 
     # Limits
 
-    def _annotated(self, arguments: Tuple[object, ...], forward: Scope) -> Json:
-        schema = self._schema(arguments[0], forward) if arguments else {}
+    def _generic_annotated(self, arguments: _Arguments) -> Json:
+        schema = self._generic_inner(arguments)
         for metadata in arguments[1:]:
             if not _keeps_type(metadata):
                 name = quoted(full_name(metadata) or "what stands beside it in Annotated")
-                return self._any_value(f"any value is allowed, for {name} may change its type")
+                return self._open(f"{name} may change its type")
             schema = self._limited(schema, options_of(metadata))
         return schema
 
-    def _limited_type(self, call: Call, forward: Scope) -> Json:
+    def _visit_Call(self, call: Call) -> Json:
         name = full_name(call)
         if name not in known_types.LIMITED_TYPES:
-            return self._any_value("its annotation is a call, so any value is allowed")
+            return self._open("its annotation is a call")
         inner = Subscripted(Symbol(known_types.LIMITED_TYPES[name]), call.arguments)
-        plain = self._schema(inner if call.arguments else inner.origin, forward)
-        return limit(plain, call.keywords)
+        plain = self._schema(inner if call.arguments else inner.origin)
+        return self._limited(plain, call.keywords)
 
     def _limited(self, schema: Json, options: Mapping[str, object]) -> Json:
-        """Return *schema* with the limits, words and discriminator that *options* say."""
-        return limit(self._discriminated(schema, options.get("discriminator")), options)
+        """Return *schema* with the limits, words and discriminator that *options* give."""
+        schema = self._discriminated(schema, options.get("discriminator"))
+        nullable = _is_nullable(schema)
+        inner = schema["anyOf"][0] if nullable else schema
+        if inner.get("format") in _TEXT_FORMATS:
+            limits = known_types.KEYWORDS.get(inner.get("type", ""), {})
+            inner = {**inner, **_encoded(options, limits)}
+        limited = {**schema, "anyOf": [inner, dict(NULL)]} if nullable else inner
+        return {**limited, **_encoded(options, _WORDS), **_extra(options)}
 
     def _discriminated(self, schema: Json, name: object) -> Json:
         """Return *schema*, a union of classes, with the field *name* as its discriminator."""
@@ -257,12 +274,11 @@ class SchemaWriter:
         keys: Set[str] = set()
         mapping: Dict[str, str] = {}
         for choice in choices:
-            cls = self._defined.get(choice.get("$ref", "").rpartition("/")[2])
+            cls, _ = self._defined.get(choice.get("$ref", "").rpartition("/")[2], (None, None))
             for field in fields_of(cls) if isinstance(cls, Class) else ():
                 if field.name == name:
-                    tag = self._schema(field.annotation, field.owner.scope)
-                    values = tag.get("enum", [tag["const"]] if "const" in tag else ())
-                    mapping.update({str(value): choice["$ref"] for value in values})
+                    tags = _choices(self._schema_in(field.owner.scope, field.annotation))
+                    mapping.update({str(value): choice["$ref"] for value in tags})
                     keys.add(field.key)
         if len(keys) != 1 or set(mapping.values()) != {each.get("$ref") for each in choices}:
             return schema
@@ -272,57 +288,74 @@ class SchemaWriter:
 
     # Classes
 
-    def _class(self, cls: Class, forward: Scope) -> Json:
+    def _visit_Class(self, cls: Class) -> Json:
         kind, problem = kind_of(cls), problem_of(cls)
         if kind is Kind.BLOCK:
-            return self._block(cls, is_understood=not problem)
-        if kind is Kind.ENUMERATION and not problem and not _is_encodable(values_of(cls)):
-            problem = "its values are not known"
+            problem = "" if _slug_of(cls) else "its slug is not known"
+        elif kind is Kind.ENUMERATION and not problem:
+            try:
+                encode(values_of(cls))
+            except (Unserialisable, UnknownValue):
+                problem = "its values are not known"
         if problem:
-            return self._any_value(f"any value is allowed for {quoted(cls.name)}: {problem}")
+            return self._open(f"its class {quoted(cls.name)} is not known in full: {problem}")
         if kind is Kind.PLAIN:
             return {}
-        return self._reference(cls, cls.name, lambda: define(cls, self._field))
+        return self._reference(cls, cls.name, lambda: self._define(cls))
 
-    def _block(self, cls: Class, is_understood: bool) -> Json:
-        slug = slug_of(cls)
-        if slug is None:
-            return self._any_value(f"the slug of the block {quoted(cls.name)} is not known")
-
-        def write() -> Json:
-            fields = define(cls, self._field) if is_understood else {}
-            return define_block(cls.name, slug, fields)
-
-        return self._reference(cls, cls.name, write)
-
-    def _alias(self, alias: Alias, forward: Scope) -> Json:
-        def write() -> Json:
-            try:
-                return self._schema(evaluate(alias.node, alias.scope), alias.scope)
-            except Undefined as exc:
-                raise NoSchema from exc
-
-        return self._reference(alias, alias.name, write)
+    def _visit_Alias(self, alias: Alias) -> Json:
+        value = evaluate(alias.node, alias.scope)
+        return self._reference(alias, alias.name, lambda: self._schema_in(alias.scope, value))
 
     def _reference(self, defined: object, title: str, write: Callable[[], Json]) -> Json:
         """Return a reference to *defined*, whose schema *write* returns."""
         name, number = title, 1
-        while self._defined.get(name, defined) != defined:
+        while name in self._defined and self._defined[name][0] != defined:
             number += 1
             name = f"{title}__{number}"
-        if name not in self.definitions:
-            self._defined[name] = defined
-            self.definitions[name] = {}  # what it refers to may refer to it
-            self.definitions[name] = write()
+        if name not in self._defined:
+            self._defined[name] = (defined, {})  # what it refers to may refer to it
+            self._defined[name] = (defined, write())
         return {"$ref": f"#/definitions/{name}"}
+
+    def _define(self, cls: Class) -> Json:
+        kind = kind_of(cls)
+        if kind is Kind.BLOCK:
+            fields = {} if problem_of(cls) else self._define_object(cls)
+            return _block(cls.name, _slug_of(cls), fields)
+        if kind is Kind.ENUMERATION:
+            values = encode(values_of(cls))
+            common = {} if values == [None] else _common_type(values)  # pydantic has no "null" here
+            return {"title": cls.name, "enum": values, **_description(cls), **common}
+        if kind is Kind.NAMED_TUPLE:
+            items = list(map(self._field, fields_of(cls)))
+            least = sum(field.required for field in fields_of(cls))
+            counts = {"maxItems": len(items), **({"minItems": least} if least else {})}
+            return {"type": "array", "prefixItems": items, **counts}
+        return self._define_object(cls)
+
+    def _define_object(self, cls: Class) -> Json:
+        properties = {field.key: self._field(field) for field in fields_of(cls)}
+        required = [field.key for field in fields_of(cls) if field.required]
+        schema: Json = {"title": cls.name, "type": "object", "properties": properties}
+        schema.update(_description(cls))
+        if required:
+            schema["required"] = required
+        options = {} if kind_of(cls) is Kind.TYPED_DICT else options_of_model(cls) or {}
+        if "title" in options:
+            schema["title"] = options["title"]
+        if options.get("extra") in ("allow", "forbid"):
+            schema["additionalProperties"] = options["extra"] == "allow"
+        return {**schema, **_extra(options)}
 
     def _field(self, field: Field) -> Json:
         if isinstance(field.annotation, Undefined):
-            raise NoSchema
-        schema = self._limited(self._schema(field.annotation, field.owner.scope), field.options)
-        if not _has_own_title(schema):
+            raise field.annotation
+        schema = self._limited(self._schema_in(field.owner.scope, field.annotation), field.options)
+        inner = schema["anyOf"][0] if _is_nullable(schema) else schema
+        if "$ref" not in inner:
             schema.setdefault("title", field.key.title().replace("_", " ").strip())
-        has_value = not field.required and field.factory is None
+        has_value = not field.required and "default_factory" not in field.options
         if has_value and kind_of(field.owner) is not Kind.TYPED_DICT:
             try:
                 schema["default"] = encode(field.default)
@@ -331,6 +364,35 @@ class SchemaWriter:
             except UnknownValue:
                 self.notes.append(f"the default of {quoted(field.name)} is not known")
         return schema
+
+
+def _block(title: str, slug: str, fields: Json) -> Json:
+    """Return the schema of a block: by its slug the UI lets people pick a block document.
+
+    The server takes a reference to one beside *fields*, and refuses what both take.
+    """
+    properties = fields.get("properties", {})
+    keywords = {
+        "block_type_slug": slug,
+        "block_schema_references": {},
+        "secret_fields": [name for name, each in properties.items() if each.get("writeOnly")],
+    }
+    if "required" not in fields:
+        keywords["not"] = {"type": "object", "required": ["$ref"]}
+    return {"title": title, **fields, **keywords}
+
+
+def _slug_of(cls: Class) -> str:
+    """Return the slug of the type of the block *cls*; empty if it is not known."""
+    for value in map(cls.attribute, ("_block_type_slug", "_block_type_name")):
+        if value is not UNKNOWN:
+            return known_types.slugify(value) if isinstance(value, str) else ""
+    inherited = filter(None, map(known_types.block_slug, sorted(cls.ancestors)))
+    return next(inherited, known_types.slugify(cls.name))
+
+
+def _description(cls: Class) -> Json:
+    return {"description": inspect.cleandoc(cls.doc)} if cls.doc else {}
 
 
 def _keeps_type(metadata: object) -> bool:
@@ -344,98 +406,40 @@ def _keeps_type(metadata: object) -> bool:
     return known_types.is_harmless(name) or is_plain(metadata)
 
 
-def _is_encodable(value: object) -> bool:
-    try:
-        encode(value)
-    except (Unserialisable, UnknownValue):
-        return False
-    return True
+def _is_nullable(schema: Json) -> bool:
+    return [each == NULL for each in schema.get("anyOf", ())] == [False, True]
 
 
-# Pieces of schema
+def _choices(schema: Json) -> List[Any]:
+    """Return the values that *schema* lists."""
+    values: List[Any] = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    return values
 
 
-def _flattened(arguments: Iterable[object], parts: _Parts) -> List[object]:
-    """Return *arguments*, those that have *parts* replaced by these, all the way down.
-
-    Raises:
-        NoSchema: They are too many.
-    """
-    found: List[object] = []
-    waiting = list(arguments)[::-1]
-    for _ in range(_MOST):
-        if not waiting:
-            return found
-        item = waiting.pop()
-        inner = parts(item)
-        if inner is None:
-            found.append(item)
-        else:
-            waiting.extend(reversed(inner))
-    raise NoSchema
+def _unique(values: Iterable[Any]) -> List[Any]:
+    """Return *values* without those that are the same JSON as one before."""
+    return list({json.dumps(each, sort_keys=True): each for each in values}.values())
 
 
-def _union_parts(kind: object) -> Optional[Sequence[object]]:
-    if isinstance(kind, UnionOf):
-        return kind.members
-    if isinstance(kind, Subscripted) and full_name(kind) == "typing.Union":
-        return kind.arguments
-    if isinstance(kind, Subscripted) and full_name(kind) == "typing.Optional":
-        return (*kind.arguments, None)
-    return None
+def _common_type(values: Iterable[Any]) -> Json:
+    """Return the ``type`` that all *values* have in common, if any."""
+    found = {_TYPES.get(type(value)) for value in values}
+    kind = found.pop() if len(found) == 1 else None
+    return {} if kind is None else {"type": kind}
 
 
-def _literal_parts(value: object) -> Optional[Sequence[object]]:
-    return value.arguments if isinstance(value, Subscripted) else None
+def _encoded(options: Mapping[str, object], names: Mapping[str, str]) -> Json:
+    """Return what is known of *options*, under the keywords that *names* has for them."""
+    found: Json = {}
+    for name, keyword in names.items():
+        try:
+            if options.get(name) is not None:
+                found[keyword] = encode(options[name])
+        except (Unserialisable, UnknownValue):
+            pass
+    return found
 
 
-def _is_none(member: object) -> bool:
-    return member is None or member == Symbol("types.NoneType")
-
-
-def _any_of(choices: Iterable[Json]) -> Json:
-    """Return the schema of what fits one of *choices*, those within them included."""
-    unique: List[Json] = []
-    for choice in choices:
-        for each in choice["anyOf"] if set(choice) == {"anyOf"} else [choice]:
-            if each not in unique:
-                unique.append(each)
-    return unique[0] if len(unique) == 1 else {"anyOf": unique}
-
-
-def _has_own_title(schema: Json) -> bool:
-    """Return True if *schema* refers to a class, or to a class or null."""
-    choices = schema.get("anyOf", ())
-    nullable = len(choices) == 2 and choices[1] == NULL and "$ref" in choices[0]
-    return "$ref" in schema or nullable
-
-
-_Writer = Callable[[SchemaWriter, Any, Scope], Json]
-
-#: How each kind of value that an annotation may stand for is written.
-_WRITERS: Sequence[Tuple[type, _Writer]] = (
-    (type(None), SchemaWriter._none),
-    (str, SchemaWriter._text),
-    (Symbol, SchemaWriter._symbol),
-    (Subscripted, SchemaWriter._subscripted),
-    (UnionOf, lambda writer, kind, forward: writer._union(kind.members, forward)),
-    (TypeVariable, SchemaWriter._variable),
-    (Class, SchemaWriter._class),
-    (Alias, SchemaWriter._alias),
-    (Call, SchemaWriter._limited_type),
-    (Unknown, SchemaWriter._unknown),
-)
-
-#: How generic types are written, by their shape in ``known_types.GENERICS``.
-_SHAPES: Mapping[str, _Writer] = {
-    "list": SchemaWriter._list,
-    "set": SchemaWriter._set,
-    "tuple": SchemaWriter._tuple,
-    "mapping": SchemaWriter._mapping,
-    "counter": SchemaWriter._counter,
-    "inner": SchemaWriter._inner,
-    "optional": SchemaWriter._optional,
-    "union": SchemaWriter._union,
-    "literal": SchemaWriter._literal,
-    "annotated": SchemaWriter._annotated,
-}
+def _extra(options: Mapping[str, object]) -> Json:
+    extra = options.get("json_schema_extra")
+    return _encoded(extra, {name: name for name in extra}) if isinstance(extra, dict) else {}

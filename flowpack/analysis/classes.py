@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import ast
 import enum
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import attrs
 
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
-from flowpack.analysis.known_types import HARMLESS_OPTIONS, block_slug, is_harmless
-from flowpack.analysis.plain import is_plain
+from flowpack.analysis.known_types import HARMLESS_OPTIONS, LIMITS, block_slug, is_harmless
 from flowpack.analysis.values import (
     ENUMERATIONS,
     UNKNOWN,
+    Attribute,
     Call,
     Class,
     Function,
+    Scope,
     Subscripted,
     Symbol,
     Undefined,
     Unknown,
+    is_plain,
 )
 from flowpack.exceptions import quoted
 
@@ -44,6 +46,7 @@ class Kind(enum.Enum):
     PLAIN = "plain"
 
 
+_MODELS = (Kind.MODEL, Kind.BLOCK)
 #: Methods by which a class decides itself what values it takes.
 _HOOKS = (
     "__get_pydantic_core_schema__",
@@ -51,11 +54,11 @@ _HOOKS = (
     "__get_validators__",
     "__modify_schema__",
 )
-_MORE_HOOKS: Mapping[Kind, Tuple[str, ...]] = {
-    Kind.ENUMERATION: ("_missing_", "__new__", "__init__"),
-    Kind.MODEL: ("__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__"),
-    Kind.BLOCK: ("__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__"),
-}
+#: The same, of enumerations and models.
+_MORE_HOOKS = (
+    *("_missing_", "__new__", "__init__"),
+    *("__init_subclass__", "__pydantic_init_subclass__"),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -67,24 +70,20 @@ class Field:
         key: Its name in JSON.
         annotation: What its annotation stands for; Undefined if a name in it is not bound.
         owner: The class whose body has it; text in *annotation* is looked up there.
-        required: Whether the field has no default.
-        default: The default; UNKNOWN if there is none or it comes from *factory*.
-        factory: What makes the default; None if there is no such thing.
-        is_argument: Whether the constructor takes it.
+        required: Whether instances cannot be made without it.
+        default: The default; UNKNOWN if there is none.
         positional: Whether the constructor takes it by position.
-        options: What ``Field(...)`` was given besides.
+        options: What ``Field(...)`` was given besides; a factory makes the default.
     """
 
     name: str
     key: str
     annotation: Any
     owner: Class
-    required: bool = True
-    default: object = UNKNOWN
-    factory: object = None
-    is_argument: bool = True
-    positional: bool = True
-    options: Mapping[str, object] = attrs.field(factory=dict)
+    required: bool
+    default: object
+    positional: bool
+    options: Mapping[str, object]
 
 
 def full_name(value: object) -> str:
@@ -110,11 +109,16 @@ def kind_of(cls: Class) -> Kind:
         return Kind.TYPED_DICT
     if "typing.NamedTuple" in ancestors:
         return Kind.NAMED_TUPLE
-    return Kind.DATACLASS if any(map(_is_dataclass, cls.lineage)) else Kind.PLAIN
+    is_dataclass = any(_dataclass_options(each) is not None for each in cls.lineage)
+    return Kind.DATACLASS if is_dataclass else Kind.PLAIN
 
 
-def _is_dataclass(cls: Class) -> bool:
-    return any(full_name(each) in _DATACLASSES for each in cls.decorators)
+def _dataclass_options(cls: Class) -> Optional[Mapping[str, object]]:
+    """Return what the dataclass decorator of *cls* was given; None if it has none."""
+    for each in cls.decorators:
+        if full_name(each) in _DATACLASSES:
+            return each.keywords if isinstance(each, Call) else {}
+    return None
 
 
 # Fields
@@ -125,28 +129,25 @@ def fields_of(cls: Class) -> Tuple[Field, ...]:
     kind = kind_of(cls)
     found: Dict[str, Field] = {}
     for owner in cls.lineage:
-        if kind is Kind.DATACLASS and not _is_dataclass(owner):
+        given = _dataclass_options(owner)
+        if kind is Kind.DATACLASS and given is None:
             continue
-        keyword_only = _dataclass_option(owner, "kw_only") is True
+        positional = (given or {}).get("kw_only") is not True
         for name, written in owner.annotations.items():
             annotation = _evaluated(written, owner)
-            outermost = full_name(annotation)
-            if outermost == "dataclasses.KW_ONLY":
-                keyword_only = True
-            elif not _is_left_out(kind, owner, name, outermost):
-                field = _field(kind, owner, name, annotation)
-                if keyword_only:
-                    field = attrs.evolve(field, positional=False)
-                found[field.name] = field
+            if full_name(annotation) == "dataclasses.KW_ONLY":
+                positional = False
+            elif not _is_left_out(kind, owner, name, full_name(annotation)):
+                found[name] = _field(kind, owner, name, annotation, positional)
     if kind is not Kind.DATACLASS:
         return tuple(found.values())
     # In the order of the constructor; without those that only code of the class sets.
-    kept = [field for field in found.values() if field.is_argument or not field.required]
+    kept = [f for f in found.values() if f.options.get("init") is not False or not f.required]
     return tuple(sorted(kept, key=lambda field: not field.positional))
 
 
 def _evaluated(written: object, owner: Class) -> object:
-    """Return what an annotation or decorator in the body of *owner* stands for, if it is bound."""
+    """Return what an annotation in the body of *owner* stands for, if it is bound."""
     try:
         value = evaluate(written, owner.scope) if isinstance(written, ast.expr) else written
         return parse_and_evaluate(value, owner.scope) if isinstance(value, str) else value
@@ -155,72 +156,61 @@ def _evaluated(written: object, owner: Class) -> object:
 
 
 def _is_left_out(kind: Kind, owner: Class, name: str, outermost: str) -> bool:
-    if kind not in (Kind.MODEL, Kind.BLOCK):
-        return outermost == "typing.ClassVar"
     is_constant = outermost == "typing.Final" and name in owner.scope.names
     is_private = name.startswith("_") or name == "model_config"
-    return is_constant or is_private or outermost == "typing.ClassVar"
+    return outermost == "typing.ClassVar" or (kind in _MODELS and (is_constant or is_private))
 
 
-def _field(kind: Kind, owner: Class, name: str, annotation: object) -> Field:
-    mangled = name
-    if name.startswith("__") and not name.endswith("__"):
-        mangled = f"_{owner.name.lstrip('_')}{name}"
+def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: bool) -> Field:
     options = field_options(annotation)
     value = owner.scope.names.get(name, ...)
     if full_name(value) in _FIELD_CALLS:
-        options.update(declared_options(value))
+        options.update(options_of(value))
     elif value is not ...:
         options.pop("default_factory", None)
         options["default"] = value
     default = options.pop("default", ...)
-    factory = options.pop("default_factory", None)
+    required = default is ... and "default_factory" not in options
+    if default is ...:
+        default = UNKNOWN
+    if "default_factory" in options:
+        made = Scope(names={"make": options["default_factory"]})
+        default = parse_and_evaluate("make()", made)
+    if kind is Kind.TYPED_DICT:
+        outermost, total = full_name(annotation), owner.keywords.get("total", True)
+        is_needed = outermost != "typing.NotRequired" and total is not False
+        required = is_needed or outermost == "typing.Required"
+    if name.startswith("__") and not name.endswith("__"):
+        name = f"_{owner.name.lstrip('_')}{name}"
     alias = options.get("validation_alias", options.get("alias"))
-    required = default is ... and factory is None
+    by_name = options.get("kw_only") is True or options.get("init") is False
     return Field(
-        name=mangled,
-        key=alias if isinstance(alias, str) else mangled,
+        name=name,
+        key=alias if isinstance(alias, str) else name,
         annotation=annotation,
         owner=owner,
-        required=_is_required_key(owner, annotation) if kind is Kind.TYPED_DICT else required,
-        default=UNKNOWN if default is ... else default,
-        factory=factory,
-        is_argument=options.get("init", True) is not False,
-        positional=options.get("kw_only", False) is not True,
+        required=required,
+        default=default,
+        positional=positional and not by_name,
         options=options,
     )
 
 
 def field_options(annotation: object) -> Dict[str, object]:
-    """Return what ``Field(...)`` in ``Annotated[X, ...]`` says."""
+    """Return what ``Field(...)`` and limits in ``Annotated[X, ...]`` say."""
     options: Dict[str, object] = {}
     if isinstance(annotation, Subscripted) and full_name(annotation) == "typing.Annotated":
         for each in annotation.arguments[1:]:
-            options.update(declared_options(each))
+            options.update(options_of(each))
     return options
 
 
-def declared_options(value: object) -> Mapping[str, object]:
-    """Return what ``Field(...)`` or ``field(...)`` was given; nothing for other values."""
-    if not isinstance(value, Call) or full_name(value) not in _FIELD_CALLS:
+def options_of(value: object) -> Mapping[str, object]:
+    """Return what ``Field(...)`` or a limit in ``Annotated`` was given; else nothing."""
+    names = LIMITS.get(full_name(value))
+    if names is None or not isinstance(value, Call):
         return {}
-    return {**dict(zip(("default",), value.arguments)), **value.keywords}
-
-
-def _is_required_key(owner: Class, annotation: object) -> bool:
-    """Return True if a key of a TypedDict must be there."""
-    outermost = full_name(annotation)
-    if outermost in ("typing.Required", "typing.NotRequired"):
-        return outermost == "typing.Required"
-    return owner.keywords.get("total", True) is not False
-
-
-def _dataclass_option(cls: Class, name: str) -> object:
-    """Return what the dataclass decorator of *cls* was given as *name*."""
-    for decorator in cls.decorators:
-        if isinstance(decorator, Call) and full_name(decorator) in _DATACLASSES:
-            return decorator.keywords.get(name)
-    return None
+    return {**dict(zip(names, value.arguments)), **value.keywords}
 
 
 # Configuration
@@ -232,29 +222,27 @@ def options_of_model(cls: Class) -> Optional[Dict[str, object]]:
     for each in cls.lineage:
         written = [each.scope.names.get(name) for name in _CONFIGURATIONS]
         keywords = {} if kind_of(cls) is Kind.DATACLASS else each.keywords
-        for source in (*written, _dataclass_option(each, "config"), keywords):
+        config = (_dataclass_options(each) or {}).get("config")
+        for source in (*written, config, keywords):
             found = _options_in(source)
             if found is None:
                 return None
             options.update(found)
+    policy = options.get("extra")
+    if isinstance(policy, Symbol):  # Extra.forbid
+        options["extra"] = policy.name.rpartition(".")[2]
     return options
 
 
 def _options_in(written: object) -> Optional[Mapping[str, Any]]:
-    if written is None:
-        return {}
     if isinstance(written, Call) and full_name(written) == "pydantic.ConfigDict":
         return None if written.arguments else written.keywords
     if isinstance(written, Class):  # pydantic 1 has a class in the class
         named = written.scope.names.items()
         return None if written.bases else {k: v for k, v in named if k[:2] != "__"}
+    if written is None:
+        return {}
     return written if isinstance(written, Mapping) else None
-
-
-def extra_policy(options: Mapping[str, object]) -> object:
-    """Return what happens to keys that are no fields: ``allow``, ``forbid`` or ``ignore``."""
-    policy = options.get("extra", "ignore")
-    return policy.name.rpartition(".")[2] if isinstance(policy, Symbol) else policy
 
 
 # What is not understood
@@ -262,74 +250,55 @@ def extra_policy(options: Mapping[str, object]) -> object:
 
 def problem_of(cls: Class) -> str:
     """Return why *cls* may take values other than its fields say; empty if it does not."""
+    for part, value in _unclear_parts(cls):
+        name = value if isinstance(value, str) else full_name(value) or getattr(value, "name", "")
+        shown = f"{part} {quoted(name)}" if name else part
+        why = f": {value.why}" if isinstance(value, Unknown) and value.why else ""
+        return f"its {shown} is not understood{why}"
+    return ""
+
+
+def _unclear_parts(cls: Class) -> Iterator[Tuple[str, object]]:
+    """Yield what is not understood: which part of *cls* it is, and its name or its value."""
     kind = kind_of(cls)
-    problem = _foreign_part(cls) or _hook(cls, kind)
-    if problem or kind not in (Kind.MODEL, Kind.BLOCK, Kind.DATACLASS):
-        return problem
-    bodies = (_body_problem(each) for each in cls.lineage)
-    return next(filter(None, bodies), "") or _option_problem(cls) or _field_problem(cls)
-
-
-def _foreign_part(cls: Class) -> str:
     for each in cls.lineage:
-        for name, annotation in each.annotations.items():
-            if isinstance(annotation, Unknown):
-                return f"whether it has a field {quoted(name)} depends on a condition"
-        for base in each.bases:
-            origin = base.origin if isinstance(base, Subscripted) else base
-            if isinstance(origin, Unknown) or not (full_name(origin) or isinstance(origin, Class)):
-                return f"its bases are not known{_because(origin)}"
-            if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
-                return f"its base {quoted(full_name(origin))} is defined elsewhere"
-        for decorator in each.decorators:
-            if not is_harmless(full_name(decorator)):
-                name = full_name(decorator) or _own_name(decorator)
-                shown = f"its decorator {quoted(name)}" if name else "a decorator"
-                return f"{shown} may change it{_because(decorator)}"
-    return ""
-
-
-def _because(value: object) -> str:
-    """Return why *value* is not known, as the end of a sentence."""
-    return f", for {value.why}" if isinstance(value, Unknown) and value.why else ""
-
-
-def _own_name(value: object) -> str:
-    """Return the name of the script's own function in ``X`` or ``X(...)``."""
-    function = value.function if isinstance(value, Call) else value
-    return function.name if isinstance(function, Function) else ""
-
-
-def _hook(cls: Class, kind: Kind) -> str:
-    for name in (*_HOOKS, *_MORE_HOOKS.get(kind, ())):
+        yield from _foreign_parts(each)
+    for name in _HOOKS + (_MORE_HOOKS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
         if cls.attribute(name) is not UNKNOWN:
-            return f"its method {quoted(name)} may take other values"
-    return ""
+            yield "method", name
+    if kind in (*_MODELS, Kind.DATACLASS):
+        for each in cls.lineage:
+            yield from _validators(each)
+        yield from _options_and_fields(cls)
 
 
-def _body_problem(cls: Class) -> str:
-    """Return which validator in the body of *cls* may run before the types are checked."""
+def _foreign_parts(cls: Class) -> Iterator[Tuple[str, object]]:
+    for name, annotation in cls.annotations.items():
+        if isinstance(annotation, Unknown):
+            yield "conditional field", name
+    for base in cls.bases:
+        origin = base.origin if isinstance(base, Subscripted) else base
+        if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
+            yield "base", origin
+    for decorator in cls.decorators:
+        if not is_harmless(full_name(decorator)):
+            yield "decorator", decorator.function if isinstance(decorator, Call) else decorator
+
+
+def _validators(cls: Class) -> Iterator[Tuple[str, object]]:
+    """Yield what in the body of *cls* may run before the types are checked."""
     for name, value in cls.scope.names.items():
         if name in cls.annotations or name in _CONFIGURATIONS or isinstance(value, Class):
             continue
-        parts = _decorators(value, cls) if isinstance(value, Function) else [value]
+        parts = value.decorators if isinstance(value, Function) else (value,)
         if not all(map(_keeps_types, parts)):
-            return f"its validator {quoted(name)} may take other values"
-    return ""
-
-
-def _decorators(function: Function, cls: Class) -> List[object]:
-    nodes = getattr(function.node, "decorator_list", ())
-    accessors = ("setter", "deleter")
-    return [
-        _evaluated(node, cls)
-        for node in nodes
-        if not (isinstance(node, ast.Attribute) and node.attr in accessors)
-    ]
+            yield "validator", name
 
 
 def _keeps_types(part: object) -> bool:
     """Return True if *part* of a class, a decorator or a value, leaves its fields' types alone."""
+    if isinstance(part, Attribute):  # @size.setter
+        return isinstance(part.owner, Function) and part.name in ("setter", "deleter")
     while isinstance(part, Call) and isinstance(part.function, Call):
         part = part.function  # validator("a")(check)
     name = full_name(part)
@@ -341,29 +310,25 @@ def _keeps_types(part: object) -> bool:
     return is_harmless(name) or is_plain(part)
 
 
-def _option_problem(cls: Class) -> str:
-    options = options_of_model(cls)
+def _options_and_fields(cls: Class) -> Iterator[Tuple[str, object]]:
+    options, fields = options_of_model(cls), fields_of(cls)
     if options is None:
-        return "its configuration is not known"
-    unaliased = all(field.key == field.name for field in fields_of(cls))
-    for name, value in options.items():
+        yield "configuration", ""
+    unaliased = all(field.key == field.name for field in fields)
+    for name, value in (options or {}).items():
         understood = {
-            "extra": extra_policy(options) in ("allow", "forbid", "ignore"),
+            **dict.fromkeys(HARMLESS_OPTIONS, True),
+            "extra": value in ("allow", "forbid", "ignore"),
             "title": isinstance(value, str),
             "json_schema_extra": isinstance(value, dict),
             **dict.fromkeys(_BY_NAME, unaliased or value is False),
         }
-        if name not in HARMLESS_OPTIONS and not understood.get(name, False):
-            return f"its option {quoted(name)} may change what it takes"
-    return ""
-
-
-def _field_problem(cls: Class) -> str:
-    for field in fields_of(cls):
+        if not understood.get(name, False):
+            yield "option", name
+    for field in fields:
         alias = field.options.get("validation_alias", field.options.get("alias"))
-        if not (alias is None or isinstance(alias, str)):
-            return f"the alias of its field {quoted(field.name)} is not one text"
         extra = field.options.get("json_schema_extra") or {}
+        if not (alias is None or isinstance(alias, str)):
+            yield "alias of the field", field.name
         if "coerce_numbers_to_str" in field.options or not isinstance(extra, dict):
-            return f"its field {quoted(field.name)} may take other values"
-    return ""
+            yield "field", field.name

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import collections
 import json
 import math
 from datetime import date, datetime, time, timedelta
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Tuple
+from typing import Any, Callable, Dict, Tuple
 
-from flowpack.analysis.classes import Field, Kind, fields_of, full_name, kind_of, problem_of
+from flowpack.analysis.classes import Kind, fields_of, full_name, kind_of, problem_of
 from flowpack.analysis.values import (
     UNKNOWN,
     Call,
     Class,
-    Function,
     Member,
     Subscripted,
     Symbol,
-    UnionOf,
     Unknown,
     member_value,
     values_of,
@@ -35,12 +32,9 @@ _NOT_IN_JSON = frozenset("""
     logging.getLogger threading.Event threading.Lock threading.RLock
     """.split())
 _SECRETS = ("pydantic.SecretStr", "pydantic.SecretBytes")
-_SERIALIZERS = frozenset(
-    f"pydantic.{name}" for name in ("computed_field", "field_serializer", "model_serializer")
-)
-_FACTORIES: Mapping[str, Callable[[], object]] = {
-    f"builtins.{each.__name__}": each for each in (list, tuple, set, dict)
-}
+_SERIALIZERS = ("pydantic.computed_field", "pydantic.field_serializer", "pydantic.model_serializer")
+#: Types whose instances JSON can hold, also those of classes below them.
+_IN_JSON = ("str", "int", "float", "list", "tuple", "dict", "set")
 
 
 class UnknownValue(Exception):
@@ -79,7 +73,7 @@ class _Encoder:
         if isinstance(value, dict):
             return {self.key(key): self.encode(item) for key, item in value.items()}
         if isinstance(value, (set, frozenset)):
-            return _sorted([self.encode(item) for item in value])
+            return sorted(map(self.encode, value), key=json.dumps)  # in an order that stays
         if isinstance(value, (list, tuple, collections.deque)):
             return [self.encode(item) for item in value]
         if isinstance(value, Member):
@@ -94,7 +88,7 @@ class _Encoder:
                 return written(value)
         if hasattr(value, "as_posix") or type(value).__name__ in _AS_TEXT:
             return str(value)
-        unknown = isinstance(value, (Unknown, Subscripted, UnionOf))
+        unknown = isinstance(value, (Unknown, Subscripted))
         raise UnknownValue if unknown else Unserialisable
 
     def key(self, value: object) -> str:
@@ -103,7 +97,7 @@ class _Encoder:
         if value is None or isinstance(value, float):
             return str(value)
         if isinstance(value, tuple):
-            return ",".join(self.key(item) for item in value)
+            return ",".join(map(self.key, value))
         return str(self.encode(value))
 
     def called(self, call: Call) -> Any:
@@ -120,106 +114,47 @@ class _Encoder:
         if kind is Kind.BLOCK or problem_of(cls):
             raise UnknownValue
         if kind is Kind.ENUMERATION:
-            return self.member(cls, call)
+            encoded = self.encode(call.arguments)
+            if encoded and encoded[0] in self.encode(values_of(cls)):
+                return encoded[0]
+            raise UnknownValue
         if kind is Kind.TYPED_DICT:
             return self.encode(dict(call.keywords))
         if kind is Kind.PLAIN:
-            return self.plain_instance(cls, call)
+            holds = cls.is_a(*(f"builtins.{n}" for n in _IN_JSON), "typing.List", "typing.Dict")
+            raise UnknownValue if holds else Unserialisable
+        values = self.fields(cls, call)
+        return list(values.values()) if kind is Kind.NAMED_TUPLE else values
+
+    def fields(self, cls: Class, call: Call) -> Dict[str, Any]:
+        """Return what each field of the instance that *call* makes holds, by key."""
         fields = fields_of(cls)
-        if _serializes(cls) or any("exclude" in field.options for field in fields):
+        methods = (each for owner in cls.lineage for each in owner.scope.names.values())
+        decorators = (d for method in methods for d in getattr(method, "decorators", ()))
+        changed = any(full_name(each) in _SERIALIZERS for each in decorators)
+        hooks = map(cls.attribute, ("__init__", "__post_init__"))
+        if changed or any(each is not UNKNOWN for each in hooks):
             raise UnknownValue
-        values = _bound_arguments(call, cls, fields)
-        if kind is Kind.NAMED_TUPLE:
-            return [self.encode(values[field.name]) for field in fields]
-        kept = [field for field in fields if full_name(field.annotation) != "dataclasses.InitVar"]
-        return {field.key: self.encode(values[field.name]) for field in kept}
-
-    def member(self, cls: Class, call: Call) -> Any:
-        encoded = self.encode(list(call.arguments[:1]))
-        if encoded and encoded[0] in self.encode(values_of(cls)):
-            return encoded[0]
-        raise UnknownValue
-
-    def plain_instance(self, cls: Class, call: Call) -> Any:
-        """Return the instance of a class that extends a type of JSON's, or nothing."""
-        for base in (str, int, float, list, tuple, dict, set):
-            names = f"builtins.{base.__name__}", f"typing.{base.__name__.title()}"
-            if cls.is_a(*names) and len(call.arguments) < 2:
-                makes = map(cls.attribute, ("__new__", "__init__"))
-                if call.keywords or any(isinstance(each, Function) for each in makes):
-                    raise UnknownValue
-                empty: Any = base()
-                return self.encode(call.arguments[0] if call.arguments else empty)
-        raise Unserialisable
-
-
-def _bound_arguments(call: Call, cls: Class, fields: Tuple[Field, ...]) -> Dict[str, object]:
-    """Return what each field of the instance that *call* makes holds, by name.
-
-    Raises:
-        UnknownValue: The arguments do not fit, or code of the class sets fields.
-    """
-    if isinstance(cls.attribute("__init__"), Function) or _changes_itself(cls):
-        raise UnknownValue
-    is_model = kind_of(cls) is Kind.MODEL
-    positional = [f.name for f in fields if f.is_argument and f.positional and not is_model]
-    names = {field.key if is_model else field.name: field.name for field in fields}
-    if len(call.arguments) > len(positional) or not names.keys() >= call.keywords.keys():
-        raise UnknownValue
-    given: Dict[str, object] = dict(zip(positional, call.arguments))
-    given.update({names[key]: value for key, value in call.keywords.items()})
-    if any(field.required and field.name not in given for field in fields):
-        raise UnknownValue
-    return {field.name: given.get(field.name, _default(field)) for field in fields}
-
-
-def _serializes(cls: Class) -> bool:
-    """Return True if methods of *cls* say what JSON its instances become."""
-    methods = (each for owner in cls.lineage for each in owner.scope.names.values())
-    return any(
-        full_name(decorator) in _SERIALIZERS
-        for method in methods
-        if isinstance(method, Function)
-        for decorator in method.decorators
-    )
-
-
-def _changes_itself(cls: Class) -> bool:
-    """Return True if ``__post_init__`` sets anything."""
-    after = cls.attribute("__post_init__")
-    if not isinstance(after, Function) or after.node is None:
-        return False
-    return any(
-        isinstance(node, ast.Attribute)
-        and (isinstance(node.ctx, ast.Store) or node.attr == "__setattr__")
-        for node in ast.walk(after.node)
-    )
-
-
-def _default(field: Field) -> object:
-    factory = field.factory
-    if factory is None:
-        return field.default
-    if isinstance(factory, Class):
-        return Call(factory)
-    if isinstance(factory, Function):
-        return factory.returns
-    make = _FACTORIES.get(full_name(factory))
-    return UNKNOWN if make is None else make()
+        is_model = kind_of(cls) is Kind.MODEL
+        positional = [field.key for field in fields if field.positional and not is_model]
+        given: Dict[str, object] = dict(zip(positional, call.arguments))
+        given.update(call.keywords)
+        needed = {field.key for field in fields if field.required}
+        excluded = any("exclude" in field.options for field in fields)
+        too_many = len(call.arguments) > len(positional)
+        if excluded or too_many or not needed <= given.keys() <= {f.key for f in fields}:
+            raise UnknownValue
+        return {
+            field.key: self.encode(given.get(field.key, field.default))
+            for field in fields
+            if full_name(field.annotation) != "dataclasses.InitVar"
+        }
 
 
 def _text(value: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise Unserialisable
     return value
-
-
-def _sorted(items: List[Any]) -> List[Any]:
-    """Return *items* of a set in an order that does not change between runs."""
-    try:
-        return sorted(items)
-    except TypeError:
-        return sorted(items, key=json.dumps)
 
 
 def _bytes(value: bytes) -> str:
@@ -241,16 +176,12 @@ def _duration(value: timedelta) -> str:
     minutes, seconds = divmod(total.seconds, 60)
     hours, minutes = divmod(minutes, 60)
     fraction = f".{total.microseconds:06}".rstrip("0") if total.microseconds else ""
-    date_part = _joined([(years, "Y"), (days, "D")])
-    time_part = _joined([(hours, "H"), (minutes, "M")])
+    date_part = "".join(f"{n}{unit}" for n, unit in ((years, "Y"), (days, "D")) if n)
+    time_part = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M")) if n)
     if seconds or fraction:
         time_part += f"{seconds}{fraction}S"
     sign = "-" if value < timedelta(0) else ""
     return f"{sign}P{date_part}T{time_part}".rstrip("T") if total else "PT0S"
-
-
-def _joined(parts: Iterable[Tuple[int, str]]) -> str:
-    return "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
 _WRITTEN: Tuple[Tuple[Any, Callable[[Any], Any]], ...] = (

@@ -3,91 +3,82 @@
 from __future__ import annotations
 
 import ast
-import sys
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.analysis.calls import call, call_method, has_method, iterated, known
-from flowpack.analysis.plain import MOST_BITS, as_key, binary, holds, is_plain, one_of, size, unary
-from flowpack.analysis.syntax import defaults_of, every_argument
+from flowpack.analysis import calls
+from flowpack.analysis.calls import iterated, known
+from flowpack.analysis.syntax import (
+    CHANGING_METHODS,
+    OF_FLOWS,
+    PARSED_AS,
+    changed_by,
+    defaults_of,
+    every_argument,
+)
 from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
-    Attribute,
     Call,
     Class,
     Function,
     Member,
-    OneOf,
     OpenCall,
     Scope,
     Subscripted,
     Symbol,
     TypeVariable,
     Undefined,
-    UnionOf,
     Unknown,
+    forget_items,
     is_enumeration,
-    members_of,
+    is_plain,
+    one_of,
+    size,
 )
 
-#: Parts and items that one expression may have; the rest is UNKNOWN.
+#: Parts and items that one expression may have; of a longer one nothing is known.
 _MOST_STEPS = 20_000
 
-_TYPES = (Alias, Symbol, Subscripted, UnionOf, TypeVariable, Class, type(None), str)
-#: Properties of paths that depend on nothing else.
-_PATH_PROPERTIES = ("name", "stem", "suffix", "parent")
+_TYPES = (Alias, Symbol, Subscripted, TypeVariable, Class, type(None), str)
+#: Functions by which names are bound that cannot be read.
+_NAMESPACES = frozenset({"exec", "globals", "locals", "vars"})
 
 #: Why an expression is unknown that Python would follow, and this does not.
 TOO_DEEP = "it is nested too deeply to be followed"
+_CONDITION = "it depends on a condition"
 
 #: What ``__name__`` stands for: only that it is not ``"__main__"`` is known.
 MODULE_NAME = Symbol("__name__")
-_VERSION = Symbol("sys.version_info")
-#: The oldest Python of all that may run the script.
-_OLDEST_PYTHON = (3, 8)
-_AT_LEAST = (ast.GtE, ast.Lt)
-_CONDITION = "it depends on a condition"
 
 
-def evaluate(node: ast.expr, scope: Scope) -> object:
+def evaluate(node: ast.expr, scope: Scope, *, strict: bool = True) -> object:
     """Return what the expression *node* stands for in *scope*.
 
     Raises:
-        Undefined: A name in it is not bound.
+        Undefined: A name in it is not bound; if not *strict*, it is unknown.
     """
-    return _evaluate(_Evaluation(scope, strict=True), node)
-
-
-def read_value(node: ast.expr, scope: Scope) -> object:
-    """Return what *node* stands for; names in it that are not bound are unknown."""
-    return _evaluate(_Evaluation(scope), node)
-
-
-def _evaluate(evaluation: _Evaluation, node: ast.expr) -> object:
     try:
-        return evaluation.visit(node)
+        return _Evaluation(scope, strict).visit(node)
     except RecursionError:
         return Unknown(node, TOO_DEEP)
 
 
+def read_value(node: ast.expr, scope: Scope) -> object:
+    """Return what *node* stands for; names in it that are not bound are unknown."""
+    return evaluate(node, scope, strict=False)
+
+
 def truth(node: ast.expr, scope: Scope) -> Optional[bool]:
-    """Return whether the condition *node* holds; None where that is not known."""
-    try:
-        return _Evaluation(scope).truth(node)
-    except RecursionError:
-        return None
+    """Return True or False if the condition *node* is known to be so, else None."""
+    return _truth_of(read_value(node, scope))
 
 
 def parse_and_evaluate(source: str, scope: Scope) -> object:
-    """Return what the text *source* stands for; UNKNOWN if it is no expression.
-
-    Raises:
-        Undefined: A name in it is not bound.
-    """
+    """Evaluate the text *source*; UNKNOWN if it is no expression."""
     try:
-        tree = ast.parse(source.strip(), mode="eval")
+        tree = ast.parse(source.strip(), PARSED_AS, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return UNKNOWN
     return evaluate(tree.body, scope)
@@ -105,25 +96,46 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
             bind(scope, each, item)
     elif isinstance(target, ast.Starred):
         bind(scope, target.value, Unknown(target))
+    elif isinstance(target, (ast.Subscript, ast.Attribute)):
+        forget_items(read_value(target.value, scope))
+        change(scope, target)
+
+
+def change(scope: Scope, node: ast.AST) -> None:
+    """Forget what the code *node* changes: ``X[0] = 1``, ``X.a[0].b = 1``, ``X.append(1)``."""
+    base, attribute = changed_by(node)
+    changed = scope.names.get(base)
+    forget_items(changed)
+    if changed is None and base in _NAMESPACES:
+        scope.bind_others(f"{base}()", f"{base}()")
+    elif isinstance(changed, Class) and attribute in changed.scope.names:
+        changed.scope.bind(attribute, UNKNOWN)
+    elif isinstance(changed, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
+        why = f"its {attribute} is changed in line {getattr(node, 'lineno', 0)}"
+        for name, value in list(scope.names.items()):
+            if value is changed:
+                scope.bind(name, Unknown(why=why))
 
 
 class _Evaluation(ast.NodeVisitor):
     """Evaluates by kind of node; what has no method here is unknown."""
 
-    def __init__(self, scope: Scope, *, strict: bool = False) -> None:
+    def __init__(self, scope: Scope, strict: bool) -> None:
         self.scope = scope
         self.strict = strict
         self.steps = 0
 
     def visit(self, node: ast.AST) -> Any:
         """Return what *node* stands for."""
+        if self.steps > _MOST_STEPS:
+            return Unknown(node)
         try:
             value = super().visit(node)
         except (Undefined, RecursionError):
             raise
         except Exception:  # Python's own refusal, such as 1/0: the script fails there
             return Unknown(node)
-        if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        if isinstance(value, int) and value.bit_length() > calls.MOST_BITS:
             value = UNKNOWN  # Python refuses to write it out.
         if not isinstance(node, ast.Constant):
             self.steps += size(value)
@@ -136,19 +148,6 @@ class _Evaluation(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> object:
         """Return UNKNOWN for a kind of node without a method of its own."""
         return UNKNOWN
-
-    def truth(self, node: ast.expr) -> Optional[bool]:
-        """Return whether *node* is true; None where that is not known."""
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            inner = self.truth(node.operand)
-            return None if inner is None else not inner
-        if isinstance(node, ast.BoolOp):
-            deciding = isinstance(node.op, ast.Or)
-            parts = [self.truth(each) for each in node.values]
-            if deciding in parts:
-                return deciding
-            return None if None in parts else not deciding
-        return _truth_of(self.visit(node))
 
     # Names and constants
 
@@ -170,7 +169,7 @@ class _Evaluation(ast.NodeVisitor):
         return value
 
     def visit_Attribute(self, node: ast.Attribute) -> object:
-        return _attribute(self.visit(node.value), node.attr)
+        return calls.attribute_of(self.visit(node.value), node.attr)
 
     # Containers
 
@@ -181,14 +180,14 @@ class _Evaluation(ast.NodeVisitor):
         return self._items(node.elts)
 
     def visit_Set(self, node: ast.Set) -> object:
-        return set(map(as_key, self._items(node.elts)))
+        return set(map(_as_key, self._items(node.elts)))
 
     def visit_Dict(self, node: ast.Dict) -> object:
         built: Dict[object, object] = {}
         for key, item in zip(node.keys, node.values):
             value = self.visit(item)
             if key is not None:
-                built[as_key(self.visit(key))] = value
+                built[_as_key(self.visit(key))] = value
             elif isinstance(value, dict):
                 built.update(value)
             else:
@@ -208,42 +207,46 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> object:
         if isinstance(node.op, ast.Not):
-            value = self.truth(node.operand)
-            return UNKNOWN if value is None else not value
-        return unary(node.op, self.visit(node.operand))
+            holds = _truth_of(self.visit(node.operand))
+            return UNKNOWN if holds is None else not holds
+        return calls.operate(node.op, self.visit(node.operand))
 
     def visit_BinOp(self, node: ast.BinOp) -> object:
-        left = _flag_value(self.visit(node.left))
-        right = _flag_value(self.visit(node.right))
-        if isinstance(node.op, ast.BitOr) and _are_types(left, right):
-            return UnionOf((left, right))
+        left, right = self.visit(node.left), self.visit(node.right)
+        if isinstance(left, Member) and isinstance(right, Member):  # Members of flags.
+            left, right = left.cls.attribute(left.name), right.cls.attribute(right.name)
+        are_types = isinstance(left, _TYPES) and isinstance(right, _TYPES)
+        if isinstance(node.op, ast.BitOr) and are_types and not is_plain((left, right)):
+            return Subscripted(Symbol("typing.Union"), (left, right))
         unknown = _first_unknown([left, right])
-        return binary(node.op, left, right) if unknown is None else unknown
+        return calls.operate(node.op, left, right) if unknown is None else unknown
 
     def visit_BoolOp(self, node: ast.BoolOp) -> object:
-        stops = isinstance(node.op, ast.Or)
         possible: List[object] = []
         for each in node.values:
             value = self.visit(each)
-            holds_there = _truth_of(value)
-            if holds_there is stops:
+            holds = _truth_of(value)
+            if holds is isinstance(node.op, ast.Or):
                 return one_of([*possible, value], _CONDITION)
-            if holds_there is None:
+            if holds is None:
                 possible.append(value)
-        return one_of([*possible, value] if holds_there is not None else possible, _CONDITION)
+        return one_of(possible if holds is None else [*possible, value], _CONDITION)
 
     def visit_Compare(self, node: ast.Compare) -> object:
         left = self.visit(node.left)
         for op, comparator in zip(node.ops, node.comparators):
             right = self.visit(comparator)
-            result = _compare(op, left, right)
+            result = calls.operate(op, left, right)
+            if MODULE_NAME in (left, right) and "__main__" in (left, right):
+                if isinstance(op, (ast.Eq, ast.NotEq)):
+                    result = isinstance(op, ast.NotEq)
             if result is not True:
                 return result
             left = right
         return True
 
     def visit_IfExp(self, node: ast.IfExp) -> object:
-        test = self.truth(node.test)
+        test = _truth_of(self.visit(node.test))
         if test is None:
             return one_of([self.visit(node.body), self.visit(node.orelse)], _CONDITION)
         return self.visit(node.body if test else node.orelse)
@@ -255,29 +258,27 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> object:
         value = self.visit(node.value)
+        is_simple = node.format_spec is None and node.conversion in (-1, ord("s"))
         if isinstance(value, Unknown):
             return value
-        if node.format_spec is not None or node.conversion not in (-1, ord("s")):
-            return Unknown(ast.JoinedStr([node]))
-        return str(value) if is_plain(value) else Unknown(node.value)
+        if is_simple and is_plain(value):
+            return str(value)
+        return Unknown(node.value if is_simple else ast.JoinedStr([node]))
 
     # Subscripts and calls
 
     def visit_Subscript(self, node: ast.Subscript) -> object:
         origin = self.visit(node.value)
         if isinstance(origin, Class) and is_enumeration(origin):
-            return _class_attribute(origin, str(self.visit(node.slice)))
-        if origin == _VERSION:
-            first = isinstance(node.slice, ast.Constant) and node.slice.value == 0
-            return sys.version_info.major if first else UNKNOWN
+            return calls.attribute_of(origin, str(self.visit(node.slice)))
         if isinstance(origin, (Symbol, Class, Alias)):
-            inner = node.slice
-            if isinstance(inner, ast.Tuple):
-                return Subscripted(origin, tuple(self._items(inner.elts)))
-            value = self.visit(inner)  # Literal[tuple(NAMES)] is Literal["a", "b"].
-            return Subscripted(origin, value if isinstance(value, tuple) else (value,))
-        if isinstance(origin, (list, tuple, dict, str)):
-            return origin[as_key(self.visit(node.slice))]
+            if isinstance(node.slice, ast.Tuple):
+                return Subscripted(origin, tuple(self._items(node.slice.elts)))
+            inner = self.visit(node.slice)  # Literal[tuple(NAMES)] is Literal["a", "b"].
+            return Subscripted(origin, inner if isinstance(inner, tuple) else (inner,))
+        is_changed = isinstance(origin, (list, dict)) and UNKNOWN in origin
+        if isinstance(origin, (list, tuple, dict, str)) and not is_changed:
+            return origin[_as_key(self.visit(node.slice))]
         return UNKNOWN
 
     def visit_Slice(self, node: ast.Slice) -> object:
@@ -286,90 +287,85 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_Lambda(self, node: ast.Lambda) -> object:
         defaults = {name: self.visit(default) for name, default in defaults_of(node.args).items()}
-        names = [each.arg for each in every_argument(node.args)]
-        outer = self.scope
-        self.scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))
-        try:
-            returns = self.visit(node.body)
-        except Undefined:  # It may be bound by the time of the call.
-            returns = UNKNOWN
-        finally:
-            self.scope = outer
-        return Function(node, defaults=defaults, returns=returns)
+        return Function(node, self.scope, defaults=defaults)
 
     def visit_Call(self, node: ast.Call) -> object:
         method = node.func if isinstance(node.func, ast.Attribute) else None
         owner = self.visit(node.func if method is None else method.value)
-        function = owner if method is None else _attribute(owner, method.attr)
+        function = owner if method is None else calls.attribute_of(owner, method.attr)
+        arguments, keywords, unread = self._arguments(node)
+        if method is not None and method.attr in CHANGING_METHODS:
+            forget_items(owner)
+        for each in (*arguments, *keywords.values()) if isinstance(function, Function) else ():
+            forget_items(each)
+        for part in (node, node.func):
+            change(self.scope, part)
+        if unread is not None:
+            return OpenCall(call=Call(function, tuple(arguments), keywords, node), unread=unread)
+        if isinstance(function, Function) and not node.args and not node.keywords:
+            result = self._result(function)
+            if not isinstance(result, Unknown):
+                return result
+        return calls.call(function, arguments, keywords, node)
+
+    def _arguments(
+        self, node: ast.Call
+    ) -> Tuple[List[object], Dict[str, object], Optional[ast.expr]]:
+        """Return the arguments of a call, and the expression of those that cannot be read."""
         arguments: List[object] = []
         keywords: Dict[str, object] = {}
         unread: Optional[ast.expr] = None
         for each in node.args:
             value = self._argument(each.value if isinstance(each, ast.Starred) else each)
-            if not isinstance(each, ast.Starred):
-                arguments.append(value)
-            elif isinstance(value, Unknown):
+            if isinstance(each, ast.Starred) and isinstance(value, Unknown):
                 unread = each.value
             else:
-                arguments += iterated(value)
+                arguments += iterated(value) if isinstance(each, ast.Starred) else [value]
         for keyword in node.keywords:
             value = self._argument(keyword.value)
             if keyword.arg is not None:
                 keywords[keyword.arg] = value
-            elif isinstance(value, dict):
+            elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
                 keywords.update(value)
             else:
                 unread = keyword.value
-        if unread is not None:
-            return OpenCall(
-                node=node,
-                function=function,
-                arguments=tuple(arguments),
-                keywords=keywords,
-                options=unread,
-            )
-        if method is not None and has_method(owner, method.attr):
-            return call_method(owner, method.attr, arguments, keywords)
-        return call(function, arguments, keywords, node)
+        return arguments, keywords, unread
 
     def _argument(self, node: ast.expr) -> object:
         try:
             return self.visit(node)
-        except RecursionError:  # Of the call at least the rest is known.
+        except RecursionError:  # The other arguments of the call are known.
             return Unknown(node, TOO_DEEP)
 
-    # Comprehensions
-
-    def visit_ListComp(self, node: ast.ListComp) -> object:
-        return list(self._comprehended(node, node.elt))
-
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> object:
-        return list(self._comprehended(node, node.elt))
-
-    def visit_SetComp(self, node: ast.SetComp) -> object:
-        return set(map(as_key, self._comprehended(node, node.elt)))
-
-    def visit_DictComp(self, node: ast.DictComp) -> object:
-        pair = ast.Tuple(elts=[node.key, node.value], ctx=ast.Load())
-        pairs = self._comprehended(node, pair)
-        return {as_key(key): value for key, value in pairs}
-
-    def _comprehended(self, node: Any, element: ast.expr) -> Iterator[Any]:
-        (generator,) = node.generators  # nested ones are UNKNOWN, as all that fails
-        outer = self.scope
-        self.scope = Scope(outer=outer)
+    def _result(self, function: Function) -> object:
+        """Return what *function* returns when it is called now, without arguments."""
+        names = [each.arg for each in every_argument(function.node.args)]
+        outer, self.scope = self.scope, Scope(dict.fromkeys(names, UNKNOWN), function.scope)
         try:
-            for item in iterated(self.visit(generator.iter)):
-                if self.steps > _MOST_STEPS:
-                    raise ValueError("too long")
-                bind(self.scope, generator.target, item)
-                tests = [self.truth(test) for test in generator.ifs]
-                if None in tests:
-                    raise ValueError("unknown condition")
-                if all(tests):
-                    yield self.visit(element)
+            return UNKNOWN if function.returned is None else self.visit(function.returned)
+        except Undefined:
+            return UNKNOWN
         finally:
             self.scope = outer
+
+    def visit_ListComp(self, node: Union[ast.ListComp, ast.GeneratorExp]) -> object:
+        (generator,) = node.generators  # nested ones are UNKNOWN, as all that fails
+        found: List[object] = []
+        items = iterated(self.visit(generator.iter))
+        outer, self.scope = self.scope, Scope(outer=self.scope)
+        try:
+            for item in items:
+                bind(self.scope, generator.target, item)
+                tests = [_truth_of(self.visit(test)) for test in generator.ifs]
+                if None in tests or self.steps > _MOST_STEPS:
+                    return UNKNOWN
+                if all(tests):
+                    found.append(self.visit(node.elt))
+        finally:
+            self.scope = outer
+        return found
+
+    visit_GeneratorExp = visit_ListComp
 
 
 def _truth_of(value: object) -> Optional[bool]:
@@ -386,50 +382,8 @@ def _first_unknown(values: List[object]) -> Optional[Unknown]:
     return None
 
 
-def _compare(op: ast.cmpop, left: object, right: object) -> object:
-    if left == _VERSION and isinstance(right, tuple):
-        if right < _OLDEST_PYTHON or (right == _OLDEST_PYTHON and isinstance(op, _AT_LEAST)):
-            left = sys.version_info[:3]
-    if MODULE_NAME in (left, right) and "__main__" in (left, right):
-        if isinstance(op, (ast.Eq, ast.NotEq)):
-            return isinstance(op, ast.NotEq)
-    return holds(op, left, right)
-
-
-def _attribute(value: Any, name: str) -> object:
-    """Return what the attribute *name* of *value* stands for."""
-    if isinstance(value, OneOf):
-        return one_of((_attribute(each, name) for each in value.values), value.why)
-    if isinstance(value, Symbol):
-        return known(Symbol(f"{value.name}.{name}"))
-    if isinstance(value, Class):
-        return _class_attribute(value, name)
-    if isinstance(value, Member):
-        named = {"name": value.name, "value": value.cls.attribute(value.name)}
-        return named.get(name, UNKNOWN)
-    if isinstance(value, (Attribute, Call, Function, OpenCall)):
-        return Attribute(owner=value, name=name)
-    if name in _PATH_PROPERTIES and hasattr(value, "as_posix"):
-        return getattr(value, name)
-    return UNKNOWN
-
-
-def _class_attribute(cls: Class, name: str) -> object:
-    if is_enumeration(cls):
-        for owner in reversed(cls.lineage):
-            if any(member.name == name for member in members_of(owner)):
-                return Member(owner, name)
-    return cls.attribute(name)
-
-
-def _flag_value(value: object) -> object:
-    """Return the number that a member of a flag stands for in ``A | B``."""
-    return value.cls.attribute(value.name) if isinstance(value, Member) else value
-
-
-def _are_types(left: object, right: object) -> bool:
-    """Return True if ``left | right`` is a union of types."""
-    if not (isinstance(left, _TYPES) and isinstance(right, _TYPES)):
-        return False
-    also_plain = (str, type(None))
-    return not (isinstance(left, also_plain) and isinstance(right, also_plain))
+def _as_key(value: object) -> Any:
+    """Return *value* if it can be hashed in little time, else raise TypeError."""
+    if isinstance(value, (tuple, frozenset)) and not is_plain(value):
+        raise TypeError("no key here")
+    return value

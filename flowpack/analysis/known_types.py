@@ -29,6 +29,10 @@ _INTEGER: _Schema = {"type": "integer"}
 _NUMBER: _Schema = {"type": "number"}
 _PASSWORD: _Schema = {"type": "string", "format": "password", "writeOnly": True}
 _URL: _Schema = {"type": "string", "format": "uri", "minLength": 1}
+_SIGNS = {
+    **{"Positive": "exclusiveMinimum", "NonNegative": "minimum"},
+    **{"Negative": "exclusiveMaximum", "NonPositive": "maximum"},
+}
 
 #: Types that are text of a format in JSON, below the format.
 _FORMATS = _by_name("""
@@ -42,27 +46,25 @@ _FORMATS = _by_name("""
     email pydantic.EmailStr
     file-path pydantic.FilePath
     ipv4 ipaddress.IPv4Address
-    ipv4interface ipaddress.IPv4Interface
-    ipv4network ipaddress.IPv4Network
     ipv6 ipaddress.IPv6Address
-    ipv6interface ipaddress.IPv6Interface
-    ipv6network ipaddress.IPv6Network
-    ipvanyaddress pydantic.IPvAnyAddress
     path os.PathLike pathlib.Path pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath
     path pydantic.NewPath
     regex re.Pattern typing.Pattern
-    time datetime.time
-    uuid uuid.UUID
-    uuid1 pydantic.UUID1
-    uuid3 pydantic.UUID3
-    uuid4 pydantic.UUID4
-    uuid5 pydantic.UUID5
-    zoneinfo zoneinfo.ZoneInfo
     """)
+#: Such types that have their own name in lower case as format.
+_NAMED_AS_FORMATS = """
+    datetime.time ipaddress.IPv4Interface ipaddress.IPv4Network ipaddress.IPv6Interface
+    ipaddress.IPv6Network pydantic.IPvAnyAddress pydantic.UUID1 pydantic.UUID3 pydantic.UUID4
+    pydantic.UUID5 uuid.UUID zoneinfo.ZoneInfo
+    """.split()
 
 #: Full names of types, and their schema.
 SCHEMAS: Mapping[str, _Schema] = {
     **{name: {"type": "string", "format": form} for name, form in _FORMATS.items()},
+    **{
+        name: {"type": "string", "format": name.rpartition(".")[2].lower()}
+        for name in _NAMED_AS_FORMATS
+    },
     **_at("builtins.object typing.Any", {}),
     **_at("builtins.str builtins.complex typing.Text", _STRING),
     **_at("pydantic.StrictStr pydantic.ImportString", _STRING),
@@ -73,14 +75,11 @@ SCHEMAS: Mapping[str, _Schema] = {
     **_at("decimal.Decimal", {"anyOf": [_NUMBER, _STRING]}),
     **_at("fractions.Fraction", {"anyOf": [_NUMBER, {**_STRING, "format": "fraction"}]}),
     **_at("typing.AnyStr", {"anyOf": [{**_STRING, "format": "binary"}, _STRING]}),
-    **_at("pydantic.PositiveInt", {**_INTEGER, "exclusiveMinimum": 0}),
-    **_at("pydantic.NegativeInt", {**_INTEGER, "exclusiveMaximum": 0}),
-    **_at("pydantic.NonNegativeInt", {**_INTEGER, "minimum": 0}),
-    **_at("pydantic.NonPositiveInt", {**_INTEGER, "maximum": 0}),
-    **_at("pydantic.PositiveFloat", {**_NUMBER, "exclusiveMinimum": 0}),
-    **_at("pydantic.NegativeFloat", {**_NUMBER, "exclusiveMaximum": 0}),
-    **_at("pydantic.NonNegativeFloat", {**_NUMBER, "minimum": 0}),
-    **_at("pydantic.NonPositiveFloat", {**_NUMBER, "maximum": 0}),
+    **{
+        f"pydantic.{sign}{name}": {**schema, limit: 0}
+        for name, schema in (("Int", _INTEGER), ("Float", _NUMBER))
+        for sign, limit in _SIGNS.items()
+    },
     **_at("pydantic.SecretStr pydantic.SecretBytes", _PASSWORD),
     **_at("pydantic.HttpUrl pydantic.WebsocketUrl", {**_URL, "maxLength": 2083}),
     **_at("pydantic.AnyUrl pydantic.AnyHttpUrl pydantic.FileUrl pydantic.FtpUrl", _URL),
@@ -112,27 +111,21 @@ GENERICS = _by_name("""
     """)
 
 #: The types that functions of pydantic limit.
-LIMITED_TYPES = _by_name("""
-    builtins.int pydantic.conint
-    builtins.float pydantic.confloat
-    builtins.str pydantic.constr
-    builtins.bytes pydantic.conbytes
-    decimal.Decimal pydantic.condecimal
-    builtins.list pydantic.conlist
-    builtins.set pydantic.conset
-    builtins.frozenset pydantic.confrozenset
-    """)
+LIMITED_TYPES: Mapping[str, str] = {
+    "pydantic.condecimal": "decimal.Decimal",
+    **{
+        f"pydantic.con{name}": f"builtins.{name}"
+        for name in ("int", "float", "str", "bytes", "list", "set", "frozenset")
+    },
+}
 
 #: Limits beside a type in ``Annotated``, and the options of their positional arguments.
 LIMITS: Mapping[str, Tuple[str, ...]] = {
+    "dataclasses.field": (),
     "pydantic.Field": ("default",),
-    "pydantic.fields.Field": ("default",),
     "pydantic.StringConstraints": (),
-    "annotated_types.Ge": ("ge",),
-    "annotated_types.Gt": ("gt",),
-    "annotated_types.Le": ("le",),
-    "annotated_types.Lt": ("lt",),
     "annotated_types.Interval": (),
+    **{f"annotated_types.{name.title()}": (name,) for name in ("ge", "gt", "le", "lt")},
     "annotated_types.MultipleOf": ("multiple_of",),
     "annotated_types.Len": ("min_length", "max_length"),
     "annotated_types.MinLen": ("min_length",),
@@ -170,10 +163,7 @@ _HARMLESS = frozenset("""
     pydantic.SerializeAsAny pydantic.Strict pydantic.StringConstraints pydantic.Tag
     pydantic.UrlConstraints pydantic.WrapSerializer pydantic.computed_field pydantic.dataclass
     pydantic.field_serializer pydantic.model_serializer pydantic.validate_call
-    prefect.blocks.core.Block prefect.blocks.abstract.CredentialsBlock
-    prefect.blocks.abstract.DatabaseBlock prefect.blocks.abstract.JobBlock
-    prefect.blocks.abstract.NotificationBlock prefect.blocks.abstract.ObjectStorageBlock
-    prefect.blocks.abstract.SecretBlock prefect.filesystems.ReadableDeploymentStorage
+    prefect.blocks.core.Block prefect.filesystems.ReadableDeploymentStorage
     prefect.filesystems.ReadableFileSystem prefect.filesystems.WritableDeploymentStorage
     prefect.filesystems.WritableFileSystem prefect.flow prefect.task
     prefect.utilities.asyncutils.sync_compatible
@@ -187,7 +177,8 @@ def is_standard(name: str) -> bool:
 
 def is_harmless(name: str) -> bool:
     """Return True if a class or a type with *name* beside it takes the same JSON as without."""
-    return name in _HARMLESS or is_standard(name)
+    without_fields = name.startswith("prefect.blocks.abstract.")
+    return name in _HARMLESS or is_standard(name) or without_fields
 
 
 #: Options of models that do not change what JSON a model takes.

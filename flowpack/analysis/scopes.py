@@ -5,17 +5,23 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, Union
+from collections import Counter
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
-from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, read_value, truth
-from flowpack.analysis.plain import one_of
+from flowpack.analysis.evaluate import (
+    MODULE_NAME,
+    TOO_DEEP,
+    bind,
+    change,
+    evaluate,
+    read_value,
+    truth,
+)
 from flowpack.analysis.syntax import (
-    bound_often,
-    changing_names,
+    changed_by,
     defaults_of,
     every_argument,
-    postpones,
     source_of,
     stored_names,
 )
@@ -28,12 +34,15 @@ from flowpack.analysis.values import (
     Scope,
     Symbol,
     TypeVariable,
+    Undefined,
     Unknown,
-    is_call_of,
-    next_value,
+    forget_items,
+    one_of,
+    path_of,
 )
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 #: What statements bind, by name; ABSENT stands for names that they unbind.
 Bindings = Dict[str, object]
 #: What the statements of a branch bind, and whether they end: raise, or leave Python.
@@ -43,30 +52,28 @@ _Branch = Tuple[Bindings, bool]
 _KNOWN_MODULES = frozenset("""
     collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
     """.split())
-#: Modules that every Python has: importing one of them does not fail.
-_ALWAYS_THERE = _KNOWN_MODULES | frozenset("""
-    abc asyncio base64 copy csv functools hashlib io itertools json logging os random re
-    string subprocess sys tempfile textwrap time
-    """.split())
-#: Functions that do not return.
-_EXITS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit", "os.abort")
+#: Calls that do not return.
+_EXITS = ("sys.exit()", "builtins.exit()", "builtins.quit()", "os._exit()", "os.abort()")
 
 
 def read_module(tree: ast.Module) -> Scope:
     """Return the names that the module *tree* binds, as they are at its end."""
-    scope = Scope(
-        names={"__name__": MODULE_NAME, "__file__": UNKNOWN, "__doc__": _docstring(tree)},
-        changing=frozenset(changing_names(tree)),
+    doc = ast.get_docstring(tree, clean=False)
+    # What is indented in a docstring depends on the release of Python.
+    indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
+    scope = Scope()
+    _note_changes(tree, scope)
+    scope.names["__name__"] = MODULE_NAME
+    scope.names["__file__"] = UNKNOWN
+    scope.names["__doc__"] = UNKNOWN if indented else doc
+    postponed = any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(alias.name == "annotations" for alias in node.names)
+        for node in tree.body
     )
-    _Reader(scope, postponed=postpones(tree)).read(tree.body)
+    _Reader(scope, postponed=postponed).read(tree.body)
     return scope
-
-
-def _docstring(tree: ast.Module) -> object:
-    """Return what ``__doc__`` is; what is indented in it depends on the release of Python."""
-    text = ast.get_docstring(tree, clean=False)
-    indented = text is not None and any(line[:1].isspace() for line in text.split("\n"))
-    return UNKNOWN if indented else text
 
 
 def read_body(function: Definition, outer: Scope) -> Scope:
@@ -77,18 +84,33 @@ def read_body(function: Definition, outer: Scope) -> Scope:
     return scope
 
 
-class _Reader:
+def _note_changes(tree: ast.Module, scope: Scope) -> None:
+    """Note in *scope* which names functions and expressions bind, and which functions fill."""
+    waiting: List[Tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, is_inside = waiting.pop()
+        is_inside = is_inside or isinstance(node, _FUNCTIONS)
+        waiting += ((child, is_inside) for child in ast.iter_child_nodes(node))
+        if isinstance(node, ast.Global):
+            scope.rebound.update(node.names)
+        elif isinstance(node, ast.NamedExpr) and not is_inside:
+            scope.rebound.update(stored_names(node.target))
+        elif is_inside:
+            scope.filled.add(changed_by(node)[0])
+
+
+class _Reader(ast.NodeVisitor):
     """Follows statements in order and keeps what they bind in a scope.
 
-    Where it is not known here which statements run, all are followed, and a name is
-    one of what each of them makes of it.
+    Where it is not known here which statements run, all are followed, and a name is one of
+    what each of them makes of it.
 
     Attributes:
         scope: Where names are kept.
         postponed: Whether annotations stay text.
-        bases: What the bases stand for of the class whose body is read.
-        annotations: The annotations of names, in order; UNKNOWN under a condition.
-        ended: Whether the statements that were followed do not end: they raise.
+        bases: The bases of the class whose body is read.
+        annotations: As in :class:`Class`.
+        ended: Whether the statements so far end: they raise, or leave Python.
     """
 
     def __init__(self, scope: Scope, *, postponed: bool, bases: Tuple[object, ...] = ()) -> None:
@@ -101,10 +123,8 @@ class _Reader:
     def read(self, statements: List[ast.stmt]) -> None:
         """Follow *statements*."""
         for statement in statements:
-            reader = _READERS.get(type(statement))
             try:
-                if reader is not None:
-                    reader(self, statement)
+                self.visit(statement)
             except RecursionError:
                 for name in stored_names(statement):
                     self.scope.bind(name, Unknown(why=TOO_DEEP))
@@ -112,21 +132,28 @@ class _Reader:
                 return
             self.ended = False  # A script that always fails is read on.
 
-    def value(self, node: Optional[ast.expr]) -> object:
+    def generic_visit(self, node: ast.AST) -> None:
+        """Forget all that a statement that is not followed, such as a loop, may bind or change."""
+        why = f"it is bound in line {getattr(node, 'lineno', 0)}, which is not followed"
+        for name in stored_names(node):
+            self.scope.bind(name, Unknown(why=why))
+        for each in ast.walk(node):
+            change(self.scope, each)
+            for argument in each.args if isinstance(each, ast.Call) else ():
+                forget_items(self.value(argument))
+
+    def value(self, node: ast.expr) -> object:
         """Return what *node* stands for."""
-        return UNKNOWN if node is None else read_value(node, self.scope)
+        return read_value(node, self.scope)
 
     # Imports
 
-    def imports(self, node: ast.Import) -> None:
+    def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
-            if alias.asname:
-                self.scope.bind(alias.asname, Symbol(alias.name))
-            else:
-                top = alias.name.partition(".")[0]
-                self.scope.bind(top, Symbol(top))
+            top = alias.name.partition(".")[0]
+            self.scope.bind(alias.asname or top, Symbol(alias.name if alias.asname else top))
 
-    def imports_from(self, node: ast.ImportFrom) -> None:
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name != "*":
@@ -135,102 +162,69 @@ class _Reader:
             elif module in _KNOWN_MODULES:
                 for name in getattr(importlib.import_module(module), "__all__", ()):
                     self.scope.bind(name, known(Symbol(f"{module}.{name}")))
-            elif module.partition(".")[0] in ("flowpack", "prefect"):
-                self.scope.bind("flow", Symbol(f"{module}.flow"))
-                self.scope.bind("Flow", Symbol(f"{module}.Flow"))
-                self.scope.stars.append(module)
             else:
-                self.imports_all(module)
-
-    def imports_all(self, module: str) -> None:
-        """Follow ``from module import *``, which may bind any name anew."""
-        why = f"from {module} import * may bind it anew"
-        for name, value in list(self.scope.names.items()):
-            if not name.startswith("_"):
-                self.scope.bind(name, one_of([value, UNKNOWN], why))
-        self.scope.stars.append(module)
+                self.scope.bind_others(f"from {module} import *", module)
 
     # Assignments
 
-    def assigns(self, node: ast.Assign) -> None:
+    def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)
         for target in node.targets:
-            if isinstance(target, (ast.Subscript, ast.Attribute)):
-                self.forgets(target)
-            if is_call_of(value, "enum.auto") and isinstance(target, ast.Name):
-                value = next_value(self.bases, target.id, self.scope)
+            if path_of(value) == "enum.auto()" and isinstance(target, ast.Name):
+                value = self.next_value(target.id)
             bind(self.scope, target, value)
 
-    def computes(self, node: ast.Expr) -> None:
-        """Follow an expression for what it changes: ``X.append(1)``, ``(x := 1)``."""
-        value = self.value(node.value)
-        self.forgets(node)
-        self.ended = is_call_of(value, *_EXITS)
+    def next_value(self, name: str) -> object:
+        """Return what ``auto()`` gives to the member *name*, the next one in the scope."""
+        cls = Class("", bases=self.bases, scope=self.scope)
+        if cls.attribute("_generate_next_value_") is not UNKNOWN:
+            return UNKNOWN
+        if cls.is_a("enum.StrEnum"):
+            return name.lower()
+        values = reversed(list(self.scope.names.values()))
+        last = next((value for value in values if isinstance(value, int)), 0)
+        is_flag = cls.is_a("enum.Flag", "enum.IntFlag")
+        return 2 ** last.bit_length() if is_flag else last + 1
 
-    def forgets(self, node: ast.AST) -> None:
-        """Forget what *node* changes: ``X.append(1)``, ``X[0] = 1``, ``X.a = 1``."""
-        attribute = ""
-        while isinstance(node, (ast.Subscript, ast.Attribute, ast.Call, ast.Expr)):
-            if isinstance(node, ast.Attribute):
-                attribute = node.attr
-            node = node.func if isinstance(node, ast.Call) else node.value
-        changed = self.scope.names.get(node.id) if isinstance(node, ast.Name) else None
-        if isinstance(changed, (list, dict, set)):
-            for name, value in list(self.scope.names.items()):
-                if value is changed:
-                    self.scope.bind(name, UNKNOWN)
-        elif isinstance(changed, Class) and attribute in changed.scope.names:
-            changed.scope.bind(attribute, UNKNOWN)
-
-    def annotates(self, node: ast.AnnAssign) -> None:
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if isinstance(node.target, ast.Name):
             self.annotations[node.target.id] = self.annotation(node.annotation)
-            if node.value is not None:
-                bind(self.scope, node.target, self.value(node.value))
+        if node.value is not None:
+            bind(self.scope, node.target, self.value(node.value))
 
     def annotation(self, node: ast.expr) -> object:
-        """Return what *node* stands for now, or itself where only later that is told."""
+        """Return what *node* stands for now, or itself where only later that is known."""
         if self.scope.replaced is not None:
             return UNKNOWN
-        value = UNKNOWN if self.postponed else self.value(node)
+        names = Class("", bases=self.bases).ancestors
+        if self.postponed and not any(name.startswith("pydantic.") for name in names):
+            return node
+        try:
+            value = evaluate(node, self.scope)
+        except Undefined:  # Models look names up when they are made, and again later.
+            return node
         return node if isinstance(value, Unknown) else value
 
-    def augments(self, node: ast.AugAssign) -> None:
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
         name = ast.Name(getattr(node.target, "id", ""), ast.Load())
         computed = self.value(ast.BinOp(name, node.op, node.value))
-        self.forgets(node.target)
+        forget_items(self.scope.names.get(name.id))
         bind(self.scope, node.target, computed)
 
-    def aliases(self, node: Any) -> None:
-        """Follow ``type X = ...``, which Python before 3.12 has no class for."""
-        alias = Alias(node.name.id, node.value, self._inner_scope(node))
-        self.scope.bind(alias.name, alias)
-
-    def _inner_scope(self, node: Any) -> Scope:
-        """Return a scope below this one, with the type parameters of *node*."""
-        inner = Scope(outer=self.scope)
-        for parameter in getattr(node, "type_params", ()):
-            bound = getattr(parameter, "bound", None)
-            limit = None if bound is None else self.value(bound)
-            inner.names[parameter.name] = TypeVariable(limit)
-        return inner
-
-    def deletes(self, node: ast.Delete) -> None:
+    def visit_Delete(self, node: ast.Delete) -> None:
         for target in node.targets:
-            if isinstance(target, ast.Name):
-                self.scope.bind(target.id, ABSENT)
-            else:
-                self.forgets(target)
+            bind(self.scope, target, ABSENT)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        self.ended = path_of(self.value(node.value)) in _EXITS
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        self.ended = True
 
     # Branches
 
     def follow(self, statements: List[ast.stmt], begin: Optional[Bindings] = None) -> _Branch:
-        """Return what *statements* bind, and whether they end; keep nothing of it.
-
-        Args:
-            statements: The body of a compound statement.
-            begin: What is bound before, beside what is bound here.
-        """
+        """Return what *statements* bind after *begin*, and whether they end; keep nothing."""
         outer = self.scope.replaced
         replaced: Bindings = {}
         self.scope.replaced = replaced
@@ -247,23 +241,21 @@ class _Reader:
             ended, self.ended = self.ended, False
         return bound, ended
 
-    def merge(self, branches: List[_Branch], node: ast.AST) -> None:
+    def merge(self, branches: List[_Branch], node: ast.stmt) -> None:
         """Keep what *branches* bind, of which one runs; *node* is the statement."""
         going_on = [bound for bound, ended in branches if not ended]
         if not going_on:
             self.ended = bool(branches)
             going_on = [bound for bound, _ in branches]
-        why = f"it depends on what runs in line {getattr(node, 'lineno', 0)}"
+        why = f"it depends on what runs in line {node.lineno}"
         for name in dict.fromkeys(name for bound in going_on for name in bound):
             before = self.scope.names.get(name, ABSENT)
             values = [bound.get(name, before) for bound in going_on]
-            # A name that is not bound is an error where it is used, if no built-in.
-            there = [value for value in values if value is not ABSENT]
-            if len(there) < len(values) and hasattr(builtins, name):
-                there.append(Symbol(f"builtins.{name}"))
-            self.scope.bind(name, one_of(there, why) if there else ABSENT)
+            if ABSENT in values and hasattr(builtins, name):
+                values.append(Symbol(f"builtins.{name}"))
+            self.scope.bind(name, _one_of_bound(values, why))
 
-    def branches(self, node: ast.If) -> None:
+    def visit_If(self, node: ast.If) -> None:
         branches: List[_Branch] = []
         rest: List[ast.stmt] = [node]
         while len(rest) == 1 and isinstance(rest[0], ast.If):  # a chain of elif
@@ -278,19 +270,15 @@ class _Reader:
             branches.append(self.follow(rest))
         self.merge(branches, node)
 
-    def tries(self, node: ast.Try) -> None:
-        if all(map(self._succeeds, node.body)):
-            self.read([*node.body, *node.orelse, *node.finalbody])
-            return
+    def visit_Try(self, node: Any) -> None:
         tried, ended = self.follow(node.body)
         why = f"it depends on what fails in line {node.lineno}"
         left: Bindings = {}
-        often = bound_often(node.body)
+        times = Counter(name for each in node.body for name in stored_names(each))
         for name, value in tried.items():  # A handler begins wherever the body was left.
             before = self.scope.names.get(name, ABSENT)
-            possible = [before, value, UNKNOWN if name in often else ABSENT]
-            there = [each for each in possible if each is not ABSENT]
-            left[name] = one_of(there, why) if there else ABSENT
+            between = UNKNOWN if times[name] > 1 else ABSENT
+            left[name] = _one_of_bound([before, value, between], why)
         ends = [(tried, True) if ended else self.follow(node.orelse, tried)]
         for handler in node.handlers:
             caught = {handler.name: UNKNOWN} if handler.name else {}
@@ -298,126 +286,71 @@ class _Reader:
         self.merge(ends, node)
         self.read(node.finalbody)
 
-    def _succeeds(self, statement: ast.stmt) -> bool:
-        """Return True if *statement* is known not to raise anything."""
-        if isinstance(statement, ast.Import):
-            return all(alias.name in _ALWAYS_THERE for alias in statement.names)
-        if isinstance(statement, ast.Assign):
-            nodes = [*statement.targets, statement.value]
-            simple = all(isinstance(node, (ast.Name, ast.Constant)) for node in nodes)
-            return simple and not isinstance(self.value(statement.value), Unknown)
-        return isinstance(statement, ast.Pass)
+    visit_TryStar = visit_Try
 
-    def loops(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
-        holds = truth(node.test, self.scope) if isinstance(node, ast.While) else None
-        if holds is not False:
-            why = f"it is bound in a loop, line {node.lineno}"
-            caught = [] if isinstance(node, ast.While) else stored_names(node.target)
-            begin: Bindings = {
-                name: one_of([self.scope.names[name], UNKNOWN], why)
-                for name in stored_names(node)
-                if name in self.scope.names
-            }
-            begin.update((name, Unknown(why=why)) for name in caught)
-            bound, ended = self.follow(node.body, begin)
-            for name in bound.keys() & bound_often(node.body):  # There may be a break.
-                bound[name] = Unknown(why=why)
-            self.merge([({}, False), (bound, ended)], node)
-        self.merge([({}, False), self.follow(node.orelse)], node)
-
-    def opens(self, node: Union[ast.With, ast.AsyncWith]) -> None:
-        suppresses = False
+    def visit_With(self, node: Union[ast.With, ast.AsyncWith]) -> None:
         for item in node.items:
-            value = self.value(item.context_expr)
-            suppresses = suppresses or is_call_of(value, "contextlib.suppress")
+            self.value(item.context_expr)
             for name in stored_names(item.optional_vars) if item.optional_vars else ():
                 self.scope.bind(name, Unknown(why=f"it is bound by with, line {node.lineno}"))
-        if not suppresses:
-            return self.read(node.body)
         bound, _ = self.follow(node.body)
-        self.merge([({}, False), (bound, False)], node)
+        self.merge([({}, False), (bound, False)], node)  # It may hide an error.
 
-    def matches(self, node: Any) -> None:
-        """Follow ``match``, which Python 3.9 has no class for."""
-        ends: List[_Branch] = [({}, False)]
-        for case in node.cases:
-            caught: Bindings = dict.fromkeys(stored_names(case.pattern), UNKNOWN)
-            ends.append(self.follow(case.body, caught))
-        self.merge(ends, node)
-
-    def raises(self, node: ast.Raise) -> None:
-        self.ended = True
+    visit_AsyncWith = visit_With
 
     # Definitions
 
-    def defines_function(self, node: Definition) -> None:
-        self.scope.bind(node.name, self.function(node))
-
-    def function(self, node: Definition) -> Function:
-        """Return what the definition *node* makes."""
-        inside = _Reader(self._inner_scope(node), postponed=self.postponed)
+    def visit_FunctionDef(self, node: Definition) -> None:
+        inner = self.inner_scope(node)
         decorators = tuple(self.value(each) for each in node.decorator_list)
         annotations: Dict[str, object] = {}
-        arguments = every_argument(node.args)
-        for each in arguments:
-            if each.annotation is not None and self.postponed:
-                annotations[each.arg] = source_of(each.annotation)
-            elif each.annotation is not None:
-                annotations[each.arg] = inside.value(each.annotation)
+        for each in every_argument(node.args):
+            if each.annotation is not None:
+                annotations[each.arg] = (
+                    source_of(each.annotation)
+                    if self.postponed
+                    else read_value(each.annotation, inner)
+                )
         nodes = defaults_of(node.args)
         defaults = {name: self.value(default) for name, default in nodes.items()}
-        last = node.body[-1]
-        returns: object = UNKNOWN
-        if len(node.body) == 1 and isinstance(last, ast.Return) and last.value is not None:
-            inside.scope.names.update((each.arg, UNKNOWN) for each in arguments)
-            returns = inside.value(last.value)
-        return Function(node, annotations, defaults, returns, decorators)
+        function = Function(node, self.scope, annotations, defaults, decorators)
+        self.scope.bind(node.name, function)
 
-    def defines_class(self, node: ast.ClassDef) -> None:
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
         bases = tuple(self.value(base) for base in node.bases)
-        inner = Scope(outer=self._inner_scope(node))
+        inner = Scope(outer=self.inner_scope(node))
         body = _Reader(inner, postponed=self.postponed, bases=bases)
-        keywords = {k.arg: self.value(k.value) for k in node.keywords if k.arg}
         cls = Class(
             node.name,
             bases=bases,
             decorators=tuple(self.value(each) for each in node.decorator_list),
-            keywords=keywords,
+            keywords={each.arg: self.value(each.value) for each in node.keywords if each.arg},
             scope=inner,
             annotations=body.annotations,
             doc=ast.get_docstring(node, clean=False),
         )
         body.read(node.body)
+        if inner.stars:  # vars()[...] = ...
+            cls.annotations[inner.stars[0]] = UNKNOWN
         self.scope.bind(node.name, cls)
 
+    def visit_TypeAlias(self, node: Any) -> None:
+        alias = Alias(node.name.id, node.value, self.inner_scope(node))
+        self.scope.bind(alias.name, alias)
 
-_Read = Callable[[_Reader, Any], None]
+    def inner_scope(self, node: Any) -> Scope:
+        """Return a scope below this one, with the type parameters of *node*."""
+        inner = Scope(outer=self.scope)
+        for parameter in getattr(node, "type_params", ()):
+            bound = getattr(parameter, "bound", None)
+            limit = None if bound is None else self.value(bound)
+            inner.names[parameter.name] = TypeVariable(limit)
+        return inner
 
-#: Statements that not every supported Python knows.
-_SINCE_310: Mapping[str, _Read] = {
-    "Match": _Reader.matches,
-    "TryStar": _Reader.tries,
-    "TypeAlias": _Reader.aliases,
-}
 
-_READERS: Mapping[Type[ast.stmt], _Read] = {
-    ast.Import: _Reader.imports,
-    ast.ImportFrom: _Reader.imports_from,
-    ast.Assign: _Reader.assigns,
-    ast.AnnAssign: _Reader.annotates,
-    ast.AugAssign: _Reader.augments,
-    ast.Delete: _Reader.deletes,
-    ast.Expr: _Reader.computes,
-    ast.If: _Reader.branches,
-    ast.Try: _Reader.tries,
-    ast.For: _Reader.loops,
-    ast.AsyncFor: _Reader.loops,
-    ast.While: _Reader.loops,
-    ast.With: _Reader.opens,
-    ast.AsyncWith: _Reader.opens,
-    ast.Raise: _Reader.raises,
-    ast.FunctionDef: _Reader.defines_function,
-    ast.AsyncFunctionDef: _Reader.defines_function,
-    ast.ClassDef: _Reader.defines_class,
-    **{getattr(ast, name): each for name, each in _SINCE_310.items() if hasattr(ast, name)},
-}
+def _one_of_bound(values: List[object], why: str) -> object:
+    """Return one of *values*: where a name is not bound, its use is an error."""
+    bound = [value for value in values if value is not ABSENT]
+    return one_of(bound, why) if bound else ABSENT

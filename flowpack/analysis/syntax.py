@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Dict, List, Optional, Tuple
+
+#: The file name that the parser gets: its warnings under this name are ignored.
+PARSED_AS = "<flowpack discovery>"
+#: Methods that change the items of containers.
+CHANGING_METHODS = frozenset("""
+    add append appendleft clear discard extend insert pop popitem popleft remove reverse
+    setdefault sort update
+    """.split())
+#: What a flow's name, version, description and parameters come from.
+OF_FLOWS = frozenset("""
+    __annotations__ __code__ __defaults__ __doc__ __kwdefaults__ __name__ __signature__
+    __wrapped__ description fn name version
+    """.split())
 
 
 def source_of(node: ast.AST) -> str:
@@ -24,13 +36,9 @@ def docstring_of(node: ast.AST) -> Optional[str]:
 
 def every_argument(arguments: ast.arguments) -> List[ast.arg]:
     """Return the parameters in the order of ``inspect.signature``."""
-    listed = [*arguments.posonlyargs, *arguments.args]
-    if arguments.vararg is not None:
-        listed.append(arguments.vararg)
-    listed.extend(arguments.kwonlyargs)
-    if arguments.kwarg is not None:
-        listed.append(arguments.kwarg)
-    return listed
+    positional = [*arguments.posonlyargs, *arguments.args, arguments.vararg]
+    every = [*positional, *arguments.kwonlyargs, arguments.kwarg]
+    return [each for each in every if each is not None]
 
 
 def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
@@ -44,43 +52,12 @@ def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
     return found
 
 
-def postpones(tree: ast.Module) -> bool:
-    """Return True if annotations stay text: ``from __future__ import annotations``."""
-    return any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == "__future__"
-        and any(alias.name == "annotations" for alias in node.names)
-        for node in tree.body
-    )
-
-
-def changing_names(tree: ast.Module) -> Iterator[str]:
-    """Yield names that functions bind with ``global``, and those bound by ``:=``.
-
-    Left out is ``:=`` where it is the whole expression of a statement.
-    """
-    waiting: List[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            waiting += node.decorator_list
-            inner = (each for each in ast.walk(node) if isinstance(each, ast.Global))
-            yield from (name for each in inner for name in each.names)
-        elif not isinstance(node, ast.Lambda):
-            if isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
-                yield node.target.id
-            whole = getattr(node, "value", None) if isinstance(node, ast.stmt) else None
-            skipped = whole if isinstance(whole, ast.NamedExpr) else None
-            waiting += (each for each in ast.iter_child_nodes(node) if each is not skipped)
-
-
 def stored_names(node: ast.AST) -> List[str]:
     """Return the names that *node* binds, by assignments, patterns, or definitions."""
     names: List[str] = []
     for each in ast.walk(node):
         if isinstance(each, ast.Name):
-            if not isinstance(each.ctx, ast.Load):
-                names.append(each.id)
+            names += [each.id] if _changes(each) else []
         elif isinstance(each, ast.alias):
             names.append(each.asname or each.name.partition(".")[0])
         else:  # Definitions, handlers, and the patterns of match
@@ -89,20 +66,41 @@ def stored_names(node: ast.AST) -> List[str]:
     return names
 
 
-def bound_often(statements: List[ast.stmt]) -> Set[str]:
-    """Return the names that could be anything where *statements* are left early."""
-    times = Counter(name for each in statements for name in stored_names(each))
-    return {name for name, number in times.items() if number > 1}
+def returns_parameter(node: ast.AST) -> bool:
+    """Return True if the function *node* returns its first parameter, untouched."""
+    if not isinstance(node, (ast.FunctionDef, ast.Lambda)):
+        return False
+    first = [each.arg for each in (*node.args.posonlyargs, *node.args.args)][:1]
+    if isinstance(node, ast.Lambda):
+        return [getattr(node.body, "id", None)] == first
+    nodes = list(ast.walk(node))
+    returned = [getattr(each.value, "id", "") for each in nodes if isinstance(each, ast.Return)]
+    changed = {changed_by(each) for each in nodes} | {(name, "fn") for name in stored_names(node)}
+    return (
+        isinstance(node.body[-1], ast.Return)
+        and not node.decorator_list
+        and all([name] == first for name in returned)
+        and not any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in nodes)
+        and not any([name] == first and attribute in OF_FLOWS for name, attribute in changed)
+    )
 
 
-def changed_attribute(node: ast.AST) -> Tuple[str, str]:
-    """Return ``fn``, ``name`` if the code *node* changes ``fn.name`` or an item of it."""
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr":
-        owner, name = (*node.args, None, None)[:2]
-        return getattr(owner, "id", ""), str(getattr(name, "value", ""))
-    changes = not isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
-    if changes and isinstance(node, ast.Subscript):
-        node = node.value
-    if changes and isinstance(node, ast.Attribute):
-        return getattr(node.value, "id", ""), node.attr
-    return "", ""
+def changed_by(node: ast.AST) -> Tuple[str, str]:
+    """Return ``X``, ``a`` if the code *node* changes ``X.a``, an item of it, or the like."""
+    if isinstance(node, ast.Call):
+        function = getattr(node.func, "id", "")
+        if function == "setattr" and len(node.args) > 1:
+            return getattr(node.args[0], "id", ""), str(getattr(node.args[1], "value", ""))
+        return function if function == "exec" else "", ""
+    if not (_changes(node) or getattr(node, "attr", "") in CHANGING_METHODS):
+        return "", ""
+    attribute = ""
+    while isinstance(node, (ast.Subscript, ast.Attribute, ast.Call)):
+        attribute = node.attr if isinstance(node, ast.Attribute) else attribute
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return getattr(node, "id", ""), attribute
+
+
+def _changes(node: ast.AST) -> bool:
+    """Return True if *node* is what an assignment or a ``del`` changes."""
+    return isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del))

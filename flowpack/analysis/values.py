@@ -1,28 +1,45 @@
 """What the expressions of a script stand for, as far as its source says.
 
-Plain values (numbers, text, lists, paths, times, ...) stand for themselves. All
-else is one of the classes below. None of them runs or imports anything.
+Plain values (numbers, text, lists, paths, times, ...) stand for themselves. All else is one
+of the classes below. None of them runs or imports anything.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple, Union
+from collections import deque
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
 import attrs
+
+#: Most items of a container, and characters of a text. This and the other limits are far above
+#: what a signature holds; with them no source makes the reading of it slow or large.
+LONGEST = 10_000
+#: A value that could be more things than these is unknown.
+_MOST_ALTERNATIVES = 16
+
+SIZED = (list, tuple, set, frozenset, dict, str, bytes, range)
+CONTAINERS = (list, tuple, set, frozenset, dict)
+_MUTABLE = (list, set, dict, deque)
 
 
 class Undefined(Exception):
     """A name that the script does not bind at that place."""
 
 
+class Value:
+    """Base of what does not stand for itself."""
+
+    __slots__ = ()
+
+
 @attrs.frozen(eq=False)
-class Unknown:
+class Unknown(Value):
     """A value that only running the script would tell.
 
     Attributes:
-        node: The expression that is not known, if there is one.
+        node: The expression.
         why: The reason, as a clause; empty where the expression says it all.
     """
 
@@ -50,16 +67,10 @@ class Attribute(Unknown):
 
 @attrs.frozen(eq=False, kw_only=True)
 class OpenCall(Unknown):
-    """A call that has more arguments than can be read: ``f(x, **options)``.
+    """A call that has more arguments, *unread*, than are known: ``f(x, **options)``."""
 
-    Attributes:
-        options: The expression of the unread ones.
-    """
-
-    function: object
-    arguments: Tuple[object, ...]
-    keywords: Mapping[str, object]
-    options: ast.expr = attrs.field(repr=False)
+    call: Call
+    unread: ast.expr = attrs.field(repr=False)
 
 
 def alternatives(value: object) -> Tuple[object, ...]:
@@ -68,29 +79,22 @@ def alternatives(value: object) -> Tuple[object, ...]:
 
 
 @attrs.frozen
-class Symbol:
+class Symbol(Value):
     """Something built in or imported, by its full name: ``typing.List``."""
 
     name: str
 
 
 @attrs.frozen(hash=False)
-class Subscripted:
-    """``origin[arguments]``; text among the arguments is a forward reference."""
+class Subscripted(Value):
+    """``origin[arguments]``, ``X | Y``; text among the arguments is a forward reference."""
 
     origin: object
     arguments: Tuple[object, ...]
 
 
-@attrs.frozen(hash=False)
-class UnionOf:
-    """``X | Y``, ``Union[X, Y]``."""
-
-    members: Tuple[object, ...]
-
-
 @attrs.frozen(eq=False)
-class TypeVariable:
+class TypeVariable(Value):
     """``TypeVar(...)``: what may stand for it, if that is limited."""
 
     bound: object = None
@@ -98,15 +102,13 @@ class TypeVariable:
 
 
 @attrs.frozen(eq=False)
-class Alias:
+class Alias(Value):
     """``type X = ...``: evaluated when it is used, for it may name what comes later."""
 
     name: str
     node: ast.expr
     scope: Scope = attrs.field(repr=False)
 
-
-_CHANGING = "it is bound by a function, or within an expression, too"
 
 #: Stands for a name that is not bound, where bindings are compared.
 ABSENT = object()
@@ -119,17 +121,17 @@ class Scope:
     Attributes:
         names: What each stands for; later statements change it.
         outer: Where names are looked up that are not here.
-        stars: The modules that all names were imported from, if these are not known.
-        changing: Names that functions, or expressions of which it is not known whether
-            they are evaluated, bind as well.
-        replaced: What names stood for before they were bound, since somebody began to
-            record it.
+        stars: Where more names come from that are not known.
+        rebound: Names that functions or expressions bind as well.
+        filled: Names of which functions change the items.
+        replaced: What names stood for since somebody began to record it.
     """
 
     names: Dict[str, object] = attrs.field(factory=dict, repr=False)
     outer: Optional[Scope] = attrs.field(default=None, repr=False)
     stars: List[str] = attrs.field(factory=list)
-    changing: FrozenSet[str] = attrs.field(default=frozenset(), repr=False)
+    rebound: Set[str] = attrs.field(factory=set, repr=False)
+    filled: Set[str] = attrs.field(factory=set, repr=False)
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
 
     def bind(self, name: str, value: object) -> None:
@@ -141,20 +143,25 @@ class Scope:
         else:
             self.names[name] = value
 
-    def look_up(self, name: str) -> object:
-        """Return what *name* stands for.
+    def bind_others(self, why: str, star: str) -> None:
+        """Let all names stand for other things too: those of *star*, for the reason *why*."""
+        for name, value in list(self.names.items()):
+            if not name.startswith("__"):
+                self.bind(name, one_of([value, UNKNOWN], f"{why} may bind it anew"))
+        self.stars.append(star)
 
-        Raises:
-            Undefined: Nothing in the script binds it, nor does Python.
-        """
+    def look_up(self, name: str) -> object:
+        """Return what *name* stands for; raise Undefined if nothing binds it."""
         scope: Optional[Scope] = self
         stars: List[str] = []
         while scope is not None:
             if name in scope.names:
                 value = scope.names[name]
-                if name not in scope.changing:
-                    return value
-                return OneOf(values=(*alternatives(value), UNKNOWN), why=_CHANGING)
+                if name in scope.filled and isinstance(value, _MUTABLE):
+                    return Unknown(why="a function changes its items")
+                if name in scope.rebound:
+                    return one_of([value, UNKNOWN], "functions or expressions bind it too")
+                return value
             stars += scope.stars
             scope = scope.outer
         if hasattr(builtins, name):
@@ -167,22 +174,22 @@ class Scope:
 
 
 @attrs.frozen(eq=False)
-class Function:
+class Function(Value):
     """A function of the script, or a lambda.
 
     Attributes:
         node: Its definition.
-        annotations: What each annotation stood for at the definition; missing
-            where it is not known, the source where evaluation is postponed.
-        defaults: The same for the default values.
-        returns: What a call without arguments returns, if that is one expression.
+        scope: Where it is defined.
+        annotations: What each annotation stood for at the definition, or the source where
+            evaluation is postponed.
+        defaults: What the default values stood for.
         decorators: What the decorators stood for, in the order of the source.
     """
 
     node: Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda] = attrs.field(repr=False)
+    scope: Scope = attrs.field(factory=Scope, repr=False)
     annotations: Mapping[str, object] = attrs.field(factory=dict)
     defaults: Mapping[str, object] = attrs.field(factory=dict)
-    returns: object = UNKNOWN
     decorators: Tuple[object, ...] = ()
 
     @property
@@ -196,24 +203,29 @@ class Function:
         decorators = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
         return min(each.lineno for each in (self.node, *decorators))
 
+    @property
+    def returned(self) -> Optional[ast.expr]:
+        """The expression that it returns, if that is all that it does."""
+        if isinstance(self.node, ast.Lambda):
+            return self.node.body
+        only = self.node.body[0] if len(self.node.body) == 1 and not self.decorators else None
+        is_plain_function = isinstance(self.node, ast.FunctionDef)
+        return only.value if isinstance(only, ast.Return) and is_plain_function else None
+
 
 @attrs.frozen(eq=False)
-class Class:
+class Class(Value):
     """A class that the script defines.
 
     Attributes:
-        name: ``__name__``.
-        bases: What the bases stand for.
-        decorators: The same, of the decorators.
-        keywords: Keyword arguments in the class statement.
+        bases: What the bases stand for; likewise the decorators and keyword arguments.
         scope: What the body binds, in order.
-        annotations: The annotations in the body, in order: expressions, or what
-            they stand for where there was no class statement; UNKNOWN under a condition.
-        doc: The docstring.
+        annotations: The annotations in the body, in order: expressions, or what they stand
+            for; UNKNOWN under a condition.
+        lineage: The class and its bases in the script, the farthest first. For several bases
+            this is the order of plain inheritance, which differs from Python's only where
+            they share a base.
         ancestors: The names of all symbols among its bases and theirs.
-        lineage: The class and its bases in the script, the farthest first. For
-            several bases this is the order of plain inheritance, which differs from
-            Python's only where they share a base.
     """
 
     name: str
@@ -224,27 +236,21 @@ class Class:
     annotations: Dict[str, Any] = attrs.field(factory=dict, repr=False)
     doc: Optional[str] = attrs.field(default=None, repr=False)
 
-    ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
     lineage: Tuple[Class, ...] = attrs.field(init=False, repr=False)
-
-    @ancestors.default
-    def _find_ancestors(self) -> FrozenSet[str]:
-        names: Set[str] = set()
-        for base in map(_origin, self.bases):
-            if isinstance(base, Class):
-                names |= base.ancestors
-            elif isinstance(base, Symbol):
-                names.add(base.name)
-        return frozenset(names)
+    ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
 
     @lineage.default
     def _find_lineage(self) -> Tuple[Class, ...]:
         found: Dict[Class, None] = {}
-        for base in reversed(self.bases):
-            origin = _origin(base)
-            if isinstance(origin, Class):
-                found.update(dict.fromkeys(origin.lineage))
+        for base in map(_origin, reversed(self.bases)):
+            if isinstance(base, Class):
+                found.update(dict.fromkeys(base.lineage))
         return (*found, self)
+
+    @ancestors.default
+    def _find_ancestors(self) -> FrozenSet[str]:
+        bases = (_origin(base) for cls in self.lineage for base in cls.bases)
+        return frozenset(base.name for base in bases if isinstance(base, Symbol))
 
     def is_a(self, *names: str) -> bool:
         """Return True if one of the symbols *names* is among all its bases."""
@@ -263,7 +269,7 @@ def _origin(base: object) -> object:
 
 
 @attrs.frozen(eq=False)
-class Member:
+class Member(Value):
     """A member of an enumeration of the script."""
 
     cls: Class
@@ -271,7 +277,7 @@ class Member:
 
 
 @attrs.frozen(eq=False)
-class Call:
+class Call(Value):
     """What calling a class or function of the script, or something imported, returns."""
 
     function: object
@@ -280,14 +286,93 @@ class Call:
     node: Optional[ast.Call] = attrs.field(default=None, repr=False)
 
 
-def is_call_of(value: object, *names: str) -> bool:
-    """Return True if *value* is a call of one of the symbols *names*."""
-    return (
-        isinstance(value, Call)
-        and isinstance(value.function, Symbol)
-        and value.function.name in names
-    )
+def path_of(value: object) -> str:
+    """Return how what begins with a symbol is spelt: ``typer.Typer().command``; else nothing."""
+    if isinstance(value, Attribute):
+        owner = path_of(value.owner)
+        return f"{owner}.{value.name}" if owner else ""
+    if isinstance(value, Call):
+        function = path_of(value.function)
+        return f"{function}()" if function else ""
+    return value.name if isinstance(value, Symbol) else ""
 
+
+# Plain values, and what may be several
+
+
+def size(value: object) -> int:
+    """Return how many items *value* has; 1 for what has none."""
+    return len(value) if isinstance(value, SIZED) else 1
+
+
+def is_plain(value: object) -> bool:
+    """Return True if *value* stands for itself, through and through."""
+    waiting: List[object] = [value]
+    for _ in range(LONGEST):
+        if not waiting:
+            return True
+        item = waiting.pop()
+        if isinstance(item, Value):
+            return False
+        if isinstance(item, dict):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, CONTAINERS):
+            waiting.extend(item)
+    return False
+
+
+def one_of(values: Iterable[object], why: str) -> object:
+    """Return what is one of *values*, equal ones once; *why* says what decides, as a clause."""
+    found: List[object] = []
+    unknown: List[object] = []
+    for each in (alternative for value in values for alternative in alternatives(value)):
+        kept = unknown if type(each) is Unknown else found
+        if not any(_same(each, other) for other in kept):
+            kept.append(each)
+    found += unknown[:1]
+    if len(found) == 1:
+        return found[0]
+    if len(found) > _MOST_ALTERNATIVES:
+        return Unknown(why=why)
+    return OneOf(values=tuple(found), why=why)
+
+
+def _same(one: object, other: object) -> bool:
+    """Return True if *one* and *other* are known to be equal."""
+    waiting: List[Tuple[Any, Any]] = [(one, other)]
+    for _ in range(LONGEST):
+        if not waiting:
+            return True
+        left, right = waiting.pop()
+        if left is right:
+            continue
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, Subscripted):
+            waiting += [(left.origin, right.origin), (left.arguments, right.arguments)]
+        elif isinstance(left, tuple) and len(left) == len(right):
+            waiting += zip(left, right)
+        elif not (isinstance(left, Symbol) or is_plain(left)):
+            return False
+        elif left != right or repr(left) != repr(right):  # 0.0 and -0.0
+            return False
+    return False
+
+
+def forget_items(value: object) -> None:
+    """Make the items of *value*, if it is a container that can change, unknown."""
+    if isinstance(value, _MUTABLE):
+        value.clear()
+    if isinstance(value, dict):
+        value[UNKNOWN] = UNKNOWN
+    elif isinstance(value, set):
+        value.add(UNKNOWN)
+    elif isinstance(value, (list, deque)):
+        value.append(UNKNOWN)
+
+
+# Enumerations
 
 #: Bases that make a class an enumeration.
 ENUMERATIONS = frozenset(
@@ -295,9 +380,9 @@ ENUMERATIONS = frozenset(
 )
 
 
-# Enumerations
-
-_MIXED_IN = (str, int, float)
+def is_enumeration(value: object) -> bool:
+    """Return True if *value* is an enumeration of the script."""
+    return isinstance(value, Class) and value.is_a(*ENUMERATIONS)
 
 
 def members_of(cls: Class) -> Tuple[Member, ...]:
@@ -305,13 +390,10 @@ def members_of(cls: Class) -> Tuple[Member, ...]:
     return tuple(
         Member(cls, name)
         for name, value in cls.scope.names.items()
-        if not _is_reserved(name) and not isinstance(value, (Function, Class))
+        if not name.startswith("__")
+        and not (name.startswith("_") and name.endswith("_"))
+        and not isinstance(value, (Function, Class))
     )
-
-
-def _is_reserved(name: str) -> bool:
-    """Return True if *name* in the body is no member: ``_x_``, ``__x__``, ``__x``."""
-    return name.startswith("__") or (name.startswith("_") and name.endswith("_"))
 
 
 def values_of(cls: Class) -> List[object]:
@@ -320,32 +402,7 @@ def values_of(cls: Class) -> List[object]:
 
 
 def member_value(member: Member) -> object:
-    """Return the value of *member*, in the type that the enumeration mixes in."""
+    """Return the value of *member*; UNKNOWN where a type that is mixed in changes it."""
     value = member.cls.scope.names[member.name]
-    for mixin in _MIXED_IN:
-        mixes = member.cls.is_a(f"builtins.{mixin.__name__}")
-        if mixes and isinstance(value, _MIXED_IN):
-            try:
-                return mixin(value)
-            except (ValueError, OverflowError):
-                return UNKNOWN
-    return value
-
-
-def next_value(bases: Tuple[object, ...], name: str, scope: Scope) -> object:
-    """Return what ``auto()`` gives to the member *name*, the next one in *scope*."""
-    cls = Class("", bases=bases, scope=scope)
-    if cls.attribute("_generate_next_value_") is not UNKNOWN:
-        return UNKNOWN
-    if cls.is_a("enum.StrEnum"):
-        return name.lower()
-    values = reversed(list(scope.names.values()))
-    last = next((value for value in values if isinstance(value, int)), 0)
-    if cls.is_a("enum.Flag", "enum.IntFlag"):
-        return 2 ** last.bit_length()
-    return last + 1
-
-
-def is_enumeration(value: object) -> bool:
-    """Return True if *value* is an enumeration of the script."""
-    return isinstance(value, Class) and value.is_a(*ENUMERATIONS)
+    mixed = [each for each in (str, int, float) if member.cls.is_a(f"builtins.{each.__name__}")]
+    return UNKNOWN if mixed and not isinstance(value, mixed[0]) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Optional
 
 from flowpack._files import absolute_path, path_of_file_url
 from flowpack.exceptions import BlockArgumentError, BlockError, printable, quoted
@@ -15,12 +16,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::.*)?://")
 
 _OTHER_BLOCKS = {
     "s3": "S3StorageBlock",
-    "s3a": "S3StorageBlock",
     "gs": "GoogleCloudStorageBlock",
-    "gcs": "GoogleCloudStorageBlock",
     "az": "AzureBlobStorageBlock",
     "abfs": "AzureBlobStorageBlock",
-    "azure": "AzureBlobStorageBlock",
 }
 
 
@@ -29,14 +27,14 @@ def is_web(address: str) -> bool:
     return address[:8].lower().startswith(("http://", "https://"))
 
 
-def absolute_folder(path: str) -> str:
-    """Return *path* as an absolute one, links not resolved.
+def absolute_folder(path: str, cwd: Optional[str] = None) -> str:
+    """Return *path*, below *cwd* where it is relative, as an absolute one; links stay.
 
     Raises:
         BlockError: It cannot be made so, or is not UTF-8, as servers want it.
     """
     try:
-        whole = absolute_path(path)
+        whole = absolute_path(path, cwd=cwd)
         if json_problem(whole):
             raise ValueError("its path is not UTF-8, and servers take no other")
     except ValueError as exc:
@@ -48,11 +46,7 @@ def absolute_folder(path: str) -> str:
 
 
 def storage_path(value: object) -> str:
-    """Return the folder of Local Storage, absolute.
-
-    Raises:
-        BlockError: It is none that can be used.
-    """
+    """Return the folder of Local Storage, absolute."""
     text = _text(value, "storage_path")
     if _SCHEME.match(text):
         raise BlockError(
@@ -66,13 +60,10 @@ def base_path(value: object) -> URL:
     """Return the base path of File Storage as it is registered: ending in a separator.
 
     A folder, also as ``file:`` URL, is made absolute.
-
-    Raises:
-        BlockError: It is nowhere that File Storage can be.
     """
     text = _text(value, "base_path")
     if is_web(text):
-        return as_address(_web_address(text if text.endswith("/") else text + "/", "base_path"))
+        return _web_address(text if text.endswith("/") else text + "/", "base_path")
     if text[:5].lower() == "file:":
         try:
             text = path_of_file_url(text)
@@ -91,20 +82,12 @@ def base_path(value: object) -> URL:
 
 
 def api_address(value: object) -> URL:
-    """Return the address of a KV server, as it is.
-
-    Raises:
-        BlockError: It is no address.
-    """
-    return as_address(_web_address(_text(value, "api_address"), "api_address"))
+    """Return the address of a KV server, as it is."""
+    return _web_address(_text(value, "api_address"), "api_address")
 
 
 def _text(value: object, what: str) -> str:
-    """Return a path, an address or text as text.
-
-    Raises:
-        BlockArgumentError: It is none of them, or empty and so nowhere.
-    """
+    """Return a path, an address or text as text that is not empty."""
     text = os.fspath(value) if isinstance(value, os.PathLike) else url_of(value)
     if not isinstance(text, str):
         kind = type(value).__name__
@@ -114,12 +97,8 @@ def _text(value: object, what: str) -> str:
     return text[:]
 
 
-def _web_address(text: str, what: str) -> str:
-    """Return the URL *text*, which is fit to have keys put behind it.
-
-    Raises:
-        BlockError: It cannot be sent, or leads where no storage should be.
-    """
+def _web_address(text: str, what: str) -> URL:
+    """Return the URL *text*, if keys can be put behind it."""
     try:
         address = parse_url(text)
     except ValueError as exc:
@@ -135,11 +114,11 @@ def _web_address(text: str, what: str) -> str:
             f"{what} {shown} is a link-local address, where clouds keep the credentials of"
             " machines, not storages"
         )
-    return text
+    return as_address(text)
 
 
 def _is_link_local(host: str) -> bool:
-    """Return True if *host* is such an address, in any of its spellings."""
+    """Return True if *host* is a link-local address, in any of its spellings."""
     if not host[:1].isdigit() and ":" not in host:
         return False
     import ipaddress

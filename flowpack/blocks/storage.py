@@ -16,7 +16,6 @@ import attrs
 from flowpack.blocks.address import absolute_folder, api_address, base_path, is_web, storage_path
 from flowpack.blocks.block import Block
 from flowpack.blocks.folder import Folder
-from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.secret import SecretMapping, without_credentials, without_secrets
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import (
@@ -26,9 +25,8 @@ from flowpack.exceptions import (
     StorageError,
     StorageUnavailableError,
     printable,
-    quoted,
 )
-from flowpack.urls import URL
+from flowpack.urls import URL, as_address, url_of
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _KEY_TYPES = ("hash", "uuid", "timestamp")
@@ -53,14 +51,18 @@ class StorageBlock(Block, ABC):
 
     @abstractmethod
     def write(self, data: bytes) -> str:
-        """Keep *data* and return the token by which :meth:`read` finds them."""
+        """Keep *data* and return the token by which :meth:`read` finds them.
+
+        Raises:
+            StorageUnavailableError: The storage cannot be reached, or refuses.
+        """
 
     @abstractmethod
     def read(self, token: str) -> bytes:
-        """Return what :meth:`write` kept under *token*.
+        """Return what :meth:`write` kept under *token*; it is not verified.
 
         Raises:
-            ObjectMissingError: There is nothing. ``FileNotFoundError`` says the same; any other
+            ObjectMissingError: There is nothing. ``FileNotFoundError`` means the same; any other
                 exception means that the storage cannot be asked.
         """
 
@@ -74,20 +76,15 @@ class StorageBlock(Block, ABC):
         return self.write(file.read())
 
     def replace_from(self, file: BinaryIO, sha256: str) -> str:
-        """Keep what *file* holds, also where other bytes have its key.
+        """Keep what *file* holds, also where other bytes have its key, and return its token.
 
-        Called after :meth:`write_from`, where what is kept was read and is damaged. Arguments
-        and result are the same. Here it is written once more.
+        Called after :meth:`write_from`, where what is kept was read and is damaged. Here it is
+        written once more.
         """
         return self.write_from(file, sha256)
 
     def read_into(self, token: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """Copy what was kept under *token* to *file*.
-
-        Args:
-            token: What a write returned.
-            file: Opened for writing; not closed.
-            limit: Most bytes to copy; None for all.
 
         Raises:
             ObjectMissingError: There is nothing.
@@ -100,18 +97,13 @@ class StorageBlock(Block, ABC):
         file.write(data)
 
     def token_for(self, sha256: str) -> Optional[str]:
-        """Return the token of bytes with that digest; None if only a write tells."""
+        """Return the token of bytes with that digest; None if it is known after a write only."""
         return None
 
     def holds(self, token: str, sha256: str, size: int) -> bool:
-        """Return True if *token* leads to bytes with that digest.
+        """Return True if *token* leads to *size* bytes with that digest.
 
         Here they are read and hashed.
-
-        Args:
-            token: What a write returned.
-            sha256: Digest of the bytes in lower-case hex.
-            size: How many bytes there are.
 
         Raises:
             StorageUnavailableError: The storage cannot be asked.
@@ -123,7 +115,7 @@ class StorageBlock(Block, ABC):
         return hashlib.sha256(data).hexdigest() == sha256
 
     def _kept(self, token: str) -> bytes:
-        """Read *token*; a class of a user's own may say what is missing as files do."""
+        """Read *token*; a user's class may raise what files do where there is nothing."""
         try:
             return self.read(token)
         except FileNotFoundError as exc:
@@ -137,8 +129,7 @@ class StorageBlock(Block, ABC):
     def public_data(self) -> Dict[str, Any]:
         """Return the block's data as JSON, without secrets and credentials in URLs."""
         data, secret = self.to_document_data(), self.definition().secret_fields
-        public: Dict[str, Any] = without_credentials(without_secrets(data, secret))
-        return public
+        return dict(without_credentials(without_secrets(data, secret)))
 
 
 @attrs.frozen
@@ -160,40 +151,23 @@ class OwnStorageBlock(StorageBlock):
         return key
 
     def write(self, data: bytes) -> str:
-        """Keep *data* and return the token; what is there already is left alone.
-
-        Raises:
-            TypeError: *data* are not bytes.
-            StorageUnavailableError: The storage cannot be reached, or refuses.
-        """
+        """Keep *data* and return the token; what is there already is left alone."""
         if not isinstance(data, bytes):
             raise TypeError(f"a storage keeps bytes, not {type(data).__name__}")
-        file = KnownBytes(data)
-        return self.write_from(file, file.sha256)
+        return self.write_from(io.BytesIO(data), hashlib.sha256(data).hexdigest())
 
     def read(self, token: str) -> bytes:
-        """Return what was kept under *token*; it is not verified.
-
-        Raises:
-            ObjectMissingError: There is nothing.
-            StorageUnavailableError: The storage cannot be reached, or refuses.
-            StorageError: The token leads out of the storage.
-        """
+        """Return what was kept under *token*, which must lead into the storage; not verified."""
         file = io.BytesIO()
         self.read_into(token, file)
         return file.getvalue()
 
     def write_from(self, file: BinaryIO, sha256: str) -> str:
-        """Keep what *file* holds and return its token; see the base class.
-
-        Raises:
-            StorageUnavailableError: The storage cannot be reached, or refuses.
-            StorageError: The bytes have another digest; nothing was kept.
-        """
+        """Keep what *file* holds, if it has that digest, and return its token."""
         return self._write(file, sha256, replace=False)
 
     def replace_from(self, file: BinaryIO, sha256: str) -> str:
-        """Keep what *file* holds, also where other bytes have its key."""
+        """Keep what *file* holds, also where other bytes have its key, and return its token."""
         return self._write(file, sha256, replace=True)
 
     def _write(self, file: BinaryIO, sha256: str, replace: bool) -> str:
@@ -204,7 +178,7 @@ class OwnStorageBlock(StorageBlock):
         return self._token(key)
 
     def read_into(self, token: str, file: BinaryIO, limit: Optional[int] = None) -> None:
-        """Copy what was kept under *token* to *file*; see :meth:`read`."""
+        """Copy what was kept under *token* to *file*; which must lead into the storage."""
         store, key = self._find(token)
         store.read_into(key, file, limit)
 
@@ -243,12 +217,11 @@ class _FolderStorageBlock(OwnStorageBlock):
 
     def _find(self, token: str) -> Tuple[Store, str]:
         folders = self._folders()
-        fitting = [folder for folder in folders if folder.has(token)]
-        folder = (fitting or folders)[0]
+        folder = next((each for each in folders if each.has(token)), folders[0])
         return folder, folder.name_of(token)
 
     def _token(self, key: str) -> str:
-        return self._store().path_of(key)
+        return self._store().location(key)
 
 
 @attrs.frozen
@@ -267,10 +240,7 @@ class LocalStorageBlock(_FolderStorageBlock):
     )
 
     def to_document_data(self) -> Dict[str, Any]:
-        """Return the data, with the folder's absolute path also where it was None.
-
-        So others read from where this machine's user wrote.
-        """
+        """Return the data, with the path where it was None: others read from there, too."""
         data = super().to_document_data()
         data["storage_path"] = self._store().path
         return data
@@ -308,24 +278,16 @@ class TempStorageBlock(_FolderStorageBlock):
         return (Folder(path, self.block_type_name, private=True),)
 
 
-def _options(value: object) -> Mapping[str, Any]:
+def _as_options(value: object) -> Mapping[str, Any]:
     """Take a mapping with text as keys, and ``headers`` of text in it."""
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"options must be a mapping, not {type(value).__name__}")
     headers = value.get("headers", {})
-    if not all(isinstance(key, str) for key in value):
-        raise BlockError("options must have text as keys")
     if not isinstance(headers, Mapping) or not all(
-        isinstance(text, str) for item in headers.items() for text in item
+        isinstance(text, str) for text in [*value, *headers, *headers.values()]
     ):
-        raise BlockError("options['headers'] must be a mapping from text to text")
+        raise BlockError("options must have text as keys, and as 'headers' a mapping of text")
     return SecretMapping(value)
-
-
-def _check_key_type(_: object, __: object, value: object) -> None:
-    if value not in _KEY_TYPES:
-        known = ", ".join(_KEY_TYPES)
-        raise BlockArgumentError(f"key_type must be one of {known}, not {quoted(value)}")
 
 
 @attrs.frozen
@@ -355,11 +317,13 @@ class FileStorageBlock(OwnStorageBlock):
         },
     )
     key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
-        default="hash", validator=_check_key_type, metadata={"description": "How files are named."}
+        default="hash",
+        validator=attrs.validators.in_(_KEY_TYPES),
+        metadata={"description": "How files are named."},
     )
     options: Mapping[str, Any] = attrs.field(
         factory=dict,
-        converter=_options,
+        converter=_as_options,
         hash=False,
         metadata={"description": "Passed to the file system, such as HTTP headers."},
     )
@@ -402,4 +366,5 @@ class KVServerStorageBlock(OwnStorageBlock):
     def _store(self) -> Store:
         from flowpack.blocks.web import KeyValueServer
 
-        return KeyValueServer(self.api_address, self.block_type_name)
+        address = as_address(f"{url_of(self.api_address)}/")
+        return KeyValueServer(address, self.block_type_name)

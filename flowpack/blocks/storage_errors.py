@@ -1,4 +1,4 @@
-"""What storages' classes raise, which may be users' own and raise anything."""
+"""The border to storages' classes, which may be users' own and raise anything."""
 
 from __future__ import annotations
 
@@ -12,20 +12,9 @@ from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.exceptions import FlowpackError, StorageUnavailableError, printable
 
-#: What is raised as it is; a warning is raised where the caller wants it to be.
-_OWN = (FlowpackError, MemoryError, Warning)
-
 
 def storage_errors(storage: StorageBlock, token: str) -> ContextManager[None]:
-    """Turn what the class of *storage* raises inside into an error of a storage.
-
-    Args:
-        storage: What is asked.
-        token: What it is asked about, for the message.
-
-    Raises:
-        StorageUnavailableError: It raised something else than a ``FlowpackError``.
-    """
+    """Raise StorageUnavailableError, about *token*, for what the class of *storage* raises."""
 
     def error(raised: str) -> FlowpackError:
         reason = f"the storage's class raised {raised}"
@@ -36,10 +25,13 @@ def storage_errors(storage: StorageBlock, token: str) -> ContextManager[None]:
 
 @contextlib.contextmanager
 def translate_errors(error: Callable[[str], FlowpackError]) -> Iterator[None]:
-    """Raise *error*, given the description of an exception, in the place of it."""
+    """Raise *error*, given the description of an exception, in its place.
+
+    Our own errors are raised as they are, and warnings where the caller made them errors.
+    """
     try:
         yield
-    except _OWN:
+    except (FlowpackError, MemoryError, Warning):
         raise
     except Exception as exc:
         raise error(describe_raised(exc)) from exc
@@ -71,7 +63,7 @@ def hash_object(
         ObjectMissingError: There is nothing.
         StorageError: It cannot be read, or is longer than a script may be.
     """
-    found = Hashing(algorithms)
+    hashing = Hashing(algorithms)
     with storage_errors(storage, token):
-        storage.read_into(token, cast(BinaryIO, found), SIZE_LIMIT)
-    return found
+        storage.read_into(token, cast(BinaryIO, hashing), SIZE_LIMIT)
+    return hashing

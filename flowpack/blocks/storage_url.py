@@ -1,10 +1,10 @@
-"""WHERE: a storage in one word, as the command line takes it."""
+"""WHERE: a storage in one word, as the command line and files of specs take it."""
 
 from __future__ import annotations
 
 import os
 import re
-from typing import Callable, Mapping, Optional, Union
+from typing import Mapping, Optional, Union
 from uuid import UUID
 
 from flowpack._files import path_of_file_url
@@ -38,7 +38,11 @@ _SCHEME = re.compile(r"([A-Za-z](?:[A-Za-z0-9+.-]+|(?=://))):")
 
 @hides_locals
 def parse_storage_url(
-    text: str, client: Optional[Client] = None, *, environ: Mapping[str, str] = os.environ
+    text: str,
+    client: Optional[Client] = None,
+    *,
+    folder: Optional[str] = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Union[StorageBlock, UUID, str]:
     """Return the storage that *text* means, as a ``flow_storage`` takes it.
 
@@ -49,6 +53,7 @@ def parse_storage_url(
     Args:
         text: One of :data:`ALLOWED`.
         client: None connects to what the settings say, where that is needed.
+        folder: What relative paths start from; None for the working folder.
         environ: Where credentials are taken from that are no part of *text*.
 
     Raises:
@@ -62,20 +67,21 @@ def parse_storage_url(
         return text
     found = _SCHEME.match(text)
     if found is None:
-        return LocalStorageBlock(text)
+        return LocalStorageBlock(absolute_folder(text, folder))
     scheme, rest = found.group(1).lower(), text[found.end() :]
     if scheme == "block":
-        return _registered(text, rest, client)
-    if scheme == "azure":
-        return _azure(text, rest, environ)
-    make = _KINDS.get(scheme)
-    if make is None:
-        raise _error(
-            text,
-            f"is of a kind that is not known, {printable(scheme)}; a folder of that name is"
-            f" ./{printable(mask_url(text))}",
-        )
-    return make(text, rest)
+        return _find_registered(text, rest, client)
+    if scheme in ("s3", "gs", "azure"):
+        return _cloud_storage(text, scheme, rest, environ)
+    if scheme in ("http", "https"):
+        return FileStorageBlock(_checked_url(text, text))
+    if scheme in ("kv+http", "kv+https"):
+        return KVServerStorageBlock(_checked_url(text, text[len("kv+") :]).rstrip("/"))
+    if scheme == "file":
+        return FileStorageBlock(_folder_of_url(text, folder))
+    if scheme == "temp" and not rest:
+        return TempStorageBlock()
+    raise _error(text, f"is no storage; a folder of that name is ./{printable(mask_url(text))}")
 
 
 def _error(text: str, problem: str) -> SpecError:
@@ -83,31 +89,17 @@ def _error(text: str, problem: str) -> SpecError:
     return SpecError("storage", [f"{shown} {problem}. A storage is {ALLOWED}"])
 
 
-def _temporary(text: str, rest: str) -> StorageBlock:
-    if rest:
-        raise _error(text, "has something after temp:, which takes nothing")
-    return TempStorageBlock()
-
-
-def _file(text: str, rest: str) -> StorageBlock:
+def _folder_of_url(text: str, folder: Optional[str]) -> str:
     try:
         path = path_of_file_url(text)
         if "\0" in path:
             raise ValueError("holds a NUL character")
     except ValueError as exc:
         raise _error(text, str(exc)) from exc
-    return FileStorageBlock(absolute_folder(path))
+    return absolute_folder(path, folder)
 
 
-def _http(text: str, rest: str) -> StorageBlock:
-    return FileStorageBlock(_url(text, text))
-
-
-def _kv(text: str, rest: str) -> StorageBlock:
-    return KVServerStorageBlock(_url(text, text[len("kv+") :]).rstrip("/"))
-
-
-def _url(text: str, url: str) -> str:
+def _checked_url(text: str, url: str) -> str:
     """Return *url* if objects can lie below it and it holds no credentials."""
     try:
         address = parse_url(url)
@@ -121,43 +113,30 @@ def _url(text: str, url: str) -> str:
             " {'Authorization': ...}}) from Python, under a name, and give block:File"
             " Storage/NAME",
         )
-    if address.query or "?" in url:
+    if "?" in url:
         raise _error(text, "has a query, and the keys of objects come at its end")
     return url
 
 
-def _bucket(text: str, rest: str) -> str:
-    """Return the name after ``//``, which is all there may be."""
-    name = rest[2:].rstrip("/") if rest.startswith("//") else ""
-    if not name or "/" in name or "@" in name or "?" in name:
+def _cloud_storage(text: str, scheme: str, rest: str, environ: Mapping[str, str]) -> StorageBlock:
+    # Imported here because it is slow to load.
+    from flowpack.blocks import cloud
+
+    bucket = rest[2:].rstrip("/") if rest.startswith("//") else ""
+    if not bucket or set("/@?") & set(bucket):
         problem = "must name a bucket or container and nothing else; objects lie at its top"
         raise _error(text, problem)
-    return name
-
-
-def _s3(text: str, rest: str) -> StorageBlock:
-    from flowpack.blocks.cloud import S3StorageBlock
-
-    return S3StorageBlock(_bucket(text, rest))
-
-
-def _gcs(text: str, rest: str) -> StorageBlock:
-    from flowpack.blocks.cloud import GoogleCloudStorageBlock
-
-    return GoogleCloudStorageBlock(_bucket(text, rest))
-
-
-def _azure(text: str, rest: str, environ: Mapping[str, str]) -> StorageBlock:
-    container = _bucket(text, rest)
+    if scheme == "s3":
+        return cloud.S3StorageBlock(bucket)
+    if scheme == "gs":
+        return cloud.GoogleCloudStorageBlock(bucket)
     connection = environ.get(AZURE_VARIABLE)
     if not connection:
         raise _error(text, f"needs a connection string in the environment as {AZURE_VARIABLE}")
-    from flowpack.blocks.cloud import AzureBlobStorageBlock
-
-    return AzureBlobStorageBlock(container, connection)
+    return cloud.AzureBlobStorageBlock(bucket, connection)
 
 
-def _registered(text: str, rest: str, client: Optional[Client]) -> UUID:
+def _find_registered(text: str, rest: str, client: Optional[Client]) -> UUID:
     type_name, slash, name = rest.partition("/")
     if slash:
         if not (type_name and name) or "/" in name:
@@ -168,15 +147,3 @@ def _registered(text: str, rest: str, client: Optional[Client]) -> UUID:
         return UUID(rest)
     except ValueError as exc:
         raise _error(text, "is no id; with names it is block:TYPE-NAME/NAME") from exc
-
-
-_KINDS: Mapping[str, Callable[[str, str], StorageBlock]] = {
-    "temp": _temporary,
-    "file": _file,
-    "http": _http,
-    "https": _http,
-    "kv+http": _kv,
-    "kv+https": _kv,
-    "s3": _s3,
-    "gs": _gcs,
-}

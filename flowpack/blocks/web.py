@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import io
 import json
-from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, List, Mapping, Optional, Tuple, cast
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Mapping, Optional, cast
 
 import attrs
 
-from flowpack.blocks.hashing import ChangedError, Hashing, Spool, TooLongError, checked
+from flowpack.blocks.hashing import ChangedError, Checked, Hashing, TooLongError
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
     APIConnectionError,
@@ -26,11 +27,11 @@ from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
 if TYPE_CHECKING:
     from flowpack._http import ObjectClient
 
-#: Longest text that is taken from a KV server unless the caller says otherwise, as JSON, in
-#: bytes.
+#: Longest text that is taken from a KV server, as JSON, in bytes.
 LONGEST_TEXT = 200 * 1024 * 1024
 
-#: What is longer is read only if it begins as a text does, in bytes.
+#: A longer response of a KV server lies on the disk while it is read, and is read as JSON only
+#: if it begins as a text does, in bytes.
 _BRIEF = 1024 * 1024
 
 _MISSING = (404, 410)
@@ -49,13 +50,18 @@ _NEXT_STEPS: Mapping[int, str] = {
     507: "its disk is full",
 }
 
+_NOT_KEPT = (
+    "afterwards the object is not there, or is not what was sent. See the server's log and its"
+    " disk; if it keeps an old object, delete that. Then deploy again"
+)
+
 
 @attrs.frozen
-class _Server:
-    """What both kinds of server share.
+class _Server(ABC):
+    """What both kinds of server share; see :class:`~flowpack.blocks.stores.Store`.
 
     Attributes:
-        address: Where it is; may hold credentials.
+        address: What stands before a key; may hold credentials.
         kind: What people call such a storage, for messages.
         headers: Sent with each request.
     """
@@ -69,6 +75,15 @@ class _Server:
         """The storage as messages name it."""
         return f"{self.kind} {mask_url(self.address)}"
 
+    def holds(self, key: str, sha256: str, size: int) -> bool:
+        """Return True if the object is there."""
+        with self._client(key) as client:
+            return bool(self._find(client, key, sha256, size))
+
+    @abstractmethod
+    def _find(self, client: ObjectClient, key: str, sha256: str, size: int) -> Optional[bool]:
+        """Return True if the object there is the right one; None if there is none."""
+
     @contextlib.contextmanager
     def _client(self, key: str) -> Iterator[ObjectClient]:
         """Give a client for some requests about *key*; translate its errors."""
@@ -81,32 +96,28 @@ class _Server:
         except APIConnectionError as exc:
             raise StorageUnavailableError(self.label, key, str(exc)) from exc
 
-    def _failed(self, key: str, method: str, url: URL, response: Response) -> StorageError:
-        """Return the error that stands for a response that is no success."""
-        status = response.status
-        step = _NEXT_STEPS.get(status, "is it the right server?")
+    def _url(self, key: str) -> URL:
+        return as_address(url_of(self.address) + key)
+
+    def _failed(
+        self, key: str, method: str, response: Response, step: str = "", url: URL = ""
+    ) -> StorageError:
+        """Return the error of a response that is no success, with the next step."""
+        status, usual = response.status, "is it the right server?"
         if 300 <= status < 400:
             target = mask_url(response.headers.get("location", "nowhere"))
             step = f"redirects are not followed; if {quoted(target)} is right, use that address"
             if target.endswith(f"/{key}/"):
                 step = "a folder is in its place; delete it there, and deploy again"
-        elif status >= 500 and status not in _NEXT_STEPS:
-            step = "the server failed; try again later, or see its log"
-        reason = f"{method} {mask_url(url)} answered {status}: {step}"
+        elif status >= 500:
+            usual = "the server failed; try again later, or see its log"
+        step = step or _NEXT_STEPS.get(status, usual)
+        reason = f"{method} {mask_url(url or self._url(key))} answered {status}: {step}"
         return StorageUnavailableError(self.label, key, reason)
 
     def _missing(self, key: str) -> ObjectMissingError:
         reason = "the server has no such object. It was deleted, or is on another server"
         return ObjectMissingError(self.label, key, reason)
-
-    def _not_kept(self, key: str, method: str, url: URL, response: Response) -> StorageError:
-        return StorageUnavailableError(
-            self.label,
-            key,
-            f"{method} {mask_url(url)} answered {response.status}, but afterwards the object is not"
-            " there, or is not what was sent. See the server's log and its disk; if it keeps an"
-            " old object, delete that. Then deploy again",
-        )
 
 
 @attrs.frozen
@@ -120,8 +131,9 @@ class WebFolder(_Server):
     """
 
     def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> None:
-        """See :meth:`Store.write_from`."""
-        _, size = _extent(file)
+        """Keep what *file* holds."""
+        start = file.tell()
+        size = file.seek(0, io.SEEK_END) - start
         with self._client(key) as client:
             is_damaged = replace and key == sha256
             is_right = False if is_damaged else self._find(client, key, sha256, size)
@@ -129,8 +141,9 @@ class WebFolder(_Server):
                 return
             if is_right is False and key != sha256:
                 raise key_taken(self.label, key)
+            file.seek(start)
             try:
-                response = self._put(client, key, file, sha256, replace=is_right is False)
+                response = self._put(client, key, file, sha256, size, replace=is_right is False)
             except ChangedError as exc:
                 raise changed_while_read(self.label, key, sha256, exc.found) from exc
             except OSError as exc:
@@ -141,82 +154,55 @@ class WebFolder(_Server):
             if is_right is False and response.status == 412 and key != sha256:
                 raise key_taken(self.label, key)
             if not is_right:
-                raise self._not_kept(key, "PUT", self._url(key), response)
+                raise self._failed(key, "PUT", response, _NOT_KEPT)
 
     def _put(
-        self, client: ObjectClient, key: str, file: BinaryIO, sha256: str, replace: bool
+        self, client: ObjectClient, key: str, file: BinaryIO, sha256: str, size: int, replace: bool
     ) -> Response:
-        """Send the object; 412 says that something has the key already.
-
-        Args:
-            client: Sends it.
-            key: Where to.
-            file: The bytes.
-            sha256: Their digest.
-            replace: Whether to replace what is there, which is damaged.
-        """
-        url = self._url(key)
-        headers = {} if replace else {"if-none-match": "*"}
-        start, size = _extent(file)
-
-        def put() -> Response:
-            file.seek(start)
-            return client.put(url, checked(file, sha256, size), size, headers)
-
-        response = put()
-        if response.status in _NO_FOLDER and self._make_folders(client, key):
-            response = put()
+        """Send the object; a response 412 says that something has the key already."""
+        url, headers = self._url(key), {} if replace else {"if-none-match": "*"}
+        body, start = cast(BinaryIO, Checked(file, sha256, size)), file.tell()
+        response = client.put(url, body, size, headers)
+        if response.status in _NO_FOLDER and self._make_folder(client, key, self.address):
+            body.seek(start)
+            response = client.put(url, body, size, headers)
         if not (_is_success(response) or response.status == 412):
-            raise self._failed(key, "PUT", url, response)
+            raise self._failed(key, "PUT", response)
         return response
 
-    def _make_folders(self, client: ObjectClient, key: str) -> bool:
-        """Make the base address and the folders above it that are missing."""
-        missing: List[URL] = []
-        for url in self._folders():
-            response = client.mkcol(url)
-            if _is_success(response) or response.status == 405:
-                break
-            if response.status == 501:  # It knows no folders; the PUT's response is final.
-                return False
-            if response.status not in (404, 409):
-                raise self._failed(key, "MKCOL", url, response)
-            missing.append(url)
-        else:
+    def _make_folder(self, client: ObjectClient, key: str, url: URL) -> bool:
+        """Make the folder *url* and those above that are missing.
+
+        Returns:
+            False if the server knows no folders; the response to the PUT is final then.
+        """
+        if url_of(url).count("/") == 3:  # The root of the server.
             return False
-        for url in reversed(missing):
+        response = client.mkcol(url)
+        if response.status in (404, 409):
+            above = as_address(url_of(url).rstrip("/").rpartition("/")[0] + "/")
+            if not self._make_folder(client, key, above):
+                return False
             response = client.mkcol(url)
-            if not (_is_success(response) or response.status == 405):
-                raise self._failed(key, "MKCOL", url, response)
+        if response.status == 501:
+            return False
+        if not (_is_success(response) or response.status == 405):  # It is there.
+            raise self._failed(key, "MKCOL", response, url=url)
         return True
 
-    def _folders(self) -> Iterator[URL]:
-        """Yield the base address, then each folder above it."""
-        scheme, mark, rest = url_of(self.address).partition("://")
-        authority, _, path = rest.partition("/")
-        segments = [segment for segment in path.split("/") if segment]
-        for length in range(len(segments), 0, -1):
-            folder = "/".join(segments[:length])
-            yield as_address(f"{scheme}{mark}{authority}/{folder}/")
-
     def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:
-        """See :meth:`Store.read_into`; *file* must be able to seek."""
+        """Copy the object to *file*, which must be able to seek."""
         with self._client(key) as client:
             response = client.get(self._url(key), into=file, limit=limit)
         if response.status in _MISSING:
             raise self._missing(key)
         if response.status != 200:
-            raise self._failed(key, "GET", self._url(key), response)
-
-    def holds(self, key: str, sha256: str, size: int) -> bool:
-        """Return True if the object is there; only some are read, see :meth:`_find`."""
-        with self._client(key) as client:
-            return bool(self._find(client, key, sha256, size))
+            raise self._failed(key, "GET", response)
 
     def _find(self, client: ObjectClient, key: str, sha256: str, size: int) -> Optional[bool]:
-        """Return whether the object there is the right one; None for no object.
+        """Return True if the object there is the right one; None if there is none.
 
-        The length tells it where the digest is the key. Any other key may have been given to
+        The length decides where the digest is the key. Any other key may have been given to
         other bytes of that length: what is there is read then, and also where the server does
         not say that it has the right length.
         """
@@ -226,7 +212,7 @@ class WebFolder(_Server):
             if response.status in _MISSING:
                 return None
             if not _is_success(response):
-                raise self._failed(key, "HEAD", url, response)
+                raise self._failed(key, "HEAD", response)
             if response.headers.get("content-length", "") == str(size):
                 return True
         file = Hashing(limit=size)
@@ -237,7 +223,7 @@ class WebFolder(_Server):
         if response.status in _MISSING:
             return None
         if response.status != 200:
-            raise self._failed(key, "GET", url, response)
+            raise self._failed(key, "GET", response)
         return (file.tell(), file.hexdigest()) == (size, sha256)
 
     def location(self, key: str) -> Optional[str]:
@@ -245,9 +231,6 @@ class WebFolder(_Server):
         check_key(key, self.label)
         address = parse_url(self._url(key))
         return None if self.headers or address.credentials else address.shown
-
-    def _url(self, key: str) -> URL:
-        return as_address(url_of(self.address) + key)
 
 
 @attrs.frozen
@@ -259,20 +242,19 @@ class KeyValueServer(_Server):
     """
 
     def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> None:
-        """See :meth:`Store.write_from`; only text can be kept, and not an empty one."""
+        """Keep what *file* holds: text that is not empty."""
         data = file.read()
         found = hashlib.sha256(data).hexdigest()
         if found != sha256:
             raise changed_while_read(self.label, key, sha256, found)
         body = json.dumps(self._text(data, key)).encode()
         with self._client(key) as client:
-            url = self._url(key)
-            response = client.post(url, body)
+            response = client.post(self._url(key), body)
             if not _is_success(response):
-                raise self._failed(key, "POST", url, response)
+                raise self._failed(key, "POST", response)
             # There are servers that say yes and keep nothing.
-            if not self._has(client, key, sha256, len(data)):
-                raise self._not_kept(key, "POST", url, response)
+            if not self._find(client, key, sha256, len(data)):
+                raise self._failed(key, "POST", response, _NOT_KEPT)
 
     def _text(self, data: bytes, key: str) -> str:
         if not data:
@@ -287,81 +269,54 @@ class KeyValueServer(_Server):
         raise StorageError(self.label, key, reason)
 
     def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:
-        """See :meth:`Store.read_into`."""
-        too_long = f"GET {mask_url(self._url(key))}: it is larger than {limit} bytes"
-        try:
-            with self._client(key) as client:
-                data = self._get(client, key, limit)
-        except TooLongError as exc:
-            raise StorageError(self.label, key, too_long) from exc
+        """Copy the text to *file*."""
+        with self._client(key) as client:
+            data = self._get(client, key, limit)
         if data is None:
             raise self._missing(key)
         if limit is not None and len(data) > limit:
-            raise StorageError(self.label, key, too_long)
+            raise StorageError(self.label, key, f"it is larger than {limit} bytes")
         file.write(data)
 
-    def holds(self, key: str, sha256: str, size: int) -> bool:
+    def _find(self, client: ObjectClient, key: str, sha256: str, size: int) -> bool:
         """Return True if the text is there; it is read and hashed."""
-        with self._client(key) as client:
-            return self._has(client, key, sha256, size)
-
-    def _has(self, client: ObjectClient, key: str, sha256: str, size: int) -> bool:
-        try:
-            data = self._get(client, key, size)
-        except TooLongError:
-            return False
+        data = self._get(client, key, max(size, _BRIEF))
         return data is not None and hashlib.sha256(data).hexdigest() == sha256
 
     def location(self, key: str) -> None:
         """Return None: what is there is JSON, not the object."""
-        return None
 
-    def _get(self, client: ObjectClient, key: str, limit: Optional[int] = None) -> Optional[bytes]:
-        """Return the text as bytes; None where the server has none.
+    def _get(self, client: ObjectClient, key: str, limit: Optional[int]) -> Optional[bytes]:
+        """Return the text, of at most about *limit* bytes; None where the server has none."""
+        import tempfile  # Imported here because it is slow to load, and few use such a server.
 
-        Raises:
-            TooLongError: The response is longer than *limit* bytes can be as JSON.
-        """
         url = self._url(key)
         # JSON may take six characters for one.
         most = LONGEST_TEXT if limit is None else min(6 * limit + 1024, LONGEST_TEXT)
-        with Spool(self.label, key, most) as file:
-            response = client.get(url, into=cast(BinaryIO, file))
+        with tempfile.SpooledTemporaryFile(_BRIEF) as file:
+            try:
+                response = client.get(url, into=cast(BinaryIO, file), limit=most)
+            except OSError as exc:
+                reason = f"the response cannot be kept while it is read: {printable(exc)}"
+                raise StorageUnavailableError(self.label, key, reason) from exc
             if response.status in _MISSING or response.status == 204:
                 return None
             if response.status != 200:
-                raise self._failed(key, "GET", url, response)
-            return self._value(key, url, file)
-
-    def _value(self, key: str, url: URL, file: Spool) -> Optional[bytes]:
-        value: Any = ...
-        length = file.tell()
-        file.seek(0)
-        start = file.read(_BRIEF)
-        try:
-            if length <= _BRIEF or start.lstrip()[:1] == b'"':
-                body = start + file.read()
-                value = json.loads(body) if body else None
-            if value is None:
-                return None
-            if isinstance(value, str):
-                return value.encode()
-        except (ValueError, RecursionError):
-            pass
-        found = "what is not JSON" if value is ... else "JSON that is no text"
-        reason = f"GET {mask_url(url)} answered with {found}; is it a KV server?"
+                raise self._failed(key, "GET", response)
+            length = file.tell()
+            file.seek(0)
+            body = file.read(_BRIEF)
+            value: Any = ...
+            with contextlib.suppress(ValueError, RecursionError):
+                if length <= _BRIEF or body.lstrip()[:1] == b'"':
+                    body += file.read()
+                    value = json.loads(body) if body else None
+                if isinstance(value, str):
+                    return value.encode()
+        if value is None:
+            return None
+        reason = f"GET {mask_url(url)} answered with what is no JSON text; is it a KV server?"
         raise StorageUnavailableError(self.label, key, reason)
-
-    def _url(self, key: str) -> URL:
-        return as_address(f"{url_of(self.address)}/{key}")
-
-
-def _extent(file: BinaryIO) -> Tuple[int, int]:
-    """Return where *file* stands, and how many bytes follow."""
-    start = file.tell()
-    size = file.seek(0, io.SEEK_END) - start
-    file.seek(start)
-    return start, size
 
 
 def _is_success(response: Response) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from argparse import Namespace
 from importlib import import_module
 from typing import Optional, Sequence, Union
 
+from flowpack import __version__
 from flowpack.cli import output
-from flowpack.cli.parser import UsageError, make_parser
+from flowpack.cli.commands import make_parser
+from flowpack.cli.parser import UsageError
 from flowpack.exceptions import FlowpackError, ScriptError, printable
 
 #: Statuses of the process.
@@ -82,24 +85,66 @@ def _parse(argv: Sequence[str]) -> Union[Namespace, int]:
 
 def _report(exc: BaseException) -> int:
     """Print an error and return its status."""
-    status = FAILED
     if isinstance(exc, UsageError):
         output.error(exc)
-        status = USAGE
-    elif isinstance(exc, (FlowpackError, UserWarning)):  # Warnings may be made errors.
+        return USAGE
+    if isinstance(exc, (FlowpackError, UserWarning)):  # Warnings may be made errors.
         if isinstance(exc, ScriptError):
-            from flowpack.cli.failures import user_traceback
-
-            output.notes(user_traceback(exc.user_exc))
+            output.notes(_user_traceback(exc.user_exc))
         output.error(exc)
     elif isinstance(exc, MemoryError):
         output.error("there is not enough memory; give it more and try again")
     elif isinstance(exc, OSError) and exc.errno in _EXHAUSTED:
         output.error(f"the operating system refused: {printable(exc)}")
     else:
-        from flowpack.cli.failures import write_log
-
-        path = write_log(exc)
+        path = _write_log(exc)
         output.error(f"{type(exc).__name__}: a defect of flowpack; see {path}")
-        status = UNEXPECTED
-    return status
+        return UNEXPECTED
+    return FAILED
+
+
+def _user_traceback(exc: BaseException) -> str:
+    """Return the traceback of *exc* from the first line of the user's code on."""
+    from traceback import format_exception  # Imported here because it is slow to load.
+
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(
+        (package, "<attrs", "<frozen")
+    ):
+        trace = trace.tb_next
+    shown = "".join(format_exception(type(exc), exc, trace))
+    # Whoever watches for a crash of flowpack's own watches for Python's word.
+    return shown.replace("Traceback (most", "In the user's code (most")
+
+
+def _write_log(exc: BaseException) -> str:
+    """Write the traceback of *exc* to a private file of its own; return its path.
+
+    It is in ``$FLOWPACK_HOME/logs``, or among the temporary files where that cannot be
+    written. Of the arguments it has the command's name: the others may hold secrets.
+    """
+    # Imported here because they are slow to load.
+    from tempfile import mkstemp  # Its files have the mode 0600.
+    from traceback import format_exception
+
+    from flowpack._files import absolute_path
+    from flowpack._files import make_folder
+
+    try:
+        # Settings are not read: they may be what failed.
+        home = absolute_path(os.environ.get("FLOWPACK_HOME") or "~/.flowpack")
+        folder = os.path.join(home, "logs")
+        make_folder(folder)
+        number, path = mkstemp(".log", "error-", folder)
+    except (OSError, ValueError):
+        try:
+            number, path = mkstemp(".log", "flowpack-error-")
+        except OSError as problem:
+            return f"nothing, for no log can be written ({problem.strerror})"
+    python = sys.version.replace("\n", " ")
+    traceback = "".join(format_exception(type(exc), exc, exc.__traceback__))
+    with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+        command = " ".join(sys.argv[1:2])
+        file.write(f"flowpack {__version__} {command}\nPython {python}\n{traceback}")
+    return path

@@ -25,7 +25,6 @@ def connect(arguments: Namespace) -> Client:
 def config(arguments: Namespace) -> None:
     """Print all settings, secrets masked."""
     rows = load_settings(profile=arguments.profile, api=arguments.api).describe()
-    if arguments.json:
-        output.document({name: {"value": value, "source": source} for name, value, source in rows})
-    else:
-        output.table(("SETTING", "VALUE", "SOURCE"), rows)
+    document = {name: {"value": value, "source": source} for name, value, source in rows}
+    lines = output.table(("SETTING", "VALUE", "SOURCE"), rows)
+    output.result(document, lines, as_json=arguments.json)

@@ -20,9 +20,9 @@ PLAN_LIMIT = 64 * 1024 * 1024
 
 
 def deploy(arguments: Namespace) -> None:
-    """Deploy what the arguments say, or with ``--plan`` show what would be done."""
+    """Deploy what the arguments name, or with ``--plan`` show what would be done."""
     targets = read_targets(arguments)
-    planned = None if arguments.plan_file is None else read_plan(arguments.plan_file)
+    planned = None if arguments.plan_file is None else _read_plan(arguments.plan_file)
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
         if arguments.plan:
@@ -53,26 +53,18 @@ def plan(arguments: Namespace) -> None:
 
 
 def _print_plan(specs: Sequence[DeploymentSpec], client: Client, arguments: Namespace) -> None:
-    found = planning.plan(specs, client, confirm=arguments.confirm)
-    if arguments.json:
-        output.text(found.to_json())
-    else:
-        output.lines(str(found))
+    made = planning.plan(specs, client, confirm=arguments.confirm)
+    for line in [made.to_json()] if arguments.json else output.escaped(made):
+        output.text(line)
 
 
-def read_plan(path: str) -> str:
-    """Return the plan in the file at *path*, as JSON.
-
-    Raises:
-        SpecError: It cannot be read, or is no plan.
-    """
+def _read_plan(path: str) -> str:
+    """Return the plan in the file at *path*, as JSON."""
     from flowpack._files import UNREADABLE, read_file, reason
     from flowpack.deployments.actions import parse_plan
 
     try:
-        text = read_file(path, PLAN_LIMIT).decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise SpecError(path, ["this is no plan, for it is not UTF-8"]) from exc
+        text = read_file(path, PLAN_LIMIT).decode("utf-8-sig", "replace")
     except UNREADABLE as exc:
         raise SpecError(path, [f"{reason(exc)}; give a plan"]) from exc
     parse_plan(text, path)
@@ -80,17 +72,18 @@ def read_plan(path: str) -> str:
 
 
 def _print_deployed(deployed: Sequence[Deployed], *, as_json: bool, many: bool) -> None:
-    if as_json:
-        documents = [_document(each) for each in deployed]
-        output.document(documents if many else documents[0])
-    for each in deployed:
-        if not as_json:
-            facts = (each.storage_type, each.sha256 and each.sha256[:12], each.api)
-            shown = ", ".join(printable(fact) for fact in facts if fact)
-            output.text(f"{each.action} {printable(each.full_name)} ({shown})")
+    documents = [_document(each) for each in deployed]
+    lines = [_line(each) for each in deployed]
+    output.result(documents if many else documents[0], lines, as_json=as_json)
     for each in deployed:
         for note in each.notes:
             output.note(f"note: {each.full_name}: {note}")
+
+
+def _line(each: Deployed) -> str:
+    facts = (each.storage_type, each.sha256 and each.sha256[:12], each.api)
+    shown = ", ".join(printable(fact) for fact in facts if fact)
+    return f"{each.action} {printable(each.full_name)} ({shown})"
 
 
 def _document(each: Deployed) -> Dict[str, Any]:
@@ -116,7 +109,7 @@ def _progress(count: int) -> Iterator[Optional[Callable[[Deployed], None]]]:
         yield None
         return
     try:
-        from tqdm import tqdm
+        from tqdm import tqdm  # Optional: the extra "progress".
     except ImportError:
         tqdm = None
     done = 0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 from datetime import timedelta
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
-from flowpack.blocks.secret import MASK
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
@@ -34,15 +33,21 @@ _FURTHER = (
 def ls(arguments: Namespace) -> None:
     """List all deployments by name."""
     with connect(arguments) as client:
-        found = find_deployments(client)
+        deployments = find_deployments(client)
         url = client.url
-    if arguments.json:
-        output.document([deployment_facts(name, each) for name, each in found.items()])
-    elif found:
-        headings = ("NAME", "SCHEDULE", "ACTIVE", "TAGS", "RUNNER", "UPDATED")
-        output.table(headings, [_row(name, each) for name, each in found.items()])
-    else:
-        output.note(f"no deployments at {url}")
+    documents = [deployment_facts(name, each) for name, each in deployments.items()]
+    headings = ("NAME", "SCHEDULE", "ACTIVE", "TAGS", "RUNNER", "UPDATED")
+    rows = [
+        (
+            facts["name"],
+            describe_schedule(deployment.schedule),
+            *(facts["active"], facts["tags"], facts["runner"]),
+            deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
+        )
+        for facts, deployment in zip(documents, deployments.values())
+    ]
+    nothing = f"no deployments at {url}"
+    output.result(documents, output.table(headings, rows), as_json=arguments.json, if_empty=nothing)
 
 
 def inspect(arguments: Namespace) -> None:
@@ -50,17 +55,17 @@ def inspect(arguments: Namespace) -> None:
     with connect(arguments) as client:
         deployment = find_deployment(arguments.deployment, client)
         facts = deployment_facts(arguments.deployment, deployment)
-        further = deployment.extra
-        facts.update({key: further[key] for key in _FURTHER if key in further})
-        if "concurrency_limit" in further:
-            facts["concurrency_limit"] = concurrency_limit(further)
+        extra = deployment.extra
+        facts.update({key: extra[key] for key in _FURTHER if key in extra})
+        if "concurrency_limit" in extra:
+            facts["concurrency_limit"] = concurrency_limit(extra)
         facts["parameters"] = deployment.parameters
-        facts["runner"] = {"type": facts["runner"], "config": runner_config(deployment)}
+        config = deployment.flow_runner and deployment.flow_runner.config
+        config = mask_env(config) if isinstance(config, Mapping) else {}
+        facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment.flow_data, client))
-    if arguments.json:
-        output.document(facts)
-    else:
-        output.facts({**facts, "schedule": describe_schedule(deployment.schedule)})
+    lines = output.facts({**facts, "schedule": describe_schedule(deployment.schedule)})
+    output.result(facts, lines, as_json=arguments.json)
 
 
 def delete(arguments: Namespace) -> None:
@@ -92,26 +97,13 @@ def _set_active(active: bool, arguments: Namespace) -> None:
 
 def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> None:
     name = arguments.deployment
-    if arguments.json:
-        output.document({"id": deployment.id, "name": name, "action": action})
-    else:
-        output.text(f"{action} {printable(name)}")
-
-
-def _row(name: str, deployment: Deployment) -> List[object]:
-    updated = deployment.updated
-    return [
-        name,
-        describe_schedule(deployment.schedule),
-        deployment.is_schedule_active,
-        deployment.tags,
-        _runner_type(deployment),
-        updated and updated.strftime("%Y-%m-%d %H:%M:%S"),
-    ]
+    document = {"id": deployment.id, "name": name, "action": action}
+    output.result(document, [f"{action} {printable(name)}"], as_json=arguments.json)
 
 
 def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
-    """Return what ``ls`` and ``inspect`` both say of the deployment *name*."""
+    """Return what ``ls`` and ``inspect`` both show of the deployment *name*."""
+    kind = deployment.flow_runner and deployment.flow_runner.type
     return {
         "id": deployment.id,
         "name": name,
@@ -119,28 +111,10 @@ def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
         "schedule": write_schedule(deployment.schedule),
         "active": deployment.is_schedule_active,
         "tags": deployment.tags,
-        "runner": _runner_type(deployment),
+        "runner": kind if isinstance(kind, str) else None,
         "created": deployment.created,
         "updated": deployment.updated,
     }
-
-
-def _runner_type(deployment: Deployment) -> Optional[str]:
-    kind = deployment.flow_runner and deployment.flow_runner.type
-    return kind if isinstance(kind, str) else None
-
-
-def runner_config(deployment: Deployment) -> Dict[str, Any]:
-    """Return the fields of a deployment's runner; of variables the names only.
-
-    That goes for those of a manifest, and of a patch of one, too.
-    """
-    given = deployment.flow_runner and deployment.flow_runner.config
-    config = dict(given) if isinstance(given, Mapping) else {}
-    shown: Dict[str, Any] = mask_env(config)
-    if isinstance(config.get("env"), dict):
-        shown["env"] = dict.fromkeys(config["env"], MASK)
-    return shown
 
 
 def describe_schedule(schedule: Optional[AnySchedule]) -> Optional[str]:
@@ -148,7 +122,7 @@ def describe_schedule(schedule: Optional[AnySchedule]) -> Optional[str]:
     if schedule is None:
         return None
     if isinstance(schedule, OpaqueSchedule):
-        return "of a kind that is not known"
+        return "of an unknown kind"
     if isinstance(schedule, IntervalSchedule):
         text = f"every {_in_largest_unit(schedule.interval)}"
     elif isinstance(schedule, CronSchedule):
@@ -159,30 +133,28 @@ def describe_schedule(schedule: Optional[AnySchedule]) -> Optional[str]:
 
 
 def _in_largest_unit(interval: timedelta) -> str:
+    seconds = interval.total_seconds()
     for unit, letter in ((86400, "d"), (3600, "h"), (60, "min")):
-        if interval % timedelta(seconds=unit) == timedelta(0):
-            return f"{interval // timedelta(seconds=unit)} {letter}"
-    return f"{interval.total_seconds():g} s"
+        if seconds % unit == 0:
+            return f"{seconds / unit:.0f} {letter}"
+    return f"{seconds:g} s"
 
 
 def script_facts(document: Optional[DataDocument], client: Client) -> Dict[str, Any]:
     """Return where a deployment's script is, as far as that is known."""
-    facts: Dict[str, Any] = {
-        "encoding": document and document.encoding,
-        "storage": None,
-        "key": None,
-        "sha256": None,
-    }
+    storage: Optional[Dict[str, Any]] = None
     try:
-        stored = document.stored_object if document is not None else None
+        stored = document and document.stored_object
     except WireError:
-        return facts
-    if stored is not None:
-        facts.update(key=stored.token, sha256=stored.sha256)
-        if stored.block_document_id is not None:
-            try:
-                found = client.read_block_document(stored.block_document_id)
-                facts["storage"] = block_facts(found)
-            except ObjectNotFound:
-                facts["storage"] = {"id": stored.block_document_id, "name": "deleted"}
-    return facts
+        stored = None
+    if stored and stored.block_document_id is not None:
+        try:
+            storage = block_facts(client.read_block_document(stored.block_document_id))
+        except ObjectNotFound:
+            storage = {"id": stored.block_document_id, "name": "deleted"}
+    return {
+        "encoding": document and document.encoding,
+        "storage": storage,
+        "key": stored and stored.token,
+        "sha256": stored and stored.sha256,
+    }

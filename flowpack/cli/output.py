@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from contextlib import contextmanager, suppress
-from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, TextIO, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TextIO
 
 from flowpack.exceptions import FlowpackError, printable
 
@@ -24,7 +24,8 @@ _status = ""
 #: Where results go, once standard output is left to user code; see :func:`user_code`.
 _results: Optional[TextIO] = None
 
-#: What lives to the end of the process.
+#: The flow that ran. Threads and exit functions that it leaves need its script to the end of the
+#: process.
 _kept: object = None
 
 
@@ -35,41 +36,40 @@ class OutputClosed(Exception):
 # Results.
 
 
+def result(document: object, lines: Sequence[str], *, as_json: bool, if_empty: str = "") -> None:
+    """Print a result.
+
+    Args:
+        document: Printed as JSON; ids, times and what else JSON lacks become text.
+        lines: Printed for people.
+        as_json: Which of the two is printed.
+        if_empty: Printed aside where there are no *lines* to print.
+    """
+    for line in [_json(document)] if as_json else lines:
+        text(line)
+    if if_empty and not (lines or as_json):
+        note(if_empty)
+
+
 def text(line: str) -> None:
     """Print *line*, a result, as it is."""
     with guarded():
         _write(_stream(), f"{line}\n")
 
 
-def lines(block: str) -> None:
-    """Print *block*, a result that has lines."""
-    for line in block.rstrip("\n").split("\n"):
-        text(printable(line, LINE))
-
-
-def document(value: object) -> None:
-    """Print *value*, the result, as one JSON document.
-
-    What JSON does not know, such as ids and times, becomes text.
-    """
-    text(_json(value))
-
-
-def returned_document(value: object) -> None:
-    """Print *value*, which a flow returned, as one JSON document of some kind."""
+def returned(value: object, *, as_json: bool) -> None:
+    """Print *value*, which a flow returned: as some JSON, or as text unless it is None."""
     try:
-        shown = _json(value)
+        shown = _json(value) if as_json else _in_words(value)
     except Exception:  # It may be of the user's own classes.
-        shown = _json(returned(value))
-    text(shown)
+        shown = _json(_in_words(value))
+    if as_json or value is not None:
+        text(shown)
 
 
-def returned(value: object) -> str:
-    """Return *value*, which a flow returned, as text: a str itself, else its repr."""
-    if isinstance(value, str):
-        return value
+def _in_words(value: object) -> str:
     try:
-        return repr(value)
+        return value if isinstance(value, str) else repr(value)
     except Exception:  # As above.
         return f"a {type(value).__name__} that cannot be shown"
 
@@ -84,34 +84,38 @@ def content(data: bytes) -> None:
             stream.buffer.flush()
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print *rows* in columns under *headings*."""
-    lines = [[cell(value) for value in row] for row in (headings, *rows)]
+def escaped(block: object) -> List[str]:
+    """Return the lines of *block*, escaped."""
+    return [printable(line, LINE) for line in str(block).rstrip("\n").split("\n")]
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> List[str]:
+    """Return the lines of a table; none without rows."""
+    lines = [[cell(value) for value in row] for row in rows]
+    lines = [list(headings), *lines] if lines else []
     widths = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        padded = (value.ljust(width) for value, width in zip(line, widths))
-        text("  ".join(padded).rstrip())
+    return [
+        "  ".join(value.ljust(width) for value, width in zip(line, widths)).rstrip()
+        for line in lines
+    ]
 
 
-def facts(values: Mapping[str, object]) -> None:
-    """Print names and values, one a line; a mapping among them by its items."""
-    shown = {printable(name): cell(value) for name, value in _flat(values)}
-    width = max(map(len, shown), default=0)
-    for name, value in shown.items():
-        text(f"{name.ljust(width)}  {value}")
-
-
-def _flat(values: Mapping[str, object]) -> Iterator[Tuple[str, object]]:
+def facts(values: Mapping[str, object]) -> List[str]:
+    """Return names and values, one a line; a mapping among them by its items."""
+    flat: Dict[str, object] = {}
     for name, value in values.items():
         if isinstance(value, dict) and value:
-            yield from ((f"{name}.{key}", item) for key, item in value.items())
+            flat.update((f"{name}.{key}", item) for key, item in value.items())
         else:
-            yield name, value
+            flat[name] = value
+    shown = {printable(name): cell(value) for name, value in flat.items()}
+    width = max(map(len, shown), default=0)
+    return [f"{name.ljust(width)}  {value}" for name, value in shown.items()]
 
 
 def cell(value: object) -> str:
     """Return *value* as it stands in a table; a dash for None and empty."""
-    if value is None or (isinstance(value, (str, list, tuple, dict)) and not value):
+    if value in (None, "", [], (), {}):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -123,26 +127,23 @@ def cell(value: object) -> str:
 
 
 def _json(value: object, indent: Optional[int] = 2) -> str:
-    import json
+    import json  # Imported here because few commands need it.
 
-    return json.dumps(_plain(value), indent=indent, default=_as_text)
+    return json.dumps(_plain(value), indent=indent)
 
 
 def _plain(value: Any) -> Any:
-    """Return *value* with text for keys that are no text, NaN and infinity."""
+    """Return *value* as JSON has it, what it lacks as text."""
     if isinstance(value, dict):
-        return {
-            key if isinstance(key, str) else str(key): _plain(item) for key, item in value.items()
-        }
+        names = (key if isinstance(key, str) else str(key) for key in value)
+        return dict(zip(names, map(_plain, value.values())))
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value - value != 0:
-        return str(value)
-    return value
-
-
-def _as_text(value: object) -> str:
-    from datetime import date
+        return str(value)  # NaN and infinity.
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    from datetime import date  # Imported here because few commands need them.
     from uuid import UUID
 
     if isinstance(value, date):
@@ -160,19 +161,12 @@ def note(line: str) -> None:
 
 def notes(block: str) -> None:
     """Print *block*, which has lines, on standard error."""
-    for line in block.rstrip("\n").split("\n"):
-        note(line)
-
-
-def warning(message: object) -> None:
-    """Print *message* on standard error, as one line."""
-    note(f"warning: {message}")
+    _write_aside("\n".join(escaped(block)))
 
 
 def error(message: object) -> None:
     """Print *message*, an error's text, on standard error; it may have lines."""
-    lines = [printable(line, LINE) for line in str(message).split("\n")]
-    _write_aside("flowpack: error: " + "\n".join(lines))
+    notes(f"flowpack: error: {message}")
 
 
 @contextmanager
@@ -183,7 +177,7 @@ def warnings_as_lines() -> Iterator[None]:
 
         def show(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
             if issubclass(category, UserWarning):
-                warning(message)
+                note(f"warning: {message}")
             else:
                 show_others(message, category, *args, **kwargs)
 
@@ -211,7 +205,7 @@ def status(line: str) -> None:
 
 
 def columns() -> int:
-    """Return the width of the terminal; 80 where it does not say."""
+    """Return the width of the terminal; 80 where it is not known."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except (AttributeError, OSError, ValueError):
@@ -256,7 +250,7 @@ def discard() -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Translate what goes wrong with standard output while the block runs.
+    """Translate errors of standard output while the block runs.
 
     Raises:
         OutputClosed: Nobody reads it any more.
@@ -305,10 +299,10 @@ def restored_output() -> Iterator[None]:
             _results, _kept = before
 
 
-def keep(value: object) -> None:
-    """Keep *value* alive to the end of the process, or until another one is kept."""
+def keep(flow: object) -> None:
+    """Keep *flow* alive to the end of the process, or until another one is kept."""
     global _kept
-    _kept = value
+    _kept = flow
 
 
 def _separate_results() -> None:

@@ -1,200 +1,17 @@
-"""The grammar of the command line; no command is loaded to parse it."""
+"""How arguments are read: the parser, the types of arguments, and the values in KEY=VALUE."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any, Callable, NamedTuple, NoReturn, Optional, Sequence
+from typing import Any, Callable, Dict, Mapping, NoReturn
 
-from flowpack import __version__
-from flowpack.cli import options
-from flowpack.exceptions import printable
-
-WHERE = """\
-WHERE is one of
-  FOLDER                       Local Storage in that folder
-  file:FOLDER                  File Storage on that folder
-  http(s)://HOST/PATH          File Storage over HTTP
-  kv+http(s)://HOST:PORT       KV Server Storage
-  temp:                        Temporary Local Storage
-  s3://BUCKET  gs://BUCKET     S3, Google Cloud Storage
-  azure://CONTAINER            Azure Blob Storage; the connection string is read
-                               from AZURE_STORAGE_CONNECTION_STRING
-  block:ID                     a storage block of the server, by its id
-  block:TYPE-NAME/NAME         the same, by the names of its type and its own
-  default:                     the server's default storage
-
-Without it a deployment keeps its storage, and a new one gets the default.
-
-"""
-
-TARGET = """\
-TARGET is one of
-  SCRIPT[:FLOW]                path or http(s):// URL of a script, and which flow
-                               (function, variable or name) if it has several
-  SPECFILE                     .json, .yaml, or a .py that makes DeploymentSpecs;
-                               it says what the options for scripts would
-
-"""
-
-VERIFY = """\
-Each deployment is
-  ok            its bytes are those that were deployed
-  missing       nothing is stored where it points
-  corrupt       other bytes are stored there
-  unreadable    they cannot be read
-  unverifiable  nothing says what they must be (others made the deployment)
-  skipped       nothing says where they are (others made the deployment)
-The status is 1 where one is missing, corrupt or unreadable. Objects that no
-deployment points at are listed where a storage is a folder of this machine, if
-no FLOW/DEPLOYMENT is given. Nothing is changed or deleted; "flowpack deploy
-... --confirm" puts back bytes that are missing or corrupt.
-
-"""
+from flowpack.exceptions import printable, quoted
+from flowpack.jsonvalues import json_problem
 
 
 class UsageError(Exception):
     """The arguments contradict each other; ends with status 2."""
-
-
-class Command(NamedTuple):
-    """One command, described without loading it.
-
-    Attributes:
-        name: What is written on the command line.
-        function: ``module.function`` in :mod:`flowpack.cli`, called with the arguments.
-        help: What it does.
-        example: A line that shows it.
-        add_options: Adds its arguments to a parser; None where it has *commands*.
-        notes: Further text of its help.
-        commands: Its own commands.
-    """
-
-    name: str
-    function: str
-    help: str
-    example: str
-    add_options: Optional[Callable[[Any], None]] = None
-    notes: str = ""
-    commands: Sequence[Command] = ()
-
-
-STORAGE_COMMANDS = (
-    Command("ls", "storage.ls", "list storage blocks", "flowpack storage ls", options.storage_ls),
-    Command(
-        "show",
-        "storage.show",
-        "show a storage block, its secrets masked",
-        "flowpack storage show flows",
-        options.storage_show,
-    ),
-    Command(
-        "save",
-        "storage.save",
-        "save a storage block under a name",
-        "flowpack storage save https://files.example.com/flows/ flows",
-        options.storage_save,
-        WHERE,
-    ),
-    Command(
-        "default",
-        "storage.default",
-        "show or set the server's default storage",
-        "flowpack storage default --set flows",
-        options.storage_default,
-    ),
-)
-
-COMMANDS = (
-    Command(
-        "deploy",
-        "deploy.deploy",
-        "package flows and register them as deployments",
-        "flowpack deploy flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
-        options.deploy,
-        TARGET + WHERE,
-    ),
-    Command(
-        "plan",
-        "deploy.plan",
-        "show what deploy would do with the same arguments; reads only",
-        "flowpack plan specs.yaml",
-        options.plan,
-        TARGET + WHERE,
-    ),
-    Command(
-        "run",
-        "run.run",
-        "fetch a deployment's script, verify it and run its flow here",
-        "flowpack run hello/nightly -p name=Ada",
-        options.run,
-    ),
-    Command("ls", "deployments.ls", "list deployments", "flowpack ls --json", options.ls),
-    Command(
-        "inspect",
-        "deployments.inspect",
-        "show a deployment and where its script is",
-        "flowpack inspect hello/nightly",
-        options.deployment,
-    ),
-    Command(
-        "pull",
-        "pull.pull",
-        "fetch a deployment's script, verify it and write it out",
-        "flowpack pull hello/nightly -o flows.py",
-        options.pull,
-    ),
-    Command(
-        "verify",
-        "verify.verify",
-        "read and hash again what deployments point at",
-        "flowpack verify hello/nightly",
-        options.verify,
-        VERIFY,
-    ),
-    Command(
-        "delete",
-        "deployments.delete",
-        "delete a deployment; what it stored stays",
-        "flowpack delete hello/nightly",
-        options.deployment,
-    ),
-    Command(
-        "trigger",
-        "trigger.trigger",
-        "create a flow run on the server and print its id",
-        "flowpack trigger hello/nightly -p name=Ada --wait --timeout 600",
-        options.trigger,
-    ),
-    Command(
-        "pause",
-        "deployments.pause",
-        "pause the schedule of a deployment",
-        "flowpack pause hello/nightly",
-        options.deployment,
-    ),
-    Command(
-        "resume",
-        "deployments.resume",
-        "resume the schedule of a deployment",
-        "flowpack resume hello/nightly",
-        options.deployment,
-    ),
-    Command(
-        "storage",
-        "",
-        "list, show and save storage blocks, and set the default",
-        "flowpack storage ls",
-        commands=STORAGE_COMMANDS,
-    ),
-    Command(
-        "config",
-        "config.config",
-        "show each setting's value and where it came from, secrets masked",
-        "flowpack config --profile staging",
-        options.config,
-    ),
-)
 
 
 class _FixedWidth(argparse.RawDescriptionHelpFormatter):
@@ -226,37 +43,115 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"flowpack: error: {printable(message, 1000)}\n")
 
 
-def make_parser(argv: Sequence[str]) -> Parser:
-    """Return the parser of the whole command line.
+# The types of arguments.
+
+
+def not_empty(text: str) -> str:
+    """Return *text*; an empty one comes from a variable that is not set, and is refused."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the value is empty; is a variable not set?")
+    return text
+
+
+def full_name(text: str) -> str:
+    """Return *text*, in which no part of FLOW/DEPLOYMENT is empty."""
+    if "/" in text and not all(map(str.strip, text.split("/"))):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not FLOW/DEPLOYMENT")
+    return not_empty(text)
+
+
+def count(text: str) -> int:
+    """Return a whole number above 0."""
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not 1 or more")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is no number of seconds")
+    return number
+
+
+def json_object(text: str) -> Dict[str, Any]:
+    """Return a JSON object."""
+    try:
+        value = parse_json(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        # The text is not shown: there may be secrets in it.
+        raise argparse.ArgumentTypeError("it must be a JSON object")
+    return value
+
+
+class Pairs(argparse.Action):
+    """Collects the texts of KEY=VALUE in a mapping; a key that comes twice is refused."""
+
+    def __call__(
+        self, parser: object, namespace: object, values: Any, option: object = None
+    ) -> None:
+        """Add the pair in the text *values*."""
+        key, equals, text = values.partition("=")
+        pairs = getattr(namespace, self.dest) or {}
+        if not (key.strip() and equals):
+            raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE")
+        if key in pairs:
+            raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
+        setattr(namespace, self.dest, {**pairs, key: text})
+
+
+# The values in KEY=VALUE.
+
+
+def read_values(
+    texts: Mapping[str, str], load_annotations: Callable[[], Mapping[str, object]] = dict
+) -> Dict[str, Any]:
+    """Return the values of parameters: JSON where the text is JSON, else the text.
 
     Args:
-        argv: What is to be parsed; only the commands in it get their options, which
-            takes most of the time.
+        texts: By parameter.
+        load_annotations: Returns the annotations of parameters, a class or its source each: a
+            ``str`` takes the text even if it is JSON. Called only if a text is JSON.
     """
-    parser = Parser(
-        prog="flowpack",
-        description="Package Prefect flows and register them as deployments.",
-        epilog="Example:\n  flowpack deploy flows.py --name nightly",
-    )
-    parser.add_argument("--version", action="version", version=f"flowpack {__version__}")
-    _add_commands(parser, COMMANDS, argv)
-    return parser
+    values: Dict[str, Any] = {}
+    for key, text in texts.items():
+        try:
+            values[key] = parse_json(text)
+        except ValueError:
+            pass
+    annotations = load_annotations() if values else {}
+    return {
+        key: text if key not in values or is_str(annotations.get(key)) else values[key]
+        for key, text in texts.items()
+    }
 
 
-def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[str]) -> None:
-    subparsers = parser.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, prog=parser.prog
-    )
-    for command in commands:
-        own = subparsers.add_parser(command.name, help=command.help)
-        if command.name not in argv:
-            continue
-        own.description = f"{command.help[0].upper()}{command.help[1:]}."
-        own.epilog = f"{command.notes}Example:\n  {command.example}"
-        if command.add_options is None:
-            _add_commands(own, command.commands, argv)
-            continue
-        own.register("type", None, options.not_empty)
-        own.set_defaults(function=command.function)
-        command.add_options(own)
-        options.settings(own)
+def parse_json(text: str) -> Any:
+    """Return the JSON value that *text* is.
+
+    Raises:
+        ValueError: It is none; NaN and infinity are not JSON.
+    """
+    import json  # Imported here because few commands need it.
+
+    try:
+        value = json.loads(text)
+    except RecursionError as exc:
+        raise ValueError("nested too deep") from exc
+    problem = json_problem(value)  # NaN, and numbers that came out as infinity.
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def is_str(annotation: object) -> bool:
+    """Return True if *annotation*, a class or its source, is ``str``."""
+    if isinstance(annotation, str):
+        return annotation.strip("'\" ") == "str"
+    return annotation is str

@@ -7,8 +7,7 @@ import hashlib
 import os
 from argparse import Namespace
 
-from flowpack._files import read_file
-from flowpack._folders import sync_folder
+from flowpack._files import read_file, sync_folder
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.parser import UsageError
@@ -29,20 +28,16 @@ def pull(arguments: Namespace) -> None:
         output.content(content)
         return
     written = write_file(path, content, force=arguments.force)
-    if arguments.json:
-        output.document(
-            {
-                "name": name,
-                "path": path,
-                "size": len(content),
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "verified": script.verified,
-                "written": written,
-            }
-        )
-    else:
-        action = "wrote" if written else "unchanged"
-        output.text(f"{action} {printable(path)} ({len(content)} bytes)")
+    document = {
+        "name": name,
+        "path": path,
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "verified": script.verified,
+        "written": written,
+    }
+    line = f"{'wrote' if written else 'unchanged'} {printable(path)} ({len(content)} bytes)"
+    output.result(document, [line], as_json=arguments.json)
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> bool:
@@ -82,15 +77,14 @@ def write_file(path: str, content: bytes, *, force: bool) -> bool:
 def _replace(target: str, content: bytes) -> None:
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(6).hex()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    with open(temporary, "xb") as file:
+        try:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
     with contextlib.suppress(PermissionError):  # It may be written and not be read.
         sync_folder(folder)

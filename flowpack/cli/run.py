@@ -9,7 +9,7 @@ from typing import Any, Mapping
 from flowpack._interpreter import restored
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.values import read_values
+from flowpack.cli.parser import read_values
 from flowpack.deployments.load import find_deployment, load_flow_from_deployment
 from flowpack.exceptions import FlowpackError, quoted
 from flowpack.loading import script_error
@@ -23,34 +23,20 @@ def run(arguments: Namespace) -> None:
         with connect(arguments) as client:
             deployment = find_deployment(name, client)
             flow = load_flow_from_deployment(deployment, client, unverified=arguments.unverified)
-        output.keep(flow)  # Threads and exit functions that it leaves need its script.
-        annotations = getattr(flow.fn, "__annotations__", {})
-        given = read_values(arguments.param or (), annotations.get)
-        value = call_flow(flow, {**deployment.parameters, **given}, name)
-    if arguments.json:
-        output.returned_document(value)
-    elif value is not None:
-        output.text(output.returned(value))
+        output.keep(flow)
+        given = read_values(arguments.param or {}, lambda: getattr(flow.fn, "__annotations__", {}))
+        value = _call(flow, {**deployment.parameters, **given}, name)
+    output.returned(value, as_json=arguments.json)
 
 
-def call_flow(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
-    """Return what *flow* returns, called with *parameters*.
-
-    Args:
-        flow: A flow of flowpack or of Prefect.
-        parameters: By name.
-        name: What messages call it.
-
-    Raises:
-        ScriptError: The user's code failed; a SystemExit is a failure too.
-        FlowpackError: The parameters do not fit, or the flow is async.
-    """
+def _call(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
+    """Return what *flow*, of flowpack or of Prefect, returns; *name* is for messages."""
     try:
         with restored():
             result = flow(**parameters)
     except (FlowpackError, KeyboardInterrupt):
         raise
-    except BaseException as exc:
+    except BaseException as exc:  # A SystemExit is a failure too.
         raise script_error(name, exc) from exc
     if isinstance(result, CoroutineType):
         result.close()

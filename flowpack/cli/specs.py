@@ -2,52 +2,58 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from argparse import Namespace
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from functools import partial
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import attrs
 
+from flowpack.analysis.discovery import select_flow
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
-from flowpack.cli.parser import UsageError
-from flowpack.cli.values import parse_json, read_values, unique
+from flowpack.cli.parser import UsageError, read_values
 from flowpack.client import Client
-from flowpack.deployments.specfiles import is_spec_file, load_specs, runs_code
 from flowpack.deployments.source import read_script
+from flowpack.deployments.specfiles import is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
-from flowpack.analysis.discovery import select_flow
 from flowpack.exceptions import printable, quoted
 from flowpack.models import UNSET, FlowRunnerSettings, Unset
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
 from flowpack.urls import mask_text
 
-#: The arguments that describe the deployment of a script; spec files do that themselves.
+#: The options that set a field of a script's spec, and that field.
+_FIELDS = {
+    "description": "description",
+    "version": "version",
+    "tag": "tags",
+    "paused": "paused",
+    "pool": "work_pool",
+    "create_pool": "create_work_pool",
+    "queue": "work_queue",
+    "pull": "pull",
+    "pull_requires": "pull_requires",
+    "concurrency_limit": "concurrency_limit",
+    "label": "labels",
+}
+
+#: All options that cannot be given with spec files, which have such things themselves.
 _FOR_SCRIPTS = (
-    *("name", "description", "version", "storage", "runner", "env", "image"),
-    *("runner_config", "param", "tag", "no_tags"),
-    *("cron", "interval", "rrule", "no_schedule", "timezone", "paused"),
-    *("pool", "create_pool", "queue", "pull", "pull_requires", "concurrency_limit", "label"),
+    *("name", "storage", "runner", "env", "image", "runner_config", "param", "no_tags"),
+    *("cron", "interval", "rrule", "no_schedule", "timezone", *_FIELDS),
 )
 
 
 class Target(NamedTuple):
-    """Something to deploy.
+    """Something to deploy."""
 
-    Attributes:
-        location: Path or URL.
-        flow_name: Which flow of a script; None for its only one.
-        is_spec_file: Whether it holds deployment specs.
-    """
-
-    location: str
-    flow_name: Optional[str]
+    location: str  # Path or URL.
+    flow_name: Optional[str]  # Which flow of a script; None for its only one.
     is_spec_file: bool
 
 
 def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
-    """Return what is to be deployed; options that do not go together are refused.
+    """Return the targets; options that do not go together are refused.
 
     Raises:
         UsageError: They do not, or a target means nothing.
@@ -64,9 +70,9 @@ def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     for target in targets:
         if target.is_spec_file and given:
             raise UsageError(
-                f"{', '.join(given)} cannot be given with a spec file, which says such"
+                f"{', '.join(given)} cannot be given with a spec file, which has such"
                 f" things itself, and {printable(target.location)} is one; if it is a"
-                " script, say --script"
+                " script, give --script"
             )
     return targets
 
@@ -85,14 +91,11 @@ def find_target(text: str, *, spec: bool = False, script: bool = False) -> Targe
     location, flow_name = split_target(text)
     if not location.strip() or (flow_name is not None and not flow_name.strip()):
         raise UsageError(f"{quoted(mask_text(text))} is no SCRIPT[:FLOW] and no SPECFILE")
-    if flow_name is not None or _is_url(location):
-        if spec:
-            raise UsageError(
-                f"{quoted(mask_text(text))} means a script and cannot be a --spec file"
-            )
+    is_script = flow_name is not None or _is_url(location)
+    if is_script and spec:
+        raise UsageError(f"{quoted(mask_text(text))} means a script and cannot be a --spec file")
+    if is_script or (script and location.lower().endswith(".py")):
         return Target(location, flow_name, False)
-    if script and location.lower().endswith(".py"):
-        return Target(location, None, False)
     return Target(location, None, spec or is_spec_file(location))
 
 
@@ -102,36 +105,22 @@ def split_target(text: str) -> Tuple[str, Optional[str]]:
     A colon may be part of a path or a URL: what exists as a file comes first.
     """
     if _is_url(text):
-        return _split_url(text)
+        path = text.partition("://")[2].partition("/")[2]
+        _, colon, flow_name = path.rpartition("/")[2].partition(":")
+        if not colon or "?" in text:
+            return text, None
+        return text[: -len(flow_name) - 1], flow_name
     if os.path.exists(text):
         return text, None
-    splits = list(_splits(text))
+    splits = [(text[:at], text[at + 1 :]) for at, letter in enumerate(text) if letter == ":"]
     for location, flow_name in reversed(splits):
         if os.path.isfile(os.path.expanduser(location)):
             return location, flow_name
     return splits[0] if splits else (text, None)
 
 
-def _splits(text: str) -> Iterator[Tuple[str, str]]:
-    for index, character in enumerate(text):
-        if character != ":":
-            continue
-        drive = index == 1 and text[0].isalpha() and text[2:3] in ("/", "\\")
-        if not drive:
-            yield text[:index], text[index + 1 :]
-
-
 def _is_url(text: str) -> bool:
     return text.startswith(("http://", "https://"))
-
-
-def _split_url(url: str) -> Tuple[str, Optional[str]]:
-    """Return *url* without the flow name in the last part of its path, and that."""
-    path = url.partition("://")[2].partition("/")[2]
-    _, colon, flow_name = path.rpartition("/")[2].partition(":")
-    if not colon or "?" in url:
-        return url, None
-    return url[: -len(flow_name) - 1] if flow_name else url[:-1], flow_name
 
 
 def make_specs(
@@ -148,58 +137,40 @@ def make_specs(
     options: Optional[Dict[str, Any]] = None
     for target in targets:
         if target.is_spec_file:
-            specs += _load(target.location, client)
+            if runs_code(target.location):
+                output.note(f"running {target.location} for its deployments")
+            # What the file prints is no result of ours.
+            with output.user_code(aside=True):
+                specs += load_specs(target.location, client)
             continue
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
         spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
         if arguments.param is not None:
-            parameters = _read_parameters(arguments.param, spec)
+            parameters = read_values(arguments.param, partial(_annotations, spec))
             spec = attrs.evolve(spec, parameters=parameters)
         specs.append(spec)
     return tuple(specs)
 
 
-def _load(path: str, client: Client) -> Iterable[DeploymentSpec]:
-    if runs_code(path):
-        output.note(f"running {path} for its deployments")
-    # What the file prints is no result of ours.
-    with output.user_code(aside=True):
-        return load_specs(path, client)
-
-
 def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
-    """Return the fields of specs that the options give to every script."""
+    """Return the fields of specs that the options set for every script."""
     storage = arguments.storage
-    given = {
-        "tags": () if arguments.no_tags else arguments.tag,
-        "paused": arguments.paused,
-        "description": arguments.description,
-        "version": arguments.version,
-        "work_pool": arguments.pool,
-        "create_work_pool": arguments.create_pool,
-        "work_queue": arguments.queue,
-        "pull": arguments.pull,
-        "pull_requires": arguments.pull_requires,
-        "concurrency_limit": arguments.concurrency_limit,
-        "labels": None if arguments.label is None else unique(arguments.label),
-    }
+    options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
+    if arguments.no_tags:
+        options["tags"] = ()
     return {
         "name": arguments.name,
         "schedule": _schedule(arguments),
         "flow_runner": _flow_runner(arguments),
         "flow_storage": None if storage is None else parse_storage_url(storage, client),
-        **{key: value for key, value in given.items() if value is not None},
+        **{field: value for field, value in options.items() if value is not None},
     }
 
 
-def _read_parameters(pairs: List[Tuple[str, str]], spec: DeploymentSpec) -> Dict[str, Any]:
-    @functools.lru_cache(maxsize=None)
-    def annotations() -> Dict[str, object]:
-        flow = select_flow(read_script(spec.flow_location or ""), spec.flow_name)
-        return dict(flow.parameters)
-
-    return read_values(pairs, lambda name: annotations().get(name))
+def _annotations(spec: DeploymentSpec) -> Dict[str, object]:
+    flow = select_flow(read_script(spec.flow_location or ""), spec.flow_name)
+    return dict(flow.parameters)
 
 
 def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:
@@ -216,27 +187,12 @@ def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:
 
 
 def _flow_runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:
-    kind = arguments.runner
-    config = _runner_config(arguments.runner_config)
-    if arguments.env is not None:
-        env = config.get("env") or {}
-        if isinstance(env, dict):
-            config["env"] = {**env, **unique(arguments.env)}
+    kind, config = arguments.runner, dict(arguments.runner_config or {})
+    env = config.get("env") or {}
+    if arguments.env is not None and isinstance(env, dict):
+        config["env"] = {**env, **arguments.env}
     if arguments.image is not None:
         if kind not in (None, "docker", "kubernetes"):
             raise UsageError(f"--image cannot be given with --runner {kind}")
         config["image"] = arguments.image
     return FlowRunnerSettings(kind, config) if kind or config else None
-
-
-def _runner_config(text: Optional[str]) -> Dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        config = parse_json(text)
-    except ValueError:
-        config = None
-    if not isinstance(config, dict):
-        # The text is not shown: there may be secrets in it.
-        raise UsageError("--runner-config must be a JSON object")
-    return config

@@ -33,18 +33,16 @@ def ls(arguments: Namespace) -> None:
         for document in documents
         if _is_storage(document)
     ]
-    if arguments.json:
-        output.document(rows)
-    elif rows:
-        output.table([key.upper() for key in rows[0]], [list(row.values()) for row in rows])
-    else:
-        output.note(f"no storage blocks with a name at {url}")
+    lines = output.table(("ID", "TYPE", "NAME", "DEFAULT"), [list(row.values()) for row in rows])
+    nothing = f"no storage blocks with a name at {url}"
+    output.result(rows, lines, as_json=arguments.json, if_empty=nothing)
 
 
 def show(arguments: Namespace) -> None:
     """Show a storage block, its secrets masked."""
     with connect(arguments) as client:
-        _print_block(find_storage(arguments.storage, client), arguments)
+        facts = block_facts(find_storage(arguments.storage, client))
+    output.result(facts, output.facts(facts), as_json=arguments.json)
 
 
 def save(arguments: Namespace) -> None:
@@ -56,11 +54,10 @@ def save(arguments: Namespace) -> None:
                 f"{quoted(arguments.where)} is saved already; give a storage, not a block"
             )
         saved = block.save(arguments.name, client, arguments.overwrite)
-    kind, name, document_id = saved.block_type_name, arguments.name, saved.document_id
-    if arguments.json:
-        output.document({"id": document_id, "type": kind, "name": name})
-    else:
-        output.text(f"saved {printable(kind)}/{printable(name)} ({document_id})")
+    facts = {"id": saved.document_id, "type": saved.block_type_name, "name": arguments.name}
+    full_name = f"{printable(saved.block_type_name)}/{printable(arguments.name)}"
+    line = f"saved {full_name} ({saved.document_id})"
+    output.result(facts, [line], as_json=arguments.json)
 
 
 def default(arguments: Namespace) -> None:
@@ -75,12 +72,9 @@ def default(arguments: Namespace) -> None:
         else:
             document = client.get_default_storage_block_document()
         url = client.url
-    if document is not None:
-        _print_block(document, arguments)
-    elif arguments.json:
-        output.document(None)
-    else:
-        output.note(f"no default storage at {url}")
+    facts = None if document is None else block_facts(document)
+    lines, nothing = output.facts(facts or {}), f"no default storage at {url}"
+    output.result(facts, lines, as_json=arguments.json, if_empty=nothing)
 
 
 def find_storage(text: str, client: Client) -> BlockDocument:
@@ -91,67 +85,55 @@ def find_storage(text: str, client: Client) -> BlockDocument:
         BlockError: No block has that name, or several have.
     """
     try:
-        document_id = UUID(text)
+        return client.read_block_document(UUID(text))
     except ValueError:
         pass
-    else:
-        return client.read_block_document(document_id)
     type_name, slash, name = text.rpartition("/")
     if slash:
         return client.read_block_document_by_name(name, type_name)
-    found = [
+    documents = [
         document
         for document in client.read_block_documents()
         if document.name == text and _is_storage(document)
     ]
-    if len(found) == 1:  # Lists come without secrets.
-        return client.read_block_document(found[0].id)
-    if not found:
+    if len(documents) == 1:  # Lists come without secrets.
+        return client.read_block_document(documents[0].id)
+    if not documents:
         raise BlockError(
             f"no storage block is called {quoted(text)}; flowpack storage ls lists them"
         )
-    listed = ", ".join(f"{_type_name(each)}/{each.name}" for each in found)
+    listed = ", ".join(f"{_type_name(each)}/{each.name}" for each in documents)
     raise BlockError(
-        f"{len(found)} storage blocks are called {quoted(text)}; say which:" f" {printable(listed)}"
+        f"{len(documents)} storage blocks are called {quoted(text)}; give one of"
+        f" {printable(listed)}"
     )
 
 
 def block_facts(document: BlockDocument) -> Dict[str, Any]:
-    """Return what is shown of a block document; secrets are masked."""
-    return {
-        "id": document.id,
-        "type": _type_name(document),
-        "name": None if document.is_anonymous else document.name,
-        "data": _shown_data(document),
-    }
-
-
-def _shown_data(document: BlockDocument) -> Dict[str, Any]:
-    """Return the data of *document* with secrets masked.
+    """Return what is shown of a block document; secrets are masked.
 
     Which fields are secret only the class knows: without it no value is shown.
     """
     try:
         secret = Block.from_document(document).definition().secret_fields
     except BlockError:
-        return dict.fromkeys(document.data, MASK)
-    return masked_data(document.data, secret)
+        data = dict.fromkeys(document.data, MASK)
+    else:
+        data = masked_data(document.data, secret)
+    return {
+        "id": document.id,
+        "type": _type_name(document),
+        "name": None if document.is_anonymous else document.name,
+        "data": data,
+    }
 
 
 def _type_name(document: BlockDocument) -> Optional[str]:
     schema = document.block_schema
     block_type = document.block_type or (schema.block_type if schema else None)
-    return None if block_type is None else block_type.name
+    return block_type.name if block_type else None
 
 
 def _is_storage(document: BlockDocument) -> bool:
     schema = document.block_schema
     return schema is not None and "storage" in schema.capabilities
-
-
-def _print_block(document: BlockDocument, arguments: Namespace) -> None:
-    facts = block_facts(document)
-    if arguments.json:
-        output.document(facts)
-    else:
-        output.facts(facts)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from typing import Any, Callable, Dict, Optional
+from typing import Callable, Optional
 from uuid import UUID, uuid4
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parser import UsageError
-from flowpack.cli.values import read_values
+from flowpack.cli.parser import UsageError, read_values
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
 from flowpack.exceptions import FlowpackError, printable, quoted
@@ -28,9 +27,17 @@ def trigger(arguments: Namespace) -> None:
     if arguments.timeout is not None and not arguments.wait:
         raise UsageError("--timeout can only be given with --wait")
     name, as_json = arguments.deployment, arguments.json
-    parameters = read_values(arguments.param or ())
+    parameters = read_values(arguments.param or {})
     with connect(arguments) as client:
-        flow_run = create_flow_run(name, parameters, client)
+        deployment = find_deployment(name, client)
+        if client.embedded:
+            raise FlowpackError(
+                "no server runs behind the embedded API, so a flow run would wait for ever;"
+                f" run it here: flowpack run {printable(name)}"
+            )
+        flow_run = client.create_flow_run_from_deployment(
+            deployment.id, parameters=parameters, idempotency_key=uuid4().hex
+        )
         if as_json:
             output.note(f"created flow run {flow_run.id}")
         else:
@@ -38,35 +45,16 @@ def trigger(arguments: Namespace) -> None:
             output.flush()
         if arguments.wait:
             flow_run = wait_for(flow_run.id, client, timeout=arguments.timeout)
-    if as_json:
-        output.document(
-            {
-                "id": flow_run.id,
-                "name": flow_run.name,
-                "deployment": name,
-                "state": flow_run.state_type,
-                "state_name": flow_run.state_name,
-            }
-        )
+    document = {
+        "id": flow_run.id,
+        "name": flow_run.name,
+        "deployment": name,
+        "state": flow_run.state_type,
+        "state_name": flow_run.state_name,
+    }
+    output.result(document, (), as_json=as_json)
     if arguments.wait:
         _check_completed(flow_run, name)
-
-
-def create_flow_run(name: str, parameters: Dict[str, Any], client: Client) -> FlowRun:
-    """Create a flow run of the deployment *name*; a lost response makes no second.
-
-    Raises:
-        FlowpackError: The API is embedded, or it refused.
-    """
-    deployment = find_deployment(name, client)
-    if client.embedded:
-        raise FlowpackError(
-            "no server runs behind the embedded API, so a flow run would wait for ever;"
-            f" run it here: flowpack run {printable(name)}"
-        )
-    return client.create_flow_run_from_deployment(
-        deployment.id, parameters=parameters, idempotency_key=uuid4().hex
-    )
 
 
 def wait_for(
@@ -81,15 +69,15 @@ def wait_for(
     end = None if timeout is None else clock() + timeout
     pause, shown = FIRST_PAUSE, None
     while True:
-        found = client.read_flow_run(flow_run_id)
-        if found.state_type in FINAL:
-            return found
-        if found.state_type != shown:
-            shown = found.state_type
-            output.note(f"{found.name} is {shown or 'without a state'}")
+        flow_run = client.read_flow_run(flow_run_id)
+        if flow_run.state_type in FINAL:
+            return flow_run
+        if flow_run.state_type != shown:
+            shown = flow_run.state_type
+            output.note(f"{flow_run.name} is {shown or 'without a state'}")
         remaining = None if end is None else end - clock()
         if remaining is not None and remaining <= 0:
-            return found
+            return flow_run
         sleep(pause if remaining is None else min(pause, remaining))
         pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -100,7 +88,7 @@ def _check_completed(flow_run: FlowRun, name: str) -> None:
     if state == "COMPLETED":
         output.note(f"{flow_run.name} is COMPLETED")
     elif state in FINAL:
-        raise FlowpackError(f"{subject} ended as {state}; its logs on the server say why")
+        raise FlowpackError(f"{subject} ended as {state}; see its logs on the server")
     else:
         raise FlowpackError(
             f"{subject} is still {printable(state or 'without a state')} after the time-out"

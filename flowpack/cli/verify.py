@@ -4,55 +4,47 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Iterator, Sequence
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.deployments.verification import Finding, find_unreferenced, verify_all
+from flowpack.deployments.verification import VerifyResult, find_unreferenced, verify_all
 from flowpack.exceptions import FlowpackError, printable
 
 
 def verify(arguments: Namespace) -> None:
-    """Print what was found; a deployment that cannot be run as deployed is an error."""
+    """Print the results; a deployment that cannot be run as deployed is an error."""
     names = arguments.deployments
     with connect(arguments) as client:
         reader = client.snapshot()
-        # First, while what the server said is fresh.
+        # First, while what the server sent is fresh.
         unreferenced = None if names else find_unreferenced(reader)
         results = verify_all(reader, names or None)
         url = client.url
-    if arguments.json:
-        output.document(
-            {
-                "api": url,
-                "deployments": [_document(each) for each in results],
-                "unreferenced": unreferenced,
-            }
-        )
-    else:
-        _print_results(results)
-        _print_unreferenced(unreferenced or (), url)
-    _check_results(results, url)
-
-
-def _print_results(results: Sequence[Finding]) -> None:
-    for each in results:
-        output.text(f"{each.status:<12}  {printable(each.name)}")
-        if each.reason:
-            output.lines(f"{'':<14}{printable(each.reason, output.LINE)}")
-
-
-def _print_unreferenced(paths: Sequence[str], url: str) -> None:
-    for path in paths:
-        output.text(f"{'unreferenced':<12}  {printable(path, output.LINE)}")
-    if paths:
+    document = {
+        "api": url,
+        "deployments": [_document(each) for each in results],
+        "unreferenced": unreferenced,
+    }
+    output.result(document, list(_lines(results, unreferenced or ())), as_json=arguments.json)
+    if unreferenced and not arguments.json:
         output.note(
             f"no deployment of {url} points at the unreferenced objects; others may."
             " Nothing was deleted"
         )
+    _check_results(results, url)
 
 
-def _document(result: Finding) -> Dict[str, Any]:
+def _lines(results: Sequence[VerifyResult], unreferenced: Sequence[str]) -> Iterator[str]:
+    for each in results:
+        yield f"{each.status:<12}  {printable(each.name)}"
+        if each.reason:
+            yield f"{'':<14}{printable(each.reason, output.LINE)}"
+    for path in unreferenced:
+        yield f"{'unreferenced':<12}  {printable(path, output.LINE)}"
+
+
+def _document(result: VerifyResult) -> Dict[str, Any]:
     return {
         "name": result.name,
         "id": result.deployment_id,
@@ -66,17 +58,17 @@ def _document(result: Finding) -> Dict[str, Any]:
     }
 
 
-def _check_results(results: Sequence[Finding], url: str) -> None:
-    """Print how many there are of each status, and raise if one is a fault."""
+def _check_results(results: Sequence[VerifyResult], url: str) -> None:
+    """Print how many there are of each status, and raise if one cannot be run."""
     if not results:
         output.note(f"no deployments at {url}")
         return
     counts = sorted(Counter(each.status for each in results).items())
     summary = ", ".join(f"{count} {status}" for status, count in counts)
-    faults = sum(each.is_fault for each in results)
-    if faults:
+    broken = sum(each.is_fault for each in results)
+    if broken:
         raise FlowpackError(
-            f"{faults} of {len(results)} deployments cannot be run as they were deployed"
+            f"{broken} of {len(results)} deployments cannot be run as they were deployed"
             f" ({summary})"
         )
     noun = "deployment" if len(results) == 1 else "deployments"

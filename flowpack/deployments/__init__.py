@@ -12,6 +12,7 @@ __all__ = [
     "DeploymentSpec",
     "Finding",
     "Plan",
+    "VerifyResult",
     "apply",
     "deploy",
     "load_flow_from_deployment",
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from flowpack.deployments.load import load_flow_from_deployment
     from flowpack.deployments.planning import plan
     from flowpack.deployments.spec import DeploymentSpec
-    from flowpack.deployments.verification import Finding, verify_all
+    from flowpack.deployments.verification import Finding, VerifyResult, verify_all
     from flowpack.loading import load_flow_from_script
 else:
     __getattr__, __dir__ = hand_on(
@@ -37,6 +38,7 @@ else:
             "DeploymentSpec": "flowpack.deployments.spec",
             "Finding": "flowpack.deployments.verification",
             "Plan": "flowpack.deployments.actions",
+            "VerifyResult": "flowpack.deployments.verification",
             "apply": "flowpack.deployments.applying",
             "deploy": "flowpack.deployments.applying",
             "load_flow_from_deployment": "flowpack.deployments.load",

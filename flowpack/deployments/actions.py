@@ -1,30 +1,33 @@
-"""What plans and deploys report, as plain data: as text, as JSON, and how two plans differ."""
+"""Plans and results of deploying as plain data: as text, as JSON, and how two plans differ."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
 from uuid import UUID
 
 import attrs
 
 from flowpack.analysis.discovery import FlowInfo
 from flowpack.client import Client
-from flowpack.exceptions import SpecError, printable
+from flowpack.exceptions import FlowpackError, SpecError, printable
 from flowpack.packaging.base import CompleteSpec, Package
 from flowpack.wire.dialect import Change
 
 CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 
-#: What was done for a deployment, by the kind of its action.
+#: ``Deployed.action`` by ``Action.kind``.
 DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
+
+#: The name of a deployment that failed, and its error.
+Failure = Tuple[str, FlowpackError]
 
 #: Longest note, and longest value in a sentence about two plans, in characters.
 _LONGEST_NOTE, _LONGEST_VALUE = 500, 250
 
 
 class Spec(Protocol):
-    """What can be planned: a :class:`~flowpack.DeploymentSpec`."""
+    """What can be planned: a :class:`~flowpack.DeploymentSpec`, which rests on this module."""
 
     @property
     def source(self) -> Optional[str]:
@@ -32,7 +35,7 @@ class Spec(Protocol):
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """The name for messages."""
 
     @property
     def name(self) -> Optional[str]:
@@ -41,9 +44,7 @@ class Spec(Protocol):
     def find_flow(self) -> FlowInfo:
         """Return the flow, with the bytes of its script."""
 
-    def validate(
-        self, client: Optional[Client] = None, flow: Optional[FlowInfo] = None
-    ) -> CompleteSpec:
+    def validate(self, client: Client, flow: FlowInfo) -> CompleteSpec:
         """Return the spec with nothing missing; only reads."""
 
 
@@ -55,16 +56,15 @@ class Action:
         kind: ``create``, ``update`` or ``unchanged``.
         flow_name: The flow's name.
         name: The deployment's name.
-        changes: The fields that differ, of a new deployment those that are set; ``code`` has
-            digest and size. Secrets are masked, those that differ marked as changed.
-        upload: Whether bytes are to be stored. An unchanged deployment whose bytes are missing
-            or damaged has them put back.
+        changes: The fields that differ, of a new deployment those that are set. Secrets are
+            masked, those that differ marked as changed.
+        upload: Whether bytes are to be stored, if only to put back what is missing or damaged.
         sha256: Digest of the bytes in lower-case hex; None where a packager of your own decides
             when it packages.
         size: Length of the bytes.
         notes: What else is good to know.
-        kept: What nobody named and is taken from the deployment as it is, by the field's name:
-            ``storage``, ``flow_runner``. Secrets are masked.
+        kept: Storage and runner that nobody named and that are taken from the deployment as it
+            is, by the field's name. Secrets are masked.
     """
 
     kind: str
@@ -85,7 +85,7 @@ class Action:
 
 @attrs.frozen
 class Step:
-    """An action with the live parts that :mod:`~flowpack.deployments.applying` needs."""
+    """An action, its position in the set, and the live parts that applying it needs."""
 
     position: int
     action: Action
@@ -101,6 +101,9 @@ class Plan:
         api: The API that it was made for.
         actions: One for each spec.
         confirm: Whether the stored bytes were read for it.
+        specs: What is to be deployed.
+        steps: The actions with what applying them needs.
+        failed: Where server or storage could not be read, by the position in the set.
     """
 
     api: str
@@ -108,6 +111,7 @@ class Plan:
     confirm: bool = attrs.field(default=False, eq=False)
     specs: Tuple[Spec, ...] = attrs.field(repr=False, eq=False)
     steps: Tuple[Step, ...] = attrs.field(repr=False, eq=False)
+    failed: Mapping[int, Failure] = attrs.field(factory=dict, repr=False, eq=False)
 
     def to_json(self) -> str:
         """Return the plan as JSON; equal plans give equal text."""
@@ -124,18 +128,13 @@ class Deployed:
     """What was done for one deployment.
 
     Attributes:
-        id: The deployment's id.
-        flow_id: The flow's id.
-        flow_name: The flow's name.
-        name: The deployment's name.
         action: ``created``, ``updated`` or ``unchanged``.
-        storage_type: Name of the storage's block type; None where a packager of your own did
-            not say.
-        document_id: The storage block; None for temporary local storage of others.
+        storage_type: Name of the storage's block type; None with a packager of your own.
+        document_id: The storage block; None where the deployment needs none.
         key: The token under which the bytes are stored.
         sha256: Digest of the bytes in lower-case hex.
         api: The API that has the deployment.
-        notes: What else is good to know, as the plan says it.
+        notes: Those of the plan.
     """
 
     id: UUID
@@ -157,58 +156,46 @@ class Deployed:
 
 
 def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
-    """Return a plan that was written as JSON.
-
-    Args:
-        text: What ``Plan.to_json`` gave, or ``flowpack plan --json`` printed.
-        where: What messages call it.
+    """Return a plan from the JSON of ``Plan.to_json`` or ``flowpack plan --json``.
 
     Raises:
-        SpecError: It is no plan.
+        SpecError: It is no plan; *where* names it.
     """
     try:
-        found = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        found = None
-    actions = found.get("actions") if isinstance(found, dict) else None
-    if not isinstance(actions, list) or not all(map(_is_action, actions)):
-        raise SpecError(where, ["this is no plan; flowpack plan --json writes one"])
-    return dict(found)
-
-
-def _is_action(value: Any) -> bool:
-    if not isinstance(value, dict) or not {"flow_name", "name", "kind"} <= value.keys():
-        return False
-    changes = value.get("changes", [])
-    return isinstance(changes, list) and all(isinstance(each, dict) for each in changes)
+        plan = json.loads(text)
+        _facts(plan)
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as exc:
+        raise SpecError(where, ["this is no plan; flowpack plan --json writes one"]) from exc
+    return dict(plan)
 
 
 def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, ...]:
-    """Return what *now* says otherwise than *planned*, one sentence each."""
+    """Return how the plan *now* differs from the one *planned*, one sentence each."""
     if _text(planned) == _text(now):
         return ()
-    return tuple(_differences(planned, now)) or ("the plan says other things than planned",)
-
-
-def _differences(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     old, new = _facts(planned), _facts(now)
+    found: List[str] = []
     for name in dict.fromkeys([*old, *new]):
         if name not in new:
-            yield f"{name} is not to be deployed now"
+            found.append(f"{name} is not to be deployed now")
         elif name not in old:
-            yield f"{name} was not planned"
+            found.append(f"{name} was not planned")
         else:
             for field in dict.fromkeys([*old[name], *new[name]]):
                 before, after = (each[name].get(field, "to stay") for each in (old, new))
                 if before != after:
                     before, after = (printable(each, _LONGEST_VALUE) for each in (before, after))
-                    yield f"{name}: {printable(field)} was {before}, and is {after}"
+                    found.append(f"{name}: {printable(field)} was {before}, and is {after}")
+    return tuple(found) or ("the plan says other things than planned",)
 
 
-def _facts(plan: Mapping[str, Any]) -> Dict[str, Dict[str, str]]:
-    """Return what a plan says of each deployment, by name and field, as text."""
+def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
+    """Return the facts of a plan about each deployment, as text, by name and field."""
     found = {"the plan": {"api": _text(plan.get("api"))}}
-    for action in plan["actions"]:
+    actions = plan["actions"]
+    if not isinstance(actions, list):
+        raise TypeError("this is no plan")
+    for action in actions:
         facts = {key: _text(value) for key, value in action.items() if key != "changes"}
         for change in action.get("changes", ()):
             old, new = _text(change.get("old")), _text(change.get("new"))
@@ -218,12 +205,12 @@ def _facts(plan: Mapping[str, Any]) -> Dict[str, Dict[str, str]]:
 
 
 def _text(value: Any, indent: Optional[int] = None) -> str:
-    """Return *value* so that equal texts are equal JSON, where 1 is not true."""
+    """Return *value* as JSON; equal values give equal texts."""
     return json.dumps(value, indent=indent, sort_keys=True)
 
 
 def _format_action(action: Action) -> List[str]:
-    """Return the lines about *action*; what is from outside is escaped."""
+    """Return the lines about *action*; text from outside is escaped."""
     size = "" if action.size is None else f" ({action.size} bytes)"
     digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
     details = [_format_change(change, action.kind) for change in action.changes]

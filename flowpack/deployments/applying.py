@@ -1,32 +1,25 @@
-"""Doing what plans say: bytes first, the deployment last; many at a time.
-
-:func:`deploy` is a plan that is applied at once, the one path by which deployments are made.
-"""
+"""Applies plans: bytes first, the deployment last; many at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections import deque
-from typing import Callable, List, Optional, Tuple, Union
-from uuid import UUID
+from typing import Callable, Dict, Optional, Tuple, Union
 
 import attrs
 
 from flowpack._callers import copy_context, warn
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
-from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Plan, Step
-from flowpack.deployments.planning import Failures, Specs, plan, plan_again, plan_set
+from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Failure, Plan, Step
+from flowpack.deployments.planning import Specs, plan, plan_again, plan_set
 from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
 from flowpack.exceptions import (
     APIStatusError,
     DeploymentsFailedError,
-    DiscoveryError,
     FlowpackError,
     PackagingError,
-    PlanChangedError,
-    SpecError,
     printable,
     quoted,
 )
@@ -34,23 +27,18 @@ from flowpack.models import Deployment, DeploymentCreate
 from flowpack.packaging.base import call_packager
 from flowpack.packaging.storing import Registry, put_bytes, store
 
-#: What became of a step.
-Result = Union[Deployed, FlowpackError]
+#: What applying a step led to.
+Result = Union[Deployed, Failure]
 
 
 def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
-    """Do what *plan* says, if it still holds.
+    """Do what *plan* says, if planning again gives the same.
 
     Raises:
-        PlanChangedError: A script or a deployment is no longer as the plan saw it.
+        PlanChangedError: It does not; nothing was written.
         FlowpackError: As :func:`deploy`.
     """
-    with shared_connections(), using(client) as api:
-        try:
-            fresh = plan_again(plan.specs, plan.to_json(), api, plan.confirm)
-        except (SpecError, DiscoveryError) as exc:
-            raise PlanChangedError([str(exc)]) from exc
-        return _apply(fresh, api, {}, confirm=plan.confirm)
+    return deploy(plan.specs, client, confirm=plan.confirm, planned=plan.to_json())
 
 
 def deploy(
@@ -78,78 +66,58 @@ def deploy(
         confirm: Whether to read the stored bytes, put them back where they are missing or
             damaged, and read deployment and bytes after the last write.
         progress: Called with each one that is done, in the order they finish, one at a time.
-        planned: An earlier plan as JSON; nothing is done unless planning again gives the same;
-            made with the same *confirm*.
+        planned: An earlier plan as JSON, made with the same *confirm*.
 
     Returns:
         What was done for each, in the order of *specs*.
 
     Raises:
         SpecError: Problems of the specs; nothing was written.
-        PlanChangedError: It is no longer as *planned* says; nothing was written.
+        PlanChangedError: Planning gives something else than *planned*; nothing was written.
         DeploymentsFailedError: Some of several failed, the others are done.
         FlowpackError: The only one failed; running it again finishes the job.
     """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
     with shared_connections(), using(client) as api:
-        failed: Failures = {}
         if planned is not None:
             made = plan_again(specs, planned, api, confirm)
         elif fail_fast:
             made = plan(specs, api, confirm=confirm)
         else:
-            made, failed = plan_set(specs, api, confirm)
-        return _apply(made, api, failed, jobs, fail_fast, confirm, progress)
+            made = plan_set(specs, api, confirm)
+        for step in made.steps:
+            if api.embedded and step.spec.schedule:
+                warn(
+                    f"{printable(step.action.full_name)}: the schedule is only kept: no server"
+                    " runs behind the embedded API, so it starts no runs"
+                )
+        registry, reporting = Registry(api), threading.Lock()
+
+        def run(step: Step) -> Result:
+            try:
+                deployed = _apply_step(step, api, registry, confirm)
+            except FlowpackError as exc:
+                return step.action.full_name, exc
+            if progress is not None:
+                with reporting:
+                    progress(deployed)
+            return deployed
+
+        jobs = jobs or (1 if api.embedded else api.dialect.workers)
+        results = _run_all(run, made, min(jobs, len(made.steps)), fail_fast)
+    return _collect_results(made, results)
 
 
-def _apply(
-    plan: Plan,
-    api: Client,
-    failed: Failures,
-    jobs: Optional[int] = None,
-    fail_fast: bool = False,
-    confirm: bool = False,
-    progress: Optional[Callable[[Deployed], None]] = None,
-) -> Tuple[Deployed, ...]:
-    """Do what *plan* says; *failed* could not be planned."""
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs must be at least 1, not {jobs}")
-    jobs = jobs or (1 if api.embedded else api.dialect.workers)
-    reporting = threading.Lock()
-    registry = Registry(api)
-    for step in plan.steps:
-        if api.embedded and step.spec.schedule:
-            warn(
-                f"{printable(step.action.full_name)}: the schedule is only kept: no server runs"
-                " behind the embedded API, so it starts no runs"
-            )
-
-    def run(step: Step) -> Result:
-        try:
-            deployed = _apply_step(step, api, registry, confirm)
-        except FlowpackError as exc:
-            return exc
-        if progress is not None:
-            with reporting:
-                progress(deployed)
-        return deployed
-
-    results = _run_all(run, plan.steps, min(jobs, len(plan.steps)), fail_fast)
-    return _collect_results(plan, results, failed)
-
-
-def _collect_results(
-    plan: Plan, results: List[Optional[Result]], failed: Failures
-) -> Tuple[Deployed, ...]:
-    """Return what was done, or raise what went wrong while planning and after it."""
-    errors = dict(failed)
-    for step, result in zip(plan.steps, results):
-        if isinstance(result, FlowpackError):
-            errors[step.position] = (step.action.full_name, result)
-    if errors and len(plan.specs) == 1:
-        raise errors[0][1]
-    done = tuple(result for result in results if isinstance(result, Deployed))
-    if errors:
-        raise DeploymentsFailedError([errors[n] for n in sorted(errors)], done)
+def _collect_results(plan: Plan, results: Dict[int, Result]) -> Tuple[Deployed, ...]:
+    """Return what was done in the order of the set, or raise what failed."""
+    ordered = [results[position] for position in sorted(results)]
+    done = tuple(each for each in ordered if isinstance(each, Deployed))
+    failed = [each for each in ordered if not isinstance(each, Deployed)]
+    if failed and len(plan.specs) == 1:
+        raise failed[0][1]
+    if failed:
+        raise DeploymentsFailedError(failed, done)
     return done
 
 
@@ -157,27 +125,32 @@ def _collect_results(
 
 
 def _run_all(
-    run: Callable[[Step], Result], steps: Tuple[Step, ...], jobs: int, fail_fast: bool
-) -> List[Optional[Result]]:
-    """Return the result of each step; None where a failure came before it."""
-    todo = deque(enumerate(steps))
-    results: List[Optional[Result]] = [None] * len(steps)
+    run: Callable[[Step], Result], plan: Plan, jobs: int, fail_fast: bool
+) -> Dict[int, Result]:
+    """Return the results of the steps and the failures of planning, by position in the set."""
+    results: Dict[int, Result] = dict(plan.failed)
+    todo = deque(plan.steps)
 
     def work() -> None:
         while True:
             try:
-                number, step = todo.popleft()
+                step = todo.popleft()
             except IndexError:
                 return
-            result = results[number] = run(step)
-            if fail_fast and isinstance(result, FlowpackError):
+            result = results[step.position] = run(step)
+            if fail_fast and not isinstance(result, Deployed):
                 todo.clear()
 
     if jobs <= 1:
         work()
-    else:
-        _run_in_threads(work, todo.clear, jobs)
-        _retry_busy(run, steps, results)
+        return results
+    _run_in_threads(work, todo.clear, jobs)
+    if len(results) == len(plan.specs):  # Else a failure has stopped the set.
+        # SQLite behind a server gives up early when many write at once.
+        for step in [step for step in plan.steps if _is_busy(results[step.position])]:
+            results[step.position] = run(step)
+            if _is_busy(results[step.position]):
+                break
     return results
 
 
@@ -199,24 +172,9 @@ def _run_in_threads(work: Callable[[], None], stop: Callable[[], None], jobs: in
             helper.result()
 
 
-def _retry_busy(
-    run: Callable[[Step], Result], steps: Tuple[Step, ...], results: List[Optional[Result]]
-) -> None:
-    """Run once more, one by one, what a server had no time for.
-
-    SQLite behind a server gives up early when many write at once.
-    """
-    if any(result is None for result in results):  # A failure has stopped the set.
-        return
-    for position, step in enumerate(steps):
-        if _is_busy(results[position]):
-            results[position] = run(step)
-            if _is_busy(results[position]):
-                return
-
-
-def _is_busy(result: Optional[Result]) -> bool:
-    return isinstance(result, APIStatusError) and result.status == 503
+def _is_busy(result: Result) -> bool:
+    error = result[1] if isinstance(result, tuple) else None
+    return isinstance(error, APIStatusError) and error.status == 503
 
 
 # --- one step -----------------------------------------------------------------------------
@@ -224,26 +182,40 @@ def _is_busy(result: Optional[Result]) -> bool:
 
 def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> Deployed:
     """Do what one action says."""
-    current = step.spec.current
+    package, current = step.package, step.spec.current
+    written: Union[Deployment, DeploymentCreate]
     if step.action.kind == UNCHANGED and current is not None:
-        if step.action.upload and step.package is not None:
-            put_bytes(step.package, confirm)
-        wanted: Union[Deployment, DeploymentCreate] = current
-        deployed = _report(step, current.id, current, api)
+        if step.action.upload and package is not None:
+            put_bytes(package, confirm)
+        deployment_id, written = current.id, current
     else:
-        if step.package is None:
+        if package is None:
             new = _call_package(step, api)
         else:
             flow_id = None if current is None else current.flow_id
-            new = store(step.spec, step.package, api, flow_id, registry, confirm)
-        wanted = settled = _settle_pool(step, api.dialect.settled(new, current), api, registry)
-        deployed = _report(step, api.create_deployment(settled), settled, api)
+            new = store(step.spec, package, api, flow_id, registry, confirm)
+        new = _settle_pool(step, api.dialect.settled(new, current), api, registry)
+        deployment_id, written = api.create_deployment(new), new
+    stored = written.flow_data.stored_object if written.flow_data else None
+    deployed = Deployed(
+        id=deployment_id,
+        flow_id=written.flow_id,
+        flow_name=step.spec.flow_name,
+        name=step.spec.name,
+        action=DONE[step.action.kind],
+        storage_type=package.storage.block_type_name if package else None,
+        document_id=stored.block_document_id if stored else None,
+        key=stored.token if stored else None,
+        sha256=stored.sha256 if stored else None,
+        api=api.url,
+        notes=step.action.notes,
+    )
     if confirm:
         # Imported here because it is slow to load.
         from flowpack.deployments.verification import confirm_deployment
 
-        sha256 = None if step.package is None else step.package.content.sha256
-        confirm_deployment(deployed, wanted, sha256, api)
+        own = "its packager has left them as they are: delete them and deploy again"
+        confirm_deployment(deployed, written, "" if package else own, api)
     return deployed
 
 
@@ -257,18 +229,14 @@ def _settle_pool(
     settled = attrs.evolve(settled, work_pool_name=pool)
     if pool and step.spec.create_work_pool:
         made = registry.once(("pool", pool), lambda: ensure_pool(pool, settled, api))
-        # A plan has checked it; others may have been faster, and what a packager of one's own
-        # makes of a spec no plan sees.
+        # The plan has checked it, but others may have been faster, and no plan sees what a
+        # packager of a user's own makes.
         check_runner(step.action.full_name, settled, made, api)
     return settled
 
 
 def _call_package(step: Step, api: Client) -> DeploymentCreate:
-    """Return what a packager of a user's own made, if it is what is reported.
-
-    Raises:
-        PackagingError: It failed, or made another deployment than it was asked for.
-    """
+    """Return what a packager of a user's own made, if it has the name that was asked for."""
     spec, current = step.spec, step.spec.current
     new: DeploymentCreate = call_packager(
         spec.packager, "package", api, spec, returns=(DeploymentCreate,)
@@ -283,22 +251,3 @@ def _call_package(step: Step, api: Client) -> DeploymentCreate:
             f" {quoted(spec.full_name)} and returned {quoted(made)}"
         )
     return new
-
-
-def _report(
-    step: Step, deployment_id: UUID, wanted: Union[Deployment, DeploymentCreate], api: Client
-) -> Deployed:
-    stored = wanted.flow_data.stored_object if wanted.flow_data else None
-    return Deployed(
-        id=deployment_id,
-        flow_id=wanted.flow_id,
-        flow_name=step.spec.flow_name,
-        name=step.spec.name,
-        action=DONE[step.action.kind],
-        storage_type=step.package.storage.block_type_name if step.package else None,
-        document_id=stored.block_document_id if stored else None,
-        key=stored.token if stored else None,
-        sha256=stored.sha256 if stored else None,
-        api=api.url,
-        notes=step.action.notes,
-    )

@@ -1,22 +1,21 @@
-"""From a deployment back to its script, checked, and to its flow."""
+"""Loads the script of a deployment, checked, and its flow."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any, BinaryIO, Dict, Optional, Tuple, Union, cast
+from typing import Any, BinaryIO, Dict, NamedTuple, Optional, Tuple, Union, cast
 from uuid import UUID
 
 import attrs
 
+from flowpack.analysis.script import SIZE_LIMIT, Script
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
-from flowpack.blocks.hashing import Hashing, Spool
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.analysis.script import SIZE_LIMIT
 from flowpack.exceptions import (
     BlockError,
     IdentifierError,
@@ -28,8 +27,8 @@ from flowpack.exceptions import (
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
 
-#: How much is hashed at a time, in bytes.
-_CHUNK = 256 * 1024
+#: What is longer lies on the disk until all of it has come, in bytes.
+_IN_MEMORY = 8 * 1024 * 1024
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
@@ -46,8 +45,8 @@ class FetchedScript:
     Attributes:
         content: The bytes.
         flow_name: The flow in it that the deployment runs.
-        verified: Whether a digest of the deployment matched.
-        filename: What the script is called where it is run.
+        verified: Whether a digest matched.
+        filename: The name that workers give the file.
         variable: The module-level name of the flow, where workers go by that.
     """
 
@@ -70,8 +69,7 @@ def load_flow_from_deployment(
     Args:
         deployment: A record, an id, or a name ``FLOW/DEPLOYMENT``.
         client: None connects to what the settings say.
-        unverified: Whether to run bytes that carry no digest, as in deployments that others
-            made.
+        unverified: Whether to run bytes without a digest, as deployments of others have them.
         sha256: Refuse anything but the bytes of this digest, whatever the server says.
 
     Raises:
@@ -84,12 +82,11 @@ def load_flow_from_deployment(
         MissingFlowError: The script does not define the flow.
     """
     # Imported here because it is slow to load, and most who import this module run no script.
-    from flowpack.loading import load_flow_from_bytes
+    from flowpack.loading import load_flow_from_script
 
-    script = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
-    return load_flow_from_bytes(
-        script.content, script.filename, script.flow_name, variable=script.variable
-    )
+    fetched = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
+    script = Script(fetched.content, fetched.filename)
+    return load_flow_from_script(script, fetched.flow_name, variable=fetched.variable)
 
 
 def fetch_script(
@@ -99,11 +96,8 @@ def fetch_script(
     unverified: bool = False,
     sha256: Optional[str] = None,
 ) -> FetchedScript:
-    """Return the script of a deployment without running it.
-
-    Arguments and errors are those of :func:`load_flow_from_deployment`.
-    """
-    if sha256 is not None and not _SHA256.fullmatch(sha256 if type(sha256) is str else ""):
+    """Return the script of a deployment; see :func:`load_flow_from_deployment`."""
+    if sha256 is not None and not _SHA256.fullmatch(str(sha256)):
         raise IdentifierError(
             f"{quoted(sha256)} is no SHA-256 digest, which has 64 hexadecimal digits"
         )
@@ -134,7 +128,7 @@ def find_deployments(client: Client) -> Dict[str, Deployment]:
 
 
 def find_deployment(deployment: Union[Deployment, UUID, str], client: Client) -> Deployment:
-    """Return the record of a deployment given by record, id or name."""
+    """Return the record of a deployment."""
     if isinstance(deployment, Deployment):
         return deployment
     if isinstance(deployment, UUID):
@@ -143,7 +137,7 @@ def find_deployment(deployment: Union[Deployment, UUID, str], client: Client) ->
 
 
 def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[bytes, bool]:
-    """Return the bytes of a deployment's script, and whether a digest of it matched."""
+    """Return the bytes of a deployment's script, and True if a digest matched."""
     document = record.flow_data
     if document is None:
         raise PackagingError(
@@ -155,23 +149,23 @@ def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[
         return _read_inline(document, record, unverified), False
     storage = find_storage(stored, record, client)
     expected = expected_digest(stored, storage)
-    with Spool(storage.block_type_name, stored.token) as file:
+    if expected is None and not unverified:
+        raise PackagingError(
+            f"the script of {quoted(record.name)} cannot be verified: neither the deployment nor"
+            f" the key {quoted(stored.token)} holds a digest of it; {_UNVERIFIED}"
+        )
+    # Imported here because it is slow to load.
+    from tempfile import SpooledTemporaryFile
+
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
         with storage_errors(storage, stored.token):
             storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
-        if expected is not None:
-            found = Hashing([expected.algorithm])
-            file.seek(0)
-            for chunk in iter(lambda: file.read(_CHUNK), b""):
-                found.write(chunk)
-            digest = found.hexdigest(expected.algorithm)
-            check_digest(digest, expected, storage.block_type_name, stored.token)
-        elif not unverified:
-            raise PackagingError(
-                f"the script of {quoted(record.name)} cannot be verified: neither the deployment"
-                f" nor the key {quoted(stored.token)} holds a digest of it; {_UNVERIFIED}"
-            )
         file.seek(0)
-        return file.read(), expected is not None
+        content = file.read()
+    if expected is not None:
+        found = hashlib.new(expected.algorithm, content, usedforsecurity=False).hexdigest()
+        check_digest(found, expected, storage.block_type_name, stored.token)
+    return content, expected is not None
 
 
 def _read_inline(document: DataDocument, record: Deployment, unverified: bool) -> bytes:
@@ -205,28 +199,21 @@ def find_storage(stored: StoredObject, record: Deployment, client: Client) -> St
     Raises:
         BlockError: The document is gone, of a type unknown here, or no storage.
     """
-    if stored.block_document_id is None:
-        return _unregistered_storage(record)
-    try:
-        document = client.read_block_document(stored.block_document_id)
-    except ObjectNotFound as exc:
-        raise BlockError(
-            f"the storage block {stored.block_document_id} of the deployment"
-            f" {quoted(record.name)} was deleted on the server; deploy again with another storage"
-        ) from exc
-    block = Block.from_document(document)
-    if not isinstance(block, StorageBlock):
-        raise BlockError(f"the block {quoted(document.name)} is no storage")
-    return block
-
-
-def _unregistered_storage(record: Deployment) -> StorageBlock:
-    """Return the storage of a deployment that names no block document.
-
-    On 2.0b7 that means temporary storage; today's pull steps say what it is.
-    """
+    if stored.block_document_id is not None:
+        try:
+            document = client.read_block_document(stored.block_document_id)
+        except ObjectNotFound as exc:
+            raise BlockError(
+                f"the storage block {stored.block_document_id} of the deployment"
+                f" {quoted(record.name)} was deleted on the server; deploy again with another"
+                " storage"
+            ) from exc
+        block = Block.from_document(document)
+        if not isinstance(block, StorageBlock):
+            raise BlockError(f"the block {quoted(document.name)} is no storage")
+        return block
     script = record.script
-    if script is None:
+    if script is None:  # On 2.0b7 what names no block document is in temporary storage.
         return TempStorageBlock()
     cls = built_in(script.storage_type)
     if cls is None or not issubclass(cls, StorageBlock):
@@ -237,21 +224,15 @@ def _unregistered_storage(record: Deployment) -> StorageBlock:
     return cls.from_data(script.storage_data)
 
 
-@attrs.frozen
-class Digest:
-    """What some bytes must hash to.
-
-    Attributes:
-        algorithm: ``sha256``, or ``md5`` for what the stock client stored.
-        hexdigest: In lower-case hex.
-    """
+class Digest(NamedTuple):
+    """What bytes must hash to, in lower-case hex; the stock client's objects have an MD5."""
 
     algorithm: str
     hexdigest: str
 
 
 def expected_digest(stored: StoredObject, storage: StorageBlock) -> Optional[Digest]:
-    """Return what the bytes of a deployment must hash to; None if nothing says it.
+    """Return what the bytes of a deployment must hash to; None if that is not known.
 
     flowpack's deployments carry a SHA-256 and name the object by it. Of others', the stock
     client's File Storage names objects by their MD5.
@@ -266,18 +247,7 @@ def expected_digest(stored: StoredObject, storage: StorageBlock) -> Optional[Dig
 
 
 def check_digest(found: str, expected: Digest, where: str, token: str, remedy: str = "") -> None:
-    """Raise unless bytes hash to what is expected.
-
-    Args:
-        found: What they hash to.
-        expected: What they must hash to; may come from a server and be no digest.
-        where: What people call the storage.
-        token: Where in it they are.
-        remedy: What to do next; empty for deploying again with ``--confirm``.
-
-    Raises:
-        StorageIntegrityError: They do not.
-    """
+    """Raise StorageIntegrityError unless the bytes under *token* have the *expected* digest."""
     if found != expected.hexdigest:
-        wanted = printable(expected.hexdigest)
-        raise StorageIntegrityError(where, token, wanted, found, remedy)
+        # The one that is expected may come from a server and be no digest.
+        raise StorageIntegrityError(where, token, printable(expected.hexdigest), found, remedy)

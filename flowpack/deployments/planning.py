@@ -1,4 +1,4 @@
-"""What is to be done for deployment specs, found out by reading only."""
+"""Compares deployment specs with what server and storage have; only reads."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from flowpack.deployments.actions import (
     UNCHANGED,
     UPDATE,
     Action,
+    Failure,
     Plan,
     Spec,
     Step,
@@ -28,7 +29,7 @@ from flowpack.deployments.actions import (
     plan_diff,
 )
 from flowpack.deployments.masking import mask_change, mask_storage
-from flowpack.deployments.pools import check_pool, choose_pool
+from flowpack.deployments.pools import check_pool
 from flowpack.deployments.selection import stored_object
 from flowpack.exceptions import (
     APIConnectionError,
@@ -50,12 +51,9 @@ from flowpack.exceptions import (
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
 from flowpack.packaging.storing import describe, has_bytes
-from flowpack.wire.dialect import Change, Dialect
+from flowpack.wire.dialect import Change
 
 Specs = Union[Spec, Iterable[Spec]]
-
-#: Name and error of each deployment that failed, by its position in the set.
-Failures = Dict[int, Tuple[str, FlowpackError]]
 
 #: Errors that say what is wrong with a spec; the others are of server and storage.
 _PROBLEMS = (SpecError, DiscoveryError, BlockError, PackagingError, ObjectNotFound)
@@ -63,19 +61,16 @@ _PROBLEMS = (SpecError, DiscoveryError, BlockError, PackagingError, ObjectNotFou
 #: Stands for the id of what is not registered yet; never sent.
 _NO_ID = UUID(int=0)
 
-_PUT_BACK = "the stored bytes are missing or damaged; the right ones are put back"
+#: What plans do not show of a new deployment.
+_EMPTY: Tuple[Any, ...] = (None, "", [], {})
 
 
 @attrs.frozen
 class PlanState:
-    """The server, and what planning the others of a set has found out.
+    """The server, and what planning the others of a set has shown.
 
-    Attributes:
-        reader: Refuses everything but reads.
-        confirm: Whether stored bytes are read, whatever the storage says of them.
-        pools: The work pools that the set would make; see ``check_pool``.
-        silent: Storages that gave no answer, with what was raised. They are not asked again:
-            each time may last until a deadline.
+    For *pools* see ``check_pool``. Storages that did not respond, the *silent* ones, are not asked
+    again: each time may last until a deadline.
     """
 
     reader: Client
@@ -95,55 +90,50 @@ def plan(specs: Specs, client: Optional[Client] = None, *, confirm: bool = False
 
     Raises:
         SpecError: The problems of all specs, listed together.
-        APIError: The server could not be read.
-        StorageError: A storage could not be asked what it has.
+        FlowpackError: Server or storage could not be read.
     """
     with shared_connections(), using(client) as api:
-        made, failed = plan_set(specs, api, confirm)
-    for _, error in failed.values():
+        made = plan_set(specs, api, confirm)
+    for _, error in made.failed.values():
         raise error
     return made
 
 
 def plan_again(specs: Specs, planned: str, api: Client, confirm: bool) -> Plan:
-    """Plan, and return the plan if it says what an earlier one said, as JSON.
-
-    Raises:
-        PlanChangedError: It does not.
-        SpecError: *planned* is no plan.
-    """
+    """Return the plan of *specs*; raise PlanChangedError unless it equals *planned*, as JSON."""
     old = parse_plan(planned)
-    fresh = plan(specs, api, confirm=confirm)
+    try:
+        fresh = plan(specs, api, confirm=confirm)
+    except (SpecError, DiscoveryError) as exc:
+        raise PlanChangedError([str(exc)]) from exc
     differences = plan_diff(old, parse_plan(fresh.to_json()))
     if differences:
         raise PlanChangedError(differences)
     return fresh
 
 
-def plan_set(specs: Specs, api: Client, confirm: bool) -> Tuple[Plan, Failures]:
-    """Plan what can be planned; return also what server or storage do not answer for.
+def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
+    """Plan what can be planned; ``failed`` of the plan holds the errors of server and storage.
 
-    Raises:
-        SpecError: The problems of all specs, listed together; that of a single one as it is,
-            whatever its class.
+    Raises the problems of all specs together, that of a single one as it is.
     """
-    wanted = tuple(specs) if isinstance(specs, Iterable) else (specs,)
-    for spec in wanted:
+    chosen = tuple(specs) if isinstance(specs, Iterable) else (specs,)
+    for spec in chosen:
         if not hasattr(type(spec), "find_flow"):
             problem = f"expected deployment specs of flowpack, not {describe_type(spec)}"
             raise DeploymentValidationError("what to deploy", [problem])
     state = PlanState(api.snapshot(), confirm)
     steps: List[Step] = []
     problems: List[str] = []
-    failed: Failures = {}
-    for position, spec in enumerate(wanted):
+    failed: Dict[int, Failure] = {}
+    for position, spec in enumerate(chosen):
         label = spec.label
         try:
             flow = spec.find_flow()
             label = f"{flow.name}/{spec.name or flow.name}"
             steps.append(_plan_step(position, spec.validate(state.reader, flow), state))
         except _PROBLEMS as exc:
-            if len(wanted) == 1:
+            if len(chosen) == 1:
                 raise
             problems.append(_format_problem(spec, exc))
         except (APIStatusError, WireError, StorageError) as exc:
@@ -157,10 +147,15 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Tuple[Plan, Failures]:
         if count > 1
     ]
     if problems:
-        raise DeploymentValidationError(f"{len(wanted)} deployments", problems)
-    actions = tuple(step.action for step in steps)
-    made = Plan(api=api.url, actions=actions, confirm=confirm, specs=wanted, steps=tuple(steps))
-    return made, failed
+        raise DeploymentValidationError(f"{len(chosen)} deployments", problems)
+    return Plan(
+        api=api.url,
+        actions=tuple(step.action for step in steps),
+        confirm=confirm,
+        specs=chosen,
+        steps=tuple(steps),
+        failed=failed,
+    )
 
 
 def _format_problem(spec: Spec, error: FlowpackError) -> str:
@@ -191,28 +186,22 @@ def _plan_step(position: int, spec: CompleteSpec, state: PlanState) -> Step:
 
 
 def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
-    """Return what is to be done for a deployment whose package is known.
-
-    Raises:
-        DeploymentValidationError: The server or its workers could not use it.
-        BlockError: The document that the storage names does not hold it.
-        StorageUnavailableError: The storage cannot be asked what it has.
-    """
-    current, dialect = spec.current, state.reader.dialect
+    """Return what is to be done for a deployment whose package is known."""
     package.storage.check_document(state.reader)
-    stored = None if current is None else stored_object(current)
-    if current is None:
-        kind, upload = CREATE, True
-        new, notes = _describe(spec, package, None, state)
-        changes = _set_fields(package, new, dialect)
-    else:
-        in_place = stored is not None and _is_same_storage(stored, current, package, state)
-        new, notes = _describe(spec, package, stored if in_place else None, state)
-        changes, upload = _compare_code(package, current, stored, in_place, state)
-        if upload and not any(each.field in ("code", "storage") for each in changes):
-            notes += (_PUT_BACK,)
-        changes += dialect.differences(current, new)
-        kind = UPDATE if changes else UNCHANGED
+    nothing = Deployment(id=_NO_ID, name=spec.name, flow_id=_NO_ID, flow_data=None)
+    current = spec.current or nothing
+    stored = stored_object(current)
+    in_place = stored is not None and _is_same_storage(stored, current, package, state)
+    new, notes = _describe(spec, package, stored if in_place else None, state)
+    changes, upload = _compare_code(package, current, stored, in_place, state)
+    if upload and {"code", "storage"}.isdisjoint(each.field for each in changes):
+        notes += ("the stored bytes are missing or damaged; the right ones are put back",)
+    changes += state.reader.dialect.differences(current, new)
+    kind = UPDATE if changes else UNCHANGED
+    if spec.current is None:
+        kind = CREATE
+        shown = [each for each in changes if each.field != "code"]
+        changes = [attrs.evolve(each, old=None) for each in shown if each.new not in _EMPTY]
     return Action(
         kind=kind,
         flow_name=spec.flow_name,
@@ -237,11 +226,15 @@ def _describe(
     problems = dialect.problems(new)
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
-    if not dialect.uses_work_pools:
-        return new, dialect.notes(new) + _left_out(spec)
-    new = attrs.evolve(new, work_pool_name=choose_pool(new.work_pool_name or None))
-    note = check_pool(spec.full_name, new, state.reader, spec.create_work_pool, state.pools)
-    return new, dialect.notes(new) + ((note,) if note else ())
+    notes = dialect.notes(new)
+    if dialect.uses_work_pools:
+        note = check_pool(spec.full_name, new, state.reader, spec.create_work_pool, state.pools)
+        return new, notes + ((note,) if note else ())
+    fields = attrs.fields(PoolFields)
+    given = ", ".join(each.name for each in fields if getattr(spec, each.name) != each.default)
+    if given:
+        notes += (f"this server has no place for {given}; they are left out",)
+    return new, notes
 
 
 def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
@@ -251,7 +244,7 @@ def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
     """
     storage, sha256 = package.storage, package.content.sha256
     if in_place is not None and in_place.sha256 == sha256:
-        # It may be none of this storage's, whatever stands there.
+        # Somebody may have written a token there that this storage refuses.
         with suppress(StorageError), storage_errors(storage, in_place.token):
             storage.location(in_place.token)
             return in_place.token
@@ -264,55 +257,31 @@ def _token_for(package: Package) -> Optional[str]:
         return package.storage.token_for(sha256)
 
 
-def _left_out(spec: CompleteSpec) -> Tuple[str, ...]:
-    """Return a note of what is set and has no place on the server."""
-    fields = attrs.fields(PoolFields)
-    given = [each.name for each in fields if getattr(spec, each.name) != each.default]
-    if not given:
-        return ()
-    return (f"this server has no place for {', '.join(given)}; they are left out",)
-
-
-def _set_fields(package: Package, new: DeploymentCreate, dialect: Dialect) -> Tuple[Change, ...]:
-    """Return what a new deployment is to have, where that is not empty."""
-    nothing = Deployment(id=_NO_ID, name=new.name, flow_id=new.flow_id, flow_data=None)
-    return (
-        Change("storage", None, mask_storage(package.storage)),
-        *(
-            Change(each.field, None, each.new)
-            for each in dialect.differences(nothing, new)
-            if each.new not in (None, "", [], {})
-        ),
-    )
-
-
 def _compare_code(
     package: Package,
     current: Deployment,
     stored: Optional[StoredObject],
     in_place: bool,
     state: PlanState,
-) -> Tuple[Tuple[Change, ...], bool]:
+) -> Tuple[List[Change], bool]:
     """Return what differs in code and storage, and whether to store the bytes."""
     content = package.content
     changes: List[Change] = []
     if stored is None or stored.sha256 != content.sha256:
-        old: Optional[Dict[str, Any]] = None
-        if stored is not None:
-            old = {"sha256": stored.sha256}
-            if current.script is not None:  # Only some servers know how long it is.
-                old["size"] = current.script.size
+        old: Optional[Dict[str, Any]] = None if stored is None else {"sha256": stored.sha256}
+        if old and current.script is not None:  # Only some servers know how long it is.
+            old["size"] = current.script.size
         changes.append(Change("code", old, {"sha256": content.sha256, "size": content.size}))
     if not in_place:
         changes.append(_storage_change(stored, current, package.storage, state))
     if changes or stored is None:
-        return tuple(changes), True
+        return changes, True
     upload = not _has_bytes(package, stored.token, state)
     token = _token_for(package) if upload else stored.token
     if token != stored.token:
         # The bytes cannot go back where they were.
         changes.append(Change("key", stored.token, token))
-    return tuple(changes), upload
+    return changes, upload
 
 
 def _has_bytes(package: Package, token: str, state: PlanState) -> bool:
@@ -330,7 +299,7 @@ def _has_bytes(package: Package, token: str, state: PlanState) -> bool:
 def _is_same_storage(
     stored: StoredObject, current: Deployment, package: Package, state: PlanState
 ) -> bool:
-    """Return True if the deployment's storage is the one that is wanted."""
+    """Return True if a deployment has the storage of *package*."""
     script, storage = current.script, package.storage
     if script is not None and (script.storage_type, dict(script.storage_data)) != (
         storage.block_type_name,
@@ -339,7 +308,7 @@ def _is_same_storage(
         return False
     if stored.block_document_id is None:
         return script is not None
-    if storage.document_id is not None:  # It holds the storage; _compare has checked it.
+    if storage.document_id is not None:  # check_document has compared what it holds.
         return stored.block_document_id == storage.document_id
     try:
         document = state.reader.read_block_document(stored.block_document_id)
@@ -356,24 +325,24 @@ def _is_same_storage(
 def _storage_change(
     stored: Optional[StoredObject], current: Deployment, storage: StorageBlock, state: PlanState
 ) -> Change:
-    """Return the change from the storage that a deployment has to the one that is wanted."""
-    if stored is None:
-        return Change("storage", None, mask_storage(storage))
+    """Return the change from the storage that a deployment has to *storage*."""
+    known: Optional[StorageBlock] = None
+    old: Optional[Dict[str, Any]] = None
     script = current.script
-    if script is not None:  # Workers go by what it says, whatever the block says.
-        cls = built_in(script.storage_type)
-        if script.storage_type == storage.block_type_name:
-            cls = type(storage)
+    if stored is not None and script is not None:
+        # Workers go by what the script's source says, whatever the block holds.
+        is_same_type = script.storage_type == storage.block_type_name
+        cls = type(storage) if is_same_type else built_in(script.storage_type)
         # Where nobody knows what is secret, all of it is.
         secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
         old = {"type": script.storage_type, **masked_data(script.storage_data, secret)}
-        return Change("storage", old, mask_storage(storage))
-    # Imported here because it is slow to load, and few deployments move to another storage.
-    from flowpack.deployments.load import find_storage
+    elif stored is not None:
+        # Imported here because it is slow to load, and few deployments move.
+        from flowpack.deployments.load import find_storage
 
-    try:
-        known = find_storage(stored, current, state.reader)
-    except BlockError:
-        old = {"document_id": str(stored.block_document_id)}
-        return Change("storage", old, mask_storage(storage))
-    return Change("storage", mask_storage(known), mask_storage(storage, known))
+        try:
+            known = find_storage(stored, current, state.reader)
+            old = mask_storage(known)
+        except BlockError:
+            old = {"document_id": str(stored.block_document_id)}
+    return Change("storage", old, mask_storage(storage, known))

@@ -85,7 +85,9 @@ def check_runner(label: str, new: DeploymentCreate, pool: WorkPool, client: Clie
     Raises:
         DeploymentValidationError: It does not fit.
     """
-    problem = client.dialect.pool_problem(_runner(new), pool.type or "")
+    from flowpack.wire.job_variables import pool_problem  # Only servers with pools need it.
+
+    problem = pool_problem(_runner(new), pool.type or "")
     if problem:
         raise DeploymentValidationError(label, [f"{problem} ({quoted(pool.name)})"])
 

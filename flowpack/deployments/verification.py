@@ -1,22 +1,20 @@
-"""Are the bytes that deployments point at still there, and still the same?
+"""Verifies that the bytes of deployments are there, and the same, by reading and hashing them.
 
-Every object is read and hashed, in constant memory, each once however many deployments share it.
 Nothing is run, and nothing is changed or deleted: a folder may serve several APIs.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shlex
-from typing import Dict, Hashable, Iterable, Iterator, List, Optional, Set, Tuple, Union
+from typing import Any, Dict, Hashable, Iterable, List, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
 
-from flowpack.blocks.documents import built_in, identify
+from flowpack.blocks.block import Block
 from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import describe_raised, hash_object
@@ -24,7 +22,6 @@ from flowpack.client import Client
 from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import Deployed
 from flowpack.deployments.load import (
-    Digest,
     check_digest,
     expected_digest,
     find_deployment,
@@ -34,45 +31,37 @@ from flowpack.deployments.load import (
 )
 from flowpack.exceptions import (
     APIConnectionError,
-    BlockError,
     FlowpackError,
     ObjectMissingError,
-    SettingsError,
-    StorageError,
     StorageIntegrityError,
     WireError,
     printable,
     quoted,
 )
-from flowpack.models import DataDocument, Deployment, DeploymentCreate, StoredObject
+from flowpack.models import BlockDocument, DataDocument, Deployment, DeploymentCreate
 
-#: What is stored is what was deployed; is not there; is something else; or could not be read.
+#: The bytes are those that were deployed; are missing; are others; or cannot be read.
 OK, MISSING, CORRUPT, UNREADABLE = "ok", "missing", "corrupt", "unreadable"
-#: Others made the deployment: nothing says what the bytes must be, or where they are.
+#: Others made the deployment: their digest is not known, or there is no script.
 UNVERIFIABLE, SKIPPED = "unverifiable", "skipped"
 
-#: Block types whose storages may be folders of this machine.
-_FOLDER_TYPES = ("Local Storage", "Temporary Local Storage", "File Storage")
-
+#: What flowpack names objects by.
 _KEY = re.compile(r"[0-9a-f]{64}\Z")
-_ANY_KEY = "0" * 64
 
 
 @attrs.frozen(kw_only=True)
-class Finding:
-    """What verifying one deployment found.
+class VerifyResult:
+    """The result of verifying one deployment.
 
     Attributes:
         name: ``FLOW/DEPLOYMENT``.
-        deployment_id: The deployment's id.
-        status: ``ok``, ``missing``, ``corrupt``, ``unreadable``, ``unverifiable`` or
-            ``skipped``.
+        status: ``ok``, ``missing``, ``corrupt``, ``unreadable``, ``unverifiable`` or ``skipped``.
         reason: Why it is not ``ok``; empty where it is.
         storage_type: Name of the storage's block type, where it is known.
         token: Under which the bytes are stored.
-        expected: The digest that they must have, in lower-case hex.
+        expected: The digest that the bytes must have, in lower-case hex.
         found: The digest that they have.
-        size: How many there are.
+        size: Their length.
     """
 
     name: str
@@ -86,22 +75,31 @@ class Finding:
     size: Optional[int] = None
 
     @property
-    def is_fault(self) -> bool:
+    def is_broken(self) -> bool:
         """Whether the deployment cannot be run as it was deployed."""
         return self.status in (MISSING, CORRUPT, UNREADABLE)
+
+    is_fault = is_broken  # Its name in earlier builds.
+
+
+#: Its name in earlier builds.
+Finding = VerifyResult
+
+#: The digests of objects that were read, or the errors, by storage and token.
+_Hashed = Dict[Hashable, Union[Hashing, Exception]]
 
 
 def verify_all(
     client: Optional[Client] = None, names: Optional[Iterable[str]] = None
-) -> Tuple[Finding, ...]:
-    """Read and hash what deployments point at.
+) -> Tuple[VerifyResult, ...]:
+    """Read and hash what deployments point at, each object once, in constant memory.
 
     Args:
         client: None connects to what the settings say.
         names: ``FLOW/DEPLOYMENT`` each; None for all deployments.
 
     Returns:
-        What was found out about each: in the order of *names*, else by name.
+        One result for each: in the order of *names*, else by name.
 
     Raises:
         ObjectNotFound: There is no deployment of a name.
@@ -113,120 +111,95 @@ def verify_all(
             records = find_deployments(reader)
         else:
             records = {name: find_deployment(name, reader) for name in names}
-        read: _Read = {}
-        return tuple(_verify(name, each, reader, read) for name, each in records.items())
+        hashed: _Hashed = {}
+        return tuple(_verify(name, each, reader, hashed) for name, each in records.items())
 
 
-#: The digests of objects that were read, or why one could not be, by storage and token.
-_Read = Dict[Hashable, Union[Hashing, Exception]]
-
-
-def _verify(name: str, record: Deployment, reader: Client, read: _Read) -> Finding:
-    """Return what there is to say of one deployment; an object is read once for all of them."""
-    base = Finding(name=name, deployment_id=record.id, status=OK)
-    if record.flow_data is None:
-        status = SKIPPED if record.flaw is None else UNREADABLE
-        return attrs.evolve(base, status=status, reason=why_no_script(record))
+def _verify(name: str, record: Deployment, reader: Client, hashed: _Hashed) -> VerifyResult:
+    facts: Dict[str, Any] = {"name": name, "deployment_id": record.id}
     try:
-        stored = record.flow_data.stored_object
-        if stored is None:
-            return _without_object(base, record.flow_data)
-        base = attrs.evolve(base, token=stored.token)
-        storage = find_storage(stored, record, reader)
-        data = json.dumps(storage.to_document_data(), sort_keys=True)
+        status, reason = _check_script(record, reader, hashed, facts)
     except APIConnectionError:
         raise
     except Exception as exc:  # The classes of users' own storages run here.
-        return attrs.evolve(base, status=UNREADABLE, reason=_describe_error(exc))
-    base = attrs.evolve(base, storage_type=storage.block_type_name)
-    key = type(storage), data, stored.token
-    if key not in read:
-        try:
-            read[key] = hash_object(storage, stored.token, ("sha256", "md5"))
-        except Exception as exc:  # Users' own storages may raise anything.
-            read[key] = exc
-    script = "SCRIPT" if record.script is None else record.script.filename
-    target = f"{script}:{name.rpartition('/')[0]}"
-    remedy = shlex.join(["flowpack", "deploy", target, "-n", record.name, "--confirm"])
-    return _describe_object(base, expected_digest(stored, storage), read[key], remedy)
-
-
-def _without_object(base: Finding, document: DataDocument) -> Finding:
-    """Return what there is to say of a deployment that points at nothing stored."""
-    inline = document.encoding in ("text", "json") and document.decode()
-    if isinstance(inline, str):
-        reason = "the script stands in the deployment itself, without a digest"
-        return attrs.evolve(base, status=UNVERIFIABLE, reason=reason)
-    reason = (
-        f"what it has is encoded as {quoted(document.encoding)}, which is no script that flowpack"
-        " could fetch"
-    )
-    return attrs.evolve(base, status=SKIPPED, reason=reason)
-
-
-def _describe_object(
-    base: Finding, expected: Optional[Digest], result: Union[Hashing, Exception], remedy: str
-) -> Finding:
-    """Return what reading a deployment's object found."""
-    if expected is not None:
-        base = attrs.evolve(base, expected=printable(expected.hexdigest))
-    if isinstance(result, Exception):
-        status = MISSING if isinstance(result, ObjectMissingError) else UNREADABLE
-        if isinstance(result, StorageIntegrityError):
+        status = MISSING if isinstance(exc, ObjectMissingError) else UNREADABLE
+        if isinstance(exc, StorageIntegrityError):
             status = CORRUPT
-        return attrs.evolve(base, status=status, reason=_describe_error(result))
-    size = result.tell()
+        own = isinstance(exc, FlowpackError)
+        reason = str(exc) if own else f"the storage's class raised {describe_raised(exc)}"
+    return VerifyResult(status=status, reason=reason, **facts)
+
+
+def _check_script(
+    record: Deployment, reader: Client, hashed: _Hashed, facts: Dict[str, Any]
+) -> Tuple[str, str]:
+    """Return status and reason; add to *facts* the others, as far as they are known."""
+    document = record.flow_data
+    if document is None:
+        return SKIPPED if record.flaw is None else UNREADABLE, why_no_script(record)
+    stored = document.stored_object
+    if stored is None:
+        if document.encoding in ("text", "json") and isinstance(document.decode(), str):
+            return UNVERIFIABLE, "the script stands in the deployment itself, without a digest"
+        encoding = quoted(document.encoding)
+        return SKIPPED, f"it holds {encoding} data, which is no script that flowpack could fetch"
+    facts["token"] = stored.token
+    storage = find_storage(stored, record, reader)
+    facts["storage_type"] = storage.block_type_name
+    expected = expected_digest(stored, storage)
+    if expected is not None:
+        facts["expected"] = printable(expected.hexdigest)
+    hashing = _hash_once(storage, stored.token, hashed)
+    size = facts["size"] = hashing.tell()
     if expected is None:
-        reason = "neither the deployment nor the key holds a digest of it"
-        return attrs.evolve(base, status=UNVERIFIABLE, reason=reason, size=size)
-    found = result.hexdigest(expected.algorithm)
-    base = attrs.evolve(base, found=found, size=size)
+        return UNVERIFIABLE, "neither the deployment nor the key holds a digest of it"
+    found = facts["found"] = hashing.hexdigest(expected.algorithm)
     if found == expected.hexdigest:
-        return base
-    reason = (
-        f"expected {expected.algorithm} {base.expected}, found {found} ({size} bytes);"
+        return OK, ""
+    script = "SCRIPT" if record.script is None else record.script.filename
+    target = f"{script}:{facts['name'].rpartition('/')[0]}"
+    remedy = shlex.join(["flowpack", "deploy", target, "-n", record.name, "--confirm"])
+    return CORRUPT, (
+        f"expected {expected.algorithm} {facts['expected']}, found {found} ({size} bytes);"
         f" '{printable(remedy)}' (or of its spec file) puts the right ones back"
     )
-    return attrs.evolve(base, status=CORRUPT, reason=reason)
 
 
-def _describe_error(exc: Exception) -> str:
-    if isinstance(exc, FlowpackError):
-        return str(exc)
-    return f"the storage's class raised {describe_raised(exc)}"
+def _hash_once(storage: StorageBlock, token: str, hashed: _Hashed) -> Hashing:
+    """Return the digests of an object, or raise the error of the first attempt to read it."""
+    key = type(storage), json.dumps(storage.to_document_data(), sort_keys=True), token
+    if key not in hashed:
+        try:
+            hashed[key] = hash_object(storage, token, ("sha256", "md5"))
+        except Exception as exc:
+            hashed[key] = exc
+    found = hashed[key]
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 # --- after a deploy -----------------------------------------------------------------------
 
 
 def confirm_deployment(
-    deployed: Deployed,
-    wanted: Union[Deployment, DeploymentCreate],
-    sha256: Optional[str],
-    api: Client,
+    deployed: Deployed, written: Union[Deployment, DeploymentCreate], remedy: str, api: Client
 ) -> None:
-    """Read a deployment and its bytes once more, in constant memory.
+    """Read a deployment and its bytes once more, and raise unless they are as they were written.
 
     Args:
         deployed: What was done.
-        wanted: What the server is to have: what was sent, or what it had already.
-        sha256: Digest of the bytes; None if a packager of a user's own stored them.
+        written: The deployment as it was sent, or as the server had it already.
+        remedy: What puts other bytes right; empty for deploying again.
         api: The server.
-
-    Raises:
-        WireError: The server has something else; the text says what.
-        BlockError: The storage that the server names cannot be used.
-        ObjectMissingError: The storage has nothing there.
-        StorageIntegrityError: It has other bytes.
-        StorageError: It cannot be read.
     """
     record = api.read_deployment(deployed.id)
     differing = []
-    if record.flow_data != wanted.flow_data:
-        has, sent = _describe_data(record.flow_data), _describe_data(wanted.flow_data)
+    if record.flow_data != written.flow_data:
+        has, sent = _describe_data(record.flow_data), _describe_data(written.flow_data)
         differing.append(f"it points at {has}, and was deployed with {sent}")
-    if isinstance(wanted, DeploymentCreate):
-        changes = api.dialect.differences(record, wanted)
+    if isinstance(written, DeploymentCreate):
+        changes = api.dialect.differences(record, written)
         if changes:  # Without the values: some are secret.
             names = ", ".join(change.field for change in changes)
             differing.append(f"it has another {names}")
@@ -237,15 +210,10 @@ def confirm_deployment(
             " lost the write"
         )
     stored = record.flow_data.stored_object if record.flow_data else None
-    if stored is not None:
-        _confirm_bytes(stored, find_storage(stored, record, api), sha256)
-
-
-def _confirm_bytes(stored: StoredObject, storage: StorageBlock, sha256: Optional[str]) -> None:
+    if stored is None:
+        return
+    storage = find_storage(stored, record, api)
     expected = expected_digest(stored, storage)
-    remedy = "its packager has left them as they are: delete them and deploy again"
-    if sha256 is not None:
-        expected, remedy = Digest("sha256", sha256), ""
     algorithm = "sha256" if expected is None else expected.algorithm
     found = hash_object(storage, stored.token, [algorithm]).hexdigest(algorithm)
     if expected is not None:
@@ -265,27 +233,17 @@ def _describe_data(document: Optional[DataDocument]) -> str:
 def find_unreferenced(client: Optional[Client] = None) -> Tuple[str, ...]:
     """Return the paths of objects that no deployment of an API points at.
 
-    It looks into folders of this machine that its deployments use or that its storage blocks
-    name, for files whose names are digests as flowpack makes them. What a deploy that is under
-    way has stored is among them, and what deployments of other APIs use.
-
-    Args:
-        client: None connects to what the settings say.
-
-    Raises:
-        APIError: The server could not be asked.
+    These are files named like flowpack's objects, in folders of this machine that its deployments
+    use or its storage blocks name. What a deploy that is under way has stored is among them, and
+    what deployments of other APIs use.
     """
     with using(client) as api:
         reader = api.snapshot()
-        used: Set[str] = set()
-        folders = set(_documented_folders(reader))
-        for record in reader.read_deployments():
-            path = _object_path(record, reader)
-            if path is not None:
-                used.add(path)
-                folders.add(os.path.dirname(path))
+        named = [_document_path(each) for each in reader.read_block_documents(anonymous=True)]
+        used = [_object_path(each, reader) for each in reader.read_deployments()]
+    folders = {os.path.dirname(path) for path in (*named, *used) if path is not None}
     found = {path for folder in folders for path in _list_objects(folder)}
-    return tuple(sorted(found - used))
+    return tuple(sorted(found.difference(used)))
 
 
 def _object_path(record: Deployment, reader: Client) -> Optional[str]:
@@ -301,23 +259,20 @@ def _object_path(record: Deployment, reader: Client) -> Optional[str]:
         return None
 
 
-def _documented_folders(reader: Client) -> Iterator[str]:
-    for document in reader.read_block_documents(anonymous=True):
-        # Others' folders may be nowhere here.
-        with contextlib.suppress(BlockError, SettingsError, StorageError):
-            type_name = identify(document)[0]
-            cls = built_in(type_name) if type_name in _FOLDER_TYPES else None
-            if cls is not None and issubclass(cls, StorageBlock):
-                storage = cls.from_data(document.data)
-                token = storage.token_for(_ANY_KEY)
-                path = None if token is None else _local_path(storage, token)
-                if path is not None:
-                    yield os.path.dirname(path)
+def _document_path(document: BlockDocument) -> Optional[str]:
+    """Return the path that an object in the storage of *document* would have here."""
+    try:
+        storage = Block.from_document(document)
+        if not isinstance(storage, StorageBlock):
+            return None
+        return _local_path(storage, storage.token_for("0" * 64))
+    except Exception:  # Its class may be unknown here, or its folder be nowhere.
+        return None
 
 
-def _local_path(storage: StorageBlock, token: str) -> Optional[str]:
+def _local_path(storage: StorageBlock, token: Optional[str]) -> Optional[str]:
     """Return where *token* leads, links in its folder resolved; None for URLs."""
-    location = storage.location(token)
+    location = None if token is None else storage.location(token)
     if location is None or "://" in location:
         return None
     folder, name = os.path.split(location)

@@ -15,8 +15,7 @@ import json
 import uuid
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from flowpack.embedded.columns import Json, encode, now
-from flowpack.embedded.store import Conflict, Row, Session
+from flowpack.embedded.session import Conflict, Json, Row, Session, encode, now
 from flowpack.models import name_problem
 from flowpack.wire.block_schemas import orion_checksum
 
@@ -47,32 +46,6 @@ class Refused(Exception):
 
 
 # Rows and records
-
-
-def insert(db: Session, table: str, values: Mapping[str, Any], on_conflict: str = "") -> str:
-    """Insert a record with a new id and the current time; return the id.
-
-    Args:
-        db: The transaction.
-        table: Its name.
-        values: Column to value; JSON as it is.
-        on_conflict: A clause of SQLite's for a record that is there already.
-
-    Returns:
-        The id; empty if *on_conflict* made it do nothing. After an update the record
-        keeps the id that it had.
-
-    Raises:
-        Conflict: A constraint refused it.
-    """
-    born, record_id = now(), str(uuid.uuid4())
-    row = {"id": record_id, "created": born, "updated": born, **values}
-    encoded = (
-        encode(value) if column in _JSON_COLUMNS and value is not None else value
-        for column, value in row.items()
-    )
-    sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
-    return record_id if db.run(f"{sql} {on_conflict}", *encoded) else ""
 
 
 def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
@@ -139,7 +112,7 @@ def _select_page(body: Json, tables: str, order: str) -> Tuple[str, List[Any]]:
 def create_flow(db: Session, body: Json) -> StatusAndJson:
     """Create a flow, or read the one of that name and leave it as it is."""
     values = {"name": _check_name(body["name"]), "tags": body["tags"]}
-    created = insert(db, "flow", values, "ON CONFLICT (name) DO NOTHING")
+    created = db.insert("flow", values, "ON CONFLICT (name) DO NOTHING")
     return (201 if created else 200), find(db, "flow", name=body["name"])
 
 
@@ -184,9 +157,8 @@ def create_deployment(db: Session, body: Json) -> StatusAndJson:
         values["flow_runner_type"] = runner.get("type")
         values["flow_runner_config"] = runner.get("config")
     try:
-        new_id = insert(
-            db, "deployment", values, _UPSERT if runner is None else _UPSERT_WITH_RUNNER
-        )
+        upsert = _UPSERT if runner is None else _UPSERT_WITH_RUNNER
+        new_id = db.insert("deployment", values, upsert)
     except Conflict:
         raise Refused(409, "the deployment's flow is not there any more") from None
     deployment = find(db, "deployment", flow_id=body["flow_id"], name=body["name"])
@@ -259,7 +231,7 @@ def create_flow_run(db: Session, body: Json, deployment_id: str) -> StatusAndJso
         "expected_start_time": due,
     }
     once = "ON CONFLICT (flow_id, idempotency_key) DO NOTHING"
-    created = insert(db, "flow_run", values, once)
+    created = db.insert("flow_run", values, once)
     if created:
         return 201, find(db, "flow_run", id=created)
     return 200, find(db, "flow_run", flow_id=deployment["flow_id"], idempotency_key=key)
@@ -279,7 +251,7 @@ def create_block_type(db: Session, body: Json) -> StatusAndJson:
     """Create a block type, whose name must be free."""
     name = _check_name(body["name"])
     try:
-        insert(db, "block_type", {column: body[column] for column in _BLOCK_TYPE_COLUMNS})
+        db.insert("block_type", {column: body[column] for column in _BLOCK_TYPE_COLUMNS})
     except Conflict:
         raise Refused(409, f'Block type with name "{name}" already exists') from None
     return 201, find(db, "block_type", name=name)
@@ -300,7 +272,7 @@ def create_block_schema(db: Session, body: Json) -> StatusAndJson:
         "block_type_id": body["block_type_id"],
     }
     try:
-        insert(db, "block_schema", values)
+        db.insert("block_schema", values)
     except Conflict:
         raise Refused(409, "Identical block schema already exists.") from None
     return 201, _find_schema(db, checksum=values["checksum"])
@@ -332,7 +304,7 @@ def create_block_document(db: Session, body: Json) -> StatusAndJson:
     }
     once = "ON CONFLICT (block_type_id, name) DO NOTHING" if anonymous else ""
     try:
-        created = insert(db, "block_document", values, once)
+        created = db.insert("block_document", values, once)
     except Conflict:
         raise Refused(409, "Block already exists") from None
     wanted = {"block_type_id": values["block_type_id"], "name": values["name"]}

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 import attrs
 
 from flowpack.embedded import api
-from flowpack.embedded.columns import encode
+from flowpack.embedded.session import encode
 from flowpack.embedded.store import FAILURES, Store
 from flowpack.exceptions import APIConnectionError
-from flowpack.transport import Answer, Effect, Request
+from flowpack.transport import Effect, Request, Response
 
 
 class EmbeddedTransport:
@@ -55,7 +55,7 @@ class EmbeddedTransport:
         """Where the API is, for people to read."""
         return f"embedded://{self._store.path}"
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Response:
         """Return the response to *request*.
 
         Raises:
@@ -74,7 +74,7 @@ class EmbeddedTransport:
             raise APIConnectionError(
                 request.method, self.url + request.path, self._store.explain(exc)
             ) from exc
-        return Answer(status, body, {"content-type": "application/json"} if body else {})
+        return Response(status, body, {"content-type": "application/json"} if body else {})
 
     def close(self) -> None:
         """Close the file. A second call does nothing; a further request opens it."""
@@ -116,6 +116,8 @@ class Route:
         return [unquote(segment) for part, segment in pairs if part.startswith("{")]
 
 
+_SCHEDULE_ON = partial(api.set_schedule, active=True)
+_SCHEDULE_OFF = partial(api.set_schedule, active=False)
 _DOCUMENTS = "/block_documents"
 _DEFAULT_STORAGE = "default_storage_block_document"
 
@@ -130,18 +132,8 @@ ROUTES = (
     Route("GET", "/deployments/name/{flow_name}/{name}", api.read_deployment_by_name),
     Route("POST", "/deployments/filter", api.read_deployments),
     Route("DELETE", "/deployments/{id}", api.delete_deployment, writes=True),
-    Route(
-        "POST",
-        "/deployments/{id}/set_schedule_active",
-        partial(api.set_schedule, active=True),
-        writes=True,
-    ),
-    Route(
-        "POST",
-        "/deployments/{id}/set_schedule_inactive",
-        partial(api.set_schedule, active=False),
-        writes=True,
-    ),
+    Route("POST", "/deployments/{id}/set_schedule_active", _SCHEDULE_ON, writes=True),
+    Route("POST", "/deployments/{id}/set_schedule_inactive", _SCHEDULE_OFF, writes=True),
     Route("POST", "/deployments/{id}/create_flow_run", api.create_flow_run, writes=True),
     Route("GET", "/flow_runs/{id}", api.read_flow_run),
     Route("POST", "/block_types/", api.create_block_type, writes=True),

@@ -6,61 +6,33 @@ released is never changed; a change of the tables is a further step.
 
 from __future__ import annotations
 
-import uuid
 from typing import Callable, Tuple
 
-from flowpack.embedded.columns import encode, now
+from flowpack.embedded.session import Session
 
-#: Runs a statement, given with its values, inside the transaction of the migration.
-Run = Callable[..., int]
+_RECORD = "id TEXT NOT NULL PRIMARY KEY, created TEXT NOT NULL, updated TEXT NOT NULL"
 
 _FIRST_TABLES = (
-    """
-    CREATE TABLE flow (
-        id TEXT NOT NULL PRIMARY KEY,
-        created TEXT NOT NULL,
-        updated TEXT NOT NULL,
-        name TEXT NOT NULL UNIQUE,
-        tags TEXT NOT NULL
-    )
-    """,
-    """
+    f"CREATE TABLE flow ({_RECORD}, name TEXT NOT NULL UNIQUE, tags TEXT NOT NULL)",
+    f"""
     CREATE TABLE block_type (
-        id TEXT NOT NULL PRIMARY KEY,
-        created TEXT NOT NULL,
-        updated TEXT NOT NULL,
-        name TEXT NOT NULL UNIQUE,
-        logo_url TEXT,
-        documentation_url TEXT,
-        description TEXT,
-        code_example TEXT
-    )
-    """,
-    """
+        {_RECORD}, name TEXT NOT NULL UNIQUE,
+        logo_url TEXT, documentation_url TEXT, description TEXT, code_example TEXT
+    )""",
+    f"""
     CREATE TABLE block_schema (
-        id TEXT NOT NULL PRIMARY KEY,
-        created TEXT NOT NULL,
-        updated TEXT NOT NULL,
-        checksum TEXT NOT NULL UNIQUE,
-        fields TEXT NOT NULL,
+        {_RECORD}, checksum TEXT NOT NULL UNIQUE, fields TEXT NOT NULL,
         capabilities TEXT NOT NULL,
         block_type_id TEXT NOT NULL REFERENCES block_type ON DELETE CASCADE
-    )
-    """,
+    )""",
     "CREATE INDEX block_schema_by_type ON block_schema (block_type_id)",
-    """
+    f"""
     CREATE TABLE block_document (
-        id TEXT NOT NULL PRIMARY KEY,
-        created TEXT NOT NULL,
-        updated TEXT NOT NULL,
-        name TEXT NOT NULL,
-        data TEXT NOT NULL,
-        is_anonymous INTEGER NOT NULL,
+        {_RECORD}, name TEXT NOT NULL, data TEXT NOT NULL, is_anonymous INTEGER NOT NULL,
         block_schema_id TEXT NOT NULL REFERENCES block_schema ON DELETE CASCADE,
         block_type_id TEXT NOT NULL REFERENCES block_type ON DELETE CASCADE,
         UNIQUE (block_type_id, name)
-    )
-    """,
+    )""",
     "CREATE INDEX block_document_by_name ON block_document (name)",
     "CREATE INDEX block_document_by_schema ON block_document (block_schema_id)",
     """
@@ -69,89 +41,55 @@ _FIRST_TABLES = (
         name TEXT NOT NULL,
         reference_id TEXT NOT NULL REFERENCES block_document ON DELETE CASCADE,
         PRIMARY KEY (parent_id, name)
-    )
-    """,
+    )""",
     """
     CREATE INDEX block_document_reference_by_reference
-    ON block_document_reference (reference_id)
-    """,
+    ON block_document_reference (reference_id)""",
     """
     CREATE TABLE default_storage (
         only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
         block_document_id TEXT NOT NULL REFERENCES block_document ON DELETE CASCADE
-    )
-    """,
-    """
+    )""",
+    f"""
     CREATE TABLE deployment (
-        id TEXT NOT NULL PRIMARY KEY,
-        created TEXT NOT NULL,
-        updated TEXT NOT NULL,
-        name TEXT NOT NULL,
+        {_RECORD}, name TEXT NOT NULL,
         flow_id TEXT NOT NULL REFERENCES flow ON DELETE CASCADE,
-        flow_data TEXT NOT NULL,
-        schedule TEXT,
-        is_schedule_active INTEGER NOT NULL,
-        parameters TEXT NOT NULL,
-        tags TEXT NOT NULL,
-        flow_runner_type TEXT,
-        flow_runner_config TEXT,
+        flow_data TEXT NOT NULL, schedule TEXT, is_schedule_active INTEGER NOT NULL,
+        parameters TEXT NOT NULL, tags TEXT NOT NULL,
+        flow_runner_type TEXT, flow_runner_config TEXT,
         UNIQUE (flow_id, name)
-    )
-    """,
+    )""",
     "CREATE INDEX deployment_by_name ON deployment (name)",
-    """
+    f"""
     CREATE TABLE flow_run (
-        id TEXT NOT NULL PRIMARY KEY,
-        created TEXT NOT NULL,
-        updated TEXT NOT NULL,
-        name TEXT NOT NULL,
+        {_RECORD}, name TEXT NOT NULL,
         flow_id TEXT NOT NULL REFERENCES flow ON DELETE CASCADE,
         deployment_id TEXT REFERENCES deployment ON DELETE SET NULL,
-        parameters TEXT NOT NULL,
-        idempotency_key TEXT,
-        context TEXT NOT NULL,
-        tags TEXT NOT NULL,
-        flow_runner_type TEXT,
-        flow_runner_config TEXT,
-        state TEXT NOT NULL,
-        state_type TEXT NOT NULL,
-        state_name TEXT NOT NULL,
-        expected_start_time TEXT NOT NULL,
-        start_time TEXT,
+        parameters TEXT NOT NULL, idempotency_key TEXT, context TEXT NOT NULL,
+        tags TEXT NOT NULL, flow_runner_type TEXT, flow_runner_config TEXT,
+        state TEXT NOT NULL, state_type TEXT NOT NULL, state_name TEXT NOT NULL,
+        expected_start_time TEXT NOT NULL, start_time TEXT,
         UNIQUE (flow_id, idempotency_key)
-    )
-    """,
+    )""",
     "CREATE INDEX flow_run_by_deployment ON flow_run (deployment_id)",
 )
 
 
-def _first(run: Run) -> None:
+def _first(session: Session) -> None:
     # Imported here because it is needed once in the life of a database.
     from flowpack.embedded.catalogue import ENTRIES
 
     for statement in _FIRST_TABLES:
-        run(statement)
+        session.run(statement)
     for entry in ENTRIES:
-        type_id, born = str(uuid.uuid4()), now()
-        run(
-            "INSERT INTO block_type (id, created, updated, name) VALUES (?, ?, ?, ?)",
-            type_id,
-            born,
-            born,
-            entry.block_type,
-        )
-        run(
-            "INSERT INTO block_schema (id, created, updated, checksum, fields, capabilities,"
-            " block_type_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            str(uuid.uuid4()),
-            born,
-            born,
-            entry.checksum,
-            encode(entry.fields),
-            encode(entry.capabilities),
-            type_id,
-        )
+        schema = {
+            "checksum": f"sha256:{entry.checksum}",
+            "fields": entry.fields,
+            "capabilities": entry.capabilities,
+            "block_type_id": session.insert("block_type", {"name": entry.block_type}),
+        }
+        session.insert("block_schema", schema)
 
 
 #: Each takes a database from the version of its place in the list to the next.
-STEPS: Tuple[Callable[[Run], None], ...] = (_first,)
+STEPS: Tuple[Callable[[Session], None], ...] = (_first,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Tuple, Union
 
@@ -24,13 +25,12 @@ from flowpack._validators import (
     validator,
 )
 from flowpack.analysis.discovery import FlowInfo
-from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
 from flowpack.exceptions import PackagingError, printable, quoted
-from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
+from flowpack.flow_runners import FlowRunner
 from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
 from flowpack.urls import URL, Address, as_address, url_of
@@ -82,6 +82,7 @@ def inherited_last(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.At
 
 
 _check_flag = validator(is_flag)
+_check_text = validator(optional(is_text))
 _check_name = validator(optional(is_filled_text))
 _is_schedule = instance_of(
     (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule or a mapping"
@@ -92,12 +93,8 @@ _is_schedule = instance_of(
 class PoolFields(HidesLocals):
     """The fields of a spec for today's Prefect; see ``DeploymentSpec``."""
 
-    description: Union[str, None, Unset] = attrs.field(
-        default=UNSET, validator=validator(optional(is_text))
-    )
-    version: Union[str, None, Unset] = attrs.field(
-        default=UNSET, validator=validator(optional(is_text))
-    )
+    description: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_text)
+    version: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_text)
     work_pool: Optional[str] = attrs.field(default=None, validator=_check_name)
     work_queue: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_name)
     create_work_pool: bool = attrs.field(default=False, validator=_check_flag)
@@ -141,7 +138,7 @@ class CompleteSpec(SpecFields):
     """A deployment spec with nothing missing; made by ``DeploymentSpec.validate``.
 
     Attributes:
-        flow: What was found in the script, with the script's bytes.
+        flow: The flow in its script, with the script's bytes.
         flow_name: The flow's name; the same as ``flow.name``.
         flow_location: Absolute path or URL of the script.
         runner_named: Whether somebody named the runner.
@@ -194,7 +191,7 @@ class Content:
 
     def open(self) -> BinaryIO:
         """Return the bytes as a new file, read from its start."""
-        return KnownBytes(self.data, self.sha256)
+        return io.BytesIO(self.data)
 
 
 @attrs.frozen(kw_only=True)
@@ -206,7 +203,7 @@ class Package:
         entrypoint: ``file.py:function``.
         storage: Where they go; its document id may not be known yet.
         parameter_schema: JSON schema of the flow's parameters, where the server keeps one.
-        notes: What a plan says about it.
+        notes: Shown in plans.
     """
 
     content: Content
@@ -238,13 +235,9 @@ class Packager(ABC):
         """Return what :meth:`package` would store, reading only; None where that is not known."""
         return None
 
-    def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
-        """Return the runner of a spec that names none."""
-        return UniversalFlowRunner()
-
 
 def is_prepared(packager: Packager) -> bool:
-    """Return True if ``prepare`` of the packager is of the class that has its ``package``."""
+    """Return True if no subclass has a ``package`` of its own beside an inherited ``prepare``."""
     defining = (cls for cls in type(packager).__mro__ if {"prepare", "package"} & {*vars(cls)})
     return "prepare" in vars(next(defining))
 

@@ -1,19 +1,19 @@
-"""Where settings come from: the environment, files of this folder, a profile."""
+"""Where settings come from: the environment, files of this folder, a profile of Prefect's."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import SettingsError, printable, quoted
 
-#: Profiles that Prefect has without an entry in the file, and what they set of concern
-#: here. ``prefect profile use local`` writes no more than the name.
+#: Profiles that Prefect has without an entry in the file, and their settings.
+#: ``prefect profile use local`` writes no more than the name.
 BUILT_IN_PROFILES: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(("default", "ephemeral", "cloud", "test"), {}),
     "local": {"PREFECT_API_URL": "http://127.0.0.1:4200/api"},
@@ -21,22 +21,17 @@ BUILT_IN_PROFILES: Mapping[str, Mapping[str, Any]] = {
 
 _PREFIXES = ("FLOWPACK_", "PREFECT_")
 
-#: Longest file that is read, in bytes.
-_LONGEST = 4 * 1024 * 1024
-
-#: Deeper tables hold no settings; keys of more parts and files that nest more are refused.
-_DEEPEST_TABLE = 10
-_MOST_KEY_PARTS = 200
-_DEEPEST_NESTING = 100
+#: Longest file that is read, in bytes, and most parts of a key in TOML.
+_LONGEST, _MOST_PARTS = 4 * 1024 * 1024, 100
 
 
 @attrs.frozen
 class Source:
-    """Some settings and how to say where they stand.
+    """Some settings and where they stand.
 
     Attributes:
         values: By variable, in capitals, or by table and key: ``api.url``.
-        before: Comes before the name of one of them, to say where it stands.
+        before: Comes before the name of one of them, to describe its place.
         after: Comes behind it.
     """
 
@@ -52,10 +47,10 @@ class Source:
         return None
 
 
-def from_environment(environ: Mapping[str, str], others: Iterable[str]) -> Source:
-    """Return what the environment sets, and of the variables of *others* these."""
-    common = {name: environ[name] for name in others if name in environ}
-    return Source({**_own_variables(environ), **common}, "environment variable ")
+def load_environment(environ: Mapping[str, str], others: Iterable[str] = ()) -> Source:
+    """Return the variables of flowpack and Prefect, or *others*."""
+    found = {name: environ[name] for name in others if name in environ}
+    return Source(found if others else _own_variables(environ), "environment variable ")
 
 
 def _own_variables(variables: Mapping[str, str]) -> Dict[str, str]:
@@ -71,9 +66,8 @@ _REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}"
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
-    """Return what ``.env`` in *folder* sets; None if there is none."""
-    path = os.path.join(folder, ".env")
+def load_dot_env(path: str, environ: Mapping[str, str]) -> Optional[Source]:
+    """Return the settings of the file ``.env``; None if there is none, or a folder."""
     content = None if os.path.isdir(path) else _read(path)
     if content is None:
         return None
@@ -82,7 +76,7 @@ def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
     for number, line in enumerate(re.split(r"\r\n|\r|\n", _decode(content, path)), 1):
         found = re.match(_LINE, line)
         if found is None:
-            continue  # A comment, an empty line, or of no concern here.
+            continue  # A comment, or an empty line.
         name, value = found.groups()
         try:
             variables[name] = known[name] = _dot_env_value(value, known)
@@ -94,7 +88,7 @@ def from_dot_env(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
 
 
 def _dot_env_value(text: str, variables: Mapping[str, str]) -> str:
-    """Return the value that *text* says, with ``${NAME}`` and ``${NAME:-default}``."""
+    """Return the value that *text* means, with ``${NAME}`` and ``${NAME:-default}``."""
     if text[:1] in ("'", '"'):
         quoted_text = re.match(_QUOTED, text)
         if quoted_text is None:
@@ -108,79 +102,65 @@ def _dot_env_value(text: str, variables: Mapping[str, str]) -> str:
     return re.sub(_REFERENCE, lambda each: variables.get(each[1]) or each[2] or "", text)
 
 
-def from_prefect_toml(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
-    """Return what ``prefect.toml`` in *folder* sets; None if there is none."""
-    path = os.path.join(folder, "prefect.toml")
+def load_toml(path: str, *tables: str) -> Optional[Source]:
+    """Return the settings of a TOML file, or of a table in it; None if there are none."""
     content = _read(path)
-    if content is None:
+    # Most projects have a pyproject.toml, and few have settings of Prefect in it.
+    if content is None or not all(name.encode() in content for name in tables):
         return None
-    return Source(dict(_flattened(parse_toml(content, path))), after=f" in {printable(path)}")
+    table: Any = parse_toml(content, path)
+    for name in tables:
+        table = table.get(name) if isinstance(table, dict) else None
+    place = f"[{'.'.join(tables)}] of {printable(path)}" if tables else printable(path)
+    return Source(_flattened(table), after=f" in {place}") if isinstance(table, dict) else None
 
 
-def from_pyproject(folder: str, environ: Mapping[str, str]) -> Optional[Source]:
-    """Return what ``[tool.prefect]`` of ``pyproject.toml`` sets; None if there is none."""
-    path = os.path.join(folder, "pyproject.toml")
-    content = _read(path)
-    # Most projects have this file and few say anything of Prefect in it.
-    if content is None or b"prefect" not in content:
-        return None
-    tool = parse_toml(content, path).get("tool")
-    table = tool.get("prefect") if isinstance(tool, dict) else None
-    place = f" in [tool.prefect] of {printable(path)}"
-    return Source(dict(_flattened(table)), after=place) if isinstance(table, dict) else None
-
-
-def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
-    """Return all values of a TOML table, inner tables included, by dotted name.
+def _flattened(table: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the values of a TOML table and of the tables in it, by dotted name.
 
     Names in capitals, as variables have them, mean nothing in these files.
     """
-    for key, value in table.items():
-        if not key.isupper():
-            yield prefix + key, value
-        if isinstance(value, dict) and prefix.count(".") < _DEEPEST_TABLE:
-            yield from _flattened(value, f"{prefix}{key}.")
+    values = {key: value for key, value in table.items() if not key.isupper()}
+    for key, inner in table.items():
+        if isinstance(inner, dict):
+            values.update((f"{key}.{name}", value) for name, value in inner.items())
+    return values
 
 
-def from_profile(
-    path: Optional[str], wanted: Optional[Tuple[str, str]], named_by: str = ""
+def load_profile(
+    path: Optional[str], asked: Optional[Tuple[str, str]], named_by: str = ""
 ) -> Tuple[str, str, Source]:
-    """Return the name of the profile in force, where it is chosen, and what it sets.
+    """Return the name of the profile in force, where it is chosen, and its settings.
 
     Args:
-        path: Of Prefect's ``profiles.toml``; None where its place is not known.
-        wanted: The profile that was asked for and where; None leaves the choice to the
-            file.
-        named_by: What names *path*. It need not be there only if nothing does.
+        path: Of Prefect's ``profiles.toml``; None where it is not known.
+        asked: The profile that was asked for and where; None leaves the choice to the file.
+        named_by: What names *path*. It need not exist only if nothing does.
     """
-    advice = ", or set PREFECT_HOME or PREFECT_PROFILES_PATH"
-    content = None if path is None else _read(path, named_by, advice)
-    document = parse_toml(content, path) if path and content is not None else {}
+    content = None
+    if path is not None:
+        content = _read(path, named_by, ", or set PREFECT_HOME or PREFECT_PROFILES_PATH")
+    document = parse_toml(content, path or "") if content is not None else {}
     place = printable(path or "the file of profiles (PREFECT_HOME is not known)", 1000)
     profiles = document.get("profiles", {})
-    if not isinstance(profiles, dict):
-        raise SettingsError(f"{place}: [profiles] must be a table of profiles")
-    active = document.get("active", "default")
-    if wanted is None and not isinstance(active, str):
-        raise SettingsError(f"{place}: 'active' must be the name of a profile")
-    chosen_by_file = f"'active' in {place}" if "active" in document else "default"
-    name, chosen_by = wanted or (active, chosen_by_file)
+    if not isinstance(profiles, dict) or not all(
+        isinstance(each, dict) for each in profiles.values()
+    ):
+        raise SettingsError(f"{place}: [profiles] must be a table of profiles, which are tables")
+    chosen_by = f"'active' in {place}" if "active" in document else "default"
+    name, chosen_by = asked or (str(document.get("active", "default")), chosen_by)
     if name not in profiles and name not in BUILT_IN_PROFILES:
-        known = ", ".join(quoted(each, 60) for each in sorted(profiles)[:20])
+        names = ", ".join(quoted(each, 60) for each in sorted(profiles)[:20])
         raise SettingsError(
             f"{chosen_by}: there is no profile {quoted(name)} in {place};"
-            f" it has {known or 'no profiles'}"
+            f" it has {names or 'no profiles'}"
         )
-    values = profiles.get(name, {})
-    if not isinstance(values, dict):
-        raise SettingsError(f"{place}: the profile {quoted(name)} must be a table")
-    values = {**BUILT_IN_PROFILES.get(name, {}), **values}
-    after = f" in profile {quoted(name)} of {place}"
-    return name, chosen_by, Source(values, after=after)
+    values = {**BUILT_IN_PROFILES.get(name, {}), **profiles.get(name, {})}
+    return name, chosen_by, Source(values, after=f" in profile {quoted(name)} of {place}")
 
 
 def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
-    """Return what TOML *content* says.
+    """Return the TOML document in *content*.
 
     Raises:
         SettingsError: It is not TOML; the text names *path*, and the line.
@@ -190,81 +170,58 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
     else:
         import tomli as tomllib
     text = _decode(content, path)
-    problem = _toml_problem(text)
-    if problem is None:
+    problem = ": it is nested too deep"
+    if not _has_long_key(text):
         try:
             return tomllib.loads(text)
         except ValueError as exc:
             problem = f" is not valid TOML: {printable(exc)}"
-        except RecursionError:  # The caller has left little room on the stack.
-            problem = _TOO_DEEP
+        except RecursionError:
+            pass
     raise SettingsError(f"{printable(path)}{problem}")
 
-
-_TOO_DEEP = f": it is nested more than {_DEEPEST_NESTING} levels deep"
 
 _TEXTS_AND_COMMENTS = (
     r'''"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*'''
 )
 
 
-def _toml_problem(text: str) -> Optional[str]:
-    """Return what keeps *text* from being read; None if nothing does.
-
-    Some parsers crash on deep nesting, and all take time and memory by the square of the
-    number of a key's parts.
-    """
-    brackets = text.count("[") + text.count("{")
-    if brackets <= _DEEPEST_NESTING and text.count(".") <= _MOST_KEY_PARTS:
-        return None
+def _has_long_key(text: str) -> bool:
+    """Return True if a key in TOML has very many parts; parsing takes time by their square."""
+    if text.count(".") <= _MOST_PARTS:
+        return False
     bare = re.sub(_TEXTS_AND_COMMENTS, "", text, flags=re.DOTALL)
-    if any(part.count(".") > _MOST_KEY_PARTS for part in re.split("[=,\n]", bare)):
-        return ": a key in it has too many parts"
-    depth = 0
-    for bracket in re.findall(r"[\[\]{}]", bare):
-        depth += 1 if bracket in "[{" else -1
-        if depth > _DEEPEST_NESTING:
-            return _TOO_DEEP
-    return None
+    return any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare))
 
 
 def _read(path: str, named_by: str = "", advice: str = "") -> Optional[bytes]:
-    """Return the content of a file; None where nothing stands.
+    """Return the content of a file; None where there is none and nothing names it.
 
     Args:
         path: Absolute.
-        named_by: What names *path*; empty for a usual place, where nothing need be.
+        named_by: What names *path*; empty for a usual place.
         advice: What else to do about a file that cannot be read.
 
     Raises:
-        SettingsError: There may be settings that cannot be read. Without them a
-            deployment could land elsewhere.
+        SettingsError: There may be settings that cannot be read. Without them a deployment
+            could land elsewhere.
     """
     try:
-        if not named_by and not _exists(path):
-            return None
         return read_file(path, _LONGEST)
     except UNREADABLE as exc:
         cause, problem = exc, reason(exc)
     if isinstance(cause, FileNotFoundError) and not named_by:
+        above = path
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+        if os.path.exists(above):
+            return None
         problem = "it is a link that leads nowhere"
     where = f"{named_by}: {printable(path)}" if named_by else printable(path)
     raise SettingsError(
         f"{where}: {problem}. There may be settings in it; make it a file that this user"
         f" can read, or move it away{advice}"
     ) from cause
-
-
-def _exists(path: str) -> bool:
-    """Return True if anything is at *path*, or a link on the way leads nowhere."""
-    found = path
-    while True:
-        try:
-            os.lstat(found)
-        except FileNotFoundError:
-            found = os.path.dirname(found)
-        else:
-            return found == path or not os.path.exists(found)
 
 
 def _decode(content: bytes, path: str) -> str:

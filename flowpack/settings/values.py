@@ -1,7 +1,7 @@
 """What a setting's value may be: text or TOML in, a checked value out.
 
-Each function raises ValueError with what is wrong, in words that follow the setting's
-name. The words never show the value where it may hold a secret.
+Each function raises ValueError with the problem, in words that follow the setting's name. They
+never show the value where it may hold a secret.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import json
 import math
 from typing import FrozenSet, Mapping, Optional
 
-from flowpack._files import absolute_path
 from flowpack.exceptions import quoted
 from flowpack.jsonvalues import json_problem
-from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
+from flowpack.urls import URL, as_address, mask_text, mask_url, parse_url, url_of
 
 #: What is shown in place of a secret.
 MASK = "********"
@@ -41,7 +40,7 @@ def parse_text(value: object) -> Optional[str]:
 def parse_secret(value: object) -> Optional[str]:
     """Return a secret; None for an empty one."""
     text = parse_text(value)
-    return None if text is None else Hidden(text)
+    return text and Hidden(text)
 
 
 def parse_api_url(value: object) -> Optional[URL]:
@@ -70,24 +69,23 @@ def parse_seconds(value: object) -> float:
 
 def parse_count(value: object) -> int:
     """Return a whole number from 0 to 100."""
-    count = _whole_number(value)
-    if count is None or count > 100:
+    text = str(value).strip()
+    if not _is_short_number(text) or int(text) > 100:
         raise ValueError(f"({quoted(value)}) must be a whole number from 0 to 100")
-    return count
+    return int(text)
 
 
 def parse_statuses(value: object) -> FrozenSet[int]:
     """Return HTTP statuses, given as ``502,504`` or as a list."""
     given = value if isinstance(value, list) else str(value).split(",")
-    statuses = [_whole_number(each) for each in given if str(each).strip()]
-    if not all(status and 100 <= status <= 599 for status in statuses):
+    texts = [text for text in (str(each).strip() for each in given) if text]
+    if not all(_is_short_number(text) and 100 <= int(text) <= 599 for text in texts):
         raise ValueError(f"({quoted(value)}) must be HTTP statuses, as in 502,504")
-    return frozenset(status for status in statuses if status)
+    return frozenset(map(int, texts))
 
 
-def _whole_number(value: object) -> Optional[int]:
-    text = str(value).strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+def _is_short_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def parse_switch(value: object) -> bool:
@@ -112,35 +110,23 @@ def parse_headers(value: object) -> Mapping[str, str]:
     return {name: Hidden(text) for name, text in value.items()}
 
 
-def parse_path(value: object, cwd: Optional[str], environ: Mapping[str, str]) -> str:
-    """Return an absolute path; ``~`` is the home of whoever runs this."""
-    if not isinstance(value, str):
-        raise ValueError("must be a path")
-    try:
-        return absolute_path(value, cwd=cwd, environ=environ)
-    except ValueError as exc:
-        raise ValueError(f"({quoted(value)}): {exc}") from None
-
-
-def check_home(path: str) -> str:
-    """Return *path*, of a folder that servers are told of, so it is text."""
+def check_utf8(path: str) -> str:
+    """Return *path*, of a folder that servers hear of, so it is text."""
     if json_problem(path):
         raise ValueError(f"({quoted(path)}): its path is not UTF-8")
     return path
 
 
-def format_value(name: str, value: object, secret: bool) -> str:
-    """Return *value* of the setting *name* as people may read it."""
+def format_value(value: object) -> str:
+    """Return the value of a setting as people may read it."""
     if value is None or value == "":
         return ""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {MASK}" for key in value)
-    if secret:
+    if isinstance(value, Hidden):
         return MASK
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, frozenset):
         return ",".join(map(str, sorted(value)))
-    if name == "api_url":
-        return mask_url(str(value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else mask_text(str(value))

@@ -1,8 +1,4 @@
-"""How each generation of the API says it: paths, fields, headers, errors.
-
-A :class:`~flowpack.wire.dialect.Dialect` builds requests from models and models
-from answers. Nothing else in the package knows the API's JSON.
-"""
+"""The API's JSON, which nothing else knows: requests from models, and models from responses."""
 
 from __future__ import annotations
 
@@ -14,27 +10,23 @@ from flowpack.exceptions import WireError, quoted
 if TYPE_CHECKING:
     from flowpack.wire.dialect import Dialect
 
-#: Releases that speak a dialect, for messages.
-SUPPORTED = "2.0b7, 2.10.14 to 2.20 and 3.x"
-
 
 def dialect_for(version: object) -> Dialect:
-    """Return the dialect of a server that says it is of release *version*.
-
-    Raises:
-        WireError: No dialect for that release; the text lists what is supported.
-    """
+    """Return the dialect of a server of release *version*; raise a WireError for no such."""
     if version == "2.0b7":
-        from flowpack.wire.orion import Orion
+        from flowpack.wire.dialect import Dialect
 
-        return Orion("2.0b7")
-    if isinstance(version, str) and re.match(r"\d+\.\d+", version):
-        from flowpack.wire.prefect3 import OLDEST, Prefect3, parse_version
+        return Dialect("2.0b7")
+    if not isinstance(version, str) or not re.match(r"\d+\.\d+", version):
+        raise WireError(
+            f"GET /admin/version answered {quoted(version)}, which is no release of Prefect. Is"
+            " this the address of a Prefect API? It ends in /api"
+        )
+    from flowpack.wire.prefect3 import OLDEST, Prefect3, parse_version
 
-        if OLDEST <= parse_version(version) < (4,):
-            return Prefect3(version)
-        raise WireError(f"the server is Prefect {quoted(version)}; flowpack speaks to {SUPPORTED}")
+    if OLDEST <= parse_version(version) < (4,):
+        return Prefect3(version)
     raise WireError(
-        f"GET /admin/version answered {quoted(version)}, which is no release of"
-        " Prefect. Is this the address of a Prefect API? It ends in /api"
+        f"the server is Prefect {quoted(version)}; flowpack speaks to 2.0b7, 2.10.14 to 2.20 and"
+        " 3.x"
     )

@@ -52,14 +52,12 @@ def slug(name: str) -> str:
 def _references(
     definition: BlockDefinition, key: str, schema: Callable[[BlockDefinition], Schema]
 ) -> Dict[str, Any]:
-    """Return what refers to the block in each field that is one, or a list for a choice."""
+    """Return the reference of each field that is a block, or a list for a choice."""
     found: Dict[str, Any] = {}
     for field, blocks in definition.references.items():
-        references = [
-            {key: fields[key], "block_schema_checksum": checksum}
-            for fields, checksum in map(schema, blocks)
-        ]
-        found[field] = references[0] if len(references) == 1 else references
+        schemas = map(schema, blocks)
+        each = [{key: fields[key], "block_schema_checksum": digest} for fields, digest in schemas]
+        found[field] = each[0] if len(each) == 1 else each
     return found
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, Callable, List, Mapping, Optional, Set, Tuple, Type, TypeVar
-from uuid import UUID
+import json
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, TypeVar
+from uuid import UUID, uuid4
 
 from flowpack.exceptions import WireError, printable, quoted
 from flowpack.models import Record
-from flowpack.transport import Response, Request, Transport
+from flowpack.transport import Request, Response, Transport
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Dialect, Model
-from flowpack.wire.encoding import Json, decode, error_for, request
+from flowpack.wire.encoding import Json, decode, error_for, request, wants_csrf_token
 
 Item = TypeVar("Item", bound=Record)
 Result = TypeVar("Result")
@@ -26,10 +26,10 @@ class Connection:
     def __init__(
         self, transport: Transport, dialect: Optional[Dialect], credential: str, renewing: bool
     ) -> None:
-        """Take what :class:`~flowpack.Client` takes; nothing is sent yet."""
         self.transport = transport
         self.credential = credential
         self.renewing = renewing
+        self.csrf: Dict[str, str] = {}  # Headers, once a server has asked for them.
         self._dialect = dialect
 
     @property
@@ -38,20 +38,26 @@ class Connection:
         if self._dialect is None:
             sent = request("GET", "/admin/version")
             response = self._successful(sent, self.transport.send(sent))
-            self._dialect = self.parse(sent, response, dialect_for)
+            self._dialect = self._parse(sent, response, dialect_for)
         return self._dialect
-
-    def read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
-        """Return the record that answers *sent*; a response may be somebody else's.
-
-        Raises:
-            WireError: It is no *cls*, or its fields are not as *expected*.
-        """
-        return self.parse(sent, self.send(sent), partial(self.record, cls, expected))
 
     def json(self, sent: Request, read: Callable[[Json], Any] = lambda value: value) -> Any:
         """Return the JSON that answers *sent*, or what *read* makes of it."""
-        return self.parse(sent, self.send(sent), read)
+        return self._parse(sent, self._send(sent), read)
+
+    def read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
+        """Return the record that answers *sent*, whose fields must be as *expected*."""
+
+        def record(value: Json) -> Model:
+            model = self.dialect.structure(value, cls)
+            for field, sent_value in expected.items():
+                found = getattr(model, field)
+                if found != sent_value:
+                    facts = f"{field}: sent {quoted(sent_value)}, got {quoted(found)}"
+                    raise WireError(f"the server answered with another {facts}")
+            return model
+
+        return self._parse(sent, self._send(sent), record)
 
     def list(self, path: str, cls: Type[Item], **filters: Any) -> Tuple[Item, ...]:
         """Return all records that the *filters* let through, page by page."""
@@ -62,67 +68,66 @@ class Connection:
             return [self.dialect.structure(each, cls) for each in value]
 
         found: List[Item] = []
-        known: Set[UUID] = set()
+        ids: Set[UUID] = set()
         while True:
             sent = request("POST", path, {"limit": _PAGE, "offset": len(found), **filters})
-            items = self.parse(sent, self.send(sent), records)
+            items: List[Item] = self.json(sent, records)
             found += items
             if len(items) < _PAGE:
                 return tuple(found)
-            ids = {item.id for item in items}
-            if ids <= known:  # Who ignores the offset would never end.
-                raise self._wire_error(sent, "the same page came twice")
-            known |= ids
+            seen = len(ids)
+            ids.update(item.id for item in items)
+            if len(ids) == seen:  # Who ignores the offset would never end.
+                raise self.wire_error(sent, "the same page came twice")
 
-    def send(self, sent: Request) -> Response:
+    def wire_error(self, sent: Request, problem: str) -> WireError:
+        """Return the error for a *problem* with the response to *sent*."""
+        return WireError(f"{sent.method} {printable(self.transport.url)}{sent.path}: {problem}")
+
+    def _send(self, sent: Request) -> Response:
         """Return the response to *sent*, which is one of success."""
-        dialect = self.dialect
-
-        def send(each: Request) -> Response:
-            return self.transport.send(each.adding(dialect.headers(each)))
-
-        response = send(sent)
-        if self.renewing and dialect.renew(response, send):
-            response = send(sent)
+        response = self._send_once(sent)
+        # Few servers want a CSRF token, so it is not asked for before. It lives an hour.
+        if self.renewing and wants_csrf_token(response) and self._renew_csrf():
+            response = self._send_once(sent)
         return self._successful(sent, response)
 
-    def record(self, cls: Type[Model], expected: Mapping[str, Any], value: Json) -> Model:
-        """Return the *cls* that *value* says; its fields must be as *expected*."""
-        model = self.dialect.structure(value, cls)
-        for field, wanted in expected.items():
-            found = getattr(model, field)
-            if found != wanted:
-                facts = f"{field}: sent {quoted(wanted)}, got {quoted(found)}"
-                raise WireError(f"the server answered with another {facts}")
-        return model
+    def _send_once(self, sent: Request) -> Response:
+        csrf = {} if sent.method == "GET" else self.csrf
+        return self.transport.send(sent.adding({**self.dialect.headers, **csrf}))
 
-    def parse(self, sent: Request, response: Response, read: Callable[[Json], Result]) -> Result:
+    def _renew_csrf(self) -> bool:
+        """Fetch a CSRF token; return False where the server gives none."""
+        client = str(uuid4())
+        response = self._send_once(request("GET", "/csrf-token", query=f"client={client}"))
+        try:
+            token = json.loads(response.body)["token"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return False
+        if response.status == 200 and isinstance(token, str):
+            self.csrf.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client})
+            return True
+        return False
+
+    def _successful(self, sent: Request, response: Response) -> Response:
+        if not 200 <= response.status < 300:
+            raise error_for(response, sent, self.transport.url, self.credential)
+        return response
+
+    def _parse(self, sent: Request, response: Response, read: Callable[[Json], Result]) -> Result:
         """Return what *read* makes of the JSON in a response; errors name the request.
 
-        Where the response repeats a secret, an error says no more than that; its causes, and
-        the frames that it went through, would hold the secret, too.
+        Where it repeats a secret, no error, cause or variable of a frame may hold more of it.
         """
         value = decode(response, sent, self.transport.url)
         try:
             return read(value)
         except WireError as exc:
             if not response.echoes:
-                raise self._wire_error(sent, str(exc)) from exc
+                raise self.wire_error(sent, str(exc)) from exc
         del value, response, read
-        raise self._wire_error(
+        raise self.wire_error(
             sent,
             "the response is not as it must be. It repeats a secret that was sent, so nothing of"
             " it is shown. Is this the address of a Prefect API?",
         )
-
-    def mismatch(self, sent: Request, fields: str) -> WireError:
-        """Return the error for a response whose *fields* are not those that were sent."""
-        return self._wire_error(sent, f"the server answered with another {fields}")
-
-    def _wire_error(self, sent: Request, problem: str) -> WireError:
-        return WireError(f"{sent.method} {printable(self.transport.url)}{sent.path}: {problem}")
-
-    def _successful(self, sent: Request, response: Response) -> Response:
-        if not 200 <= response.status < 300:
-            raise error_for(response, sent, self.transport.url, self.credential)
-        return response

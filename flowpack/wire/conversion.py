@@ -1,11 +1,12 @@
-"""Models to JSON and back: the converter that every dialect starts from.
+"""Models to JSON and back: the converter of all dialects.
 
-It is strict: text is not turned into numbers, nor numbers into text. What is
-UNSET is left out, and what a record carries in ``extra`` is written back.
+It is strict: text is not turned into numbers, nor numbers into text. What is UNSET is left out.
 """
 
 from __future__ import annotations
 
+import collections.abc
+import functools
 from datetime import datetime
 from typing import Any, Callable, List, Optional, Tuple, Type, Union, get_args, get_origin
 from uuid import UUID
@@ -22,12 +23,12 @@ Json = Any
 _SCHEDULES = (IntervalSchedule, CronSchedule, RRuleSchedule, OpaqueSchedule)
 
 
+@functools.lru_cache(maxsize=None)
 def make_converter(*, detailed: bool = False) -> cattrs.Converter:
-    """Return a converter with the hooks that every dialect shares.
+    """Return the converter that all dialects share.
 
-    Args:
-        detailed: Whether its errors tell every problem, for :func:`problems_of`;
-            else it stops at the first, and is faster to make and to use.
+    A *detailed* one collects every problem, for :func:`problems_of`; else it stops at the first,
+    and is faster to make and to use.
     """
     converter = cattrs.Converter(detailed_validation=detailed)
 
@@ -36,14 +37,11 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
         return tuple(converter.structure(each, item) for each in _expect(value, list))
 
     def read_present(value: Any, kind: Any) -> Any:
-        rest = tuple(each for each in get_args(kind) if each is not Unset)
-        return converter.structure(value, Union[rest])  # type: ignore[arg-type]
-
-    def reader(cls: Type[Any]) -> Callable[..., Any]:
-        return _reader(cls, converter)
+        kinds = tuple(each for each in get_args(kind) if each is not Unset)
+        return converter.structure(value, Union[kinds])  # type: ignore[arg-type]
 
     # Of two hooks that fit, the later one counts: schedules are attrs classes, too.
-    converter.register_structure_hook_factory(attrs.has, reader)
+    converter.register_structure_hook_factory(attrs.has, lambda cls: _reader(cls, converter))
     converter.register_unstructure_hook_factory(attrs.has, lambda cls: _writer(cls, converter))
     for kind in (str, bool):
         converter.register_structure_hook(kind, _expect)
@@ -51,15 +49,15 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
     converter.register_unstructure_hook(UUID, str)
     converter.register_structure_hook(datetime, _read_time)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
-    converter.register_structure_hook_func(_is_tuple, read_tuple)
-    converter.register_unstructure_hook_func(_is_tuple, list)
-    converter.register_structure_hook_func(_is_mapping, lambda value, _: _expect(value, dict))
-    converter.register_unstructure_hook_func(_is_mapping, dict)
-    converter.register_structure_hook_func(_is_schedule, _read_schedule)
-    converter.register_unstructure_hook_func(_is_schedule, write_schedule)
-    # What is absent in JSON keeps its default.
-    converter.register_structure_hook_func(_may_be_unset, read_present)
-    converter.register_unstructure_hook_func(_may_be_unset, converter.unstructure)
+    for fits, read, write in (
+        (_is_tuple, read_tuple, list),
+        (_is_mapping, lambda value, _: _expect(value, dict), dict),
+        (_is_schedule, _read_schedule, write_schedule),
+        # What is absent in JSON keeps its default.
+        (_may_be_unset, read_present, converter.unstructure),
+    ):
+        converter.register_structure_hook_func(fits, read)
+        converter.register_unstructure_hook_func(fits, write)
     return converter
 
 
@@ -68,7 +66,7 @@ def _is_tuple(kind: Any) -> bool:
 
 
 def _is_mapping(kind: Any) -> bool:
-    return getattr(get_origin(kind), "__name__", "") in ("Mapping", "dict")
+    return kind is dict or get_origin(kind) is collections.abc.Mapping
 
 
 def _is_schedule(kind: Any) -> bool:
@@ -87,13 +85,12 @@ def _expect(value: Any, kind: type) -> Any:
 
 
 def _read_time(value: Any, _: Any) -> datetime:
-    text = _expect(value, str)
     # Python 3.9 and 3.10 do not read a Z.
-    return datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] == "Z" else text)
+    return datetime.fromisoformat(_expect(value, str).replace("Z", "+00:00"))
 
 
 def _read_schedule(value: Json, kind: Any) -> Any:
-    """Return the schedule that *value* says, opaque where it cannot be read whole."""
+    """Return a schedule as a model, opaque where that would not write it as it came."""
     if value is None and type(None) in get_args(kind):
         return None
     try:
@@ -121,22 +118,19 @@ def write_schedule(schedule: Any) -> Json:
 
 def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
     """Return a reader of *cls* that keeps unknown fields in ``extra``."""
-    names = {field.name for field in attrs.fields(cls)}
-    known = names - {"extra"}
-    overrides = {"extra": override(omit=True)} if "extra" in names else {}
+    known = {field.name for field in attrs.fields(cls)} - {"extra"}
+    keeps = hasattr(cls, "extra")
     read = make_dict_structure_fn(
         cls,
         converter,
         _cattrs_detailed_validation=converter.detailed_validation,
-        **overrides,  # type: ignore[arg-type]
+        **({"extra": override(omit=True)} if keeps else {}),  # type: ignore[arg-type]
     )
 
     def hook(value: Any, _: Any) -> Any:
         record = read(_expect(value, dict), cls)
-        if not overrides or value.keys() <= known:
-            return record
         extra = {key: item for key, item in value.items() if key not in known}
-        return attrs.evolve(record, extra=extra)
+        return attrs.evolve(record, extra=extra) if keeps and extra else record
 
     return hook
 
@@ -154,15 +148,12 @@ def _writer(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
 
 def problems_of(value: Json, cls: Type[Any]) -> List[str]:
     """Return everything in *value* that makes it no *cls*, each with its path."""
+
+    def words(exc: BaseException, _: Optional[type]) -> str:
+        return f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)
+
     try:
         make_converter(detailed=True).structure(value, cls)
     except Exception as exc:
-        try:
-            return cattrs.transform_error(exc, path="answer", format_exception=_problem)
-        except TypeError:
-            return [_problem(exc, None)]
+        return cattrs.transform_error(exc, path="response", format_exception=words)
     return []
-
-
-def _problem(exc: BaseException, _: Optional[type]) -> str:
-    return f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)

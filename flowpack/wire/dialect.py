@@ -1,90 +1,74 @@
-"""What differs between the generations of the API; what all take alike is in the client."""
+"""How 2.0b7 ("Orion") and the embedded API are spoken to, and what other servers do otherwise."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any, Callable, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar
 from uuid import UUID
 
 import attrs
 
 from flowpack.exceptions import WireError, printable
+from flowpack.jsonvalues import same_json
 from flowpack.models import (
+    UNSET,
     BlockDefinition,
     BlockDocument,
     Deployment,
     DeploymentCreate,
-    FlowRunnerSettings,
     ScriptSource,
 )
-from flowpack.transport import Response, Request
+from flowpack.schedules import IntervalSchedule, RRuleSchedule
+from flowpack.transport import Effect, Request
+from flowpack.wire.block_schemas import orion_schema
 from flowpack.wire.conversion import make_converter, problems_of
-from flowpack.wire.encoding import Json
+from flowpack.wire.encoding import Json, path, request
 
 Model = TypeVar("Model")
 
 #: Sends a request and returns the JSON of the response, or what a second argument makes of it.
 Send = Callable[..., Any]
 
+#: What stands for a deployment that is not there yet: all defaults.
+NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=None)
+
+#: The fields that 2.0b7 has and a spec need not give.
+_FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
+
 
 @attrs.frozen
 class Change:
-    """One field of a deployment that differs.
-
-    Attributes:
-        field: The field's name in :class:`~flowpack.DeploymentSpec`.
-        old: What the server has, as JSON.
-        new: What it is to have.
-    """
+    """One field of a deployment, as a spec names it, and its old and new values, as JSON."""
 
     field: str
     old: Json = attrs.field(hash=False)
     new: Json = attrs.field(hash=False)
 
 
-class Dialect(ABC):
-    """How one generation of the API is spoken.
+class Dialect:
+    """How one generation of the API is spoken; this one is that of 2.0b7 and the embedded API.
 
-    Methods named like those of :class:`~flowpack.Client` return the request.
-
-    Attributes:
-        name: ``orion`` or ``prefect3``.
-        version: The server's release.
-        uses_work_pools: Whether a deployment needs a work pool to be run.
-        loads_methods: Whether its workers load flows in classes: ``file.py:Class.method``.
-        workers: How many requests at a time the server is glad of.
-        with_secrets: Query under which block documents are read with their secrets.
+    A subclass overrides what differs; what all servers take alike is in the client.
     """
 
-    name: ClassVar[str]
-    uses_work_pools: ClassVar[bool] = False
-    loads_methods: bool = False
-    workers: ClassVar[int] = 8
-    with_secrets: ClassVar[str] = ""
+    name: ClassVar[str] = "orion"  # Or ``prefect3``.
+    uses_work_pools: ClassVar[bool] = False  # A deployment needs a work pool to be run.
+    loads_methods: bool = False  # Workers load flows in classes: ``file.py:Class.method``.
+    workers: ClassVar[int] = 8  # Requests at a time that the server is glad of.
+    with_secrets: ClassVar[str] = ""  # Query under which block documents hold their secrets.
+    replacing: ClassVar[Mapping[str, Json]] = {}  # Beside data that replace all in a document.
+    headers: ClassVar[Mapping[str, str]] = {"X-PREFECT-API-VERSION": "0.6.0"}
 
     def __init__(self, version: str) -> None:
         self.version = version
         self._converter = make_converter()
 
-    def headers(self, sent: Request) -> Mapping[str, str]:
-        """Return what this API wants in the headers of a request."""
-        return {}
-
-    def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
-        """Return True if what a *refused* request lacked was fetched with *send*.
-
-        The request is then sent again, once.
-        """
-        return False
-
     # Models
 
     def structure(self, value: Json, cls: Type[Model]) -> Model:
-        """Return the model that *value* says.
+        """Return the model that *value* stands for.
 
         Raises:
-            WireError: A field is missing or of another type; the text has the
-                path of each.
+            WireError: Fields are missing or of another type; the text has their paths.
         """
         try:
             return self._converter.structure(value, cls)
@@ -98,32 +82,52 @@ class Dialect(ABC):
 
     # Deployments
 
-    @abstractmethod
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
-        """Return *new* with nothing left unset, as this server would keep it.
+        """Return *new* with the values of *current*, or else defaults, for all that is UNSET."""
+        kept = {
+            field: getattr(current or NOTHING, field)
+            for field in _FIELDS
+            if getattr(new, field) is UNSET
+        }
+        whole = attrs.evolve(new, **kept)
+        schedule = whole.schedule
+        # 2.0b7 refuses an interval that has both a time zone and an anchor, and fails on one
+        # that has a zone only; an anchor with an offset is what works.
+        if isinstance(schedule, IntervalSchedule):
+            schedule = schedule.without_timezone()
+        if isinstance(schedule, RRuleSchedule) and schedule.timezone is None:
+            schedule = attrs.evolve(schedule, timezone="UTC")
+        return attrs.evolve(whole, schedule=schedule)
 
-        What is UNSET takes the value of *current*, or the reference's default
-        where there is no deployment yet.
-        """
-
-    @abstractmethod
     def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
-        """Return what differs, over the fields that this server keeps.
+        """Return which fields that this server keeps differ in *new*, which is settled.
 
-        *new* is settled. ``flow_data`` is left to the caller, who knows the
-        bytes behind it.
+        ``flow_data`` is left to the caller, who knows the bytes behind it.
         """
+        changes = []
+        for field in _FIELDS:
+            old, wanted = getattr(current, field), getattr(new, field)
+            if same_json(old, wanted) or (field == "flow_runner" and wanted is None):
+                continue  # A runner that is None is left to the server.
+            if field == "is_schedule_active":
+                changes.append(Change("paused", not old, not wanted))
+            else:
+                changes.append(Change(field, self.unstructure(old), self.unstructure(wanted)))
+        return tuple(changes)
 
-    @abstractmethod
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
+        sent = {"name", "flow_id", "flow_data", *_FIELDS}
+        body = {field: each for field, each in self.unstructure(new).items() if field in sent}
+        return request("POST", "/deployments/", body, Effect.UPSERT)
 
-    @abstractmethod
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
-        """Pause or resume a deployment."""
+        """Resume or pause a deployment."""
+        verb = "set_schedule_active" if active else "set_schedule_inactive"
+        return request("POST", path("deployments", deployment_id, verb), effect=Effect.UPSERT)
 
     def runner_of(self, current: Deployment) -> Json:
-        """Return what *current* says of where its runs are executed."""
+        """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
@@ -131,12 +135,8 @@ class Dialect(ABC):
         return ()
 
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return what a plan should tell of *new*."""
+        """Return the notes of a plan on *new*."""
         return ()
-
-    def pool_problem(self, settings: FlowRunnerSettings, pool_type: str) -> str:
-        """Return why a runner does not fit a work pool; empty if it does."""
-        return ""
 
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""
@@ -144,36 +144,47 @@ class Dialect(ABC):
 
     # Blocks
 
-    @abstractmethod
     def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
         """Return ``fields`` and checksum of a block class on this server."""
+        return orion_schema(definition)
 
     def block_type_key(self, name: str) -> Tuple[str, str]:
         """Return the field by which a block type of this *name* is found, and its value."""
         return "name", name
 
-    @abstractmethod
     def block_document_filters(self, anonymous: bool) -> Dict[str, Any]:
         """Return the filters for named block documents, with *anonymous* for the others, too."""
-
-    @abstractmethod
-    def update_block_document(self, document_id: UUID, data: Mapping[str, Any]) -> Request:
-        """Replace the data of a block document."""
+        return {"block_document_filter": {"is_anonymous": {"eq_": None if anonymous else False}}}
 
     def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
-        """Return True if the response to a write holds the *data* that were sent."""
-        return dict(document.data) == dict(data)
+        """Return True if the response to a write holds the *data* that were sent.
+
+        Newer servers mask what the schema names as secret.
+        """
+        schema = document.block_schema
+        listed = None if schema is None else schema.fields.get("secret_fields")
+        names = listed if isinstance(listed, list) else ()
+        secret = {str(name).partition(".")[0] for name in names}
+        return all(document.data.get(name) == data[name] for name in data if name not in secret)
 
     # Default storage: one request or several, through *send*
 
-    @abstractmethod
-    def get_default_storage(self, send: Send, read: Callable[[Json], Model]) -> Optional[Model]:
-        """Return what *read* makes of the default storage's document; None if there is none."""
+    def get_default_storage(self, send: Send) -> Optional[BlockDocument]:
+        """Return the document of the default storage; None if there is none."""
 
-    @abstractmethod
+        def read(value: Json) -> Optional[BlockDocument]:
+            return None if value is None else self.structure(value, BlockDocument)
+
+        sent = request("POST", "/block_documents/get_default_storage_block_document")
+        document: Optional[BlockDocument] = send(sent, read)
+        return document
+
     def set_default_storage(self, document_id: UUID, send: Send) -> None:
         """Make a storage block the default."""
+        verb = "set_default_storage_block_document"
+        send(request("POST", path("block_documents", document_id, verb), effect=Effect.UPSERT))
 
-    @abstractmethod
     def clear_default_storage(self, send: Send) -> None:
         """Have no default storage."""
+        target = "/block_documents/clear_default_storage_block_document"
+        send(request("POST", target, effect=Effect.UPSERT))

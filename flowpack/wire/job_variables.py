@@ -1,7 +1,4 @@
-"""Flow runners as the job variables of a work pool.
-
-A pool's type decides which variables its jobs have; what a runner says must fit.
-"""
+"""Flow runners as the job variables of a work pool, whose type decides which there are."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ _SAME_NAME: Mapping[str, Tuple[str, ...]] = {
     "kubernetes": ("image", "namespace", "service_account_name", "labels", "image_pull_policy"),
 }
 
-#: What runners say where nobody chose; a pool has better.
+#: Values of runners that nobody chose; a pool has better.
 _DEFAULTS = {"image": DEFAULT_IMAGE, "namespace": "default"}
 
 #: Prefect 3's docker pools spell the policies of Kubernetes.
@@ -32,18 +29,17 @@ _PULL_POLICIES = {"IF_NOT_PRESENT": "IfNotPresent", "ALWAYS": "Always", "NEVER":
 
 def pool_problem(settings: FlowRunnerSettings, pool_type: str) -> str:
     """Return why a runner does not fit a pool of *pool_type*; empty if it does."""
-    runner = str(settings.type)
-    fitting = POOL_TYPES.get(runner)
-    if fitting is None or pool_type in fitting:
+    fitting = POOL_TYPES.get(str(settings.type), (pool_type,))
+    if pool_type in fitting:
         return ""
     return (
-        f"the {runner} flow runner does not fit a work pool of type {pool_type}; it"
+        f"the {settings.type} flow runner does not fit a work pool of type {pool_type}; it"
         f" fits {' and '.join(fitting)}"
     )
 
 
 def runner_variables(settings: Union[FlowRunnerSettings, None, Unset]) -> Dict[str, Any]:
-    """Return the job variables that say what the *settings* of a runner say."""
+    """Return the job variables that stand for the *settings* of a runner."""
     kind = str(settings.type) if settings else ""
     config = dict(settings.config or {}) if settings else {}
     found: Dict[str, Any] = {"env": config.get("env")}
@@ -64,30 +60,28 @@ def runner_variables(settings: Union[FlowRunnerSettings, None, Unset]) -> Dict[s
     return {key: value for key, value in found.items() if value not in (None, {}, [])}
 
 
-def variables_of(has: Mapping[str, Any]) -> Any:
+def variables_of(extra: Mapping[str, Any]) -> Any:
     """Return the job variables of a deployment; 2.x answers by the older name of the field."""
-    return has.get("job_variables", has.get("infra_overrides")) or {}
+    return extra.get("job_variables", extra.get("infra_overrides")) or {}
 
 
-def merged_variables(has: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
+def merged_variables(extra: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
     """Return a deployment's variables, with those of its new runner over them."""
-    kept = with_nested_env(variables_of(has))
+    kept = _with_nested_env(variables_of(extra))
     changes = runner_variables(new.flow_runner)
-    merged = {**kept, **changes}
     if isinstance(kept.get("env"), Mapping) and "env" in changes:
-        merged["env"] = {**kept["env"], **changes["env"]}
-    return merged
+        changes["env"] = {**kept["env"], **changes["env"]}
+    return {**kept, **changes}
 
 
-def with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return job variables with each ``env.NAME`` in ``env``.
+def _with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return job variables with each ``env.NAME`` in ``env``, whose own values win.
 
-    Workers before 3.6.5 know no other form. Of both the one in ``env`` counts.
+    Workers before 3.6.5 know no other form.
     """
-    dotted = {key: value for key, value in variables.items() if key[:4] == "env."}
     env = variables.get("env") or {}
+    dotted = {key[4:]: value for key, value in variables.items() if key.startswith("env.")}
     if not dotted or not isinstance(env, Mapping):
         return dict(variables)
-    found = {key: value for key, value in variables.items() if key not in dotted}
-    found["env"] = {**{key[4:]: value for key, value in dotted.items()}, **env}
-    return found
+    others = {key: value for key, value in variables.items() if not key.startswith("env.")}
+    return {**others, "env": {**dotted, **env}}

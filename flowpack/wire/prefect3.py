@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
-from uuid import UUID, uuid4
+from contextlib import suppress
+from functools import partial
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
+from uuid import UUID
 
 import attrs
 
@@ -23,33 +24,22 @@ from flowpack.models import (
     DataDocument,
     Deployment,
     DeploymentCreate,
-    FlowRunnerSettings,
     ScriptSource,
 )
-from flowpack.transport import Response, Effect, Request
+from flowpack.transport import Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.conversion import write_schedule
-from flowpack.wire.dialect import Change, Dialect, Model, Send
-from flowpack.wire.encoding import Json, path, request, wants_csrf_token
-from flowpack.wire.job_variables import (
-    merged_variables,
-    pool_problem,
-    runner_variables,
-    variables_of,
-)
-from flowpack.wire.prefect3_schedules import (
-    own_schedule,
-    read_any,
-    same_schedule,
-    schedules_to_send,
-)
+from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
+from flowpack.wire.encoding import Json, path, request
+from flowpack.wire.job_variables import merged_variables, runner_variables, variables_of
+from flowpack.wire.prefect3_schedules import own_schedule, read_any, same_schedule, sent_schedules
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
 
-#: The release that brought each field of ``POST /deployments/``; what is not here
-#: is older than :data:`OLDEST`. Servers refuse fields that they do not know.
+#: The release that brought each field of ``POST /deployments/``; the others are older than
+#: :data:`OLDEST`. Servers refuse fields that they do not know.
 SINCE: Mapping[str, Tuple[int, ...]] = {
     "enforce_parameter_schema": (2, 13, 2),
     "paused": (2, 16, 0),
@@ -65,29 +55,29 @@ METHODS = (3, 4, 13)
 
 #: Name of the variable that holds the id of the default storage.
 DEFAULT_STORAGE = "flowpack_default_storage"
+_DEFAULT_STORAGE_PATH = path("variables", "name", DEFAULT_STORAGE)
 
-#: What a deployment keeps where a spec does not say it: field and default.
+#: What a deployment keeps where a spec does not give it: field and default.
 _KEPT: Mapping[str, Any] = {
     "description": None,
     "version": None,
+    "parameters": {},
     "labels": {},
     "concurrency_limit": None,
     "work_queue_name": None,
+    "work_pool_name": None,
     "enforce_parameter_schema": True,
 }
 
-#: Fields of the body that are compared by name, and their names in a spec.
-_COMPARED: Mapping[str, str] = {
-    "entrypoint": "entrypoint",
-    "parameter_openapi_schema": "parameter_openapi_schema",
-    "parameters": "parameters",
-    "tags": "tags",
-    "description": "description",
-    "version": "version",
+#: Fields of the body that are not compared by name.
+_COMPARED_OTHERWISE = {
+    *("name", "flow_id", "path", "pull_steps"),
+    *("schedule", "schedules", "paused", "is_schedule_active"),
+}
+
+#: Fields of the body that have another name in a spec.
+_SPEC_NAMES: Mapping[str, str] = {
     "work_pool_name": "work_pool",
-    "enforce_parameter_schema": "enforce_parameter_schema",
-    "concurrency_limit": "concurrency_limit",
-    "labels": "labels",
     "work_queue_name": "work_queue",
     "job_variables": "flow_runner",
     "infra_overrides": "flow_runner",
@@ -118,69 +108,42 @@ class Prefect3(Dialect):
     uses_work_pools: ClassVar[bool] = True
     workers: ClassVar[int] = 4
     with_secrets: ClassVar[str] = "include_secrets=true"
+    replacing: ClassVar[Mapping[str, Json]] = {"merge_existing_data": False}
+    headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods = self._release >= METHODS
-        self._csrf: Mapping[str, str] = {}
 
-    def headers(self, sent: Request) -> Mapping[str, str]:
-        """Return the CSRF token, where the server asked for one."""
-        return {} if sent.method == "GET" else self._csrf
-
-    def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
-        """Fetch a CSRF token where the server refused a request for want of one.
-
-        Few servers want one, so it is not asked for before. A token lives an hour.
-        """
-        if not wants_csrf_token(refused):
-            return False
-        client = str(uuid4())
-        response = send(request("GET", "/csrf-token", query=f"client={client}"))
-        try:
-            token = json.loads(response.body)["token"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return False
-        if response.status != 200 or not isinstance(token, str):
-            return False
-        self._csrf = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client}
-        return True
-
-    def knows(self, field: str) -> bool:
+    def has(self, field: str) -> bool:
         """Return True if this release has a field of deployments."""
         return self._release >= SINCE.get(field, OLDEST)
 
     # Models
 
     def structure(self, value: Json, cls: Type[Model]) -> Model:
-        """See :meth:`Dialect.structure`."""
-        if cls is Deployment and isinstance(value, dict):
-            return self._deployment(value)  # type: ignore[return-value]
-        return super().structure(value, cls)
-
-    def _deployment(self, value: Dict[str, Any]) -> Deployment:
-        """Read a deployment; all that is only here stays in ``extra``."""
+        """See :meth:`Dialect.structure`; all that only these servers have stays in ``extra``."""
+        if cls is not Deployment or not isinstance(value, dict):
+            return super().structure(value, cls)
         _check_shapes(value)
-        stored, script, flaw = None, None, None
+        stored, script, problem = None, None, None
         try:
             stored, script = pulling.read_steps(value.get("pull_steps"))
         except WireError as exc:
             # One deployment that was edited must not hide all the others.
-            flaw = str(exc)
-        plain = super().structure(
-            {**value, "flow_data": None, "schedule": None, "flow_runner": None}, Deployment
-        )
-        own = own_schedule(value, script, self.knows("slug"))
-        if self.knows("paused"):
+            problem = str(exc)
+        own = own_schedule(value, script, self.has("slug"))
+        if self.has("paused"):
             active = not value.get("paused", False)
         else:
             active = bool(value.get("is_schedule_active", True))
-        return attrs.evolve(
-            plain,
+        plain = {**value, "flow_data": None, "schedule": None, "flow_runner": None}
+        return attrs.evolve(  # type: ignore[return-value]
+            super().structure(plain, Deployment),
             flow_data=None if stored is None else DataDocument.encode("blockstorage", stored),
             script=script,
-            flaw=flaw,
+            flaw=problem,
             schedule=None if own is None else read_any(own.get("schedule")),
             is_schedule_active=active,
             extra=value,
@@ -192,38 +155,28 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
         if new.schedules is not UNSET:
             return new
-        has: Mapping[str, Any] = {} if current is None else current.extra
-        kept = self._kept(new, current, has)
+        current = current or NOTHING
+        extra, slugs = current.extra, self.has("slug")
+        kept = self._kept(new, current)
         unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
-        if has and new.work_queue_name is None:
+        if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
-        slugs = self.knows("slug")
-        own = None if current is None else own_schedule(has, current.script, slugs)
-        schedule = new.schedule
-        if schedule is UNSET:
-            schedule = None if current is None else current.schedule
+        own = own_schedule(extra, current.script, slugs)
+        schedule = current.schedule if new.schedule is UNSET else new.schedule
         script = new.script
         if script is not None and schedule is not None and not slugs:
             script = attrs.evolve(script, schedule=write_schedule(schedule))
-        schedules = schedules_to_send(new.schedule, has, own, slugs)
+        schedules = sent_schedules(new.schedule, extra, own, slugs)
         return attrs.evolve(new, schedules=schedules, schedule=schedule, script=script, **unset)
 
-    def _kept(
-        self, new: DeploymentCreate, current: Optional[Deployment], has: Mapping[str, Any]
-    ) -> Dict[str, Any]:
-        """Return what each field is where *new* does not say it."""
-        kept: Dict[str, Any] = {
-            "parameters": {} if current is None else current.parameters,
-            "tags": () if current is None else current.tags,
-            "is_schedule_active": current is None or current.is_schedule_active,
-            "work_pool_name": has.get("work_pool_name"),
-            "job_variables": None if current is None else merged_variables(has, new),
-            **{field: has.get(field, default) for field, default in _KEPT.items()},
-            "labels": _own_labels(has),
-            "concurrency_limit": concurrency_limit(has),
-        }
+    def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
+        """Return the value of each field that *new* may leave unset."""
+        old = _comparable(current.extra)
+        kept = {field: old.get(field, default) for field, default in _KEPT.items()}
+        kept["tags"], kept["is_schedule_active"] = current.tags, current.is_schedule_active
+        kept["job_variables"] = merged_variables(current.extra, new)
         if new.script is not None:
-            if current is None:
+            if not current.extra:
                 kept["description"] = new.script.description
             # A version that is a digest was made by a tool, from the script.
             if kept["version"] is None or re.fullmatch("[0-9a-f]{32}", str(kept["version"])):
@@ -232,27 +185,20 @@ class Prefect3(Dialect):
 
     def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
         """See :meth:`Dialect.differences`."""
-        variables = variables_of(current.extra)
-        has = {
-            **current.extra,
-            "labels": _own_labels(current.extra),
-            "concurrency_limit": concurrency_limit(current.extra),
-            "job_variables": variables,
-            "infra_overrides": variables,
-        }
+        old = _comparable(current.extra)
         changes: List[Change] = [
-            Change(_COMPARED[field], has.get(field), wanted)
+            Change(_SPEC_NAMES.get(field, field), old.get(field), wanted)
             for field, wanted in self._body(new).items()
-            if field in _COMPARED and not same_json(has.get(field), wanted)
+            if field not in _COMPARED_OTHERWISE and not same_json(old.get(field), wanted)
         ]
         if current.is_schedule_active != new.is_schedule_active:
-            old, now = not current.is_schedule_active, not new.is_schedule_active
-            changes.append(Change("paused", old, now))
-        own = own_schedule(current.extra, current.script, self.knows("slug"))
+            paused = not current.is_schedule_active
+            changes.append(Change("paused", paused, not new.is_schedule_active))
+        own = own_schedule(current.extra, current.script, self.has("slug"))
         old_schedule = None if own is None else own.get("schedule")
         if not same_schedule(old_schedule, new.schedule):
             changes.append(Change("schedule", old_schedule, write_schedule(new.schedule)))
-        return tuple(changes) + pulling.differences(current, new)
+        return (*changes, *pulling.differences(current, new))
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """See :meth:`Dialect.create_deployment`."""
@@ -263,9 +209,6 @@ class Prefect3(Dialect):
         if stored is None or new.script is None:
             problem = f"a {self.version} server needs a script that its workers can pull"
             raise DeploymentValidationError(new.name, [problem])
-        variables = new.job_variables
-        if not isinstance(variables, Mapping):
-            variables = runner_variables(new.flow_runner)
         body: Dict[str, Any] = {
             "name": new.name,
             "flow_id": str(new.flow_id),
@@ -285,22 +228,23 @@ class Prefect3(Dialect):
         if new.work_queue_name is not None:
             body["work_queue_name"] = new.work_queue_name
         schedules = list(new.schedules or ())
-        if self.knows("schedules"):
+        if self.has("schedules"):
             body.update(schedules=schedules, paused=not new.is_schedule_active)
         else:
             body["schedule"] = schedules[0]["schedule"] if schedules else None
             body["is_schedule_active"] = new.is_schedule_active
-        field = "job_variables" if self.knows("job_variables") else "infra_overrides"
-        body[field] = dict(variables)
-        return {field: value for field, value in body.items() if self.knows(field)}
+        variables = new.job_variables
+        if not isinstance(variables, Mapping):
+            variables = runner_variables(new.flow_runner)
+        body["job_variables" if self.has("job_variables") else "infra_overrides"] = dict(variables)
+        return {field: value for field, value in body.items() if self.has(field)}
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
-        """Pause or resume a deployment."""
-        target = path("deployments", deployment_id)
-        if not self.knows("paused"):
-            verb = "set_schedule_active" if active else "set_schedule_inactive"
-            return request("POST", f"{target}/{verb}", effect=Effect.UPSERT)
+        """See :meth:`Dialect.set_schedule_active`."""
+        if not self.has("paused"):
+            return super().set_schedule_active(deployment_id, active)
         # 2.16 to 2.20 refuse their pause_deployment where there are two schedules.
+        target = path("deployments", deployment_id)
         return request("PATCH", target, {"paused": not active}, Effect.UPSERT)
 
     def runner_of(self, current: Deployment) -> Json:
@@ -317,13 +261,9 @@ class Prefect3(Dialect):
         if new.script is not None:
             notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
         for field in ("labels", "concurrency_limit"):
-            if getattr(new, field) and not self.knows(field):
+            if getattr(new, field) and not self.has(field):
                 notes.append(f"a server of release {self.version} keeps no {field}")
         return tuple(notes)
-
-    def pool_problem(self, settings: FlowRunnerSettings, pool_type: str) -> str:
-        """See :meth:`Dialect.pool_problem`."""
-        return pool_problem(settings, pool_type)
 
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""
@@ -343,23 +283,9 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.block_document_filters`."""
         return {} if anonymous else {"block_documents": {"is_anonymous": {"eq_": False}}}
 
-    def update_block_document(self, document_id: UUID, data: Mapping[str, Any]) -> Request:
-        """Replace the data of a block document."""
-        body = {"data": dict(data), "merge_existing_data": False}
-        return request("PATCH", path("block_documents", document_id), body, Effect.UPSERT)
-
-    def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
-        """See :meth:`Dialect.echoes`; answers to writes have secrets masked."""
-        schema = document.block_schema
-        listed = None if schema is None else schema.fields.get("secret_fields")
-        names = listed if isinstance(listed, list) else ()
-        secret = {str(name).partition(".")[0] for name in names}
-        answered = document.data
-        return all(answered.get(name) == data[name] for name in data if name not in secret)
-
     # Default storage: there is none since 2.0b11, so a variable names it
 
-    def get_default_storage(self, send: Send, read: Callable[[Json], Model]) -> Optional[Model]:
+    def get_default_storage(self, send: Send) -> Optional[BlockDocument]:
         """See :meth:`Dialect.get_default_storage`."""
 
         def document_id(variable: Json) -> Optional[UUID]:
@@ -371,11 +297,13 @@ class Prefect3(Dialect):
                     " flowpack storage default"
                 ) from exc
 
-        try:
+        document: Optional[BlockDocument] = None
+        with suppress(ObjectNotFound):
             found = send(request("GET", _DEFAULT_STORAGE_PATH), document_id)
-            return None if found is None else send(self._read_document(found), read)
-        except ObjectNotFound:
-            return None
+            if found is not None:
+                read = partial(self.structure, cls=BlockDocument)
+                document = send(self._read_document(found), read)
+        return document
 
     def _read_document(self, document_id: UUID) -> Request:
         return request("GET", path("block_documents", document_id), query=self.with_secrets)
@@ -383,45 +311,47 @@ class Prefect3(Dialect):
     def set_default_storage(self, document_id: UUID, send: Send) -> None:
         """See :meth:`Dialect.set_default_storage`."""
         send(self._read_document(document_id))
-        body = {"name": DEFAULT_STORAGE, "value": str(document_id)}
+        value = {"value": str(document_id)}
         try:
+            body = {"name": DEFAULT_STORAGE, **value}
             send(request("POST", "/variables/", body, Effect.UPSERT))
         except ObjectAlreadyExists:
-            body = {"value": str(document_id)}
-            send(request("PATCH", _DEFAULT_STORAGE_PATH, body, Effect.UPSERT))
+            send(request("PATCH", _DEFAULT_STORAGE_PATH, value, Effect.UPSERT))
 
     def clear_default_storage(self, send: Send) -> None:
         """See :meth:`Dialect.clear_default_storage`."""
-        try:
+        with suppress(ObjectNotFound):
             send(request("DELETE", _DEFAULT_STORAGE_PATH, effect=Effect.UPSERT))
-        except ObjectNotFound:
-            pass
-
-
-_DEFAULT_STORAGE_PATH = path("variables", "name", DEFAULT_STORAGE)
 
 
 def _check_shapes(value: Mapping[str, Any]) -> None:
     """Raise a WireError for a deployment of which the dialect could not read a part."""
     for name, kind in _SHAPES.items():
         member = value.get(name)
-        items = member if isinstance(member, list) else ()
         fits = member is None or isinstance(member, kind)
-        if not fits or not all(isinstance(each, dict) for each in items):
+        if isinstance(member, list):
+            fits = fits and all(isinstance(each, dict) for each in member)
+        if fits and name == "schedules":
+            fits = all(isinstance(each.get("schedule"), dict) for each in member or ())
+        if not fits:
             expected = "an object" if kind is dict else "an array of objects"
             raise WireError(f"a response is no Deployment: {name} must be {expected}")
-    for each in value.get("schedules") or ():
-        if not isinstance(each.get("schedule"), dict):
-            raise WireError("a response is no Deployment: schedules must have a schedule each")
 
 
-def _own_labels(has: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return the labels without those that the server adds."""
-    labels = has.get("labels") or {}
-    return {key: value for key, value in labels.items() if not key.startswith("prefect.")}
+def _comparable(extra: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return a deployment as a server has it, with values as they are sent."""
+    labels = (extra.get("labels") or {}).items()
+    variables = variables_of(extra)
+    return {
+        **extra,
+        "labels": {key: value for key, value in labels if not key.startswith("prefect.")},
+        "concurrency_limit": concurrency_limit(extra),
+        "job_variables": variables,
+        "infra_overrides": variables,
+    }
 
 
-def concurrency_limit(has: Mapping[str, Any]) -> Optional[int]:
+def concurrency_limit(extra: Mapping[str, Any]) -> Optional[int]:
     """Return the limit; since 3.0.3 a response has it in an object of its own."""
-    limit = (has.get("global_concurrency_limit") or {}).get("limit")
-    return has.get("concurrency_limit") if limit is None else limit
+    limit = (extra.get("global_concurrency_limit") or {}).get("limit")
+    return extra.get("concurrency_limit") if limit is None else limit

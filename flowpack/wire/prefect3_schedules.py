@@ -1,4 +1,4 @@
-"""Schedules as today's servers keep them: those of others beside the one that is flowpack's."""
+"""Schedules of a deployment on today's servers: flowpack's own, and those of others beside it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from flowpack.wire.encoding import Json
 #: The slug of the schedule that flowpack owns.
 SLUG = "flowpack"
 
-#: Set by the server in every schedule; not taken back.
+#: Set by the server in every schedule, and never sent.
 _OF_THE_SERVER = ("id", "created", "updated", "deployment_id")
 
 
 def own_schedule(
-    has: Mapping[str, Any], script: Optional[ScriptSource], slugs: bool
+    extra: Mapping[str, Any], script: Optional[ScriptSource], slugs: bool
 ) -> Optional[Mapping[str, Any]]:
     """Return the schedule of a deployment that is flowpack's, as the server has it.
 
-    Where the release has *slugs*, it has one. Before, the pull step says which it is, and
-    before there were several schedules, it is the only one.
+    Where the release has *slugs*, it has one. Before, the pull step holds a copy of it, and before
+    there were several schedules, it is the only one.
     """
-    if "schedules" not in has:
-        schedule = has.get("schedule")
+    if "schedules" not in extra:
+        schedule = extra.get("schedule")
         return None if schedule is None else {"schedule": schedule}
-    schedules: List[Mapping[str, Any]] = has["schedules"] or []
+    schedules: List[Mapping[str, Any]] = extra["schedules"] or []
     if slugs:
         return next((each for each in schedules if each.get("slug") == SLUG), None)
     if script is None or script.schedule is None:
@@ -37,29 +37,28 @@ def own_schedule(
     return next((each for each in schedules if same_schedule(each["schedule"], made)), None)
 
 
-def schedules_to_send(
-    wanted: Any, has: Mapping[str, Any], own: Optional[Mapping[str, Any]], slugs: bool
+def sent_schedules(
+    wanted: Any, extra: Mapping[str, Any], own: Optional[Mapping[str, Any]], slugs: bool
 ) -> Tuple[Json, ...]:
-    """Return the schedules to send: those of others as they are, and our own."""
-    listed = has.get("schedules") or ([] if own is None or "schedules" in has else [own])
-    if wanted is UNSET or (own is not None and same_schedule(own.get("schedule"), wanted)):
-        return tuple(_sendable(each) for each in listed)
-    others = tuple(_sendable(each) for each in listed if each is not own)
-    if wanted is None:
-        return others
-    schedule = dict(write_schedule(wanted))
-    if schedule.get("anchor_date", "") is None:
-        del schedule["anchor_date"]
-    active = True if own is None else own.get("active", True)
-    return (*others, {"schedule": schedule, "active": active, **({"slug": SLUG} if slugs else {})})
-
-
-def _sendable(schedule: Mapping[str, Any]) -> Dict[str, Any]:
-    return {key: each for key, each in schedule.items() if key not in _OF_THE_SERVER}
+    """Return the schedules to send: those of others as they are, and our own as it is *wanted*."""
+    listed = extra.get("schedules") or ([] if own is None or "schedules" in extra else [own])
+    kept = wanted is UNSET or (own is not None and same_schedule(own.get("schedule"), wanted))
+    sent: List[Dict[str, Any]] = [
+        {key: value for key, value in each.items() if key not in _OF_THE_SERVER}
+        for each in listed
+        if kept or each is not own
+    ]
+    if not kept and wanted is not None:
+        schedule = dict(write_schedule(wanted))
+        if schedule.get("anchor_date", "") is None:
+            del schedule["anchor_date"]
+        active = True if own is None else own.get("active", True)
+        sent.append({"schedule": schedule, "active": active, **({"slug": SLUG} if slugs else {})})
+    return tuple(sent)
 
 
 def read_any(schedule: Json) -> AnySchedule:
-    """Return what a schedule says; it need not be written back as it is."""
+    """Return a schedule as a model, which need not write it as it came."""
     try:
         return parse_schedule(schedule)
     except ValueError:
@@ -84,6 +83,6 @@ def same_schedule(current: Json, wanted: Any) -> bool:
             anchor = each.get("anchor_date")
             each["anchor_date"] = parse_time(anchor) or anchor
     if "rrule" in new and "DTSTART" not in new["rrule"]:
-        start, _, rest = str(old.get("rrule")).partition("\n")
-        old["rrule"] = rest if start.startswith("DTSTART") else old.get("rrule")
+        start, _, rule = str(old.get("rrule")).partition("\n")
+        old["rrule"] = rule if start.startswith("DTSTART") else old.get("rrule")
     return old == new

@@ -1,15 +1,14 @@
 """Pull steps: how a worker of today's Prefect gets the script, checked.
 
-There are two. The *stock* step needs nothing on the worker but Python: it calls
-``timeit.timeit`` with a constant program, and the values stand beside it as the
-program's globals, where flowpack reads them back. The *flowpack* step calls
-:func:`flowpack.steps.pull`, for storage that needs credentials or a client.
+The *stock* step needs nothing on the worker but Python: it calls ``timeit.timeit`` with a constant
+program, whose globals hold the values, and flowpack reads them back from there. The *flowpack* step
+calls :func:`flowpack.steps.pull`, for storage that needs credentials or a client.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 from uuid import UUID
 
 import attrs
@@ -33,9 +32,22 @@ PULLED_BY_FLOWPACK = (
     "S3 Storage",
 )
 
-#: Runs on the worker. Constant, so that plans can compare it, and without braces
-#: in pairs, which the templating of inputs would take for its own. The thread is left
-#: behind when it is late: what it waits for begins anew with every byte that comes.
+#: Types of the values that a step holds; beside them there is the id of the block document.
+_TYPES: Mapping[str, Any] = {
+    "token": str,
+    "sha256": str,
+    "filename": str,
+    "size": int,
+    "storage_type": str,
+    "storage_data": dict,
+    "location": (str, type(None)),
+    "requires": (str, type(None)),
+    "schedule": (dict, type(None)),
+}
+
+#: Runs on the worker. Constant, so that plans can compare it, and without braces in pairs, which
+#: the templating of inputs would take for its own. The thread is left behind when it is late: what
+#: it waits for begins anew with every byte that comes.
 PROGRAM = """\
 import hashlib, logging, os, threading, urllib.request
 def refuse(reason):
@@ -124,10 +136,10 @@ def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, An
 
 
 def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSource]]:
-    """Return what flowpack wrote into *steps*; nothing where others made them.
+    """Return what flowpack wrote into *steps*, nothing where others made them.
 
     Raises:
-        WireError: A step of flowpack's does not say what it must.
+        WireError: A step of flowpack's lacks a value.
     """
     for step in steps or ():
         stock, own = step.get(_STOCK_STEP), step.get(_FLOWPACK_STEP)
@@ -142,78 +154,41 @@ def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSourc
 
 
 def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
-    def expect(value: Any, *kinds: type) -> Any:
-        if not isinstance(value, kinds):
-            raise TypeError(type(value).__name__)
-        return value
-
     try:
-        flow_data = values["flow_data"]
-        document_id = flow_data["block_document_id"]
-        stored = StoredObject(
-            token=expect(flow_data["token"], str),
-            block_document_id=None if document_id is None else UUID(document_id),
-            sha256=expect(values["sha256"], str),
-        )
-        script = ScriptSource(
-            filename=expect(values["filename"], str),
-            size=expect(values["size"], int),
-            location=expect(values.get("location"), str, type(None)),
-            storage_type=expect(flow_data["storage_type"], str),
-            storage_data=expect(flow_data["storage_data"], dict),
-            pull=pull,
-            requires=expect(values.get("requires"), str, type(None)),
-            schedule=expect(flow_data.get("schedule"), dict, type(None)),
-        )
+        given = {**values, **values["flow_data"]}
+        facts: Dict[str, Any] = {name: given.get(name) for name in _TYPES}
+        if not all(isinstance(facts[name], kind) for name, kind in _TYPES.items()):
+            raise TypeError("a value is missing, or of another type")
+        document_id = given["block_document_id"] and UUID(given["block_document_id"])
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise WireError(
-            "flowpack's pull step no longer says what it must; somebody edited it"
-        ) from exc
-    return stored, script
+        raise WireError("flowpack's pull step lacks a value; somebody edited it") from exc
+    stored = StoredObject(facts.pop("token"), document_id, facts.pop("sha256"))
+    return stored, ScriptSource(pull=pull, **facts)
 
 
 def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
     """Return what differs in how the script is pulled, code and storage aside."""
     steps = current.extra.get("pull_steps")
-    has, wanted = current.script, new.script
+    old, wanted = current.script, new.script
     if wanted is None:
         return ()
-    changes = [Change("pull", has and select_step(has), select_step(wanted))]
+    changes = [Change("pull", old and select_step(old), select_step(wanted))]
     if select_step(wanted) == FLOWPACK:
-        changes.append(Change("pull_requires", has and has.requires, wanted.requires))
-    stored = None if current.flow_data is None else current.flow_data.stored_object
-    if stored is not None and has is not None:
-        expected = write_steps(stored, _but_for_changes(has, current, new))
+        changes.append(Change("pull_requires", old and old.requires, wanted.requires))
+    if current.flow_data is not None and old is not None:
+        # What other changes explain is as it was: of code, storage, entry point, step, schedule.
+        kept = {"pull", "requires", "schedule"}
+        if (old.storage_type, old.storage_data) != (wanted.storage_type, wanted.storage_data):
+            kept |= {"storage_type", "storage_data", "location"}
+        if current.flow_data != new.flow_data:
+            kept |= {"size", "location"}
+        if current.extra.get("entrypoint") != new.entrypoint:
+            kept.add("filename")
+        script = attrs.evolve(wanted, **{field: getattr(old, field) for field in kept})
+        expected: Any = write_steps(current.flow_data.decode(), script)
     elif current.extra:
-        expected = write_steps(StoredObject("", None, ""), wanted)
-    else:
-        # Where there is no deployment yet, the step is told by its name.
-        expected = steps  # type: ignore[assignment]
+        expected = write_steps(StoredObject(""), wanted)
+    else:  # There is no deployment yet, and the name of the step is enough.
+        expected = steps
     changes.append(Change("pull_steps", steps, expected))
     return tuple(change for change in changes if change.old != change.new)
-
-
-def _but_for_changes(has: ScriptSource, current: Deployment, new: DeploymentCreate) -> ScriptSource:
-    """Return how the script would be pulled, were it not for what is told apart.
-
-    That are changes of code, storage, entry point, step and schedule.
-    """
-    kept = {"pull", "requires", "schedule"}
-    if new.script is None or not same_storage(has, new.script):
-        kept |= {"storage_type", "storage_data", "location"}
-    if _object(current) != _object(new):
-        kept |= {"size", "location"}
-    if current.extra.get("entrypoint") != new.entrypoint:
-        kept.add("filename")
-    return attrs.evolve(new.script or has, **{field: getattr(has, field) for field in kept})
-
-
-def _object(deployment: Union[Deployment, DeploymentCreate]) -> Any:
-    document = deployment.flow_data
-    stored = None if document is None else document.stored_object
-    return stored and (stored.sha256, stored.token)
-
-
-def same_storage(one: ScriptSource, other: ScriptSource) -> bool:
-    """Return True if two scripts are in storages of equal type and data."""
-    return one.storage_type == other.storage_type and one.storage_data == other.storage_data

@@ -26,7 +26,6 @@ UNTOLD = {
         "if os:\n    N = 'a'\nelse:\n    N = 'b'\nx = flow(fn, name=N)",
         "depends on 'N'",
     ),
-    "bound in a loop": ("for N in 'ab':\n    x = flow(fn, name=N)", "depends on 'N'"),
     "global": (
         "N = 'a'\ndef change():\n    global N\n    N = 'b'\nx = flow(fn, name=N)",
         "depends on 'N'",
@@ -43,6 +42,10 @@ UNTOLD = {
     "foreign function": (
         "from lib import g\nx = flow(g)",
         "depends on a function of another module",
+    ),
+    "flow of a flow": (
+        "x = flow(flow(fn), name='n')",
+        "what flow(flow(fn), name='n') makes of the flow is not known",
     ),
     "lambda": ("x = flow(lambda: 1)", "a lambda has no name"),
     "wrapped": ("@flow\n@mine(1)\ndef x(): pass", "changed by @mine(1) below @flow"),
@@ -67,36 +70,36 @@ UNTOLD = {
     ),
     "decorator of a library": (
         "from lib import flow\n@flow\ndef x(): pass",
-        "flow (lib.flow) is of another module, and only the script itself is read",
+        "flow (lib.flow) is not known to be Prefect's, and only this script is read",
     ),
     "renamed decorator of a library": (
         "from lib import flow as f\n@f(name='n')\ndef x(): pass",
-        "f (lib.flow) is of",
+        "f (lib.flow) is not known to be",
     ),
     "decorator beside the script": (
         "from .lib import flow\n@flow\ndef x(): pass",
-        "flow (.lib.flow) is of",
+        "flow (.lib.flow) is not known to be",
     ),
     "attribute of a library": (
         "import lib.sub as lib\n@lib.flow\ndef x(): pass",
-        "lib.flow (lib.sub.flow) is of",
+        "lib.flow (lib.sub.flow) is not known to be",
     ),
     "decorator from a star": (
         "del flow\nfrom lib import *\n@lib.flow\ndef x(): pass",
-        "lib.flow (lib.lib.flow) is of",
+        "lib.flow (lib.lib.flow) is not known to be",
     ),
     "decorator of its own": (
         "def flow(fn): return fn\n@flow\ndef x(): pass",
-        "flow is a function of the script's own",
+        "flow is not known to be Prefect's",
     ),
     "decorator that is a value": (
         "flow = fn()\n@flow\ndef x(): pass",
-        "what flow is cannot be told",
+        "flow is not known to be Prefect's",
     ),
     "decorator by importlib": (
         "import importlib\np = importlib.import_module('prefect')\n"
         "@p.flow\ndef x(): pass",
-        "what p.flow is cannot be told",
+        "p.flow is not known to be Prefect's",
     ),
 }
 
@@ -189,8 +192,8 @@ def test_not_imported():
         select_flow(script("@flow\ndef f(): pass\n"))
 
 
-def test_unlikely_flows_are_only_named():
-    """What may as well be no flow does not compete, but explains itself."""
+def test_result_of_another_call_is_no_flow():
+    """What may as well be no flow does not compete, and its name explains itself."""
     code = """
     from lib import thing, graph
     from prefect import flow
@@ -198,17 +201,22 @@ def test_unlikely_flows_are_only_named():
     y = thing.with_options(name="y")
     z = graph.flow(3)
     """
-    for name in ("y", "z"):
-        with pytest.raises(DiscoveryError, match="whether this is a flow cannot be"):
+    for name, call in (("y", "thing.with_options(name='y')"), ("z", "graph.flow(3)")):
+        with pytest.raises(MissingFlowError) as caught:
             select_flow(script(code), name)
-    with pytest.raises(DiscoveryError, match="lib.thing, which is not part of"):
-        select_flow(script(code))
+        assert f"what {call} returns is not known" in caught.value.reason
     assert select_flow(script(code + "\n    x = flow(len, name='n')")).name == "n"
+
+
+def test_flow_of_a_loop():
+    """A flow that a loop binds could be any of several."""
+    with pytest.raises(MissingFlowError, match="bound in line 4, which is not followed"):
+        select_flow(script(f"{PRELUDE}for N in 'ab':\n    x = flow(fn, name=N)"), "x")
 
 
 def test_imported_flow_is_not_of_this_script():
     """Asking for a flow that is imported says where it comes from."""
-    with pytest.raises(MissingFlowError, match="line 1 imports lib.etl") as caught:
+    with pytest.raises(MissingFlowError, match="it is imported, lib.etl,") as caught:
         select_flow(script("from lib import etl\n"), "etl")
     assert "own bytes" in caught.value.reason
 

@@ -17,19 +17,19 @@ class Behaviour:
 
     #: Answered, instead of doing anything, to requests with that method.
     statuses: Dict[str, int] = attrs.field(factory=dict)
-    #: Where answers with a status of redirection point to.
+    #: Where responses with a status of redirection point to.
     location: str = "http://elsewhere.example/stolen?token=secret"
     #: How much of a body is kept: all, half or none of it.
     kept: str = "all"
-    #: Whether HEAD tells the length.
+    #: Whether the response to HEAD has the length.
     tells_length: bool = True
-    #: Added to the length that HEAD tells.
+    #: Added to the length in the response to HEAD.
     length_error: int = 0
     #: Whether If-None-Match is heeded.
     conditional: bool = True
     #: Answered to MKCOL where the folder could be made.
     new_folder: int = 201
-    #: How many answers to writes are lost on the way; what they tell was done.
+    #: How many responses to writes are lost on the way; the writes were done.
     lost: int = 0
     #: An Authorization without which nothing is answered.
     authorization: Optional[str] = None

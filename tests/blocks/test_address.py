@@ -92,7 +92,7 @@ def test_home_is_expanded(fresh_home):
     assert FileStorageBlock("~/store").base_path == f"{home}/store/"
 
 
-def test_unknown_home_is_told():
+def test_unknown_home():
     """A user who is not there has no home."""
     with pytest.raises(BlockError, match="home folder"):
         LocalStorageBlock("~nobody-of-this-name/store")
@@ -182,7 +182,7 @@ def test_address_of_a_kv_server_is_left_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("base", "said"),
+    ("base", "problem"),
     [
         ("", "empty"),
         ("s3://bucket/x", "S3StorageBlock"),
@@ -210,9 +210,9 @@ def test_address_of_a_kv_server_is_left_as_it_is():
         ("http://169.254.43518/", "link-local"),
     ],
 )
-def test_base_path_that_cannot_be(base, said):
-    """What is wrong with a base path is told when the block is made."""
-    with pytest.raises(BlockError, match=said) as caught:
+def test_base_path_that_cannot_be(base, problem):
+    """A base path is checked when the block is made, and the error names the problem."""
+    with pytest.raises(BlockError, match=problem) as caught:
         FileStorageBlock(base)
     assert str(caught.value).isprintable()
 

@@ -30,7 +30,7 @@ LIBRARIES = {"s3": "boto3", "gcs": "google.cloud", "azure": "azure.storage.blob"
 
 
 @pytest.mark.parametrize("extra", BLOCKS)
-def test_missing_extra_is_told(extra, monkeypatch):
+def test_missing_extra(extra, monkeypatch):
     """One line says what to install."""
     monkeypatch.setitem(sys.modules, LIBRARIES[extra], None)
     block = BLOCKS[extra]

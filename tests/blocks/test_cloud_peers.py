@@ -24,7 +24,7 @@ from flowpack.blocks.cloud import (
     GoogleCloudStorageBlock,
     S3StorageBlock,
 )
-from flowpack.blocks.cloud.bucket import TakenError
+from flowpack.blocks.buckets import _status
 from flowpack.exceptions import (
     ObjectMissingError,
     StorageError,
@@ -58,8 +58,8 @@ def emulator(tmp_path_factory, library, program, *arguments):
     except ImportError:
         found = None
     if found is None:
-        said = f"{library} or {program} is not installed"
-        pytest.fail(said) if os.environ.get("CI") else pytest.skip(said)
+        missing = f"{library} or {program} is not installed"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     folder, port = tmp_path_factory.mktemp(program), free_port()
     command = [found, *(argument.format(port=port) for argument in arguments)]
     with running(
@@ -146,7 +146,7 @@ def storage(kind, request, monkeypatch):
 def damage(storage, content):
     """Put *content* under the key, whatever is there."""
     store = storage._store()
-    store.put(store.open_client(), KEY, io.BytesIO(content), len(content), True)
+    store._put(store._open(), KEY, io.BytesIO(content), len(content), True)
 
 
 def test_keeps_and_gives_back(storage):
@@ -173,7 +173,7 @@ def test_what_is_there_is_not_sent_again(storage, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("it was sent again")
 
-    monkeypatch.setattr(type(storage._store()), "put", refuse)
+    monkeypatch.setattr(type(storage._store()), "_put", refuse)
     assert storage.write(DATA) == KEY
 
 
@@ -182,8 +182,9 @@ def test_creates_only_what_is_not_there(storage):
     """The service itself refuses to write over an object."""
     storage.write(DATA)
     store = storage._store()
-    with pytest.raises(TakenError):
-        store.put(store.open_client(), KEY, io.BytesIO(b"x"), 1, False)
+    with pytest.raises(Exception) as caught:
+        store._put(store._open(), KEY, io.BytesIO(b"x"), 1, False)
+    assert _status(caught.value) in (409, 412)
     assert storage.read(KEY) == DATA
 
 
@@ -211,11 +212,11 @@ def test_google_creates_only_what_is_not_there(monkeypatch):
         address = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         store: Any = GoogleCloudStorageBlock("bucket", "mine")._store()
-        client = store.open_client()
-        with pytest.raises(TakenError):
-            store.put(client, KEY, io.BytesIO(DATA), len(DATA), False)
-        with pytest.raises(TakenError):
-            store.put(client, KEY, io.BytesIO(DATA), len(DATA), True)
+        client = store._open()
+        for replace in (False, True):
+            with pytest.raises(Exception) as caught:
+                store._put(client, KEY, io.BytesIO(DATA), len(DATA), replace)
+            assert _status(caught.value) == 412
     first, second = Taken.asked
     assert "ifGenerationMatch=0" in first
     assert "ifGenerationMatch" not in second
@@ -233,16 +234,16 @@ class Strict(BaseHTTPRequestHandler):
         found = [name for name in self.headers if name.lower().startswith(new)]
         if found or "aws-chunked" in self.headers.get("Content-Encoding", ""):
             self.refused.append(f"{self.command} {found}")
-            return self.answer(400, b"<Error><Code>InvalidArgument</Code></Error>")
+            return self.respond(400, b"<Error><Code>InvalidArgument</Code></Error>")
         if self.command == "PUT":
             self.kept[self.path] = data
-            return self.answer(200, b"")
+            return self.respond(200, b"")
         there = self.kept.get(self.path)
-        self.answer(404 if there is None else 200, there or b"")
+        self.respond(404 if there is None else 200, there or b"")
 
     do_GET = do_HEAD = do_PUT = handle_any
 
-    def answer(self, status, body):
+    def respond(self, status, body):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -298,7 +299,7 @@ def test_who_wants_checksums_has_them(strict, tmp_path, monkeypatch, where):
 
 
 def test_missing_object(storage):
-    """What is not there is told as missing."""
+    """An object that is not there raises ObjectMissingError."""
     with pytest.raises(ObjectMissingError, match="no such object"):
         storage.read(KEY)
 
@@ -379,7 +380,7 @@ def test_missing_bucket(storage):
 
 @pytest.mark.parametrize("connection", ["", "nonsense", f"AccountKey={CANARY}"])
 def test_connection_string_that_cannot_be_read(connection):
-    """What the SDK says of it is told, and the string is not."""
+    """The SDK's reason is shown, and the string is not."""
     pytest.importorskip("azure.storage.blob")
     with pytest.raises(StorageUnavailableError, match="ValueError") as caught:
         AzureBlobStorageBlock("container", connection).write(DATA)

@@ -15,12 +15,12 @@ from flowpack.blocks.storage import LocalStorageBlock
 OLD = b"old" * 1000
 NEW = b"new" * 5000
 
-#: Steps are what Python tells its audit hooks of, and each call that brings
+#: Steps are the events of audit hooks, and each call that brings
 #: something to the disk. What happens at step ``at`` is up to ``strike``.
 STEPS = """
 import errno, os, signal, sys
 import flowpack.blocks.storage as storage
-import flowpack.blocks.folder, flowpack.blocks.temp_files, flowpack.exceptions, fcntl
+import flowpack.blocks.folder, flowpack.exceptions, fcntl
 
 step, at = 0, None
 EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "fcntl.flock")
@@ -142,10 +142,10 @@ def test_interrupted_at_each_step(tmp_path, what, state):
     done = run(RAISING, tmp_path, what, state)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    told = "StorageUnavailableError" if what == "OSError" else what
+    error = "StorageUnavailableError" if what == "OSError" else what
     lines = done.stdout.split("\n")[:-1]
-    assert set(lines) == {told, "done"}
-    assert lines.count(told) > 6
+    assert set(lines) == {error, "done"}
+    assert lines.count(error) > 6
 
 
 @pytest.mark.parametrize(

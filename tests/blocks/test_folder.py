@@ -187,7 +187,7 @@ def test_taken_name_that_is_no_digest(store):
 
 
 def test_home_folder_is_registered_as_absolute_path(fresh_home):
-    """Without a path objects go to flowpack's home, and others are told where."""
+    """Without a path objects go to flowpack's home, and the document names the path."""
     storage = LocalStorageBlock()
     folder = str(fresh_home / "storage")
     assert storage.to_document_data() == {"storage_path": folder}
@@ -389,8 +389,8 @@ def test_planted_things_are_replaced_and_not_followed(local, store, make):
     assert local.read(path) == DATA
 
 
-def test_folder_in_place_of_an_object_is_told(local, store):
-    """What cannot be replaced is an error that says so, and nothing is left over."""
+def test_folder_in_place_of_an_object(local, store):
+    """What cannot be replaced raises an error, and nothing is left over."""
     (store / KEY / "full").mkdir(parents=True)
     for use in (lambda: local.write(DATA), lambda: local.read(str(store / KEY))):
         with pytest.raises(StorageError, match="Move it away, and deploy again"):
@@ -464,11 +464,11 @@ def test_planted_temporary_folder_is_refused(temporary, plant):
     assert not others.exists() or everything_in(others) == []
 
 
-# Faults of the system
+# Errors of the system
 
 
 def test_no_temporary_folder(monkeypatch):
-    """Where the system has none, the variable that names one is told."""
+    """Where the system has none, the error names the variable to set."""
 
     def refuse():
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
@@ -498,7 +498,7 @@ def test_storage_folder_that_is_a_dangling_link(tmp_path):
 
 
 def test_storage_folder_in_a_loop_of_links(tmp_path):
-    """A loop is told as what it is."""
+    """A loop of links is an error that names the links."""
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     with pytest.raises(StorageUnavailableError, match="links"):
@@ -506,7 +506,7 @@ def test_storage_folder_in_a_loop_of_links(tmp_path):
 
 
 def test_storage_path_that_is_too_long(tmp_path):
-    """A name that the file system does not take is told."""
+    """The error asks for a shorter path."""
     with pytest.raises(StorageUnavailableError, match="shorter"):
         LocalStorageBlock(str(tmp_path / ("x" * 300))).write(DATA)
 
@@ -523,7 +523,7 @@ def nobody():
 
 
 def test_folder_without_permission(local, store, request):
-    """A folder that may not be written is told, and left empty."""
+    """A folder that may not be written is an error, and left empty."""
     store.mkdir(parents=True)
     store.chmod(0o500)
     request.getfixturevalue("nobody")
@@ -586,7 +586,7 @@ def small_disk(tmp_path):
 
 @AS_ROOT
 def test_full_disk(small_disk):
-    """A full disk is told; what was stored before stays; it works again later."""
+    """A full disk is an error; what was stored before stays; it works again later."""
     storage = LocalStorageBlock(str(small_disk))
     first = storage.write(DATA)
     (small_disk / "ballast").write_bytes(b"x" * 8000)
@@ -600,7 +600,7 @@ def test_full_disk(small_disk):
 
 @AS_ROOT
 def test_read_only_disk(small_disk):
-    """A file system that cannot be written is told; what is there is still read."""
+    """A file system that cannot be written is an error; what is there is still read."""
     storage = LocalStorageBlock(str(small_disk))
     token = storage.write(DATA)
     mount = ["mount", "-o", "remount,ro", str(small_disk)]
@@ -611,7 +611,7 @@ def test_read_only_disk(small_disk):
 
 
 def test_error_of_the_disk_while_reading(local, monkeypatch):
-    """What the system says of a broken disk becomes our error."""
+    """The system's error of a broken disk becomes ours."""
     token = local.write(DATA)
 
     def fail(path, *arguments, **named):
@@ -637,12 +637,12 @@ class Steps:
     def _watched(self, real, name):
         def step(target, *arguments, **named):
             result = real(target, *arguments, **named)
-            self.taken.append((name, self._told(target)))
+            self.taken.append((name, self._name_of(target)))
             return result
 
         return step
 
-    def _told(self, target):
+    def _name_of(self, target):
         if not isinstance(target, int):
             return os.path.basename(target)
         is_folder = stat.S_ISDIR(os.fstat(target).st_mode)
@@ -655,7 +655,7 @@ class Steps:
     ("number", "works"), [(errno.EINVAL, True), (errno.EIO, False)]
 )
 def test_folder_that_cannot_be_brought_to_the_disk(local, monkeypatch, number, works):
-    """Where a file system knows no such thing it is done without; faults are told."""
+    """Where a file system knows no such thing, nothing is lost; a failing disk is an error."""
     real = os.fsync
 
     def fsync(descriptor):

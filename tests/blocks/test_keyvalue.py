@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
+import os
+import tempfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Optional
 
@@ -34,7 +37,7 @@ def test_text_is_posted_and_looked_at(storage, values):
     assert values.values == {KEY: DATA.decode()}
 
 
-def test_lost_answer_to_a_post(storage, values):
+def test_lost_response_to_a_post(storage, values):
     """The text is sent once more, and read to see that it is there."""
     values.lost = 2
     assert storage.write(DATA) == KEY
@@ -58,6 +61,18 @@ def test_longer_text_is_not_it_and_is_replaced(storage, values):
     assert not storage.holds(KEY, KEY, len(DATA))
     storage.write(DATA)
     assert storage.read(KEY) == DATA
+
+
+def test_no_room_for_a_long_text(storage, values, monkeypatch):
+    """A full disk while a long text is read is a clean error."""
+    values.values[KEY] = "x" * 2**21
+
+    def refuse(*arguments, **named):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(StorageUnavailableError, match="No space left"):
+        storage.read(KEY)
 
 
 def test_address_is_used_as_it_is(values):
@@ -99,14 +114,14 @@ def test_missing_key_is_never_the_text_none(storage):
 
 @pytest.mark.parametrize("status", [300, 302, 400, 401, 403, 405, 413, 422])
 def test_refused_write_is_no_success(storage, values, status):
-    """Any status but 2xx says that nothing was stored."""
+    """Any status but 2xx means that nothing was stored."""
     values.status = status
     with pytest.raises(StorageUnavailableError, match=f"POST .* answered {status}"):
         storage.write(DATA)
 
 
 class Bad(ThreadingHTTPServer):
-    """Answers each request with the same, whatever was asked."""
+    """Gives the same response to each request."""
 
     daemon_threads = True
 
@@ -145,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
     [(404, b""), (410, b"gone"), (204, b""), (200, b""), (200, b"null")],
     ids=str,
 )
-def test_answers_that_mean_missing(status, body):
+def test_responses_that_mean_missing(status, body):
     """There are several ways to say that there is nothing."""
     with serving(Bad(status, body)) as server:
         storage = KVServerStorageBlock(server.address)
@@ -160,7 +175,7 @@ def test_answers_that_mean_missing(status, body):
     + [b"[" * 100_000],
     ids=lambda body: repr(body[:12]),
 )
-def test_answers_that_are_no_text(body):
+def test_responses_that_are_no_text(body):
     """Anything but a JSON string is a clean error."""
     with serving(Bad(200, body)) as server:
         storage = KVServerStorageBlock(server.address)
@@ -170,7 +185,7 @@ def test_answers_that_are_no_text(body):
 
 @pytest.mark.parametrize("body", [b"null", b'"other"', b"<html>"])
 def test_server_that_says_yes_and_keeps_nothing(body):
-    """What was posted is looked for, whatever the server answered."""
+    """What was posted is looked for, whatever the response was."""
     with serving(Bad(200, body)) as server:
         with pytest.raises(StorageUnavailableError):
             KVServerStorageBlock(server.address).write(DATA)

@@ -93,7 +93,7 @@ def test_keeps_equal_things_once(storage, kind):
 
 
 def test_token_is_known_before_the_write(storage, kind):
-    """Content-addressed storage tells the token of bytes that it never saw."""
+    """Content-addressed storage knows the token of bytes that it never saw."""
     token = storage.token_for(sha256(b"data"))
     if kind in CONTENT_ADDRESSED:
         assert token == storage.write(b"data")
@@ -150,7 +150,7 @@ def test_holds_nothing_that_is_missing(storage, kind):
     assert not storage.holds(token, sha256(b"never"), 5)
 
 
-def test_missing_object_is_told(storage):
+def test_missing_object(storage):
     """Reading what is not there raises ObjectMissingError."""
     token = storage.token_for(sha256(b"never")) or "0" * 32
     with pytest.raises(ObjectMissingError) as caught:

@@ -66,6 +66,14 @@ def test_file_url_is_file_storage(folder, text, path):
     assert parse_storage_url(text) == FileStorageBlock(expected)
 
 
+@pytest.mark.parametrize("text", ["my store", "file:my%20store", "./a/../my store"])
+def test_folder_below_another(tmp_path, text):
+    """What is relative starts from the folder that is given, not from the working folder."""
+    (tmp_path / "a").mkdir()
+    kind = FileStorageBlock if text.startswith("file:") else LocalStorageBlock
+    assert parse_storage_url(text, folder=str(tmp_path)) == kind(tmp_path / "my store")
+
+
 @pytest.mark.parametrize("url", ["http://host/flows/", "https://host:8443/a%20b"])
 def test_http_is_file_storage(url):
     """An HTTP URL is File Storage below it."""

@@ -13,9 +13,9 @@ from typing import List
 
 import pytest
 
-from flowpack._folders import lock_file
-from flowpack.blocks import temp_files
-from flowpack.blocks.temp_files import GIVEN_UP, SLOTS, open_temp_file
+from flowpack._files import lock_file
+from flowpack.blocks import folder as folders
+from flowpack.blocks.folder import GIVEN_UP, SLOTS, open_temp_file
 
 
 def names(folder):
@@ -110,7 +110,7 @@ def test_temp_file_that_was_taken_for_abandoned(folder, monkeypatch):
             os.unlink(stolen[0])
         return real(descriptor)
 
-    monkeypatch.setattr(temp_files, "lock_file", steal)
+    monkeypatch.setattr(folders, "lock_file", steal)
     temp = open_temp_file(folder)
     assert os.path.exists(temp.path)
     temp.discard()
@@ -155,7 +155,7 @@ def test_threads_get_temp_files_of_their_own(folder):
 
 HOLD = """
 import sys, time
-from flowpack.blocks.temp_files import open_temp_file
+from flowpack.blocks.folder import open_temp_file
 temps = [open_temp_file(sys.argv[1]) for _ in range(3)]
 print("ready", flush=True)
 time.sleep(60)

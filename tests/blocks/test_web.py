@@ -53,7 +53,7 @@ def test_requests_of_a_second_write(storage, files):
 
 
 def test_asking_is_one_request(storage, files):
-    """Whether an object is there is told by HEAD; another length is looked into."""
+    """One HEAD shows that an object is there; one of another length is read."""
     storage.write(DATA)
     files.log.clear()
     assert storage.holds(KEY, KEY, len(DATA))
@@ -65,7 +65,7 @@ def test_asking_is_one_request(storage, files):
 
 
 def test_length_that_is_wrong(storage, files):
-    """A proxy that tells another length to HEAD is not believed."""
+    """A wrong length in the response to HEAD is not believed."""
     storage.write(DATA)
     files.behaviour.length_error = 10
     assert storage.holds(KEY, KEY, len(DATA))
@@ -93,7 +93,7 @@ class Faster(Dict[str, bytes]):
 
 
 def test_another_was_faster(storage, files):
-    """412 says that it is there already; its length is looked at."""
+    """412 means that it is there already; its length is looked at."""
 
     files.files = Faster({f"/{KEY}": DATA})
     assert storage.write(DATA) == KEY
@@ -137,8 +137,8 @@ def test_taken_key_that_is_no_digest(files, kind, other):
 
 @pytest.mark.parametrize("key_type", ["hash", "uuid", "timestamp"])
 @pytest.mark.parametrize("lost", [1, 2])
-def test_lost_answer_to_a_put(files, key_type, lost):
-    """The repeated PUT is told that the key is taken: by the bytes of the first."""
+def test_lost_response_to_a_put(files, key_type, lost):
+    """The repeated PUT finds the key taken: by the bytes of the first."""
     storage = FileStorageBlock(files.address, key_type=key_type)
     files.behaviour.lost = lost
     key = storage.write(DATA)
@@ -146,7 +146,7 @@ def test_lost_answer_to_a_put(files, key_type, lost):
     assert files.methods().count("PUT") == 1 + lost
 
 
-def test_lost_answer_of_half_an_object(files):
+def test_lost_response_of_half_an_object(files):
     """What the first PUT left is looked at, and these are not the bytes."""
     storage = FileStorageBlock(files.address, key_type="uuid")
     files.behaviour.lost = 1
@@ -156,15 +156,15 @@ def test_lost_answer_of_half_an_object(files):
 
 
 def test_taken_key_under_which_nothing_is(files):
-    """Who says that it is taken, and then has nothing there, kept nothing."""
+    """A server that has nothing under a key that it called taken kept nothing."""
     storage = FileStorageBlock(files.address, key_type="uuid")
     files.behaviour.statuses["PUT"] = 412
-    with pytest.raises(StorageUnavailableError, match="412, but afterwards"):
+    with pytest.raises(StorageUnavailableError, match="412: afterwards"):
         storage.write(DATA)
 
 
 def test_key_that_is_no_digest_is_read(files):
-    """Its length alone does not say whose bytes are there."""
+    """Its length alone does not identify the bytes."""
     folder = WebFolder(f"{files.address}/", "File Storage")
     files.files[f"/{TIME}"] = DATA
     assert folder.holds(TIME, KEY, len(DATA))
@@ -232,7 +232,7 @@ def test_folders_made_at_once(files):
 
 
 def test_server_that_makes_no_folders(files):
-    """The method, the address and the status are told."""
+    """The error has the method, the address and the status."""
     files.behaviour.statuses["MKCOL"] = 403
     with pytest.raises(StorageUnavailableError, match="MKCOL .*/x/ answered 403"):
         FileStorageBlock(f"{files.address}/x").write(DATA)
@@ -248,13 +248,13 @@ def test_folder_that_cannot_be_made(files):
 
 @pytest.mark.parametrize("status", [405, 501])
 def test_server_that_knows_no_folders(files, status):
-    """Where that says that there is no MKCOL, the PUT is told."""
+    """Where there is no MKCOL, the error is that of the PUT."""
     files.behaviour.statuses["MKCOL"] = status
     with pytest.raises(StorageUnavailableError, match="PUT .* answered 409"):
         FileStorageBlock(f"{files.address}/x").write(DATA)
 
 
-# Answers that are no success
+# Responses that are no success
 
 
 STATUSES = [300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 409, 411, 413, 507]
@@ -262,7 +262,7 @@ STATUSES = [300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 409, 411, 413
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_refused_put_is_no_success(storage, files, status):
-    """Any status but 2xx says that nothing was stored."""
+    """Any status but 2xx means that nothing was stored."""
     files.behaviour.statuses["PUT"] = status
     with pytest.raises(StorageUnavailableError) as caught:
         storage.write(DATA)
@@ -281,8 +281,8 @@ def test_refused_put_is_no_success(storage, files, status):
         (505, "the server failed"),
     ],
 )
-def test_next_step_is_told(storage, files, status, step):
-    """The error says what to do."""
+def test_next_step(storage, files, status, step):
+    """The error names the next step."""
     files.behaviour.statuses["PUT"] = status
     with pytest.raises(StorageUnavailableError) as caught:
         storage.write(DATA)
@@ -292,7 +292,7 @@ def test_next_step_is_told(storage, files, status, step):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "GET"])
 def test_redirects_are_not_followed(storage, files, method, status):
-    """Where it points to is told, without secrets; nothing is sent there."""
+    """The error names the target, without secrets; nothing is sent there."""
     files.files[f"/{KEY}"] = DATA if method == "GET" else DATA[:3]
     files.behaviour.statuses[method] = status
     with pytest.raises(StorageUnavailableError, match="not followed") as caught:
@@ -303,7 +303,7 @@ def test_redirects_are_not_followed(storage, files, method, status):
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_folder_in_the_place_of_an_object(storage, files, method):
-    """Servers point to it with a slash at its end; the error says to delete it."""
+    """Servers point to it with a slash at its end; the error asks to delete it."""
     files.behaviour.statuses[method] = 301
     files.behaviour.location = f"{files.address}/{KEY}/"
     with pytest.raises(StorageUnavailableError, match="a folder.*delete it"):
@@ -311,7 +311,7 @@ def test_folder_in_the_place_of_an_object(storage, files, method):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 405])
-def test_refused_look_is_told(storage, files, status):
+def test_refused_head(storage, files, status):
     """Whether an object is there must be known before it is sent."""
     files.behaviour.statuses["HEAD"] = status
     with pytest.raises(StorageUnavailableError, match=f"HEAD .* answered {status}"):
@@ -323,9 +323,9 @@ def test_refused_look_is_told(storage, files, status):
 
 @pytest.mark.parametrize("kept", ["none", "half"])
 def test_server_that_says_yes_and_keeps_less(storage, files, kept):
-    """What was sent is looked for, whatever the server answered."""
+    """What was sent is looked for, whatever the response was."""
     files.behaviour.kept = kept
-    with pytest.raises(StorageUnavailableError, match="answered 201, but"):
+    with pytest.raises(StorageUnavailableError, match="answered 201: afterwards"):
         storage.write(DATA)
 
 
@@ -344,7 +344,7 @@ def test_server_that_tells_no_length(storage, files, kept):
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_missing_object(storage, files, status):
-    """Both statuses say that there is nothing."""
+    """Both statuses mean that there is nothing."""
     files.behaviour.statuses["GET"] = status
     with pytest.raises(ObjectMissingError, match="flowpack deploy .* --confirm"):
         storage.read(KEY)
@@ -352,14 +352,14 @@ def test_missing_object(storage, files, status):
 
 @pytest.mark.parametrize("status", [204, 206, 301, 401, 403])
 def test_read_that_is_no_success(storage, files, status):
-    """Only a whole answer gives bytes."""
+    """Only a complete response gives bytes."""
     files.behaviour.statuses["GET"] = status
     with pytest.raises(StorageUnavailableError, match=f"GET .* answered {status}"):
         storage.read(KEY)
 
 
 def test_nobody_listens(monkeypatch):
-    """A refused connection is told with its address."""
+    """The error of a refused connection has the address."""
     monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
     storage = FileStorageBlock("http://127.0.0.1:9/x")
     for use in (lambda: storage.read(KEY), lambda: storage.holds(KEY, KEY, 1)):
@@ -444,7 +444,7 @@ def test_errors_show_no_credentials(files, where):
 
 
 def test_location(files):
-    """The URL is told where nobody needs credentials for it."""
+    """The URL is the location where nobody needs credentials for it."""
     address = files.address
     storage = FileStorageBlock(f"{address}/a b/é")
     assert storage.location(KEY) == f"{address}/a%20b/%C3%A9/{KEY}"
@@ -478,7 +478,7 @@ def test_wrong_bytes_are_never_completed(storage, files):
     assert files.files == {}
 
 
-def test_file_that_shrinks_is_told(storage, files):
+def test_file_that_shrinks(storage, files):
     """A file that becomes shorter while it is sent is a clean error."""
 
     class Shrinking(io.BytesIO):

@@ -11,7 +11,7 @@ from tests.clients import script
 __all__ = ["script"]
 
 
-class Outcome(NamedTuple):
+class Result(NamedTuple):
     """What a command did."""
 
     status: int
@@ -34,6 +34,6 @@ def flowpack(capsys, tmp_path, monkeypatch):
     def run(*argv):
         capsys.readouterr()
         status = main([str(each) for each in argv])
-        return Outcome(status, *capsys.readouterr())
+        return Result(status, *capsys.readouterr())
 
     return run

@@ -37,12 +37,12 @@ def test_api_and_profile(flowpack, fresh_home):
     (prefect / "profiles.toml").write_text(
         '[profiles.staging]\nPREFECT_API_URL = "http://127.0.0.1:1/api"\n'
     )
-    told = flowpack("config", "--profile", "staging", "--json").json
-    assert told["api_url"]["value"] == "http://127.0.0.1:1/api"
-    assert told["profile"]["value"] == "staging"
+    shown = flowpack("config", "--profile", "staging", "--json").json
+    assert shown["api_url"]["value"] == "http://127.0.0.1:1/api"
+    assert shown["profile"]["value"] == "staging"
     argv = ("--profile", "staging", "--api", "http://127.0.0.1:2/api")
-    told = flowpack("config", *argv, "--json").json
-    assert told["api_url"]["value"] == "http://127.0.0.1:2/api"
+    shown = flowpack("config", *argv, "--json").json
+    assert shown["api_url"]["value"] == "http://127.0.0.1:2/api"
 
 
 def test_unknown_profile(flowpack):

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from flowpack import UNSET, get_client
-from flowpack.cli.parser import make_parser
+from flowpack.cli.commands import make_parser
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.schedules import CronSchedule, RRuleSchedule
 from flowpack.transport import Response
@@ -69,7 +69,7 @@ def files(flowpack, tmp_path):
 
 
 def test_first_and_second_deploy(flowpack, script, fresh_home):
-    """One line says what became of it; where it went is said aside."""
+    """One line has the action; where it was stored is a note."""
     digest = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
     first = flowpack("deploy", script, "-n", "d", "--storage", "store")
     assert first.status == 0
@@ -94,17 +94,17 @@ def test_warning_is_one_line(flowpack, script):
 
 def test_json(flowpack, script, tmp_path):
     """--json prints one document of the fields that are promised."""
-    told = flowpack("deploy", script, "-n", "d", "--storage", "store", "--json").json
+    shown = flowpack("deploy", script, "-n", "d", "--storage", "store", "--json").json
     digest = hashlib.sha256(script.read_bytes()).hexdigest()
-    assert list(told) == [
+    assert list(shown) == [
         *("id", "flow_id", "name", "action", "storage", "key", "sha256", "api")
     ]
-    assert told["name"] == "hello/d"
-    assert told["action"] == "created"
-    assert told["sha256"] == digest
-    assert told["key"] == str(tmp_path / "work" / "store" / digest)
-    assert told["storage"]["type"] == "Local Storage"
-    for each in (told["id"], told["flow_id"], told["storage"]["document_id"]):
+    assert shown["name"] == "hello/d"
+    assert shown["action"] == "created"
+    assert shown["sha256"] == digest
+    assert shown["key"] == str(tmp_path / "work" / "store" / digest)
+    assert shown["storage"]["type"] == "Local Storage"
+    for each in (shown["id"], shown["flow_id"], shown["storage"]["document_id"]):
         UUID(each)
 
 
@@ -148,21 +148,21 @@ def test_what_is_not_given_is_kept(flowpack, files, deployed):
 
 
 def test_description_and_version(files):
-    """They are part of the spec; which servers keep them is not ours to know."""
+    """They are part of the spec; which servers keep them does not matter here."""
 
-    def told(*options):
+    def fields(*options):
         argv = ["deploy", "flows.py:second", *options]
         arguments = make_parser(argv).parse_args(argv)
         with get_client() as client:
             (spec,) = make_specs(read_targets(arguments), arguments, client)
         return spec.description, spec.version
 
-    assert told("--description", "", "--version", "1.0") == ("", "1.0")
-    assert told() == (UNSET, UNSET)
+    assert fields("--description", "", "--version", "1.0") == ("", "1.0")
+    assert fields() == (UNSET, UNSET)
 
 
 def test_options_of_work_pools(files):
-    """They are part of the spec; where there are no pools they are of no concern."""
+    """They are part of the spec; where there are no pools they do not matter."""
     options = {
         "--pool": "main",
         "--queue": "high",
@@ -192,7 +192,7 @@ def test_options_of_work_pools(files):
 
 
 def test_options_of_work_pools_here(flowpack, files):
-    """A plan says which of them the server has no place for, and so does deploy."""
+    """A plan notes which of them the server has no place for, and so does deploy."""
     base = ("flows.py:second", "--storage", "file:s", "--pool", "p", "--label", "a=b")
     assert "no place for work_pool, labels" in flowpack("plan", *base).out
     done = flowpack("deploy", *base)
@@ -210,7 +210,7 @@ def test_image(flowpack, files, deployed):
 
 
 def test_schedule_warns_on_the_embedded_api(flowpack, script):
-    """Nobody follows a schedule there, which is said in one line."""
+    """Nobody follows a schedule there, which is a warning of one line."""
     done = flowpack("deploy", script, "--storage", "file:s", "--interval", "60")
     warned = [line for line in done.err.splitlines() if line.startswith("warning: ")]
     assert len(warned) == 1 and "no server runs" in warned[0]
@@ -228,7 +228,7 @@ def test_warnings_may_be_errors(flowpack, script, monkeypatch):
 
 
 def test_spec_file(flowpack, files):
-    """Every deployment of a spec file, in its order; that it is run is said."""
+    """Every deployment of a spec file, in its order; a note has that it is run."""
     done = flowpack("deploy", "specs.py")
     assert done.status == 0
     names = [line.split()[1] for line in done.out.splitlines()]
@@ -321,7 +321,7 @@ def test_confirm_and_jobs(flowpack, files):
 
 
 @pytest.mark.parametrize(
-    "argv, told",
+    "argv, reason",
     [
         (["flows.py:none", "--storage", "s"], "it defines no flow 'none'"),
         (["flows.py", "--storage", "s"], "it has 2 flows"),
@@ -343,17 +343,17 @@ def test_confirm_and_jobs(flowpack, files):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_errors(flowpack, files, argv, told):
+def test_errors(flowpack, files, argv, reason):
     """What cannot be deployed is status 1 with the reason, and nothing is written."""
     done = flowpack("deploy", *argv)
     assert (done.status, done.out) == (1, "")
-    assert told in done.err
+    assert reason in done.err
     assert "Traceback" not in done.err
     assert flowpack("ls", "--json").json == []
 
 
 @pytest.mark.parametrize(
-    "argv, told",
+    "argv, reason",
     [
         (["specs.py", "-n", "x"], "--name cannot be given with a spec file"),
         (["specs.py", "--version", "1"], "--version cannot be given"),
@@ -375,26 +375,26 @@ def test_errors(flowpack, files, argv, told):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 @pytest.mark.parametrize("command", ["deploy", "plan"])
-def test_wrong_usage(flowpack, files, command, argv, told):
+def test_wrong_usage(flowpack, files, command, argv, reason):
     """Options that do not go together are status 2."""
     done = flowpack(command, *argv)
     assert (done.status, done.out) == (2, "")
-    assert told in done.err
+    assert reason in done.err
 
 
 def test_plan_writes_nothing(flowpack, files, fresh_home):
-    """A plan is told on standard output and leaves no file behind."""
+    """A plan is printed on standard output and leaves no file behind."""
     argv = ("flows.py:second", "--storage", "store")
-    told = flowpack("plan", *argv)
-    assert told.status == 0
-    assert told.out.startswith("create     second/second")
-    assert flowpack("deploy", *argv, "--plan").out == told.out
+    shown = flowpack("plan", *argv)
+    assert shown.status == 0
+    assert shown.out.startswith("create     second/second")
+    assert flowpack("deploy", *argv, "--plan").out == shown.out
     assert not (files / "store").exists()
     assert flowpack("ls", "--json").json == []
 
 
 def test_plan_as_json(flowpack, files):
-    """The JSON of equal plans is equal; it says what would change."""
+    """The JSON of equal plans is equal; it has what would change."""
     argv = ("flows.py:second", "--storage", "store", "--json")
     first = flowpack("plan", *argv)
     assert first.json["actions"][0]["kind"] == "create"

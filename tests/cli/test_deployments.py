@@ -53,7 +53,7 @@ def register(flow_name, name, document, runner=UNSET):
 
 
 def test_ls_of_nothing(flowpack):
-    """Nothing to list is said aside; the JSON is an empty list."""
+    """Nothing to list is a note; the JSON is an empty list."""
     done = flowpack("ls")
     assert (done.status, done.out) == (0, "")
     assert done.err.startswith("no deployments at embedded:")
@@ -71,13 +71,13 @@ def test_ls(flowpack, script, hello):
 
 def test_ls_as_json(flowpack, hello):
     """The JSON has the schedule as spec files write it."""
-    (told,) = flowpack("ls", "--json").json
-    assert told["name"] == "hello/d"
-    assert (told["id"], told["flow_id"]) == (hello["id"], hello["flow_id"])
+    (shown,) = flowpack("ls", "--json").json
+    assert shown["name"] == "hello/d"
+    assert (shown["id"], shown["flow_id"]) == (hello["id"], hello["flow_id"])
     schedule = {"cron": "0 6 * * *", "timezone": None, "day_or": True}
-    assert told["schedule"] == schedule
-    assert (told["active"], told["tags"]) == (True, ["x", "y"])
-    assert told["runner"] == "universal"
+    assert shown["schedule"] == schedule
+    assert (shown["active"], shown["tags"]) == (True, ["x", "y"])
+    assert shown["runner"] == "universal"
 
 
 def test_ls_of_many_pages(flowpack):
@@ -98,8 +98,8 @@ def test_names_are_escaped(flowpack):
     register(name, name, DataDocument.encode("text", "x"))
     done = flowpack("ls")
     assert "\x1b" not in done.out and len(done.out.splitlines()) == 2
-    (told,) = flowpack("ls", "--json").json
-    assert told["name"] == f"{name}/{name}"
+    (shown,) = flowpack("ls", "--json").json
+    assert shown["name"] == f"{name}/{name}"
     shown = flowpack("inspect", f"{name}/{name}")
     assert shown.status == 0 and "\x1b" not in shown.out
 
@@ -114,33 +114,33 @@ def test_names_are_escaped(flowpack):
         (IntervalSchedule(172800, timezone="UTC"), "every 2 d (UTC)"),
         (CronSchedule("@daily", timezone="UTC"), "cron @daily (UTC)"),
         (RRuleSchedule("FREQ=DAILY"), "rrule FREQ=DAILY"),
-        (OpaqueSchedule({"moon": "full"}), "of a kind that is not known"),
+        (OpaqueSchedule({"moon": "full"}), "of an unknown kind"),
     ],
     ids=str,
 )
 def test_describe_schedule(schedule, text):
-    """Schedules are told in a few words."""
+    """Schedules are described in a few words."""
     assert describe_schedule(schedule) == text
 
 
 def test_inspect(flowpack, hello, tmp_path):
     """All there is, with storage and digest and without secrets."""
     done = flowpack("inspect", "hello/d", "--json")
-    told = done.json
-    assert told["id"] == hello["id"]
-    assert told["parameters"] == {"name": "Ada"}
-    assert (told["key"], told["sha256"]) == (hello["key"], hello["sha256"])
-    assert told["storage"]["id"] == hello["storage"]["document_id"]
-    assert told["storage"]["type"] == "File Storage"
-    assert told["storage"]["data"]["base_path"] == f"{tmp_path}/work/store/"
-    assert told["runner"]["type"] == "universal"
-    assert list(told["runner"]["config"]["env"]) == ["TOKEN"]
+    shown = done.json
+    assert shown["id"] == hello["id"]
+    assert shown["parameters"] == {"name": "Ada"}
+    assert (shown["key"], shown["sha256"]) == (hello["key"], hello["sha256"])
+    assert shown["storage"]["id"] == hello["storage"]["document_id"]
+    assert shown["storage"]["type"] == "File Storage"
+    assert shown["storage"]["data"]["base_path"] == f"{tmp_path}/work/store/"
+    assert shown["runner"]["type"] == "universal"
+    assert list(shown["runner"]["config"]["env"]) == ["TOKEN"]
     text = flowpack("inspect", "hello/d")
     assert f"\nsha256           {hello['sha256']}\n" in text.out
     assert SECRET not in done.out + text.out
 
 
-def test_inspect_tells_no_variable_of_a_manifest(flowpack):
+def test_inspect_shows_no_variable_of_a_manifest(flowpack):
     """Nor of a patch of one; what is no variable stands as it is."""
     value = {"name": "A", "value": SECRET}
     patch = {"op": "add", "path": "/spec/env/-", "value": value}
@@ -158,10 +158,10 @@ def test_inspect_what_others_made(flowpack):
     """A deployment that is not ours is inspected as far as it goes."""
     settings = FlowRunnerSettings(None, None)
     register("f", "pickled", DataDocument("cloudpickle", "gAVLAS4=\n"), settings)
-    told = flowpack("inspect", "f/pickled", "--json").json
-    assert told["encoding"] == "cloudpickle"
-    assert (told["storage"], told["key"], told["sha256"]) == (None, None, None)
-    assert told["runner"] == {"type": None, "config": {}}
+    shown = flowpack("inspect", "f/pickled", "--json").json
+    assert shown["encoding"] == "cloudpickle"
+    assert (shown["storage"], shown["key"], shown["sha256"]) == (None, None, None)
+    assert shown["runner"] == {"type": None, "config": {}}
     register("f", "broken", DataDocument("blockstorage", "{"))
     assert flowpack("inspect", "f/broken", "--json").json["key"] is None
 
@@ -169,16 +169,16 @@ def test_inspect_what_others_made(flowpack):
 def test_inspect_without_a_storage_block(flowpack):
     """Others' temporary storage has a key and no block."""
     register("f", "t", DataDocument.encode("blockstorage", StoredObject("/tmp/x")))
-    told = flowpack("inspect", "f/t", "--json").json
-    assert (told["storage"], told["key"], told["sha256"]) == (None, "/tmp/x", None)
+    shown = flowpack("inspect", "f/t", "--json").json
+    assert (shown["storage"], shown["key"], shown["sha256"]) == (None, "/tmp/x", None)
 
 
 def test_inspect_after_the_storage_went(flowpack, hello):
-    """A deleted storage block is told as such."""
+    """A deleted storage block is shown as such."""
     with get_client() as client:
         client.delete_block_document(hello["storage"]["document_id"])
-    told = flowpack("inspect", "hello/d", "--json").json
-    assert told["storage"] == {
+    shown = flowpack("inspect", "hello/d", "--json").json
+    assert shown["storage"] == {
         "id": hello["storage"]["document_id"],
         "name": "deleted",
     }
@@ -199,7 +199,7 @@ def test_no_such_deployment(flowpack, hello, command, name):
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", ["hello", "a/b/c"])
 def test_no_name(flowpack, command, name):
-    """What is no FLOW/DEPLOYMENT says how to write one."""
+    """The error of what is no FLOW/DEPLOYMENT has how to write one."""
     done = flowpack(command, name)
     assert (done.status, done.out) == (1, "")
     assert "write FLOW/DEPLOYMENT" in done.err
@@ -243,7 +243,7 @@ def test_pull_to_a_file(flowpack, script, hello, tmp_path):
 
 
 def test_pull_does_not_replace_other_content(flowpack, script, hello, tmp_path):
-    """Another file of that name is kept, unless --force is said."""
+    """Another file of that name is kept, unless --force is given."""
     target = tmp_path / "work" / "mine.py"
     target.write_text("mine")
     done = flowpack("pull", "hello/d", "-o", "mine.py")
@@ -297,13 +297,13 @@ def test_changed_bytes_are_not_used(flowpack, hello, tmp_path, command):
 
 
 def test_unverified(flowpack, tmp_path):
-    """Bytes without a digest are only taken if that is said."""
+    """Bytes without a digest are only taken with --unverified."""
     register("f", "d", DataDocument.encode("text", "x = 1\n"))
     done = flowpack("pull", "f/d", "-o", "x.py")
     assert (done.status, done.out) == (1, "")
     assert "--unverified" in done.err
-    told = flowpack("pull", "f/d", "-o", "x.py", "--unverified", "--json").json
-    assert told["verified"] is False
+    shown = flowpack("pull", "f/d", "-o", "x.py", "--unverified", "--json").json
+    assert shown["verified"] is False
     assert (tmp_path / "work" / "x.py").read_text() == "x = 1\n"
 
 
@@ -317,21 +317,21 @@ def test_delete(flowpack, hello, tmp_path):
 
 def test_delete_as_json(flowpack, hello):
     """The JSON names what was deleted."""
-    told = flowpack("delete", "hello/d", "--json").json
-    assert told == {"id": hello["id"], "name": "hello/d", "action": "deleted"}
+    shown = flowpack("delete", "hello/d", "--json").json
+    assert shown == {"id": hello["id"], "name": "hello/d", "action": "deleted"}
 
 
 def test_pause_and_resume(flowpack, hello):
     """The schedule is switched off and on again."""
     assert flowpack("pause", "hello/d").out == "paused hello/d\n"
     assert flowpack("ls", "--json").json[0]["active"] is False
-    told = flowpack("resume", "hello/d", "--json").json
-    assert told == {"id": hello["id"], "name": "hello/d", "action": "resumed"}
+    shown = flowpack("resume", "hello/d", "--json").json
+    assert shown == {"id": hello["id"], "name": "hello/d", "action": "resumed"}
     assert flowpack("ls", "--json").json[0]["active"] is True
 
 
 def test_pause_without_a_schedule(flowpack, script):
-    """Pausing what has no schedule is done, and said."""
+    """Pausing what has no schedule is done, with a note."""
     flowpack("deploy", script, "-n", "d", "--storage", "file:store")
     done = flowpack("pause", "hello/d")
     assert done.status == 0

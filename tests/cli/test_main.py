@@ -29,7 +29,7 @@ def process(stdout, *argv):
 
 
 def loaded(*argv):
-    """Return the modules that a command loads, and what it said."""
+    """Return the modules that a command loads."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "flowpack", *argv],
         capture_output=True,
@@ -79,21 +79,21 @@ def test_script_errors_come_with_a_traceback(flowpack, monkeypatch):
     assert done.err.splitlines()[-1].startswith("flowpack: error: the script their.py")
 
 
-REFUSALS = {
+EXHAUSTED = {
     MemoryError(): "there is not enough memory",
     OSError(errno.EMFILE, "Too many open files", "\x1b[31m"): "Too many open files",
     OSError(errno.EIO, "Input/output error"): "Input/output error",
 }
 
 
-@pytest.mark.parametrize(("error", "said"), REFUSALS.items(), ids=repr)
-def test_system_that_gives_no_more(flowpack, monkeypatch, fresh_home, error, said):
+@pytest.mark.parametrize(("error", "reason"), EXHAUSTED.items(), ids=repr)
+def test_system_that_gives_no_more(flowpack, monkeypatch, fresh_home, error, reason):
     """Where memory or files end is no defect of ours, whoever met it."""
     raising(monkeypatch, error)
     done = flowpack("ls", "--json")
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith("flowpack: error: ")
-    assert said in done.err
+    assert reason in done.err
     assert MARK not in done.err
     assert not fresh_home.exists()
 
@@ -128,7 +128,7 @@ def test_log_goes_elsewhere_if_it_must(flowpack, monkeypatch, tmp_path, fresh_ho
 
 
 def test_no_log_at_all(flowpack, monkeypatch, tmp_path, fresh_home):
-    """Even then the error is told."""
+    """Even then the error is printed."""
     fresh_home.write_text("in the way")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     raising(monkeypatch, RuntimeError("odd"))
@@ -155,7 +155,7 @@ def test_reader_that_goes_is_no_error():
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_full_disk_is_told():
+def test_full_disk_is_reported():
     """A result that cannot be written is an error."""
     with open("/dev/full", "w") as full:
         done = process(full, "config")

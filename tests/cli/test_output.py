@@ -17,10 +17,10 @@ ID = uuid.UUID(int=7)
 TIME = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)
 
 
-def test_table_has_columns(capsys):
+def test_table_has_columns():
     """Cells stand under their headings; what is empty is a dash."""
-    output.table(("NAME", "ON"), [("a", True), ("long name", False), (None, [])])
-    assert capsys.readouterr().out.splitlines() == [
+    rows = [("a", True), ("long name", False), (None, [])]
+    assert output.table(("NAME", "ON"), rows) == [
         "NAME       ON",
         "a          yes",
         "long name  no",
@@ -30,13 +30,12 @@ def test_table_has_columns(capsys):
 
 def test_tables_and_notes_are_escaped(capsys):
     """Control characters from outside do not reach the terminal."""
-    output.table(("NAME",), [(NASTY,), ([NASTY],), ({NASTY: NASTY},)])
-    output.facts({NASTY: NASTY})
+    shown = output.table(("NAME",), [(NASTY,), ([NASTY],), ({NASTY: NASTY},)])
+    shown += output.facts({NASTY: NASTY})
     output.note(NASTY)
-    output.warning(NASTY)
     output.error(NASTY)
     out, err = capsys.readouterr()
-    assert not {"\x1b", "\r", "\u202e"} & set(out + err)
+    assert not {"\x1b", "\r", "\u202e"} & set(f"{shown}{out}{err}")
 
 
 def test_errors_keep_their_lines(capsys):
@@ -48,7 +47,8 @@ def test_errors_keep_their_lines(capsys):
 
 def test_document_is_json(capsys):
     """Ids and times are text, tuples are lists, and no NaN comes out."""
-    output.document({"id": ID, "at": TIME, "tags": ("a",), "x": [float("nan")], 1: 2})
+    document = {"id": ID, "at": TIME, "tags": ("a",), "x": [float("nan")], 1: 2}
+    output.result(document, (), as_json=True)
     assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
         "id": str(ID),
         "at": TIME.isoformat(),
@@ -70,7 +70,7 @@ def endless():
 
 
 @pytest.mark.parametrize(
-    "value, told",
+    "value, shown",
     [
         (None, None),
         ({"a": [1]}, {"a": [1]}),
@@ -82,27 +82,27 @@ def endless():
     ],
     ids=["None", "json", "text", "set", "nested", "unshowable", "endless"],
 )
-def test_any_returned_value_is_told(capsys, value, told):
+def test_any_returned_value_is_printed(capsys, value, shown):
     """What a flow returns becomes one JSON document, whatever it is."""
-    output.returned_document(value)
-    assert json.loads(capsys.readouterr().out) == told
+    output.returned(value, as_json=True)
+    assert json.loads(capsys.readouterr().out) == shown
 
 
 @pytest.mark.parametrize(
-    "value, told",
+    "value, shown",
     [("two\nlines", "two\nlines"), ([1], "[1]"), (Grumpy(), "a Grumpy that")],
     ids=["text", "list", "unshowable"],
 )
-def test_returned_text(value, told):
+def test_returned_text(capsys, value, shown):
     """Text is itself, other values are their repr."""
-    assert output.returned(value).startswith(told)
+    output.returned(value, as_json=False)
+    assert capsys.readouterr().out.startswith(shown)
 
 
-def test_facts_within_facts(capsys):
+def test_facts_within_facts():
     """Mappings within are shown by their items."""
-    output.facts({"a": 1, "b": {"c": 2, "d": {"e": 3}}, "f": {}})
-    lines = ["a    1", "b.c  2", 'b.d  {"e": 3}', "f    -"]
-    assert capsys.readouterr().out.splitlines() == lines
+    lines = output.facts({"a": 1, "b": {"c": 2, "d": {"e": 3}}, "f": {}})
+    assert lines == ["a    1", "b.c  2", 'b.d  {"e": 3}', "f    -"]
 
 
 def test_narrow_encodings_are_no_error(monkeypatch):
@@ -114,7 +114,7 @@ def test_narrow_encodings_are_no_error(monkeypatch):
     assert raw.getvalue() == b"gr\\xfc\\xdf\n"
 
 
-@pytest.mark.parametrize("print_it", [output.text, output.document, output.note])
+@pytest.mark.parametrize("print_it", [output.text, output.note])
 def test_no_streams(monkeypatch, print_it):
     """Without standard streams nothing is printed, and nothing fails."""
     monkeypatch.setattr(sys, "stdout", None)

@@ -5,8 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from flowpack.cli import options
-from flowpack.cli.parser import COMMANDS, make_parser
+from flowpack.cli.commands import COMMANDS, RUNNERS, make_parser
 from flowpack.flow_runners import FLOW_RUNNERS
 
 
@@ -26,8 +25,8 @@ EACH = pytest.mark.parametrize("words, command", list(leaves(COMMANDS)))
 def test_example_is_understood(words, command):
     """The example of a help text is a command line of that command."""
     argv = shlex.split(command.example)
-    assert argv[: len(words) + 1] == ["flowpack", *words]
-    arguments = make_parser(argv[1:]).parse_args(argv[1:])
+    assert argv[: len(words)] == [*words]
+    arguments = make_parser(argv).parse_args(argv)
     assert arguments.function == command.function
 
 
@@ -43,7 +42,7 @@ def test_help(flowpack, words, command):
     """Help goes to standard output, with an example and the common options."""
     done = flowpack(*words, "--help")
     assert (done.status, done.err) == (0, "")
-    assert f"Example:\n  {command.example}" in done.out
+    assert f"Example:\n  flowpack {command.example}" in done.out
     assert "--api URL" in done.out and "--profile NAME" in done.out
 
 
@@ -61,7 +60,7 @@ def test_overview(flowpack, argv):
 
 def test_runners_are_those_of_the_package():
     """The parser offers the runners that there are."""
-    assert set(options.RUNNERS) == set(FLOW_RUNNERS)
+    assert set(RUNNERS) == set(FLOW_RUNNERS)
 
 
 def test_help_is_as_wide_as_the_terminal(flowpack, monkeypatch):

@@ -78,7 +78,7 @@ def watched(program, *argv, size=(24, 80)):
 
 
 def test_plain_line(specs):
-    """Without tqdm one line says how far it has come, and goes at the end."""
+    """Without tqdm one line shows how many are done, and goes at the end."""
     out, shown = watched(NO_TQDM + MAIN, "deploy", "--spec", specs(3))
     assert len(out.splitlines()) == 3
     assert counted(shown) == [
@@ -90,7 +90,7 @@ def test_plain_line(specs):
 
 @pytest.mark.parametrize("size", [(24, 80), (0, 0)])
 def test_bar(specs, size):
-    """With tqdm it shows its bar, also where a terminal does not tell its size."""
+    """With tqdm it shows its bar, also where a terminal has no size."""
     pytest.importorskip("tqdm")
     program = "import sys; " + MAIN
     out, shown = watched(program, "deploy", "--spec", specs(3), size=size)

@@ -133,9 +133,9 @@ def test_none_is_nothing(flowpack, flows):
 
 
 def test_values_that_are_not_json(flowpack, flows):
-    """Objects of the script's own are told as text."""
-    told = flowpack("run", flows("odd"), "--json").json
-    assert told == {"1": "Point(x=2)", "nan": "nan"}
+    """Objects of the script's own are printed as text."""
+    shown = flowpack("run", flows("odd"), "--json").json
+    assert shown == {"1": "Point(x=2)", "nan": "nan"}
 
 
 def test_failure(flowpack, flows):
@@ -193,14 +193,14 @@ def test_async_flow(flowpack, flows):
 
 
 @pytest.mark.parametrize(
-    "pair, told",
+    "pair, reason",
     [("count=3.7", "'count'"), ("nobody=1", "nobody"), ("count=many", "'count'")],
 )
-def test_arguments_that_do_not_fit(flowpack, flows, pair, told):
+def test_arguments_that_do_not_fit(flowpack, flows, pair, reason):
     """A value that does not fit is an error that names the parameter."""
     done = flowpack("run", flows("typed"), "-p", "day=2020-01-02", "-p", pair)
     assert done.status == 1
-    assert told in done.err
+    assert reason in done.err
     assert "Traceback" not in done.err
 
 
@@ -212,7 +212,7 @@ def test_argument_that_is_missing(flowpack, flows):
 
 
 def test_script_that_fails_to_load(flowpack, tmp_path):
-    """A script that fails when it is loaded says on which line."""
+    """The error of a script that fails when it is loaded has the line."""
     (tmp_path / "work" / "bad.py").write_text(
         "from flowpack import flow\n\n@flow\ndef bad():\n    pass\n\n1 / 0\n"
     )
@@ -315,7 +315,7 @@ def test_streams_are_the_flows_to_break(hostile, code):
 
 @pytest.mark.parametrize("how", ["both closed", "detached", "gone", "elsewhere"])
 def test_streams_are_the_scripts_to_break(hostile, how):
-    """The same while the script is loaded; with --json prints are told apart."""
+    """The same while the script is loaded; with --json prints go aside."""
     done = hostile(STREAMS[how])("--json")
     assert (done.stdout, done.returncode) == ('"done"\n', 0), done.stderr
     assert "printed" in done.stderr
@@ -342,7 +342,7 @@ def test_json_is_one_document_whoever_prints(hostile, code):
 
 
 def test_failure_after_closing(hostile):
-    """A flow that closes everything and fails is told of all the same."""
+    """The failure of a flow that closed everything is printed all the same."""
     done = hostile()("-p", "code=sys.stdout.close(); sys.stderr.close(); 1 / 0")
     assert (done.stdout, done.returncode) == ("printed\n", 1)
     assert "hostile.py" in done.stderr and "ZeroDivisionError" in done.stderr
@@ -392,7 +392,7 @@ def test_script_is_there_to_the_end(hostile):
 )
 @pytest.mark.parametrize("when", ["loaded", "run"])
 def test_what_lay_beside_the_script(hostile, code, advice, when):
-    """Its error says that it is not there, and why."""
+    """Its error has that it is not there, and why."""
     run = hostile(code if when == "loaded" else "")
     done = run(*([] if when == "loaded" else ["-p", f"code={code}"]))
     assert done.returncode == 1

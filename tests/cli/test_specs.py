@@ -17,8 +17,6 @@ SPECS = "from flowpack import DeploymentSpec\nDeploymentSpec(flow_location='x.py
         ("flows.py:hello", "flows.py", "hello"),
         ("flows.py:my flow: nightly", "flows.py", "my flow: nightly"),
         ("dir/flows.py:hello", "dir/flows.py", "hello"),
-        ("C:\\flows\\x.py", "C:\\flows\\x.py", None),
-        ("C:/flows/x.py:hello", "C:/flows/x.py", "hello"),
         ("c:hello", "c", "hello"),
         ("http://host:8000/x.py", "http://host:8000/x.py", None),
         ("http://host:8000/x.py:hello", "http://host:8000/x.py", "hello"),
@@ -74,7 +72,7 @@ def kinds(*texts, **options):
     return [find_target(text, **options).is_spec_file for text in texts]
 
 
-def test_kinds_are_told_from_the_files(files):
+def test_kinds_are_read_from_the_files(files):
     """A Python file that makes specs is a spec file; so are YAML and JSON."""
     assert kinds("flows.py", "specs.py", "specs.yaml", "x.json", "missing.py") == [
         *(False, True, True, True, False)

@@ -63,16 +63,16 @@ def test_save_and_list(flowpack, tmp_path):
     assert lines[1].split() == [*(done.out.split("(")[1][:-2], "File", "Storage")] + [
         *("flows", "yes")
     ]
-    (told,) = flowpack("storage", "ls", "--json").json
-    assert (told["type"], told["name"]) == ("File Storage", "flows")
-    assert told["default"] is True
+    (shown,) = flowpack("storage", "ls", "--json").json
+    assert (shown["type"], shown["name"]) == ("File Storage", "flows")
+    assert shown["default"] is True
 
 
 def test_save_as_json(flowpack):
     """The JSON has the id."""
-    told = flowpack("storage", "save", "store", "mine", "--json").json
-    assert list(told) == ["id", "type", "name"]
-    assert (told["type"], told["name"]) == ("Local Storage", "mine")
+    shown = flowpack("storage", "save", "store", "mine", "--json").json
+    assert list(shown) == ["id", "type", "name"]
+    assert (shown["type"], shown["name"]) == ("Local Storage", "mine")
 
 
 def test_list_without_names(flowpack, script):
@@ -80,9 +80,9 @@ def test_list_without_names(flowpack, script):
     assert flowpack("storage", "ls").err.startswith("no storage blocks with a name")
     assert flowpack("storage", "ls", "--json").json == []
     done = flowpack("deploy", script, "--storage", "file:store", "--json")
-    (told,) = flowpack("storage", "ls", "--all", "--json").json
-    assert told["id"] == done.json["storage"]["document_id"]
-    assert told["name"] is None
+    (shown,) = flowpack("storage", "ls", "--all", "--json").json
+    assert shown["id"] == done.json["storage"]["document_id"]
+    assert shown["name"] is None
 
 
 def test_save_again(flowpack):
@@ -91,38 +91,38 @@ def test_save_again(flowpack):
     assert flowpack("storage", "save", "file:store", "s", "--json").json == first
     done = flowpack("storage", "save", "file:other", "s")
     assert (done.status, done.out) == (1, "")
-    told = flowpack("storage", "save", "file:other", "s", "--overwrite", "--json")
-    assert told.json == first
+    shown = flowpack("storage", "save", "file:other", "s", "--overwrite", "--json")
+    assert shown.json == first
     shown = flowpack("storage", "show", "s", "--json").json
     assert shown["data"]["base_path"].endswith("/other/")
 
 
 def test_save_a_block_again(flowpack):
     """What is registered already is no storage to save."""
-    told = flowpack("storage", "save", "store", "s", "--json").json
-    done = flowpack("storage", "save", f"block:{told['id']}", "t")
+    shown = flowpack("storage", "save", "store", "s", "--json").json
+    done = flowpack("storage", "save", f"block:{shown['id']}", "t")
     assert done.status == 1
     assert "saved already" in done.err
 
 
 def test_deploy_to_a_saved_block(flowpack, script):
     """A saved block is a place to deploy to, by its names and by its id."""
-    told = flowpack("storage", "save", "file:store", "my flows", "--json").json
-    for where in ("block:File Storage/my flows", f"block:{told['id']}"):
+    shown = flowpack("storage", "save", "file:store", "my flows", "--json").json
+    for where in ("block:File Storage/my flows", f"block:{shown['id']}"):
         done = flowpack("deploy", script, "-n", "d", "--storage", where, "--json")
         assert done.status == 0, done.err
-        assert done.json["storage"]["document_id"] == told["id"]
+        assert done.json["storage"]["document_id"] == shown["id"]
     assert done.json["action"] == "unchanged"
 
 
 @pytest.mark.parametrize("how", ["name", "names", "id"])
 def test_show(flowpack, tmp_path, how):
     """A block is found by its name, its type's and its own, or its id."""
-    told = flowpack("storage", "save", "file:store", "s", "--json").json
-    text = {"name": "s", "names": "File Storage/s", "id": told["id"]}[how]
+    shown = flowpack("storage", "save", "file:store", "s", "--json").json
+    text = {"name": "s", "names": "File Storage/s", "id": shown["id"]}[how]
     shown = flowpack("storage", "show", text, "--json").json
     assert shown == {
-        **told,
+        **shown,
         "data": {
             "base_path": f"{tmp_path}/work/store/",
             "key_type": "hash",
@@ -168,7 +168,7 @@ def test_secrets_are_masked(flowpack):
 
 
 def test_classes_that_are_not_known_show_no_value(flowpack):
-    """Without the class nobody can tell what is a secret."""
+    """Without the class it is unknown what is a secret."""
 
     def away():
         @attrs.frozen
@@ -197,14 +197,14 @@ def test_classes_that_are_not_known_show_no_value(flowpack):
 
 
 def test_default(flowpack):
-    """The default is told, set by name or id, and cleared."""
+    """The default is shown, set by name or id, and cleared."""
     none = flowpack("storage", "default")
     assert (none.status, none.out) == (0, "")
     assert none.err.startswith("no default storage at ")
     assert flowpack("storage", "default", "--json").json is None
-    told = flowpack("storage", "save", "file:store", "s", "--json").json
-    chosen = flowpack("storage", "default", "--set", told["id"], "--json").json
-    assert chosen["id"] == told["id"]
+    shown = flowpack("storage", "save", "file:store", "s", "--json").json
+    chosen = flowpack("storage", "default", "--set", shown["id"], "--json").json
+    assert chosen["id"] == shown["id"]
     assert flowpack("storage", "default", "--json").json == chosen
     assert "File Storage" in flowpack("storage", "default").out
     assert flowpack("storage", "default", "--clear", "--json").json is None
@@ -213,8 +213,8 @@ def test_default(flowpack):
 
 def test_default_is_used(flowpack, script, tmp_path):
     """A deployment without --storage goes to the default."""
-    told = flowpack("storage", "save", "file:store", "s", "--json").json
+    shown = flowpack("storage", "save", "file:store", "s", "--json").json
     flowpack("storage", "default", "--set", "s")
     done = flowpack("deploy", script, "--json")
-    assert done.json["storage"]["document_id"] == told["id"]
+    assert done.json["storage"]["document_id"] == shown["id"]
     assert (tmp_path / "work" / "store" / done.json["key"]).exists()

@@ -1,4 +1,4 @@
-"""What the command line tells of what only today's servers have."""
+"""What the command line shows of what only today's servers have."""
 
 import os
 
@@ -18,7 +18,7 @@ def server():
     return server
 
 
-def test_inspect_tells_the_concurrency_limit(flowpack, server, script, tmp_path):
+def test_inspect_shows_the_concurrency_limit(flowpack, server, script, tmp_path):
     """Since 3.0.3 it stands in an object of its own."""
     storage = FileStorageBlock(str(tmp_path / "store"))
     spec = DeploymentSpec(
@@ -30,8 +30,8 @@ def test_inspect_tells_the_concurrency_limit(flowpack, server, script, tmp_path)
         concurrency_limit=None, global_concurrency_limit={"limit": 2}
     )
     with serve(server) as url:
-        told = flowpack("inspect", "hello/d", "--api", url, "--json").json
-    assert told["concurrency_limit"] == 2
+        shown = flowpack("inspect", "hello/d", "--api", url, "--json").json
+    assert shown["concurrency_limit"] == 2
 
 
 def test_storage_by_its_name_is_shown(flowpack, server):
@@ -47,7 +47,7 @@ def test_storage_by_its_name_is_shown(flowpack, server):
 
 
 def test_script_whose_name_is_not_utf8(flowpack, server, script, tmp_path):
-    """Workers are told of the name, so it is refused before anything is stored."""
+    """Workers get the name, so it is refused before anything is stored."""
     odd = os.fsdecode(bytes(tmp_path) + b"/caf\xe9.py")
     os.rename(script, odd)
     with serve(server) as url:

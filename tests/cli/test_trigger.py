@@ -70,9 +70,9 @@ def test_each_trigger_has_its_own_key(flowpack, agent):
 
 def test_trigger_as_json(flowpack, agent):
     """The JSON names run and deployment."""
-    told = flowpack("trigger", "hello/d", "--json").json
-    assert list(told) == ["id", "name", "deployment", "state", "state_name"]
-    assert (told["deployment"], told["state"]) == ("hello/d", "SCHEDULED")
+    shown = flowpack("trigger", "hello/d", "--json").json
+    assert list(shown) == ["id", "name", "deployment", "state", "state_name"]
+    assert (shown["deployment"], shown["state"]) == ("hello/d", "SCHEDULED")
 
 
 def test_wait_until_completed(flowpack, agent):
@@ -114,7 +114,7 @@ def test_unknown_deployment(flowpack, agent):
 
 
 def test_embedded_api_names_run(flowpack, script):
-    """Without a server the error says what to do instead."""
+    """Without a server the error has what to do instead."""
     flowpack("deploy", script, "-n", "d", "--storage", "file:store")
     done = flowpack("trigger", "hello/d")
     assert (done.status, done.out) == (1, "")

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.cli.parser import UsageError
-from flowpack.cli.values import is_str, parse_json, read_values, unique
+from flowpack.cli.parser import is_str, parse_json, read_values
 
 JSON = st.recursive(
     st.none()
@@ -22,8 +21,8 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_json_is_read(value):
-    """What JSON can say comes out as it was."""
-    assert read_values([("key", json.dumps(value))]) == {"key": value}
+    """What JSON can hold comes out as it was."""
+    assert read_values({"key": json.dumps(value)}) == {"key": value}
 
 
 @pytest.mark.parametrize(
@@ -35,32 +34,28 @@ def test_json_is_read(value):
 )
 def test_other_text_stays_text(text):
     """What is not JSON, NaN and infinity included, is taken as it is."""
-    assert read_values([("key", text)]) == {"key": text}
+    assert read_values({"key": text}) == {"key": text}
 
 
 def test_str_parameters_take_text():
     """A parameter annotated str gets the text even if it is JSON."""
-    asked = []
-
-    def annotation(key):
-        asked.append(key)
-        return "str" if key == "code" else "int"
-
-    pairs = [("code", "42"), ("count", "42"), ("name", "Ada")]
-    values = read_values(pairs, annotation)
+    texts = {"code": "42", "count": "42", "name": "Ada"}
+    values = read_values(texts, lambda: {"code": "str", "count": "int"})
     assert values == {"code": "42", "count": 42, "name": "Ada"}
-    assert asked == ["code", "count"]
 
 
-def test_key_twice_is_wrong_usage():
-    """The same key with two values is no guess."""
-    with pytest.raises(UsageError, match="'a' is given twice"):
-        unique([("a", "1"), ("a", "1")])
+def test_annotations_are_not_read_for_text():
+    """Where no text is JSON they do not matter, and reading them takes time."""
+
+    def load():
+        raise AssertionError("not needed")
+
+    assert read_values({"name": "Ada"}, load) == {"name": "Ada"}
 
 
 @pytest.mark.parametrize("annotation", [str, "str", "'str'", '"str"', " str "])
 def test_is_str(annotation):
-    """A class, its source, and its source in quotes all say str."""
+    """A class, its source, and its source in quotes all mean str."""
     assert is_str(annotation)
 
 

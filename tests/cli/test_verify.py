@@ -44,7 +44,7 @@ def test_all_well(flowpack, store):
 
 
 def test_faults(flowpack, store):
-    """What is wrong is told with both digests, and the status is 1."""
+    """The problems are printed with both digests, and the status is 1."""
     keys = [key_of(flowpack, name) for name in ("hello/a", "hello/b")]
     (store / keys[0]).write_bytes(b"other")
     (store / keys[1]).unlink()
@@ -67,20 +67,20 @@ def test_json(flowpack, store):
     done = flowpack("verify", "--json")
     assert done.status == 1
     assert list(done.json) == ["api", "deployments", "unreferenced"]
-    told = done.json["deployments"][0]
-    assert list(told) == [
+    shown = done.json["deployments"][0]
+    assert list(shown) == [
         *("name", "id", "status", "reason", "storage", "key"),
         *("expected", "found", "size"),
     ]
-    assert (told["name"], told["status"]) == ("hello/a", "corrupt")
-    assert (told["storage"], told["key"], told["size"]) == ("File Storage", key, 5)
-    assert told["expected"] == key != told["found"]
+    assert (shown["name"], shown["status"]) == ("hello/a", "corrupt")
+    assert (shown["storage"], shown["key"], shown["size"]) == ("File Storage", key, 5)
+    assert shown["expected"] == key != shown["found"]
     assert done.json["deployments"][1]["reason"] is None
     assert done.json["unreferenced"] == []
 
 
 def test_only_some(flowpack, store):
-    """Named deployments only; what is unreferenced cannot be told then."""
+    """Named deployments only; what is unreferenced is unknown then."""
     (store / key_of(flowpack, "hello/a")).unlink()
     done = flowpack("verify", "hello/b")
     assert (done.status, done.out) == (0, "ok            hello/b\n")
@@ -93,7 +93,7 @@ def test_only_some(flowpack, store):
 
 
 def test_unreferenced_objects(flowpack, store):
-    """They are told for information, and stay."""
+    """They are printed for information, and stay."""
     old = key_of(flowpack, "hello/a")
     flowpack("delete", "hello/a")
     done = flowpack("verify")
@@ -107,7 +107,7 @@ def test_unreferenced_objects(flowpack, store):
 
 
 def test_deployments_of_others(flowpack, store):
-    """What nobody can verify is told, and is no error."""
+    """What nobody can verify is printed, and is no error."""
     register("text", DataDocument.encode("text", "x"))
     register("pickled", DataDocument("cloudpickle", "gASV"))
     done = flowpack("verify")

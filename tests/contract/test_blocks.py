@@ -115,41 +115,31 @@ def test_update_and_deletion(client, schema):
 
 
 def anonymous_document(client, schema, data):
-    """Create an anonymous document; return it and whether it is new."""
-    return client.ensure_block_document(
-        data=data,
-        block_schema_id=schema.id,
-        block_type_id=schema.block_type_id,
-        is_anonymous=True,
-    )
+    """Create an anonymous document, or read the one with equal content."""
+    return block_document(client, schema, name=None, data=data, is_anonymous=True)
 
 
 def test_anonymous_documents(client, schema):
     """Equal content gives the same document, other data or another schema another one."""
     data = {"path": unique("x"), "z": None}
-    document, created = anonymous_document(client, schema, data)
-    assert (document.is_anonymous, created) == (True, True)
-    again, created = anonymous_document(client, schema, dict(data))
-    assert (again.id, created) == (document.id, False)
-    for other in (
-        anonymous_document(client, schema, {**data, "z": 1}),
-        anonymous_document(client, block_schema(client), data),
-    ):
-        assert (other[0].id != document.id, other[1]) == (True, True)
+    document = anonymous_document(client, schema, data)
+    assert document.is_anonymous
+    assert anonymous_document(client, schema, dict(data)).id == document.id
+    assert anonymous_document(client, schema, {**data, "z": 1}).id != document.id
+    assert anonymous_document(client, block_schema(client), data).id != document.id
 
 
 def test_anonymous_document_with_new_data(client, schema):
     """It is as if it had been created with that data."""
-    document, _ = anonymous_document(client, schema, {"path": unique("x")})
+    document = anonymous_document(client, schema, {"path": unique("x")})
     data = {"path": unique("y")}
     client.update_block_document(document.id, data=data)
-    same, created = anonymous_document(client, schema, data)
-    assert (same.id, created) == (document.id, False)
+    assert anonymous_document(client, schema, data).id == document.id
 
 
 def test_lists(client, schema):
     """Documents come by name, the anonymous ones only if asked for."""
-    hidden, _ = anonymous_document(client, schema, {"path": unique("x")})
+    hidden = anonymous_document(client, schema, {"path": unique("x")})
     shown = block_document(client, schema)
     found = client.read_block_documents()
     names = [document.name for document in found]
@@ -173,7 +163,7 @@ class TestDefaultStorage:
 
     def test_set(self, client, schema):
         """The last one that was set is it, an anonymous one too."""
-        anonymous, _ = anonymous_document(client, schema, {"path": unique("x")})
+        anonymous = anonymous_document(client, schema, {"path": unique("x")})
         for document in (block_document(client, schema, data={"a": 1}), anonymous):
             client.set_default_storage_block_document(document.id)
             found = client.get_default_storage_block_document()

@@ -16,8 +16,10 @@ from flowpack import (
     DeploymentCreate,
     DeploymentSpec,
     FileStorageBlock,
+    Finding,
     LocalStorageBlock,
     StorageBlock,
+    VerifyResult,
     deploy,
 )
 from flowpack.client import Client
@@ -56,8 +58,8 @@ def deploy_many(client, folder, storage, count):
     return deploy(specs, client)
 
 
-def statuses(findings):
-    return {each.name: each.status for each in findings}
+def statuses(results):
+    return {each.name: each.status for each in results}
 
 
 # What can go wrong with an object, as a function of its path and another's.
@@ -125,7 +127,7 @@ DEFECTS = {
 @pytest.mark.parametrize("block", [FileStorageBlock, LocalStorageBlock])
 @pytest.mark.filterwarnings("ignore:.*current machine:UserWarning")
 def test_fifty_planted_defects(client, tmp_path, block):
-    """All of fifty are found, of fifty sound ones none is called faulty."""
+    """All of fifty are found, of fifty sound ones none is called broken."""
     store = tmp_path / "store"
     done = deploy_many(client, tmp_path, block(str(store)), 100)
     assert set(statuses(verify_all(client)).values()) == {"ok"}
@@ -138,7 +140,7 @@ def test_fifty_planted_defects(client, tmp_path, block):
     assert sum(status != "ok" for status in expected.values()) == 50
     found = verify_all(client)
     assert statuses(found) == expected
-    assert [each.is_fault for each in found] == [each.status != "ok" for each in found]
+    assert [each.is_broken for each in found] == [each.status != "ok" for each in found]
 
 
 def test_fifty_planted_defects_over_http(client, tmp_path):
@@ -161,9 +163,9 @@ def test_fifty_planted_defects_over_http(client, tmp_path):
         assert statuses(found) == expected
         assert len(files.log) == 100
         files.behaviour.statuses["GET"] = 403
-        (finding,) = verify_all(client, ["hello/d001"])
-        assert finding.status == "unreadable"
-        assert "403" in finding.reason
+        (result,) = verify_all(client, ["hello/d001"])
+        assert result.status == "unreadable"
+        assert "403" in result.reason
 
 
 def edit(client, deployed, **values):
@@ -280,11 +282,11 @@ def test_huge_object_in_constant_memory(client, tmp_path):
     register(client, "huge", DataDocument.encode("blockstorage", stored))
     tracemalloc.start()
     try:
-        (finding,) = verify_all(client)
+        (result,) = verify_all(client)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (finding.status, finding.size) == ("ok", size)
+    assert (result.status, result.size) == ("ok", size)
     assert peak < 8 * 1024 * 1024
 
 
@@ -344,13 +346,23 @@ def test_class_that_nobody_knows(client, fresh_home):
     client.close()
     with closing(sqlite3.connect(fresh_home / "flowpack.db")) as db, db:
         db.execute("UPDATE block_type SET name = 'Elsewhere' WHERE name = 'Moody'")
-    (finding,) = verify_all(client)
-    assert finding.status == "unreadable"
-    assert "no class is known" in finding.reason
+    (result,) = verify_all(client)
+    assert result.status == "unreadable"
+    assert "no class is known" in result.reason
+
+
+def test_earlier_names(client, tmp_path):
+    """What was called a finding with a fault still is."""
+    storage = FileStorageBlock(str(tmp_path / "store"))
+    (done,) = deploy_many(client, tmp_path, storage, 1)
+    (tmp_path / "store" / done.key).unlink()
+    (result,) = verify_all(client)
+    assert type(result) is Finding is VerifyResult
+    assert result.is_fault is result.is_broken is True
 
 
 def test_unreferenced(client, script, tmp_path):
-    """What no deployment points at is told, if its name is a key of flowpack's."""
+    """What no deployment points at is listed, if its name is a key of flowpack's."""
     storage = FileStorageBlock(str(tmp_path / "store"))
     (tmp_path / "link").symlink_to(tmp_path / "store")
     same = FileStorageBlock(str(tmp_path / "link"))

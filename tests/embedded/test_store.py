@@ -19,7 +19,8 @@ import pytest
 
 from flowpack.embedded import EmbeddedTransport, files, migrations
 from flowpack.embedded.api import read_deployments
-from flowpack.embedded.store import APPLICATION_ID, Conflict, Store
+from flowpack.embedded.session import Conflict
+from flowpack.embedded.store import APPLICATION_ID, Store
 from flowpack.exceptions import APIConnectionError, FlowpackError
 from tests.embedded.calls import PAGE, call, create_flow, deploy, names
 from tests.embedded.conftest import run_python

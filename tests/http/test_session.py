@@ -248,7 +248,7 @@ def test_digest_auth(session, connect):
             response = transport.send(sent)
             assert (response.status, response.body) == (200, b"body")
     assert {seen.target for seen in server.seen} == {"/api/flows/%2E%2E"}
-    assert len(server.seen) == 3
+    assert len(server.seen) == 4
 
 
 def test_long_challenge(session, connect):
@@ -418,13 +418,3 @@ def test_parameters_of_the_session(server, session, connect):
     transport.send(Request("GET", "/flows/name/%2E%2E"))
     transport.send(Request("GET", "/flows/1", query="x=%2F"))
     assert server.targets == ["GET /api/flows/name/%2E%2E?k=a+b", "GET /api/flows/1?x=%2F&k=a+b"]
-
-
-def test_connections_that_another_thread_closed(session, connect):
-    """Nothing was sent by then, so a creation is repeated, through any adapter."""
-    pool = urllib3.HTTPConnectionPool("api.example")
-    closed = requests.ConnectionError(urllib3.exceptions.ClosedPoolError(pool, "closed"))
-    adapter = Canned(failing(closed))
-    session.mount("http://", adapter)
-    assert connect("http://api.example", session=session).send(CREATE).status == 200
-    assert len(adapter.sent) == 2

@@ -713,6 +713,13 @@ SCRIPTS: dict[str, tuple[str, list[Any]]] = {
         "def f(x: M, *args: N, y: list[M] | None = None): ...\n",
         [{"a": {"b": []}}],
     ),
+    "postponed and bound anew": (
+        "from __future__ import annotations\nfrom typing import *\n"
+        "from pydantic import BaseModel\nT = int\nclass M(BaseModel):\n    a: T\n"
+        "    b: Optional[N] = None\nclass N(BaseModel):\n    b: List[T]\nT = str\n"
+        "def f(x: M): ...\n",
+        [{"a": 1}],
+    ),
     "type checking only": (
         "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    import pandas as pd\n"

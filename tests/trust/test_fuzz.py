@@ -126,7 +126,7 @@ def specs_of(folder, recorded):
 
 
 @pytest.mark.parametrize(
-    "count", [400, pytest.param(10_000, marks=pytest.mark.stress)], ids=str
+    "count", [150, pytest.param(10_000, marks=pytest.mark.stress)], ids=str
 )
 @pytest.mark.parametrize(
     ("version", "recorded"),

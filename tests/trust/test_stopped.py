@@ -30,7 +30,7 @@ import flowpack.blocks.folder, flowpack.embedded.store
 
 at, folder = int(sys.argv[1]), sys.argv[2]
 parts = os.path.dirname(flowpack.__file__)
-writing = (parts + "/embedded/", parts + "/blocks/folder.", parts + "/blocks/temp_files")
+writing = (parts + "/embedded/", parts + "/blocks/folder.")
 count = 0
 
 def trace(frame, event, _):

@@ -434,7 +434,7 @@ import resource, sys, time
 from flowpack import get_client
 from flowpack.embedded import EmbeddedTransport
 from flowpack.exceptions import FlowpackError
-import flowpack._http, flowpack.wire.orion, flowpack.embedded, ssl
+import flowpack._http, flowpack.wire.dialect, flowpack.embedded, ssl
 client = get_client(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 started = time.monotonic()

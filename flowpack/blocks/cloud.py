@@ -1,8 +1,6 @@
 """Storage blocks of three clouds; each needs an extra, loaded when it is used.
 
-Keys are digests, objects are created only where there is none, and what was stored is looked
-at afterwards. Addresses other than the clouds' own come from the environment, as each SDK
-reads it. The SDKs of Google and Azure load asyncio.
+Addresses other than the clouds' own come from the environment, as each SDK reads it.
 """
 
 from __future__ import annotations
@@ -30,13 +28,7 @@ def _as_name(value: object) -> str:
     return text
 
 
-def _as_optional_name(value: object) -> Optional[str]:
-    return None if value is None else _as_name(value)
-
-
-def _as_account(value: object) -> Optional[Mapping[str, str]]:
-    if value is None:
-        return None
+def _as_account(value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"expected a mapping, not {type(value).__name__}")
     return SecretMapping({_as_text(key): _as_text(value[key]) for key in value})
@@ -76,11 +68,15 @@ class S3StorageBlock(OwnStorageBlock):
     aws_session_token: Optional[Secret] = attrs.field(
         default=None, converter=as_optional_secret, metadata=_OPTIONAL_TEXT
     )
-    profile_name: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
-    region_name: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
+    profile_name: Optional[str] = attrs.field(
+        default=None, converter=attrs.converters.optional(_as_name)
+    )
+    region_name: Optional[str] = attrs.field(
+        default=None, converter=attrs.converters.optional(_as_name)
+    )
 
     def _store(self) -> Store:
-        from flowpack.blocks.cloud.s3 import S3Bucket
+        from flowpack.blocks.buckets import S3Bucket
 
         return S3Bucket(f"{self.block_type_name} {self.bucket}", self)
 
@@ -103,13 +99,15 @@ class GoogleCloudStorageBlock(OwnStorageBlock):
     secret_fields = ("service_account_info",)
 
     bucket: str = attrs.field(converter=_as_name)
-    project: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
+    project: Optional[str] = attrs.field(
+        default=None, converter=attrs.converters.optional(_as_name)
+    )
     service_account_info: Optional[Mapping[str, str]] = attrs.field(
-        default=None, converter=_as_account, hash=False
+        default=None, converter=attrs.converters.optional(_as_account), hash=False
     )
 
     def _store(self) -> Store:
-        from flowpack.blocks.cloud.gcs import GoogleBucket
+        from flowpack.blocks.buckets import GoogleBucket
 
         return GoogleBucket(f"{self.block_type_name} {self.bucket}", self)
 
@@ -131,6 +129,6 @@ class AzureBlobStorageBlock(OwnStorageBlock):
     connection_string: Secret = attrs.field(converter=as_secret, metadata=_TEXT)
 
     def _store(self) -> Store:
-        from flowpack.blocks.cloud.blobs import AzureContainer
+        from flowpack.blocks.buckets import AzureContainer
 
         return AzureContainer(f"{self.block_type_name} {self.container}", self)

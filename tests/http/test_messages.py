@@ -1,4 +1,4 @@
-"""What HTTP allows a response to be, and what it does not."""
+"""What a response may be: its head, and how its body is marked."""
 
 from __future__ import annotations
 
@@ -58,11 +58,7 @@ def test_chunks_win_over_a_length(server, transport):
     "lines",
     [
         ["Transfer-Encoding: gzip, chunked"],
-        ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"],
-        ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
-        ["Transfer-Encoding: chunked ", "Content-Length: 4"],
         ["Transfer-Encoding: gzip"],
-        ["Transfer-Encoding: gzip", "Content-Length: 0"],
     ],
     ids="; ".join,
 )

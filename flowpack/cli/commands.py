@@ -1,0 +1,367 @@
+"""The commands with their options and help; no command is loaded to parse its arguments."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple, Sequence
+
+from flowpack import __version__
+from flowpack.cli.parser import Pairs, Parser, count, full_name, json_object, not_empty, seconds
+
+#: What ``--runner`` takes, so that no runner is loaded to parse it.
+RUNNERS = ("universal", "subprocess", "docker", "kubernetes")
+
+WHERE = """\
+WHERE is one of
+  FOLDER                       Local Storage in that folder
+  file:FOLDER                  File Storage on that folder
+  http(s)://HOST/PATH          File Storage over HTTP
+  kv+http(s)://HOST:PORT       KV Server Storage
+  temp:                        Temporary Local Storage
+  s3://BUCKET  gs://BUCKET     S3, Google Cloud Storage
+  azure://CONTAINER            Azure Blob Storage; the connection string is read
+                               from AZURE_STORAGE_CONNECTION_STRING
+  block:ID                     a storage block of the server, by its id
+  block:TYPE-NAME/NAME         the same, by the names of its type and its own
+  default:                     the server's default storage
+
+Without it a deployment keeps its storage, and a new one gets the default.
+
+"""
+
+TARGET = """\
+TARGET is one of
+  SCRIPT[:FLOW]                path or http(s):// URL of a script, and which flow
+                               (function, variable or name) if it has several
+  SPECFILE                     .json, .yaml, or a .py that makes DeploymentSpecs;
+                               it has what the options for scripts would set
+
+"""
+
+VERIFY = """\
+Each deployment is
+  ok            its bytes are those that were deployed
+  missing       nothing is stored where it points
+  corrupt       other bytes are stored there
+  unreadable    they cannot be read
+  unverifiable  their digest is unknown (others made the deployment)
+  skipped       their location is unknown (others made the deployment)
+The status is 1 where one is missing, corrupt or unreadable. Objects that no
+deployment points at are listed where a storage is a folder of this machine, if
+no FLOW/DEPLOYMENT is given. Nothing is changed or deleted; "flowpack deploy
+... --confirm" puts back bytes that are missing or corrupt.
+
+"""
+
+# A parser and a group of one take options alike; argparse has no public name for what they share.
+
+
+def _add(parser: Any, words: str, help: str, **settings: Any) -> None:
+    """Add an argument: ``-n --name NAME`` takes a NAME, ``--force`` is on or off."""
+    *names, last = words.split()
+    if last.startswith("-"):
+        parser.add_argument(*names, last, help=help, **{"action": "store_true", **settings})
+    else:
+        parser.add_argument(*names, metavar=last, help=help, **settings)
+
+
+def _add_json(parser: Any, help: str = "print one JSON document") -> None:
+    _add(parser, "--json", help)
+
+
+def _add_pairs(parser: Any, names: str, help: str) -> None:
+    _add(parser, f"{names} KEY=VALUE", help, action=Pairs)
+
+
+def _add_parameters(parser: Any, help: str) -> None:
+    rule = "VALUE is JSON if it is valid JSON, unless the parameter is a str"
+    _add_pairs(parser, "-p --param", f"{help}; {rule}")
+
+
+def _add_deployment(parser: Any) -> None:
+    _add(parser, "deployment FLOW/DEPLOYMENT", "as flowpack ls lists it", type=full_name)
+
+
+def _add_unverified(parser: Any) -> None:
+    _add(parser, "--unverified", "accept bytes without a digest, as in others' deployments")
+
+
+def _deploy(parser: Any) -> None:
+    _plan(parser)
+    group = parser.add_mutually_exclusive_group()
+    _add(group, "--plan", "show what would be done, and stop")
+    help = "deploy only if the plan is that in FILE, made by flowpack plan --json"
+    _add(group, "--plan-file FILE", help)
+
+
+def _plan(parser: Any) -> None:
+    _add(parser, "targets TARGET", "see below", nargs="+")
+    kind = parser.add_mutually_exclusive_group()
+    _add(kind, "--spec", "a .py TARGET is a spec file; it is run")
+    _add(kind, "--script", "a .py TARGET is a script with flows")
+    _script(parser.add_argument_group("the deployment of a script"))
+    _schedule(parser.add_argument_group("the schedule of a script's deployment"))
+    _work_pool(parser.add_argument_group("the same, on servers with work pools"))
+    group = parser.add_argument_group("how it is deployed")
+    _add(
+        group,
+        "--confirm",
+        "read the stored bytes, put damaged ones back, and read deployment and bytes once"
+        " more after the last write",
+    )
+    _add(group, "--jobs N", "how many deployments at a time", type=count)
+    _add(group, "--fail-fast", "stop at the first that fails")
+    _add_json(group)
+
+
+def _script(group: Any) -> None:
+    _add(group, "-n --name NAME", "its name; default: the flow's")
+    _add(group, "--description TEXT", "its description; default: the flow's", type=str)
+    _add(group, "--version TEXT", "its version; default: the flow's", type=str)
+    help = "where the script is stored; default: where it is now, else the server's default storage"
+    _add(group, "--storage WHERE", help)
+    help = f"type of the flow runner: {', '.join(RUNNERS)}; default: as it is now"
+    _add(group, "--runner TYPE", help, choices=RUNNERS)
+    _add_pairs(group, "--env", "environment variable of the flow runs")
+    _add(group, "--image IMAGE", "image of the flow runs, in Docker or Kubernetes")
+    _add(group, "--runner-config JSON", "fields of the flow runner", type=json_object)
+    _add_parameters(group, "default parameter of the flow runs")
+    tags = group.add_mutually_exclusive_group()
+    _add(tags, "-t --tag TAG", "a tag", action="append")
+    _add(tags, "--no-tags", "remove the tags", default=None)
+
+
+def _schedule(group: Any) -> None:
+    kinds = group.add_mutually_exclusive_group()
+    _add(kinds, "--cron EXPR", "a cron schedule")
+    _add(kinds, "--interval SECONDS", "an interval schedule")
+    _add(kinds, "--rrule RULE", "an RRule schedule (RFC 5545)")
+    _add(kinds, "--no-schedule", "remove the schedule", default=None)
+    _add(group, "--timezone TZ", "the schedule's time zone")
+    state = group.add_mutually_exclusive_group()
+    _add(state, "--paused", "pause the schedule", default=None)
+    active = {"action": "store_false", "dest": "paused", "default": None}
+    _add(state, "--active", "resume the schedule", **active)
+
+
+def _work_pool(group: Any) -> None:
+    _add(group, "--pool NAME", "work pool; default: that of the settings")
+    _add(group, "--create-pool", "create the work pool if it is missing", default=None)
+    _add(group, "--queue NAME", "work queue in the work pool")
+    group.add_argument(
+        "--pull",
+        choices=("stock", "flowpack"),
+        help="how workers fetch the script: with the steps that every worker has, or with a"
+        " pull step that needs flowpack there",
+    )
+    help = "what workers install for flowpack's pull step, as in flowpack==1.0"
+    _add(group, "--pull-requires REQ", help)
+    _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
+    _add_pairs(group, "--label", "a label; VALUE is text")
+
+
+def _run(parser: Any) -> None:
+    _add_deployment(parser)
+    _add_parameters(parser, "parameter, in place of the deployment's own")
+    _add_unverified(parser)
+    _add_json(parser, "print the returned value as JSON; prints go to standard error")
+
+
+def _pull(parser: Any) -> None:
+    _add_deployment(parser)
+    _add(parser, "-o --output FILE", "where to write; default: standard output")
+    _add(parser, "--force", "replace a FILE of other content")
+    _add_unverified(parser)
+    _add_json(parser, "print what was written as JSON; needs --output")
+
+
+def _verify(parser: Any) -> None:
+    settings = {"nargs": "*", "type": full_name}
+    _add(parser, "deployments FLOW/DEPLOYMENT", "which to verify; default: all", **settings)
+    _add_json(parser)
+
+
+def _trigger(parser: Any) -> None:
+    _add_deployment(parser)
+    _add_parameters(parser, "parameter, in place of the deployment's own")
+    _add(parser, "--wait", "wait; status 0 only if the flow run completes")
+    _add(parser, "--timeout SECONDS", "longest time to --wait", type=seconds)
+    _add_json(parser)
+
+
+def _named(parser: Any) -> None:
+    _add_deployment(parser)
+    _add_json(parser)
+
+
+def _storage_ls(parser: Any) -> None:
+    _add(parser, "--all", "anonymous ones too")
+    _add_json(parser)
+
+
+def _storage_show(parser: Any) -> None:
+    _add(parser, "storage NAME-or-ID", "see flowpack storage ls")
+    _add_json(parser)
+
+
+def _storage_save(parser: Any) -> None:
+    _add(parser, "where WHERE", "see below")
+    _add(parser, "name NAME", "the name of the block")
+    _add(parser, "--overwrite", "replace the block of that name")
+    _add_json(parser)
+
+
+def _storage_default(parser: Any) -> None:
+    change = parser.add_mutually_exclusive_group()
+    _add(change, "--set ID", "id or name of the new default")
+    _add(change, "--clear", "remove the default")
+    _add_json(parser)
+
+
+class Command(NamedTuple):
+    """One command, described without loading it."""
+
+    function: str  # ``module.name`` in flowpack.cli, called with the arguments.
+    help: str
+    example: str  # What follows the program's name.
+    add_options: Callable[[Any], None] = _add_json
+    notes: str = ""  # Further text of its help.
+    commands: Sequence[Command] = ()  # Its own commands, in place of options.
+
+    @property
+    def name(self) -> str:
+        """How it is called on the command line."""
+        return self.function.rpartition(".")[2]
+
+
+STORAGE_COMMANDS = (
+    Command("storage.ls", "list storage blocks", "storage ls", _storage_ls),
+    Command(
+        "storage.show",
+        "show a storage block, its secrets masked",
+        "storage show flows",
+        _storage_show,
+    ),
+    Command(
+        "storage.save",
+        "save a storage block under a name",
+        "storage save https://files.example.com/flows/ flows",
+        _storage_save,
+        WHERE,
+    ),
+    Command(
+        "storage.default",
+        "show or set the server's default storage",
+        "storage default --set flows",
+        _storage_default,
+    ),
+)
+
+COMMANDS = (
+    Command(
+        "deploy.deploy",
+        "package flows and register them as deployments",
+        "deploy flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
+        _deploy,
+        TARGET + WHERE,
+    ),
+    Command(
+        "deploy.plan",
+        "show what deploy would do with the same arguments; reads only",
+        "plan specs.yaml",
+        _plan,
+        TARGET + WHERE,
+    ),
+    Command(
+        "run.run",
+        "fetch a deployment's script, verify it and run its flow here",
+        "run hello/nightly -p name=Ada",
+        _run,
+    ),
+    Command("deployments.ls", "list deployments", "ls --json"),
+    Command(
+        "deployments.inspect",
+        "show a deployment and where its script is",
+        "inspect hello/nightly",
+        _named,
+    ),
+    Command(
+        "pull.pull",
+        "fetch a deployment's script, verify it and write it out",
+        "pull hello/nightly -o flows.py",
+        _pull,
+    ),
+    Command(
+        "verify.verify",
+        "read and hash again what deployments point at",
+        "verify hello/nightly",
+        _verify,
+        VERIFY,
+    ),
+    Command(
+        "deployments.delete",
+        "delete a deployment; what it stored stays",
+        "delete hello/nightly",
+        _named,
+    ),
+    Command(
+        "trigger.trigger",
+        "create a flow run on the server and print its id",
+        "trigger hello/nightly -p name=Ada --wait --timeout 600",
+        _trigger,
+    ),
+    Command(
+        "deployments.pause", "pause the schedule of a deployment", "pause hello/nightly", _named
+    ),
+    Command(
+        "deployments.resume", "resume the schedule of a deployment", "resume hello/nightly", _named
+    ),
+    Command(
+        "storage",
+        "list, show and save storage blocks, and set the default",
+        "storage ls",
+        commands=STORAGE_COMMANDS,
+    ),
+    Command(
+        "config.config",
+        "show each setting's value and where it came from, secrets masked",
+        "config --profile staging",
+    ),
+)
+
+
+def make_parser(argv: Sequence[str]) -> Parser:
+    """Return the parser of the whole command line.
+
+    Args:
+        argv: What is to be parsed; only the commands in it get their options, which takes most
+            of the time.
+    """
+    parser = Parser(
+        prog="flowpack",
+        description="Package Prefect flows and register them as deployments.",
+        epilog="Example:\n  flowpack deploy flows.py --name nightly",
+    )
+    parser.add_argument("--version", action="version", version=f"flowpack {__version__}")
+    _add_commands(parser, COMMANDS, argv)
+    return parser
+
+
+def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[str]) -> None:
+    subparsers = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog=parser.prog
+    )
+    for command in commands:
+        own = subparsers.add_parser(command.name, help=command.help)
+        if command.name not in argv:
+            continue
+        own.description = f"{command.help[0].upper()}{command.help[1:]}."
+        own.epilog = f"{command.notes}Example:\n  flowpack {command.example}"
+        if command.commands:
+            _add_commands(own, command.commands, argv)
+            continue
+        own.register("type", None, not_empty)
+        own.set_defaults(function=command.function)
+        command.add_options(own)
+        settings = own.add_argument_group("settings")
+        _add(settings, "--api URL", "URL of the API, with /api")
+        _add(settings, "--profile NAME", "Prefect profile to use")

@@ -1,0 +1,81 @@
+"""Statements inside one transaction, and how times and JSON stand in the columns."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from datetime import datetime, timezone
+from typing import Any, List, Mapping, Optional
+
+import attrs
+
+#: Any value that JSON has.
+Json = Any
+Row = sqlite3.Row
+
+
+class Conflict(Exception):
+    """A constraint refused a write: something is taken, or refers to nothing."""
+
+
+@attrs.frozen
+class Session:
+    """Runs statements inside one transaction."""
+
+    _connection: sqlite3.Connection
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Run a statement and return how many rows it changed.
+
+        Raises:
+            Conflict: A constraint refused it.
+        """
+        try:
+            return self._connection.execute(sql, values).rowcount
+        except sqlite3.IntegrityError as exc:
+            raise Conflict(str(exc)) from exc
+
+    def insert(self, table: str, values: Mapping[str, Any], on_conflict: str = "") -> str:
+        """Insert a record with a new id and the current time; return the id.
+
+        Args:
+            table: Its name.
+            values: Column to value; lists and mappings are kept as JSON.
+            on_conflict: A clause of SQLite's for a record that is there already.
+
+        Returns:
+            The id; empty if *on_conflict* made it do nothing. After an update the record
+            keeps the id that it had.
+
+        Raises:
+            Conflict: A constraint refused it.
+        """
+        created, record_id = now(), str(uuid.uuid4())
+        row = {"id": record_id, "created": created, "updated": created, **values}
+        encoded = (encode(v) if isinstance(v, (dict, list, tuple)) else v for v in row.values())
+        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+        return record_id if self.run(f"{sql} {on_conflict}", *encoded) else ""
+
+    def one(self, sql: str, *values: Any) -> Optional[Row]:
+        """Return the first row that a query finds."""
+        row: Optional[Row] = self._connection.execute(sql, values).fetchone()
+        return row
+
+    def all(self, sql: str, *values: Any) -> List[Row]:
+        """Return every row that a query finds."""
+        return self._connection.execute(sql, values).fetchall()
+
+
+def now() -> str:
+    """Return the current time as text that sorts: UTC, with microseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+
+
+def encode(value: Json) -> str:
+    """Return *value* as JSON text.
+
+    Raises:
+        ValueError: It holds a NaN or an infinity, for which JSON has no words.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
