@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from flowpack._validators import describe_type
-from flowpack.blocks.documents import built_in
+from flowpack.blocks.documents import built_in, describe_difference
 from flowpack.blocks.secret import masked_data
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import storage_errors
@@ -314,12 +314,7 @@ def _is_same_storage(
         document = state.reader.read_block_document(stored.block_document_id)
     except ObjectNotFound:
         return False
-    schema = document.block_schema
-    return (
-        schema is not None
-        and schema.checksum == state.reader.dialect.block_schema(storage.definition())[1]
-        and dict(document.data) == storage.to_document_data()
-    )
+    return describe_difference(document, storage) is None
 
 
 def _storage_change(

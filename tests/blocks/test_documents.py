@@ -8,6 +8,7 @@ from typing import Any, List
 import attrs
 import pytest
 
+from flowpack import DeploymentSpec, deploy
 from flowpack.blocks.block import Block
 from flowpack.blocks.secret import Secret
 from flowpack.blocks.storage import FileStorageBlock, LocalStorageBlock
@@ -20,6 +21,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import BlockDefinition
 from tests.blocks.blocks import EVERYTHING, Everything, Inner, MemoryStorage
+from tests.clients import SCRIPT
 from tests.todays_server import TodaysServer
 
 
@@ -517,3 +519,22 @@ def test_other_fields_are_not_called_other_secrets():
     with pytest.raises(BlockError, match="another version of its class") as caught:
         described("Once.", kind=Any).ensure_document(client)
     assert "secrets" not in str(caught.value)
+
+
+def test_other_texts_are_no_change_in_a_plan(tmp_path, monkeypatch):
+    """A deployment stays as it is where only the docstring of its storage's class changed."""
+    script = tmp_path / "hello.py"
+    script.write_text(SCRIPT)
+    monkeypatch.setattr(FileStorageBlock, "location", lambda self, token: None)
+    with TodaysServer().client() as client:
+        for text, action in (("Once.", "created"), ("Today.", "unchanged")):
+            make: Any = type("Kept", (FileStorageBlock,), {"__doc__": text})
+            storage = attrs.frozen(make)(tmp_path / "kept")
+            spec = DeploymentSpec(
+                name="d",
+                flow_location=script,
+                flow_storage=storage,
+                work_pool="p",
+                create_work_pool=True,
+            )
+            assert deploy(spec, client)[0].action == action
