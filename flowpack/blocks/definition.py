@@ -76,8 +76,8 @@ def define(cls: Any) -> BlockDefinition:
         references={name: tuple(map(define, each)) for name, each in referenced.items() if each},
         logo_url=cls.logo_url,
         documentation_url=cls.documentation_url,
-        description=description,
-        code_example=inspect.cleandoc(cls.code_example) if cls.code_example else example,
+        description=_class_text(cls, "_description") or description,
+        code_example=_class_text(cls, "code_example", "_code_example") or example,
     )
 
 
@@ -90,6 +90,12 @@ def _class_problem(cls: Any) -> Optional[str]:
     if unknown:
         return f"secret_fields names {quoted(unknown[0])}, which is no field of it"
     return name_problem(cls.block_type_name)
+
+
+def _class_text(cls: Type[Any], *names: str) -> Optional[str]:
+    """Return the first class variable of *names* that holds text; Prefect's names have a ``_``."""
+    texts = (getattr(cls, name, None) for name in names)
+    return next((inspect.cleandoc(text) for text in texts if text), None)
 
 
 def _split_docstring(docstring: str) -> Tuple[Optional[str], Optional[str]]:

@@ -822,6 +822,28 @@ def test_description_and_example_of_a_docstring(recorded):
     assert definition.code_example == recorded["code_example"]
 
 
+def test_class_variables_of_the_reference():
+    """Its names for description and example come before the docstring."""
+
+    @attrs.frozen
+    class M(Block):
+        """Text.
+
+        Example:
+            M(0)
+        """
+
+        _description = "Other text."
+        _code_example = """
+            if True:
+                M(1)
+            """
+
+    assert M.definition().description == "Other text."
+    assert M.definition().code_example == "if True:\n    M(1)"
+    assert M.schema()["description"].startswith("Text.\n\nExample:")
+
+
 def test_what_the_user_interface_shows():
     """Addresses and example are sent with the type."""
 
