@@ -6,7 +6,7 @@ import enum
 import inspect
 import re
 import textwrap
-from typing import Any, Iterator, Mapping, Optional, Tuple
+from typing import Any, Iterator, Mapping, Optional, Tuple, Type
 
 import attrs
 
