@@ -9,10 +9,8 @@ from typing import Any, Callable, Dict, Iterator, Optional, Sequence
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.specs import make_specs, read_targets
-from flowpack.client import Client
 from flowpack.deployments import applying, planning
 from flowpack.deployments.actions import Deployed
-from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import DeploymentsFailedError, SpecError, printable
 
 #: Longest file with a plan that is read, in bytes.
@@ -21,13 +19,13 @@ PLAN_LIMIT = 64 * 1024 * 1024
 
 def deploy(arguments: Namespace) -> None:
     """Deploy what the arguments name, or with ``--plan`` show what would be done."""
+    if arguments.plan:
+        plan(arguments)
+        return
     targets = read_targets(arguments)
     planned = None if arguments.plan_file is None else _read_plan(arguments.plan_file)
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
-        if arguments.plan:
-            _print_plan(specs, client, arguments)
-            return
         try:
             with _progress(len(specs)) as progress:
                 deployed = applying.deploy(
@@ -49,11 +47,8 @@ def plan(arguments: Namespace) -> None:
     """Show what ``deploy`` would do; nothing is written."""
     targets = read_targets(arguments)
     with connect(arguments) as client:
-        _print_plan(make_specs(targets, arguments, client), client, arguments)
-
-
-def _print_plan(specs: Sequence[DeploymentSpec], client: Client, arguments: Namespace) -> None:
-    made = planning.plan(specs, client, confirm=arguments.confirm)
+        specs = make_specs(targets, arguments, client)
+        made = planning.plan(specs, client, confirm=arguments.confirm)
     for line in [made.to_json()] if arguments.json else output.escaped(made):
         output.text(line)
 
@@ -120,13 +115,12 @@ def _progress(count: int) -> Iterator[Optional[Callable[[Deployed], None]]]:
         done += 1
         if tqdm is None:
             output.status(f"{done}/{count} {deployed.action} {deployed.full_name}")
-            return
-        if bar is None:  # Not before: messages of the first would break it.
-            # 20 rows are what tqdm takes itself where a terminal has no size.
-            bar = tqdm(
-                total=count, unit="deployment", leave=False, ncols=output.columns(), nrows=20
-            )
-        bar.update()
+        else:
+            # Not before: messages of the first would break it. 20 rows are what tqdm takes itself
+            # where a terminal has no size.
+            columns = output.columns()
+            bar = bar or tqdm(total=count, unit="deployment", leave=False, ncols=columns, nrows=20)
+            bar.update()
 
     try:
         yield show

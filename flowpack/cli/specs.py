@@ -9,12 +9,10 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.analysis.discovery import select_flow
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
 from flowpack.cli.parser import UsageError, read_values
 from flowpack.client import Client
-from flowpack.deployments.source import read_script
 from flowpack.deployments.specfiles import is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import printable, quoted
@@ -169,8 +167,7 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
 
 
 def _annotations(spec: DeploymentSpec) -> Dict[str, object]:
-    flow = select_flow(read_script(spec.flow_location or ""), spec.flow_name)
-    return dict(flow.parameters)
+    return dict(spec.find_flow().parameters)
 
 
 def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:

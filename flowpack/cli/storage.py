@@ -85,9 +85,11 @@ def find_storage(text: str, client: Client) -> BlockDocument:
         BlockError: No block has that name, or several have.
     """
     try:
-        return client.read_block_document(UUID(text))
+        document_id = UUID(text)
     except ValueError:
         pass
+    else:
+        return client.read_block_document(document_id)
     type_name, slash, name = text.rpartition("/")
     if slash:
         return client.read_block_document_by_name(name, type_name)

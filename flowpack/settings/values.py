@@ -1,14 +1,14 @@
 """What a setting's value may be: text or TOML in, a checked value out.
 
-Each function raises ValueError with the problem, in words that follow the setting's name. They
-never show the value where it may hold a secret.
+No value given is empty. Each function raises ValueError with the problem, in words that follow
+the setting's name. They never show the value where it may hold a secret.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from typing import FrozenSet, Mapping, Optional
+from typing import FrozenSet, Mapping
 
 from flowpack.exceptions import quoted
 from flowpack.jsonvalues import json_problem
@@ -30,24 +30,21 @@ class Hidden(str):
         return repr(MASK)
 
 
-def parse_text(value: object) -> Optional[str]:
-    """Return text; None for an empty one."""
+def parse_text(value: object) -> str:
+    """Return text."""
     if not isinstance(value, str):
         raise ValueError("must be text")
-    return value or None
+    return value
 
 
-def parse_secret(value: object) -> Optional[str]:
-    """Return a secret; None for an empty one."""
-    text = parse_text(value)
-    return text and Hidden(text)
+def parse_secret(value: object) -> str:
+    """Return a secret."""
+    return Hidden(parse_text(value))
 
 
-def parse_api_url(value: object) -> Optional[URL]:
-    """Return the root of an API without slashes at its end; None for an empty one."""
+def parse_api_url(value: object) -> URL:
+    """Return the root of an API without slashes at its end."""
     text = parse_text(url_of(value))
-    if text is None:
-        return None
     try:
         if parse_url(text).query:
             raise ValueError("has a query, which an API's root cannot have")
