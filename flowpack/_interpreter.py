@@ -28,11 +28,8 @@ def restored(folder: Optional[str] = None) -> Iterator[None]:
 
     That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams and their
     descriptors, signal handlers (in the main thread), a lowered recursion limit, and
-    ``sys.modules``, where modules that were imported stay.
-
-    Args:
-        folder: The body may import from here as well, as a script may from beside itself.
-            Modules from there do not stay: another script may have others of those names.
+    ``sys.modules``, where imported modules stay, but for those from *folder*: the body may import
+    from there, as a script may from beside itself, and another may have others of those names.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path

@@ -58,10 +58,7 @@ def quoted(value: object, limit: int = 200) -> str:
 
 
 class EmbeddedAPIWarning(UserWarning):
-    """No server is named, so something was written to a file of this machine.
-
-    It comes once a process. Whoever wants the embedded API ignores this class.
-    """
+    """No server is named, so something was written to a file of this machine; once a process."""
 
 
 class FlowpackError(Exception):
@@ -161,10 +158,7 @@ class ScriptError(FlowpackError):
 
 
 class ParameterError(FlowpackError, TypeError):
-    """An argument does not fit the flow's parameter.
-
-    The *parameter* is empty when the arguments as a whole do not fit.
-    """
+    """An argument does not fit the flow's *parameter*, or all do not, where that is empty."""
 
     def __init__(self, parameter: str, reason: str) -> None:
         self.parameter = parameter
@@ -268,12 +262,9 @@ class StorageUnavailableError(StorageError):
 
 
 class StorageIntegrityError(StorageError):
-    """The stored bytes are not those that were stored.
+    """The stored bytes are not those that were stored: their digest is another.
 
-    Attributes:
-        expected: The digest that they should have, in lower-case hex.
-        found: The digest that they have.
-        remedy: What to do next.
+    Digests are lower-case hex; *remedy* is what to do next.
     """
 
     def __init__(
@@ -313,9 +304,8 @@ class APIConnectionError(APIError):
 class APIStatusError(APIError):
     """The server's response has a *status* that is not success.
 
-    Attributes:
-        url: The address, without credentials and query.
-        detail: The server's words, bounded and without what the request held.
+    The *url* is without credentials and query. The *detail* is the server's words, bounded and
+    without what the request held.
     """
 
     def __init__(self, status: int, method: str, url: str, detail: str) -> None:

@@ -45,22 +45,17 @@ def same_json(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def replaced_env(value: Any, replace: Callable[[Any], Any]) -> Any:
+def replaced_env(
+    value: Any, replace: Callable[[Any], Any], in_env: bool = False, is_entry: bool = False
+) -> Any:
     """Return a runner's settings, or job variables, with *replace* called on variables' values.
 
     Environment variables stand under ``env``, wherever that is: as a mapping, or as the list of
     a Kubernetes manifest. Older servers flatten them to ``env.NAME``. Operations of a JSON patch
-    may put them in, too.
+    may put them in, too. A part is *in_env*, and one entry of such a list, which keeps its name.
     """
-    return _replaced(value, replace)
-
-
-def _replaced(
-    value: Any, replace: Callable[[Any], Any], in_env: bool = False, is_entry: bool = False
-) -> Any:
-    """Replace texts and numbers *in_env*; an entry of a manifest's list keeps its name."""
     if isinstance(value, list):
-        return [_replaced(item, replace, in_env, in_env) for item in value]
+        return [replaced_env(item, replace, in_env, in_env) for item in value]
     if not isinstance(value, Mapping):
         return replace(value) if in_env and value not in (None, "") else value
     is_patch = not in_env and "/env" in str(value.get("path"))
@@ -68,20 +63,16 @@ def _replaced(
     for key, item in value.items():
         below = in_env or key == "env" or key.startswith("env.") or (is_patch and key == "value")
         kept = is_entry and key == "name"
-        replaced[key] = item if kept else _replaced(item, replace, below, is_patch)
+        replaced[key] = item if kept else replaced_env(item, replace, below, is_patch)
     return replaced
 
 
-def json_problem(value: Any) -> Optional[str]:
-    """Return what in *value* is not JSON and where, or None.
+def json_problem(value: Any, path: str = "", depth: int = 0) -> Optional[str]:
+    """Return what in *value*, which is at *path*, is not JSON and where, or None.
 
     Tuples count as arrays. NaN and infinity are not JSON, nor are keys that are not text, nor
     half surrogate pairs, nor integers of thousands of digits.
     """
-    return _problem(value, "", 0)
-
-
-def _problem(value: Any, path: str, depth: int) -> Optional[str]:
     problem: Optional[str] = None
     if not isinstance(value, (dict, list, tuple)):
         problem = _scalar_problem(value)
@@ -93,11 +84,11 @@ def _problem(value: Any, path: str, depth: int) -> Optional[str]:
                 problem = f"a key of type {type(key).__name__} is not JSON; keys are text"
                 break
             below = f"{path}.{key}" if path else key
-            found = _problem(key, below, depth) or _problem(item, below, depth + 1)
+            found = json_problem(key, below, depth) or json_problem(item, below, depth + 1)
             if found:
                 return found
     else:
-        items = (_problem(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value))
+        items = (json_problem(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value))
         return next(filter(None, items), None)
     return f"at {printable(path)}: {problem}" if problem and path else problem
 

@@ -213,16 +213,13 @@ def _format_action(action: Action) -> List[str]:
     """Return the lines about *action*; text from outside is escaped."""
     size = "" if action.size is None else f" ({action.size} bytes)"
     digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
-    details = [_format_change(change, action.kind) for change in action.changes]
+    details = []
+    for change in action.changes:
+        old, new = (printable(json.dumps(each)) for each in (change.old, change.new))
+        move = new if action.kind == CREATE else f"{old} -> {new}"
+        details.append(f"{printable(change.field)}: {move}")
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
     details += [printable(note, _LONGEST_NOTE) for note in action.notes]
     first = f"{action.kind:<10} {printable(action.full_name)}{digest}"
     return [first, *(f"             {detail}" for detail in details)]
-
-
-def _format_change(change: Change, kind: str) -> str:
-    new = printable(json.dumps(change.new))
-    if kind == CREATE:
-        return f"{printable(change.field)}: {new}"
-    return f"{printable(change.field)}: {printable(json.dumps(change.old))} -> {new}"
