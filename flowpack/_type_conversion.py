@@ -19,9 +19,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
-from flowpack._times import parse_duration, parse_time
 from flowpack._type_hints import NONE, Shape, TypeHint, parse_hint, resolve_hints
 from flowpack.exceptions import printable, quoted
+from flowpack.schedules import parse_duration, parse_time
 
 #: Returns its argument if that fits, else what it becomes. Raises ValueError, TypeError or
 #: ArithmeticError if it cannot be made to fit without loss.
