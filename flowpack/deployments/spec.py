@@ -244,6 +244,7 @@ class DeploymentSpec(SpecFields):
 
     def create(self, client: Optional[Client] = None) -> UUID:
         """Deploy, and return the deployment's id; see :func:`flowpack.deploy`."""
+        # Imported here because it is slow to load.
         from flowpack.deployments.applying import deploy
 
         return deploy(self, client)[0].id

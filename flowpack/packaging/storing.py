@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Hashable, Optional, TypeVar
 from uuid import UUID
 
+from flowpack.blocks.documents import ensure_document
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import hash_object, storage_errors
 from flowpack.client import Client
@@ -34,8 +35,6 @@ class Registry:
 
     def document_id(self, storage: StorageBlock) -> UUID:
         """Return the id of a document of *storage*, made if missing."""
-        from flowpack.blocks.documents import ensure_document
-
         definition, data = storage.definition(), storage.to_document_data()
         key = ("document", storage.schema_checksum(), json.dumps(data, sort_keys=True))
         return self.once(key, lambda: ensure_document(definition, data, self._client))
