@@ -21,9 +21,9 @@ from functools import partial
 from inspect import Parameter
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from flowpack._times import parse_duration, parse_time
 from flowpack._type_hints import NONE, Shape, TypeHint, parse_hint, resolve_hints
 from flowpack.exceptions import ParameterError, printable, quoted
+from flowpack.schedules import parse_duration, parse_time
 
 #: Returns its argument if that fits, else what it becomes. Raises ValueError, TypeError or
 #: ArithmeticError if it cannot be made to fit without loss.

@@ -12,11 +12,11 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 #: below it, not its neighbours. Change this knowingly: it is the architecture.
 LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
-    {"_callers", "_files", "_interpreter", "_times", "_type_hints"},
+    {"_callers", "_files", "_interpreter", "_type_hints"},
     {"jsonvalues", "transport", "urls"},
     {"_validators", "snapshot"},
     {"schedules"},
-    {"models"},
+    {"_type_conversion", "models"},
     {"_http", "analysis", "arguments", "flow_runners", "settings", "wire"},
     {"client", "embedded", "flows"},
     {"loading"},

@@ -13,6 +13,7 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import DeploymentCreate, FlowRunnerSettings, WorkPool
+from flowpack.settings import load_settings
 
 #: The type of a pool that is made for a runner; others get a process pool.
 _TYPES = {"docker": "docker", "kubernetes": "kubernetes"}
@@ -20,11 +21,7 @@ _TYPES = {"docker": "docker", "kubernetes": "kubernetes"}
 
 def choose_pool(named: Optional[str]) -> Optional[str]:
     """Return the name of a deployment's pool: *named*, else that of the settings."""
-    if named:
-        return named
-    from flowpack.settings import load_settings
-
-    return load_settings().default_work_pool
+    return named or load_settings().default_work_pool
 
 
 def check_pool(
@@ -53,7 +50,7 @@ def check_pool(
     """
     name = new.work_pool_name
     if not name:
-        raise _no_pool(label, "no work pool is named", "Say --pool (work_pool=)", client)
+        raise _no_pool(label, "no work pool is named", "Name one with --pool (work_pool=)", client)
     try:
         check_runner(label, new, client.read_work_pool(name), client)
         return None

@@ -67,7 +67,8 @@ def select(
         runner = _changed_runner(full_name, runner, given.config or {})
     elif current is not None and current.flow_runner in (None, runner.to_settings()):
         settings = mask_env(client.dialect.runner_of(current))
-        kept.update({"flow_runner": settings} if settings else {})
+        if settings:
+            kept["flow_runner"] = settings
     return packager, runner, kept
 
 
@@ -125,6 +126,7 @@ def _read_runner(full_name: str, settings: FlowRunnerSettings, reason: str = "")
 
 def _runner_of_pool(pool: Optional[str], client: Client) -> Optional[FlowRunner]:
     """Return the runner that fits the work pool, where that is known."""
+    # Imported here because it is slow to load, and not all servers have pools.
     from flowpack.wire.job_variables import POOL_TYPES
 
     try:

@@ -27,7 +27,7 @@ from flowpack.packaging.base import (
     Packager,
     SpecFields,
     call_packager,
-    inherited_last,
+    in_order,
     is_address,
     to_address,
 )
@@ -54,7 +54,7 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         _collected.reset(token)
 
 
-def _to_flow_runner(value: Any) -> Any:
+def _to_flow_runner(value: Union[FlowRunner, FlowRunnerSettings, Mapping[str, Any], None]) -> Any:
     """Convert settings to a runner; those without a type are kept as they are."""
     if isinstance(value, Mapping):
         unknown = set(value) - {"type", "config"}
@@ -79,7 +79,7 @@ def _flow_object_problem(value: Any) -> Optional[str]:
 _runner_check = instance_of((FlowRunner, FlowRunnerSettings), "a flow runner")
 
 
-@attrs.frozen(kw_only=True, field_transformer=inherited_last)
+@attrs.frozen(kw_only=True, field_transformer=in_order)
 class DeploymentSpec(SpecFields):
     """What to deploy: a flow, where it is, and how it is to run.
 
@@ -244,6 +244,7 @@ class DeploymentSpec(SpecFields):
 
     def create(self, client: Optional[Client] = None) -> UUID:
         """Deploy, and return the deployment's id; see :func:`flowpack.deploy`."""
+        # Imported here because it is slow to load.
         from flowpack.deployments.applying import deploy
 
         return deploy(self, client)[0].id

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import io
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Tuple, Union
+from typing import Any, BinaryIO, Callable, Collection, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -38,7 +38,7 @@ from flowpack.urls import URL, Address, as_address, url_of
 # --- specs --------------------------------------------------------------------------------
 
 
-def to_address(value: Any) -> Any:
+def to_address(value: Optional[URL]) -> Any:
     """Convert text to an address, which is printed without the credentials in it."""
     return as_address(value) if isinstance(value, (str, Address)) else value
 
@@ -48,12 +48,12 @@ def is_address(value: Any) -> Optional[str]:
     return is_filled_text(url_of(value))
 
 
-def _to_mapping(value: Any) -> Any:
+def _to_mapping(value: Union[Mapping[str, Any], None, Unset]) -> Any:
     value = {} if value is None else value
     return copied_json(dict(value)) if isinstance(value, Mapping) else value
 
 
-def _to_tags(value: Any) -> Any:
+def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
     if value is None:
         return ()
     if isinstance(value, (set, frozenset)):
@@ -61,7 +61,7 @@ def _to_tags(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _to_schedule(value: Any) -> Any:
+def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], None, Unset]) -> Any:
     return parse_schedule(value) if isinstance(value, Mapping) else value
 
 
@@ -75,10 +75,14 @@ def _labels_problem(value: Any) -> Optional[str]:
     return problem
 
 
-def inherited_last(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.Attribute[Any]]:
-    """Put the fields of a class itself before those of its base, as people read them."""
-    # The stubs of attrs do not know the attribute.
-    return sorted(fields, key=lambda each: each.inherited)  # type: ignore[attr-defined]
+def in_order(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.Attribute[Any]]:
+    """Put the fields of a class itself first, and those for today's Prefect last."""
+    todays = {each.name for each in attrs.fields(PoolFields)}
+
+    def key(each: Any) -> Tuple[bool, bool]:
+        return each.inherited, each.name in todays
+
+    return sorted(fields, key=key)
 
 
 _check_flag = validator(is_flag)
@@ -133,7 +137,7 @@ class SpecFields(PoolFields):
         raise NotImplementedError
 
 
-@attrs.frozen(kw_only=True, field_transformer=inherited_last)
+@attrs.frozen(kw_only=True, field_transformer=in_order)
 class CompleteSpec(SpecFields):
     """A deployment spec with nothing missing; made by ``DeploymentSpec.validate``.
 

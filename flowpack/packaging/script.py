@@ -30,7 +30,7 @@ _UNKNOWN_PARAMETERS = (
 )
 
 
-def to_storage(value: Any) -> Any:
+def to_storage(value: Union[StorageBlock, UUID, str, None]) -> Any:
     """Convert the id of a storage block from text; ``default:`` stays."""
     try:
         return UUID(value) if isinstance(value, str) and value != DEFAULT_STORAGE else value

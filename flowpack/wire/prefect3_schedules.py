@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from flowpack._times import parse_time
 from flowpack.models import UNSET, AnySchedule, OpaqueSchedule, ScriptSource
-from flowpack.schedules import parse_schedule
+from flowpack.schedules import parse_schedule, parse_time
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.encoding import Json
 

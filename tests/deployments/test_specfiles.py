@@ -8,7 +8,7 @@ import sys
 import textwrap
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict
 from uuid import UUID, uuid4
 
 import attrs
@@ -111,7 +111,7 @@ def test_source_is_file_and_line():
     assert sources == [f"{DATA / 'deploy.yaml'}:{line}" for line in (1, 13)]
 
 
-WRITTEN = {
+WRITTEN: Dict[str, Any] = {
     "name": "nightly",
     "flow_name": "first-flow",
     "flow_location": "pair.py",

@@ -4,6 +4,7 @@ import hashlib
 import sys
 import types
 import warnings
+from typing import Any
 from uuid import UUID
 
 import attrs
@@ -333,7 +334,8 @@ def test_classes_of_others_are_told_apart(script):
         flowpack.exceptions.DeploymentValidationError,
         match=f"a flow runner, not {__name__}.Runner",
     ):
-        DeploymentSpec(flow_location=script, flow_runner=Runner())
+        wrong: Any = Runner()
+        DeploymentSpec(flow_location=script, flow_runner=wrong)
 
 
 def line():

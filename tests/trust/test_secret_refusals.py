@@ -246,9 +246,12 @@ REFUSED = {
     "spec_parameters": lambda: DeploymentSpec(parameters={"a": CANARY, "b": object()}),
     "spec_location": lambda: DeploymentSpec(flow_location=f"ftp://a:{CANARY}@h/x.py"),
     "spec_entrypoint": lambda: DeploymentSpec(
-        entrypoint=f"https://a:{CANARY}@h/x.py:f", tags=5
+        entrypoint=f"https://a:{CANARY}@h/x.py:f",
+        tags=5,  # type: ignore[arg-type] # refused
     ),
-    "spec_requires": lambda: DeploymentSpec(pull_requires=[CANARY]),
+    "spec_requires": lambda: DeploymentSpec(
+        pull_requires=[CANARY]  # type: ignore[arg-type] # refused
+    ),
     "spec_requires_other": lambda: call(
         DeploymentSpec, pull_requires=f"git+https://a:{CANARY}@h/x", work_pool=5
     ),
