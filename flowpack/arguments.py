@@ -344,15 +344,12 @@ def _to_typed_dict(cls: Any, value: Any) -> Any:
 
 def _parse_record(cls: Any, value: Any) -> Any:
     """Return an instance of a dataclass, an attrs class or a named tuple."""
-    names = list(inspect.signature(cls).parameters)
     if not isinstance(value, dict):
+        names = list(inspect.signature(cls).parameters)
         if len(value) > len(names):
             problem = f"it has {len(value)} items, and {cls.__name__} {len(names)}"
             raise ConversionError(problem)
         value = dict(zip(names, value))
-    unknown = [key for key in value if key not in names]
-    if unknown:
-        raise ConversionError(f"{cls.__name__} has no field {quoted(unknown[0])}")
     hints = _hints(cls)
     # The constructor of attrs calls the field _name name.
     fields = {
@@ -362,7 +359,7 @@ def _parse_record(cls: Any, value: Any) -> Any:
     return _construct(cls, cls, **fields)
 
 
-def _construct(cls: Any, make: Callable[..., Any], *args: Any, **fields: Any) -> Any:
+def _construct(cls: Any, make: Callable[..., Any], /, *args: Any, **fields: Any) -> Any:
     try:
         return make(*args, **fields)
     except Exception as exc:
@@ -400,7 +397,7 @@ _PARSERS: Mapping[Any, _Parser] = {
     float: ((int, str), partial(_parse_number, float)),
     complex: ((int, float, str), complex),
     str: ((), str),
-    bytes: ((str,), str.encode),
+    bytes: ((str, bytearray), lambda value: value.encode() if isinstance(value, str) else value),
     # The digits that a float is written with are those that were meant.
     Decimal: ((int, float, str), lambda value: Decimal(str(value))),
     uuid.UUID: ((str,), uuid.UUID),

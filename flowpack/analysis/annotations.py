@@ -31,7 +31,6 @@ from flowpack.analysis.values import (
     Symbol,
     TypeVariable,
     Undefined,
-    UnionOf,
     Unknown,
     is_plain,
     values_of,
@@ -126,9 +125,6 @@ class SchemaWriter:
     def _visit_Unknown(self, kind: Unknown) -> Json:
         why = f": {kind.why}" if kind.why else ""
         return self._open(f"its annotation is not known from the source{why}")
-
-    def _visit_UnionOf(self, kind: UnionOf) -> Json:
-        return self._generic_union(kind.members)
 
     def _visit_TypeVariable(self, kind: TypeVariable) -> Json:
         if kind.bound is None and not kind.constraints:

@@ -6,7 +6,7 @@ import collections
 import json
 import math
 from datetime import date, datetime, time, timedelta
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from flowpack.analysis.classes import Kind, fields_of, full_name, kind_of, problem_of
 from flowpack.analysis.values import (
@@ -16,7 +16,6 @@ from flowpack.analysis.values import (
     Member,
     Subscripted,
     Symbol,
-    UnionOf,
     Unknown,
     member_value,
     values_of,
@@ -33,9 +32,7 @@ _NOT_IN_JSON = frozenset("""
     logging.getLogger threading.Event threading.Lock threading.RLock
     """.split())
 _SECRETS = ("pydantic.SecretStr", "pydantic.SecretBytes")
-_SERIALIZERS = frozenset(
-    f"pydantic.{name}" for name in ("computed_field", "field_serializer", "model_serializer")
-)
+_SERIALIZERS = ("pydantic.computed_field", "pydantic.field_serializer", "pydantic.model_serializer")
 #: Types whose instances JSON can hold, also those of classes below them.
 _IN_JSON = ("str", "int", "float", "list", "tuple", "dict", "set")
 
@@ -76,7 +73,7 @@ class _Encoder:
         if isinstance(value, dict):
             return {self.key(key): self.encode(item) for key, item in value.items()}
         if isinstance(value, (set, frozenset)):
-            return _sorted([self.encode(item) for item in value])
+            return sorted(map(self.encode, value), key=json.dumps)  # in an order that stays
         if isinstance(value, (list, tuple, collections.deque)):
             return [self.encode(item) for item in value]
         if isinstance(value, Member):
@@ -91,7 +88,7 @@ class _Encoder:
                 return written(value)
         if hasattr(value, "as_posix") or type(value).__name__ in _AS_TEXT:
             return str(value)
-        unknown = isinstance(value, (Unknown, Subscripted, UnionOf))
+        unknown = isinstance(value, (Unknown, Subscripted))
         raise UnknownValue if unknown else Unserialisable
 
     def key(self, value: object) -> str:
@@ -158,14 +155,6 @@ def _text(value: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise Unserialisable
     return value
-
-
-def _sorted(items: List[Any]) -> List[Any]:
-    """Return *items* of a set in an order that does not change between runs."""
-    try:
-        return sorted(items)
-    except TypeError:
-        return sorted(items, key=json.dumps)
 
 
 def _bytes(value: bytes) -> str:

@@ -15,7 +15,16 @@ from flowpack.analysis.classes import field_options, full_name, options_of
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import parse_and_evaluate
 from flowpack.analysis.syntax import defaults_of, docstring_of, every_argument, source_of
-from flowpack.analysis.values import Call, Function, OneOf, Scope, Subscripted, Symbol, Undefined
+from flowpack.analysis.values import (
+    Call,
+    Function,
+    Member,
+    OneOf,
+    Scope,
+    Subscripted,
+    Symbol,
+    Undefined,
+)
 from flowpack.exceptions import DiscoveryError, quoted
 
 _ANY = Symbol("typing.Any")
@@ -63,7 +72,14 @@ def parameter_schema(
 def _read_parameters(function: Function, scope: Scope) -> Iterator[Tuple[str, Tuple[Any, Any]]]:
     """Yield name, annotation and default of each parameter; ``...`` where there is none."""
     arguments = function.node.args
-    annotations = _evaluated(function.annotations, scope)
+    annotations = function.annotations
+    try:
+        annotations = {
+            name: parse_and_evaluate(value, scope) if isinstance(value, str) else value
+            for name, value in annotations.items()
+        }
+    except Undefined:
+        pass  # After a name that is not bound, all text is left to pydantic: see _FORWARD.
     for argument in every_argument(arguments):
         name = argument.arg
         annotation = annotations.get(name, _ANY)
@@ -99,23 +115,17 @@ def _write(
                 f"the parameter {quoted(name)} begins with an underscore, which Prefect refuses;"
                 " rename it",
             )
+        node = defaults_of(function.node.args).get(name)
+        written, open_parts = _write_property(writer, annotation, default, node)
         options = options_of(function.defaults.get(name))
-        # Prefect takes the description from the parameter, not from its type.
         description = options.get("description") or descriptions.get(name)
-        properties[name] = writer.write(annotation, _FORWARD)
-        properties[name].pop("description", None)
         if isinstance(description, str):
-            properties[name]["description"] = description
-        found, writer.notes = writer.notes, []
-        written, note = _write_default(default, defaults_of(function.node.args).get(name))
-        # A call of what is open already needs no note of its own.
-        if note and not (found and isinstance(default, Call)):
-            found.append(note)
-        for each in dict.fromkeys(found):
-            notes.setdefault(each, []).append(quoted(name))
+            written["description"] = description
         extra = options.get("json_schema_extra")
-        properties[name].update(written, title=name, position=position)
-        properties[name].update(extra if isinstance(extra, dict) else {})
+        written.update(title=name, position=position)
+        properties[name] = {**written, **(extra if isinstance(extra, dict) else {})}
+        for each in open_parts:
+            notes.setdefault(each, []).append(quoted(name))
     schema = {"title": "Parameters", "type": "object", "properties": properties}
     required = [name for name in properties if parameters[name][1] is ...]
     if required:
@@ -125,39 +135,37 @@ def _write(
     # What JSON cannot carry, such as half a surrogate pair in a docstring, is replaced; so is
     # what schemas share.
     carried = json.loads(json.dumps(schema, ensure_ascii=False).encode("utf-8", "replace"))
-    return ParameterSchema(carried, tuple(map(_join_note, notes, notes.values())))
+    return ParameterSchema(
+        carried,
+        tuple(
+            f"parameter{'s' if names[1:] else ''} {', '.join(names)}: {text}"
+            for text, names in notes.items()
+        ),
+    )
 
 
-def _write_default(default: object, node: Optional[ast.expr]) -> Tuple[Dict[str, Any], str]:
-    """Return what the schema has for *default*, and a note where it is not known."""
+def _write_property(
+    writer: SchemaWriter, annotation: object, default: object, node: Optional[ast.expr]
+) -> Tuple[Dict[str, Any], List[str]]:
+    """Return the schema of one parameter, and notes on what is open in it."""
+    schema = writer.write(annotation, _FORWARD)
+    notes, writer.notes = list(dict.fromkeys(writer.notes)), []
+    schema.pop("description", None)  # Prefect takes the parameter's, not that of its type.
     try:
-        return {} if default is ... else {"default": encode(default)}, ""
+        if default is not ...:
+            schema["default"] = encode(default)
     except Unserialisable:
-        return {}, ""
+        pass
     except (UnknownValue, RecursionError):
         source = "its default" if node is None else f"its default {quoted(source_of(node))}"
         if isinstance(default, OneOf):
-            return {}, f"{source} is left out, for {default.why}"
-        return {"default": None}, f"{source} is not known; null stands for it"
-
-
-def _join_note(text: str, names: List[str]) -> str:
-    return f"parameter{'s' if names[1:] else ''} {', '.join(names)}: {text}"
-
-
-def _evaluated(annotations: Mapping[str, object], scope: Scope) -> Mapping[str, object]:
-    """Return *annotations* with text evaluated, all of it or none.
-
-    The official client does so too: after a name that is not bound, such as one
-    imported for type checkers only, it leaves all text to pydantic.
-    """
-    try:
-        return {
-            name: parse_and_evaluate(value, scope) if isinstance(value, str) else value
-            for name, value in annotations.items()
-        }
-    except Undefined:
-        return annotations
+            notes.append(f"{source} is left out, for {default.why}")
+        else:
+            schema["default"] = None
+            # A value of a class that is open already needs no note of its own.
+            if not (notes and isinstance(default, (Call, Member))):
+                notes.append(f"{source} is not known; null stands for it")
+    return schema, notes
 
 
 # Docstrings in Google style, read as griffe does, which the official client uses.

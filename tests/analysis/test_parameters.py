@@ -1,4 +1,4 @@
-"""What is told of a function's parameters is what the official client sends."""
+"""The schema of a function is what the official client sends."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def schema_of(source: str, function: str = "f") -> Dict[str, Any]:
     return schema_in(textwrap.dedent(source), function).schema
 
 
-def told(source: str) -> ParameterSchema:
-    """Return all that is told of ``f`` in *source*."""
+def described(source: str) -> ParameterSchema:
+    """Return the schema and the notes of ``f`` in *source*."""
     return schema_in(textwrap.dedent(source))
 
 
@@ -230,7 +230,7 @@ def test_method():
     }
 
 
-# What cannot be told
+# What is not known
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,10 @@ def test_method():
         ("N = []\nN.append(1)\ndef f(x=N): ...", "its default 'N' is not known"),
         ("N = {}\nN['a'] = 1\ndef f(x=N): ...", "its default 'N' is not known"),
         ("for N in (1, 2): pass\ndef f(x=N): ...", "its default 'N' is not known"),
-        ("from a import B\nclass C(B): ...\ndef f(x: C): ...", "'C' is not known in full: its base 'a.B' is"),
+        (
+            "from a import B\nclass C(B): ...\ndef f(x: C): ...",
+            "'C' is not known in full: its base 'a.B' is",
+        ),
         ("from a import t\ndef f(x: t('a')): ...", "annotation is a call"),
         (
             "from enum import *\nclass E(Enum):\n    A = object()\ndef f(x: E): ...",
@@ -287,10 +290,10 @@ def test_method():
     ids=range(20),
 )
 def test_note(source, note):
-    """What only running the script could tell is said, with the parameter's name."""
-    (said,) = schema_in(source).notes
-    assert said.startswith("parameter 'x': ")
-    assert note in said
+    """What is known only when the script runs is noted, with the parameter's name."""
+    (found,) = schema_in(source).notes
+    assert found.startswith("parameter 'x': ")
+    assert note in found
 
 
 @pytest.mark.parametrize(
@@ -309,14 +312,14 @@ def test_note(source, note):
 )
 def test_no_note_where_nothing_is_lost(source):
     """What the official client knows no better needs no words."""
-    assert told(source).notes == ()
+    assert described(source).notes == ()
 
 
 def test_one_note_for_one_reason():
-    """What several parameters share is said once."""
+    """What several parameters share is noted once."""
     source = "import pandas as pd\ndef f(x: pd.DataFrame, y: pd.DataFrame, z: int): ..."
-    (said,) = told(source).notes
-    assert said.startswith("parameters 'x', 'y': any value is allowed, for its type 'pandas.DataFrame' is")
+    (note,) = described(source).notes
+    assert note.startswith("parameters 'x', 'y': any value is allowed, for its type 'pandas.Data")
 
 
 PYDANTIC = """
@@ -381,13 +384,13 @@ OPEN_MODELS = {
 @pytest.mark.parametrize("model", OPEN_MODELS)
 def test_class_that_takes_other_values(model):
     """A class that is not understood whole takes anything, and a note says why."""
-    found = told(f"{PYDANTIC}{model}\ndef f(x: M, y: List[M]): ...")
+    found = described(f"{PYDANTIC}{model}\ndef f(x: M, y: List[M]): ...")
     assert fragment(found.schema) == {}
     assert fragment(found.schema, "y") == {"type": "array", "items": {}}
     assert "definitions" not in found.schema
-    (said,) = found.notes
-    assert said.startswith("parameters 'x', 'y': any value is allowed, for its class 'M' is ")
-    assert OPEN_MODELS[model] in said
+    (note,) = found.notes
+    assert note.startswith("parameters 'x', 'y': any value is allowed, for its class 'M' is ")
+    assert OPEN_MODELS[model] in note
 
 
 @pytest.mark.parametrize(
@@ -396,7 +399,7 @@ def test_class_that_takes_other_values(model):
 )
 def test_metadata_that_may_change_the_type(metadata):
     """What stands beside a type and is not known leaves it open, in fields too."""
-    found = told(
+    found = described(
         f"{PYDANTIC}class M(BaseModel):\n    a: Annotated[int, {metadata}]\n    b: int\n"
         f"def f(x: Annotated[int, {metadata}], y: M): ..."
     )
@@ -409,7 +412,7 @@ def test_metadata_that_may_change_the_type(metadata):
 
 
 def test_block_of_an_integration():
-    """A block is named by its slug, so that the UI lets people pick a document."""
+    """A block is named by its slug, so that the UI lets users pick a document."""
     schema = schema_of(
         "from prefect_aws.s3 import S3Bucket\nfrom prefect_aws import S3Bucket as S\n"
         "from typing import Optional\ndef f(x: S3Bucket, y: Optional[S] = None): ..."
@@ -451,7 +454,7 @@ def test_own_block(body, slug):
 
 def test_block_that_names_itself_when_run():
     """Without its slug a block cannot be picked, and a note says so."""
-    found = told(
+    found = described(
         "from prefect.blocks.core import Block\nimport a\n"
         "class M(Block):\n    _block_type_name = a.NAME\ndef f(x: M): ..."
     )
@@ -487,7 +490,7 @@ def test_discriminated_union():
 
 def test_secret_default_is_masked():
     """A secret in a default is neither in the schema nor in a note."""
-    found = told("from pydantic import SecretStr\ndef f(x: SecretStr = SecretStr('abc')): ...")
+    found = described("from pydantic import SecretStr\ndef f(x: SecretStr = SecretStr('abc')): ...")
     assert fragment(found.schema)["default"] == "**********"
     assert found.notes == ()
 
@@ -503,22 +506,22 @@ def test_secret_default_is_masked():
 )
 def test_default_that_serializes_itself(body):
     """What code of a model makes of its instances is not known."""
-    found = told(
+    found = described(
         f"from pydantic import (\n    computed_field, field_serializer, model_serializer)\n"
         f"{PYDANTIC}class M(BaseModel):\n    a: int = 1\n    {body}\n"
         "def f(x: M = M()): ..."
     )
     assert fragment(found.schema)["default"] is None
-    (said,) = found.notes
-    assert "its default 'M()' is not known" in said
+    (note,) = found.notes
+    assert "its default 'M()' is not known" in note
 
 
 def test_default_of_an_open_class_has_no_note_of_its_own():
     """Where the type is open, that a default of it is not known is no news."""
-    found = told(f"{PYDANTIC}class M(lib.Base):\n    a: int = 1\ndef f(x: M = M()): ...")
+    found = described(f"{PYDANTIC}class M(lib.Base):\n    a: int = 1\ndef f(x: M = M()): ...")
     assert fragment(found.schema) == {"default": None}
-    (said,) = found.notes
-    assert "its class 'M' is not known in full: its base 'lib.Base'" in said
+    (note,) = found.notes
+    assert "its class 'M' is not known in full: its base 'lib.Base'" in note
 
 
 def test_default_of_elsewhere_is_null():
