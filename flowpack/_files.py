@@ -28,10 +28,7 @@ def absolute_path(
 ) -> str:
     """Return *path*, which a person wrote, as an absolute one; links stay.
 
-    Args:
-        path: ``~`` at its start is a home folder.
-        cwd: The working folder; None for this process's own, which may be gone.
-        environ: Where ``HOME`` stands.
+    A ``~`` at its start is a home folder; *cwd* is this process's own by default.
 
     Raises:
         ValueError: It cannot be made absolute; the text does not name it.
@@ -84,11 +81,7 @@ def path_of_file_url(url: str) -> str:
 
 
 def read_file(path: Union[str, os.PathLike[str]], limit: int) -> bytes:
-    """Return the content of a regular file; links are followed.
-
-    Args:
-        path: The file.
-        limit: Longest content that is taken, in bytes.
+    """Return the content of a regular file, of at most *limit* bytes; links are followed.
 
     Raises:
         OSError: It cannot be read, is no regular file, or too long.

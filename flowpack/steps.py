@@ -1,8 +1,8 @@
 """The pull step that a Prefect worker runs: fetch the script, check it, write it.
 
-A deployment names it as ``flowpack.steps.pull``; the worker calls it with what the
-deployment says and with the storage block's data. Beyond the standard library it imports only
-what the storage needs: requests and attrs over HTTP, boto3 for S3.
+The worker calls ``flowpack.steps.pull`` with the inputs in the deployment, the storage block's data
+among them. Beyond the standard library it imports only what the storage needs: requests and attrs
+over HTTP, boto3 for S3.
 """
 
 from __future__ import annotations

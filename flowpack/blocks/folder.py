@@ -339,19 +339,14 @@ def _create(path: str) -> TempFile:
 
 
 def _remove_abandoned(path: str) -> None:
-    """Remove what is at *path* if its writer is gone."""
+    """Remove the file at *path* if its writer is gone."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | SAFELY)
         try:
-            if _is_abandoned(descriptor) and is_at(descriptor, path):
+            status, is_free = os.fstat(descriptor), lock_file(descriptor)
+            if is_free is None:
+                is_free = time.time() - status.st_mtime > GIVEN_UP
+            if stat.S_ISREG(status.st_mode) and is_free and is_at(descriptor, path):
                 os.unlink(path)
         finally:
             os.close(descriptor)
-
-
-def _is_abandoned(descriptor: int) -> bool:
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        return False
-    locked = lock_file(descriptor)
-    return time.time() - status.st_mtime > GIVEN_UP if locked is None else locked

@@ -25,6 +25,7 @@ from flowpack.exceptions import (
     StorageError,
     StorageUnavailableError,
     printable,
+    quoted,
 )
 from flowpack.urls import URL, as_address, url_of
 
@@ -290,6 +291,12 @@ def _as_options(value: object) -> Mapping[str, Any]:
     return SecretMapping(value)
 
 
+def _check_key_type(_: object, __: object, value: object) -> None:
+    if value not in _KEY_TYPES:
+        known = ", ".join(_KEY_TYPES)
+        raise BlockArgumentError(f"key_type must be one of {known}, not {quoted(value)}")
+
+
 @attrs.frozen
 class FileStorageBlock(OwnStorageBlock):
     """Keeps bytes as files in a folder, or behind an HTTP address.
@@ -317,9 +324,7 @@ class FileStorageBlock(OwnStorageBlock):
         },
     )
     key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
-        default="hash",
-        validator=attrs.validators.in_(_KEY_TYPES),
-        metadata={"description": "How files are named."},
+        default="hash", validator=_check_key_type, metadata={"description": "How files are named."}
     )
     options: Mapping[str, Any] = attrs.field(
         factory=dict,
