@@ -6,8 +6,7 @@ from typing import Mapping, Optional
 
 import requests
 
-from flowpack._http.messages import Headers, common_headers
-from flowpack._http.session import HTTPOptions, HTTPSession
+from flowpack._http.session import Headers, HTTPOptions, HTTPSession, common_headers
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.transport import Request, Response
