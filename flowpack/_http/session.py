@@ -193,13 +193,13 @@ class HTTPSession:
         if url.startswith("https:") or (proxy and proxy.scheme == "https"):
             attempt.ssl_context = self._ssl_context(trusted)
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
-            attempt.sent = True  # That is not known of the user's own.
+            attempt.sent = True  # For the user's own that is unknown.
         timeout = (attempt.remaining(),) * 2
         create = effect is Effect.CREATE
         with _for_creation(session, url) if create else contextlib.nullcontext(session) as sender:
             sending = sender.send(prepared, timeout=timeout, allow_redirects=False, **options)
-            with sending as reply:
-                response = receive(reply, attempt, sink)
+            with sending as incoming:
+                response = receive(incoming, attempt, sink)
         secrets = secrets_in(prepared.headers)
         if proxy and proxy.credentials:
             secrets |= secrets_in({"Proxy-Authorization": basic(proxy.credentials)})
@@ -377,7 +377,7 @@ def own_file() -> Iterator[None]:
         raise LocalError from exc
 
 
-def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
+def receive(incoming: requests.Response, attempt: Attempt, sink: Sink) -> Response:
     """Read a response whose head has been read to its end.
 
     Raises:
@@ -386,19 +386,19 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
     # The parser does not notice that a head is not whole; what stands in for a server has none.
     if attempt.ended:
         raise Failure("the response broke off in its head")
-    head = getattr(getattr(reply.raw, "_original_response", None), "msg", None)
+    head = getattr(getattr(incoming.raw, "_original_response", None), "msg", None)
     if isinstance(head, HTTPMessage) and head.defects:
         raise Failure("a line in the head of the response is no header")
     sink.clear()
-    headers = {name.lower(): value.strip() for name, value in reply.headers.items()}
-    location = getattr(reply.raw, "headers", {}).get("location")
+    headers = {name.lower(): value.strip() for name, value in incoming.headers.items()}
+    location = getattr(incoming.raw, "headers", {}).get("location")
     if location:  # The session has hidden it from requests.
         headers["location"] = location
-    status, coding = reply.status_code, headers.get("transfer-encoding", "").lower()
-    if reply.request.method == "HEAD":
-        return Response(status, reply.content, headers)
+    status, coding = incoming.status_code, headers.get("transfer-encoding", "").lower()
+    if incoming.request.method == "HEAD":
+        return Response(status, incoming.content, headers)
     if status in (204, 304):  # Some servers announce chunks there, and send none.
-        return Response(status, b"" if coding else reply.content, headers)
+        return Response(status, b"" if coding else incoming.content, headers)
     packing = headers.get("content-encoding", "").lower()
     if packing not in ("", "identity") or coding not in ("", "chunked"):
         if status >= 300:
@@ -409,11 +409,11 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
             passing=False,
         )
     sink = sink if status == 200 else Sink()
-    _read_body(reply, attempt, sink, "" if coding else headers.get("content-length", ""))
+    _read_body(incoming, attempt, sink, "" if coding else headers.get("content-length", ""))
     return Response(status, sink.memory.getvalue(), headers)
 
 
-def _read_body(reply: requests.Response, attempt: Attempt, sink: Sink, length: str) -> None:
+def _read_body(incoming: requests.Response, attempt: Attempt, sink: Sink, length: str) -> None:
     """Read the body, which has *length* bytes where that is known."""
     if not re.match(r"[0-9]{0,18}\Z", length):
         raise Failure("the response's Content-Length is no number")
@@ -422,7 +422,7 @@ def _read_body(reply: requests.Response, attempt: Attempt, sink: Sink, length: s
     if expected > sink.limit:
         raise too_long
     attempt.receivable = math.inf
-    for block in _blocks(reply):
+    for block in _blocks(incoming):
         attempt.remaining()  # An adapter of the user's own may know no deadline.
         size += len(block)
         if size > sink.limit:
@@ -432,11 +432,11 @@ def _read_body(reply: requests.Response, attempt: Attempt, sink: Sink, length: s
         raise Failure(f"the response broke off {expected - size} bytes before its end")
 
 
-def _blocks(reply: requests.Response) -> Iterator[bytes]:
-    raw = reply.raw
-    read = getattr(reply, "_content_consumed", False)  # By a hook of the user's session.
+def _blocks(incoming: requests.Response) -> Iterator[bytes]:
+    raw = incoming.raw
+    read = getattr(incoming, "_content_consumed", False)  # By a hook of the user's session.
     if isinstance(raw, urllib3.HTTPResponse) and not read:
         # Not through requests: urllib3's own reader of chunks takes lines without end.
         return iter(lambda: raw.read(BLOCK, decode_content=False), b"")
     # What stands in for a server in tests may have less.
-    return iter([reply.content] if raw is None else reply.iter_content(BLOCK))
+    return iter([incoming.content] if raw is None else incoming.iter_content(BLOCK))

@@ -106,13 +106,13 @@ class Dialect:
         """
         changes = []
         for field in _FIELDS:
-            old, wanted = getattr(current, field), getattr(new, field)
-            if same_json(old, wanted) or (field == "flow_runner" and wanted is None):
+            old, value = getattr(current, field), getattr(new, field)
+            if same_json(old, value) or (field == "flow_runner" and value is None):
                 continue  # A runner that is None is left to the server.
             if field == "is_schedule_active":
-                changes.append(Change("paused", not old, not wanted))
+                changes.append(Change("paused", not old, not value))
             else:
-                changes.append(Change(field, self.unstructure(old), self.unstructure(wanted)))
+                changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
         return tuple(changes)
 
     def create_deployment(self, new: DeploymentCreate) -> Request:

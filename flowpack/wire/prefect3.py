@@ -187,9 +187,9 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.differences`."""
         old = _comparable(current.extra)
         changes: List[Change] = [
-            Change(_SPEC_NAMES.get(field, field), old.get(field), wanted)
-            for field, wanted in self._body(new).items()
-            if field not in _COMPARED_OTHERWISE and not same_json(old.get(field), wanted)
+            Change(_SPEC_NAMES.get(field, field), old.get(field), value)
+            for field, value in self._body(new).items()
+            if field not in _COMPARED_OTHERWISE and not same_json(old.get(field), value)
         ]
         if current.is_schedule_active != new.is_schedule_active:
             paused = not current.is_schedule_active

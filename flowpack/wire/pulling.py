@@ -169,25 +169,28 @@ def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
 def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
     """Return what differs in how the script is pulled, code and storage aside."""
     steps = current.extra.get("pull_steps")
-    old, wanted = current.script, new.script
-    if wanted is None:
+    old, new_script = current.script, new.script
+    if new_script is None:
         return ()
-    changes = [Change("pull", old and select_step(old), select_step(wanted))]
-    if select_step(wanted) == FLOWPACK:
-        changes.append(Change("pull_requires", old and old.requires, wanted.requires))
+    changes = [Change("pull", old and select_step(old), select_step(new_script))]
+    if select_step(new_script) == FLOWPACK:
+        changes.append(Change("pull_requires", old and old.requires, new_script.requires))
     if current.flow_data is not None and old is not None:
         # What other changes explain is as it was: of code, storage, entry point, step, schedule.
         kept = {"pull", "requires", "schedule"}
-        if (old.storage_type, old.storage_data) != (wanted.storage_type, wanted.storage_data):
+        if (old.storage_type, old.storage_data) != (
+            new_script.storage_type,
+            new_script.storage_data,
+        ):
             kept |= {"storage_type", "storage_data", "location"}
         if current.flow_data != new.flow_data:
             kept |= {"size", "location"}
         if current.extra.get("entrypoint") != new.entrypoint:
             kept.add("filename")
-        script = attrs.evolve(wanted, **{field: getattr(old, field) for field in kept})
+        script = attrs.evolve(new_script, **{field: getattr(old, field) for field in kept})
         expected: Any = write_steps(current.flow_data.decode(), script)
     elif current.extra:
-        expected = write_steps(StoredObject(""), wanted)
+        expected = write_steps(StoredObject(""), new_script)
     else:  # There is no deployment yet, and the name of the step is enough.
         expected = steps
     changes.append(Change("pull_steps", steps, expected))
