@@ -47,9 +47,6 @@ class HTTPTransport(HidesLocals):
         self._headers = common_headers(headers or {}, api_key, auth_string or root.credentials)
         self._session = HTTPSession(options)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.url!r})"
-
     @property
     def url(self) -> str:
         """The API's root for people to read, without credentials."""

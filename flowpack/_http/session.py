@@ -209,7 +209,7 @@ class HTTPSession:
         return masked  # It will be shown in part, and some servers repeat what they were sent.
 
     def _trusted(self) -> Union[bool, str]:
-        """Return a file or folder of CA certificates; False for trusting anyone."""
+        """Return the file or folder of CA certificates; False for trusting anyone."""
         verify = self._options.verify
         if self._options.session is not None and self._session.verify is not True:
             verify = self._session.verify
@@ -293,9 +293,6 @@ def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
     return context
 
 
-# Headers: checked before a byte is sent, never shown.
-
-
 class Headers(Dict[str, str]):
     """Headers whose values ``repr`` does not show; of names that differ in case the last counts."""
 
@@ -361,16 +358,13 @@ def secrets_in(headers: Mapping[str, Union[str, bytes]]) -> Set[str]:
     return found
 
 
-# Bodies, within limits.
-
-
 class LocalError(Exception):
-    """Carries an error of the caller's own file, its cause, past those of the network."""
+    """The caller's own file failed, as the cause says."""
 
 
 @contextlib.contextmanager
 def own_file() -> Iterator[None]:
-    """Let errors of the caller's own file pass by those of the network."""
+    """Carry errors of the caller's own file past those of the network."""
     try:
         yield
     except (OSError, ValueError) as exc:
