@@ -117,9 +117,12 @@ class Dialect:
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
+        return request("POST", "/deployments/", self.body(new), Effect.UPSERT)
+
+    def body(self, new: DeploymentCreate) -> Dict[str, Any]:
+        """Return the JSON that creates a deployment."""
         sent = {"name", "flow_id", "flow_data", *_FIELDS}
-        body = {field: each for field, each in self.unstructure(new).items() if field in sent}
-        return request("POST", "/deployments/", body, Effect.UPSERT)
+        return {field: each for field, each in self.unstructure(new).items() if field in sent}
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
         """Resume or pause a deployment."""
