@@ -331,7 +331,7 @@ def test_recorded_deployments_of_others_are_read(release, trace):
     ],
 )
 def test_pull_step_that_was_edited(edit):
-    """A step that lacks a value tells no script; a redeploy writes it anew."""
+    """A step that lacks a value gives no script; a redeploy writes it anew."""
     dialect = dialect_for("3.8.8")
     sent = body(dialect, to_create())
     edit(sent["pull_steps"][0]["timeit.timeit"])
@@ -355,7 +355,7 @@ def test_pull_step_that_was_edited(edit):
     ids=["stmt", "number", "location", "size", "filename", "more"],
 )
 def test_any_edit_of_a_pull_step_is_a_difference(edit):
-    """What is not as flowpack writes it is told, and a redeploy mends it."""
+    """What is not as flowpack writes it is a change, and a redeploy mends it."""
     dialect = dialect_for("3.8.8")
     sent = body(dialect, to_create())
     steps = json.loads(json.dumps(sent["pull_steps"]))
@@ -389,8 +389,8 @@ def test_step_that_somebody_added_is_a_difference():
     ],
     ids=["step", "requires", "requires nothing", "storage"],
 )
-def test_how_a_script_is_pulled_is_told_by_field(before, after, expected):
-    """Fields of the spec that the pull step holds are told by their own names."""
+def test_how_a_script_is_pulled_by_field(before, after, expected):
+    """Fields of the spec that the pull step holds have their own names in a plan."""
     dialect = dialect_for("3.8.8")
     current = on_server(dialect, to_create(script=attrs.evolve(SCRIPT, **before)))
     new = to_create(script=attrs.evolve(SCRIPT, **after))
@@ -398,7 +398,7 @@ def test_how_a_script_is_pulled_is_told_by_field(before, after, expected):
 
 
 def test_steps_of_another_tool_are_replaced():
-    """What another tool made is told by its steps and those that take their place."""
+    """What another tool made is shown by its steps and those that take their place."""
     dialect = dialect_for("3.8.8")
     theirs = [{"git_clone": {"repository": "https://example.org/x.git"}}]
     current = on_server(dialect, to_create(), pull_steps=theirs)
@@ -438,7 +438,7 @@ def test_job_variables_of_others_stay_where_no_runner_is_named(release):
 
 
 def test_true_is_not_one():
-    """JSON tells booleans from numbers, and so do plans."""
+    """JSON distinguishes booleans from numbers, and so do plans."""
     dialect = dialect_for("3.8.8")
     current = on_server(dialect, to_create(labels={"a": True}, parameters={"n": [1]}))
     new = dialect.settled(to_create(labels={"a": 1}, parameters={"n": [True]}), current)
@@ -510,8 +510,8 @@ def test_job_variables(settings, expected):
     ],
 )
 def test_runner_and_pool(runner, pool, fits):
-    """A runner that does not fit a pool is told with both names."""
-    said = pool_problem(FlowRunnerSettings(runner, {}), pool)
-    assert bool(said) is not fits
-    if said:
-        assert runner in said and pool in said
+    """A runner that does not fit a pool is named with the pool."""
+    problem = pool_problem(FlowRunnerSettings(runner, {}), pool)
+    assert bool(problem) is not fits
+    if problem:
+        assert runner in problem and pool in problem
