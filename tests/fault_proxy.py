@@ -219,6 +219,7 @@ PASSING: Dict[str, Fault] = {
     "negative_chunk": _chunked(b"-1\r\n{}\r\n0\r\n\r\n"),
     "broken_chunk": _chunked(b"ff\r\n{}"),
     "garbage": raw(b"\x00\x01\x02 this is not HTTP\r\n\r\n"),
+    "cut_in_head": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"),
     "garbage_in_head": raw(b"HTTP/1.1 200 OK\r\nno header at all\r\n\r\n{}"),
     "status_408": status("408 Request Timeout"),
     "status_429": status("429 Too Many Requests", "Retry-After: 0"),

@@ -95,7 +95,7 @@ def test_reads_that_want_a_token():
     ids=["deep", "deep_token", "null", "missing", "list", "empty"],
 )
 def test_token_that_is_none(token):
-    """The refusal is what is told, and not that a credential were wanted."""
+    """The error is the server's refusal, and does not ask for a credential."""
     with serve(Protected(token)) as url, Client(url) as client:
         with pytest.raises(APIStatusError) as caught:
             client.create_flow("f")

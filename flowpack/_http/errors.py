@@ -121,6 +121,6 @@ def _describe(error: BaseException, attempt: Attempt) -> Tuple[str, bool]:
         meaning = http.responses.get(status, "unknown")
         return f"the proxy refused: {status} {meaning}", status in (502, 503, 504)
     reason, passing = next(row[1:] for row in _REASONS if isinstance(error, row[0]))
-    answered = getattr(getattr(error, "response", None), "status_code", "unknown")
-    facts = {"stage": attempt.stage, "kind": kind, "words": words, "status": answered}
+    code = getattr(getattr(error, "response", None), "status_code", "unknown")
+    facts = {"stage": attempt.stage, "kind": kind, "words": words, "status": code}
     return reason.format(text=printable(text), **facts), passing

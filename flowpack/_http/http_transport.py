@@ -6,8 +6,7 @@ from typing import Mapping, Optional
 
 import requests
 
-from flowpack._http.messages import Headers, common_headers
-from flowpack._http.session import HTTPOptions, HTTPSession
+from flowpack._http.session import Headers, HTTPOptions, HTTPSession, common_headers
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.transport import Request, Response
@@ -47,9 +46,6 @@ class HTTPTransport(HidesLocals):
         self._root = root.at(root.path.rstrip("/"))
         self._headers = common_headers(headers or {}, api_key, auth_string or root.credentials)
         self._session = HTTPSession(options)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.url!r})"
 
     @property
     def url(self) -> str:

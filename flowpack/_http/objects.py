@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Mapping, Optional, Union
+from typing import BinaryIO, Iterator, Mapping, Optional, Union
 
 import requests
 
-from flowpack._http.messages import FileBody, Headers, Sink, basic, common_headers
-from flowpack._http.session import HTTPOptions, HTTPSession
+from flowpack._http.session import (
+    BLOCK,
+    Headers,
+    HTTPOptions,
+    HTTPSession,
+    Sink,
+    basic,
+    common_headers,
+    own_file,
+)
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError
 from flowpack.transport import Effect, Response
@@ -117,3 +125,25 @@ class ObjectClient(HidesLocals):
             data=body or b"",  # It would announce chunks for an empty file.
         )
         return self._session.call(request, address, effect, sink=sink, seconds_per_mib=1.0)
+
+
+class FileBody:
+    """What a request sends of an open file: *size* bytes from where it stands, repeatedly."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size, self._start = file, size, file.tell()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        with own_file():
+            self._file.seek(self._start)
+        left = self._size
+        while left:
+            with own_file():
+                block = self._file.read(min(left, BLOCK))
+                if not block:
+                    raise OSError("the file that was to be sent has become shorter")
+            left -= len(block)
+            yield block

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
+import io
+import math
 import os
+import re
 import ssl
 import sys
 import time
 from collections import OrderedDict
+from http.client import HTTPMessage
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Callable, Iterator, Mapping, Optional, Type, Union
+from typing import Any, BinaryIO, Callable, Dict, Iterator, Mapping, Optional, Set, Type, Union
 
 import attrs
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
-from urllib3 import Retry
 
+from flowpack import __version__
 from flowpack._http.adapter import Attempt, DeadlineAdapter
 from flowpack._http.errors import FOREIGN, bare, explain
-from flowpack._http.messages import LocalError, Sink, basic, receive, secrets_in
 from flowpack._http.retries import BUDGETS, Deadline, Failure, Result, RetryPolicy, run_with_retries
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Effect, Response
 from flowpack.urls import CA_VARIABLES, ParsedURL, mask_url, parse_url
+
+#: Longest response that is kept in memory unless the caller asks for another limit, in bytes.
+_BODY_LIMIT = 8 * 1024 * 1024
+
+#: So much of a body is read and sent in one go, in bytes. While the next block is read, and
+#: hashed, the server has this one to take.
+BLOCK = 256 * 1024
+
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
+_VALUE = r"[\t\x20-\x7e\x80-\xff]*\Z"
+
+#: Set by flowpack or requests, whatever a user gives.
+_OWN = "accept-encoding connection content-length host te trailer transfer-encoding upgrade".split()
+
+#: Shown in errors where a server repeats them.
+_PUBLIC = [*_OWN, "accept", "content-type", "user-agent", "x-prefect-api-version"]
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +69,32 @@ class HTTPOptions:
     retries: RetryPolicy = RetryPolicy()
     # Not the function itself, which gevent may replace later on.
     sleep: Callable[[float], object] = lambda seconds: time.sleep(seconds)
+
+
+class Sink:
+    """Takes the body of a response 200: no more than *limit* bytes, into *file* or memory.
+
+    Without a limit it takes any number into a file, 8 MiB into memory.
+    """
+
+    def __init__(self, file: Optional[BinaryIO] = None, limit: Optional[int] = None) -> None:
+        usual = _BODY_LIMIT if file is None else math.inf
+        self.limit = usual if limit is None else limit
+        self.memory = io.BytesIO()
+        self._file: BinaryIO = self.memory if file is None else file
+        self._start = self._file.tell()
+
+    def clear(self) -> None:
+        """Forget what an earlier attempt left."""
+        with own_file():
+            if self._file.tell() != self._start:
+                self._file.seek(self._start)
+                self._file.truncate()
+
+    def write(self, block: bytes) -> None:
+        """Take some of the body."""
+        with own_file():
+            self._file.write(block)
 
 
 class HTTPSession:
@@ -146,13 +193,13 @@ class HTTPSession:
         if url.startswith("https:") or (proxy and proxy.scheme == "https"):
             attempt.ssl_context = self._ssl_context(trusted)
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
-            attempt.sent = True  # That is not known of the user's own.
+            attempt.sent = True  # For the user's own that is unknown.
         timeout = (attempt.remaining(),) * 2
         create = effect is Effect.CREATE
         with _for_creation(session, url) if create else contextlib.nullcontext(session) as sender:
             sending = sender.send(prepared, timeout=timeout, allow_redirects=False, **options)
-            with sending as reply:
-                response = receive(reply, attempt, sink)
+            with sending as incoming:
+                response = receive(incoming, attempt, sink)
         secrets = secrets_in(prepared.headers)
         if proxy and proxy.credentials:
             secrets |= secrets_in({"Proxy-Authorization": basic(proxy.credentials)})
@@ -162,7 +209,7 @@ class HTTPSession:
         return masked  # It will be shown in part, and some servers repeat what they were sent.
 
     def _trusted(self) -> Union[bool, str]:
-        """Return a file or folder of CA certificates; False for trusting anyone."""
+        """Return the file or folder of CA certificates; False for trusting anyone."""
         verify = self._options.verify
         if self._options.session is not None and self._session.verify is not True:
             verify = self._session.verify
@@ -214,7 +261,7 @@ def _for_creation(session: requests.Session, url: str) -> Iterator[requests.Sess
         yield session
         return
     once, copied = object.__new__(type(adapter)), object.__new__(type(session))
-    vars(once).update(vars(adapter), max_retries=Retry(0, read=False), proxy_manager={})
+    vars(once).update(vars(adapter), max_retries=urllib3.Retry(0, read=False), proxy_manager={})
     once.init_poolmanager(1, 1)
     vars(copied).update(vars(session), adapters=OrderedDict({"": once}))
     with contextlib.closing(once):
@@ -244,3 +291,146 @@ def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
     context.check_hostname = False  # urllib3 does that; 1.26 names no IP address to a context.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+class Headers(Dict[str, str]):
+    """Headers whose values ``repr`` does not show; of names that differ in case the last counts."""
+
+    def __repr__(self) -> str:
+        return f"<headers: {', '.join(self)}>"
+
+
+def common_headers(
+    given: Mapping[str, Any], api_key: Optional[str] = None, credentials: Optional[str] = None
+) -> Headers:
+    """Return the headers that each request has; an ``Authorization`` that is given wins.
+
+    Raises:
+        SettingsError: One cannot be sent; the text does not show its value.
+    """
+    for name, value in given.items():
+        fits = re.match(_NAME, name) and isinstance(value, str) and re.match(_VALUE, value)
+        if not fits or name.lower() in _OWN:
+            raise SettingsError(
+                f"the header {quoted(name)} cannot be sent: flowpack sets it itself, or name or"
+                " value hold what HTTP does not allow, such as a line break"
+            )
+    if not re.match(_VALUE, api_key or "") or not (api_key or "").isascii():
+        raise SettingsError(
+            "the API key holds a line break or another character that cannot be sent;"
+            " is there more than the key in PREFECT_API_KEY?"
+        )
+    if any(ord(character) < 32 for character in credentials or ""):
+        raise SettingsError("the user name or the password holds a control character")
+    headers = Headers({"User-Agent": f"flowpack/{__version__}"})
+    if credentials:
+        headers["Authorization"] = basic(credentials)
+    elif api_key:
+        headers["Authorization"] = "Bearer " + api_key  # Formatted, a secret prints as asterisks.
+    # Stripped, for requests refuses blanks; and plain texts, for 2.28 refuses subclasses.
+    headers.update((name, value.strip(" \t")) for name, value in given.items())
+    # Responses are wanted as they are: what is unpacked has no known size.
+    headers["Accept-Encoding"] = "identity"
+    return headers
+
+
+def basic(credentials: str) -> str:
+    """Return the ``Authorization`` for ``user:password``."""
+    complete = credentials if ":" in credentials else f"{credentials}:"
+    encoded = base64.b64encode(complete.encode("utf-8", "surrogatepass"))
+    return f"Basic {encoded.decode('ascii')}"
+
+
+def secrets_in(headers: Mapping[str, Union[str, bytes]]) -> Set[str]:
+    """Return what must not be shown of *headers* that a request has."""
+    found: Set[str] = set()
+    for name, value in headers.items():
+        if name.lower() in _PUBLIC:
+            continue
+        text = value if isinstance(value, str) else value.decode("latin-1")
+        found.add(text)
+        if name.lower() in ("authorization", "proxy-authorization"):
+            token = text.partition(" ")[2]
+            found.add(token)
+            with contextlib.suppress(ValueError):
+                decoded = base64.b64decode(token, validate=True).decode()
+                found |= {decoded, decoded.partition(":")[2]}
+    return found
+
+
+class LocalError(Exception):
+    """The caller's own file failed, as the cause says."""
+
+
+@contextlib.contextmanager
+def own_file() -> Iterator[None]:
+    """Carry errors of the caller's own file past those of the network."""
+    try:
+        yield
+    except (OSError, ValueError) as exc:
+        raise LocalError from exc
+
+
+def receive(incoming: requests.Response, attempt: Attempt, sink: Sink) -> Response:
+    """Read a response whose head has been read to its end.
+
+    Raises:
+        Failure: It is too long, packed, or not as HTTP wants it.
+    """
+    # The parser does not notice that a head is not whole; what stands in for a server has none.
+    if attempt.ended:
+        raise Failure("the response broke off in its head")
+    head = getattr(getattr(incoming.raw, "_original_response", None), "msg", None)
+    if isinstance(head, HTTPMessage) and head.defects:
+        raise Failure("a line in the head of the response is no header")
+    sink.clear()
+    headers = {name.lower(): value.strip() for name, value in incoming.headers.items()}
+    location = getattr(incoming.raw, "headers", {}).get("location")
+    if location:  # The session has hidden it from requests.
+        headers["location"] = location
+    status, coding = incoming.status_code, headers.get("transfer-encoding", "").lower()
+    if incoming.request.method == "HEAD":
+        return Response(status, incoming.content, headers)
+    if status in (204, 304):  # Some servers announce chunks there, and send none.
+        return Response(status, b"" if coding else incoming.content, headers)
+    packing = headers.get("content-encoding", "").lower()
+    if packing not in ("", "identity") or coding not in ("", "chunked"):
+        if status >= 300:
+            return Response(status, headers=headers)
+        raise Failure(
+            f"the server answered {status} with a packed body, though only plain ones were"
+            " asked for; is there a proxy that packs?",
+            passing=False,
+        )
+    sink = sink if status == 200 else Sink()
+    _read_body(incoming, attempt, sink, "" if coding else headers.get("content-length", ""))
+    return Response(status, sink.memory.getvalue(), headers)
+
+
+def _read_body(incoming: requests.Response, attempt: Attempt, sink: Sink, length: str) -> None:
+    """Read the body, which has *length* bytes where that is known."""
+    if not re.match(r"[0-9]{0,18}\Z", length):
+        raise Failure("the response's Content-Length is no number")
+    expected, size = int(length or 0), 0
+    too_long = Failure(f"the response has more than {sink.limit} bytes", passing=False)
+    if expected > sink.limit:
+        raise too_long
+    attempt.receivable = math.inf
+    for block in _blocks(incoming):
+        attempt.remaining()  # An adapter of the user's own may know no deadline.
+        size += len(block)
+        if size > sink.limit:
+            raise too_long
+        sink.write(block)
+    if size < expected:
+        raise Failure(f"the response broke off {expected - size} bytes before its end")
+
+
+def _blocks(incoming: requests.Response) -> Iterator[bytes]:
+    raw = incoming.raw
+    read = getattr(incoming, "_content_consumed", False)  # By a hook of the user's session.
+    if isinstance(raw, urllib3.HTTPResponse) and not read:
+        # Not through requests: urllib3's own reader of chunks takes lines without end.
+        return iter(lambda: raw.read(BLOCK, decode_content=False), b"")
+    # What stands in for a server in tests may have less.
+    return iter([incoming.content] if raw is None else incoming.iter_content(BLOCK))

@@ -118,7 +118,7 @@ def write_schedule(schedule: Any) -> Json:
 
 def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
     """Return a reader of *cls* that keeps unknown fields in ``extra``."""
-    known = {field.name for field in attrs.fields(cls)} - {"extra"}
+    names = {field.name for field in attrs.fields(cls)} - {"extra"}
     keeps = hasattr(cls, "extra")
     read = make_dict_structure_fn(
         cls,
@@ -129,7 +129,7 @@ def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
 
     def hook(value: Any, _: Any) -> Any:
         record = read(_expect(value, dict), cls)
-        extra = {key: item for key, item in value.items() if key not in known}
+        extra = {key: item for key, item in value.items() if key not in names}
         return attrs.evolve(record, extra=extra) if keeps and extra else record
 
     return hook

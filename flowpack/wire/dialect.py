@@ -106,20 +106,23 @@ class Dialect:
         """
         changes = []
         for field in _FIELDS:
-            old, wanted = getattr(current, field), getattr(new, field)
-            if same_json(old, wanted) or (field == "flow_runner" and wanted is None):
+            old, value = getattr(current, field), getattr(new, field)
+            if same_json(old, value) or (field == "flow_runner" and value is None):
                 continue  # A runner that is None is left to the server.
             if field == "is_schedule_active":
-                changes.append(Change("paused", not old, not wanted))
+                changes.append(Change("paused", not old, not value))
             else:
-                changes.append(Change(field, self.unstructure(old), self.unstructure(wanted)))
+                changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
         return tuple(changes)
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
+        return request("POST", "/deployments/", self.body(new), Effect.UPSERT)
+
+    def body(self, new: DeploymentCreate) -> Dict[str, Any]:
+        """Return the JSON that creates a deployment."""
         sent = {"name", "flow_id", "flow_data", *_FIELDS}
-        body = {field: each for field, each in self.unstructure(new).items() if field in sent}
-        return request("POST", "/deployments/", body, Effect.UPSERT)
+        return {field: each for field, each in self.unstructure(new).items() if field in sent}
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
         """Resume or pause a deployment."""

@@ -151,7 +151,7 @@ def server_words(body: bytes) -> str:
 def _schedule_problem(details: Json) -> str:
     """Return what is wrong with a schedule, empty where nothing is.
 
-    Servers list what it lacks to be of each kind; the rest is what is wrong with the kind it is.
+    Servers list what it lacks to be of each kind; what else they list is wrong in itself.
     """
     for detail in details if isinstance(details, list) else ():
         location = detail.get("loc") if isinstance(detail, dict) else None

@@ -38,8 +38,8 @@ from flowpack.wire.prefect3_schedules import own_schedule, read_any, same_schedu
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
 
-#: The release that brought each field of ``POST /deployments/``; the others are older than
-#: :data:`OLDEST`. Servers refuse fields that they do not know.
+#: The release that brought each field of ``POST /deployments/``, where that is younger than
+#: :data:`OLDEST`, and what else is not in all. Servers refuse fields that they do not know.
 SINCE: Mapping[str, Tuple[int, ...]] = {
     "enforce_parameter_schema": (2, 13, 2),
     "paused": (2, 16, 0),
@@ -48,10 +48,8 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "concurrency_limit": (3, 0, 0),
     "labels": (3, 1, 5),
     "slug": (3, 2, 0),  # Of each schedule.
+    "methods": (3, 4, 13),  # As entry points, as far as was seen; not in 3.0.11.
 }
-
-#: The oldest release whose workers were seen to load flows in classes; 3.0.11 does not.
-METHODS = (3, 4, 13)
 
 #: Name of the variable that holds the id of the default storage.
 DEFAULT_STORAGE = "flowpack_default_storage"
@@ -114,7 +112,7 @@ class Prefect3(Dialect):
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
-        self.loads_methods = self._release >= METHODS
+        self.loads_methods = self.has("methods")
 
     def has(self, field: str) -> bool:
         """Return True if this release has a field of deployments."""
@@ -187,9 +185,9 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.differences`."""
         old = _comparable(current.extra)
         changes: List[Change] = [
-            Change(_SPEC_NAMES.get(field, field), old.get(field), wanted)
-            for field, wanted in self._body(new).items()
-            if field not in _COMPARED_OTHERWISE and not same_json(old.get(field), wanted)
+            Change(_SPEC_NAMES.get(field, field), old.get(field), value)
+            for field, value in self.body(new).items()
+            if field not in _COMPARED_OTHERWISE and not same_json(old.get(field), value)
         ]
         if current.is_schedule_active != new.is_schedule_active:
             paused = not current.is_schedule_active
@@ -200,11 +198,8 @@ class Prefect3(Dialect):
             changes.append(Change("schedule", old_schedule, write_schedule(new.schedule)))
         return (*changes, *pulling.differences(current, new))
 
-    def create_deployment(self, new: DeploymentCreate) -> Request:
-        """See :meth:`Dialect.create_deployment`."""
-        return request("POST", "/deployments/", self._body(new), Effect.UPSERT)
-
-    def _body(self, new: DeploymentCreate) -> Dict[str, Any]:
+    def body(self, new: DeploymentCreate) -> Dict[str, Any]:
+        """See :meth:`Dialect.body`."""
         stored = new.flow_data.stored_object
         if stored is None or new.script is None:
             problem = f"a {self.version} server needs a script that its workers can pull"

@@ -37,22 +37,22 @@ def own_schedule(
 
 
 def sent_schedules(
-    wanted: Any, extra: Mapping[str, Any], own: Optional[Mapping[str, Any]], slugs: bool
+    schedule: Any, extra: Mapping[str, Any], own: Optional[Mapping[str, Any]], slugs: bool
 ) -> Tuple[Json, ...]:
-    """Return the schedules to send: those of others as they are, and our own as it is *wanted*."""
+    """Return the schedules to send: those of others as they are, and our own *schedule*."""
     listed = extra.get("schedules") or ([] if own is None or "schedules" in extra else [own])
-    kept = wanted is UNSET or (own is not None and same_schedule(own.get("schedule"), wanted))
+    kept = schedule is UNSET or (own is not None and same_schedule(own.get("schedule"), schedule))
     sent: List[Dict[str, Any]] = [
         {key: value for key, value in each.items() if key not in _OF_THE_SERVER}
         for each in listed
         if kept or each is not own
     ]
-    if not kept and wanted is not None:
-        schedule = dict(write_schedule(wanted))
-        if schedule.get("anchor_date", "") is None:
-            del schedule["anchor_date"]
+    if not kept and schedule is not None:
+        body = dict(write_schedule(schedule))
+        if body.get("anchor_date", "") is None:
+            del body["anchor_date"]
         active = True if own is None else own.get("active", True)
-        sent.append({"schedule": schedule, "active": active, **({"slug": SLUG} if slugs else {})})
+        sent.append({"schedule": body, "active": active, **({"slug": SLUG} if slugs else {})})
     return tuple(sent)
 
 
@@ -64,14 +64,14 @@ def read_any(schedule: Json) -> AnySchedule:
         return OpaqueSchedule(schedule)
 
 
-def same_schedule(current: Json, wanted: Any) -> bool:
-    """Return True if the server's schedule is the one that is wanted.
+def same_schedule(current: Json, schedule: Any) -> bool:
+    """Return True if the server's schedule is this one.
 
     Servers add a time zone, an anchor date and, to rules, a start.
     """
-    if current is None or wanted is None:
-        return current is None and wanted is None
-    old, new = dict(current), dict(write_schedule(wanted))
+    if current is None or schedule is None:
+        return current is None and schedule is None
+    old, new = dict(current), dict(write_schedule(schedule))
     for each in (old, new):
         each["timezone"] = each.get("timezone") or "UTC"
     if new.get("anchor_date") is None:

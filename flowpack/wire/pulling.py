@@ -169,25 +169,26 @@ def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
 def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
     """Return what differs in how the script is pulled, code and storage aside."""
     steps = current.extra.get("pull_steps")
-    old, wanted = current.script, new.script
-    if wanted is None:
+    old, script = current.script, new.script
+    if script is None:
         return ()
-    changes = [Change("pull", old and select_step(old), select_step(wanted))]
-    if select_step(wanted) == FLOWPACK:
-        changes.append(Change("pull_requires", old and old.requires, wanted.requires))
+    changes = [Change("pull", old and select_step(old), select_step(script))]
+    if select_step(script) == FLOWPACK:
+        changes.append(Change("pull_requires", old and old.requires, script.requires))
     if current.flow_data is not None and old is not None:
         # What other changes explain is as it was: of code, storage, entry point, step, schedule.
         kept = {"pull", "requires", "schedule"}
-        if (old.storage_type, old.storage_data) != (wanted.storage_type, wanted.storage_data):
+        if (old.storage_type, old.storage_data) != (script.storage_type, script.storage_data):
             kept |= {"storage_type", "storage_data", "location"}
         if current.flow_data != new.flow_data:
             kept |= {"size", "location"}
         if current.extra.get("entrypoint") != new.entrypoint:
             kept.add("filename")
-        script = attrs.evolve(wanted, **{field: getattr(old, field) for field in kept})
-        expected: Any = write_steps(current.flow_data.decode(), script)
+        as_it_was = {field: getattr(old, field) for field in kept}
+        stored = current.flow_data.decode()
+        expected: Any = write_steps(stored, attrs.evolve(script, **as_it_was))
     elif current.extra:
-        expected = write_steps(StoredObject(""), wanted)
+        expected = write_steps(StoredObject(""), script)
     else:  # There is no deployment yet, and the name of the step is enough.
         expected = steps
     changes.append(Change("pull_steps", steps, expected))

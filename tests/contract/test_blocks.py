@@ -12,7 +12,7 @@ from tests.contract.records import block_document, block_schema, definition, uni
 
 
 def test_block_type(client):
-    """A type keeps what is said about it, and its name can be had once."""
+    """A type keeps its description, and its name can be had once."""
     new = definition(logo_url="https://example.com/logo.png", description="What it is")
     block_type = client.create_block_type(new)
     assert (block_type.name, block_type.logo_url) == (new.type_name, new.logo_url)

@@ -1,4 +1,4 @@
-"""A server that fails as it is told, and transports to it."""
+"""A server that fails as its plan asks, and transports to it."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_plain_request_through_a_proxy_with_tls(server, tls_server, connect):
     ("line", "attempts"), [("407 Proxy Authentication", 1), ("503 Busy", 2)]
 )
 def test_proxy_that_refuses(proxy, connect, line, attempts):
-    """Its refusal is told; one that may pass is waited for."""
+    """The error names the status; one that may pass is waited for."""
     proxy.plan.append(raw(f"HTTP/1.1 {line}\r\n\r\n".encode()))
     proxy.plan.append(raw(b"HTTP/1.1 403 Forbidden\r\n\r\n"))
     environ = {"HTTPS_PROXY": proxy.url}
@@ -232,7 +232,7 @@ def test_idle_tls_connection_that_was_closed(tls_server, connect):
 
 
 def test_server_without_tls(connect):
-    """A plain server where TLS is expected is told, and not asked again."""
+    """A plain server where TLS is expected is named, and not asked again."""
     came: list[socket.socket] = []
 
     def refuse():

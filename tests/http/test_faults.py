@@ -70,7 +70,7 @@ def test_lost_answer_reached_the_server(server, connect):
 
 @EACH_LASTING
 def test_lasting_fault_is_one_clean_error(server, transport, fault):
-    """It is told at once, names the request, and spoils nothing."""
+    """It is raised at once, names the request, and spoils nothing."""
     server.plan.append(fault)
     with pytest.raises(APIConnectionError) as caught:
         transport.send(UPSERT)
@@ -156,7 +156,7 @@ def test_refused_connection_is_survived(connect):
     assert len(waits) == 2
 
 
-def test_dead_server_is_told(connect):
+def test_dead_server(connect):
     """The error says that nobody listens, and what to look at."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -271,9 +271,9 @@ def test_data_that_holds_a_secret(server, connect, body):
 
 
 def test_version_is_no_secret(server, transport):
-    """What a server says of the version that it was told can be read."""
-    said = b'{"detail": "This server speaks 0.8.0 and got 0.6.0"}'
-    server.plan.append(status("400 No", body=said))
+    """What a server writes of the version that it was sent can be read."""
+    words = b'{"detail": "This server speaks 0.8.0 and got 0.6.0"}'
+    server.plan.append(status("400 No", body=words))
     headers = {"X-PREFECT-API-VERSION": "0.6.0", "X-Token": "This server"}
     answer = transport.send(Request("GET", "/x", headers=headers))
-    assert answer.body == said.replace(b"This server", b"**********")
+    assert answer.body == words.replace(b"This server", b"**********")

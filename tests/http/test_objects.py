@@ -66,7 +66,7 @@ def test_get_survives(server, client, url, name, times):
 
 @pytest.mark.parametrize("name", ["endless_head", "gzip_bomb", "many_headers"])
 def test_lasting_fault_is_one_clean_error(server, client, url, name):
-    """It is told at once and names the request."""
+    """It is raised at once and names the request."""
     server.plan.append(LASTING[name])
     with pytest.raises(APIConnectionError) as caught:
         client.get(url, into=io.BytesIO())
@@ -186,7 +186,7 @@ class Failing(io.BytesIO):
 
 
 def test_own_file_that_fails_is_no_network_error(server, client, url):
-    """A full disk is told as such, and nothing is sent again."""
+    """A full disk raises its own error, and nothing is sent again."""
     with pytest.raises(OSError, match="No space left"):
         client.get(url, into=Failing())
     with pytest.raises(OSError, match="Input/output error"):
@@ -202,7 +202,7 @@ def test_file_that_has_become_shorter(client, url):
 
 
 def test_headers_are_sent_and_not_shown(server, url):
-    """They go along with each request; no repr tells them."""
+    """They go along with each request; no repr shows them."""
     headers = {"Authorization": "Bearer canary"}
     with object_client(headers=headers) as client:
         client.get(url)

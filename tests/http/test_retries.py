@@ -86,7 +86,7 @@ def test_creation_that_was_never_sent_is_repeated():
 
 
 def test_lasting_failure_is_final():
-    """What another attempt would not better is told at once."""
+    """What another attempt would not better is returned at once."""
     assert run([LASTING]) == (LASTING, 1, [])
 
 
@@ -172,7 +172,7 @@ def test_retry_after_is_honoured():
 
 @pytest.mark.parametrize("text", ["61", "3600", str(10**12), "9" * 400])
 def test_too_long_a_wait_is_not_begun(text):
-    """A server that wants to be left alone for long is, and the caller told so."""
+    """A server that wants to be left alone for long is not asked again."""
     answer = Response(503, headers={"retry-after": text})
     assert run([answer], seconds=1000.0) == (answer, 1, [])
     assert POLICY.wait(1, answer, 0.5) == math.inf

@@ -30,17 +30,17 @@ class Key(str):
 
 def everything_about(error):
     """Return all that tools print of an exception, variables included."""
-    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     chain = [error]
     while chain[-1] is not None:
         chain.append(chain[-1].__cause__ or chain[-1].__context__)
     texts = [f"{each!r} {each} {getattr(each, 'args', ())}" for each in chain]
-    return "".join([*told.format(), *texts])
+    return "".join([*shown.format(), *texts])
 
 
 @pytest.fixture
 def logs(caplog, monkeypatch):
-    """All that is logged, and what ``http.client`` prints when it is told to."""
+    """All that is logged, and what ``http.client`` prints where a program wants it to."""
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     with caplog.at_level(logging.DEBUG):
         yield caplog
@@ -59,15 +59,15 @@ def test_nothing_shows_of_an_api_call(server, logs, capsys, name):
     body = Key(f'{{"password": "{CANARY}"}}').encode()
     request = Request("POST", "/x", body, Effect.UPSERT, headers={"X-A": CANARY})
     del body
-    told = repr(transport)
+    shown = repr(transport)
     try:
         transport.send(request)
     except APIConnectionError as error:
-        told += everything_about(error)
+        shown += everything_about(error)
         assert pickle.loads(pickle.dumps(error)).args == error.args
     transport.close()
     assert CANARY in server.seen[0].headers["x-a"]
-    assert CANARY not in told + logs.text + "".join(capsys.readouterr())
+    assert CANARY not in shown + logs.text + "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -76,13 +76,13 @@ def test_nothing_shows_of_an_object(server, logs, capsys, name):
     server.plan.extend([FAULTS[name]] * 2)
     client = object_client(headers={"X-Token": Key(CANARY)}, retries=RetryPolicy(attempts=2))
     url = Key(server.url.replace("//", f"//{CANARY}:{CANARY}@") + f"/a?b={CANARY}")
-    told = repr(client)
+    shown = repr(client)
     try:
         client.put(url, io.BytesIO(CANARY.encode()), 6)
     except APIConnectionError as error:
-        told += everything_about(error)
+        shown += everything_about(error)
     client.close()
-    assert CANARY not in told + logs.text + "".join(capsys.readouterr())
+    assert CANARY not in shown + logs.text + "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def repeating(monkeypatch):
     """A proxy that repeats the credentials that it was sent, and who uses it."""
 
     def repeat(visit):
-        told = visit.seen.headers["proxy-authorization"]
-        raw(reply(f"no: {told} {CANARY}".encode(), f"407 denied {told}"))(visit)
+        shown = visit.seen.headers["proxy-authorization"]
+        raw(reply(f"no: {shown} {CANARY}".encode(), f"407 denied {shown}"))(visit)
 
     with FaultProxy() as proxy:
         proxy.plan.extend([repeat] * 2)
@@ -129,7 +129,7 @@ SHAPES = (CANARY, base64.b64encode(f"ann:{CANARY}".encode()).decode())
 
 
 def test_proxy_that_repeats_its_password(repeating):
-    """Its refusal is told by the number alone."""
+    """The error shows the number of the status alone."""
     transport = HTTPTransport("https://127.0.0.1:9")
     with pytest.raises(APIConnectionError, match="407 Proxy Auth") as caught:
         transport.send(Request("GET", "/x"))

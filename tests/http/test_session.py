@@ -361,7 +361,7 @@ def test_hook_that_refuses_statuses(server, session, connect):
 
 
 def test_adapter_that_gives_up(server, session, connect):
-    """What it was answered is said."""
+    """The error gives its reason."""
     retries = urllib3.Retry(1, status_forcelist={503}, allowed_methods=None, backoff_factor=0)
     session.mount("http://", Own(max_retries=retries))
     server.plan.extend([status("503 Busy")] * 2)
@@ -397,7 +397,7 @@ def test_failure_that_a_test_makes_up(session, connect, name):
 
 
 def test_session_without_an_adapter(session, connect):
-    """That is said, and nothing of proxies."""
+    """The error names that."""
     session.adapters.clear()
     with pytest.raises(APIConnectionError, match="the session has no adapter for this URL"):
         connect("http://api.example", session=session).send(READ)

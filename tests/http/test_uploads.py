@@ -50,7 +50,7 @@ class Peer:
 
 @pytest.fixture(params=VERSIONS, ids=["plain", "tls12", "tls13"])
 def put(request):
-    """Put the body to a server that does as it is told, and return what came."""
+    """Put the body to a server that does as the test asks, and return what came."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATES / "localhost.pem")
     if request.param is not None:
@@ -95,7 +95,7 @@ def put(request):
 
 
 def test_refused_and_closed(put):
-    """What it said before it hung up is not lost."""
+    """What it wrote before it hung up is not lost."""
 
     def refuse(peer):
         peer.sock.sendall(reply(b"no", "413 Too Large", "Connection: close"))

@@ -66,8 +66,8 @@ REFUSED = json.loads((Path(__file__).parent / "data" / "refused_schedules.json")
     [(release, each) for release, recorded in REFUSED.items() for each in recorded],
     ids=lambda value: value if isinstance(value, str) else str(value["schedule"]),
 )
-def test_refused_schedule_is_told_in_one_sentence(release, refused):
-    """Servers tell what each kind of schedule lacks; only the kind that was sent counts."""
+def test_refused_schedule_in_one_sentence(release, refused):
+    """Servers list what each kind of schedule lacks; only the kind that was sent counts."""
     schedule = refused["schedule"]
     sent = {"schedule": schedule} if release == "2.0b7" else {"schedules": [{"schedule": schedule}]}
     answer = Response(422, json.dumps(refused["json"]).encode())
@@ -93,7 +93,7 @@ def test_server_words_of_html_are_bounded():
     [(404, ObjectNotFound), (409, ObjectAlreadyExists), (422, APIStatusError)],
 )
 def test_status_becomes_its_class(status, kind):
-    """404 and 409 are told apart, and every error says what was asked."""
+    """404 and 409 have classes of their own, and every error names the request."""
     error = error_for(Response(status, b'{"detail": "no"}'), SENT, URL)
     assert type(error) is kind
     assert (error.status, error.method, error.detail) == (status, "POST", "no")
@@ -126,8 +126,8 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_only_what_is_secret_is_masked(body):
     """Values of variables and of blocks are; parameters and the rest are shown."""
-    said = "'abcd', 'http://u:canary@host' and 123456 do not fit"
-    answer = Response(422, json.dumps({"detail": said}).encode())
+    words = "'abcd', 'http://u:canary@host' and 123456 do not fit"
+    answer = Response(422, json.dumps({"detail": words}).encode())
     sent = Request("POST", "/deployments/", json.dumps(body).encode())
     detail = error_for(answer, sent, URL).detail
     assert detail.startswith("'abcd', '") and detail.endswith(" do not fit")
@@ -183,6 +183,6 @@ def test_what_is_no_release_is_no_prefect(version):
     ids=["null", "list", "empty", "ill-typed"],
 )
 def test_bad_record_is_a_wire_error(value, words):
-    """Missing and ill-typed fields are told with their paths."""
+    """Missing and ill-typed fields are named with their paths."""
     with pytest.raises(WireError, match=words):
         dialect_for("2.0b7").structure(value, Deployment)

@@ -54,7 +54,7 @@ SCRIPT = ScriptSource(
 STORED = StoredObject(DIGEST, None, DIGEST)
 
 
-def wanted(**fields):
+def to_create(**fields):
     """Return a deployment to be created."""
     return DeploymentCreate(
         name="d",
@@ -72,7 +72,7 @@ def body(dialect, new):
     return json.loads(dialect.create_deployment(dialect.settled(new, None)).body)
 
 
-def answer(dialect, new, **more):
+def on_server(dialect, new, **more):
     """Return what a server would answer to *new*, as a deployment."""
     sent = body(dialect, new)
     return dialect.structure({**sent, "id": str(UUID(int=2)), **more}, Deployment)
@@ -88,7 +88,7 @@ def introduced(field):
 def test_only_fields_that_the_release_knows_are_sent(release):
     """Servers refuse what they do not know; the history of releases says what."""
     dialect = dialect_for(release)
-    full = wanted(
+    full = to_create(
         labels={"x": 1},
         concurrency_limit=3,
         description="d",
@@ -118,12 +118,12 @@ def test_variables_that_older_releases_wrote(release, named):
     dialect = dialect_for(release)
     is_new = parse_version(release) >= (2, 17)
     field = "job_variables" if is_new else "infra_overrides"
-    assert body(dialect, wanted())[field] == {"env": {"A": "1"}}
+    assert body(dialect, to_create())[field] == {"env": {"A": "1"}}
     old = {"env.A": "1", "env.B": "2", "env": {"B": "3"}, "image": "i"}
-    current = answer(dialect, wanted(), **{field: old})
+    current = on_server(dialect, to_create(), **{field: old})
     runner = FlowRunnerSettings("docker", {"env": {"A": "1", "B": "3"}, "image": "i"})
     new = attrs.evolve(
-        wanted(job_variables=None if named else UNSET), flow_runner=runner
+        to_create(job_variables=None if named else UNSET), flow_runner=runner
     )
     settled = dialect.settled(new, current)
     (change,) = dialect.differences(current, settled)
@@ -131,7 +131,7 @@ def test_variables_that_older_releases_wrote(release, named):
     assert change == Change("flow_runner", old, better)
     sent = json.loads(dialect.create_deployment(settled).body or b"")
     assert sent[field] == better
-    current = answer(dialect, wanted(), **{field: better})
+    current = on_server(dialect, to_create(), **{field: better})
     assert dialect.differences(current, dialect.settled(new, current)) == ()
 
 
@@ -140,9 +140,9 @@ def test_variables_that_are_none(field):
     """An answer whose variables are no mapping is refused, and null is none."""
     dialect = dialect_for("2.20.25")
     with pytest.raises(WireError, match=f"{field} must be an object"):
-        answer(dialect, wanted(), **{field: ["x"]})
-    empty = answer(dialect, wanted(), job_variables=None, infra_overrides=None)
-    new = attrs.evolve(wanted(job_variables=UNSET), flow_runner=None)
+        on_server(dialect, to_create(), **{field: ["x"]})
+    empty = on_server(dialect, to_create(), job_variables=None, infra_overrides=None)
+    new = attrs.evolve(to_create(job_variables=UNSET), flow_runner=None)
     assert dialect.settled(new, empty).job_variables == {}
 
 
@@ -151,8 +151,8 @@ def test_odd_variables_of_others_stay(odd):
     """What is no mapping is not merged into."""
     dialect = dialect_for("3.8.8")
     variables = {"env": odd, "env.A": "1"}
-    current = answer(dialect, wanted(), job_variables=variables)
-    new = attrs.evolve(wanted(job_variables=UNSET), flow_runner=None)
+    current = on_server(dialect, to_create(), job_variables=variables)
+    new = attrs.evolve(to_create(job_variables=UNSET), flow_runner=None)
     assert dialect.settled(new, current).job_variables == variables
 
 
@@ -171,8 +171,8 @@ def test_odd_variables_of_others_stay(odd):
 def test_what_was_sent_is_no_difference(release, schedule):
     """A server's answer to a deployment does not differ from it."""
     dialect = dialect_for(release)
-    new = wanted(schedule=schedule, tags=("a",), parameters={"n": 1})
-    current = answer(dialect, new)
+    new = to_create(schedule=schedule, tags=("a",), parameters={"n": 1})
+    current = on_server(dialect, new)
     assert current.flow_data.stored_object == STORED
     assert current.schedule == schedule
     assert dialect.differences(current, dialect.settled(new, current)) == ()
@@ -202,8 +202,8 @@ def test_what_was_sent_is_no_difference(release, schedule):
 def test_what_a_server_adds_to_a_schedule_is_no_difference(release, added):
     """An anchor date, a zone and a rule's start are added by servers."""
     dialect = dialect_for(release)
-    new = wanted(schedule=IntervalSchedule(timedelta(hours=1)))
-    current = answer(dialect, new)
+    new = to_create(schedule=IntervalSchedule(timedelta(hours=1)))
+    current = on_server(dialect, new)
     schedules = [{**current.extra["schedules"][0], "schedule": added, "id": "x"}]
     current = dialect.structure({**current.extra, "schedules": schedules}, Deployment)
     assert dialect.differences(current, dialect.settled(new, current)) == ()
@@ -213,40 +213,40 @@ def test_what_a_server_adds_to_a_schedule_is_no_difference(release, added):
 def test_schedules_of_others_are_sent_again(release):
     """A redeploy changes flowpack's own schedule and no other."""
     dialect = dialect_for(release)
-    own = wanted(schedule=CronSchedule("0 6 * * *"))
+    own = to_create(schedule=CronSchedule("0 6 * * *"))
     sent = body(dialect, own)["schedules"]
     theirs = {
         "schedule": {"cron": "1 1 * * *", "timezone": "UTC", "day_or": True},
         "active": False,
     }
     listed = [{**theirs, "id": "1", "created": "x", "deployment_id": "y"}, *sent]
-    current = answer(dialect, own, schedules=listed)
-    changed = dialect.settled(wanted(schedule=CronSchedule("0 7 * * *")), current)
+    current = on_server(dialect, own, schedules=listed)
+    changed = dialect.settled(to_create(schedule=CronSchedule("0 7 * * *")), current)
     crons = {each["schedule"]["cron"]: each for each in changed.schedules or ()}
     assert set(crons) == {"0 7 * * *", "1 1 * * *"}
     assert crons["1 1 * * *"] == theirs
-    cleared = dialect.settled(wanted(schedule=None), current)
+    cleared = dialect.settled(to_create(schedule=None), current)
     (left,) = cleared.schedules or ()
     assert left["schedule"]["cron"] == "1 1 * * *"
-    kept = dialect.settled(wanted(), current)
+    kept = dialect.settled(to_create(), current)
     assert len(kept.schedules or ()) == 2
 
 
 def test_own_schedule_switched_off_stays_off():
     """A schedule of flowpack's that people switched off is changed, not woken."""
     dialect = dialect_for("3.8.8")
-    new = wanted(schedule=CronSchedule("0 6 * * *"))
+    new = to_create(schedule=CronSchedule("0 6 * * *"))
     (own,) = body(dialect, new)["schedules"]
     assert own["slug"] == SLUG
-    current = answer(dialect, new, schedules=[{**own, "active": False}])
-    later = dialect.settled(wanted(schedule=CronSchedule("0 7 * * *")), current)
+    current = on_server(dialect, new, schedules=[{**own, "active": False}])
+    later = dialect.settled(to_create(schedule=CronSchedule("0 7 * * *")), current)
     assert (later.schedules or ())[0]["active"] is False
 
 
 def test_unset_fields_keep_what_the_server_has():
     """What a POST would reset is sent again."""
     dialect = dialect_for("3.8.8")
-    full = wanted(
+    full = to_create(
         parameters={"n": 1},
         tags=("a",),
         labels={"x": 1},
@@ -257,14 +257,14 @@ def test_unset_fields_keep_what_the_server_has():
         is_schedule_active=False,
     )
     labels = {"prefect.flow.id": "1", "x": 1}
-    current = answer(
+    current = on_server(
         dialect,
         full,
         labels=labels,
         global_concurrency_limit={"limit": 2},
         concurrency_limit=None,
     )
-    settled = dialect.settled(wanted(), current)
+    settled = dialect.settled(to_create(), current)
     sent = json.loads(dialect.create_deployment(settled).body or b"")
     assert (sent["parameters"], sent["tags"], sent["labels"]) == (
         {"n": 1},
@@ -289,9 +289,9 @@ def test_flows_in_classes(release, loads):
 def test_computed_version_follows_the_code():
     """A version that is a digest is the tool's own; it changes with the script."""
     dialect = dialect_for("3.8.8")
-    current = answer(dialect, wanted())
+    current = on_server(dialect, to_create())
     script = attrs.evolve(SCRIPT, version="e" * 32)
-    assert dialect.settled(wanted(script=script), current).version == "e" * 32
+    assert dialect.settled(to_create(script=script), current).version == "e" * 32
 
 
 @pytest.mark.parametrize(
@@ -331,14 +331,14 @@ def test_recorded_deployments_of_others_are_read(release, trace):
     ],
 )
 def test_pull_step_that_was_edited(edit):
-    """A step that lacks a value tells no script; a redeploy writes it anew."""
+    """A step that lacks a value gives no script; a redeploy writes it anew."""
     dialect = dialect_for("3.8.8")
-    sent = body(dialect, wanted())
+    sent = body(dialect, to_create())
     edit(sent["pull_steps"][0]["timeit.timeit"])
     edited = dialect.structure({**sent, "id": str(UUID(int=2))}, Deployment)
     assert (edited.flow_data, edited.script) == (None, None)
     assert edited.flaw is not None and "edited" in edited.flaw
-    changes = dialect.differences(edited, dialect.settled(wanted(), edited))
+    changes = dialect.differences(edited, dialect.settled(to_create(), edited))
     assert "pull_steps" in [change.field for change in changes]
 
 
@@ -355,23 +355,23 @@ def test_pull_step_that_was_edited(edit):
     ids=["stmt", "number", "location", "size", "filename", "more"],
 )
 def test_any_edit_of_a_pull_step_is_a_difference(edit):
-    """What is not as flowpack writes it is told, and a redeploy mends it."""
+    """What is not as flowpack writes it is a change, and a redeploy mends it."""
     dialect = dialect_for("3.8.8")
-    sent = body(dialect, wanted())
+    sent = body(dialect, to_create())
     steps = json.loads(json.dumps(sent["pull_steps"]))
     edit(steps[0]["timeit.timeit"])
-    current = answer(dialect, wanted(), pull_steps=steps)
-    (change,) = dialect.differences(current, dialect.settled(wanted(), current))
+    current = on_server(dialect, to_create(), pull_steps=steps)
+    (change,) = dialect.differences(current, dialect.settled(to_create(), current))
     assert change == Change("pull_steps", steps, sent["pull_steps"])
 
 
 def test_step_that_somebody_added_is_a_difference():
     """Steps of others beside flowpack's go away with a redeploy."""
     dialect = dialect_for("3.8.8")
-    sent = body(dialect, wanted())
+    sent = body(dialect, to_create())
     steps = [*sent["pull_steps"], {"run_shell_script": {"script": "echo"}}]
-    current = answer(dialect, wanted(), pull_steps=steps)
-    (change,) = dialect.differences(current, dialect.settled(wanted(), current))
+    current = on_server(dialect, to_create(), pull_steps=steps)
+    (change,) = dialect.differences(current, dialect.settled(to_create(), current))
     assert change == Change("pull_steps", steps, sent["pull_steps"])
 
 
@@ -389,20 +389,20 @@ def test_step_that_somebody_added_is_a_difference():
     ],
     ids=["step", "requires", "requires nothing", "storage"],
 )
-def test_how_a_script_is_pulled_is_told_by_field(before, after, expected):
-    """Fields of the spec that the pull step holds are told by their own names."""
+def test_how_a_script_is_pulled_by_field(before, after, expected):
+    """Fields of the spec that the pull step holds have their own names in a plan."""
     dialect = dialect_for("3.8.8")
-    current = answer(dialect, wanted(script=attrs.evolve(SCRIPT, **before)))
-    new = wanted(script=attrs.evolve(SCRIPT, **after))
+    current = on_server(dialect, to_create(script=attrs.evolve(SCRIPT, **before)))
+    new = to_create(script=attrs.evolve(SCRIPT, **after))
     assert list(dialect.differences(current, dialect.settled(new, current))) == expected
 
 
 def test_steps_of_another_tool_are_replaced():
-    """What another tool made is told by its steps and those that take their place."""
+    """What another tool made is shown by its steps and those that take their place."""
     dialect = dialect_for("3.8.8")
     theirs = [{"git_clone": {"repository": "https://example.org/x.git"}}]
-    current = answer(dialect, wanted(), pull_steps=theirs)
-    found = dialect.differences(current, dialect.settled(wanted(), current))
+    current = on_server(dialect, to_create(), pull_steps=theirs)
+    found = dialect.differences(current, dialect.settled(to_create(), current))
     assert [change.field for change in found] == ["pull", "pull_steps"]
     assert (found[1].old, [*found[1].new[0]]) == (theirs, ["timeit.timeit"])
 
@@ -410,11 +410,11 @@ def test_steps_of_another_tool_are_replaced():
 def test_queue_is_cleared():
     """None goes back to the default queue of the pool, and stays there."""
     dialect = dialect_for("3.8.8")
-    current = answer(dialect, wanted(work_queue_name="q"))
-    new = dialect.settled(wanted(work_queue_name=None), current)
+    current = on_server(dialect, to_create(work_queue_name="q"))
+    new = dialect.settled(to_create(work_queue_name=None), current)
     assert dialect.differences(current, new) == (Change("work_queue", "q", "default"),)
-    current = answer(dialect, wanted(), work_queue_name="default")
-    new = dialect.settled(wanted(work_queue_name=None), current)
+    current = on_server(dialect, to_create(), work_queue_name="default")
+    new = dialect.settled(to_create(work_queue_name=None), current)
     assert dialect.differences(current, new) == ()
 
 
@@ -423,25 +423,25 @@ def test_job_variables_of_others_stay_where_no_runner_is_named(release):
     """Variables that somebody set in the UI are kept, as they are."""
     dialect = dialect_for(release)
     variables = {"env": {"UI": "1"}, "memory": 5}
-    current = answer(
-        dialect, wanted(), job_variables=variables, infra_overrides=variables
+    current = on_server(
+        dialect, to_create(), job_variables=variables, infra_overrides=variables
     )
-    unnamed = attrs.evolve(wanted(job_variables=UNSET), flow_runner=None)
+    unnamed = attrs.evolve(to_create(job_variables=UNSET), flow_runner=None)
     kept = dialect.settled(unnamed, current)
     assert dialect.differences(current, kept) == ()
     sent = json.loads(dialect.create_deployment(kept).body or b"")
     assert variables in (sent.get("job_variables"), sent.get("infra_overrides"))
-    named = dialect.settled(wanted(), current)
+    named = dialect.settled(to_create(), current)
     assert [each.field for each in dialect.differences(current, named)] == [
         "flow_runner"
     ]
 
 
 def test_true_is_not_one():
-    """JSON tells booleans from numbers, and so do plans."""
+    """JSON distinguishes booleans from numbers, and so do plans."""
     dialect = dialect_for("3.8.8")
-    current = answer(dialect, wanted(labels={"a": True}, parameters={"n": [1]}))
-    new = dialect.settled(wanted(labels={"a": 1}, parameters={"n": [True]}), current)
+    current = on_server(dialect, to_create(labels={"a": True}, parameters={"n": [1]}))
+    new = dialect.settled(to_create(labels={"a": 1}, parameters={"n": [True]}), current)
     fields = [change.field for change in dialect.differences(current, new)]
     assert fields == ["parameters", "labels"]
 
@@ -510,8 +510,8 @@ def test_job_variables(settings, expected):
     ],
 )
 def test_runner_and_pool(runner, pool, fits):
-    """A runner that does not fit a pool is told with both names."""
-    said = pool_problem(FlowRunnerSettings(runner, {}), pool)
-    assert bool(said) is not fits
-    if said:
-        assert runner in said and pool in said
+    """A runner that does not fit a pool is named with the pool."""
+    problem = pool_problem(FlowRunnerSettings(runner, {}), pool)
+    assert bool(problem) is not fits
+    if problem:
+        assert runner in problem and pool in problem
