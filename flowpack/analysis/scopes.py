@@ -134,13 +134,12 @@ class _Reader(ast.NodeVisitor):
 
     def generic_visit(self, node: ast.AST) -> None:
         """Forget all that a statement that is not followed, such as a loop, may bind or change."""
+        for each in ast.walk(node):
+            forget_items(self.scope.names.get(getattr(each, "id", "")))
+            change(self.scope, each)
         why = f"it is bound in line {getattr(node, 'lineno', 0)}, which is not followed"
         for name in stored_names(node):
             self.scope.bind(name, Unknown(why=why))
-        for each in ast.walk(node):
-            change(self.scope, each)
-            for argument in each.args if isinstance(each, ast.Call) else ():
-                forget_items(self.value(argument))
 
     def value(self, node: ast.expr) -> object:
         """Return what *node* stands for."""

@@ -361,15 +361,22 @@ def _same(one: object, other: object) -> bool:
 
 
 def forget_items(value: object) -> None:
-    """Make the items of *value*, if it is a container that can change, unknown."""
-    if isinstance(value, _MUTABLE):
-        value.clear()
-    if isinstance(value, dict):
-        value[UNKNOWN] = UNKNOWN
-    elif isinstance(value, set):
-        value.add(UNKNOWN)
-    elif isinstance(value, (list, deque)):
-        value.append(UNKNOWN)
+    """Make what containers in *value* hold unknown, if they can change."""
+    waiting: List[Any] = [value]
+    for _ in range(LONGEST):
+        if not waiting:
+            return
+        each = waiting.pop()
+        if isinstance(each, (OneOf, dict)):
+            waiting += each.values if isinstance(each, OneOf) else each.values()
+        elif isinstance(each, (tuple, *_MUTABLE)):
+            waiting += each
+        if isinstance(each, _MUTABLE):
+            each.clear()
+            if isinstance(each, dict):
+                each[UNKNOWN] = UNKNOWN
+            else:
+                (each.add if isinstance(each, set) else each.append)(UNKNOWN)
 
 
 # Enumerations

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from flowpack.analysis.discovery import FlowInfo, find_flows
 from flowpack.analysis.parameters import parameter_schema
 from flowpack.analysis.script import Script
+from flowpack.analysis.values import is_plain
 from flowpack.exceptions import DiscoveryError
 
 #: Pieces that meet in scripts with flows, in any order and nesting.
@@ -17,8 +18,11 @@ PIECES = st.sampled_from(
     y|def x(): pass|async def|class y:|lambda: 1|with_options|**o|f'{x}'|partial|*|
     if x:|else:|try:|except:|finally:|for x in y:|while x:|with x as y:|match x:|
     case 1:|
-    if __name__ == '__main__':|if not True:|and|or|global x|del x|:=|'''|"""
-    .replace("\n    ", "").split("|")
+    if __name__ == '__main__':|if not True:|and|or|global x|del x|:=|'''|""".replace(
+        "\n    ", ""
+    ).split(
+        "|"
+    )
 )
 LINES = st.builds(
     lambda indent, pieces: "    " * indent + " ".join(pieces),
@@ -123,3 +127,51 @@ def test_any_pieces(text):
 def test_any_statements(statements):
     """Statements in any order are followed, and what is found can be chosen."""
     check("\n".join(statements).encode())
+
+
+#: Statements about a few names, of which most fail, or change what others stand for.
+CHANGES = st.sampled_from(
+    [
+        *("a = b", "b = a + [3]", "a.append(2)", "b += [1]", "c = (a, b)", "c = {'k': a}"),
+        *("d = c['k']", "b[0] = 5", "del a[0]", "def f(): return a", "b = f()", "a, b = b, a"),
+        *("def g(x): x.append(4)", "g(a)", "g(c[0])", "a = c or b", "b = a[1:]", "(a := b)"),
+        *("a = [x for x in b]", "d = len(a)", "d = a if d else b", "h()", "f = lambda: d"),
+        *("d = f()", "e = g(b)", "globals()['a'] = [0]", "c[0].append(6)", "a = a.pop()"),
+        *("d = dict(k=a)", "d['k'] = 7", "del b", "c = list(a)"),
+    ]
+)
+
+
+class _Hiding:
+    """Hides errors, as context managers may."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *details):
+        return True
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), CHANGES), max_size=10), st.booleans())
+def test_what_is_known_is_so(statements, condition):
+    """A value that is known of a name is the one that it has when the script has run."""
+    around = ["{}", "if CONDITION: {}", "with HIDING: {}", "for _ in range(2): {}", "while 0: {}"]
+    lines = [
+        "from lib import CONDITION, HIDING",
+        *("a, b, c, d = [1], [1, 2], {'k': [3]}, 1", "def h():\n    global b\n    b = [9]"),
+        *(
+            around[0 if " f(" in each or " g(" in each else n].format(each)
+            for n, each in statements
+        ),
+    ]
+    content = "\n".join(lines)
+    names = {"CONDITION": condition, "HIDING": _Hiding()}
+    try:
+        exec(content.partition("\n")[2], names)
+    except Exception:
+        return
+    scope = Script(content.encode(), "s.py").scope
+    for name in "abcd":
+        known = scope.look_up(name) if name in names else None
+        if known is not None and is_plain(known):
+            assert repr(known) == repr(names[name]), content
