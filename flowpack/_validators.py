@@ -27,7 +27,7 @@ def validator(check: Check) -> Any:
 
 
 def field_error(cls: type, field: str, *problems: str) -> DeploymentValidationError:
-    """Return the error for the value of a field; a class may say in ``_kind`` what it is."""
+    """Return the error for the value of a field; ``_kind`` of a class is what messages call it."""
     where = getattr(cls, "_kind", cls.__name__)
     return DeploymentValidationError(where, [f"{field}: {problem}" for problem in problems])
 

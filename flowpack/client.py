@@ -55,14 +55,14 @@ class Named(Protocol):
 class Client(HidesLocals):
     """Speaks to one API; every method blocks and returns a value.
 
-    Threads may share a client, and a process that was forked may go on with it.
-    Use it as a context manager, or call :meth:`close`.
+    Threads may share a client, and a process that was forked may go on with it. Use it as a context
+    manager, or call :meth:`close`.
 
-    Every method may raise :class:`~flowpack.exceptions.APIConnectionError` (no
-    usable answer), :class:`~flowpack.exceptions.APIStatusError` (the server said
-    no; :class:`~flowpack.exceptions.ObjectNotFound` for 404 and
+    Every method may raise :class:`~flowpack.exceptions.APIConnectionError` (no usable response),
+    :class:`~flowpack.exceptions.APIStatusError` (the server refused;
+    :class:`~flowpack.exceptions.ObjectNotFound` for 404,
     :class:`~flowpack.exceptions.ObjectAlreadyExists` for 409) and
-    :class:`~flowpack.exceptions.WireError` (a response does not say what it must).
+    :class:`~flowpack.exceptions.WireError` (a request or a response is not as it must be).
     """
 
     def __init__(
@@ -80,17 +80,14 @@ class Client(HidesLocals):
         """Make a client; nothing is sent yet.
 
         Args:
-            api: The API's root, ``/api`` included. ``get_client`` finds it in the
-                settings.
+            api: The API's root, ``/api`` included. ``get_client`` finds it in the settings.
             api_key: Sent as a bearer token.
-            session: Used for HTTP in place of a new one, with its adapters, ``auth``, headers,
-                proxies and CA certificates, and left open; see
+            session: Used for HTTP in place of a new one, and left open; see
                 :func:`~flowpack.connect.get_client`.
             timeout: Longest wait for each network step, in seconds.
             transport: Used in place of HTTP to *api*; closed with the client.
             dialect: What the server speaks; None asks it, once.
-            credential: What errors say of the credentials that are sent, and where
-                they came from; never the credentials themselves.
+            credential: Which credentials are sent, and their source, for errors.
             renewing: Whether to fetch a CSRF token where the server wants one.
 
         Raises:
@@ -137,17 +134,15 @@ class Client(HidesLocals):
         return self._api.dialect
 
     def snapshot(self) -> Client:
-        """Return a client that only reads, and reads each thing once.
-
-        It refuses every request that changes something, so that what is done
-        with it can have no effect. Closing it leaves this client open.
-        """
-        return Client(
+        """Return a client that only reads, and reads each thing once; it refuses all writes."""
+        snapshot = Client(
             transport=Snapshot(self._transport),
             dialect=self.dialect,
             credential=self._api.credential,
             renewing=self._api.renewing,
         )
+        snapshot._api.csrf = self._api.csrf
+        return snapshot
 
     # Flows
 
@@ -159,8 +154,8 @@ class Client(HidesLocals):
 
     def read_flow(self, flow_id: Id) -> FlowRecord:
         """Return a flow by its id."""
-        wanted = _uuid(flow_id)
-        return self._api.read(request("GET", path("flows", wanted)), FlowRecord, id=wanted)
+        id_ = _uuid(flow_id)
+        return self._api.read(request("GET", path("flows", id_)), FlowRecord, id=id_)
 
     def read_flow_by_name(self, name: str) -> FlowRecord:
         """Return a flow by its name."""
@@ -170,33 +165,29 @@ class Client(HidesLocals):
         self, *, names: Optional[Iterable[str]] = None, ids: Optional[Iterable[Id]] = None
     ) -> Tuple[FlowRecord, ...]:
         """Return all flows, or those with any of *names* or *ids*, by name."""
-        wanted = {} if names is None else {"name": _any_of(names)}
+        filters = {} if names is None else {"name": _any_of(names)}
         if ids is not None:
-            wanted["id"] = _any_of(str(_uuid(each)) for each in ids)
-        return self._api.list("/flows/filter", FlowRecord, **({"flows": wanted} if wanted else {}))
+            filters["id"] = _any_of(str(_uuid(each)) for each in ids)
+        given = {"flows": filters} if filters else {}
+        return self._api.list("/flows/filter", FlowRecord, **given)
 
     # Deployments
 
     def create_deployment(self, deployment: DeploymentCreate) -> UUID:
-        """Create or update a deployment and return its id.
-
-        What is UNSET gets the reference's default, also where a deployment is
-        updated; see :meth:`Dialect.settled` for keeping what the server has.
-        """
+        """Create or update a deployment and return its id; what is UNSET gets its default."""
         settled = self.dialect.settled(deployment, None)
         sent = self.dialect.create_deployment(settled)
-        names = ("name", "flow_id", "flow_data")
-        expected = {name: getattr(settled, name) for name in names}
-        answered = self._api.read(sent, Deployment, **expected)
-        other = [each.field for each in self.dialect.differences(answered, settled)]
+        expected = {name: getattr(settled, name) for name in ("name", "flow_id", "flow_data")}
+        made = self._api.read(sent, Deployment, **expected)
+        other = [each.field for each in self.dialect.differences(made, settled)]
         if other:  # Without the values: a runner's variables may be secret.
             raise self._api.wire_error(sent, f"the server answered with another {', '.join(other)}")
-        return answered.id
+        return made.id
 
     def read_deployment(self, deployment_id: Id) -> Deployment:
         """Return a deployment by its id."""
-        wanted = _uuid(deployment_id)
-        return self._api.read(request("GET", path("deployments", wanted)), Deployment, id=wanted)
+        id_ = _uuid(deployment_id)
+        return self._api.read(request("GET", path("deployments", id_)), Deployment, id=id_)
 
     def read_deployment_by_name(self, name: str) -> Deployment:
         """Return a deployment by its name, ``FLOW/DEPLOYMENT``.
@@ -205,7 +196,13 @@ class Client(HidesLocals):
             IdentifierError: This is no such name.
             ObjectNotFound: There is no such deployment.
         """
-        flow_name, own_name = _both_names(name)
+        names = name.split("/") if isinstance(name, str) else []  # type: ignore[redundant-expr]
+        if len(names) != 2 or not all(map(str.strip, names)):
+            raise IdentifierError(
+                f"{quoted(name)} names no deployment; write FLOW/DEPLOYMENT, as flowpack ls lists"
+                " them"
+            )
+        flow_name, own_name = names
         sent = request("GET", path("deployments", "name", flow_name, own_name))
         return self._api.read(sent, Deployment, name=own_name)
 
@@ -214,9 +211,9 @@ class Client(HidesLocals):
     ) -> Tuple[Deployment, ...]:
         """Return all deployments, or those with any of the names, by name."""
         filters = {
-            kind: {"name": _any_of(wanted)}
-            for kind, wanted in (("flows", flow_names), ("deployments", names))
-            if wanted is not None
+            kind: {"name": _any_of(given)}
+            for kind, given in (("flows", flow_names), ("deployments", names))
+            if given is not None
         }
         return self._api.list("/deployments/filter", Deployment, **filters)
 
@@ -226,7 +223,7 @@ class Client(HidesLocals):
         self._api.json(request("DELETE", target, effect=Effect.UPSERT))
 
     def set_schedule_active(self, deployment_id: Id, active: bool) -> None:
-        """Switch a deployment's schedule on or off."""
+        """Resume or pause a deployment."""
         self._api.json(self.dialect.set_schedule_active(_uuid(deployment_id), active))
 
     # Flow runs
@@ -247,10 +244,10 @@ class Client(HidesLocals):
             parameters: Laid over the deployment's own.
             tags: Added to the deployment's own.
             name: None lets the server make one up.
-            idempotency_key: A second request with it returns the first one's run;
-                without it the request is never repeated.
+            idempotency_key: A second request with it returns the first one's run; without it the
+                request is never repeated.
         """
-        wanted = _uuid(deployment_id)
+        id_ = _uuid(deployment_id)
         body: Dict[str, Any] = {
             "parameters": dict(parameters or {}),
             "tags": list(tags),
@@ -261,13 +258,13 @@ class Client(HidesLocals):
         if name is not None:
             body["name"] = name
         effect = Effect.UPSERT if idempotency_key else Effect.CREATE
-        sent = request("POST", path("deployments", wanted, "create_flow_run"), body, effect)
-        return self._api.read(sent, FlowRun, deployment_id=wanted)
+        sent = request("POST", path("deployments", id_, "create_flow_run"), body, effect)
+        return self._api.read(sent, FlowRun, deployment_id=id_)
 
     def read_flow_run(self, flow_run_id: Id) -> FlowRun:
         """Return a flow run by its id."""
-        wanted = _uuid(flow_run_id)
-        return self._api.read(request("GET", path("flow_runs", wanted)), FlowRun, id=wanted)
+        id_ = _uuid(flow_run_id)
+        return self._api.read(request("GET", path("flow_runs", id_)), FlowRun, id=id_)
 
     # Blocks
 
@@ -290,11 +287,7 @@ class Client(HidesLocals):
         return self._api.read(request("GET", target), BlockType)
 
     def create_block_schema(self, definition: BlockDefinition, block_type_id: Id) -> BlockSchema:
-        """Create the schema of a block class.
-
-        Capabilities go along: a storage class without them could not become the
-        default storage.
-        """
+        """Create the schema of a block class."""
         fields, checksum = self.dialect.block_schema(definition)
         body = {
             "fields": fields,
@@ -337,10 +330,10 @@ class Client(HidesLocals):
 
     def read_block_document(self, document_id: Id) -> BlockDocument:
         """Return a block document by its id."""
-        wanted = _uuid(document_id)
-        target = path("block_documents", wanted)
+        id_ = _uuid(document_id)
+        target = path("block_documents", id_)
         sent = request("GET", target, query=self.dialect.with_secrets)
-        return self._api.read(sent, BlockDocument, id=wanted)
+        return self._api.read(sent, BlockDocument, id=id_)
 
     def read_block_document_by_name(self, name: str, block_type_name: str) -> BlockDocument:
         """Return a block document by its name and its type's."""
@@ -415,14 +408,3 @@ def _uuid(value: Id) -> UUID:
 
 def _any_of(names: Iterable[str]) -> Dict[str, List[str]]:
     return {"any_": list(names)}
-
-
-def _both_names(value: object) -> List[str]:
-    """Return what stands on either side of the slash of ``FLOW/DEPLOYMENT``."""
-    names = value.split("/") if isinstance(value, str) else []
-    if len(names) != 2 or not all(map(str.strip, names)):
-        raise IdentifierError(
-            f"{quoted(value)} names no deployment; write FLOW/DEPLOYMENT, as flowpack"
-            " ls lists them"
-        )
-    return names

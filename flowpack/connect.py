@@ -87,8 +87,8 @@ def get_client(
     if settings.api_url is None:
         if session is not None:
             raise SettingsError(
-                "session= is for a server, and no API is named; name one, for the embedded API"
-                " speaks no HTTP"
+                "session= is for a server, and no API is named; give its address or set"
+                " PREFECT_API_URL, for the embedded API speaks no HTTP"
             )
         return Client(transport=_embedded(settings, notify))
     return Client(

@@ -189,8 +189,8 @@ class PlanChangedError(FlowpackError):
 
     def _text(self) -> str:
         moved = self.moved
-        what = moved[0] if len(moved) == 1 else f"{len(moved)} things moved:{_join(moved)}"
-        return f"the plan no longer holds; plan again: {what}"
+        changes = moved[0] if len(moved) == 1 else f"{len(moved)} things changed:{_join(moved)}"
+        return f"the plan no longer holds; plan again: {changes}"
 
 
 class DeploymentsFailedError(FlowpackError):

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Generic,
-    Iterator,
-    Mapping,
-    Optional,
-    TypeVar,
-    Union,
-    cast,
-    overload,
-)
+from typing import Any, Callable, Generic, Mapping, Optional, TypeVar, Union, cast, overload
 
 import attrs
 
@@ -39,24 +28,8 @@ _loading: ContextVar[Optional[str]] = ContextVar("flowpack_loading", default=Non
 
 #: What Python calls a lambda, and we what has no name at all.
 _NAMELESS = "<lambda>"
-
 #: What a flow shows of its function; ``inspect`` and ``help`` look for these.
 _SHOWN = ("__module__", "__name__", "__qualname__", "__doc__")
-
-
-def _check_fn(_: Any, __: Any, fn: Any) -> None:
-    if not callable(fn):
-        raise TypeError(f"a flow is made of a function, not {type(fn).__name__}")
-
-
-def _check_name(_: Any, __: Any, name: Any) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"a flow's name is text, not {type(name).__name__}")
-    if name == _NAMELESS:
-        raise ValueError("the function has no name; give one: flow(..., name='...')")
-    problem = name_problem(name)
-    if problem:
-        raise ValueError(problem)
 
 
 # Without slots, so that each flow can show its function's docstring as its own.
@@ -66,9 +39,8 @@ class Flow(Generic[P, R]):
 
     Attributes:
         fn: The function; any callable.
-        name: What the flow is called on servers: the function's name with ``-`` for ``_``,
-            unless another is given.
-        description: What it does: the function's docstring, unless given.
+        name: As given, else the function's name with ``-`` for ``_``.
+        description: As given, else the function's docstring.
         options: Settings of runs that Prefect knows. Of these only ``validate_parameters`` has
             a meaning here.
 
@@ -77,8 +49,8 @@ class Flow(Generic[P, R]):
         ValueError: *name* is one that servers refuse.
     """
 
-    fn: Callable[P, R] = attrs.field(validator=_check_fn)
-    name: str = attrs.field(validator=_check_name)
+    fn: Callable[P, R] = attrs.field(validator=attrs.validators.is_callable())
+    name: str = attrs.field(validator=attrs.validators.instance_of(str))
     _version: Optional[str] = None
     description: Optional[str] = attrs.field()
     options: Mapping[str, Any] = attrs.field(factory=dict, eq=False)
@@ -87,6 +59,14 @@ class Flow(Generic[P, R]):
     @name.default
     def _name_of_function(self) -> str:
         return str(getattr(self.fn, "__name__", _NAMELESS)).replace("_", "-")
+
+    @name.validator
+    def _check_name(self, _: object, name: str) -> None:
+        problem = name_problem(name)
+        if name == _NAMELESS:
+            problem = "the function has no name; give one: flow(..., name='...')"
+        if problem:
+            raise ValueError(problem)
 
     @description.default
     def _docstring_of_function(self) -> Optional[str]:
@@ -100,11 +80,7 @@ class Flow(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function, its arguments converted to fit its annotations.
 
-        A flow that is called while its script is loaded does nothing and returns None, with a
-        warning.
-
-        Returns:
-            What the function returns: of an ``async def`` function, a coroutine.
+        A flow that is called while its script is loaded does nothing, with a warning.
 
         Raises:
             ParameterError: An argument is missing, unknown or does not fit.
@@ -158,12 +134,7 @@ class Flow(Generic[P, R]):
         )
 
     def anchored(self, anchor: object, version: Optional[str]) -> Flow[P, R]:
-        """Return a copy that, like its own copies, keeps *anchor* alive.
-
-        Args:
-            anchor: What frees the flow's module when nothing keeps it any more.
-            version: The version, unless another was given.
-        """
+        """Return a copy that keeps *anchor*, which frees its module, and has a *version*."""
         return attrs.evolve(self, anchor=anchor, version=self._version or version)
 
 
@@ -200,9 +171,7 @@ def flow(
     description: Optional[str] = None,
     **options: Any,
 ) -> Any:
-    """Make a flow of a function.
-
-    Written ``@flow`` or ``@flow(name=...)`` above it, or called with it.
+    """Make a flow of a function: the decorator, with or without options, or a plain call.
 
     Args:
         fn: The function; None returns a decorator.
@@ -216,12 +185,11 @@ def flow(
         TypeError: *fn* cannot be called.
         ValueError: The name is one that servers refuse.
     """
-    named: Dict[str, Any] = {"name": name, "description": description}
-    given = {key: value for key, value in named.items() if value}
+    given: Any = {"name": name, "description": description}
+    given = {key: value for key, value in given.items() if value}
 
     def decorate(function: Callable[..., Any]) -> Flow[..., Any]:
-        chosen = str(version) if version else None
-        return Flow(function, version=chosen, options=options, **given)
+        return Flow(function, version=str(version) if version else None, options=options, **given)
 
     return decorate if fn is None else decorate(fn)
 
@@ -241,10 +209,8 @@ async def _nothing() -> None:
 
 
 def library_of(value: object) -> Optional[str]:
-    """Return the library whose flow *value* is, ``flowpack`` or ``prefect``, if any.
-
-    Only its type is looked at: modules that load late and the like would wake.
-    """
+    """Return the library whose flow *value* is, ``flowpack`` or ``prefect``, if any."""
+    # Only its type is looked at: modules that load late and the like would wake.
     for base in type(value).__mro__:
         library = str(base.__module__).partition(".")[0]
         if base is Flow or (base.__name__ == "Flow" and library == "prefect"):
@@ -252,21 +218,12 @@ def library_of(value: object) -> Optional[str]:
     return None
 
 
-def undecorated(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that decorators made with :func:`functools.wraps` wrap."""
-    try:
-        function: Callable[..., Any] = inspect.unwrap(fn)
-    except ValueError:  # They wrap each other.
-        return fn
-    return function
-
-
 def _version_of_file(fn: Callable[..., Any]) -> Optional[str]:
     """Return the MD5 of the file that *fn* was defined in, as it is now."""
     import hashlib
 
     try:
-        with open(inspect.getsourcefile(undecorated(fn)) or "", "rb") as file:
+        with open(inspect.getsourcefile(inspect.unwrap(fn)) or "", "rb") as file:
             content = file.read()
     except (OSError, TypeError):
         return None

@@ -24,7 +24,6 @@ class Unset(enum.Enum):
     UNSET = "unset"
 
     def __bool__(self) -> Literal[False]:
-        """Return False: nothing was set."""
         return False
 
     def __repr__(self) -> str:
@@ -208,7 +207,7 @@ class ScriptSource:
         version: The flow's version, for deployments that are given none.
         description: The flow's description, likewise.
         schedule: The schedule that flowpack made, as JSON, where the server has no other way to
-            tell it from those that people made.
+            know it from those that people made.
     """
 
     filename: str
@@ -225,13 +224,7 @@ class ScriptSource:
 
 @attrs.frozen
 class FlowRunnerSettings(HidesLocals):
-    """Where a run is to be executed, as the server keeps it.
-
-    Attributes:
-        type: ``universal``, ``subprocess``, ``docker``, ``kubernetes`` or a name that only
-            other tools know.
-        config: The runner's fields.
-    """
+    """A flow runner as the server keeps it; its *type* may be one that only other tools know."""
 
     type: Union[str, None, Unset] = UNSET
     config: Union[Mapping[str, Any], None, Unset] = attrs.field(default=UNSET, repr=False)
@@ -288,7 +281,7 @@ class DeploymentCreate:
         work_queue_name: The queue in the pool; None is its default.
         schedules: All schedules as they are sent, those of others included; made by the
             dialect.
-        job_variables: Variables of the pool's jobs; None for what the runner says. UNSET, where
+        job_variables: Variables of the pool's jobs; None for those of the runner. UNSET, where
             nobody named a runner, lays that over the server's.
     """
 
@@ -385,12 +378,7 @@ class BlockDefinition:
 
 @attrs.frozen(kw_only=True)
 class FlowRun(Record):
-    """A run of a flow on the server.
-
-    Attributes:
-        state_type: ``SCHEDULED``, ``PENDING``, ``RUNNING``, ``COMPLETED``, ``FAILED``,
-            ``CANCELLED`` or ``CRASHED``; None before the first state.
-    """
+    """A run of a flow; its *state_type*, such as ``SCHEDULED``, is None before the first state."""
 
     name: str
     flow_id: Optional[UUID] = None

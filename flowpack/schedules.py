@@ -18,9 +18,6 @@ from flowpack._tracebacks import HidesLocals
 from flowpack._validators import describe_type, is_flag, validator
 from flowpack.exceptions import DeploymentValidationError, quoted
 
-#: Servers refuse longer rules.
-_LONGEST = 6_500
-
 # Patterns are compiled, and readers of times imported, where they are used: most commands
 # see no schedule.
 
@@ -92,11 +89,6 @@ def _zone_problem(name: object) -> Optional[str]:
     return f"the timezone {quoted(name)} is unknown; {reason}"
 
 
-def _no_short_text(value: object) -> str:
-    longer = f"is longer than {_LONGEST} characters"
-    return longer if isinstance(value, str) else f"must be text, not {describe_type(value)}"
-
-
 # --- cron, in the dialect of croniter, the library of Prefect's servers -------------------
 #
 # Its releases differ; what one of them takes is taken here.
@@ -120,8 +112,8 @@ _CRON_FIELDS = (
 
 def _cron_problems(text: object) -> Iterator[str]:
     """Yield what is wrong with a cron expression, one sentence for each field."""
-    if not isinstance(text, str) or len(text) > _LONGEST:
-        yield _no_short_text(text)
+    if not isinstance(text, str):
+        yield f"must be text, not {describe_type(text)}"
     elif text.lower() not in _CRON_ALIASES:
         columns = text.split()
         if not 5 <= len(columns) <= 7 or text.startswith("@"):
@@ -186,8 +178,8 @@ _RRULE_RANGES: Mapping[str, Tuple[float, float]] = {
 
 def _rrule_problems(text: object) -> Iterator[str]:
     """Yield what is wrong with a recurrence rule, line by line."""
-    if not isinstance(text, str) or len(text) > _LONGEST:
-        yield _no_short_text(text)
+    if not isinstance(text, str):
+        yield f"must be text, not {describe_type(text)}"
         return
     names = set()
     for line in text.split():

@@ -269,7 +269,7 @@ def test_objects_over_shared_connections():
 
 
 def test_threads_over_shared_connections():
-    """Threads share them in a copy of the context, without mixing up answers."""
+    """Threads share them in a copy of the context, without mixing up responses."""
     with FaultProxy(answer=lambda seen: reply(seen.target.encode())) as store:
 
         def get(number):

@@ -1,4 +1,4 @@
-"""Which values are JSON, and what is said of those that are not."""
+"""Which values are JSON, and what is wrong with others."""
 
 import datetime
 import json

@@ -735,12 +735,11 @@ print(load_flow_from_script({str(script(HELLO))!r})("works"))
     assert (ran.stdout, ran.stderr) == ("works\n", "")
 
 
-KNOWN_ALIKE = {
+SOURCES = {
     "orders": (SCRIPTS / "orders.py").read_text(),
     "hello": (ROOT / "examples" / "hello.py").read_text(),
     "made": IMPORT
     + """
-import functools
 NAME = "a" "b"
 def f_n(a, /, b: int = 1, *c, d, **e):
     '''Doc.
@@ -750,11 +749,7 @@ def f_n(a, /, b: int = 1, *c, d, **e):
 one = flow(f_n)
 two = flow(f_n, name=NAME + f"-{NAME}", version=2, description="D")
 three = two.with_options(name="three", description="")
-four = functools.partial(flow, name="four", retries=1)(f_n)
 (five := flow(lambda x: x, name="five"))
-@functools.lru_cache()
-def cached(x): '''Cached.'''
-six = flow(cached)
 try:
     seven = flow(f_n, name="seven")
 finally:
@@ -765,7 +760,7 @@ if __name__ == "__main__":
 }
 
 
-@pytest.mark.parametrize("text", KNOWN_ALIKE.values(), ids=KNOWN_ALIKE)
+@pytest.mark.parametrize("text", SOURCES.values(), ids=SOURCES)
 def test_discovery_finds_what_loading_gives(text, monkeypatch):
     """They agree on every flow, and on all that is known of it."""
     monkeypatch.setitem(sys.modules, "prefect", None)

@@ -140,7 +140,7 @@ def test_names_that_servers_take(name):
     "name", ["", "  ", "a/b", "100%", "a&b", "a>b", "<b", "\ud800", "a\0b", 5]
 )
 def test_names_that_servers_refuse(name):
-    """What the name rule forbids is told, in one line."""
+    """A name that breaks the rule has a problem, in one line."""
     problem = name_problem(name)
     assert problem
     assert problem.isprintable()

@@ -18,7 +18,7 @@ HEAVY = ("asyncio", "attr", "cattrs", "http.client", "requests", "sqlite3", "url
 
 
 def type_checking_homes(module: str = "flowpack") -> dict[str, str]:
-    """Return name to module as the source of *module* tells type checkers."""
+    """Return name to module as the source of *module* has it for type checkers."""
     homes = {}
     for node in parse(MODULES[module]).body:
         if isinstance(node, ast.If) and node.orelse:
@@ -64,7 +64,7 @@ def test_part_hands_on_its_names(part):
 
 @pytest.mark.parametrize("part", ["blocks", "client", "deployments"])
 def test_lists_of_a_part_agree(part):
-    """What a part hands on is what type checkers are told, and completion shows it."""
+    """What a part hands on is what type checkers see, and completion shows it."""
     module = importlib.import_module(f"flowpack.{part}")
     homes = type_checking_homes(f"flowpack.{part}")
     for name, home in homes.items():

@@ -429,13 +429,13 @@ def test_broken_toml(load, folder, file):
         load()
 
 
-@pytest.mark.parametrize("depth", [101, 1000, 100_000])
+@pytest.mark.parametrize("depth", [1000, 100_000])
 @pytest.mark.parametrize("text", ["x = {}", '[prefect]\na = "]"\nx = [1, {}', "{}"])
 def test_deep_toml(load, folder, text, depth):
-    """flowpack's limit to nesting comes before the parser's."""
+    """The parser gives up, and the error has flowpack's own words."""
     for opening in ("[", "{a="):
         (folder / "prefect.toml").write_text(text.format(opening * depth))
-        with pytest.raises(SettingsError, match=r"toml: it is nested more than 100"):
+        with pytest.raises(SettingsError, match="toml(: it is nested too| is not valid)"):
             load()
 
 
@@ -449,7 +449,7 @@ def test_long_number_in_toml(load, folder):
 def test_long_key_in_toml(load, folder):
     """A key of very many parts would take the parser minutes."""
     (folder / "prefect.toml").write_text(f"{'a.' * 200_000}a = 1")
-    with pytest.raises(SettingsError, match="toml: it is nested more than 100"):
+    with pytest.raises(SettingsError, match="toml: it is nested too deep"):
         load()
 
 

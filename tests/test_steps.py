@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -311,6 +312,7 @@ BAD_URLS = (
     "http://127.0.0.1:port/",
     "http://canary:canary@a..b/",
 )
+NO_DATA: Any = (None, {})
 BAD_OPTIONS = ([1], {"headers": ["canary"]}, {"headers": {"X": 5}}, {"headers": {"X": "é\n"}})
 
 
@@ -320,7 +322,7 @@ BAD_OPTIONS = ([1], {"headers": ["canary"]}, {"headers": {"X": 5}}, {"headers": 
         *(
             (kind, data)
             for kind in ("File Storage", "KV Server Storage", "S3 Storage")
-            for data in (None, {})
+            for data in NO_DATA
         ),
         *(("File Storage", {"base_path": url}) for url in BAD_URLS),
         *(("KV Server Storage", {"api_address": url}) for url in BAD_URLS),

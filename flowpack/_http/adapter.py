@@ -11,14 +11,13 @@ import logging
 import socket
 import ssl
 from contextvars import ContextVar
-from http.client import HTTPException
 from typing import Any, ClassVar, Optional
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from flowpack._http.retries import Deadline
+from flowpack._http.retries import Deadline, Failure
 
 #: Longest head of a response, in bytes.
 _HEAD_LIMIT = 512 * 1024
@@ -28,14 +27,6 @@ _PIECE = 64 * 1024
 
 #: What a socket raises where the peer has hung up; over TLS that differs with Python.
 _DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-
-
-class ResponseRefused(Exception):
-    """The response breaks a rule and would do so again; the text names the rule."""
-
-
-class BrokenResponse(HTTPException):
-    """The response is not as HTTP wants it; another one may be."""
 
 
 class Attempt:
@@ -77,7 +68,7 @@ class Attempt:
         self.answered, self.ended = self.answered or size > 0, size == 0
         self.receivable -= size
         if self.receivable < 0:
-            raise ResponseRefused("the response does not end within its size limit")
+            raise Failure("the response does not end within its size limit", passing=False)
 
 
 class _DeadlineSocket:

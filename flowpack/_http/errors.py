@@ -12,14 +12,14 @@ import requests
 from urllib3 import exceptions as urllib3
 from urllib3.connection import CertificateError  # type: ignore[attr-defined]  # its own in 1.26
 
-from flowpack._http.adapter import Attempt, BrokenResponse, ResponseRefused
+from flowpack._http.adapter import Attempt
 from flowpack._http.retries import Failure
 from flowpack.exceptions import printable
 
 _LIBRARIES = (requests.RequestException, urllib3.HTTPError)
 
 #: Everything that a call may raise because of the network.
-FOREIGN = (ResponseRefused, http.HTTPException, OSError, ValueError, *_LIBRARIES)
+FOREIGN = (http.HTTPException, OSError, ValueError, *_LIBRARIES)
 
 #: A text of the proxy's follows: some repeat the password that they were sent.
 _PROXY_STATUS = r"Tunnel connection failed: (\d{3})"
@@ -82,7 +82,7 @@ def explain(
     """
     root = _root(error, handled)
     reason, passing = _describe(root, attempt)
-    own = (http.IncompleteRead, http.RemoteDisconnected, BrokenResponse, OSError)
+    own = (http.IncompleteRead, http.RemoteDisconnected, OSError)
     # A text of the proxy's, a server's or with a URL in it is not shown.
     harmless = isinstance(root, own) and not isinstance(root, _LIBRARIES)
     harmless = harmless and str(root).isprintable() and not re.search(_PROXY_STATUS, str(root))
@@ -104,34 +104,23 @@ def _root(error: BaseException, handled: Optional[BaseException]) -> BaseExcepti
 
 def _describe(error: BaseException, attempt: Attempt) -> Tuple[str, bool]:
     """Return what happened, and whether another attempt may go better."""
-    text = str(error)
-    if isinstance(error, (ResponseRefused, BrokenResponse)):
-        return text, isinstance(error, BrokenResponse)
+    text, kind = str(getattr(error, "verify_message", error)), type(error).__name__
+    words = printable(getattr(error, "reason", None) or getattr(error, "strerror", None) or kind)
     if isinstance(error, socket.timeout):
-        if attempt.deadline.left() <= 0:
-            return f"no complete response within {attempt.deadline.allowed:.3g} s, all in all", True
-        return f"nothing came within {attempt.timeout:g} s, {attempt.stage}", True
+        if attempt.deadline.left() > 0:
+            return f"nothing came within {attempt.timeout:g} s, {attempt.stage}", True
+        allowed = round(attempt.deadline.allowed, 1)
+        return f"no complete response within {allowed:g} s, all in all", True
     if isinstance(error, socket.gaierror):
-        words = printable(error.strerror)
         return f"the host name cannot be resolved ({words})", error.errno == socket.EAI_AGAIN
     if "Could not find the TLS" in text:  # The client certificate of the session.
         return printable(text), False
     refused = re.search(_PROXY_STATUS, text)
     if refused:
         status = int(refused[1])
-        meaning = f"{status} {http.responses.get(status, '')}".rstrip()
-        return f"the proxy refused: {meaning}", status in (502, 503, 504)
+        meaning = http.responses.get(status, "unknown")
+        return f"the proxy refused: {status} {meaning}", status in (502, 503, 504)
     reason, passing = next(row[1:] for row in _REASONS if isinstance(error, row[0]))
-    kind = type(error).__name__
-    return (
-        reason.format(
-            stage=attempt.stage,
-            kind=kind,
-            words=printable(
-                getattr(error, "reason", None) or getattr(error, "strerror", None) or kind
-            ),
-            text=printable(getattr(error, "verify_message", text)),
-            status=getattr(getattr(error, "response", None), "status_code", "unknown"),
-        ),
-        passing,
-    )
+    answered = getattr(getattr(error, "response", None), "status_code", "unknown")
+    facts = {"stage": attempt.stage, "kind": kind, "words": words, "status": answered}
+    return reason.format(text=printable(text), **facts), passing

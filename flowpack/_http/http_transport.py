@@ -15,11 +15,7 @@ from flowpack.urls import URL, mask_url, parse_url
 
 
 class HTTPTransport(HidesLocals):
-    """Carries requests to an API over HTTP.
-
-    Connections are kept and used again. Threads may share a transport, and a process that was
-    forked may go on with it.
-    """
+    """Carries requests to an API over HTTP; threads may share it, and forked processes."""
 
     #: A server is there.
     embedded = False
@@ -35,12 +31,8 @@ class HTTPTransport(HidesLocals):
     ) -> None:
         """Make a transport; nothing is sent yet.
 
-        Args:
-            api_url: The API's root. Credentials in it are sent as ``Basic``.
-            api_key: Sent as ``Bearer``.
-            auth_string: ``user:password``, sent as ``Basic``; wins over *api_key*.
-            headers: Sent with each request; an ``Authorization`` among them wins.
-            options: How calls are made.
+        Credentials are an ``Authorization`` among *headers*, else *auth_string*
+        (``user:password``), else those in *api_url*, else *api_key*.
 
         Raises:
             SettingsError: The URL, a credential or a header cannot be sent.
@@ -65,12 +57,7 @@ class HTTPTransport(HidesLocals):
         return self._root.shown
 
     def send(self, request: Request) -> Response:
-        """Send *request* and return the response, whatever its status.
-
-        Raises:
-            APIConnectionError: No usable response came back.
-            SettingsError: The proxy or the CA certificates cannot be used.
-        """
+        """Send *request* and return the response; see :meth:`HTTPSession.call`."""
         kind = {} if request.body is None else {"Content-Type": "application/json"}
         headers = Headers({**self._headers, **kind, **request.headers})
         return self._session.call(

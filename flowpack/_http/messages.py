@@ -14,12 +14,13 @@ import requests
 import urllib3
 
 from flowpack import __version__
-from flowpack._http.adapter import Attempt, BrokenResponse, ResponseRefused
+from flowpack._http.adapter import Attempt
+from flowpack._http.retries import Failure
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.transport import Response
 
 #: Longest response that is kept in memory unless the caller asks for another limit, in bytes.
-BODY_LIMIT = 8 * 1024 * 1024
+_BODY_LIMIT = 8 * 1024 * 1024
 
 #: So much of a body is read and sent in one go, in bytes. While the next block is read, and
 #: hashed, the server has this one to take.
@@ -29,12 +30,10 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
 _VALUE = r"[\t\x20-\x7e\x80-\xff]*\Z"
 
 #: Set by flowpack or requests, whatever a user gives.
-_OWN = "accept-encoding connection content-length host te trailer transfer-encoding upgrade"
+_OWN = "accept-encoding connection content-length host te trailer transfer-encoding upgrade".split()
 
-_PUBLIC = (
-    "accept accept-encoding connection content-length content-type user-agent"
-    " x-prefect-api-version"
-)
+#: Shown in errors where a server repeats them.
+_PUBLIC = [*_OWN, "accept", "content-type", "user-agent", "x-prefect-api-version"]
 
 
 class Headers(Dict[str, str]):
@@ -54,7 +53,7 @@ def common_headers(
     """
     for name, value in given.items():
         fits = re.match(_NAME, name) and isinstance(value, str) and re.match(_VALUE, value)
-        if not fits or name.lower() in _OWN.split():
+        if not fits or name.lower() in _OWN:
             raise SettingsError(
                 f"the header {quoted(name)} cannot be sent: flowpack sets it itself, or name or"
                 " value hold what HTTP does not allow, such as a line break"
@@ -89,12 +88,12 @@ def secrets_in(headers: Mapping[str, Union[str, bytes]]) -> Set[str]:
     """Return what must not be shown of *headers* that a request has."""
     found: Set[str] = set()
     for name, value in headers.items():
-        if name.lower() in _PUBLIC.split():
+        if name.lower() in _PUBLIC:
             continue
         text = value if isinstance(value, str) else value.decode("latin-1")
-        token = text.partition(" ")[2]
         found.add(text)
         if name.lower() in ("authorization", "proxy-authorization"):
+            token = text.partition(" ")[2]
             found.add(token)
             with contextlib.suppress(ValueError):
                 decoded = base64.b64decode(token, validate=True).decode()
@@ -103,11 +102,7 @@ def secrets_in(headers: Mapping[str, Union[str, bytes]]) -> Set[str]:
 
 
 class LocalError(Exception):
-    """The caller's own file failed; carries its error past the network's."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__()
-        self.error = error
+    """Carries an error of the caller's own file, its cause, past those of the network."""
 
 
 @contextlib.contextmanager
@@ -115,7 +110,7 @@ def _own_file() -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as exc:
-        raise LocalError(exc) from exc
+        raise LocalError from exc
 
 
 class FileBody:
@@ -141,10 +136,14 @@ class FileBody:
 
 
 class Sink:
-    """Takes the body of a response 200: into *file*, or into memory; no more than *limit*."""
+    """Takes the body of a response 200: no more than *limit* bytes, into *file* or memory.
 
-    def __init__(self, file: Optional[BinaryIO] = None, limit: Optional[int] = BODY_LIMIT) -> None:
-        self.limit = math.inf if limit is None else limit
+    Without a limit it takes any number into a file, 8 MiB into memory.
+    """
+
+    def __init__(self, file: Optional[BinaryIO] = None, limit: Optional[int] = None) -> None:
+        usual = _BODY_LIMIT if file is None else math.inf
+        self.limit = usual if limit is None else limit
         self.memory = io.BytesIO()
         self._file: BinaryIO = self.memory if file is None else file
         self._start = self._file.tell()
@@ -166,15 +165,14 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
     """Read a response whose head has been read to its end.
 
     Raises:
-        ResponseRefused: It is too long, or packed.
-        BrokenResponse: It is not as HTTP wants it.
+        Failure: It is too long, packed, or not as HTTP wants it.
     """
     # The parser does not notice that a head is not whole; what stands in for a server has none.
     if attempt.ended:
-        raise BrokenResponse("the response broke off in its head")
+        raise Failure("the response broke off in its head")
     head = getattr(getattr(reply.raw, "_original_response", None), "msg", None)
     if isinstance(head, HTTPMessage) and head.defects:
-        raise BrokenResponse("a line in the head of the response is no header")
+        raise Failure("a line in the head of the response is no header")
     sink.clear()
     headers = {name.lower(): value.strip() for name, value in reply.headers.items()}
     location = getattr(reply.raw, "headers", {}).get("location")
@@ -189,9 +187,10 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
     if packing not in ("", "identity") or coding not in ("", "chunked"):
         if status >= 300:
             return Response(status, headers=headers)
-        raise ResponseRefused(
+        raise Failure(
             f"the server answered {status} with a packed body, though only plain ones were"
-            " asked for; is there a proxy that packs?"
+            " asked for; is there a proxy that packs?",
+            passing=False,
         )
     sink = sink if status == 200 else Sink()
     _read_body(reply, attempt, sink, "" if coding else headers.get("content-length", ""))
@@ -201,19 +200,20 @@ def receive(reply: requests.Response, attempt: Attempt, sink: Sink) -> Response:
 def _read_body(reply: requests.Response, attempt: Attempt, sink: Sink, length: str) -> None:
     """Read the body, which has *length* bytes where that is known."""
     if not re.match(r"[0-9]{0,18}\Z", length):
-        raise BrokenResponse("the response's Content-Length is no number")
+        raise Failure("the response's Content-Length is no number")
     expected, size = int(length or 0), 0
+    too_long = Failure(f"the response has more than {sink.limit} bytes", passing=False)
     if expected > sink.limit:
-        raise ResponseRefused(f"the response has {expected} bytes, more than {sink.limit}")
+        raise too_long
     attempt.receivable = math.inf
     for block in _blocks(reply):
         attempt.remaining()  # An adapter of the user's own may know no deadline.
         size += len(block)
         if size > sink.limit:
-            raise ResponseRefused(f"the response has more than {sink.limit} bytes")
+            raise too_long
         sink.write(block)
     if size < expected:
-        raise BrokenResponse(f"the response broke off {expected - size} bytes before its end")
+        raise Failure(f"the response broke off {expected - size} bytes before its end")
 
 
 def _blocks(reply: requests.Response) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from typing import BinaryIO, Mapping, Optional, Union
 
 import requests
 
-from flowpack._http.messages import BODY_LIMIT, FileBody, Headers, Sink, basic, common_headers
+from flowpack._http.messages import FileBody, Headers, Sink, basic, common_headers
 from flowpack._http.session import HTTPOptions, HTTPSession
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError
@@ -30,13 +30,10 @@ class ObjectClient(HidesLocals):
         options: HTTPOptions = HTTPOptions(),
         session: Optional[HTTPSession] = None,
     ) -> None:
-        """Make a client; nothing is sent yet.
+        """Make a client for the storage *what*; nothing is sent yet.
 
-        Args:
-            what: What it is for, as its ``repr`` shows: the storage's name.
-            headers: Sent with each request, to every URL that is given; never shown.
-            options: How calls are made.
-            session: Used in place of one with *options*, and left open.
+        *headers* are sent with each request, to every URL that is given. A *session* is used in
+        place of one with *options*, and left open.
 
         Raises:
             SettingsError: A header cannot be sent.
@@ -69,10 +66,8 @@ class ObjectClient(HidesLocals):
     ) -> Response:
         """Fetch the object at *url*, into a file from where it stands, or into memory.
 
-        No more than *limit* bytes are taken; None means any number into a file, 8 MiB into
-        memory.
+        No more than *limit* bytes are taken; None means any number into a file, 8 MiB into memory.
         """
-        limit = BODY_LIMIT if into is None and limit is None else limit
         return self._call("GET", url, Effect.READ, sink=Sink(into, limit))
 
     def put(

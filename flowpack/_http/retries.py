@@ -19,8 +19,8 @@ from flowpack.transport import Effect, Response
 _log = logging.getLogger(__name__)
 
 
-@attrs.frozen
-class Failure:
+@attrs.define
+class Failure(Exception):
     """An attempt that brought no usable response."""
 
     reason: str  # What happened, and what to do about it.

@@ -21,7 +21,7 @@ from urllib3 import Retry
 from flowpack._http.adapter import Attempt, DeadlineAdapter
 from flowpack._http.errors import FOREIGN, bare, explain
 from flowpack._http.messages import LocalError, Sink, basic, receive, secrets_in
-from flowpack._http.retries import BUDGETS, Deadline, Result, RetryPolicy, run_with_retries
+from flowpack._http.retries import BUDGETS, Deadline, Failure, Result, RetryPolicy, run_with_retries
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Effect, Response
 from flowpack.urls import CA_VARIABLES, ParsedURL, mask_url, parse_url
@@ -35,10 +35,8 @@ class HTTPOptions:
         timeout: Longest wait for each network step, in seconds.
         deadline: Longest time for a call, its repetitions included, in seconds.
         verify: Whether certificates are checked, or the file or folder of CA certificates to
-            trust. None takes that from ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` or
-            ``CURL_CA_BUNDLE``, else the certificates that come with requests.
-        session: Used in place of a new one, and left open; see
-            :func:`~flowpack.connect.get_client`.
+            trust. None takes that from the environment, else those that come with requests.
+        session: Used in place of a new one, and left open.
         retries: What is repeated.
         sleep: Waits so many seconds.
     """
@@ -47,7 +45,7 @@ class HTTPOptions:
     deadline: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
     verify: Union[bool, str, None] = None
     session: Optional[requests.Session] = attrs.field(default=None, repr=False)
-    retries: RetryPolicy = attrs.field(factory=RetryPolicy)
+    retries: RetryPolicy = RetryPolicy()
     # Not the function itself, which gevent may replace later on.
     sleep: Callable[[float], object] = lambda seconds: time.sleep(seconds)
 
@@ -88,8 +86,7 @@ class HTTPSession:
     ) -> Response:
         """Send *request* to *address* and return the response, whatever its status.
 
-        A response 200 goes into *sink*, else into memory. Each MiB moved gives the call
-        *seconds_per_mib* more.
+        The body of a 200 goes into *sink*. Each MiB moved gives the call *seconds_per_mib* more.
 
         Raises:
             APIConnectionError: No usable response came back.
@@ -123,10 +120,13 @@ class HTTPSession:
         token = Attempt.current.set(attempt)
         try:
             return self._exchange(request, effect, sink, attempt)
+        except Failure as exc:
+            bare(exc)
+            return exc
         except SettingsError as exc:
             own: BaseException = exc
         except LocalError as exc:
-            own = exc.error
+            own = exc.__cause__ or exc
         except FOREIGN as exc:
             return explain(exc, attempt, handled)
         finally:

@@ -10,9 +10,9 @@ import ast
 import importlib
 import operator
 from functools import partial
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping
 
-from flowpack.analysis.syntax import changed_by, own_nodes, returned_name
+from flowpack.analysis.syntax import returns_parameter
 from flowpack.analysis.values import (
     CONTAINERS,
     ENUMERATIONS,
@@ -68,23 +68,10 @@ _CONSTANTS = frozenset("""
     sys.version_info.major typing.TYPE_CHECKING
     """.split())
 
-#: Methods of plain values, by the name of the value's type, that are called too.
-_METHODS: Mapping[str, Tuple[str, ...]] = {
-    "str": ("upper", "lower", "title", "strip", "lstrip", "rstrip", "split"),
-    "date": ("isoformat", "replace"),
-    "datetime": ("isoformat", "replace", "date", "time"),
-}
-
 #: Decorators that return the very function that they are given.
 _RETURNING = frozenset("""
     abc.abstractmethod atexit.register typing.final typing.no_type_check
     typer.Typer().callback() typer.Typer().command()
-    """.split())
-
-#: What a flow's name, version, description and parameters come from.
-OF_FLOWS = frozenset("""
-    __annotations__ __code__ __defaults__ __doc__ __kwdefaults__ __name__ __signature__
-    __wrapped__ description fn name version
     """.split())
 
 _CALLABLE = (Attribute, Call, Class, Function, OneOf, OpenCall, Symbol)
@@ -114,7 +101,8 @@ def call(
         if function.name in _CALLED:
             arguments = list(map(_listed, arguments))
             if _may_be_called(function.name, arguments, keywords):
-                return _limited(_real(function.name)(*arguments, **keywords))
+                result = _real(function.name)(*arguments, **keywords)
+                return result if size(result) <= LONGEST else UNKNOWN
     return Call(function, tuple(arguments), keywords, node)
 
 
@@ -132,18 +120,6 @@ def attribute_of(value: Any, name: str) -> object:
         return named.get(name, UNKNOWN)
     if isinstance(value, (Attribute, Call, Function, OpenCall)):
         return Attribute(owner=value, name=name)
-    if name in ("name", "stem", "suffix", "parent") and hasattr(value, "as_posix"):
-        return getattr(value, name)
-    return UNKNOWN
-
-
-def call_method(
-    value: object, name: str, arguments: List[object], keywords: Dict[str, object]
-) -> object:
-    """Return what the method *name* of *value* returns, if it may be called."""
-    may_be_called = name in _METHODS.get(type(value).__name__, ())
-    if may_be_called and is_plain(arguments) and is_plain(keywords):
-        return _limited(getattr(value, name)(*arguments, **keywords))
     return UNKNOWN
 
 
@@ -166,10 +142,6 @@ def _listed(value: object) -> object:
     return value
 
 
-def _limited(value: object) -> object:
-    return value if size(value) <= LONGEST else UNKNOWN
-
-
 def _may_be_called(name: str, arguments: List[object], keywords: Dict[str, object]) -> bool:
     if any(size(argument) > LONGEST for argument in arguments):
         return False
@@ -186,34 +158,11 @@ def _real(name: str) -> Any:
     return operator.attrgetter(rest)(importlib.import_module(module))
 
 
-# Decorators that give back what they are given
-
-
 def returns_argument(function: object) -> bool:
     """Return True if calling *function* is known to return its only argument itself."""
-    return all(map(_returns_argument, alternatives(function)))
-
-
-def _returns_argument(function: object) -> bool:
-    if isinstance(function, Function):
-        return not function.decorators and _gives_back(function.node)
-    factory = function.function if isinstance(function, Call) else None
-    if isinstance(factory, Function) and not factory.decorators:
-        name = returned_name(factory.node)
-        inner = [each for each in own_nodes(factory.node) if getattr(each, "name", "") == name]
-        return len(inner) == 1 and _gives_back(inner[0])
-    return path_of(function) in _RETURNING
-
-
-def _gives_back(node: ast.AST) -> bool:
-    """Return True if the function *node* returns its first parameter, untouched."""
-    if not isinstance(node, (ast.FunctionDef, ast.Lambda)) or getattr(node, "decorator_list", None):
-        return False
-    returned = returned_name(node)
-    first = [each.arg for each in (*node.args.posonlyargs, *node.args.args)][:1]
-    changed = map(changed_by, own_nodes(node))
-    return [returned] == first and not any(
-        owner == returned and name in OF_FLOWS for owner, name in changed
+    return all(
+        returns_parameter(each.node) if isinstance(each, Function) else path_of(each) in _RETURNING
+        for each in alternatives(function)
     )
 
 
@@ -224,24 +173,18 @@ def _type_variable(name: object, *constraints: object, **options: object) -> obj
     return TypeVariable(options.get("bound"), constraints)
 
 
-def _type_of(value: object) -> object:
-    return Symbol("types.NoneType") if value is None else UNKNOWN
-
-
 def _enumeration(base: str, name: str, members: Any, **options: object) -> object:
     if isinstance(members, str):
         members = members.replace(",", " ").split()
-    counts = base in ("enum.Enum", "enum.IntEnum") and not options
     if not isinstance(members, dict):
-        numbered = [(each, number if counts else UNKNOWN) for number, each in enumerate(members, 1)]
-        members = dict(pair if isinstance(pair[0], str) else pair[0] for pair in numbered)
-    if not all(isinstance(each, str) for each in members):
+        members = {each: number for number, each in enumerate(members, 1)}
+    counts = base in ("enum.Enum", "enum.IntEnum") and not options
+    if not counts or not all(isinstance(each, str) for each in members):
         return UNKNOWN
-    return Class(name, bases=(Symbol(base),), scope=Scope(names=members))
+    return Class(name, bases=(Symbol(base),), scope=Scope(members))
 
 
 _MAKERS: Mapping[str, Callable[..., object]] = {
-    "builtins.type": _type_of,
     "typing.NewType": lambda name, inner: inner,
     "typing.TypeVar": _type_variable,
     **{name: partial(_enumeration, name) for name in ENUMERATIONS},

@@ -124,8 +124,7 @@ class Discovery:
 
     Attributes:
         script: The script.
-        flows: The flows at module level of which everything is known, in the order of
-            their lines.
+        flows: The flows at module level of which everything is known, by their lines.
         methods: The flows in classes of which everything is known.
         undetermined: The flows, or what looks like them, of which it is not.
     """
@@ -183,14 +182,13 @@ def select_flow(script: Script, name: Optional[str] = None) -> FlowInfo:
 
     Args:
         script: The script.
-        name: The flow's name, the module-level name that it is bound to, its
-            function's, or ``Class.method``. None means the only flow of the script.
+        name: The flow's name, the module-level name that it is bound to, its function's, or
+            ``Class.method``. None means the only flow of the script.
 
     Raises:
         UnspecifiedFlowError: Several flows are meant.
         MissingFlowError: None is.
-        DiscoveryError: The flow's name, version or description is not known, or
-            the script cannot be parsed.
+        DiscoveryError: Something about the flow is not known, or the script cannot be parsed.
     """
     return find_flows(script).select(name)
 
@@ -264,31 +262,27 @@ def _describe(
 ) -> _Candidate:
     """Return what holds whichever of *possible* the script will take."""
     found: List[FlowInfo] = []
-    for made in possible:
-        name = None
-        try:
-            _check(made)
+    try:
+        for made in possible:
+            name = None
             name = _name(made)
             found.append(_info(script, made, variables, name))
-        except _UnknownError as exc:
-            return Undetermined(
-                where=script.at(made.line),
-                function=made.called,
-                variables=variables,
-                name=name,
-                reason=str(exc),
-                definition=made.definition,
+        made, first = possible[0], found[0]
+        if len({(each.name, each.version, each.description) for each in found}) > 1:
+            name = first.name if len({each.name for each in found}) == 1 else None
+            lines = ", ".join(str(line) for line in sorted({each.line for each in found}))
+            raise _UnknownError(
+                f"which flow {printable(variables[0])} is depends on a condition: it is made"
+                f" differently in lines {lines}. Give each a module-level name of its own"
             )
-    first = found[0]
-    if len({(each.name, each.version, each.description) for each in found}) > 1:
-        lines = ", ".join(str(line) for line in sorted({each.line for each in found}))
+    except _UnknownError as exc:
         return Undetermined(
-            where=script.at(first.line),
-            function=first.function,
+            where=script.at(made.line),
+            function=made.called,
             variables=variables,
-            name=first.name if len({each.name for each in found}) == 1 else None,
-            reason=f"which flow {printable(variables[0])} is depends on a condition: it is"
-            f" made differently in lines {lines}. Give each a module-level name of its own",
+            name=name,
+            reason=str(exc),
+            definition=made.definition,
         )
     is_one = all(each.definition is first.definition for each in found)
     origin = frozenset().union(*(each.origin for each in found))
@@ -313,56 +307,50 @@ def _info(script: Script, made: MadeFlow, variables: Tuple[str, ...], name: str)
     )
 
 
-def _check(made: MadeFlow) -> None:
-    """Refuse what may be no flow."""
+def _name(made: MadeFlow) -> str:
+    """Return the name of *made*, if it is known to be a flow."""
     if made.doubt:
         raise _UnknownError(
-            f"whether this is a flow is not known: {made.doubt}. Decorate the function"
-            f" with Prefect's or flowpack's own flow, {_INSTEAD}"
+            f"whether this is a flow is not known: {made.doubt}. Decorate the function with"
+            f" Prefect's or flowpack's own flow, {_INSTEAD}"
         )
     if made.wrapper:
         raise _UnknownError(
             f"what {made.wrapper} makes of the flow is not known, and only a flow can be run."
             " A decorator must stand below @flow or return the very flow that it is given"
         )
-
-
-def _name(made: MadeFlow) -> str:
-    name = _option(made, "name")
+    name, target = _option(made, "name"), made.target
     if name:
         problem = name_problem(name)  # type: ignore[arg-type]  # it checks the type
         if problem:
             raise _UnknownError(problem)
         return str(name)
-    target = made.target
     if not isinstance(target, Function):
-        why = f" ({target.why})" if isinstance(target, Unknown) and target.why else ""
-        raise _UnknownError(_unknown("name", f"depends on a function of another module{why}"))
+        raise _unknown("name", "depends on a function of another module", target)
     if made.wrapped_by:
-        raise _UnknownError(_unknown("name", f"may be changed by {made.wrapped_by} below @flow"))
+        raise _unknown("name", f"may be changed by {made.wrapped_by} below @flow")
     if target.name == "<lambda>":
         raise _UnknownError("a lambda has no name; give one: flow(..., name='...')")
     return target.name.replace("_", "-")
-
-
-def _unknown(what: str, why: str) -> str:
-    return (
-        f"the flow's {what} {why}, so only running the script would tell it. Write a"
-        f" literal {what}='...', {_INSTEAD}"
-    )
 
 
 def _option(made: MadeFlow, key: str) -> object:
     """Return the value given for *key*, or None; a later call's comes first."""
     for call, keywords in reversed(made.calls):
         value = keywords.get(key, keywords.get("**"))
-        if value and isinstance(value, (str, int, float)):  # A bool is an int.
-            return value
-        if value is not None and not isinstance(value, (str, int, float)):
+        if not isinstance(value, (str, int, float, type(None))):  # A bool is an int.
             spelt = [each.value for each in call.keywords if each.arg == key]
-            node = getattr(value, "node", None) or (spelt or [call])[0]
+            shown = quoted(source_of(getattr(value, "node", None) or (spelt or [call])[0]), 80)
             verb = "depends on" if key in keywords else "may stand in"
-            why = f" ({value.why})" if isinstance(value, Unknown) and value.why else ""
-            shown = quoted(source_of(node), 80)
-            raise _UnknownError(_unknown(key, f"{verb} {shown}{why}"))
+            raise _unknown(key, f"{verb} {shown}", value)
+        if value:
+            return value
     return None
+
+
+def _unknown(what: str, why: str, value: object = None) -> _UnknownError:
+    clause = f" ({value.why})" if isinstance(value, Unknown) and value.why else ""
+    return _UnknownError(
+        f"the flow's {what} {why}{clause}, so only running the script would tell it. Write a"
+        f" literal {what}='...', {_INSTEAD}"
+    )

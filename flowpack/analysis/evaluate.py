@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
 
@@ -11,6 +11,7 @@ from flowpack.analysis import calls
 from flowpack.analysis.calls import iterated, known
 from flowpack.analysis.syntax import (
     CHANGING_METHODS,
+    OF_FLOWS,
     PARSED_AS,
     changed_by,
     defaults_of,
@@ -75,11 +76,7 @@ def truth(node: ast.expr, scope: Scope) -> Optional[bool]:
 
 
 def parse_and_evaluate(source: str, scope: Scope) -> object:
-    """Return what the text *source* stands for; UNKNOWN if it is no expression.
-
-    Raises:
-        Undefined: A name in it is not bound.
-    """
+    """Evaluate the text *source*; UNKNOWN if it is no expression."""
     try:
         tree = ast.parse(source.strip(), PARSED_AS, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -113,7 +110,7 @@ def change(scope: Scope, node: ast.AST) -> None:
         scope.bind_others(f"{base}()", f"{base}()")
     elif isinstance(changed, Class) and attribute in changed.scope.names:
         changed.scope.bind(attribute, UNKNOWN)
-    elif isinstance(changed, (Function, Call, OpenCall)) and attribute in calls.OF_FLOWS:
+    elif isinstance(changed, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
         why = f"its {attribute} is changed in line {getattr(node, 'lineno', 0)}"
         for name, value in list(scope.names.items()):
             if value is changed:
@@ -218,7 +215,8 @@ class _Evaluation(ast.NodeVisitor):
         left, right = self.visit(node.left), self.visit(node.right)
         if isinstance(left, Member) and isinstance(right, Member):  # Members of flags.
             left, right = left.cls.attribute(left.name), right.cls.attribute(right.name)
-        if isinstance(node.op, ast.BitOr) and _are_types(left, right):
+        are_types = isinstance(left, _TYPES) and isinstance(right, _TYPES)
+        if isinstance(node.op, ast.BitOr) and are_types and not is_plain((left, right)):
             return Subscripted(Symbol("typing.Union"), (left, right))
         unknown = _first_unknown([left, right])
         return calls.operate(node.op, left, right) if unknown is None else unknown
@@ -296,17 +294,14 @@ class _Evaluation(ast.NodeVisitor):
         owner = self.visit(node.func if method is None else method.value)
         function = owner if method is None else calls.attribute_of(owner, method.attr)
         arguments, keywords, unread = self._arguments(node)
-        changed = [*arguments, *keywords.values()] if isinstance(function, Function) else []
         if method is not None and method.attr in CHANGING_METHODS:
-            changed.append(owner)
-        for each in changed:
+            forget_items(owner)
+        for each in (*arguments, *keywords.values()) if isinstance(function, Function) else ():
             forget_items(each)
-        change(self.scope, node)
-        change(self.scope, node.func)
+        for part in (node, node.func):
+            change(self.scope, part)
         if unread is not None:
             return OpenCall(call=Call(function, tuple(arguments), keywords, node), unread=unread)
-        if method is not None and isinstance(function, Unknown) and is_plain(owner):
-            return calls.call_method(owner, method.attr, arguments, keywords)
         if isinstance(function, Function) and not node.args and not node.keywords:
             result = self._result(function)
             if not isinstance(result, Unknown):
@@ -322,12 +317,10 @@ class _Evaluation(ast.NodeVisitor):
         unread: Optional[ast.expr] = None
         for each in node.args:
             value = self._argument(each.value if isinstance(each, ast.Starred) else each)
-            if not isinstance(each, ast.Starred):
-                arguments.append(value)
-            elif isinstance(value, Unknown):
+            if isinstance(each, ast.Starred) and isinstance(value, Unknown):
                 unread = each.value
             else:
-                arguments += iterated(value)
+                arguments += iterated(value) if isinstance(each, ast.Starred) else [value]
         for keyword in node.keywords:
             value = self._argument(keyword.value)
             if keyword.arg is not None:
@@ -355,37 +348,24 @@ class _Evaluation(ast.NodeVisitor):
         finally:
             self.scope = outer
 
-    # Comprehensions
-
     def visit_ListComp(self, node: Union[ast.ListComp, ast.GeneratorExp]) -> object:
-        return list(self._comprehended(node, node.elt))
-
-    visit_GeneratorExp = visit_ListComp
-
-    def visit_SetComp(self, node: ast.SetComp) -> object:
-        return set(map(_as_key, self._comprehended(node, node.elt)))
-
-    def visit_DictComp(self, node: ast.DictComp) -> object:
-        pair = ast.Tuple(elts=[node.key, node.value], ctx=ast.Load())
-        pairs = self._comprehended(node, pair)
-        return {_as_key(key): value for key, value in pairs}
-
-    def _comprehended(self, node: Any, element: ast.expr) -> Iterator[Any]:
         (generator,) = node.generators  # nested ones are UNKNOWN, as all that fails
+        found: List[object] = []
         items = iterated(self.visit(generator.iter))
         outer, self.scope = self.scope, Scope(outer=self.scope)
         try:
             for item in items:
-                if self.steps > _MOST_STEPS:
-                    raise ValueError("too long")
                 bind(self.scope, generator.target, item)
                 tests = [_truth_of(self.visit(test)) for test in generator.ifs]
-                if None in tests:
-                    raise ValueError("unknown condition")
+                if None in tests or self.steps > _MOST_STEPS:
+                    return UNKNOWN
                 if all(tests):
-                    yield self.visit(element)
+                    found.append(self.visit(node.elt))
         finally:
             self.scope = outer
+        return found
+
+    visit_GeneratorExp = visit_ListComp
 
 
 def _truth_of(value: object) -> Optional[bool]:
@@ -403,19 +383,7 @@ def _first_unknown(values: List[object]) -> Optional[Unknown]:
 
 
 def _as_key(value: object) -> Any:
-    """Return *value* if it can be hashed in little time.
-
-    Raises:
-        TypeError: It is nested so much that this is not known.
-    """
+    """Return *value* if it can be hashed in little time, else raise TypeError."""
     if isinstance(value, (tuple, frozenset)) and not is_plain(value):
         raise TypeError("no key here")
     return value
-
-
-def _are_types(left: object, right: object) -> bool:
-    """Return True if ``left | right`` is a union of types."""
-    if not (isinstance(left, _TYPES) and isinstance(right, _TYPES)):
-        return False
-    also_plain = (str, type(None))
-    return not (isinstance(left, also_plain) and isinstance(right, also_plain))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from itertools import islice
-from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
@@ -24,14 +24,10 @@ from flowpack.exceptions import printable
 
 #: The packages whose ``flow`` makes flows.
 _LIBRARIES = ("prefect", "flowpack")
-#: Decorators of functions that keep their name and signature.
-_NAME_KEEPERS = (Symbol("functools.cache"), Symbol("functools.lru_cache"))
 #: Decorators that let a class return what they are given as its attribute.
 _OF_METHODS = (Symbol("builtins.classmethod"), Symbol("builtins.staticmethod"))
 #: Attributes that say what parameters a function has.
-_OF_SIGNATURES = frozenset(
-    "__annotations__ __defaults__ __kwdefaults__ __signature__ __wrapped__".split()
-)
+_OF_SIGNATURES = "__annotations__ __defaults__ __kwdefaults__ __signature__ __wrapped__".split()
 #: More flows than these are not kept apart.
 _MOST = 16
 
@@ -41,7 +37,7 @@ Options = Tuple[ast.Call, Mapping[str, object]]
 
 @attrs.frozen(eq=False)
 class MadeFlow:
-    """A flow, or what makes flows: ``flow``, ``flow(name=...)``, ``partial(flow, ...)``.
+    """A flow, or what makes flows: ``flow``, ``flow(name=...)``.
 
     Attributes:
         library: Where ``flow`` comes from; empty where it only looks like one.
@@ -108,21 +104,18 @@ class FlowReader:
         wrapped_by = ""
         for value, node in _decorators(function):
             harmless = returns_argument(value) or (in_class and value in _OF_METHODS)
-            if made and not harmless:
+            makers = [] if made else self._makers(value, node)
+            target: Dict[str, Any] = {
+                "target": function,
+                "called": function.name,
+                "line": function.node.lineno,
+            }
+            if makers:
+                made = [attrs.evolve(each, wrapped_by=wrapped_by, **target) for each in makers]
+            elif made and not harmless:
                 made = [attrs.evolve(each, wrapper=each.wrapper or _spelt(node)) for each in made]
-            elif not made:
-                made = [
-                    attrs.evolve(
-                        maker,
-                        target=function,
-                        called=function.name,
-                        line=function.node.lineno,
-                        wrapped_by=wrapped_by,
-                    )
-                    for maker in self._makers(value, node)
-                ]
-                if not (made or harmless or _keeps_name(value)):
-                    wrapped_by = wrapped_by or _spelt(node)
+            elif not (made or harmless or _keeps_name(value)):
+                wrapped_by = wrapped_by or _spelt(node)
         return made
 
     def _called(self, call: Call, options: Options) -> List[MadeFlow]:
@@ -152,8 +145,6 @@ class FlowReader:
             elif isinstance(each, Function):
                 wrapped_by = self.wrapper_of(each)
                 yield attrs.evolve(made, target=each, called=each.name, wrapped_by=wrapped_by)
-            elif isinstance(each, Call) and len(each.arguments) == 1 and _keeps_name(each.function):
-                yield from self._made_of(each.arguments[0], made)
             else:
                 yield attrs.evolve(made, target=each)
 
@@ -169,12 +160,9 @@ class FlowReader:
             if library in _LIBRARIES and rest.rpartition(".")[2] in ("flow", "Flow"):
                 makers.append(MadeFlow(library))
         for call, options in _calls(value):
-            inner: List[MadeFlow] = []
-            if call.function == Symbol("functools.partial") and call.arguments:
-                inner = self._makers(call.arguments[0], options[0].args[0])
-            elif not call.arguments and "fn" not in options[1]:
+            if not call.arguments and "fn" not in options[1]:
                 inner = self._makers(call.function, options[0].func)
-            makers += [each.after(options) for each in inner]
+                makers += [each.after(options) for each in inner]
         if not makers and "flow" in (_name_in(node), *(path.rpartition(".")[2] for path in paths)):
             makers = [MadeFlow("", self._doubt(node, paths))]
         return makers[:_MOST]
@@ -207,26 +195,22 @@ def _calls(value: object) -> Iterator[Tuple[Call, Options]]:
             yield call, (call.node, keywords)
 
 
-def _keeps_name(value: object) -> bool:
-    """Return True if a decorator leaves name and parameters of functions as they are."""
-    for each in alternatives(value):
-        inner = each.function if isinstance(each, Call) else each
-        wraps = isinstance(inner, Function) and any(
-            _name_in(node) == "wraps" for node in ast.walk(inner.node)
-        )
-        if not (wraps or inner in _NAME_KEEPERS) or _changes(inner, frozenset({"__name__"})):
-            return False
-    return True
+def _keeps_name(decorator: object) -> bool:
+    """Return True if *decorator*, which wraps functions, leaves their names as they are."""
+    nodes = _nodes_of(decorator)
+    wraps = any(_name_in(node) == "wraps" for node in nodes)
+    return wraps and not _changes(decorator, ("__name__",))
 
 
-def _changes(decorator: object, attributes: FrozenSet[str]) -> bool:
+def _changes(decorator: object, attributes: Sequence[str]) -> bool:
     """Return True if the code of *decorator* changes one of *attributes* of anything."""
-    for each in alternatives(decorator):
-        inner = each.function if isinstance(each, Call) else each
-        if isinstance(inner, Function):
-            if any(changed_by(node)[1] in attributes for node in ast.walk(inner.node)):
-                return True
-    return False
+    return any(changed_by(node)[1] in attributes for node in _nodes_of(decorator))
+
+
+def _nodes_of(decorator: object) -> List[ast.AST]:
+    """Return the code of *decorator*, if it is a function of the script, or a call of one."""
+    function = decorator.function if isinstance(decorator, Call) else decorator
+    return list(ast.walk(function.node)) if isinstance(function, Function) else []
 
 
 def _spelt(decorator: ast.expr) -> str:

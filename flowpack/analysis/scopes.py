@@ -5,12 +5,20 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple, Union
+from collections import Counter
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
-from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, evaluate, read_value, truth
+from flowpack.analysis.evaluate import (
+    MODULE_NAME,
+    TOO_DEEP,
+    bind,
+    change,
+    evaluate,
+    read_value,
+    truth,
+)
 from flowpack.analysis.syntax import (
-    bound_often,
     changed_by,
     defaults_of,
     every_argument,
@@ -29,12 +37,12 @@ from flowpack.analysis.values import (
     Undefined,
     Unknown,
     forget_items,
-    is_call_of,
     one_of,
+    path_of,
 )
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 #: What statements bind, by name; ABSENT stands for names that they unbind.
 Bindings = Dict[str, object]
 #: What the statements of a branch bind, and whether they end: raise, or leave Python.
@@ -44,13 +52,8 @@ _Branch = Tuple[Bindings, bool]
 _KNOWN_MODULES = frozenset("""
     collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
     """.split())
-#: Modules that every Python has: importing one of them does not fail.
-_ALWAYS_THERE = _KNOWN_MODULES | frozenset("""
-    abc asyncio base64 copy csv functools hashlib io itertools json logging os random re
-    string subprocess sys tempfile textwrap time
-    """.split())
-#: Functions that do not return.
-_EXITS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit", "os.abort")
+#: Calls that do not return.
+_EXITS = ("sys.exit()", "builtins.exit()", "builtins.quit()", "os._exit()", "os.abort()")
 
 
 def read_module(tree: ast.Module) -> Scope:
@@ -58,8 +61,8 @@ def read_module(tree: ast.Module) -> Scope:
     doc = ast.get_docstring(tree, clean=False)
     # What is indented in a docstring depends on the release of Python.
     indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
-    rebound, filled = _changed_elsewhere(tree)
-    scope = Scope(rebound=rebound, filled=filled)
+    scope = Scope()
+    _note_changes(tree, scope)
     scope.names["__name__"] = MODULE_NAME
     scope.names["__file__"] = UNKNOWN
     scope.names["__doc__"] = UNKNOWN if indented else doc
@@ -81,22 +84,19 @@ def read_body(function: Definition, outer: Scope) -> Scope:
     return scope
 
 
-def _changed_elsewhere(tree: ast.Module) -> Tuple[FrozenSet[str], FrozenSet[str]]:
-    """Return names that functions and expressions bind, and those that functions fill."""
-    rebound: Set[str] = set()
-    filled: Set[str] = set()
+def _note_changes(tree: ast.Module, scope: Scope) -> None:
+    """Note in *scope* which names functions and expressions bind, and which functions fill."""
     waiting: List[Tuple[ast.AST, bool]] = [(tree, False)]
     while waiting:
         node, is_inside = waiting.pop()
-        is_inside = is_inside or isinstance(node, (*_FUNCTIONS, ast.Lambda))
+        is_inside = is_inside or isinstance(node, _FUNCTIONS)
         waiting += ((child, is_inside) for child in ast.iter_child_nodes(node))
         if isinstance(node, ast.Global):
-            rebound.update(node.names)
+            scope.rebound.update(node.names)
         elif isinstance(node, ast.NamedExpr) and not is_inside:
-            rebound.update(stored_names(node.target))
+            scope.rebound.update(stored_names(node.target))
         elif is_inside:
-            filled.add(changed_by(node)[0])
-    return frozenset(rebound), frozenset(filled)
+            scope.filled.add(changed_by(node)[0])
 
 
 class _Reader(ast.NodeVisitor):
@@ -108,8 +108,8 @@ class _Reader(ast.NodeVisitor):
     Attributes:
         scope: Where names are kept.
         postponed: Whether annotations stay text.
-        bases: What the bases stand for of the class whose body is read.
-        annotations: The annotations of names, in order; UNKNOWN under a condition.
+        bases: The bases of the class whose body is read.
+        annotations: As in :class:`Class`.
         ended: Whether the statements so far end: they raise, or leave Python.
     """
 
@@ -133,7 +133,14 @@ class _Reader(ast.NodeVisitor):
             self.ended = False  # A script that always fails is read on.
 
     def generic_visit(self, node: ast.AST) -> None:
-        """Pass over statements that bind nothing."""
+        """Forget all that a statement that is not followed, such as a loop, may bind or change."""
+        why = f"it is bound in line {getattr(node, 'lineno', 0)}, which is not followed"
+        for name in stored_names(node):
+            self.scope.bind(name, Unknown(why=why))
+        for each in ast.walk(node):
+            change(self.scope, each)
+            for argument in each.args if isinstance(each, ast.Call) else ():
+                forget_items(self.value(argument))
 
     def value(self, node: ast.expr) -> object:
         """Return what *node* stands for."""
@@ -155,10 +162,6 @@ class _Reader(ast.NodeVisitor):
             elif module in _KNOWN_MODULES:
                 for name in getattr(importlib.import_module(module), "__all__", ()):
                     self.scope.bind(name, known(Symbol(f"{module}.{name}")))
-            elif module.partition(".")[0] in ("flowpack", "prefect"):
-                for name in ("flow", "Flow"):
-                    self.scope.bind(name, Symbol(f"{module}.{name}"))
-                self.scope.stars.append(module)
             else:
                 self.scope.bind_others(f"from {module} import *", module)
 
@@ -167,7 +170,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)
         for target in node.targets:
-            if is_call_of(value, "enum.auto") and isinstance(target, ast.Name):
+            if path_of(value) == "enum.auto()" and isinstance(target, ast.Name):
                 value = self.next_value(target.id)
             bind(self.scope, target, value)
 
@@ -213,7 +216,7 @@ class _Reader(ast.NodeVisitor):
             bind(self.scope, target, ABSENT)
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        self.ended = is_call_of(self.value(node.value), *_EXITS)
+        self.ended = path_of(self.value(node.value)) in _EXITS
 
     def visit_Raise(self, node: ast.Raise) -> None:
         self.ended = True
@@ -221,12 +224,7 @@ class _Reader(ast.NodeVisitor):
     # Branches
 
     def follow(self, statements: List[ast.stmt], begin: Optional[Bindings] = None) -> _Branch:
-        """Return what *statements* bind, and whether they end; keep nothing of it.
-
-        Args:
-            statements: The body of a compound statement.
-            begin: What is bound before, beside what is bound here.
-        """
+        """Return what *statements* bind after *begin*, and whether they end; keep nothing."""
         outer = self.scope.replaced
         replaced: Bindings = {}
         self.scope.replaced = replaced
@@ -273,17 +271,14 @@ class _Reader(ast.NodeVisitor):
         self.merge(branches, node)
 
     def visit_Try(self, node: Any) -> None:
-        if all(map(self.succeeds, node.body)):
-            self.read([*node.body, *node.orelse, *node.finalbody])
-            return
         tried, ended = self.follow(node.body)
         why = f"it depends on what fails in line {node.lineno}"
         left: Bindings = {}
-        often = bound_often(node.body)
+        times = Counter(name for each in node.body for name in stored_names(each))
         for name, value in tried.items():  # A handler begins wherever the body was left.
             before = self.scope.names.get(name, ABSENT)
-            possible = [before, value, UNKNOWN if name in often else ABSENT]
-            left[name] = _one_of_bound(possible, why)
+            between = UNKNOWN if times[name] > 1 else ABSENT
+            left[name] = _one_of_bound([before, value, between], why)
         ends = [(tried, True) if ended else self.follow(node.orelse, tried)]
         for handler in node.handlers:
             caught = {handler.name: UNKNOWN} if handler.name else {}
@@ -293,55 +288,15 @@ class _Reader(ast.NodeVisitor):
 
     visit_TryStar = visit_Try
 
-    def succeeds(self, statement: ast.stmt) -> bool:
-        """Return True if *statement* is known not to raise anything."""
-        if isinstance(statement, ast.Import):
-            return all(alias.name in _ALWAYS_THERE for alias in statement.names)
-        if isinstance(statement, ast.Assign):
-            nodes = [*statement.targets, statement.value]
-            simple = all(isinstance(node, (ast.Name, ast.Constant)) for node in nodes)
-            return simple and not isinstance(self.value(statement.value), Unknown)
-        return isinstance(statement, ast.Pass)
-
-    def visit_For(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
-        holds = truth(node.test, self.scope) if isinstance(node, ast.While) else None
-        if holds is not False:
-            why = f"it is bound in a loop, line {node.lineno}"
-            caught = [] if isinstance(node, ast.While) else stored_names(node.target)
-            begin: Bindings = {
-                name: one_of([self.scope.names[name], UNKNOWN], why)
-                for name in stored_names(node)
-                if name in self.scope.names
-            }
-            begin.update((name, Unknown(why=why)) for name in caught)
-            bound, ended = self.follow(node.body, begin)
-            for name in bound.keys() & bound_often(node.body):  # There may be a break.
-                bound[name] = Unknown(why=why)
-            self.merge([({}, False), (bound, ended)], node)
-        self.merge([({}, False), self.follow(node.orelse)], node)
-
-    visit_AsyncFor = visit_While = visit_For
-
     def visit_With(self, node: Union[ast.With, ast.AsyncWith]) -> None:
-        suppresses = False
         for item in node.items:
-            value = self.value(item.context_expr)
-            suppresses = suppresses or is_call_of(value, "contextlib.suppress")
+            self.value(item.context_expr)
             for name in stored_names(item.optional_vars) if item.optional_vars else ():
                 self.scope.bind(name, Unknown(why=f"it is bound by with, line {node.lineno}"))
-        if not suppresses:
-            return self.read(node.body)
         bound, _ = self.follow(node.body)
-        self.merge([({}, False), (bound, False)], node)
+        self.merge([({}, False), (bound, False)], node)  # It may hide an error.
 
     visit_AsyncWith = visit_With
-
-    def visit_Match(self, node: Any) -> None:
-        ends: List[_Branch] = [({}, False)]
-        for case in node.cases:
-            caught: Bindings = dict.fromkeys(stored_names(case.pattern), UNKNOWN)
-            ends.append(self.follow(case.body, caught))
-        self.merge(ends, node)
 
     # Definitions
 

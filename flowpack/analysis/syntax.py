@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Dict, List, Optional, Tuple
 
 #: The file name that the parser gets: its warnings under this name are ignored.
 PARSED_AS = "<flowpack discovery>"
@@ -12,6 +11,11 @@ PARSED_AS = "<flowpack discovery>"
 CHANGING_METHODS = frozenset("""
     add append appendleft clear discard extend insert pop popitem popleft remove reverse
     setdefault sort update
+    """.split())
+#: What a flow's name, version, description and parameters come from.
+OF_FLOWS = frozenset("""
+    __annotations__ __code__ __defaults__ __doc__ __kwdefaults__ __name__ __signature__
+    __wrapped__ description fn name version
     """.split())
 
 
@@ -32,13 +36,9 @@ def docstring_of(node: ast.AST) -> Optional[str]:
 
 def every_argument(arguments: ast.arguments) -> List[ast.arg]:
     """Return the parameters in the order of ``inspect.signature``."""
-    listed = [*arguments.posonlyargs, *arguments.args]
-    if arguments.vararg is not None:
-        listed.append(arguments.vararg)
-    listed.extend(arguments.kwonlyargs)
-    if arguments.kwarg is not None:
-        listed.append(arguments.kwarg)
-    return listed
+    positional = [*arguments.posonlyargs, *arguments.args, arguments.vararg]
+    every = [*positional, *arguments.kwonlyargs, arguments.kwarg]
+    return [each for each in every if each is not None]
 
 
 def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
@@ -66,39 +66,23 @@ def stored_names(node: ast.AST) -> List[str]:
     return names
 
 
-def bound_often(statements: List[ast.stmt]) -> Set[str]:
-    """Return the names that could be anything where *statements* are left early."""
-    times = Counter(name for each in statements for name in stored_names(each))
-    return {name for name, number in times.items() if number > 1}
-
-
-def returned_name(node: ast.AST) -> Optional[str]:
-    """Return the name that the function *node* returns at its end and wherever it does.
-
-    None if there is no such name, or if the function gives it another meaning.
-    """
+def returns_parameter(node: ast.AST) -> bool:
+    """Return True if the function *node* returns its first parameter, untouched."""
+    if not isinstance(node, (ast.FunctionDef, ast.Lambda)):
+        return False
+    first = [each.arg for each in (*node.args.posonlyargs, *node.args.args)][:1]
     if isinstance(node, ast.Lambda):
-        return getattr(node.body, "id", None)
-    nodes = list(own_nodes(node))
-    returned = {getattr(each.value, "id", None) for each in nodes if isinstance(each, ast.Return)}
-    ends = isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Return)
-    if not ends or len(returned) != 1:
-        return None
-    (name,) = returned
-    stored = {each.id for each in nodes if isinstance(each, ast.Name) and _changes(each)}
-    is_generator = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in nodes)
-    return None if is_generator or name in stored else name
-
-
-def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes in the body of the function *node*, not those of functions in it."""
-    body = getattr(node, "body", ())
-    waiting: List[ast.AST] = list(body) if isinstance(body, list) else []
-    while waiting:
-        each = waiting.pop()
-        yield each
-        if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            waiting += ast.iter_child_nodes(each)
+        return [getattr(node.body, "id", None)] == first
+    nodes = list(ast.walk(node))
+    returned = [getattr(each.value, "id", "") for each in nodes if isinstance(each, ast.Return)]
+    changed = {changed_by(each) for each in nodes} | {(name, "fn") for name in stored_names(node)}
+    return (
+        isinstance(node.body[-1], ast.Return)
+        and not node.decorator_list
+        and all([name] == first for name in returned)
+        and not any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in nodes)
+        and not any([name] == first and attribute in OF_FLOWS for name, attribute in changed)
+    )
 
 
 def changed_by(node: ast.AST) -> Tuple[str, str]:

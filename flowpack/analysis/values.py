@@ -39,7 +39,7 @@ class Unknown(Value):
     """A value that only running the script would tell.
 
     Attributes:
-        node: The expression that is not known, if there is one.
+        node: The expression.
         why: The reason, as a clause; empty where the expression says it all.
     """
 
@@ -67,12 +67,7 @@ class Attribute(Unknown):
 
 @attrs.frozen(eq=False, kw_only=True)
 class OpenCall(Unknown):
-    """A call that has more arguments than can be read: ``f(x, **options)``.
-
-    Attributes:
-        call: What is known of it.
-        unread: The expression of the other arguments.
-    """
+    """A call that has more arguments, *unread*, than are known: ``f(x, **options)``."""
 
     call: Call
     unread: ast.expr = attrs.field(repr=False)
@@ -127,18 +122,16 @@ class Scope:
         names: What each stands for; later statements change it.
         outer: Where names are looked up that are not here.
         stars: Where more names come from that are not known.
-        rebound: Names that functions, or expressions of which it is not known whether they
-            are evaluated, bind as well.
+        rebound: Names that functions or expressions bind as well.
         filled: Names of which functions change the items.
-        replaced: What names stood for before they were bound, since somebody began to
-            record it.
+        replaced: What names stood for since somebody began to record it.
     """
 
     names: Dict[str, object] = attrs.field(factory=dict, repr=False)
     outer: Optional[Scope] = attrs.field(default=None, repr=False)
     stars: List[str] = attrs.field(factory=list)
-    rebound: FrozenSet[str] = attrs.field(default=frozenset(), repr=False)
-    filled: FrozenSet[str] = attrs.field(default=frozenset(), repr=False)
+    rebound: Set[str] = attrs.field(factory=set, repr=False)
+    filled: Set[str] = attrs.field(factory=set, repr=False)
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
 
     def bind(self, name: str, value: object) -> None:
@@ -158,11 +151,7 @@ class Scope:
         self.stars.append(star)
 
     def look_up(self, name: str) -> object:
-        """Return what *name* stands for.
-
-        Raises:
-            Undefined: Nothing in the script binds it, nor does Python.
-        """
+        """Return what *name* stands for; raise Undefined if nothing binds it."""
         scope: Optional[Scope] = self
         stars: List[str] = []
         while scope is not None:
@@ -191,9 +180,9 @@ class Function(Value):
     Attributes:
         node: Its definition.
         scope: Where it is defined.
-        annotations: What each annotation stood for at the definition; missing where it is not
-            known, the source where evaluation is postponed.
-        defaults: The same for the default values.
+        annotations: What each annotation stood for at the definition, or the source where
+            evaluation is postponed.
+        defaults: What the default values stood for.
         decorators: What the decorators stood for, in the order of the source.
     """
 
@@ -229,18 +218,14 @@ class Class(Value):
     """A class that the script defines.
 
     Attributes:
-        name: ``__name__``.
-        bases: What the bases stand for.
-        decorators: The same, of the decorators.
-        keywords: Keyword arguments in the class statement.
+        bases: What the bases stand for; likewise the decorators and keyword arguments.
         scope: What the body binds, in order.
-        annotations: The annotations in the body, in order: expressions, or what they stand for
-            where there was no class statement; UNKNOWN under a condition.
-        doc: The docstring.
-        ancestors: The names of all symbols among its bases and theirs.
+        annotations: The annotations in the body, in order: expressions, or what they stand
+            for; UNKNOWN under a condition.
         lineage: The class and its bases in the script, the farthest first. For several bases
             this is the order of plain inheritance, which differs from Python's only where
             they share a base.
+        ancestors: The names of all symbols among its bases and theirs.
     """
 
     name: str
@@ -251,18 +236,8 @@ class Class(Value):
     annotations: Dict[str, Any] = attrs.field(factory=dict, repr=False)
     doc: Optional[str] = attrs.field(default=None, repr=False)
 
-    ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
     lineage: Tuple[Class, ...] = attrs.field(init=False, repr=False)
-
-    @ancestors.default
-    def _find_ancestors(self) -> FrozenSet[str]:
-        names: Set[str] = set()
-        for base in map(_origin, self.bases):
-            if isinstance(base, Class):
-                names |= base.ancestors
-            elif isinstance(base, Symbol):
-                names.add(base.name)
-        return frozenset(names)
+    ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
 
     @lineage.default
     def _find_lineage(self) -> Tuple[Class, ...]:
@@ -271,6 +246,11 @@ class Class(Value):
             if isinstance(base, Class):
                 found.update(dict.fromkeys(base.lineage))
         return (*found, self)
+
+    @ancestors.default
+    def _find_ancestors(self) -> FrozenSet[str]:
+        bases = (_origin(base) for cls in self.lineage for base in cls.bases)
+        return frozenset(base.name for base in bases if isinstance(base, Symbol))
 
     def is_a(self, *names: str) -> bool:
         """Return True if one of the symbols *names* is among all its bases."""
@@ -343,12 +323,7 @@ def is_plain(value: object) -> bool:
 
 
 def one_of(values: Iterable[object], why: str) -> object:
-    """Return what is one of *values*; equal ones count once.
-
-    Args:
-        values: At least one.
-        why: Why only running the script would tell which, as a clause.
-    """
+    """Return what is one of *values*, equal ones once; *why* says what decides, as a clause."""
     found: List[object] = []
     unknown: List[object] = []
     for each in (alternative for value in values for alternative in alternatives(value)):
@@ -363,7 +338,7 @@ def one_of(values: Iterable[object], why: str) -> object:
     return OneOf(values=tuple(found), why=why)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     """Return True if *one* and *other* are known to be equal."""
     waiting: List[Tuple[Any, Any]] = [(one, other)]
     for _ in range(LONGEST):
@@ -395,12 +370,6 @@ def forget_items(value: object) -> None:
         value.add(UNKNOWN)
     elif isinstance(value, (list, deque)):
         value.append(UNKNOWN)
-
-
-def is_call_of(value: object, *names: str) -> bool:
-    """Return True if *value* is a call of one of the symbols *names*."""
-    called = value.function if isinstance(value, Call) else None
-    return isinstance(called, Symbol) and called.name in names
 
 
 # Enumerations

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, Dict, Iterable, Mapping, Optional, cast
+from typing import Any, BinaryIO, Callable, ClassVar, Dict, Iterable, Mapping, Optional, Tuple, cast
 
 import attrs
 
@@ -45,10 +45,6 @@ _CREDENTIALS = (
 _CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 
 
-class TakenError(Exception):
-    """The object was there already when it was to be created."""
-
-
 @attrs.frozen
 class Bucket(ABC):
     """What the buckets of all clouds do alike; see :class:`~flowpack.blocks.stores.Store`.
@@ -61,21 +57,24 @@ class Bucket(ABC):
     label: str
     block: Any
 
+    #: Statuses of the response to a look at what is not there.
+    _missing: ClassVar[Tuple[int, ...]] = (404,)
+
     @abstractmethod
     def _open(self) -> Any:
         """Return the SDK's client."""
 
     @abstractmethod
-    def _size_of(self, client: Any, key: str) -> Optional[int]:
-        """Return how long the object is; None if there is none."""
+    def _look(self, client: Any, key: str) -> Optional[int]:
+        """Return how long the object is; None, or an error, if there is none."""
 
     @abstractmethod
     def _put(self, client: Any, key: str, file: BinaryIO, size: int, replace: bool) -> None:
-        """Send the object; raise TakenError if there is one that is not to be replaced."""
+        """Send the object; an error with 409 or 412 if there is one that is not to be replaced."""
 
     @abstractmethod
-    def _get(self, client: Any, key: str, file: BinaryIO) -> bool:
-        """Copy the object to *file*; return False if there is none."""
+    def _get(self, client: Any, key: str, file: BinaryIO) -> None:
+        """Copy the object to *file*; an error with 404 if there is none."""
 
     @abstractmethod
     def _secrets(self) -> Iterable[str]:
@@ -94,8 +93,12 @@ class Bucket(ABC):
             if there == size and not replace:
                 return True
             file.seek(start)
-            with contextlib.suppress(TakenError):
+            try:
                 self._put(client, key, file, size, there is not None)
+            except Exception as exc:
+                # Somebody else may have been faster.
+                if there is not None or _status(exc) not in (409, 412):
+                    raise
             return self._size_of(client, key) == size
 
         if not self._run(key, send):
@@ -108,7 +111,13 @@ class Bucket(ABC):
         def fetch(client: Any) -> bool:
             if limit is not None and (self._size_of(client, key) or 0) > limit:
                 raise StorageError(self.label, key, f"it is larger than {limit} bytes")
-            return self._get(client, key, file)
+            try:
+                self._get(client, key, file)
+            except Exception as exc:
+                if _status(exc) != 404:
+                    raise
+                return False
+            return True
 
         if not self._run(key, fetch):
             reason = "there is no such object. It was deleted, or is in another bucket"
@@ -117,6 +126,14 @@ class Bucket(ABC):
     def holds(self, key: str, sha256: str, size: int) -> bool:
         """Return True if the object is there with that size."""
         return self._run(key, lambda client: self._size_of(client, key) == size)
+
+    def _size_of(self, client: Any, key: str) -> Optional[int]:
+        try:
+            return self._look(client, key)
+        except Exception as exc:
+            if _status(exc) in self._missing:
+                return None
+            raise
 
     def location(self, key: str) -> None:
         """Return None: credentials are needed."""
@@ -131,13 +148,24 @@ class Bucket(ABC):
         except ImportError as exc:
             raise StorageUnavailableError(self.label, key, str(exc)) from exc
         except Exception as exc:  # Each SDK raises from several trees.
-            text = str(exc)
-            for secret in self._secrets():
-                text = text.replace(secret, MASK)
-            reason = f"{type(exc).__name__}: {printable(text, 400)}"
+            reason = f"{type(exc).__name__}: {self._without_secrets(str(exc))}"
         # Raised here, without the error of the SDK: its text, its request and its frames may
         # hold credentials.
         raise StorageUnavailableError(self.label, key, reason)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets():
+            text = text.replace(secret, MASK)
+        return printable(text, 400)
+
+
+def _status(exc: Exception) -> Optional[int]:
+    """Return the HTTP status behind the error of an SDK, if there is one."""
+    response = getattr(exc, "response", None)
+    if isinstance(response, dict):  # boto3's.
+        status: Optional[int] = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return status
+    return getattr(exc, "status_code", None) or getattr(exc, "code", None)
 
 
 def _not_installed(library: str, extra: str) -> ImportError:
@@ -189,56 +217,37 @@ def open_s3(data: Mapping[str, Any]) -> Any:
 class S3Bucket(Bucket):
     """A bucket of Amazon S3, or of a service that speaks like it, through boto3."""
 
+    # Without the right to list the bucket, what is not there is a 403.
+    _missing = (403, 404)
+
     def _open(self) -> Any:
         return open_s3(self.block.to_document_data())
 
-    def _size_of(self, client: Any, key: str) -> Optional[int]:
-        from botocore.exceptions import ClientError
-
-        try:
-            head = client.head_object(Bucket=self.block.bucket, Key=key)
-        except ClientError as exc:
-            # Without the right to list the bucket, what is not there is a 403.
-            if _status(exc) in (403, 404):
-                return None
-            raise
-        return int(head["ContentLength"])
+    def _look(self, client: Any, key: str) -> Optional[int]:
+        return int(client.head_object(Bucket=self.block.bucket, Key=key)["ContentLength"])
 
     def _put(self, client: Any, key: str, file: BinaryIO, size: int, replace: bool) -> None:
-        from botocore.exceptions import ClientError
-
         start, target = file.tell(), {"Bucket": self.block.bucket, "Key": key}
         shape = client.meta.service_model.operation_model("PutObject").input_shape
-        # Before 1.35 boto3 knew no conditions.
+        # Before 1.35 boto3 knew no conditions, and some services that speak like S3 have none.
         if not replace and "IfNoneMatch" in shape.members:
             try:
                 client.put_object(Body=file, **target, IfNoneMatch="*")
                 return
-            except ClientError as exc:
-                if _status(exc) in (409, 412):
-                    raise TakenError from None
-                # Some services that speak like S3 have no conditions.
+            except client.exceptions.ClientError as exc:
                 if _status(exc) != 501:
                     raise
             file.seek(start)
         client.put_object(Body=file, **target)
 
-    def _get(self, client: Any, key: str, file: BinaryIO) -> bool:
-        try:
-            found = client.get_object(Bucket=self.block.bucket, Key=key)
-        except client.exceptions.NoSuchKey:
-            return False
-        with contextlib.closing(found["Body"]) as body:
+    def _get(self, client: Any, key: str, file: BinaryIO) -> None:
+        response = client.get_object(Bucket=self.block.bucket, Key=key)
+        with contextlib.closing(response["Body"]) as body:
             shutil.copyfileobj(body, file, _CHUNK)
-        return True
 
     def _secrets(self) -> Iterable[str]:
         data = self.block.to_document_data()
         return [data[name] for name in self.block.definition().secret_fields if data[name]]
-
-
-def _status(exc: Any) -> int:
-    return int(exc.response["ResponseMetadata"]["HTTPStatusCode"])
 
 
 # --- Google Cloud Storage -----------------------------------------------------------------
@@ -261,28 +270,17 @@ class GoogleBucket(Bucket):
         client = storage.Client(project=project, credentials=credentials)
         return client.bucket(self.block.bucket)
 
-    def _size_of(self, client: Any, key: str) -> Optional[int]:
+    def _look(self, client: Any, key: str) -> Optional[int]:
         blob = client.get_blob(key)
         return None if blob is None else int(blob.size)
 
     def _put(self, client: Any, key: str, file: BinaryIO, size: int, replace: bool) -> None:
-        from google.api_core.exceptions import PreconditionFailed
-
         blob = client.blob(key, chunk_size=None if size <= _PART else _PART)
         condition = {} if replace else {"if_generation_match": 0}
-        try:
-            blob.upload_from_file(file, size=size, **condition)
-        except PreconditionFailed:
-            raise TakenError from None
+        blob.upload_from_file(file, size=size, **condition)
 
-    def _get(self, client: Any, key: str, file: BinaryIO) -> bool:
-        from google.api_core.exceptions import NotFound
-
-        try:
-            client.blob(key).download_to_file(file)
-        except NotFound:
-            return False
-        return True
+    def _get(self, client: Any, key: str, file: BinaryIO) -> None:
+        client.blob(key).download_to_file(file)
 
     def _secrets(self) -> Iterable[str]:
         values = (self.block.service_account_info or {}).values()
@@ -306,30 +304,14 @@ class AzureContainer(Bucket):
         )
         return service.get_container_client(self.block.container)
 
-    def _size_of(self, client: Any, key: str) -> Optional[int]:
-        from azure.core.exceptions import ResourceNotFoundError
-
-        try:
-            return int(client.get_blob_client(key).get_blob_properties().size)
-        except ResourceNotFoundError:
-            return None
+    def _look(self, client: Any, key: str) -> Optional[int]:
+        return int(client.get_blob_client(key).get_blob_properties().size)
 
     def _put(self, client: Any, key: str, file: BinaryIO, size: int, replace: bool) -> None:
-        from azure.core.exceptions import ResourceExistsError
+        client.upload_blob(key, file, length=size, overwrite=replace)
 
-        try:
-            client.upload_blob(key, file, length=size, overwrite=replace)
-        except ResourceExistsError:
-            raise TakenError from None
-
-    def _get(self, client: Any, key: str, file: BinaryIO) -> bool:
-        from azure.core.exceptions import ResourceNotFoundError
-
-        try:
-            client.download_blob(key).readinto(file)
-        except ResourceNotFoundError:
-            return False
-        return True
+    def _get(self, client: Any, key: str, file: BinaryIO) -> None:
+        client.download_blob(key).readinto(file)
 
     def _secrets(self) -> Iterable[str]:
         given = self.block.connection_string.get_secret_value()

@@ -6,14 +6,13 @@ import enum
 import inspect
 import re
 import textwrap
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Iterator, Mapping, Optional, Tuple
 
 import attrs
 
 from flowpack._type_hints import Shape, TypeHint
 from flowpack.blocks.fields import (
     BlockField,
-    Names,
     Schema,
     class_in,
     fields_of,
@@ -183,7 +182,7 @@ def _classes_below(cls: type, above: Tuple[type, ...]) -> Iterator[type]:
                 yield from _classes_below(each, (*above, each))
 
 
-def _object_schema(cls: Any, names: Names) -> Schema:
+def _object_schema(cls: Any, names: Mapping[type, str]) -> Schema:
     """Return the schema of a block class or an enum."""
     if issubclass(cls, enum.Enum):
         # Every enum without a docstring of its own had this one before Python 3.11.
@@ -208,7 +207,7 @@ def _inherited_docstring(cls: type) -> Optional[str]:
     return next((inspect.cleandoc(text) for text in docstrings if text), None)
 
 
-def _field_schema(cls: Any, field: BlockField, names: Names) -> Schema:
+def _field_schema(cls: Any, field: BlockField, names: Mapping[type, str]) -> Schema:
     metadata = field.attribute.metadata
     title, description = metadata.get("title"), metadata.get("description")
     default = _shown_default(cls, field)

@@ -27,9 +27,6 @@ from flowpack.urls import Address
 Result = TypeVar("Result")
 Schema = Dict[str, Any]
 
-#: The names of the enums and block classes that a schema refers to.
-Names = Mapping[type, str]
-
 
 def kept_on_class(function: Callable[[Any], Result]) -> Callable[[Any], Result]:
     """Return *function* of a class, whose results are kept as long as their classes."""
@@ -153,37 +150,34 @@ def _write_bytes(value: bytes) -> str:
         raise BlockError("bytes that are not UTF-8, which JSON cannot hold") from None
 
 
-def _iso(name: str) -> Scalar:
-    write = operator.methodcaller("isoformat")
-    return Scalar({"type": "string", "format": name}, _read_iso, write)
+def _text(name: str, *how: Callable[..., Any]) -> Scalar:
+    return Scalar({"type": "string", "format": name}, *how)
 
+
+_ISO: Tuple[Callable[..., Any], ...] = (_read_iso, operator.methodcaller("isoformat"))
 
 #: The rows of classes; one that is slow to load is named.
 _SCALARS: Mapping[Union[type, str], Scalar] = {
     bool: Scalar({"type": "boolean"}, write=bool),
     int: Scalar({"type": "integer"}, write=int),
     float: Scalar({"type": "number"}, write=float),
-    "decimal.Decimal": Scalar(
-        {"type": "number"}, lambda cls, number: cls(str(number)), _write_decimal
-    ),
+    "decimal.Decimal": Scalar({"type": "number"}, lambda cls, n: cls(str(n)), _write_decimal),
     str: Scalar({"type": "string"}, write=lambda value: value[:]),
     Address: Scalar({"type": "string"}, write=lambda value: value.url),
     Secret: Scalar(
         {"type": "string", "writeOnly": True, "format": "password"}, write=Secret.get_secret_value
     ),
-    bytes: Scalar(
-        {"type": "string", "format": "binary"}, lambda cls, text: cls(text.encode()), _write_bytes
-    ),
-    datetime.datetime: _iso("date-time"),
-    datetime.date: _iso("date"),
-    datetime.time: _iso("time"),
+    bytes: _text("binary", lambda cls, text: cls(text.encode()), _write_bytes),
+    datetime.datetime: _text("date-time", *_ISO),
+    datetime.date: _text("date", *_ISO),
+    datetime.time: _text("time", *_ISO),
     datetime.timedelta: Scalar(
         {"type": "number", "format": "time-delta"},
         lambda cls, seconds: cls(seconds=seconds),
         datetime.timedelta.total_seconds,
     ),
-    PurePath: Scalar({"type": "string", "format": "path"}),
-    UUID: Scalar({"type": "string", "format": "uuid"}),
+    PurePath: _text("path"),
+    UUID: _text("uuid"),
     NONE: Scalar({"type": "null"}),
 }
 
@@ -217,7 +211,7 @@ def scalar_schema(cls: type) -> Schema:
 # Schema
 
 
-def json_schema(annotation: Any, names: Names) -> Schema:
+def json_schema(annotation: Any, names: Mapping[type, str]) -> Schema:
     """Return the JSON schema of *annotation*, with references to the classes of *names*.
 
     Raises:

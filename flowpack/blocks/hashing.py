@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import Any, BinaryIO, Iterable, Optional, Union, cast
+from typing import Any, BinaryIO, Iterable, Optional
 
 
 class TooLongError(OSError):
@@ -74,31 +74,6 @@ class Hashing(io.RawIOBase):
     def truncate(self, size: Optional[int] = None) -> int:
         """Do nothing: there is never anything behind the end."""
         return self._length
-
-
-class KnownBytes(io.BytesIO):
-    """Bytes in memory, as a file, with the digest that they have.
-
-    Attributes:
-        data: The bytes, whatever becomes of the file.
-        sha256: Their digest in lower-case hex.
-    """
-
-    def __init__(self, data: bytes, sha256: Optional[str] = None) -> None:
-        super().__init__(data)
-        self.data = data
-        self.sha256 = sha256 or hashlib.sha256(data).hexdigest()
-
-
-def checked(file: BinaryIO, sha256: str, size: int) -> Union[bytes, BinaryIO]:
-    """Return what to send of *file* from where it stands: *size* bytes, with that digest.
-
-    Bytes that cannot change are not hashed once more; those of other files are checked while
-    they are read.
-    """
-    if isinstance(file, KnownBytes) and file.sha256 == sha256 and not file.tell():
-        return file.data
-    return cast(BinaryIO, Checked(file, sha256, size))
 
 
 class Checked:

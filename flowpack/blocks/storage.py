@@ -16,7 +16,6 @@ import attrs
 from flowpack.blocks.address import absolute_folder, api_address, base_path, is_web, storage_path
 from flowpack.blocks.block import Block
 from flowpack.blocks.folder import Folder
-from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.secret import SecretMapping, without_credentials, without_secrets
 from flowpack.blocks.stores import Store
 from flowpack.exceptions import (
@@ -27,7 +26,7 @@ from flowpack.exceptions import (
     StorageUnavailableError,
     printable,
 )
-from flowpack.urls import URL
+from flowpack.urls import URL, as_address, url_of
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _KEY_TYPES = ("hash", "uuid", "timestamp")
@@ -155,8 +154,7 @@ class OwnStorageBlock(StorageBlock):
         """Keep *data* and return the token; what is there already is left alone."""
         if not isinstance(data, bytes):
             raise TypeError(f"a storage keeps bytes, not {type(data).__name__}")
-        file = KnownBytes(data)
-        return self.write_from(file, file.sha256)
+        return self.write_from(io.BytesIO(data), hashlib.sha256(data).hexdigest())
 
     def read(self, token: str) -> bytes:
         """Return what was kept under *token*, which must lead into the storage; not verified."""
@@ -368,4 +366,5 @@ class KVServerStorageBlock(OwnStorageBlock):
     def _store(self) -> Store:
         from flowpack.blocks.web import KeyValueServer
 
-        return KeyValueServer(self.api_address, self.block_type_name)
+        address = as_address(f"{url_of(self.api_address)}/")
+        return KeyValueServer(address, self.block_type_name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Mapping, Optional, ca
 
 import attrs
 
-from flowpack.blocks.hashing import ChangedError, Hashing, TooLongError, checked
+from flowpack.blocks.hashing import ChangedError, Checked, Hashing, TooLongError
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
     APIConnectionError,
@@ -61,7 +61,7 @@ class _Server(ABC):
     """What both kinds of server share; see :class:`~flowpack.blocks.stores.Store`.
 
     Attributes:
-        address: Where it is; may hold credentials.
+        address: What stands before a key; may hold credentials.
         kind: What people call such a storage, for messages.
         headers: Sent with each request.
     """
@@ -96,8 +96,11 @@ class _Server(ABC):
         except APIConnectionError as exc:
             raise StorageUnavailableError(self.label, key, str(exc)) from exc
 
+    def _url(self, key: str) -> URL:
+        return as_address(url_of(self.address) + key)
+
     def _failed(
-        self, key: str, method: str, url: URL, response: Response, step: str = ""
+        self, key: str, method: str, response: Response, step: str = "", url: URL = ""
     ) -> StorageError:
         """Return the error of a response that is no success, with the next step."""
         status, usual = response.status, "is it the right server?"
@@ -109,7 +112,7 @@ class _Server(ABC):
         elif status >= 500:
             usual = "the server failed; try again later, or see its log"
         step = step or _NEXT_STEPS.get(status, usual)
-        reason = f"{method} {mask_url(url)} answered {status}: {step}"
+        reason = f"{method} {mask_url(url or self._url(key))} answered {status}: {step}"
         return StorageUnavailableError(self.label, key, reason)
 
     def _missing(self, key: str) -> ObjectMissingError:
@@ -151,41 +154,40 @@ class WebFolder(_Server):
             if is_right is False and response.status == 412 and key != sha256:
                 raise key_taken(self.label, key)
             if not is_right:
-                raise self._failed(key, "PUT", self._url(key), response, _NOT_KEPT)
+                raise self._failed(key, "PUT", response, _NOT_KEPT)
 
     def _put(
         self, client: ObjectClient, key: str, file: BinaryIO, sha256: str, size: int, replace: bool
     ) -> Response:
         """Send the object; a response 412 says that something has the key already."""
-        start, url = file.tell(), self._url(key)
-        headers = {} if replace else {"if-none-match": "*"}
-        response = client.put(url, checked(file, sha256, size), size, headers)
-        if response.status in _NO_FOLDER and self._make_folder(client, key):
-            file.seek(start)
-            response = client.put(url, checked(file, sha256, size), size, headers)
+        url, headers = self._url(key), {} if replace else {"if-none-match": "*"}
+        body, start = cast(BinaryIO, Checked(file, sha256, size)), file.tell()
+        response = client.put(url, body, size, headers)
+        if response.status in _NO_FOLDER and self._make_folder(client, key, self.address):
+            body.seek(start)
+            response = client.put(url, body, size, headers)
         if not (_is_success(response) or response.status == 412):
-            raise self._failed(key, "PUT", url, response)
+            raise self._failed(key, "PUT", response)
         return response
 
-    def _make_folder(self, client: ObjectClient, key: str, url: str = "") -> bool:
-        """Make the folder *url*, the base address by default, and those above that are missing.
+    def _make_folder(self, client: ObjectClient, key: str, url: URL) -> bool:
+        """Make the folder *url* and those above that are missing.
 
         Returns:
             False if the server knows no folders; the response to the PUT is final then.
         """
-        url = url or url_of(self.address)
-        if url.count("/") == 3:  # The root of the server.
+        if url_of(url).count("/") == 3:  # The root of the server.
             return False
-        response = client.mkcol(as_address(url))
+        response = client.mkcol(url)
         if response.status in (404, 409):
-            above = url.rstrip("/").rpartition("/")[0]
-            if not self._make_folder(client, key, f"{above}/"):
+            above = as_address(url_of(url).rstrip("/").rpartition("/")[0] + "/")
+            if not self._make_folder(client, key, above):
                 return False
-            response = client.mkcol(as_address(url))
+            response = client.mkcol(url)
         if response.status == 501:
             return False
         if not (_is_success(response) or response.status == 405):  # It is there.
-            raise self._failed(key, "MKCOL", as_address(url), response)
+            raise self._failed(key, "MKCOL", response, url=url)
         return True
 
     def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:
@@ -195,7 +197,7 @@ class WebFolder(_Server):
         if response.status in _MISSING:
             raise self._missing(key)
         if response.status != 200:
-            raise self._failed(key, "GET", self._url(key), response)
+            raise self._failed(key, "GET", response)
 
     def _find(self, client: ObjectClient, key: str, sha256: str, size: int) -> Optional[bool]:
         """Return True if the object there is the right one; None if there is none.
@@ -210,7 +212,7 @@ class WebFolder(_Server):
             if response.status in _MISSING:
                 return None
             if not _is_success(response):
-                raise self._failed(key, "HEAD", url, response)
+                raise self._failed(key, "HEAD", response)
             if response.headers.get("content-length", "") == str(size):
                 return True
         file = Hashing(limit=size)
@@ -221,7 +223,7 @@ class WebFolder(_Server):
         if response.status in _MISSING:
             return None
         if response.status != 200:
-            raise self._failed(key, "GET", url, response)
+            raise self._failed(key, "GET", response)
         return (file.tell(), file.hexdigest()) == (size, sha256)
 
     def location(self, key: str) -> Optional[str]:
@@ -229,9 +231,6 @@ class WebFolder(_Server):
         check_key(key, self.label)
         address = parse_url(self._url(key))
         return None if self.headers or address.credentials else address.shown
-
-    def _url(self, key: str) -> URL:
-        return as_address(url_of(self.address) + key)
 
 
 @attrs.frozen
@@ -252,10 +251,10 @@ class KeyValueServer(_Server):
         with self._client(key) as client:
             response = client.post(self._url(key), body)
             if not _is_success(response):
-                raise self._failed(key, "POST", self._url(key), response)
+                raise self._failed(key, "POST", response)
             # There are servers that say yes and keep nothing.
             if not self._find(client, key, sha256, len(data)):
-                raise self._failed(key, "POST", self._url(key), response, _NOT_KEPT)
+                raise self._failed(key, "POST", response, _NOT_KEPT)
 
     def _text(self, data: bytes, key: str) -> str:
         if not data:
@@ -295,11 +294,15 @@ class KeyValueServer(_Server):
         # JSON may take six characters for one.
         most = LONGEST_TEXT if limit is None else min(6 * limit + 1024, LONGEST_TEXT)
         with tempfile.SpooledTemporaryFile(_BRIEF) as file:
-            response = client.get(url, into=cast(BinaryIO, file), limit=most)
+            try:
+                response = client.get(url, into=cast(BinaryIO, file), limit=most)
+            except OSError as exc:
+                reason = f"the response cannot be kept while it is read: {printable(exc)}"
+                raise StorageUnavailableError(self.label, key, reason) from exc
             if response.status in _MISSING or response.status == 204:
                 return None
             if response.status != 200:
-                raise self._failed(key, "GET", url, response)
+                raise self._failed(key, "GET", response)
             length = file.tell()
             file.seek(0)
             body = file.read(_BRIEF)
@@ -312,12 +315,8 @@ class KeyValueServer(_Server):
                     return value.encode()
         if value is None:
             return None
-        problem = "what is not JSON" if value is ... else "JSON that is no text"
-        reason = f"GET {mask_url(url)} answered with {problem}; is it a KV server?"
+        reason = f"GET {mask_url(url)} answered with what is no JSON text; is it a KV server?"
         raise StorageUnavailableError(self.label, key, reason)
-
-    def _url(self, key: str) -> URL:
-        return as_address(f"{url_of(self.address)}/{key}")
 
 
 def _is_success(response: Response) -> bool:

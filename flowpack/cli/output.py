@@ -24,6 +24,10 @@ _status = ""
 #: Where results go, once standard output is left to user code; see :func:`user_code`.
 _results: Optional[TextIO] = None
 
+#: The flow that ran. Threads and exit functions that it leaves need its script to the end of the
+#: process.
+_kept: object = None
+
 
 class OutputClosed(Exception):
     """Nobody reads standard output any more, as in ``| head``."""
@@ -283,16 +287,22 @@ def user_code(*, aside: bool) -> Iterator[None]:
 
 @contextmanager
 def restored_output() -> Iterator[None]:
-    """Restore standard output after the block."""
+    """Restore standard output after the block, and keep nothing."""
     from flowpack._interpreter import restored
 
-    global _results
-    before = _results
+    global _results, _kept
+    before = _results, _kept
     with restored():
         try:
             yield
         finally:
-            _results = before
+            _results, _kept = before
+
+
+def keep(flow: object) -> None:
+    """Keep *flow* alive to the end of the process, or until another one is kept."""
+    global _kept
+    _kept = flow
 
 
 def _separate_results() -> None:

@@ -14,21 +14,16 @@ from flowpack.deployments.load import find_deployment, load_flow_from_deployment
 from flowpack.exceptions import FlowpackError, quoted
 from flowpack.loading import script_error
 
-#: The flow that ran last. Threads and exit functions that it leaves need its script to the end
-#: of the process.
-_flow: Any = None
-
 
 def run(arguments: Namespace) -> None:
     """Run the flow and print what it returns."""
-    global _flow
     # With --json there is one document on standard output, and no prints.
     with output.user_code(aside=arguments.json):
         name = arguments.deployment
         with connect(arguments) as client:
             deployment = find_deployment(name, client)
             flow = load_flow_from_deployment(deployment, client, unverified=arguments.unverified)
-        _flow = flow
+        output.keep(flow)
         given = read_values(arguments.param or {}, lambda: getattr(flow.fn, "__annotations__", {}))
         value = _call(flow, {**deployment.parameters, **given}, name)
     output.returned(value, as_json=arguments.json)

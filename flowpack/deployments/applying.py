@@ -183,11 +183,11 @@ def _is_busy(result: Result) -> bool:
 def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> Deployed:
     """Do what one action says."""
     package, current = step.package, step.spec.current
-    wanted: Union[Deployment, DeploymentCreate]
+    written: Union[Deployment, DeploymentCreate]
     if step.action.kind == UNCHANGED and current is not None:
         if step.action.upload and package is not None:
             put_bytes(package, confirm)
-        deployment_id, wanted = current.id, current
+        deployment_id, written = current.id, current
     else:
         if package is None:
             new = _call_package(step, api)
@@ -195,11 +195,11 @@ def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> D
             flow_id = None if current is None else current.flow_id
             new = store(step.spec, package, api, flow_id, registry, confirm)
         new = _settle_pool(step, api.dialect.settled(new, current), api, registry)
-        deployment_id, wanted = api.create_deployment(new), new
-    stored = wanted.flow_data.stored_object if wanted.flow_data else None
+        deployment_id, written = api.create_deployment(new), new
+    stored = written.flow_data.stored_object if written.flow_data else None
     deployed = Deployed(
         id=deployment_id,
-        flow_id=wanted.flow_id,
+        flow_id=written.flow_id,
         flow_name=step.spec.flow_name,
         name=step.spec.name,
         action=DONE[step.action.kind],
@@ -215,7 +215,7 @@ def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> D
         from flowpack.deployments.verification import confirm_deployment
 
         own = "its packager has left them as they are: delete them and deploy again"
-        confirm_deployment(deployed, wanted, "" if package else own, api)
+        confirm_deployment(deployed, written, "" if package else own, api)
     return deployed
 
 

@@ -1,8 +1,8 @@
 """JSON and YAML files as values that know their lines.
 
-The rules that both keep are here: keys are text and stand once, and a value says the same to
-every reader. YAML 1.1, which PyYAML reads, and YAML 1.2, which others do, take ``no``, ``010``,
-``1:30`` and ``1e3`` for different things: such values are not clear.
+In both, keys are text and stand once, and a value means the same to every reader. YAML 1.1,
+which PyYAML reads, and YAML 1.2, which others do, take ``no``, ``010``, ``1:30`` and ``1e3``
+for different things: such values are not clear.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import re
 from bisect import bisect_right
 from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined]  # not in the stubs
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple
 
 import attrs
 
@@ -106,9 +106,9 @@ def _scan_json(text: str) -> List[Value]:
         value, end = scan(text, start)
     except StopIteration as exc:
         raise json.JSONDecodeError("Expecting value", text, exc.value) from None
-    rest = text[end:].lstrip(_SPACE)
-    if rest:
-        raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
+    extra = text[end:].lstrip(_SPACE)
+    if extra:
+        raise json.JSONDecodeError("Extra data", text, len(text) - len(extra))
     return [value]
 
 
@@ -144,12 +144,10 @@ _CORE_SCHEMA: Mapping[str, Tuple[str, Callable[[str], Any]]] = {
 }
 
 _MERGE = "<< stands for a merge; put it in quotes if it is text"
-_EXPLICIT_TAG = "explicit tags such as !!int and !!python/... are not taken; leave it out"
 _UNCLEAR = (
-    "readers of YAML do not agree on what this is; put it in quotes if it is text, or write it as"
-    " in true, 8 or 1.0e+3"
+    "readers of YAML do not agree on what this is; put it in quotes if it is text, else write it as"
+    " in true, 8 or 1.0e+3, without tags such as !!int"
 )
-_UNCLEAR_TAGS = ("bool", "float", "int", "null", "str", "timestamp")
 
 
 def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Value]:
@@ -189,7 +187,7 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Valu
 
 
 def _describe_yaml_error(exc: Any, text: str) -> str:
-    """Return what PyYAML says, with the line, without what stands there."""
+    """Return the message of PyYAML with the line, without the text that stands there."""
     mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
     if mark is None:
         line = text.count("\n", 0, getattr(exc, "position", 0)) + 1
@@ -211,7 +209,7 @@ def _read_node(node: Any, made: Dict[int, Value]) -> Value:
     if node.id == "scalar":
         value = _read_scalar(node.value, tag, line, plain=not node.style)
     elif tag not in ("seq", "map"):
-        value = Value(line, "", _EXPLICIT_TAG)
+        value = Value(line, "", _UNCLEAR)
     elif node.id == "sequence":
         value = Value(line, [_read_node(item, made) for item in node.value])
     else:
@@ -223,13 +221,12 @@ def _read_node(node: Any, made: Dict[int, Value]) -> Value:
 
 def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
     """Return what *text* is where YAML 1.1, which gives it the *tag*, and 1.2 agree on it."""
-    tag = tag.replace("value", "str")  # A lone "=", which is nothing to anyone.
-    if not plain:
-        return Value(line, text, "" if tag == "str" else _EXPLICIT_TAG)
-    core = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
-    if tag != core:
-        problem = _UNCLEAR if tag in _UNCLEAR_TAGS else _EXPLICIT_TAG
-        return Value(line, text, _MERGE if tag == "merge" else problem)
+    core = "str"
+    if plain:
+        core = next(name for name, (form, _) in _CORE_SCHEMA.items() if re.fullmatch(form, text))
+    # A lone "=" has a type of its own in YAML 1.1, which is nothing to anyone.
+    if core != ("str" if tag == "value" else tag):
+        return Value(line, text, _MERGE if tag == "merge" else _UNCLEAR)
     try:
         return Value(line, _CORE_SCHEMA[core][1](text))
     except ValueError:
@@ -238,16 +235,6 @@ def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
 
 # --- from values to Python's own ----------------------------------------------------------
 
-#: Where the text of a value that is not clear is what is asked for, and where its truth value is.
-_TAKES_TEXT = frozenset({"schedule.anchor_date", "schedule.interval"})
-_TAKES_FLAG = frozenset(
-    {
-        "paused",
-        "schedule.day_or",
-        "flow_runner.config.auto_remove",
-        "flow_runner.config.stream_output",
-    }
-)
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -256,19 +243,21 @@ class ValueReader:
 
     Args:
         where: What messages call the file.
+        texts: The paths that mean text, and so make clear what is not clear by itself.
+        flags: Those that mean a truth value.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(
+        self, where: str, texts: Collection[str] = (), flags: Collection[str] = ()
+    ) -> None:
         self.problems: List[Tuple[int, str]] = []
         self._where = where
+        self._texts = texts
+        self._flags = flags
         self._left = MOST_VALUES
 
     def note(self, line: int, path: str, problem: str) -> None:
-        """Note a *problem* of what stands at a *line*, under a *path*.
-
-        Raises:
-            SpecError: There are too many to go on.
-        """
+        """Note a *problem* of what stands at a *line*, under a *path*; too many are raised."""
         if len(self.problems) == MOST_PROBLEMS:
             raise SpecError(self._where, [*self._report(), "and more"])
         where = f"{printable(path)}: " if path else ""
@@ -285,20 +274,14 @@ class ValueReader:
     def read(self, value: Value, path: str, depth: int = 0) -> Any:
         """Return *value* as None, bool, int, float, str, list or dict.
 
-        Args:
-            value: What to read.
-            path: Where it stands, as ``parameters.x[0]``.
-            depth: How many lists and mappings it stands in.
-
-        Raises:
-            SpecError: It is too much to go on.
+        It stands under a *path* such as ``parameters.x[0]``, in *depth* lists and mappings.
         """
         self._count(value)
         content = value.content
         if value.problem:
-            if path in _TAKES_TEXT:
+            if path in self._texts:
                 return content
-            if path in _TAKES_FLAG and content.lower() in _FLAGS:
+            if path in self._flags and content.lower() in _FLAGS:
                 return _FLAGS[content.lower()]
             self.note(value.line, path, value.problem)
         elif isinstance(content, float) and not math.isfinite(content):
@@ -319,7 +302,7 @@ class ValueReader:
 
     def entries(self, content: Pairs, path: str, depth: int = 0) -> Dict[str, Tuple[int, Value]]:
         """Return what a mapping holds by key, each with its line; merged keys come last."""
-        found: Dict[str, Tuple[int, Value]] = {}
+        entries: Dict[str, Tuple[int, Value]] = {}
         for key, item in content.pairs:
             self._count(key)
             problem = ""
@@ -327,30 +310,30 @@ class ValueReader:
                 problem = f"the key {quoted(key.content)} is not clear: {key.problem}"
             elif not isinstance(key.content, str):
                 problem = f"a key is {key.kind}; keys are text, in quotes where needed"
-            elif key.content in found:
-                first = f"first on line {found[key.content][0]}"
+            elif key.content in entries:
+                first = f"first on line {entries[key.content][0]}"
                 problem = f"the key {quoted(key.content)} stands twice, {first}"
             if not problem:
-                found[key.content] = key.line, item
+                entries[key.content] = key.line, item
             elif key.problem != _MERGE:
                 self.note(key.line, path, problem)
         for key, item in content.pairs:
             if key.problem == _MERGE:
-                self._merge(item, found, path, depth + 1)
-        return found
+                self._merge(item, entries, path, depth + 1)
+        return entries
 
     def _merge(
-        self, value: Value, found: Dict[str, Tuple[int, Value]], path: str, depth: int
+        self, value: Value, entries: Dict[str, Tuple[int, Value]], path: str, depth: int
     ) -> None:
-        """Add to *found* the keys of *value* that are not there yet."""
+        """Add to *entries* the keys of *value* that are not there yet."""
         self._count(value)
         if depth >= DEEPEST:
             self.note(value.line, path, _TOO_DEEP)
         elif isinstance(value.content, Pairs):
-            found.update({**self.entries(value.content, path, depth), **found})
+            entries.update({**self.entries(value.content, path, depth), **entries})
         elif isinstance(value.content, list):
             for item in value.content:
-                self._merge(item, found, path, depth + 1)
+                self._merge(item, entries, path, depth + 1)
         else:
             self.note(value.line, path, "<< takes a mapping or a list of mappings")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from io import BytesIO
-from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+from typing import Any, BinaryIO, Dict, NamedTuple, Optional, Tuple, Union, cast
 from uuid import UUID
 
 import attrs
@@ -27,6 +26,9 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
+
+#: What is longer lies on the disk until all of it has come, in bytes.
+_IN_MEMORY = 8 * 1024 * 1024
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
@@ -152,10 +154,14 @@ def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[
             f"the script of {quoted(record.name)} cannot be verified: neither the deployment nor"
             f" the key {quoted(stored.token)} holds a digest of it; {_UNVERIFIED}"
         )
-    with BytesIO() as file:
+    # Imported here because it is slow to load.
+    from tempfile import SpooledTemporaryFile
+
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
         with storage_errors(storage, stored.token):
-            storage.read_into(stored.token, file, SIZE_LIMIT)
-        content = file.getvalue()
+            storage.read_into(stored.token, cast(BinaryIO, file), SIZE_LIMIT)
+        file.seek(0)
+        content = file.read()
     if expected is not None:
         found = hashlib.new(expected.algorithm, content, usedforsecurity=False).hexdigest()
         check_digest(found, expected, storage.block_type_name, stored.token)

@@ -117,8 +117,8 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
 
     Raises the problems of all specs together, that of a single one as it is.
     """
-    wanted = tuple(specs) if isinstance(specs, Iterable) else (specs,)
-    for spec in wanted:
+    chosen = tuple(specs) if isinstance(specs, Iterable) else (specs,)
+    for spec in chosen:
         if not hasattr(type(spec), "find_flow"):
             problem = f"expected deployment specs of flowpack, not {describe_type(spec)}"
             raise DeploymentValidationError("what to deploy", [problem])
@@ -126,14 +126,14 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
     steps: List[Step] = []
     problems: List[str] = []
     failed: Dict[int, Failure] = {}
-    for position, spec in enumerate(wanted):
+    for position, spec in enumerate(chosen):
         label = spec.label
         try:
             flow = spec.find_flow()
             label = f"{flow.name}/{spec.name or flow.name}"
             steps.append(_plan_step(position, spec.validate(state.reader, flow), state))
         except _PROBLEMS as exc:
-            if len(wanted) == 1:
+            if len(chosen) == 1:
                 raise
             problems.append(_format_problem(spec, exc))
         except (APIStatusError, WireError, StorageError) as exc:
@@ -147,12 +147,12 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
         if count > 1
     ]
     if problems:
-        raise DeploymentValidationError(f"{len(wanted)} deployments", problems)
+        raise DeploymentValidationError(f"{len(chosen)} deployments", problems)
     return Plan(
         api=api.url,
         actions=tuple(step.action for step in steps),
         confirm=confirm,
-        specs=wanted,
+        specs=chosen,
         steps=tuple(steps),
         failed=failed,
     )
@@ -299,7 +299,7 @@ def _has_bytes(package: Package, token: str, state: PlanState) -> bool:
 def _is_same_storage(
     stored: StoredObject, current: Deployment, package: Package, state: PlanState
 ) -> bool:
-    """Return True if the deployment's storage is the one that is wanted."""
+    """Return True if a deployment has the storage of *package*."""
     script, storage = current.script, package.storage
     if script is not None and (script.storage_type, dict(script.storage_data)) != (
         storage.block_type_name,
@@ -325,7 +325,7 @@ def _is_same_storage(
 def _storage_change(
     stored: Optional[StoredObject], current: Deployment, storage: StorageBlock, state: PlanState
 ) -> Change:
-    """Return the change from the storage that a deployment has to the one that is wanted."""
+    """Return the change from the storage that a deployment has to *storage*."""
     known: Optional[StorageBlock] = None
     old: Optional[Dict[str, Any]] = None
     script = current.script

@@ -6,7 +6,7 @@ new.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
@@ -19,7 +19,7 @@ from flowpack.flow_runners import (
     UniversalFlowRunner,
 )
 from flowpack.models import Deployment, FlowRunnerSettings, StoredObject
-from flowpack.packaging.base import Packager, call_packager
+from flowpack.packaging.base import Packager
 from flowpack.packaging.script import SourcePackager
 
 
@@ -43,7 +43,6 @@ def select(
 
     Raises:
         DeploymentValidationError: What is there cannot be kept, or not be changed so.
-        PackagingError: A packager of a user's own failed.
     """
     if current is not None and current.flaw is None and stored_object(current) is None:
         current = None
@@ -54,12 +53,13 @@ def select(
         kept["storage"] = mask_storage(storage)
     if isinstance(given, FlowRunner):
         return packager, given, kept
-    runner: FlowRunner = call_packager(
-        packager, "default_flow_runner", client, returns=(FlowRunner,)
+    is_local = (
+        isinstance(packager, SourcePackager) and packager.find_storage(client).only_this_machine
     )
+    runner: FlowRunner = SubprocessFlowRunner() if is_local else UniversalFlowRunner()
     if client.dialect.uses_work_pools:
         # With storage of this machine it is checked against where the pool's runs are.
-        if given is not None or isinstance(runner, SubprocessFlowRunner):
+        if given is not None or is_local:
             runner = _runner_of_pool(work_pool, client) or runner
     elif current is not None:
         runner = _kept_runner(full_name, current, runner)
@@ -99,7 +99,7 @@ def _kept_runner(full_name: str, current: Deployment, default: FlowRunner) -> Fl
     settings = current.flow_runner
     if not isinstance(settings, FlowRunnerSettings) or not settings.type:
         return default
-    runner = _read_runner(full_name, FlowRunner, settings, "its flow runner cannot be kept: ")
+    runner = _read_runner(full_name, settings, "its flow runner cannot be kept: ")
     if type(runner) is UniversalFlowRunner and isinstance(default, SubprocessFlowRunner):
         # The storage is one of this machine now, where universal means a subprocess.
         return SubprocessFlowRunner(env=runner.env)
@@ -112,14 +112,12 @@ def _changed_runner(full_name: str, runner: FlowRunner, changes: Mapping[str, An
     env = changes.get("env")
     if isinstance(env, Mapping):
         config["env"] = {**getattr(runner, "env", {}), **env}
-    return _read_runner(full_name, type(runner), FlowRunnerSettings(runner.typename, config))
+    return _read_runner(full_name, FlowRunnerSettings(runner.typename, config))
 
 
-def _read_runner(
-    full_name: str, cls: Type[FlowRunner], settings: FlowRunnerSettings, reason: str = ""
-) -> FlowRunner:
+def _read_runner(full_name: str, settings: FlowRunnerSettings, reason: str = "") -> FlowRunner:
     try:
-        return cls.from_settings(settings)
+        return FlowRunner.from_settings(settings)
     except DeploymentValidationError as exc:
         problem = f"{reason}{exc}; name the flow runner that is wanted (--runner, flow_runner)"
         raise DeploymentValidationError(full_name, [problem]) from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any, Optional
 
@@ -36,7 +37,7 @@ def parse_location(value: object) -> Optional[URL]:
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if text is None:
         return None
-    if isinstance(text, str) and is_web(text):
+    if isinstance(text, str) and text.startswith(("http://", "https://")):
         return as_address(text)
     try:
         if not isinstance(text, str):
@@ -67,16 +68,13 @@ def find_flow(
 
     Raises:
         DeploymentValidationError: Flow and location are missing or do not fit each other.
-        DiscoveryError: It is not known what the script defines.
+        DiscoveryError: The flows of the script cannot be read from its source.
     """
     if flow is None:
         if location is None:
             raise DeploymentValidationError(label, ["either flow or flow_location must be given"])
         return select_flow(read_script(location), flow_name)
-    # Imported here because most specs have no flow object.
-    from flowpack.flows import undecorated
-
-    code = getattr(undecorated(flow.fn), "__code__", None)
+    code = getattr(inspect.unwrap(flow.fn), "__code__", None)
     filename = getattr(code, "co_filename", "")
     defined = os.path.abspath(filename) if os.path.isfile(filename) else None
     problem = _object_problem(flow, defined, location, flow_name)
@@ -84,16 +82,16 @@ def find_flow(
         raise DeploymentValidationError(label, [problem])
     script = read_script(location or defined or "")
     try:
-        found = _find_in_script(flow, getattr(code, "co_firstlineno", 1), script)
+        info = _find_in_script(flow, getattr(code, "co_firstlineno", 1), script)
     except MissingFlowError as exc:
         problem = f"the flow is not found in its script: {exc}"
         raise DeploymentValidationError(label, [problem]) from exc
     version = getattr(flow, "version", None)
     return attrs.evolve(
-        found,
+        info,
         name=flow.name,
         version=str(version) if version else script.md5,
-        renamed=found.renamed or found.name != flow.name,
+        renamed=info.renamed or info.name != flow.name,
     )
 
 
@@ -146,9 +144,9 @@ def _find_in_script(flow: Any, line: int, script: Script) -> FlowInfo:
     """Return the flow in the source; what that leaves open is as the object has it."""
     function = getattr(flow.fn, "__name__", "")
     discovery = find_flows(script)
-    for found in (*discovery.flows, *discovery.methods):
-        if (found.name, found.function) == (flow.name, function):
-            return found
+    for info in (*discovery.flows, *discovery.methods):
+        if (info.name, info.function) == (flow.name, function):
+            return info
     try:
         return discovery.select(function)
     except MissingFlowError:
@@ -164,14 +162,14 @@ def _describe_object(
     flow: Any, function: str, line: int, discovery: Discovery
 ) -> Optional[FlowInfo]:
     """Return the object *flow* as a flow of its script; None if no name there leads to a flow."""
-    from flowpack.flows import library_of, undecorated
+    from flowpack.flows import library_of
 
     definition, variable = None, function
     for each in discovery.undetermined:
         if each.definition is not None and each.definition.first_line == line:
             definition, variable = each.definition, each.variables[0]
     # The names are known, for the script has run.
-    names = getattr(undecorated(flow.fn), "__globals__", {"": flow})
+    names = getattr(inspect.unwrap(flow.fn), "__globals__", {"": flow})
     if library_of(names.get(variable, flow)) is None:
         return None
     return FlowInfo(

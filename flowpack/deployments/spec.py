@@ -1,21 +1,10 @@
-"""What a person says of a deployment, and how it becomes a complete spec."""
+"""``DeploymentSpec``, and how it becomes a complete spec."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Protocol,
-    Tuple,
-    Union,
-    runtime_checkable,
-)
+from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -57,10 +46,10 @@ _collected: ContextVar[Optional[List[DeploymentSpec]]] = ContextVar(
 @contextmanager
 def collecting() -> Iterator[List[DeploymentSpec]]:
     """Collect the specs that are made inside the block, in order."""
-    found: List[DeploymentSpec] = []
-    token = _collected.set(found)
+    specs: List[DeploymentSpec] = []
+    token = _collected.set(specs)
     try:
-        yield found
+        yield specs
     finally:
         _collected.reset(token)
 
@@ -81,16 +70,8 @@ def _to_flow_runner(value: Any) -> Any:
     return FlowRunner.from_settings(value)
 
 
-@runtime_checkable
-class FlowLike(Protocol):
-    """A flow of flowpack or of Prefect."""
-
-    name: str
-    fn: Any
-
-
-def _flow_check(value: Any) -> Optional[str]:
-    if isinstance(value, FlowLike) and callable(value.fn):
+def _flow_object_problem(value: Any) -> Optional[str]:
+    if callable(getattr(value, "fn", None)) and hasattr(value, "name"):
         return None
     return f"must be a flow, which has fn and name, not {describe_type(value)}"
 
@@ -118,13 +99,13 @@ class DeploymentSpec(SpecFields):
         paused: Whether the schedule is paused.
         flow_runner: Where runs are executed; also as ``{"type", "config"}``. None keeps the
             runner, or the job variables, of a deployment that exists; for a new one it is
-            ``subprocess`` where the storage is of this machine, else ``universal``. A config
+            ``subprocess`` where the storage is on this machine, else ``universal``. A config
             without a type changes what None would mean.
         flow_storage: A storage block, the id of a registered one, or ``default:`` for the
             server's default. None keeps the storage of a deployment that exists and is
             ``default:`` for a new one.
-        packager: Used in place of packaging the script into ``flow_storage``.
-        entrypoint: ``path/file.py:function``, in place of ``flow_location`` and ``flow_name``.
+        packager: Used instead of packaging the script into ``flow_storage``.
+        entrypoint: ``path/file.py:function``, instead of ``flow_location`` and ``flow_name``.
         source: Where the spec was written, for messages.
         description: What it is for. New deployments get the flow's.
         version: New and changed deployments get the flow's.
@@ -149,7 +130,7 @@ class DeploymentSpec(SpecFields):
     """
 
     name: Optional[str] = attrs.field(default=None, validator=validator(name_problem))
-    flow: Optional[FlowLike] = attrs.field(default=None, validator=validator(_flow_check))
+    flow: Optional[Any] = attrs.field(default=None, validator=validator(_flow_object_problem))
     flow_name: Optional[str] = attrs.field(default=None, validator=validator(is_filled_text))
     flow_location: Optional[URL] = attrs.field(default=None, converter=parse_location)
     flow_runner: Union[FlowRunner, FlowRunnerSettings, None] = attrs.field(
@@ -186,27 +167,26 @@ class DeploymentSpec(SpecFields):
         """Return the flow, with the bytes of its script; reads the source alone.
 
         Raises:
-            DeploymentValidationError: The spec does not say which flow.
-            DiscoveryError: It is not known what the script defines.
+            DeploymentValidationError: Which flow is meant is not clear.
+            DiscoveryError: The flows of the script cannot be read from its source.
         """
         return find_flow(self.label, self.flow, *self._location())
 
     def validate(
         self, client: Optional[Client] = None, flow: Optional[FlowInfo] = None
     ) -> CompleteSpec:
-        """Return the spec with nothing missing, as ``deploy`` takes it; only reads.
+        """Return the spec with nothing missing, the bytes of the script included; only reads.
 
-        The script is read once, and its bytes are part of what is returned. Storage and runner
-        that nobody names are those of the deployment, where it exists.
+        Storage and runner that nobody names are those of the deployment, where it exists.
 
         Args:
-            client: None connects to what the settings say.
+            client: None connects to the API of the settings.
             flow: What :meth:`find_flow` returned, where the caller has it.
 
         Raises:
             DeploymentValidationError: The spec cannot be deployed as it is.
-            DiscoveryError: It is not known what the script defines.
-            PackagingError: A packager of a user's own failed.
+            DiscoveryError: The flows of the script cannot be read from its source.
+            PackagingError: A user's packager failed.
             APIError: The storage could not be looked up on the server.
         """
         if self.packager is not None and self.flow_storage is not None:
@@ -220,10 +200,9 @@ class DeploymentSpec(SpecFields):
         return complete
 
     def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
-        """Return the spec with nothing missing, as *packager* wants it; only reads.
+        """Return the spec with nothing missing, for a *packager* to call; only reads.
 
-        For packagers: nothing is kept of a deployment that exists, and whether the packager can
-        package it is not asked. Errors are those of :meth:`validate`.
+        Nothing is kept of a deployment that exists. Errors are those of :meth:`validate`.
         """
         with using(client) as api:
             return self._complete(packager, api, keep=False)
@@ -282,7 +261,7 @@ class DeploymentSpec(SpecFields):
                 " path/file.py:function"
             )
         if self.flow_location is not None or self.flow_name is not None:
-            raise self._error("entrypoint says what flow_location and flow_name say; give one")
+            raise self._error("entrypoint replaces flow_location and flow_name; give it alone")
         return parse_location(path), function
 
     def _error(self, problem: str) -> DeploymentValidationError:
@@ -290,7 +269,7 @@ class DeploymentSpec(SpecFields):
 
 
 def _flow_problem(flow: FlowInfo, client: Client) -> Optional[str]:
-    """Return why whoever runs the flow could not find it in its script, if so."""
+    """Return why agents or workers would not find the flow in its script, if so."""
     if not client.embedded and set(flow.origin) == {"flowpack"}:
         return (
             "the flow is made with flowpack's own decorator, which Prefect's agents and workers"

@@ -13,8 +13,8 @@ as data::
     flow_storage: s3://bucket          # or an id, or what --storage takes
 
 JSON holds one such object or a list of them; YAML has one or a list of them in each document.
-The keys are fields of :class:`~flowpack.deployments.spec.DeploymentSpec`; what a key that is
-left out and what null means is said there.
+The keys are the fields of :class:`~flowpack.DeploymentSpec`, which describes what null and a
+missing key mean.
 """
 
 from __future__ import annotations
@@ -69,6 +69,14 @@ KEYS = tuple(
 )
 
 
+#: Where no quotes are needed around times in YAML, and where yes and no are truth values.
+_TEXTS = ("schedule.anchor_date", "schedule.interval")
+_FLAGS = (
+    *("paused", "schedule.day_or"),
+    *("flow_runner.config.auto_remove", "flow_runner.config.stream_output"),
+)
+
+
 def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
     """Return True if the file at *path* is one of specs, and not a script to deploy.
 
@@ -103,7 +111,7 @@ def load_specs(
     relative paths are taken from the file's own folder.
 
     Args:
-        path: The file; its suffix says what it is.
+        path: The file; its suffix decides what it is.
         client: Looks up storages that JSON and YAML give as ``block:TYPE-NAME/NAME``; nothing
             else is sent. With None these are refused and nothing is.
 
@@ -115,8 +123,7 @@ def load_specs(
             at once, each with its line.
         DiscoveryError: A ``.py`` file cannot be read or parsed.
         ScriptError: A ``.py`` file failed while it ran.
-        DeploymentValidationError: It made a spec that cannot be right; the error says on which
-            line.
+        DeploymentValidationError: It made a spec that cannot be right; the error has the line.
         APIError: A storage could not be looked up.
     """
     shown, suffix = os.fsdecode(path), _suffix(path)
@@ -125,8 +132,8 @@ def load_specs(
     if suffix in _DATA_SUFFIXES:
         return _load_data(shown, suffix, client)
     kinds = ", ".join((".py", *_DATA_SUFFIXES))
-    found = f"not {quoted(suffix)}" if suffix else "and this has no suffix"
-    raise SpecError(shown, [f"specs are read from files in {kinds}, {found}"])
+    problem = f"not {quoted(suffix)}" if suffix else "and this has no suffix"
+    raise SpecError(shown, [f"specs are read from files in {kinds}, {problem}"])
 
 
 def _suffix(path: Union[str, os.PathLike[str]]) -> str:
@@ -192,7 +199,7 @@ def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[Deploy
 
     text = _read_text(path)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
-    reader = ValueReader(path)
+    reader = ValueReader(path, _TEXTS, _FLAGS)
     file = _File(path, client, reader)
     specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
     reader.raise_problems()

@@ -183,23 +183,23 @@ def _hash_once(storage: StorageBlock, token: str, hashed: _Hashed) -> Hashing:
 
 
 def confirm_deployment(
-    deployed: Deployed, wanted: Union[Deployment, DeploymentCreate], remedy: str, api: Client
+    deployed: Deployed, written: Union[Deployment, DeploymentCreate], remedy: str, api: Client
 ) -> None:
     """Read a deployment and its bytes once more, and raise unless they are as they were written.
 
     Args:
         deployed: What was done.
-        wanted: The deployment that was sent, or that the server had already.
+        written: The deployment as it was sent, or as the server had it already.
         remedy: What puts other bytes right; empty for deploying again.
         api: The server.
     """
     record = api.read_deployment(deployed.id)
     differing = []
-    if record.flow_data != wanted.flow_data:
-        has, sent = _describe_data(record.flow_data), _describe_data(wanted.flow_data)
+    if record.flow_data != written.flow_data:
+        has, sent = _describe_data(record.flow_data), _describe_data(written.flow_data)
         differing.append(f"it points at {has}, and was deployed with {sent}")
-    if isinstance(wanted, DeploymentCreate):
-        changes = api.dialect.differences(record, wanted)
+    if isinstance(written, DeploymentCreate):
+        changes = api.dialect.differences(record, written)
         if changes:  # Without the values: some are secret.
             names = ", ".join(change.field for change in changes)
             differing.append(f"it has another {names}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Tuple, Union
 
@@ -24,13 +25,12 @@ from flowpack._validators import (
     validator,
 )
 from flowpack.analysis.discovery import FlowInfo
-from flowpack.blocks.hashing import KnownBytes
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
 from flowpack.exceptions import PackagingError, printable, quoted
-from flowpack.flow_runners import FlowRunner, UniversalFlowRunner
+from flowpack.flow_runners import FlowRunner
 from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
 from flowpack.urls import URL, Address, as_address, url_of
@@ -82,6 +82,7 @@ def inherited_last(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.At
 
 
 _check_flag = validator(is_flag)
+_check_text = validator(optional(is_text))
 _check_name = validator(optional(is_filled_text))
 _is_schedule = instance_of(
     (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule or a mapping"
@@ -92,12 +93,8 @@ _is_schedule = instance_of(
 class PoolFields(HidesLocals):
     """The fields of a spec for today's Prefect; see ``DeploymentSpec``."""
 
-    description: Union[str, None, Unset] = attrs.field(
-        default=UNSET, validator=validator(optional(is_text))
-    )
-    version: Union[str, None, Unset] = attrs.field(
-        default=UNSET, validator=validator(optional(is_text))
-    )
+    description: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_text)
+    version: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_text)
     work_pool: Optional[str] = attrs.field(default=None, validator=_check_name)
     work_queue: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_name)
     create_work_pool: bool = attrs.field(default=False, validator=_check_flag)
@@ -141,12 +138,9 @@ class CompleteSpec(SpecFields):
     """A deployment spec with nothing missing; made by ``DeploymentSpec.validate``.
 
     Attributes:
-        name: The deployment's name.
-        flow: What was found in the script, with the script's bytes.
+        flow: The flow in its script, with the script's bytes.
         flow_name: The flow's name; the same as ``flow.name``.
         flow_location: Absolute path or URL of the script.
-        flow_runner: Where runs are executed.
-        packager: What packages the flow.
         runner_named: Whether somebody named the runner.
         kept: What is taken from the deployment as it is, by the field's name, with secrets
             masked: storage and runner that nobody named.
@@ -181,12 +175,7 @@ class CompleteSpec(SpecFields):
 
 @attrs.frozen
 class Content:
-    """Bytes that are to be stored, known by their digest.
-
-    Attributes:
-        data: The bytes.
-        sha256: Their SHA-256 in lower-case hex.
-    """
+    """Bytes that are to be stored, known by their SHA-256 in lower-case hex."""
 
     data: bytes = attrs.field(repr=False)
     sha256: str = attrs.field(init=False)
@@ -202,7 +191,7 @@ class Content:
 
     def open(self) -> BinaryIO:
         """Return the bytes as a new file, read from its start."""
-        return KnownBytes(self.data, self.sha256)
+        return io.BytesIO(self.data)
 
 
 @attrs.frozen(kw_only=True)
@@ -214,7 +203,7 @@ class Package:
         entrypoint: ``file.py:function``.
         storage: Where they go; its document id may not be known yet.
         parameter_schema: JSON schema of the flow's parameters, where the server keeps one.
-        notes: What a plan says about it.
+        notes: Shown in plans.
     """
 
     content: Content
@@ -227,47 +216,28 @@ class Package:
 class Packager(ABC):
     """Turns a spec into the body of a deployment.
 
-    Subclass it to package in a way of your own; :meth:`check_compat` and :meth:`package` are
-    all that is needed, and *client* may be left out of both. From ``deploy`` they get a
-    :class:`CompleteSpec`, and without a client flowpack's own calls inside them use that of
-    ``deploy``. A plan says of such a packager that the deployment's code is known when it is
-    packaged, unless it has :meth:`prepare`; that of a base class does not count for a
-    :meth:`package` of your own. What they raise that is no ``FlowpackError`` becomes a
-    ``PackagingError``.
+    A subclass needs :meth:`check_compat` and :meth:`package`, which ``deploy`` calls with a
+    :class:`CompleteSpec`; *client* may be left out of both, for flowpack's own calls inside them
+    use the client of ``deploy``. What they raise that is no ``FlowpackError`` becomes a
+    ``PackagingError``. A plan does not know the deployment's code, unless the class that defines
+    :meth:`package` defines :meth:`prepare`, too.
     """
 
     @abstractmethod
     def check_compat(self, deployment: Any, client: Optional[Client] = None) -> None:
-        """Raise unless *deployment* can be packaged by this packager.
-
-        Raises:
-            DeploymentValidationError: It cannot.
-        """
+        """Raise a ``DeploymentValidationError`` where this packager cannot package *deployment*."""
 
     @abstractmethod
     def package(self, deployment: Any, client: Optional[Client] = None) -> DeploymentCreate:
-        """Store what the flow needs and return the deployment to be created.
-
-        It has the name and the flow of *deployment*.
-        """
+        """Store what the flow needs and return the deployment, of the same name and flow."""
 
     def prepare(self, deployment: Any, client: Optional[Client] = None) -> Optional[Package]:
-        """Return what :meth:`package` would store; None where that is not known.
-
-        Only reads; *client* refuses everything else when a plan is made.
-        """
+        """Return what :meth:`package` would store, reading only; None where that is not known."""
         return None
-
-    def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
-        """Return the runner of a spec that names none."""
-        return UniversalFlowRunner()
 
 
 def is_prepared(packager: Packager) -> bool:
-    """Return True if ``prepare`` describes what ``package`` of the packager does.
-
-    It does not where a subclass has a ``package`` of its own and inherits ``prepare``.
-    """
+    """Return True if no subclass has a ``package`` of its own beside an inherited ``prepare``."""
     defining = (cls for cls in type(packager).__mro__ if {"prepare", "package"} & {*vars(cls)})
     return "prepare" in vars(next(defining))
 
@@ -281,43 +251,35 @@ def call_packager(
 ) -> Any:
     """Call a *method* of a packager, with *client* where it takes one.
 
-    What it calls of flowpack without a client uses this one, too.
-
     Raises:
         PackagingError: It takes other arguments, returned something else than one of *returns*,
             or raised what is no ``FlowpackError``.
     """
     name = type(packager).__name__
+    call = getattr(packager, method)
     with translate_errors(lambda reason: PackagingError(f"the packager {name} raised {reason}")):
-        result = _call(getattr(packager, method), client, args)
-    if not isinstance(result, returns):
-        raise PackagingError(
-            f"the packager {name} returned {type(result).__name__}, not {returns[0].__name__}"
-        )
-    return result
+        bound = _bind(call, f"{name}.{method}", client, args)
+        with current_client(client):
+            result = call(*bound.args, **bound.kwargs)
+    if isinstance(result, returns) and not inspect.isawaitable(result):
+        return result
+    reason = f"not {returns[0].__name__}"
+    if inspect.iscoroutine(result):
+        result.close()  # Else it warns that nobody awaited it.
+        reason = "and flowpack awaits nothing; write it without async"
+    raise PackagingError(f"the packager {name} returned {type(result).__name__}, {reason}")
 
 
-def _call(method: Callable[..., Any], client: Client, args: Tuple[Any, ...]) -> Any:
-    name = getattr(method, "__qualname__", type(method).__name__)
+def _bind(
+    call: Callable[..., Any], name: str, client: Client, args: Tuple[Any, ...]
+) -> inspect.BoundArguments:
     try:
-        signature = inspect.signature(method)
+        signature = inspect.signature(call)
         named = {"client": client} if "client" in signature.parameters else {}
         try:
-            bound = signature.bind(*args, **named)
+            return signature.bind(*args, **named)
         except TypeError:
-            bound = signature.bind(*args, client)
+            return signature.bind(*args, client)
     except (TypeError, ValueError) as exc:
-        raise PackagingError(
-            f"{name} cannot be called with the arguments that flowpack.Packager gives it:"
-            f" {printable(exc)}"
-        ) from exc
-    with current_client(client):
-        result = method(*bound.args, **bound.kwargs)
-    if inspect.isawaitable(result):
-        if inspect.iscoroutine(result):
-            result.close()  # Else it warns that nobody awaited it.
-        raise PackagingError(
-            f"{name}() returned something to be awaited, and flowpack awaits nothing; write it"
-            " without async"
-        )
-    return result
+        problem = f"{name} cannot be called with the arguments that flowpack.Packager gives it"
+        raise PackagingError(f"{problem}: {printable(exc)}") from exc

@@ -17,7 +17,7 @@ from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageB
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.exceptions import DeploymentValidationError, quoted
-from flowpack.flow_runners import FlowRunner, SubprocessFlowRunner, UniversalFlowRunner
+from flowpack.flow_runners import SubprocessFlowRunner
 from flowpack.models import DeploymentCreate
 from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
 from flowpack.packaging.storing import store
@@ -48,7 +48,7 @@ def is_storage(value: Any) -> Optional[str]:
 
 @attrs.frozen
 class SourcePackager(HidesLocals, Packager):
-    """Packages source code into a storage; subclasses say which bytes.
+    """Packages source code into a storage; subclasses decide which bytes.
 
     Attributes:
         storage: A storage block, the id of a registered one, or ``default:`` or None for the
@@ -133,7 +133,6 @@ class SourcePackager(HidesLocals, Packager):
             DeploymentValidationError: As for :meth:`check_compat`, which warns, too.
             BlockError: The document that the storage names does not hold it.
             StorageError: The bytes could not be stored.
-            APIError: Flow or storage block could not be registered.
         """
         with using(client) as api:
             spec = self._complete(deployment, api)
@@ -141,11 +140,6 @@ class SourcePackager(HidesLocals, Packager):
             package = self.prepare(spec, api)
             package.storage.check_document(api)
             return store(spec, package, api)
-
-    def default_flow_runner(self, client: Optional[Client] = None) -> FlowRunner:
-        """Return ``subprocess`` for storage of this machine, else ``universal``."""
-        local = self.find_storage(client).only_this_machine
-        return SubprocessFlowRunner() if local else UniversalFlowRunner()
 
     def with_storage(self, storage: StorageBlock) -> SourcePackager:
         """Return a copy that stores in *storage*; subclasses may be made in any way."""
@@ -171,15 +165,15 @@ def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...
 
     if flow.definition is None:
         return _NO_PARAMETERS, (_UNKNOWN_PARAMETERS,)
-    found = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
+    parameters = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
     first = next(iter(flow.parameters), "")
     if not flow.is_method or first not in ("self", "cls"):
-        return found.schema, found.notes
+        return parameters.schema, parameters.notes
     note = (
         f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a value,"
         " or make it a static method"
     )
-    return found.schema, (*found.notes, note)
+    return parameters.schema, (*parameters.notes, note)
 
 
 @attrs.frozen

@@ -144,7 +144,7 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
     With *confirm* they are read back, and written over others that have their key.
     """
     content, storage = package.content, package.storage
-    token: Any = None  # A storage of a user's own may return anything.
+    token: Any = None  # A user's storage may return anything.
     for write in (storage.write_from, storage.replace_from)[: 2 if confirm else 1]:
         with content.open() as file, storage_errors(storage, content.sha256):
             token = write(file, content.sha256)

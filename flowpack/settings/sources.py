@@ -21,8 +21,8 @@ BUILT_IN_PROFILES: Mapping[str, Mapping[str, Any]] = {
 
 _PREFIXES = ("FLOWPACK_", "PREFECT_")
 
-#: Longest file that is read, in bytes, and deepest nesting of a TOML file.
-_LONGEST, _DEEPEST = 4 * 1024 * 1024, 100
+#: Longest file that is read, in bytes, and most parts of a key in TOML.
+_LONGEST, _MOST_PARTS = 4 * 1024 * 1024, 100
 
 
 @attrs.frozen
@@ -170,13 +170,13 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
     else:
         import tomli as tomllib
     text = _decode(content, path)
-    problem = f": it is nested more than {_DEEPEST} levels deep"
-    if not _is_deep(text):
+    problem = ": it is nested too deep"
+    if not _has_long_key(text):
         try:
             return tomllib.loads(text)
         except ValueError as exc:
             problem = f" is not valid TOML: {printable(exc)}"
-        except RecursionError:  # The caller has left little room on the stack.
+        except RecursionError:
             pass
     raise SettingsError(f"{printable(path)}{problem}")
 
@@ -186,21 +186,12 @@ _TEXTS_AND_COMMENTS = (
 )
 
 
-def _is_deep(text: str) -> bool:
-    """Return True if TOML is nested too deep, by brackets or by the parts of a key.
-
-    Some parsers crash on brackets, and all take time and memory by the square of the parts.
-    """
-    if text.count("[") + text.count("{") <= _DEEPEST >= text.count("."):
+def _has_long_key(text: str) -> bool:
+    """Return True if a key in TOML has very many parts; parsing takes time by their square."""
+    if text.count(".") <= _MOST_PARTS:
         return False
     bare = re.sub(_TEXTS_AND_COMMENTS, "", text, flags=re.DOTALL)
-    if any(part.count(".") > _DEEPEST for part in re.split("[=,\n]", bare)):
-        return True
-    depth = deepest = 0
-    for bracket in re.findall(r"[\[\]{}]", bare):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest > _DEEPEST
+    return any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare))
 
 
 def _read(path: str, named_by: str = "", advice: str = "") -> Optional[bytes]:

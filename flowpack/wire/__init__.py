@@ -1,8 +1,4 @@
-"""How each generation of the API writes it: paths, fields, headers, errors.
-
-A :class:`~flowpack.wire.dialect.Dialect` builds requests from models and models from responses.
-Nothing else in the package knows the API's JSON.
-"""
+"""The API's JSON, which nothing else knows: requests from models, and models from responses."""
 
 from __future__ import annotations
 
@@ -16,11 +12,7 @@ if TYPE_CHECKING:
 
 
 def dialect_for(version: object) -> Dialect:
-    """Return the dialect of a server of release *version*, which is its own word.
-
-    Raises:
-        WireError: No dialect for that release; the text lists the supported ones.
-    """
+    """Return the dialect of a server of release *version*; raise a WireError for no such."""
     if version == "2.0b7":
         from flowpack.wire.dialect import Dialect
 

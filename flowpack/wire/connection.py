@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Set, Tuple, Type, TypeVar
-from uuid import UUID
+import json
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, TypeVar
+from uuid import UUID, uuid4
 
 from flowpack.exceptions import WireError, printable, quoted
 from flowpack.models import Record
 from flowpack.transport import Request, Response, Transport
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Dialect, Model
-from flowpack.wire.encoding import Json, decode, error_for, request
+from flowpack.wire.encoding import Json, decode, error_for, request, wants_csrf_token
 
 Item = TypeVar("Item", bound=Record)
 Result = TypeVar("Result")
@@ -25,10 +26,10 @@ class Connection:
     def __init__(
         self, transport: Transport, dialect: Optional[Dialect], credential: str, renewing: bool
     ) -> None:
-        """Take what :class:`~flowpack.Client` takes; nothing is sent yet."""
         self.transport = transport
         self.credential = credential
         self.renewing = renewing
+        self.csrf: Dict[str, str] = {}  # Headers, once a server has asked for them.
         self._dialect = dialect
 
     @property
@@ -45,11 +46,7 @@ class Connection:
         return self._parse(sent, self._send(sent), read)
 
     def read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
-        """Return the record that answers *sent*.
-
-        Raises:
-            WireError: It is no *cls*, or somebody else's: its fields are not as *expected*.
-        """
+        """Return the record that answers *sent*, whose fields must be as *expected*."""
 
         def record(value: Json) -> Model:
             model = self.dialect.structure(value, cls)
@@ -89,15 +86,28 @@ class Connection:
 
     def _send(self, sent: Request) -> Response:
         """Return the response to *sent*, which is one of success."""
-        dialect = self.dialect
-
-        def send(each: Request) -> Response:
-            return self.transport.send(each.adding(dialect.headers(each)))
-
-        response = send(sent)
-        if self.renewing and dialect.renew(response, send):
-            response = send(sent)
+        response = self._send_once(sent)
+        # Few servers want a CSRF token, so it is not asked for before. It lives an hour.
+        if self.renewing and wants_csrf_token(response) and self._renew_csrf():
+            response = self._send_once(sent)
         return self._successful(sent, response)
+
+    def _send_once(self, sent: Request) -> Response:
+        csrf = {} if sent.method == "GET" else self.csrf
+        return self.transport.send(sent.adding({**self.dialect.headers, **csrf}))
+
+    def _renew_csrf(self) -> bool:
+        """Fetch a CSRF token; return False where the server gives none."""
+        client = str(uuid4())
+        response = self._send_once(request("GET", "/csrf-token", query=f"client={client}"))
+        try:
+            token = json.loads(response.body)["token"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return False
+        if response.status == 200 and isinstance(token, str):
+            self.csrf.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client})
+            return True
+        return False
 
     def _successful(self, sent: Request, response: Response) -> Response:
         if not 200 <= response.status < 300:
@@ -107,8 +117,7 @@ class Connection:
     def _parse(self, sent: Request, response: Response, read: Callable[[Json], Result]) -> Result:
         """Return what *read* makes of the JSON in a response; errors name the request.
 
-        Where the response repeats a secret, neither an error, nor its causes and the frames that
-        it went through, may hold more of it.
+        Where it repeats a secret, no error, cause or variable of a frame may hold more of it.
         """
         value = decode(response, sent, self.transport.url)
         try:

@@ -1,7 +1,6 @@
-"""Models to JSON and back: the converter that every dialect starts from.
+"""Models to JSON and back: the converter of all dialects.
 
-It is strict: text is not turned into numbers, nor numbers into text. What is UNSET is left out, and
-the ``extra`` of a record is written back.
+It is strict: text is not turned into numbers, nor numbers into text. What is UNSET is left out.
 """
 
 from __future__ import annotations
@@ -86,9 +85,8 @@ def _expect(value: Any, kind: type) -> Any:
 
 
 def _read_time(value: Any, _: Any) -> datetime:
-    text = _expect(value, str)
     # Python 3.9 and 3.10 do not read a Z.
-    return datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] == "Z" else text)
+    return datetime.fromisoformat(_expect(value, str).replace("Z", "+00:00"))
 
 
 def _read_schedule(value: Json, kind: Any) -> Any:
@@ -157,8 +155,5 @@ def problems_of(value: Json, cls: Type[Any]) -> List[str]:
     try:
         make_converter(detailed=True).structure(value, cls)
     except Exception as exc:
-        try:
-            return cattrs.transform_error(exc, path="response", format_exception=words)
-        except TypeError:
-            return [words(exc, None)]
+        return cattrs.transform_error(exc, path="response", format_exception=words)
     return []

@@ -18,7 +18,7 @@ from flowpack.models import (
     ScriptSource,
 )
 from flowpack.schedules import IntervalSchedule, RRuleSchedule
-from flowpack.transport import Effect, Request, Response
+from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import orion_schema
 from flowpack.wire.conversion import make_converter, problems_of
 from flowpack.wire.encoding import Json, path, request
@@ -28,25 +28,16 @@ Model = TypeVar("Model")
 #: Sends a request and returns the JSON of the response, or what a second argument makes of it.
 Send = Callable[..., Any]
 
-#: The fields that 2.0b7 has and a spec need not give, and their defaults.
-_DEFAULTS: Mapping[str, Any] = {
-    "schedule": None,
-    "is_schedule_active": True,
-    "parameters": {},
-    "tags": (),
-    "flow_runner": None,
-}
+#: What stands for a deployment that is not there yet: all defaults.
+NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=None)
+
+#: The fields that 2.0b7 has and a spec need not give.
+_FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
 
 
 @attrs.frozen
 class Change:
-    """One field of a deployment that differs.
-
-    Attributes:
-        field: The field's name in :class:`~flowpack.DeploymentSpec`.
-        old: What the server has, as JSON.
-        new: What it is to have.
-    """
+    """One field of a deployment, as a spec names it, and its old and new values, as JSON."""
 
     field: str
     old: Json = attrs.field(hash=False)
@@ -56,40 +47,20 @@ class Change:
 class Dialect:
     """How one generation of the API is spoken; this one is that of 2.0b7 and the embedded API.
 
-    A subclass overrides what differs. What all servers take alike is in
-    :class:`~flowpack.Client`, after whose methods those that return the request are named.
-
-    Attributes:
-        name: ``orion`` or ``prefect3``.
-        version: The server's release.
-        uses_work_pools: Whether a deployment needs a work pool to be run.
-        loads_methods: Whether its workers load flows in classes: ``file.py:Class.method``.
-        workers: How many requests at a time the server is glad of.
-        with_secrets: Query under which block documents are read with their secrets.
-        replacing: Sent beside the data of a block document that replace all it had.
+    A subclass overrides what differs; what all servers take alike is in the client.
     """
 
-    name: ClassVar[str] = "orion"
-    uses_work_pools: ClassVar[bool] = False
-    loads_methods: bool = False
-    workers: ClassVar[int] = 8
-    with_secrets: ClassVar[str] = ""
-    replacing: ClassVar[Mapping[str, Json]] = {}
+    name: ClassVar[str] = "orion"  # Or ``prefect3``.
+    uses_work_pools: ClassVar[bool] = False  # A deployment needs a work pool to be run.
+    loads_methods: bool = False  # Workers load flows in classes: ``file.py:Class.method``.
+    workers: ClassVar[int] = 8  # Requests at a time that the server is glad of.
+    with_secrets: ClassVar[str] = ""  # Query under which block documents hold their secrets.
+    replacing: ClassVar[Mapping[str, Json]] = {}  # Beside data that replace all in a document.
+    headers: ClassVar[Mapping[str, str]] = {"X-PREFECT-API-VERSION": "0.6.0"}
 
     def __init__(self, version: str) -> None:
         self.version = version
         self._converter = make_converter()
-
-    def headers(self, sent: Request) -> Mapping[str, str]:
-        """Return further headers of a request: here the version of the API, which 2.0b7 checks."""
-        return {"X-PREFECT-API-VERSION": "0.6.0"}
-
-    def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
-        """Return True if what a *refused* request lacked was fetched with *send*.
-
-        The request is then sent again, once.
-        """
-        return False
 
     # Models
 
@@ -97,7 +68,7 @@ class Dialect:
         """Return the model that *value* stands for.
 
         Raises:
-            WireError: A field is missing or of another type; the text has the path of each.
+            WireError: Fields are missing or of another type; the text has their paths.
         """
         try:
             return self._converter.structure(value, cls)
@@ -112,14 +83,10 @@ class Dialect:
     # Deployments
 
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
-        """Return *new* with nothing left unset, as this server would keep it.
-
-        What is UNSET takes the value of *current*, or the reference's default where there is no
-        deployment yet.
-        """
+        """Return *new* with the values of *current*, or else defaults, for all that is UNSET."""
         kept = {
-            field: default if current is None else getattr(current, field)
-            for field, default in _DEFAULTS.items()
+            field: getattr(current or NOTHING, field)
+            for field in _FIELDS
             if getattr(new, field) is UNSET
         }
         whole = attrs.evolve(new, **kept)
@@ -133,12 +100,12 @@ class Dialect:
         return attrs.evolve(whole, schedule=schedule)
 
     def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
-        """Return what differs, over the fields that this server keeps.
+        """Return which fields that this server keeps differ in *new*, which is settled.
 
-        *new* is settled. ``flow_data`` is left to the caller, who knows the bytes behind it.
+        ``flow_data`` is left to the caller, who knows the bytes behind it.
         """
         changes = []
-        for field in ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active"):
+        for field in _FIELDS:
             old, wanted = getattr(current, field), getattr(new, field)
             if same_json(old, wanted) or (field == "flow_runner" and wanted is None):
                 continue  # A runner that is None is left to the server.
@@ -150,7 +117,7 @@ class Dialect:
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
-        sent = {"name", "flow_id", "flow_data", *_DEFAULTS}
+        sent = {"name", "flow_id", "flow_data", *_FIELDS}
         body = {field: each for field, each in self.unstructure(new).items() if field in sent}
         return request("POST", "/deployments/", body, Effect.UPSERT)
 
@@ -190,8 +157,15 @@ class Dialect:
         return {"block_document_filter": {"is_anonymous": {"eq_": None if anonymous else False}}}
 
     def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
-        """Return True if the response to a write holds the *data* that were sent."""
-        return dict(document.data) == dict(data)
+        """Return True if the response to a write holds the *data* that were sent.
+
+        Newer servers mask what the schema names as secret.
+        """
+        schema = document.block_schema
+        listed = None if schema is None else schema.fields.get("secret_fields")
+        names = listed if isinstance(listed, list) else ()
+        secret = {str(name).partition(".")[0] for name in names}
+        return all(document.data.get(name) == data[name] for name in data if name not in secret)
 
     # Default storage: one request or several, through *send*
 

@@ -47,34 +47,23 @@ def _segment(segment: object) -> str:
     if not text.strip():
         raise IdentifierError("an empty text names nothing on a server")
     if not text.strip("."):
-        # Who normalises paths would take dots for a step up.
-        return "%2E" * len(text)
+        return "%2E" * len(text)  # Who normalises paths would take dots for a step up.
     try:
         return quote(text, safe="")
     except UnicodeEncodeError as exc:
-        raise IdentifierError(
-            f"{quoted(text)} holds half a surrogate pair, which no name has"
-        ) from exc
+        raise IdentifierError(f"{quoted(text)} holds half a surrogate pair") from exc
 
 
 def request(
     method: str, target: str, body: Json = UNSET, effect: Effect = Effect.READ, query: str = ""
 ) -> Request:
-    """Return a request; *body* is any JSON value, UNSET for none.
-
-    Raises:
-        WireError: *body* is not JSON.
-    """
+    """Return a request; *body* is any JSON value, UNSET for none."""
     content = None if body is UNSET else encode(body)
     return Request(method, target, content, effect, query)
 
 
 def encode(value: Json) -> bytes:
-    """Return *value* as JSON in UTF-8.
-
-    Raises:
-        WireError: It is no JSON.
-    """
+    """Return *value* as JSON in UTF-8; raise a WireError where that cannot be."""
     problem = json_problem(value)
     if problem:
         raise WireError(f"this cannot be sent as JSON: {problem}")
@@ -82,34 +71,25 @@ def encode(value: Json) -> bytes:
 
 
 def decode(response: Response, sent: Request, url: str) -> Json:
-    """Return the JSON value that *response* holds; None where it has no body.
-
-    Raises:
-        WireError: The body is not JSON.
-    """
+    """Return the JSON that *response* holds, None for no body; raise a WireError for others."""
     if not response.body.strip():
         return None
     try:
         return json.loads(response.body)
-    except (ValueError, RecursionError) as exc:
-        cause = None if response.echoes else exc  # It holds the body.
-    shown = quoted(response.body[:80].decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        shown = quoted(response.body[:80].decode("utf-8", "replace"))
     if response.echoes:
         shown = "what repeats a secret that was sent"
-    raise WireError(
+    raise WireError(  # Not from the other error, which holds the body.
         f"{sent.method} {printable(url)}{sent.path} answered {response.status} with {shown},"
         " which is not JSON. Is this the address of a Prefect API? It ends in /api"
-    ) from cause
+    )
 
 
 def error_for(response: Response, sent: Request, url: str, credential: str = "") -> APIStatusError:
     """Return the error that stands for a *response* whose status is not success.
 
-    Args:
-        response: What came back.
-        sent: What was asked.
-        url: The API's root, without credentials.
-        credential: Which credential was sent, and where it came from.
+    *credential* names the one that was sent, and its source.
     """
     response = response.without(_secrets_in(sent))
     words = server_words(response.body)
@@ -150,11 +130,7 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def server_words(body: bytes) -> str:
-    """Return the reason in an error response, without the request that it may echo.
-
-    The servers have four shapes: ``detail``; ``exception_message`` with ``exception_detail``;
-    ``exception_message`` alone; ``message``.
-    """
+    """Return the reason in an error response, without the request that it may echo."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -165,37 +141,37 @@ def server_words(body: bytes) -> str:
         words = _join(content["detail"])
     elif "exception_message" in content:
         details = content.get("exception_detail")
-        words = _schedule_problem(details) or f"{content['exception_message']} {_join(details)}"
+        message = printable(content["exception_message"], _LONGEST)
+        words = _schedule_problem(details) or f"{message} {_join(details)}"
     else:
-        words = str(content.get("message", ""))
+        words = printable(content.get("message", ""), _LONGEST)
     return printable(words.strip(), _LONGEST)
 
 
 def _schedule_problem(details: Json) -> str:
     """Return what is wrong with a schedule, empty where nothing is.
 
-    Servers try each kind of schedule and list what all of them lack; what counts is the one
-    thing that is neither missing nor too much.
+    Servers list what it lacks to be of each kind; the rest is what is wrong with the kind it is.
     """
     for detail in details if isinstance(details, list) else ():
         location = detail.get("loc") if isinstance(detail, dict) else None
         if not isinstance(location, list) or "schedule" not in location:
             return ""  # Something else is wrong, too.
         if str(detail.get("type")).rpartition(".")[2] not in _OF_ANOTHER_KIND:
-            reason = str(detail.get("msg")).replace("Value error, ", "", 1)
-            return f"schedule, {location[-1]}: {reason}"
+            reason = printable(detail.get("msg"), _LONGEST).replace("Value error, ", "", 1)
+            return f"schedule, {printable(location[-1])}: {reason}"
     return ""
 
 
 def _join(details: Json) -> str:
     """Return *details* with field and reason of each, one after the other."""
     if not isinstance(details, list):
-        return str(details or "")
+        return printable(details or "", _LONGEST)
     words = []
     for detail in details[:20]:
         if isinstance(detail, dict):
             location = detail.get("loc")
-            field = ".".join(map(str, location)) if isinstance(location, list) else ""
-            detail = f"{field}: {detail.get('msg', '')}"
-        words.append(str(detail))
+            field = ".".join(map(printable, location)) if isinstance(location, list) else ""
+            detail = f"{field}: {printable(detail.get('msg', ''), _LONGEST)}"
+        words.append(printable(detail, _LONGEST))
     return "; ".join(words)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
-from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
-from uuid import UUID, uuid4
+from functools import partial
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
+from uuid import UUID
 
 import attrs
 
@@ -26,19 +26,14 @@ from flowpack.models import (
     DeploymentCreate,
     ScriptSource,
 )
-from flowpack.transport import Effect, Request, Response
+from flowpack.transport import Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.conversion import write_schedule
-from flowpack.wire.dialect import Change, Dialect, Model, Send
-from flowpack.wire.encoding import Json, path, request, wants_csrf_token
+from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
+from flowpack.wire.encoding import Json, path, request
 from flowpack.wire.job_variables import merged_variables, runner_variables, variables_of
-from flowpack.wire.prefect3_schedules import (
-    own_schedule,
-    read_any,
-    same_schedule,
-    schedules_to_send,
-)
+from flowpack.wire.prefect3_schedules import own_schedule, read_any, same_schedule, sent_schedules
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -114,34 +109,12 @@ class Prefect3(Dialect):
     workers: ClassVar[int] = 4
     with_secrets: ClassVar[str] = "include_secrets=true"
     replacing: ClassVar[Mapping[str, Json]] = {"merge_existing_data": False}
+    headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods = self._release >= METHODS
-        self._csrf: Mapping[str, str] = {}
-
-    def headers(self, sent: Request) -> Mapping[str, str]:
-        """Return the CSRF token, where the server asked for one."""
-        return {} if sent.method == "GET" else self._csrf
-
-    def renew(self, refused: Response, send: Callable[[Request], Response]) -> bool:
-        """Fetch a CSRF token where the server refused a request for want of one.
-
-        Few servers want one, so it is not asked for before. A token lives an hour.
-        """
-        if not wants_csrf_token(refused):
-            return False
-        client = str(uuid4())
-        response = send(request("GET", "/csrf-token", query=f"client={client}"))
-        try:
-            token = json.loads(response.body)["token"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return False
-        if response.status != 200 or not isinstance(token, str):
-            return False
-        self._csrf = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client}
-        return True
 
     def has(self, field: str) -> bool:
         """Return True if this release has a field of deployments."""
@@ -182,30 +155,28 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
         if new.schedules is not UNSET:
             return new
-        extra: Mapping[str, Any] = {} if current is None else current.extra
-        kept = self._kept(new, current, extra)
+        current = current or NOTHING
+        extra, slugs = current.extra, self.has("slug")
+        kept = self._kept(new, current)
         unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
-        own = None if current is None else own_schedule(extra, current.script, self.has("slug"))
-        schedule, script = new.schedule, new.script
-        if schedule is UNSET:
-            schedule = None if current is None else current.schedule
-        if script is not None and schedule is not None and not self.has("slug"):
+        own = own_schedule(extra, current.script, slugs)
+        schedule = current.schedule if new.schedule is UNSET else new.schedule
+        script = new.script
+        if script is not None and schedule is not None and not slugs:
             script = attrs.evolve(script, schedule=write_schedule(schedule))
-        schedules = schedules_to_send(new.schedule, extra, own, self.has("slug"))
+        schedules = sent_schedules(new.schedule, extra, own, slugs)
         return attrs.evolve(new, schedules=schedules, schedule=schedule, script=script, **unset)
 
-    def _kept(
-        self, new: DeploymentCreate, current: Optional[Deployment], extra: Mapping[str, Any]
-    ) -> Dict[str, Any]:
+    def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
         """Return the value of each field that *new* may leave unset."""
-        kept = {field: _comparable(extra).get(field, each) for field, each in _KEPT.items()}
-        kept["tags"] = () if current is None else current.tags
-        kept["is_schedule_active"] = current is None or current.is_schedule_active
-        kept["job_variables"] = None if current is None else merged_variables(extra, new)
+        old = _comparable(current.extra)
+        kept = {field: old.get(field, default) for field, default in _KEPT.items()}
+        kept["tags"], kept["is_schedule_active"] = current.tags, current.is_schedule_active
+        kept["job_variables"] = merged_variables(current.extra, new)
         if new.script is not None:
-            if current is None:
+            if not current.extra:
                 kept["description"] = new.script.description
             # A version that is a digest was made by a tool, from the script.
             if kept["version"] is None or re.fullmatch("[0-9a-f]{32}", str(kept["version"])):
@@ -224,7 +195,7 @@ class Prefect3(Dialect):
             paused = not current.is_schedule_active
             changes.append(Change("paused", paused, not new.is_schedule_active))
         own = own_schedule(current.extra, current.script, self.has("slug"))
-        old_schedule = own and own.get("schedule")
+        old_schedule = None if own is None else own.get("schedule")
         if not same_schedule(old_schedule, new.schedule):
             changes.append(Change("schedule", old_schedule, write_schedule(new.schedule)))
         return (*changes, *pulling.differences(current, new))
@@ -312,14 +283,6 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.block_document_filters`."""
         return {} if anonymous else {"block_documents": {"is_anonymous": {"eq_": False}}}
 
-    def echoes(self, document: BlockDocument, data: Mapping[str, Any]) -> bool:
-        """See :meth:`Dialect.echoes`; responses to writes have secrets masked."""
-        schema = document.block_schema
-        listed = None if schema is None else schema.fields.get("secret_fields")
-        names = listed if isinstance(listed, list) else ()
-        secret = {str(name).partition(".")[0] for name in names}
-        return all(document.data.get(name) == data[name] for name in data if name not in secret)
-
     # Default storage: there is none since 2.0b11, so a variable names it
 
     def get_default_storage(self, send: Send) -> Optional[BlockDocument]:
@@ -338,8 +301,8 @@ class Prefect3(Dialect):
         with suppress(ObjectNotFound):
             found = send(request("GET", _DEFAULT_STORAGE_PATH), document_id)
             if found is not None:
-                sent = self._read_document(found)
-                document = send(sent, lambda value: self.structure(value, BlockDocument))
+                read = partial(self.structure, cls=BlockDocument)
+                document = send(self._read_document(found), read)
         return document
 
     def _read_document(self, document_id: UUID) -> Request:

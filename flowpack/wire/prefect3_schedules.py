@@ -37,7 +37,7 @@ def own_schedule(
     return next((each for each in schedules if same_schedule(each["schedule"], made)), None)
 
 
-def schedules_to_send(
+def sent_schedules(
     wanted: Any, extra: Mapping[str, Any], own: Optional[Mapping[str, Any]], slugs: bool
 ) -> Tuple[Json, ...]:
     """Return the schedules to send: those of others as they are, and our own as it is *wanted*."""

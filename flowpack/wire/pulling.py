@@ -136,10 +136,10 @@ def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, An
 
 
 def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSource]]:
-    """Return what flowpack wrote into *steps*; nothing where others made them.
+    """Return what flowpack wrote into *steps*, nothing where others made them.
 
     Raises:
-        WireError: A step of flowpack's does not say what it must.
+        WireError: A step of flowpack's lacks a value.
     """
     for step in steps or ():
         stock, own = step.get(_STOCK_STEP), step.get(_FLOWPACK_STEP)

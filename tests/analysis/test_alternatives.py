@@ -46,14 +46,6 @@ MADE = {
     "reassigned": ("def f(a): 1\ng = f\ndef f(b): 2\nx = flow(g, name='x')", ["a"]),
     "defined again": ("def f(a): 1\nx = flow(f)\ndef f(b): 2", ["a"]),
     "lambda": ("x = flow(lambda a, b=1: a, name='x')", ["a", "b"]),
-    "cached": (
-        "import functools\n@functools.lru_cache(maxsize=1)\ndef f(a): 1\nx = flow(f)",
-        ["a"],
-    ),
-    "cached by a call": (
-        "import functools\ndef f(a): 1\nx = flow(functools.cache(f), name='x')",
-        ["a"],
-    ),
     "given back": ("def tag(fn): return fn\n@flow\n@tag\ndef x(a): 1", ["a"]),
     "given back by a call": (
         "def tag(fn): return fn\n@flow\ndef y(a): 1\nx = tag(y)\ndel y",
@@ -151,7 +143,6 @@ CERTAIN = {
     "equal branches": "if os.name:\n    T = int\nelse:\n    T = int",
     "backport": "try:\n    from typing import Any as T\nexcept ImportError:\n"
     "    from typing_extensions import Any as T\nT = int",
-    "always there": "try:\n    import json\n    T = int\nexcept ImportError:\n    T = str",
     "the other fails": "T = int\nif os.name == 'nt':\n    T = str\n    raise RuntimeError",
     "the other exits": "try:\n    import lib\n    T = int\n"
     "except ImportError:\n    T = str\n    sys.exit(1)",
@@ -212,6 +203,9 @@ CHANGED = {
     "in place": "N = [1]\nM = N\nM += [2]",
     "an item": "N = [1, 2]\ndel N[0]",
     "in a branch": "N = [1, 2]\nif os.name:\n    N.clear()",
+    "in a loop": "N = []\nfor each in sys.argv:\n    N.append(each)",
+    "as an argument in a loop": "def fill(items): items.append(1)\nN = []\n"
+    "while os.getenv('X'):\n    fill(N)",
     "cut afterwards": "L = [1]\nL.append(2)\nN = L[1:]",
     "counted": "L = [1]\nL.append(2)\nN = len(L)",
 }

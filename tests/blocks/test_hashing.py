@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.blocks.hashing import ChangedError, Checked, Hashing, KnownBytes, checked
+from flowpack.blocks.hashing import ChangedError, Checked, Hashing
 
 
 @given(st.lists(st.binary(max_size=50)))
@@ -57,14 +57,3 @@ def test_wrong_bytes_are_held_back(data, size):
         for _ in range(len(data)):
             whole.read(size)
     assert caught.value.found == hashlib.sha256(data).hexdigest()
-
-
-def test_bytes_whose_digest_is_known():
-    """They are sent as they are, whoever writes to the file."""
-    file = KnownBytes(b"data")
-    assert file.sha256 == hashlib.sha256(b"data").hexdigest()
-    file.getbuffer()[:] = b"evil"
-    assert checked(file, file.sha256, 4) == b"data"
-    assert isinstance(checked(file, "0" * 64, 4), Checked)
-    file.seek(1)
-    assert isinstance(checked(file, file.sha256, 3), Checked)

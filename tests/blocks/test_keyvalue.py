@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
+import os
+import tempfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Optional
 
@@ -58,6 +61,18 @@ def test_longer_text_is_not_it_and_is_replaced(storage, values):
     assert not storage.holds(KEY, KEY, len(DATA))
     storage.write(DATA)
     assert storage.read(KEY) == DATA
+
+
+def test_no_room_for_a_long_text(storage, values, monkeypatch):
+    """A full disk while a long text is read is a clean error."""
+    values.values[KEY] = "x" * 2**21
+
+    def refuse(*arguments, **named):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(StorageUnavailableError, match="No space left"):
+        storage.read(KEY)
 
 
 def test_address_is_used_as_it_is(values):

@@ -47,7 +47,7 @@ def test_the_same_plan(flowpack, script, planned):
         (
             ("-n", "e"),
             ("-n", "f"),
-            "2 things moved:\n  - hello/e is not to be deployed now\n  - hello/f was",
+            "2 things changed:\n  - hello/e is not to be deployed now\n  - hello/f was",
         ),
         (("--storage", "file:s"), ("--storage", "file:t"), "hello/d: storage was"),
         (

@@ -95,21 +95,21 @@ DIFFERENCES = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), DIFFERENCES.values(), ids=DIFFERENCES)
-def test_differences(change, told):
-    """One thing that moved is told in one sentence that names it."""
-    assert plan_diff(PLAN, other(change)) == (told,)
+@pytest.mark.parametrize(("change", "sentence"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_differences(change, sentence):
+    """One thing that changed is one sentence that names it."""
+    assert plan_diff(PLAN, other(change)) == (sentence,)
 
 
 def test_several_differences():
-    """All that moved is told."""
+    """All that changed is listed."""
 
     def change(plan):
         action(plan).update(kind="unchanged", changes=[], upload=False)
         plan["actions"][1].update(sha256="1" * 64)
 
-    told = plan_diff(PLAN, other(change))
-    assert [each.split(" was ")[0] for each in told] == [
+    found = plan_diff(PLAN, other(change))
+    assert [each.split(" was ")[0] for each in found] == [
         "hello/one: kind",
         "hello/one: upload",
         "hello/one: tags",
@@ -134,9 +134,9 @@ def test_text_from_outside_is_escaped_and_bounded():
     def change(plan):
         action(plan).update(name="x\n\x1b[31m", kind="y" * 10_000)
 
-    told = plan_diff(PLAN, other(change)) + plan_diff(other(change), PLAN)
-    assert all(each.isprintable() for each in told)
-    assert max(map(len, told)) < 1000
+    found = plan_diff(PLAN, other(change)) + plan_diff(other(change), PLAN)
+    assert all(each.isprintable() for each in found)
+    assert max(map(len, found)) < 1000
 
 
 JSON = st.recursive(
@@ -153,7 +153,7 @@ JSON = st.recursive(
 
 @given(JSON, JSON)
 def test_any_json(one, two):
-    """Files that are no plans are refused; of others the differences are told."""
+    """Files that are no plans are refused; of others the differences are listed."""
     plans = []
     for value in (one, two):
         try:

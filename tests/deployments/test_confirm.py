@@ -52,7 +52,7 @@ def spec(script, tmp_path):
 
 
 class Forgetful:
-    """A server whose reads by id tell something else than was written."""
+    """A server whose reads by id return something else than was written."""
 
     def __init__(self, transport, change):
         self.transport = transport
@@ -96,11 +96,11 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), LOST.values(), ids=LOST)
-def test_server_that_lost_it(transport, spec, change, told):
+@pytest.mark.parametrize(("change", "message"), LOST.values(), ids=LOST)
+def test_server_that_lost_it(transport, spec, change, message):
     """What the server has otherwise is named, without secrets."""
     client = Client(transport=Forgetful(transport, change))
-    with pytest.raises(WireError, match=told) as caught:
+    with pytest.raises(WireError, match=message) as caught:
         deploy(spec, client, confirm=True)
     assert "hello/d was deployed, but the server has" in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -137,7 +137,7 @@ class Lossy(StorageBlock):
 @pytest.mark.parametrize("kept", [0, 10])
 @pytest.mark.parametrize("again", [False, True], ids=["created", "unchanged"])
 def test_storage_that_lost_it(client, spec, tmp_path, kept, again):
-    """Bytes that are not there, or not these, are told before anything points there."""
+    """Bytes that are not there, or not these, are an error before anything points there."""
     lossy = attrs.evolve(spec, flow_storage=Lossy(str(tmp_path), kept))
     if again:
         assert deploy(lossy, client)[0].action == "created"
@@ -175,7 +175,7 @@ class Own(Packager):
 
 
 def test_packagers_of_users(client, script, tmp_path):
-    """Their deployments are read back as far as it can be told what is right."""
+    """Their deployments are read back as far as their digests are known."""
     folder = tmp_path / "store"
     saved = FileStorageBlock(str(folder)).save("store", client)
     digest = saved.write(b"content")
@@ -386,7 +386,7 @@ def test_own_storage_that_can_overwrite(client, spec, tmp_path):
     with open(token, "r+b") as file:
         file.write(b"#")
     assert deploy(spec, client)[0].action == "unchanged"
-    # A write tells its tokens, so they could be others.
+    # Its tokens are known after a write, so they could be others.
     assert deploy(spec, client, confirm=True)[0].action == "updated"
     assert [each.status for each in verify_all(client)] == ["ok"]
 
@@ -403,8 +403,8 @@ def test_command_that_verify_names(fresh_home, script, tmp_path, place, files, c
     assert main(["run", "hello/d"]) == 1
     assert "flowpack deploy" in capsys.readouterr().err
     assert main(["deploy", f"{script}:hello", "-n", "d", store, "--confirm"]) == 0
-    told = capsys.readouterr()
-    assert "unchanged hello/d" in told.out and "missing or damaged" in told.err
+    printed = capsys.readouterr()
+    assert "unchanged hello/d" in printed.out and "missing or damaged" in printed.err
     assert main(["verify"]) == 0
     spec_file = tmp_path / "set.json"
     wanted = {"flow_location": str(script), "flow_storage": f"{files.address}/"}

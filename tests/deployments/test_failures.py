@@ -237,32 +237,26 @@ def test_exception_that_may_mean_anything(client, specs_with):
 class Mine(Packager):
     """A packager of a user's own."""
 
-    fault: str = ""
+    failing: str = ""
 
     def check_compat(self, deployment, client=None):
         """Take everything, or fail."""
-        if self.fault == "check_compat":
+        if self.failing == "check_compat":
             raise ValueError("canary")
-
-    def default_flow_runner(self, client=None):
-        """Return a runner, or none."""
-        if self.fault == "default_flow_runner":
-            return None
-        return super().default_flow_runner(client)
 
     def prepare(self, deployment, client=None):
         """Return nothing, or what is no package."""
-        return "canary" if self.fault == "prepare" else None
+        return "canary" if self.failing == "prepare" else None
 
     def package(self, deployment, client=None):
         """Put the script into the deployment, or fail."""
-        if self.fault == "package":
+        if self.failing == "package":
             raise RuntimeError("canary")
-        if self.fault == "nothing":
+        if self.failing == "nothing":
             return None
-        flow = "other" if self.fault == "flow" else deployment.flow_name
+        flow = "other" if self.failing == "flow" else deployment.flow_name
         return DeploymentCreate(
-            name="other" if self.fault == "name" else deployment.name,
+            name="other" if self.failing == "name" else deployment.name,
             flow_id=client.create_flow(flow),
             flow_data=DataDocument.encode("text", "pass"),
             flow_runner=deployment.flow_runner.to_settings(),
@@ -270,7 +264,7 @@ class Mine(Packager):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("failing", "message"),
     [
         ("package", r"packager Mine raised RuntimeError \(test_failures"),
         ("nothing", r"Mine returned NoneType, not DeploymentCreate"),
@@ -279,16 +273,16 @@ class Mine(Packager):
     ],
 )
 @pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
-def test_packager_that_fails_loses_its_own_only(client, specs_with, fault, told, known):
+def test_packager_that_fails_loses_its_own_only(client, specs_with, failing, message, known):
     """Nothing is deployed that was not asked for, and the others are done."""
     if known:
         deploy(specs_with(packager=Mine()), client)
-    error = failure(specs_with("b", packager=Mine(fault)), client)
-    with pytest.raises(PackagingError, match=told):
+    error = failure(specs_with("b", packager=Mine(failing)), client)
+    with pytest.raises(PackagingError, match=message):
         raise error
     assert set(tags(client)) == {"one", "two"} | ({"own"} if known else set())
-    with pytest.raises(PackagingError, match=told):
-        deploy(specs_with("b", packager=Mine(fault))[1], client)
+    with pytest.raises(PackagingError, match=message):
+        deploy(specs_with("b", packager=Mine(failing))[1], client)
 
 
 @attrs.frozen
@@ -301,26 +295,25 @@ class Text(ScriptPackager):
 
 
 @pytest.mark.parametrize(
-    ("packager", "told"),
+    ("packager", "message"),
     [
         (Mine("check_compat"), "Mine raised ValueError"),
-        (Mine("default_flow_runner"), "returned NoneType, not FlowRunner"),
         (Mine("prepare"), "Mine returned str, not Package"),
         (Text(), "Text raised TypeError"),
     ],
-    ids=["check_compat", "default_flow_runner", "prepare", "content"],
+    ids=["check_compat", "prepare", "content"],
 )
 @pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning")
 def test_packager_that_fails_while_planning(
-    client, transport, specs_with, packager, told
+    client, transport, specs_with, packager, message
 ):
-    """It is told with the problems of the others, and nothing is written."""
+    """It is listed with the problems of the others, and nothing is written."""
     specs = specs_with(packager=packager)
     specs[2] = attrs.evolve(specs[2], flow_location="none.py")
     with pytest.raises(DeploymentValidationError) as caught:
         deploy(specs, client)
     first, second = caught.value.problems
-    assert told in first and "none.py" in second
+    assert message in first and "none.py" in second
     assert "canary" not in str(caught.value)
     assert transport.writes() == []
     with pytest.raises(PackagingError):

@@ -44,26 +44,26 @@ def with_secret(value, secret):
 
 @pytest.mark.parametrize("runner", RUNNERS.values(), ids=RUNNERS)
 def test_values_of_variables(runner):
-    """Whatever the shape, no value is told; another value is told to have changed."""
+    """Whatever the shape, no value is shown; another value is marked as changed."""
     change = mask_change(Change("flow_runner", None, runner))
-    told = json.dumps(change.new)
-    assert SECRET not in told and MASK in told and "changed" not in told
+    shown = json.dumps(change.new)
+    assert SECRET not in shown and MASK in shown and "changed" not in shown
     other = mask_change(Change("flow_runner", runner, with_secret(runner, "other")))
     assert other.old == change.new
-    assert json.dumps(other.new) == told.replace(MASK, f"{MASK} (changed)")
+    assert json.dumps(other.new) == shown.replace(MASK, f"{MASK} (changed)")
     same = mask_change(Change("flow_runner", runner, {**runner, "more": 1}))
     assert same.new == {**change.new, "more": 1}
 
 
-def test_names_and_the_rest_are_told():
+def test_names_and_other_fields_are_shown():
     """Names of variables, and fields that are no variables, stand as they are."""
-    told = mask_change(Change("flow_runner", None, RUNNERS["orion"])).new
-    assert told["type"] == "universal"
-    assert list(told["config"]["env"]) == ["A", "name"]
-    assert SECRET not in json.dumps(told)
+    shown = mask_change(Change("flow_runner", None, RUNNERS["orion"])).new
+    assert shown["type"] == "universal"
+    assert list(shown["config"]["env"]) == ["A", "name"]
+    assert SECRET not in json.dumps(shown)
     assert mask_change(Change("flow_runner", None, RUNNERS["variables"])).new["image"]
-    told = mask_change(Change("flow_runner", None, RUNNERS["manifest"])).new
-    assert told["job"]["spec"]["containers"][0]["env"][0]["name"] == "A"
+    shown = mask_change(Change("flow_runner", None, RUNNERS["manifest"])).new
+    assert shown["job"]["spec"]["containers"][0]["env"][0]["name"] == "A"
     assert mask_change(Change("flow_runner", None, {"env": {"A": ""}})).new == {
         "env": {"A": ""}
     }
@@ -73,21 +73,21 @@ STEP = {"flowpack.steps.pull": {"requires": SECRET, "globals": {"a": 1}}}
 
 
 def test_pull_steps():
-    """They are told by their names, and which have other inputs."""
+    """Their names are shown, and which have other inputs."""
     theirs = {"theirs": {"x": SECRET}}
     change = Change("pull_steps", [theirs, STEP], [theirs, with_secret(STEP, "other")])
-    told = mask_change(change)
-    assert told.old == ["theirs", "flowpack.steps.pull"]
-    assert told.new == ["theirs", "flowpack.steps.pull (changed)"]
+    shown = mask_change(change)
+    assert shown.old == ["theirs", "flowpack.steps.pull"]
+    assert shown.new == ["theirs", "flowpack.steps.pull (changed)"]
     assert mask_change(Change("pull_steps", None, [STEP])).new == ["flowpack.steps.pull"]
 
 
 def test_passwords_in_requirements():
-    """Another password is a change, the rest of the address is told."""
+    """Another password is a change, the address without it is shown."""
     old, new = f"git+https://u:{SECRET}@host/x", "git+https://u:other@host/x"
-    told = mask_change(Change("pull_requires", old, new))
-    assert "host/x" in told.old and SECRET not in told.old
-    assert told.new == f"{told.old} (changed)"
+    shown = mask_change(Change("pull_requires", old, new))
+    assert "host/x" in shown.old and SECRET not in shown.old
+    assert shown.new == f"{shown.old} (changed)"
 
 
 def test_other_fields_are_left_alone():
@@ -134,16 +134,16 @@ class Vault(StorageBlock):
     ids=lambda storage: type(storage).__name__,
 )
 def test_storages(storage):
-    """A storage is told by its type and its data, without what is secret."""
-    told = mask_storage(storage)
-    assert told["type"] == storage.block_type_name
-    assert SECRET not in json.dumps(told)
-    assert len(told) == 1 + len(storage.to_document_data())
+    """A storage is shown by its type and its data, without what is secret."""
+    shown = mask_storage(storage)
+    assert shown["type"] == storage.block_type_name
+    assert SECRET not in json.dumps(shown)
+    assert len(shown) == 1 + len(storage.to_document_data())
 
 
 def test_storages_of_other_secrets():
     """A plan that moves code between two keys to one bucket says what changed."""
     one, two = (S3StorageBlock("bucket", aws_secret_access_key=key) for key in ("a", "b"))
-    told = mask_storage(two, one)
-    assert told == {**mask_storage(two), "aws_secret_access_key": f"{MASK} (changed)"}
+    shown = mask_storage(two, one)
+    assert shown == {**mask_storage(two), "aws_secret_access_key": f"{MASK} (changed)"}
     assert mask_storage(one, one) == mask_storage(one) == mask_storage(two)

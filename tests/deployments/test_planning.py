@@ -124,7 +124,7 @@ def test_fresh_clone_is_unchanged(client, spec, script, tmp_path):
     ],
 )
 def test_changed_field_is_an_update(client, spec, field, value):
-    """One field that differs is told, written and then unchanged."""
+    """One field that differs is shown, written and then unchanged."""
     first = deploy(spec, client)[0]
     changed = attrs.evolve(spec, **{field: value})
     assert fields(plan(changed, client)) == [field]
@@ -134,7 +134,7 @@ def test_changed_field_is_an_update(client, spec, field, value):
 
 
 def test_changed_code_is_an_update(client, spec, script):
-    """Other bytes are told by digest and size."""
+    """Other bytes are shown by digest and size."""
     deploy(spec, client)
     script.write_text(script.read_text() + "\n# more\n")
     found = plan(spec, client)
@@ -145,7 +145,7 @@ def test_changed_code_is_an_update(client, spec, script):
 
 
 def test_other_storage_is_an_update(client, spec, tmp_path):
-    """A storage of another folder is told."""
+    """A storage of another folder is shown."""
     deploy(spec, client)
     moved = attrs.evolve(spec, flow_storage=FileStorageBlock(str(tmp_path / "two")))
     (change,) = plan(moved, client).actions[0].changes
@@ -279,7 +279,7 @@ def test_two_plans_are_equal_to_the_byte(client, spec):
     assert 'parameters: {"name": "Ada"} -> {"name": "Grace"}' in str(one)
 
 
-def test_new_deployment_is_told_field_by_field(client, spec, tmp_path):
+def test_new_deployment_is_shown_field_by_field(client, spec, tmp_path):
     """So a plan of other fields, or of another storage, is another plan."""
     found = plan(spec, client)
     changes = {change.field: change.new for change in found.actions[0].changes}
@@ -301,11 +301,11 @@ def test_new_deployment_is_told_field_by_field(client, spec, tmp_path):
         "flow_runner": UniversalFlowRunner(env={"Y": "1"}),
         "flow_storage": FileStorageBlock(str(tmp_path / "other")),
     }
-    told = [plan(attrs.evolve(spec, **{key: others[key]}), client) for key in others]
-    assert len({each.to_json() for each in [found, *told]}) == 1 + len(others)
+    more = [plan(attrs.evolve(spec, **{key: others[key]}), client) for key in others]
+    assert len({each.to_json() for each in [found, *more]}) == 1 + len(others)
 
 
-def test_values_of_variables_are_not_told(client, spec):
+def test_values_of_variables_are_not_shown(client, spec):
     """Text, JSON and repr have names, and say which value changed; to their end."""
 
     def spec_with(secret):
@@ -316,8 +316,8 @@ def test_values_of_variables_are_not_told(client, spec):
     deploy(spec_with("canary-1"), client)
     plans += [plan(spec_with(secret), client) for secret in ("canary-2", "canary-3")]
     for each in plans:
-        told = f"{each} {each.to_json()} {each!r} {attrs.asdict(each.actions[0])}"
-        assert "canary" not in told
+        shown = f"{each} {each.to_json()} {each!r} {attrs.asdict(each.actions[0])}"
+        assert "canary" not in shown
         assert "TOKEN" in str(each) and "TOKEN" in each.to_json()
     (change,) = plans[1].actions[0].changes
     assert change.new["config"]["env"] == {"TOKEN": f"{MASK} (changed)", "OTHER": MASK}
@@ -415,11 +415,13 @@ def test_plan_is_applied(client, spec):
 
 
 def test_plan_of_a_script_that_is_gone_is_refused(client, transport, spec, script):
-    """What could be planned and cannot any more has moved."""
+    """What could be planned and cannot any more has changed."""
     found = plan(spec, client)
     script.unlink()
     with pytest.raises(PlanChangedError, match="there is no such file"):
         apply(found, client)
+    with pytest.raises(PlanChangedError, match="there is no such file"):
+        deploy(spec, client, planned=found.to_json())
     assert transport.writes() == []
 
 
@@ -427,10 +429,10 @@ def test_plan_is_a_value(client, spec):
     """Equal plans have equal hashes, and nobody alters what one says."""
     parameters = {"name": ["Ada"]}
     found = plan(attrs.evolve(spec, parameters=parameters), client)
-    told = found.to_json()
+    before = found.to_json()
     assert hash(found) == hash(plan(found.specs, client))
     cast(Any, found.specs[0]).parameters["name"].append("Grace")
-    assert found.to_json() == told
+    assert found.to_json() == before
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(found, "actions", ())
     with pytest.raises(PlanChangedError, match="Grace"):
@@ -453,7 +455,7 @@ def test_plan_that_no_longer_holds_is_refused(client, transport, spec, script, w
     assert transport.writes() == []
 
 
-def test_problems_of_a_set_are_told_together(client, transport, spec, tmp_path):
+def test_problems_of_a_set_are_listed_together(client, transport, spec, tmp_path):
     """One bad spec in a set writes nothing; all problems stand in one error."""
     broken = tmp_path / "broken.py"
     broken.write_text("def f(:\n")
@@ -468,8 +470,8 @@ def test_problems_of_a_set_are_told_together(client, transport, spec, tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def test_problems_of_every_kind_are_told_together(client, transport, spec, tmp_path):
-    """Whatever is wrong with a spec keeps no other problem from being told."""
+def test_problems_of_every_kind_are_listed_together(client, transport, spec, tmp_path):
+    """Whatever is wrong with a spec keeps no other problem from being listed."""
     plain = tmp_path / "plain.py"
     plain.write_text("x = 1\n")
     unknown = UUID(int=7)
@@ -488,7 +490,7 @@ def test_problems_of_every_kind_are_told_together(client, transport, spec, tmp_p
         plan([spec, *bad.values()], client)
     problems = caught.value.problems
     assert len(problems) == len(bad)
-    assert all(told in problem for told, problem in zip(bad, problems)), problems
+    assert all(text in problem for text, problem in zip(bad, problems)), problems
     assert "three" in problems[1]
     assert transport.writes() == []
 
@@ -529,7 +531,7 @@ def test_refusal_of_one_does_not_lose_the_others(
             deploy(specs[1:4], client, fail_fast=True)
 
 
-def test_failures_are_told_in_the_order_of_the_set(transport, spec):
+def test_failures_are_listed_in_the_order_of_the_set(transport, spec):
     """Whether they failed while they were read or while they were written."""
     specs = [attrs.evolve(spec, name=f"n{index}") for index in range(4)]
     watched = Answering(
@@ -573,20 +575,20 @@ def test_refused_credentials_are_tried_once(transport, spec, status):
     assert len([each for each in watched.sent if "/name/" in each.path]) == 1
 
 
-def test_progress_is_told_one_at_a_time(client, spec):
+def test_progress_is_reported_one_at_a_time(client, spec):
     """A callback needs no lock of its own."""
     specs = [attrs.evolve(spec, name=f"n{index}") for index in range(12)]
     inside = threading.Lock()
     together = []
 
-    def tell(done):
+    def report(done):
         if not inside.acquire(blocking=False):
             together.append(done)
             return
         threading.Event().wait(0.005)
         inside.release()
 
-    deploy(specs, client, jobs=6, progress=tell)
+    deploy(specs, client, jobs=6, progress=report)
     assert not together
 
 

@@ -95,9 +95,9 @@ def test_plan_says_what_is_kept(client, bare, tmp_path):
     assert only(whole, client).kept == {}
     made = plan(bare, client)
     assert "storage: kept, {" in str(made) and "flow_runner: kept, {" in str(made)
-    (told,) = json.loads(made.to_json())["actions"]
-    assert told["kept"]["storage"]["base_path"] == f"{tmp_path}/store/"
-    assert told["kept"]["flow_runner"]["type"] == "subprocess"
+    (action,) = json.loads(made.to_json())["actions"]
+    assert action["kept"]["storage"]["base_path"] == f"{tmp_path}/store/"
+    assert action["kept"]["flow_runner"]["type"] == "subprocess"
     assert "canary" not in made.to_json() + str(made) + repr(made)
 
 
@@ -120,7 +120,7 @@ def test_servers_default_is_asked_for(client, bare, tmp_path, packager):
 
 
 def test_runner_stays(client, bare, tmp_path):
-    """With all that it says."""
+    """With all its fields."""
     runner = DockerFlowRunner(image="mine:1", env={"A": "1"})
     whole = attrs.evolve(bare, flow_storage=store(tmp_path), flow_runner=runner)
     done = deploy(whole, client)[0]

@@ -231,7 +231,7 @@ def test_flow_object_that_the_script_does_not_give(tmp_path):
         spec_of(tmp_path, lines, "kept").find_flow()
 
 
-#: What a flow is made of, the parameters in its schema, and what its note says.
+#: What a flow is made of, the parameters in its schema, and its note.
 MADE = {
     "lambda": ("x = flow(lambda a, b=1: a, name='x')", ["a", "b"], None),
     "imported": ("from lib import fn\nx = flow(fn, name='x')", [], "which function the flow has"),

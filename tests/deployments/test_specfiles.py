@@ -1,4 +1,4 @@
-"""Files of specs: what they may say, and how they tell what is wrong."""
+"""Files of specs: what they may hold, and the errors of those that are wrong."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def only_problem(path):
 
 
 def yaml_parameters(write, text):
-    """Return the parameters that a YAML file of one spec says."""
+    """Return the parameters in a YAML file of one spec."""
     path = write("deploy.yaml", f"flow_location: a.py\nparameters:\n  {text}\n")
     (spec,) = load_specs(path)
     return spec.parameters
 
 
-# What a file says
+# What a file holds
 
 
 def test_reference_file():
@@ -106,7 +106,7 @@ def test_reference_file():
 
 
 def test_source_is_file_and_line():
-    """Each document tells on which line its content starts."""
+    """Each spec has the line on which its document starts."""
     sources = [spec.source for spec in load_specs(DATA / "deploy.yaml")]
     assert sources == [f"{DATA / 'deploy.yaml'}:{line}" for line in (1, 13)]
 
@@ -126,7 +126,7 @@ WRITTEN = {
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml", ".yml", ".YAML"])
 def test_every_key(write, tmp_path, suffix):
-    """All that a spec can say can be said in a file, and JSON is YAML too."""
+    """A file can hold all fields of a spec, and JSON is YAML too."""
     (spec,) = load_specs(write(f"deploy{suffix}", json.dumps(WRITTEN)))
     assert spec == DeploymentSpec(
         name="nightly",
@@ -145,7 +145,7 @@ def test_every_key(write, tmp_path, suffix):
 
 
 def test_keys_are_the_fields_of_a_spec():
-    """A new field of DeploymentSpec can be said in files at once."""
+    """Files take a new field of DeploymentSpec at once."""
     fields = {field.name for field in attrs.fields(DeploymentSpec)}
     assert set(KEYS) == fields - {"flow", "packager", "source"}
     assert set(WRITTEN) <= set(KEYS)
@@ -223,10 +223,10 @@ def test_relative_location(write, tmp_path, monkeypatch, written, meant):
     ids=["folder", "file:", "file url", "temp:", "block:", "id"],
 )
 def test_storage(write, tmp_path, monkeypatch, written, meant):
-    """A storage is said as on the command line; folders are the file's."""
+    """A storage is given as on the command line; folders are relative to the file."""
     monkeypatch.chdir("/")
-    said = {"flow_location": "a.py", "flow_storage": written}
-    (spec,) = load_specs(write("deploy.json", json.dumps(said)))
+    content = {"flow_location": "a.py", "flow_storage": written}
+    (spec,) = load_specs(write("deploy.json", json.dumps(content)))
     assert spec.flow_storage == meant(tmp_path)
 
 
@@ -248,7 +248,7 @@ def test_unknown_storage_name(write, client):
 
 
 def test_runner_by_its_type(write):
-    """A runner without settings is said by its type."""
+    """A runner without settings is given by its type."""
     (spec,) = load_specs(write("a.yaml", "flow_location: a\nflow_runner: subprocess"))
     assert spec.flow_runner == SubprocessFlowRunner()
 
@@ -268,11 +268,11 @@ def test_specs_count_for_a_file_that_loads_another(write):
     assert found == [spec]
 
 
-# What is wrong is told, all at once, with lines
+# All problems at once, with their lines
 
 
 def test_all_problems_at_once(write):
-    """Every problem of every document is told, in the order of the file."""
+    """The error has every problem of every document, in the order of the file."""
     path = write(
         "deploy.yaml",
         """\
@@ -309,7 +309,7 @@ def test_all_problems_at_once(write):
         "parameters.x: numbers must be finite",
         "parameters.y: a key is a number",
     ]
-    assert all(said in problem for said, problem in zip(wanted, found))
+    assert all(message in problem for message, problem in zip(wanted, found))
 
 
 def test_problem_does_not_hide_others_of_its_field(write):
@@ -363,10 +363,10 @@ JSON_ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), JSON_ERRORS.values(), ids=JSON_ERRORS)
-def test_bad_json(write, text, said):
-    """What is wrong with a JSON file is told in one line, with its place."""
-    with pytest.raises(SpecError, match=said):
+@pytest.mark.parametrize(("text", "message"), JSON_ERRORS.values(), ids=JSON_ERRORS)
+def test_bad_json(write, text, message):
+    """The error of a JSON file is one line, with the place."""
+    with pytest.raises(SpecError, match=message):
         load_specs(write("deploy.json", text.encode()))
     assert len(problems(write("deploy.json", text.encode()))) == 1
 
@@ -396,7 +396,7 @@ YAML_ERRORS = {
     "escape": ('name: "\\UFFFFFFFF"', "line 1.*this is not YAML: .* escape"),
     "text": ("just text", "line 1: expected a mapping .* not text"),
     "flag": ("- true", "line 1: expected a mapping .* not a truth value"),
-    "python tag": ("!!python/object/apply:os.system\n- ls", "line [12]: explicit tags"),
+    "python tag": ("!!python/object/apply:os.system\n- ls", "line [12]: readers of YAML do not"),
     "deep": ("- " * 300, "nested more than 200 levels"),
     "deep flow": ("[" * 100_000, "nested more than 200 levels"),
     "deep mappings": ("{a: " * 2000, "nested more than 200 levels"),
@@ -406,9 +406,9 @@ YAML_ERRORS = {
 }
 
 YAML_FIELD_ERRORS = {
-    "tag": ("name: !!binary YQ==", "line 2: name: explicit tags"),
+    "tag": ("name: !!binary YQ==", "line 2: name: readers of YAML do not"),
     "text tag": ("parameters: {x: !!str 12}", "line 2: parameters.x: readers of YAML do not"),
-    "int tag": ("parameters: {x: !!int '5'}", "line 2: parameters.x: explicit tags"),
+    "int tag": ("parameters: {x: !!int '5'}", "line 2: parameters.x: readers of YAML do not"),
     "date": ("parameters: {x: 2020-01-01}", "line 2: parameters.x: readers of YAML do not"),
     "time": (
         "parameters:\n- x: 2020-01-01 00:00:00Z",
@@ -440,16 +440,16 @@ YAML_FIELD_ERRORS = {
     "merge as value": ("name: <<", "line 2: name: << stands for a merge"),
 }
 YAML_ERRORS.update(
-    (name, (f"flow_location: a\n{text}", said))
-    for name, (text, said) in YAML_FIELD_ERRORS.items()
+    (name, (f"flow_location: a\n{text}", message))
+    for name, (text, message) in YAML_FIELD_ERRORS.items()
 )
 
 
-@pytest.mark.parametrize(("text", "said"), YAML_ERRORS.values(), ids=YAML_ERRORS)
-def test_bad_yaml(write, text, said):
-    """What is wrong with a YAML file is told in one line, with its place."""
+@pytest.mark.parametrize(("text", "message"), YAML_ERRORS.values(), ids=YAML_ERRORS)
+def test_bad_yaml(write, text, message):
+    """The error of a YAML file is one line, with the place."""
     path = write("deploy.yaml", text.encode())
-    with pytest.raises(SpecError, match=said):
+    with pytest.raises(SpecError, match=message):
         load_specs(path)
     assert len(problems(path)) == 1
 
@@ -581,7 +581,7 @@ def test_values_are_not_shown(write, secret):
 
 
 def test_yaml_needs_the_extra(write, monkeypatch):
-    """Without PyYAML one line says what to install; JSON does without it."""
+    """Without PyYAML the error names what to install; JSON needs none."""
     monkeypatch.setitem(sys.modules, "yaml", None)
     problem = only_problem(write("a.yaml", "flow_location: a.py"))
     assert problem.endswith("pip install 'flowpack[yaml]'")
@@ -594,26 +594,26 @@ def test_yaml_needs_the_extra(write, monkeypatch):
 @pytest.mark.parametrize("name", ["a.json", "a.yaml"])
 @pytest.mark.parametrize("text", ["", " \n\n", "[]"], ids=["empty", "blank", "list"])
 def test_no_deployments(write, name, text):
-    """A file that says nothing is an error, for nobody means that."""
+    """An empty file is an error, for nobody means that."""
     assert only_problem(write(name, text)) == "there are no deployments in it"
 
 
 @pytest.mark.parametrize("text", ["# only this", "---\n---\n", "~"])
 def test_empty_documents(write, text):
-    """Neither do comments and empty documents say anything."""
+    """Comments and empty documents are nothing."""
     assert "no deployments" in only_problem(write("a.yaml", text))
 
 
 @pytest.mark.parametrize("name", ["a.toml", "a", "a.txt", ".yaml"])
 def test_other_suffixes(write, name):
-    """The suffix decides, and the error says which there are."""
+    """The suffix decides, and the error lists those there are."""
     path = write(name, "flow_location: a.py")
     assert ".py, .json, .yaml, .yml" in only_problem(path)
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"\n\xff", "line 2: this is not UTF-8"),
         ("name: é".encode("latin-1"), "line 1: this is not UTF-8"),
@@ -622,9 +622,9 @@ def test_other_suffixes(write, name):
     ],
     ids=["bytes", "latin-1", "utf-16", "long"],
 )
-def test_content_that_is_not_text(write, suffix, content, said):
-    """What is not UTF-8, or endless, is told as such."""
-    assert said in only_problem(write(f"a{suffix}", content))
+def test_content_that_is_not_text(write, suffix, content, message):
+    """What is not UTF-8, or endless, is an error."""
+    assert message in only_problem(write(f"a{suffix}", content))
 
 
 def test_missing_file(tmp_path):
@@ -653,7 +653,7 @@ def test_path_with_nul():
 
 
 def test_unreadable_file(tmp_path):
-    """Whatever the system says is told."""
+    """The error has the reason of the system."""
     assert "cannot be read: " in only_problem(tmp_path / f"{'a' * 300}.json")
 
 
@@ -742,7 +742,7 @@ def test_python_file_that_fails(write, line):
 
 
 def test_bad_spec_in_python_file(write):
-    """A spec that cannot be right is told with its line."""
+    """The error of a spec that cannot be right has its line."""
     path = write(
         "deploy.py",
         """\
@@ -905,7 +905,7 @@ def test_any_values(tmp_path_factory, spec):
 def test_json_and_yaml_keep_parameters(tmp_path_factory, parameters):
     """What JSON or PyYAML writes is read as it was."""
     try:
-        said = json.dumps(
+        text = json.dumps(
             {"flow_location": "a", "parameters": parameters},
             allow_nan=False,
             ensure_ascii=False,
@@ -913,8 +913,8 @@ def test_json_and_yaml_keep_parameters(tmp_path_factory, parameters):
     except ValueError:
         return  # Not JSON: NaN, or half a surrogate pair.
     folder = tmp_path_factory.getbasetemp()
-    (folder / "keep.json").write_bytes(said)
-    written = yaml.safe_dump(json.loads(said)).encode()
+    (folder / "keep.json").write_bytes(text)
+    written = yaml.safe_dump(json.loads(text)).encode()
     (folder / "keep.yaml").write_bytes(written)
     assert load_specs(folder / "keep.json")[0].parameters == parameters
     try:
@@ -929,8 +929,8 @@ def test_json_and_yaml_keep_parameters(tmp_path_factory, parameters):
 def test_ids_are_told_apart_from_folders(write):
     """What is no id is a folder beside the file."""
     for text in (str(uuid4()), uuid4().hex):
-        said = {"flow_location": "a", "flow_storage": text}
-        (spec,) = load_specs(write("a.json", json.dumps(said)))
+        content = {"flow_location": "a", "flow_storage": text}
+        (spec,) = load_specs(write("a.json", json.dumps(content)))
         assert spec.flow_storage == UUID(text)
 
 

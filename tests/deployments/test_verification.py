@@ -127,7 +127,7 @@ DEFECTS = {
 @pytest.mark.parametrize("block", [FileStorageBlock, LocalStorageBlock])
 @pytest.mark.filterwarnings("ignore:.*current machine:UserWarning")
 def test_fifty_planted_defects(client, tmp_path, block):
-    """All of fifty are found, of fifty sound ones none is called faulty."""
+    """All of fifty are found, of fifty sound ones none is called broken."""
     store = tmp_path / "store"
     done = deploy_many(client, tmp_path, block(str(store)), 100)
     assert set(statuses(verify_all(client)).values()) == {"ok"}
@@ -362,7 +362,7 @@ def test_earlier_names(client, tmp_path):
 
 
 def test_unreferenced(client, script, tmp_path):
-    """What no deployment points at is told, if its name is a key of flowpack's."""
+    """What no deployment points at is listed, if its name is a key of flowpack's."""
     storage = FileStorageBlock(str(tmp_path / "store"))
     (tmp_path / "link").symlink_to(tmp_path / "store")
     same = FileStorageBlock(str(tmp_path / "link"))

@@ -313,7 +313,7 @@ def test_specs_take_addresses():
     assert spec.flow_location == Address(DEAD)
     assert spec == DeploymentSpec(flow_location=spec.flow_location)
     assert type(DeploymentSpec(flow_location="http://h/x.py").flow_location) is str
-    with pytest.raises(FlowpackError, match="flow_name: expected text"):
+    with pytest.raises(FlowpackError, match="flow_name: must be text"):
         DeploymentSpec(flow_name=Address(DEAD))  # type: ignore[arg-type]
 
 

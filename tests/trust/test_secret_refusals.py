@@ -63,12 +63,12 @@ def seen_of(error):
     """Return what tools may print of *error* but for the variables of these tests."""
     texts = []
     for each in chain_of(error):
-        told = traceback.TracebackException.from_exception(each, capture_locals=True)
-        texts += list(told.format_exception_only())
+        trace = traceback.TracebackException.from_exception(each, capture_locals=True)
+        texts += list(trace.format_exception_only())
         texts += [repr(each), repr(each.args), repr(vars(each))]
         texts += [
             f"{frame.filename}:{frame.name} {frame.locals}"
-            for frame in told.stack
+            for frame in trace.stack
             if frame.filename != __file__
         ]
     return "\n".join(texts)
@@ -339,9 +339,9 @@ def test_spec_files_show_nothing(tmp_path, name):
 
 def test_lines_stay_in_the_traceback():
     """Where it went wrong can be read, only the variables are gone."""
-    told = traceback.extract_tb(refused(REFUSED["own_post_init"]).__traceback__)
-    assert told[-1].name == "__attrs_post_init__"
-    assert told[-1].line == 'raise ValueError("this is no password")'
+    trace = traceback.extract_tb(refused(REFUSED["own_post_init"]).__traceback__)
+    assert trace[-1].name == "__attrs_post_init__"
+    assert trace[-1].line == 'raise ValueError("this is no password")'
 
 
 def test_errors_of_before_keep_their_variables():
