@@ -196,7 +196,7 @@ class _Reader(ast.NodeVisitor):
         if self.scope.replaced is not None:
             return UNKNOWN
         names = Class("", bases=self.bases).ancestors
-        if self.postponed and not any(name.startswith("pydantic.") for name in names):
+        if self.postponed and not any(name.startswith(("pydantic.", "prefect")) for name in names):
             return node
         try:
             value = evaluate(node, self.scope)

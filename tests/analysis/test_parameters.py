@@ -176,15 +176,17 @@ def test_field_is_what_its_annotation_was_at_the_definition():
     assert schema["definitions"]["C"]["properties"]["a"] == {"title": "A", "type": "integer"}
 
 
-def test_field_of_a_model_with_postponed_annotations():
+@pytest.mark.parametrize("base", ["BaseModel", "Block"])
+def test_field_of_a_model_with_postponed_annotations(base):
     """A model looks names up when it is made, and what is not there yet, later."""
     schema = schema_of(
-        """
+        f"""
         from __future__ import annotations
         from typing import Optional
+        from prefect.blocks.core import Block
         from pydantic import BaseModel
         T = int
-        class M(BaseModel):
+        class M({base}):
             a: T
             b: Optional[N] = None
         class N(BaseModel): ...
