@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Hashable, Optional, TypeVar
 from uuid import UUID
 
-from flowpack.blocks.documents import ensure_document
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import hash_object, storage_errors
 from flowpack.client import Client
