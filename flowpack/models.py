@@ -255,7 +255,7 @@ class Deployment(Record):
     Attributes:
         flow_data: Where the script is; None where that is not known.
         script: How workers get it; None on servers that keep no such thing.
-        flaw: Why it is not known where the script is, though flowpack deployed it.
+        script_problem: Why it is not known where the script is, though flowpack deployed it.
     """
 
     name: str
@@ -267,7 +267,7 @@ class Deployment(Record):
     tags: Tuple[str, ...] = ()
     flow_runner: Optional[FlowRunnerSettings] = None
     script: Optional[ScriptSource] = None
-    flaw: Optional[str] = None
+    script_problem: Optional[str] = None
 
 
 @attrs.frozen(kw_only=True)

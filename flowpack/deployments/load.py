@@ -185,8 +185,8 @@ def _read_inline(document: DataDocument, record: Deployment, unverified: bool) -
 
 def why_no_script(record: Deployment) -> str:
     """Return why *record* has no ``flow_data``."""
-    if record.flaw is not None:
-        return record.flaw
+    if record.script_problem is not None:
+        return record.script_problem
     return "it was made by another tool, in a way that does not say where its script is"
 
 

@@ -44,7 +44,7 @@ def select(
     Raises:
         DeploymentValidationError: What is there cannot be kept, or not be changed so.
     """
-    if current is not None and current.flaw is None and stored_object(current) is None:
+    if current is not None and current.script_problem is None and stored_object(current) is None:
         current = None
     kept: Dict[str, Any] = {}
     if isinstance(packager, SourcePackager) and packager.storage is None and current is not None:
@@ -85,7 +85,7 @@ def _kept_storage(full_name: str, current: Deployment, client: Client) -> Storag
     from flowpack.deployments.load import find_storage
 
     stored = stored_object(current)
-    reason = str(current.flaw)
+    reason = str(current.script_problem)
     if stored is not None:
         try:
             return find_storage(stored, current, client)

@@ -136,7 +136,7 @@ def _check_script(
     """Return status and reason; add to *facts* the others, as far as they are known."""
     document = record.flow_data
     if document is None:
-        return SKIPPED if record.flaw is None else UNREADABLE, why_no_script(record)
+        return SKIPPED if record.script_problem is None else UNREADABLE, why_no_script(record)
     stored = document.stored_object
     if stored is None:
         if document.encoding in ("text", "json") and isinstance(document.decode(), str):

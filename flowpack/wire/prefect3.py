@@ -141,7 +141,7 @@ class Prefect3(Dialect):
             super().structure(plain, Deployment),
             flow_data=None if stored is None else DataDocument.encode("blockstorage", stored),
             script=script,
-            flaw=problem,
+            script_problem=problem,
             schedule=None if own is None else read_any(own.get("schedule")),
             is_schedule_active=active,
             extra=value,

@@ -208,7 +208,7 @@ def test_record_is_not_changed_by_loading(client, deployed):
 def test_deployment_whose_pull_step_was_edited(client, deployed):
     """It says so, and is not taken for one of another tool."""
     record = client.read_deployment(deployed.id)
-    edited = attrs.evolve(record, flow_data=None, flaw="somebody edited it")
+    edited = attrs.evolve(record, flow_data=None, script_problem="somebody edited it")
     with pytest.raises(PackagingError, match="somebody edited it; deploy the script"):
         fetch_script(edited, client)
 

@@ -337,7 +337,7 @@ def test_pull_step_that_was_edited(edit):
     edit(sent["pull_steps"][0]["timeit.timeit"])
     edited = dialect.structure({**sent, "id": str(UUID(int=2))}, Deployment)
     assert (edited.flow_data, edited.script) == (None, None)
-    assert edited.flaw is not None and "edited" in edited.flaw
+    assert edited.script_problem is not None and "edited" in edited.script_problem
     changes = dialect.differences(edited, dialect.settled(to_create(), edited))
     assert "pull_steps" in [change.field for change in changes]
 
