@@ -16,7 +16,7 @@ LAYERS = (
     {"jsonvalues", "transport", "urls"},
     {"_validators", "snapshot"},
     {"schedules"},
-    {"_type_conversion", "models"},
+    {"models"},
     {"_http", "analysis", "arguments", "flow_runners", "settings", "wire"},
     {"client", "embedded", "flows"},
     {"loading"},
