@@ -445,7 +445,7 @@ def test_unknown_argument():
 
 
 def test_positional_argument_by_name():
-    """What has no name for callers is blamed all the same."""
+    """The error names a parameter that cannot be given by name."""
 
     def function(a, /): ...
 
@@ -455,7 +455,7 @@ def test_positional_argument_by_name():
 
 
 def test_too_many_arguments():
-    """Without a parameter to blame the error names none."""
+    """The error names no parameter where no single one is wrong."""
     with pytest.raises(ParameterError, match="too many positional arguments") as caught:
         bind(lambda: None, (1,), {})
     assert caught.value.parameter == ""

@@ -82,9 +82,7 @@ class SchemaWriter:
     def write(self, annotation: object, names: Scope) -> Json:
         """Return the schema of *annotation*, empty where it has none.
 
-        Args:
-            annotation: What the annotation stands for.
-            names: Where the names in text inside the annotation are looked up.
+        The names in text inside it are looked up in *names*.
         """
         self._steps = 0
         before = dict(self._defined)
@@ -367,7 +365,7 @@ class SchemaWriter:
 
 
 def _block(title: str, slug: str, fields: Json) -> Json:
-    """Return the schema of a block: by its slug the UI lets people pick a block document.
+    """Return the schema of a block: by its slug the UI lets users pick a block document.
 
     The server takes a reference to one beside *fields*, and refuses what both take.
     """

@@ -54,11 +54,8 @@ _HOOKS = (
     "__get_validators__",
     "__modify_schema__",
 )
-#: The same, of enumerations and models.
-_MORE_HOOKS = (
-    *("_missing_", "__new__", "__init__"),
-    *("__init_subclass__", "__pydantic_init_subclass__"),
-)
+#: Those by which enumerations and models do.
+_MAKERS = ("_missing_", "__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__")
 
 
 @attrs.frozen(kw_only=True)
@@ -263,7 +260,7 @@ def _unclear_parts(cls: Class) -> Iterator[Tuple[str, object]]:
     kind = kind_of(cls)
     for each in cls.lineage:
         yield from _foreign_parts(each)
-    for name in _HOOKS + (_MORE_HOOKS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
+    for name in _HOOKS + (_MAKERS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
         if cls.attribute(name) is not UNKNOWN:
             yield "method", name
     if kind in (*_MODELS, Kind.DATACLASS):
