@@ -32,6 +32,7 @@ from flowpack.analysis.values import (
     TypeVariable,
     Unknown,
     alternatives,
+    is_changed,
     is_enumeration,
     is_plain,
     members_of,
@@ -130,7 +131,7 @@ def iterated(value: object) -> List[object]:
         TypeError: It is not known what they are.
     """
     value = _listed(value)
-    if isinstance(value, SIZED) and len(value) <= LONGEST:
+    if isinstance(value, SIZED) and len(value) <= LONGEST and not is_changed(value):
         return list(value)
     raise TypeError("not iterable here")
 

@@ -33,6 +33,7 @@ from flowpack.analysis.values import (
     UnionOf,
     Unknown,
     forget_items,
+    is_changed,
     is_enumeration,
     is_plain,
     one_of,
@@ -277,8 +278,7 @@ class _Evaluation(ast.NodeVisitor):
                 return Subscripted(origin, tuple(self._items(node.slice.elts)))
             inner = self.visit(node.slice)  # Literal[tuple(NAMES)] is Literal["a", "b"].
             return Subscripted(origin, inner if isinstance(inner, tuple) else (inner,))
-        is_changed = isinstance(origin, (list, dict)) and UNKNOWN in origin
-        if isinstance(origin, (list, tuple, dict, str)) and not is_changed:
+        if isinstance(origin, (list, tuple, dict, str)) and not is_changed(origin):
             return origin[_as_key(self.visit(node.slice))]
         return UNKNOWN
 

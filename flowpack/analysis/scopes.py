@@ -135,7 +135,8 @@ class _Reader(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> None:
         """Forget all that a statement that is not followed, such as a loop, may bind or change."""
         for each in ast.walk(node):
-            forget_items(self.scope.names.get(getattr(each, "id", "")))
+            if isinstance(each, ast.Name):
+                forget_items(self.value(each))
             change(self.scope, each)
         why = f"it is bound in line {getattr(node, 'lineno', 0)}, which is not followed"
         for name in stored_names(node):
@@ -207,7 +208,7 @@ class _Reader(ast.NodeVisitor):
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         name = ast.Name(getattr(node.target, "id", ""), ast.Load())
         computed = self.value(ast.BinOp(name, node.op, node.value))
-        forget_items(self.scope.names.get(name.id))
+        forget_items(self.value(name))
         bind(self.scope, node.target, computed)
 
     def visit_Delete(self, node: ast.Delete) -> None:
