@@ -151,8 +151,6 @@ class _Evaluation(ast.NodeVisitor):
         """Return UNKNOWN for a kind of node without a method of its own."""
         return UNKNOWN
 
-    # Names and constants
-
     def visit_Constant(self, node: ast.Constant) -> object:
         return node.value
 
@@ -172,8 +170,6 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> object:
         return calls.attribute_of(self.visit(node.value), node.attr)
-
-    # Containers
 
     def visit_Tuple(self, node: ast.Tuple) -> object:
         return tuple(self._items(node.elts))
@@ -205,8 +201,6 @@ class _Evaluation(ast.NodeVisitor):
                 items.append(self.visit(node))
         return items
 
-    # Operators
-
     def visit_UnaryOp(self, node: ast.UnaryOp) -> object:
         if isinstance(node.op, ast.Not):
             holds = _truth_of(self.visit(node.operand))
@@ -220,8 +214,7 @@ class _Evaluation(ast.NodeVisitor):
         are_types = isinstance(left, _TYPES) and isinstance(right, _TYPES)
         if isinstance(node.op, ast.BitOr) and are_types and not is_plain((left, right)):
             return UnionOf((left, right))
-        unknown = _first_unknown([left, right])
-        return calls.operate(node.op, left, right) if unknown is None else unknown
+        return calls.operate(node.op, left, right)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> object:
         possible: List[object] = []
@@ -255,19 +248,16 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> object:
         parts = [self.visit(value) for value in node.values]
-        unknown = _first_unknown(parts)
-        return "".join(parts) if unknown is None else unknown
+        return next((each for each in parts if isinstance(each, Unknown)), None) or "".join(parts)
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> object:
         value = self.visit(node.value)
         is_simple = node.format_spec is None and node.conversion in (-1, ord("s"))
         if isinstance(value, Unknown):
-            return value
+            return Unknown(value.node, value.why)
         if is_simple and is_plain(value):
             return str(value)
         return Unknown(node.value if is_simple else ast.JoinedStr([node]))
-
-    # Subscripts and calls
 
     def visit_Subscript(self, node: ast.Subscript) -> object:
         origin = self.visit(node.value)
@@ -373,14 +363,6 @@ def _truth_of(value: object) -> Optional[bool]:
     if is_plain(value):
         return bool(value)
     return True if isinstance(value, (Class, Function)) else None
-
-
-def _first_unknown(values: List[object]) -> Optional[Unknown]:
-    """Return why what is made of *values* is unknown, if one of them is."""
-    for each in values:
-        if isinstance(each, Unknown):
-            return Unknown(each.node, each.why)
-    return None
 
 
 def _as_key(value: object) -> Any:

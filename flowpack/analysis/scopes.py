@@ -146,8 +146,6 @@ class _Reader(ast.NodeVisitor):
         """Return what *node* stands for."""
         return read_value(node, self.scope)
 
-    # Imports
-
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
             top = alias.name.partition(".")[0]
@@ -164,8 +162,6 @@ class _Reader(ast.NodeVisitor):
                     self.scope.bind(name, known(Symbol(f"{module}.{name}")))
             else:
                 self.scope.bind_others(f"from {module} import *", module)
-
-    # Assignments
 
     def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)
@@ -220,8 +216,6 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Raise(self, node: ast.Raise) -> None:
         self.ended = True
-
-    # Branches
 
     def follow(self, statements: List[ast.stmt], begin: Optional[Bindings] = None) -> _Branch:
         """Return what *statements* bind after *begin*, and whether they end; keep nothing."""
@@ -297,8 +291,6 @@ class _Reader(ast.NodeVisitor):
         self.merge([({}, False), (bound, False)], node)  # It may hide an error.
 
     visit_AsyncWith = visit_With
-
-    # Definitions
 
     def visit_FunctionDef(self, node: Definition) -> None:
         inner = self.inner_scope(node)
