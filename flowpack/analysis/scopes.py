@@ -9,15 +9,7 @@ from collections import Counter
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
-from flowpack.analysis.evaluate import (
-    MODULE_NAME,
-    TOO_DEEP,
-    bind,
-    change,
-    evaluate,
-    read_value,
-    truth,
-)
+from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, evaluate, truth
 from flowpack.analysis.syntax import (
     changed_by,
     defaults_of,
@@ -144,7 +136,7 @@ class _Reader(ast.NodeVisitor):
 
     def value(self, node: ast.expr) -> object:
         """Return what *node* stands for."""
-        return read_value(node, self.scope)
+        return evaluate(node, self.scope, strict=False)
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -301,7 +293,7 @@ class _Reader(ast.NodeVisitor):
                 annotations[each.arg] = (
                     source_of(each.annotation)
                     if self.postponed
-                    else read_value(each.annotation, inner)
+                    else evaluate(each.annotation, inner, strict=False)
                 )
         nodes = defaults_of(node.args)
         defaults = {name: self.value(default) for name, default in nodes.items()}
