@@ -1,7 +1,6 @@
 """What attributes, calls and operators give, and which names are known constants.
 
-Operators and constructors of plain values are applied for real, under limits. Of calls that
-make a class or a type it is known what they make. All others stay what they are: calls.
+Operators and constructors of plain values are applied for real, under limits.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from flowpack.analysis.values import (
     TypeVariable,
     Unknown,
     alternatives,
+    is_changed,
     is_enumeration,
     is_plain,
     members_of,
@@ -130,7 +130,7 @@ def iterated(value: object) -> List[object]:
         TypeError: It is not known what they are.
     """
     value = _listed(value)
-    if isinstance(value, SIZED) and len(value) <= LONGEST:
+    if isinstance(value, SIZED) and len(value) <= LONGEST and not is_changed(value):
         return list(value)
     raise TypeError("not iterable here")
 
@@ -166,9 +166,6 @@ def returns_argument(function: object) -> bool:
     )
 
 
-# Calls that make a type or a class
-
-
 def _type_variable(name: object, *constraints: object, **options: object) -> object:
     return TypeVariable(options.get("bound"), constraints)
 
@@ -190,8 +187,6 @@ _MAKERS: Mapping[str, Callable[..., object]] = {
     **{name: partial(_enumeration, name) for name in ENUMERATIONS},
 }
 
-
-# Operators
 
 _OPERATORS: Mapping[type, Callable[..., Any]] = {
     ast.UAdd: operator.pos,
@@ -224,6 +219,9 @@ _OPERATORS: Mapping[type, Callable[..., Any]] = {
 
 def operate(op: ast.AST, *operands: Any) -> object:
     """Return what the operator *op* makes of *operands*, as far as that is known."""
+    for each in operands:
+        if isinstance(each, Unknown):
+            return Unknown(each.node, each.why)
     if not all(map(is_plain, operands)):
         # Containers may be joined whatever is in them.
         contain = all(isinstance(each, CONTAINERS) for each in operands)

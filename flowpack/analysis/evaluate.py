@@ -32,6 +32,7 @@ from flowpack.analysis.values import (
     Undefined,
     Unknown,
     forget_items,
+    is_changed,
     is_enumeration,
     is_plain,
     one_of,
@@ -149,8 +150,6 @@ class _Evaluation(ast.NodeVisitor):
         """Return UNKNOWN for a kind of node without a method of its own."""
         return UNKNOWN
 
-    # Names and constants
-
     def visit_Constant(self, node: ast.Constant) -> object:
         return node.value
 
@@ -170,8 +169,6 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> object:
         return calls.attribute_of(self.visit(node.value), node.attr)
-
-    # Containers
 
     def visit_Tuple(self, node: ast.Tuple) -> object:
         return tuple(self._items(node.elts))
@@ -203,8 +200,6 @@ class _Evaluation(ast.NodeVisitor):
                 items.append(self.visit(node))
         return items
 
-    # Operators
-
     def visit_UnaryOp(self, node: ast.UnaryOp) -> object:
         if isinstance(node.op, ast.Not):
             holds = _truth_of(self.visit(node.operand))
@@ -218,8 +213,7 @@ class _Evaluation(ast.NodeVisitor):
         are_types = isinstance(left, _TYPES) and isinstance(right, _TYPES)
         if isinstance(node.op, ast.BitOr) and are_types and not is_plain((left, right)):
             return Subscripted(Symbol("typing.Union"), (left, right))
-        unknown = _first_unknown([left, right])
-        return calls.operate(node.op, left, right) if unknown is None else unknown
+        return calls.operate(node.op, left, right)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> object:
         possible: List[object] = []
@@ -253,19 +247,16 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> object:
         parts = [self.visit(value) for value in node.values]
-        unknown = _first_unknown(parts)
-        return "".join(parts) if unknown is None else unknown
+        return next((each for each in parts if isinstance(each, Unknown)), None) or "".join(parts)
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> object:
         value = self.visit(node.value)
         is_simple = node.format_spec is None and node.conversion in (-1, ord("s"))
         if isinstance(value, Unknown):
-            return value
+            return Unknown(value.node, value.why)
         if is_simple and is_plain(value):
             return str(value)
         return Unknown(node.value if is_simple else ast.JoinedStr([node]))
-
-    # Subscripts and calls
 
     def visit_Subscript(self, node: ast.Subscript) -> object:
         origin = self.visit(node.value)
@@ -276,8 +267,7 @@ class _Evaluation(ast.NodeVisitor):
                 return Subscripted(origin, tuple(self._items(node.slice.elts)))
             inner = self.visit(node.slice)  # Literal[tuple(NAMES)] is Literal["a", "b"].
             return Subscripted(origin, inner if isinstance(inner, tuple) else (inner,))
-        is_changed = isinstance(origin, (list, dict)) and UNKNOWN in origin
-        if isinstance(origin, (list, tuple, dict, str)) and not is_changed:
+        if isinstance(origin, (list, tuple, dict, str)) and not is_changed(origin):
             return origin[_as_key(self.visit(node.slice))]
         return UNKNOWN
 
@@ -372,14 +362,6 @@ def _truth_of(value: object) -> Optional[bool]:
     if is_plain(value):
         return bool(value)
     return True if isinstance(value, (Class, Function)) else None
-
-
-def _first_unknown(values: List[object]) -> Optional[Unknown]:
-    """Return why what is made of *values* is unknown, if one of them is."""
-    for each in values:
-        if isinstance(each, Unknown):
-            return Unknown(each.node, each.why)
-    return None
 
 
 def _as_key(value: object) -> Any:

@@ -83,12 +83,9 @@ class FlowReader:
         """Return the flows that *value*, which a name of a module or a class has, may be."""
         key = (id(value), in_class)
         if key not in self._known:
-            found: List[MadeFlow] = []
-            for each in alternatives(value):
-                if isinstance(each, Function):
-                    found += self._decorated(each, in_class)
-            for call, options in _calls(value):
-                found += self._called(call, options)
+            functions = [each for each in alternatives(value) if isinstance(each, Function)]
+            found = [made for each in functions for made in self._decorated(each, in_class)]
+            found += [made for each in _calls(value) for made in self._called(*each)]
             self._known[key] = tuple(found[:_MOST])
         return self._known[key]
 

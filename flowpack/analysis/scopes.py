@@ -9,15 +9,7 @@ from collections import Counter
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
-from flowpack.analysis.evaluate import (
-    MODULE_NAME,
-    TOO_DEEP,
-    bind,
-    change,
-    evaluate,
-    read_value,
-    truth,
-)
+from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, evaluate, truth
 from flowpack.analysis.syntax import (
     changed_by,
     defaults_of,
@@ -135,7 +127,8 @@ class _Reader(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> None:
         """Forget all that a statement that is not followed, such as a loop, may bind or change."""
         for each in ast.walk(node):
-            forget_items(self.scope.names.get(getattr(each, "id", "")))
+            if isinstance(each, ast.Name):
+                forget_items(self.value(each))
             change(self.scope, each)
         why = f"it is bound in line {getattr(node, 'lineno', 0)}, which is not followed"
         for name in stored_names(node):
@@ -143,9 +136,7 @@ class _Reader(ast.NodeVisitor):
 
     def value(self, node: ast.expr) -> object:
         """Return what *node* stands for."""
-        return read_value(node, self.scope)
-
-    # Imports
+        return evaluate(node, self.scope, strict=False)
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -163,8 +154,6 @@ class _Reader(ast.NodeVisitor):
                     self.scope.bind(name, known(Symbol(f"{module}.{name}")))
             else:
                 self.scope.bind_others(f"from {module} import *", module)
-
-    # Assignments
 
     def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)
@@ -207,7 +196,7 @@ class _Reader(ast.NodeVisitor):
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         name = ast.Name(getattr(node.target, "id", ""), ast.Load())
         computed = self.value(ast.BinOp(name, node.op, node.value))
-        forget_items(self.scope.names.get(name.id))
+        forget_items(self.value(name))
         bind(self.scope, node.target, computed)
 
     def visit_Delete(self, node: ast.Delete) -> None:
@@ -219,8 +208,6 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Raise(self, node: ast.Raise) -> None:
         self.ended = True
-
-    # Branches
 
     def follow(self, statements: List[ast.stmt], begin: Optional[Bindings] = None) -> _Branch:
         """Return what *statements* bind after *begin*, and whether they end; keep nothing."""
@@ -297,8 +284,6 @@ class _Reader(ast.NodeVisitor):
 
     visit_AsyncWith = visit_With
 
-    # Definitions
-
     def visit_FunctionDef(self, node: Definition) -> None:
         inner = self.inner_scope(node)
         decorators = tuple(self.value(each) for each in node.decorator_list)
@@ -308,7 +293,7 @@ class _Reader(ast.NodeVisitor):
                 annotations[each.arg] = (
                     source_of(each.annotation)
                     if self.postponed
-                    else read_value(each.annotation, inner)
+                    else evaluate(each.annotation, inner, strict=False)
                 )
         nodes = defaults_of(node.args)
         defaults = {name: self.value(default) for name, default in nodes.items()}

@@ -379,6 +379,11 @@ def forget_items(value: object) -> None:
                 (each.add if isinstance(each, set) else each.append)(UNKNOWN)
 
 
+def is_changed(value: object) -> bool:
+    """Return True if something of *value*, a container, was forgotten."""
+    return isinstance(value, CONTAINERS) and UNKNOWN in value
+
+
 # Enumerations
 
 #: Bases that make a class an enumeration.

@@ -84,17 +84,17 @@ def check(content):
     """Find flows; whatever is in *content*, only our errors come out."""
     script = Script(content=content, name="s.py")
     try:
-        findings = find_flows(script)
+        discovery = find_flows(script)
     except DiscoveryError:
         return
-    for flow in (*findings.flows, *findings.methods):
+    for flow in (*discovery.flows, *discovery.methods):
         if flow.definition is not None:
             parameter_schema(flow.definition, script.scope)
         assert flow.script is script
         assert flow.name and flow.variable and flow.origin
     for name in (None, "x", "a"):
         try:
-            assert isinstance(findings.select(name), FlowInfo)
+            assert isinstance(discovery.select(name), FlowInfo)
         except DiscoveryError as exc:
             assert str(exc)
 

@@ -284,7 +284,7 @@ def test_nothing_is_run(tmp_path):
 
 
 def test_found_flow_from_facts():
-    """A flow that somebody else knows about can be told in the same terms."""
+    """A flow that somebody else knows about is described in the same terms."""
     flow = FlowInfo(
         script=script(""), function="f", variable="f", name="f", version="1"
     )

@@ -39,10 +39,10 @@ def test_name_means_flow(name, variable):
     assert select_flow(script(SEVERAL), name).variable == variable
 
 
-def test_findings_can_be_asked_again():
+def test_discovery_can_be_asked_again():
     """What was found once serves many questions."""
-    findings = find_flows(script(SEVERAL))
-    chosen = {findings.select(flow.name) for flow in findings.flows}
+    discovery = find_flows(script(SEVERAL))
+    chosen = {discovery.select(flow.name) for flow in discovery.flows}
     assert chosen == set(find_flows(script(SEVERAL)).flows)
 
 

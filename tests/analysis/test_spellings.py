@@ -1,4 +1,4 @@
-"""The ways to write a flow that are found, and what is told of it."""
+"""The ways to write a flow that are found, and what is known of it."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ IMPORTS = {
 def test_import_spellings(imports, maker, origin, use):
     """However ``flow`` is imported, the flow is found and its origin is known."""
     decorator = use.format(maker)
-    findings = found(f"{imports}\n{decorator}\ndef my_flow():\n    pass\n")
-    assert not findings.undetermined
-    (flow,) = findings.flows
+    discovery = found(f"{imports}\n{decorator}\ndef my_flow():\n    pass\n")
+    assert not discovery.undetermined
+    (flow,) = discovery.flows
     assert flow.name == "my-flow"
     assert (flow.variable, flow.function) == ("my_flow", "my_flow")
     assert flow.origin == origin
@@ -99,7 +99,7 @@ MAKERS = {
     "with_options": "x = flow(fn).with_options(name='given')",
     "with_options twice": "y = flow(fn, name='y')\n"
     "x = y.with_options(name='x').with_options(retries=1, name='given')\ndel y",
-    "dynamic, then told": "x = flow(fn, name=fn()).with_options(name='given')",
+    "dynamic, then known": "x = flow(fn, name=fn()).with_options(name='given')",
     "annotated": "x: object = flow(fn, name='given')",
     "walrus": "(x := flow(fn, name='given'))",
     "unpacked": "x, y = flow(fn, name='given'), 2",
@@ -123,9 +123,9 @@ MAKERS = {
 def test_flow_spellings(lines):
     """However a flow is made and bound, it is found under its last name."""
     source = "import prefect\nfrom prefect import flow, Flow\ndef fn(): pass\n" + lines
-    findings = found(source)
-    assert not findings.undetermined
-    (flow,) = findings.flows
+    discovery = found(source)
+    assert not discovery.undetermined
+    (flow,) = discovery.flows
     assert (flow.name, flow.variable, flow.function) == ("given", "x", "fn")
     assert flow.entrypoint == "script.py:x"
 
@@ -133,7 +133,7 @@ def test_flow_spellings(lines):
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="has no except*")
 def test_in_except_star():
     """Module level includes ``try`` with ``except*``."""
-    findings = found(
+    discovery = found(
         """
         try:
             from prefect import flow
@@ -144,13 +144,13 @@ def test_in_except_star():
         def f(): pass
         """
     )
-    assert [flow.origin for flow in findings.flows] == [BOTH]
+    assert [flow.origin for flow in discovery.flows] == [BOTH]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="has no such syntax")
 def test_newest_syntax():
     """Type parameters, type aliases and nested f-strings do not hide a flow."""
-    findings = found(
+    discovery = found(
         """
         from prefect import flow
 
@@ -161,7 +161,7 @@ def test_newest_syntax():
         def f[T](x: T, *, y: Names[str] = ()) -> T: return x
         """
     )
-    (flow,) = findings.flows
+    (flow,) = discovery.flows
     assert flow.name == "ab"
     assert list(flow.parameters.values()) == ["T", "Names[str]"]
 
@@ -199,13 +199,13 @@ UNFOUND = {
 @pytest.mark.parametrize("lines", UNFOUND.values(), ids=UNFOUND)
 def test_not_a_flow_of_the_module(lines):
     """What is no flow at module level when the script is loaded is not found."""
-    findings = found("from prefect import flow\n" + lines)
-    assert (findings.flows, findings.undetermined) == ((), ())
+    discovery = found("from prefect import flow\n" + lines)
+    assert (discovery.flows, discovery.undetermined) == ((), ())
 
 
 def test_conditions_that_load_time_decides():
     """Known conditions decide, also within ``and``, ``or`` and ``not``."""
-    findings = found(
+    discovery = found(
         """
         from prefect import flow
 
@@ -225,14 +225,14 @@ def test_conditions_that_load_time_decides():
             g = flow(len, name="g")
         """
     )
-    assert [flow.name for flow in findings.flows] == list("abcdefg")
+    assert [flow.name for flow in discovery.flows] == list("abcdefg")
 
 
 def test_default_name_and_version():
     """Without options they are what Prefect computes: dashes, MD5 of the bytes."""
     code = "from prefect import flow\n@flow\ndef my_long_name(): pass\n"
-    findings = found(code)
-    (flow,) = findings.flows
+    discovery = found(code)
+    (flow,) = discovery.flows
     assert flow.name == "my-long-name"
     assert flow.version == script(code).md5
     assert flow.description is None
@@ -251,7 +251,7 @@ def test_version(given, version):
 
 def test_description():
     """It is the cleaned docstring unless it is given."""
-    findings = found(
+    discovery = found(
         '''
         from prefect import flow
 
@@ -272,7 +272,7 @@ def test_description():
             """This."""
         '''
     )
-    descriptions = {flow.name: flow.description for flow in findings.flows}
+    descriptions = {flow.name: flow.description for flow in discovery.flows}
     assert descriptions == {
         "documented": "First line.\n\nMore.\n    Indented.",
         "given": "Given.",
@@ -327,7 +327,7 @@ def test_function_of_another_module():
 
 def test_stacked_decorators():
     """Decorators below ``@flow`` that keep the name do no harm, nor do those that do nothing."""
-    findings = found(
+    discovery = found(
         """
         import functools
         from prefect import flow
@@ -349,12 +349,12 @@ def test_stacked_decorators():
         @loud
         def below(): pass
 
-        @flow(name="told")
+        @flow(name="named")
         @functools.singledispatch
         def named(): pass
         """
     )
-    assert [flow.name for flow in findings.flows] == ["above", "below", "told"]
+    assert [flow.name for flow in discovery.flows] == ["above", "below", "named"]
 
 
 def test_realistic_script(scripts):

@@ -1,4 +1,4 @@
-"""What the source does not tell is an error that says so, and never a guess."""
+"""What the source does not say is an error that says so, and never a guess."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.analysis.scripts import found, script
 
 PRELUDE = "import os\nfrom prefect import flow\ndef fn(): pass\n"
 
-UNTOLD = {
+UNDETERMINED = {
     "call": ("x = flow(fn, name=os.name)", "depends on 'os.name'"),
     "environment": ("x = flow(fn, name=os.environ['N'])", "os.environ['N']"),
     "f-string": ("x = flow(fn, name=f'a-{os.name}')", "depends on 'os.name'"),
@@ -104,9 +104,9 @@ UNTOLD = {
 }
 
 
-@pytest.mark.parametrize("lines, reason", UNTOLD.values(), ids=UNTOLD)
+@pytest.mark.parametrize("lines, reason", UNDETERMINED.values(), ids=UNDETERMINED)
 @pytest.mark.parametrize("name", [None, "x"], ids=["only", "by name"])
-def test_untold(lines, reason, name):
+def test_undetermined(lines, reason, name):
     """Selecting such a flow is an error that names the line and the reason."""
     with pytest.raises(DiscoveryError) as caught:
         select_flow(script(PRELUDE + lines), name)
@@ -123,15 +123,15 @@ def test_line_is_that_of_the_flow():
         assert caught.value.where == "script.py:6"
 
 
-@pytest.mark.parametrize("name", ["told", "well"])
-def test_untold_flow_does_not_spoil_others(name):
-    """A flow that is told can be chosen beside one that is not."""
-    lines = "x = flow(fn, name=os.name)\ntold = flow(fn, name='well')"
-    assert select_flow(script(PRELUDE + lines), name).variable == "told"
+@pytest.mark.parametrize("name", ["known", "well"])
+def test_undetermined_flow_does_not_spoil_others(name):
+    """A flow that is known can be chosen beside one that is not."""
+    lines = "x = flow(fn, name=os.name)\nknown = flow(fn, name='well')"
+    assert select_flow(script(PRELUDE + lines), name).variable == "known"
 
 
-def test_several_count_those_untold():
-    """Without a name, a flow that is not told is one of several."""
+def test_several_count_those_undetermined():
+    """Without a name, an undetermined flow is one of several."""
     lines = "x = flow(fn, name=os.name)\ny = flow(fn, name='why')"
     with pytest.raises(UnspecifiedFlowError) as caught:
         select_flow(script(PRELUDE + lines))
@@ -140,8 +140,8 @@ def test_several_count_those_untold():
     )
 
 
-def test_untold_name_could_be_the_one():
-    """A name that no flow has may be that of the flow whose name is not told."""
+def test_unknown_name_could_be_the_one():
+    """A name that no flow has may be that of the flow whose name is not known."""
     lines = "x = flow(fn, name=os.name)\ny = flow(fn, name='why')"
     with pytest.raises(MissingFlowError) as caught:
         select_flow(script(PRELUDE + lines), "posix")
@@ -150,8 +150,8 @@ def test_untold_name_could_be_the_one():
     assert "os.name" in caught.value.reason
 
 
-def test_told_name_is_not_the_one():
-    """A flow whose name is told, though its version is not, is not suspected."""
+def test_known_name_is_not_the_one():
+    """A flow whose name is known, though its version is not, is not suspected."""
     lines = "x = flow(fn, name='known', version=os.name)"
     with pytest.raises(MissingFlowError) as caught:
         select_flow(script(PRELUDE + lines), "other")
@@ -161,9 +161,9 @@ def test_told_name_is_not_the_one():
         select_flow(script(PRELUDE + lines), "known")
 
 
-def test_equal_branches_are_told():
-    """Where both branches make the same flow, it is told, with both origins."""
-    findings = found(
+def test_equal_branches_are_known():
+    """Where both branches make the same flow, it is known, with both origins."""
+    discovery = found(
         """
         import sys
         try:
@@ -176,7 +176,7 @@ def test_equal_branches_are_told():
             def f(x: "int"): "Doc."
         """
     )
-    (flow,) = findings.flows
+    (flow,) = discovery.flows
     assert flow.origin == {"prefect", "flowpack"}
 
 
@@ -187,7 +187,7 @@ def test_too_many_alternatives_are_nothing():
 
 
 def test_not_imported():
-    """A decorator that nobody imported is told so, with the line to write."""
+    """A decorator that nobody imported is an error with the line to write."""
     with pytest.raises(DiscoveryError, match="write: from prefect import flow"):
         select_flow(script("@flow\ndef f(): pass\n"))
 
