@@ -181,9 +181,6 @@ _POOLS = {"http": _Pool, "https": _TLSPool}
 class DeadlineAdapter(HTTPAdapter):
     """Keeps the deadline of the current :class:`Attempt`, and repeats nothing by itself."""
 
-    def __init__(self) -> None:
-        super().__init__(pool_maxsize=64)
-
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """See the base class."""
         super().init_poolmanager(*args, **options)

@@ -113,7 +113,7 @@ class HTTPSession:
         """Replace adapters of the type *replaced* by new ones that keep deadlines."""
         self._pid = os.getpid()
         self._session.adapters = OrderedDict(
-            (prefix, DeadlineAdapter() if type(adapter) is replaced else adapter)
+            (prefix, DeadlineAdapter(pool_maxsize=64) if type(adapter) is replaced else adapter)
             for prefix, adapter in self._session.adapters.items()
         )
 

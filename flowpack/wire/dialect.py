@@ -60,7 +60,6 @@ class Dialect:
 
     def __init__(self, version: str) -> None:
         self.version = version
-        self._converter = make_converter()
 
     # Models
 
@@ -71,14 +70,14 @@ class Dialect:
             WireError: Fields are missing or of another type; the text has their paths.
         """
         try:
-            return self._converter.structure(value, cls)
+            return make_converter().structure(value, cls)
         except Exception as exc:
             problems = printable("; ".join(problems_of(value, cls)), 500)
             raise WireError(f"a response is no {cls.__name__}: {problems}") from exc
 
     def unstructure(self, model: Any) -> Json:
         """Return *model* as this API writes it."""
-        return self._converter.unstructure(model)
+        return make_converter().unstructure(model)
 
     # Deployments
 
