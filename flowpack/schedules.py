@@ -147,6 +147,9 @@ def _zone_problem(name: object) -> Optional[str]:
 #
 # Its releases differ; what one of them takes is taken here.
 
+#: Servers keep no longer text, in characters.
+_LONGEST = 6_500
+
 _CRON_ALIASES = "@hourly @daily @midnight @weekly @monthly @yearly @annually".split()
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DAYS = "sun|mon|tue|wed|thu|fri|sat"
@@ -164,10 +167,17 @@ _CRON_FIELDS = (
 )
 
 
-def _cron_problems(text: object) -> Iterator[str]:
-    """Yield what is wrong with a cron expression, one sentence for each field."""
+def _text_problem(text: Any) -> Optional[str]:
     if not isinstance(text, str):
-        yield f"must be text, not {describe_type(text)}"
+        return f"must be text, not {describe_type(text)}"
+    return f"is longer than {_LONGEST:,} characters" if len(text) > _LONGEST else None
+
+
+def _cron_problems(text: Any) -> Iterator[str]:
+    """Yield what is wrong with a cron expression, one sentence for each field."""
+    problem = _text_problem(text)
+    if problem:
+        yield problem
     elif text.lower() not in _CRON_ALIASES:
         columns = text.split()
         if not 5 <= len(columns) <= 7 or text.startswith("@"):
@@ -230,10 +240,11 @@ _RRULE_RANGES: Mapping[str, Tuple[float, float]] = {
 }
 
 
-def _rrule_problems(text: object) -> Iterator[str]:
+def _rrule_problems(text: Any) -> Iterator[str]:
     """Yield what is wrong with a recurrence rule, line by line."""
-    if not isinstance(text, str):
-        yield f"must be text, not {describe_type(text)}"
+    problem = _text_problem(text)
+    if problem:
+        yield problem
         return
     names = set()
     for line in text.split():

@@ -24,6 +24,7 @@ from flowpack.exceptions import printable
 
 #: The packages whose ``flow`` makes flows.
 _LIBRARIES = ("prefect", "flowpack")
+_PARTIAL = Symbol("functools.partial")
 #: Decorators that let a class return what they are given as its attribute.
 _OF_METHODS = (Symbol("builtins.classmethod"), Symbol("builtins.staticmethod"))
 #: Attributes that say what parameters a function has.
@@ -157,9 +158,12 @@ class FlowReader:
             if library in _LIBRARIES and rest.rpartition(".")[2] in ("flow", "Flow"):
                 makers.append(MadeFlow(library))
         for call, options in _calls(value):
+            inner: List[MadeFlow] = []
             if not call.arguments and "fn" not in options[1]:
                 inner = self._makers(call.function, options[0].func)
-                makers += [each.after(options) for each in inner]
+            elif call.function == _PARTIAL and len(call.arguments) == 1:
+                inner = self._makers(call.arguments[0], options[0].args[0])
+            makers += [each.after(options) for each in inner]
         if not makers and "flow" in (_name_in(node), *(path.rpartition(".")[2] for path in paths)):
             makers = [MadeFlow("", self._doubt(node, paths))]
         return makers[:_MOST]

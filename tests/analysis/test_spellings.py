@@ -96,6 +96,7 @@ MAKERS = {
     "class": "x = prefect.Flow(fn, name='given')",
     "decorator with options": "x = flow(name='given')(fn)",
     "kept decorator": "mine = flow(retries=1, name='given')\nx = mine(fn)",
+    "partial": "import functools\nx = functools.partial(flow, name='given')(fn)",
     "with_options": "x = flow(fn).with_options(name='given')",
     "with_options twice": "y = flow(fn, name='y')\n"
     "x = y.with_options(name='x').with_options(retries=1, name='given')\ndel y",
