@@ -27,8 +27,8 @@ from flowpack.packaging.base import (
     Packager,
     SpecFields,
     call_packager,
-    in_order,
     is_address,
+    own_first,
     to_address,
 )
 from flowpack.packaging.script import ScriptPackager, is_storage, to_storage
@@ -79,7 +79,7 @@ def _flow_object_problem(value: Any) -> Optional[str]:
 _runner_check = instance_of((FlowRunner, FlowRunnerSettings), "a flow runner")
 
 
-@attrs.frozen(kw_only=True, field_transformer=in_order)
+@attrs.frozen(kw_only=True, field_transformer=own_first)
 class DeploymentSpec(SpecFields):
     """What to deploy: a flow, where it is, and how it is to run.
 

@@ -22,13 +22,6 @@ from flowpack.models import DeploymentCreate
 from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
 from flowpack.packaging.storing import store
 
-#: Some releases refuse to run a deployment that has no schema at all.
-_NO_PARAMETERS: Mapping[str, Any] = {"title": "Parameters", "type": "object", "properties": {}}
-
-_UNKNOWN_PARAMETERS = (
-    "which function the flow has is not known from the source, so it gets no schema of parameters"
-)
-
 
 def to_storage(value: Union[StorageBlock, UUID, str, None]) -> Any:
     """Convert the id of a storage block from text; ``default:`` stays."""
@@ -114,10 +107,8 @@ class SourcePackager(HidesLocals, Packager):
         with using(client) as api:
             spec = self._complete(deployment, api)
             content, entrypoint = self.content(spec)
-            schema: Mapping[str, Any] = {}
-            notes: Tuple[str, ...] = ()
-            if api.dialect.uses_work_pools:
-                schema, notes = _parameter_schema(spec.flow)
+            wants_schema = api.dialect.uses_work_pools
+            schema, notes = _parameter_schema(spec.flow) if wants_schema else ({}, ())
             return Package(
                 content=Content(content),
                 entrypoint=entrypoint,
@@ -164,16 +155,19 @@ def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...
     from flowpack.analysis.parameters import parameter_schema
 
     if flow.definition is None:
-        return _NO_PARAMETERS, (_UNKNOWN_PARAMETERS,)
+        # Some releases refuse to run a deployment that has no schema at all.
+        return {"title": "Parameters", "type": "object", "properties": {}}, (
+            "which function the flow has is not known from the source, so it gets no schema of"
+            " parameters",
+        )
     parameters = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
-    first = next(iter(flow.parameters), "")
-    if not flow.is_method or first not in ("self", "cls"):
-        return parameters.schema, parameters.notes
-    note = (
-        f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a value,"
-        " or make it a static method"
-    )
-    return parameters.schema, (*parameters.notes, note)
+    first, notes = next(iter(flow.parameters), ""), parameters.notes
+    if flow.is_method and first in ("self", "cls"):
+        notes += (
+            f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a"
+            " value, or make it a static method",
+        )
+    return parameters.schema, notes
 
 
 @attrs.frozen

@@ -111,17 +111,8 @@ def store(
 ) -> DeploymentCreate:
     """Store the bytes of *package*, then register flow and storage block.
 
-    Args:
-        deployment: What is deployed.
-        package: What to store and where; the caller has checked the document that the storage
-            names.
-        client: The server.
-        flow_id: The flow, where it is known already.
-        registry: What others of the same set have registered.
-        confirm: As for :func:`put_bytes`.
-
-    Returns:
-        The deployment, which points at the stored bytes. The caller creates it last.
+    The caller has checked the document that the storage names, and creates the deployment, which
+    points at the stored bytes, last. Others of the same set share the *registry*.
 
     Raises:
         StorageError: The bytes could not be stored, or are not there afterwards.
