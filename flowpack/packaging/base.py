@@ -75,7 +75,7 @@ def _labels_problem(value: Any) -> Optional[str]:
     return problem
 
 
-def own_first(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.Attribute[Any]]:
+def own_first(_: type, fields: List[Any]) -> List[Any]:
     """Put the fields of a class itself before those that it inherits."""
     return sorted(fields, key=lambda each: each.inherited)
 
