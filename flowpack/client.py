@@ -385,8 +385,7 @@ class Client(HidesLocals):
 
     def create_work_pool(self, name: str, pool_type: str) -> WorkPool:
         """Create a work pool; a worker that starts fills in the rest."""
-        body = {"name": name, "type": pool_type}
-        sent = request("POST", "/work_pools/", body, Effect.UPSERT)
+        sent = request("POST", "/work_pools/", {"name": name, "type": pool_type}, Effect.UPSERT)
         return self._api.read(sent, WorkPool, name=name)
 
 
