@@ -133,11 +133,7 @@ def read_values(
 
 
 def parse_json(text: str) -> Any:
-    """Return the JSON value that *text* is.
-
-    Raises:
-        ValueError: It is none; NaN and infinity are not JSON.
-    """
+    """Return the JSON value that *text* is; a ValueError if none, as for NaN and infinity."""
     import json  # Imported here because few commands need it.
 
     try:
