@@ -233,10 +233,8 @@ _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 class ValueReader:
     """Turns values into Python's own, and notes all that is wrong with them.
 
-    Args:
-        where: What messages call the file.
-        texts: The paths that mean text, and so make clear what is not clear by itself.
-        flags: Those that mean a truth value.
+    The paths *texts* mean text, and so make clear what is not clear by itself, and *flags* a
+    truth value.
     """
 
     def __init__(

@@ -66,6 +66,11 @@ def find(db: Session, table: str, **wanted: str) -> Dict[str, Any]:
     return record(table, row)
 
 
+def read(db: Session, body: Json, value: str, *, table: str, by: str = "id") -> StatusAndJson:
+    """Read the record of *table* with that id, or with *value* in the column *by*."""
+    return 200, find(db, table, **{by: value})
+
+
 def _not_found(table: str) -> Refused:
     return Refused(404, f"{table.replace('_', ' ').capitalize()} not found")
 
@@ -101,16 +106,6 @@ def create_flow(db: Session, body: Json) -> StatusAndJson:
     values = {"name": _check_name(body["name"]), "tags": body["tags"]}
     created = db.insert("flow", values, "ON CONFLICT (name) DO NOTHING")
     return (201 if created else 200), find(db, "flow", name=body["name"])
-
-
-def read_flow(db: Session, body: Json, flow_id: str) -> StatusAndJson:
-    """Read a flow by its id."""
-    return 200, find(db, "flow", id=flow_id)
-
-
-def read_flow_by_name(db: Session, body: Json, name: str) -> StatusAndJson:
-    """Read a flow by its name."""
-    return 200, find(db, "flow", name=name)
 
 
 def read_flows(db: Session, body: Json) -> StatusAndJson:
@@ -150,11 +145,6 @@ def create_deployment(db: Session, body: Json) -> StatusAndJson:
         raise Refused(409, "the deployment's flow is not there any more") from None
     deployment = find(db, "deployment", flow_id=body["flow_id"], name=body["name"])
     return (201 if deployment["id"] == new_id else 200), deployment
-
-
-def read_deployment(db: Session, body: Json, deployment_id: str) -> StatusAndJson:
-    """Read a deployment by its id."""
-    return 200, find(db, "deployment", id=deployment_id)
 
 
 def read_deployment_by_name(db: Session, body: Json, flow_name: str, name: str) -> StatusAndJson:
@@ -224,11 +214,6 @@ def create_flow_run(db: Session, body: Json, deployment_id: str) -> StatusAndJso
     return 200, find(db, "flow_run", flow_id=deployment["flow_id"], idempotency_key=key)
 
 
-def read_flow_run(db: Session, body: Json, run_id: str) -> StatusAndJson:
-    """Read a run by its id."""
-    return 200, find(db, "flow_run", id=run_id)
-
-
 # Block types and schemas
 
 _BLOCK_TYPE_COLUMNS = "name logo_url documentation_url description code_example".split()
@@ -242,11 +227,6 @@ def create_block_type(db: Session, body: Json) -> StatusAndJson:
     except Conflict:
         raise Refused(409, f'Block type with name "{name}" already exists') from None
     return 201, find(db, "block_type", name=name)
-
-
-def read_block_type_by_name(db: Session, body: Json, name: str) -> StatusAndJson:
-    """Read a block type by its name."""
-    return 200, find(db, "block_type", name=name)
 
 
 def create_block_schema(db: Session, body: Json) -> StatusAndJson:
