@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Dict,
-    Iterable,
-    List,
-    Mapping,
-    Optional,
-    Protocol,
-    Tuple,
-    Union,
-)
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 from flowpack._lazy import hand_on
@@ -42,14 +31,6 @@ if TYPE_CHECKING:
 
 #: An id, as it is or as text; text that is none is a ``ValueError``.
 Id = Union[UUID, str]
-
-
-class Named(Protocol):
-    """A flow."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
 
 
 class Client(HidesLocals):
@@ -146,8 +127,8 @@ class Client(HidesLocals):
 
     # Flows
 
-    def create_flow(self, flow: Union[str, Named]) -> UUID:
-        """Return the id of a flow, given itself or by name; it is made if missing."""
+    def create_flow(self, flow: Any) -> UUID:
+        """Return the id of a flow, given by its name or as what has one; it is made if missing."""
         name = flow if isinstance(flow, str) else flow.name
         sent = request("POST", "/flows/", {"name": name, "tags": []}, Effect.UPSERT)
         return self._api.read(sent, FlowRecord, name=name).id
