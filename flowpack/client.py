@@ -19,8 +19,7 @@ from flowpack.models import (
     FlowRun,
     WorkPool,
 )
-from flowpack.snapshot import Snapshot
-from flowpack.transport import Effect, Transport
+from flowpack.transport import Effect, Snapshot, Transport
 from flowpack.urls import URL
 from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect

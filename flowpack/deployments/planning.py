@@ -49,7 +49,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
-from flowpack.packaging.storing import describe, has_bytes
+from flowpack.packaging.script import describe, has_bytes
 from flowpack.wire.dialect import Change
 
 Specs = Union[Spec, Iterable[Spec]]

@@ -27,8 +27,8 @@ from flowpack.packaging.base import (
     Packager,
     SpecFields,
     call_packager,
-    in_order,
     is_address,
+    own_first,
     to_address,
 )
 from flowpack.packaging.script import ScriptPackager, is_storage, to_storage
@@ -76,7 +76,7 @@ def _flow_object_problem(value: Any) -> Optional[str]:
     return f"must be a flow, which has fn and name, not {describe_type(value)}"
 
 
-@attrs.frozen(kw_only=True, field_transformer=in_order)
+@attrs.frozen(kw_only=True, field_transformer=own_first)
 class DeploymentSpec(SpecFields):
     """What to deploy: a flow, where it is, and how it is to run.
 
