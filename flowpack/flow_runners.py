@@ -122,7 +122,8 @@ class FlowRunner(HidesLocals):
     typename: ClassVar[str] = ""
     _kind: ClassVar[str] = "flow runner"
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         cls._kind = f"flow runner {printable(cls.typename or cls.__name__)}"
 
     @hides_locals

@@ -45,12 +45,12 @@ class Flow(Generic[P, R]):
             a meaning here.
 
     Raises:
-        TypeError: *fn* cannot be called.
+        TypeError: *fn* cannot be called, or *name* is no text.
         ValueError: *name* is one that servers refuse.
     """
 
     fn: Callable[P, R] = attrs.field(validator=attrs.validators.is_callable())
-    name: str = attrs.field(validator=attrs.validators.instance_of(str))
+    name: str = attrs.field()
     _version: Optional[str] = None
     description: Optional[str] = attrs.field()
     options: Mapping[str, Any] = attrs.field(factory=dict, eq=False)
@@ -61,12 +61,12 @@ class Flow(Generic[P, R]):
         return str(getattr(self.fn, "__name__", _NAMELESS)).replace("_", "-")
 
     @name.validator
-    def _check_name(self, _: object, name: str) -> None:
+    def _check_name(self, _: object, name: Any) -> None:
         problem = name_problem(name)
         if name == _NAMELESS:
             problem = "the function has no name; give one: flow(..., name='...')"
         if problem:
-            raise ValueError(problem)
+            raise (ValueError if isinstance(name, str) else TypeError)(problem)
 
     @description.default
     def _docstring_of_function(self) -> Optional[str]:
@@ -182,7 +182,7 @@ def flow(
             are kept, so that one script serves both.
 
     Raises:
-        TypeError: *fn* cannot be called.
+        TypeError: *fn* cannot be called, or *name* is no text.
         ValueError: The name is one that servers refuse.
     """
     given: Any = {"name": name, "description": description}

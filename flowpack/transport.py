@@ -84,6 +84,9 @@ class Response:
         return attrs.evolve(self, body=body, headers=headers)
 
 
+Answer = Response  # Its name in earlier builds.
+
+
 class Transport(Protocol):
     """Carries requests to one API."""
 

@@ -480,3 +480,19 @@ def test_any_config_is_read_or_refused(name, config):
         found = runner.to_settings()
         json.dumps(found.config, allow_nan=False)
         assert FlowRunner.from_settings(found) == runner
+
+
+def test_runner_with_a_base_that_registers_its_subclasses():
+    """Both bases hear of the class."""
+
+    class Registered:
+        names: ClassVar[set[str]] = set()
+
+        def __init_subclass__(cls) -> None:
+            cls.names.add(cls.__name__)
+
+    @attrs.frozen(kw_only=True)
+    class Mesh(FlowRunner, Registered):
+        typename: ClassVar[str] = "mesh"
+
+    assert Registered.names == {"Mesh"}

@@ -148,3 +148,11 @@ def test_help_is_light():
 def test_version_is_a_literal():
     """``setup.cfg`` reads the version without importing the package."""
     assert literal("__version__") == flowpack.__version__
+
+
+def test_names_of_earlier_builds_stay():
+    """Scripts that use them go on working."""
+    from flowpack import transport
+
+    assert flowpack.Finding is flowpack.VerifyResult
+    assert transport.Answer is transport.Response

@@ -65,7 +65,7 @@ def _check_results(results: Sequence[VerifyResult], url: str) -> None:
         return
     counts = sorted(Counter(each.status for each in results).items())
     summary = ", ".join(f"{count} {status}" for status, count in counts)
-    broken = sum(each.is_fault for each in results)
+    broken = sum(each.is_broken for each in results)
     if broken:
         raise FlowpackError(
             f"{broken} of {len(results)} deployments cannot be run as they were deployed"

@@ -1,8 +1,6 @@
 """An API like that of Prefect 2.0b7, in this process, on one SQLite file.
 
-It answers the requests that flowpack's own client sends: ``embedded_transport`` takes them,
-``api`` answers them, ``store`` makes the file and runs each in a transaction, ``migrations`` has
-the tables.
+It answers the requests that flowpack's own client sends, and no others.
 """
 
 from flowpack.embedded.embedded_transport import EmbeddedTransport

@@ -32,12 +32,7 @@ _BOOLEAN_COLUMNS = frozenset({"is_anonymous", "is_schedule_active"})
 
 
 class Refused(Exception):
-    """A request cannot be done; what it began is undone.
-
-    Attributes:
-        status: HTTP status.
-        detail: Why, for the user.
-    """
+    """A request cannot be done, and what it began is undone; *detail* is for the user."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(status, detail)
@@ -49,11 +44,7 @@ class Refused(Exception):
 
 
 def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
-    """Return a *row* of *table* as the JSON of the API.
-
-    Raises:
-        Refused: There is no row.
-    """
+    """Return a *row* of *table* as the JSON of the API; without one it is not found."""
     if row is None:
         raise _not_found(table)
     values: Dict[str, Any] = {}
@@ -69,18 +60,14 @@ def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
 
 
 def find(db: Session, table: str, **wanted: str) -> Dict[str, Any]:
-    """Return the record of *table* whose columns have the *wanted* values, as JSON.
-
-    Raises:
-        Refused: There is none.
-    """
+    """Return the record of *table* whose columns have the *wanted* values, as JSON."""
     condition = " AND ".join(f"{column} = ?" for column in wanted)
     row = db.one(f"SELECT * FROM {table} WHERE {condition}", *wanted.values())
     return record(table, row)
 
 
 def read(db: Session, body: Json, value: str, *, table: str, by: str = "id") -> StatusAndJson:
-    """Read the record of *table* whose column *by* has the *value*."""
+    """Read the record of *table* with that id, or with *value* in the column *by*."""
     return 200, find(db, table, **{by: value})
 
 

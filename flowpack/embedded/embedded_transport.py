@@ -22,9 +22,6 @@ class EmbeddedTransport:
 
     Threads may share it, many processes may use one file, and a process that was
     forked may go on with it. A write is on the disk when its response is returned.
-
-    Attributes:
-        embedded: Always True: the API lives in this process.
     """
 
     embedded = True
@@ -91,13 +88,9 @@ class EmbeddedTransport:
 
 @attrs.frozen
 class Route:
-    """A kind of request.
+    """A kind of request, and what answers it, or the answer where that is always the same.
 
-    Attributes:
-        method: HTTP method.
-        path: With variable parts in braces; each matches one segment.
-        handler: What answers it, or the answer itself where it is always the same.
-        writes: Whether it changes anything.
+    A variable part of the path, in braces, matches one segment.
     """
 
     method: str
@@ -159,11 +152,7 @@ ROUTES = (
 
 
 def find_route(method: str, path: str) -> Tuple[Route, List[str]]:
-    """Return the route of a request and the variable parts of its *path*, decoded.
-
-    Raises:
-        Refused: There is none.
-    """
+    """Return the route of a request and the variable parts of its *path*, decoded."""
     segments = path.split("/")
     for route in ROUTES:
         values = route.match(segments) if route.method == method else None

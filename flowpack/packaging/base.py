@@ -254,10 +254,10 @@ def call_packager(
         PackagingError: It takes other arguments, returned something else than one of *returns*,
             or raised what is no ``FlowpackError``.
     """
-    name = type(packager).__name__
+    name = f"{type(packager).__name__}.{method}"
     call = getattr(packager, method)
-    with translate_errors(lambda reason: PackagingError(f"the packager {name} raised {reason}")):
-        bound = _bind(call, f"{name}.{method}", client, args)
+    with translate_errors(lambda reason: PackagingError(f"the method {name} raised {reason}")):
+        bound = _bind(call, name, client, args)
         with current_client(client):
             result = call(*bound.args, **bound.kwargs)
     if isinstance(result, returns) and not inspect.isawaitable(result):
@@ -266,7 +266,7 @@ def call_packager(
     if inspect.iscoroutine(result):
         result.close()  # Else it warns that nobody awaited it.
         reason = "and flowpack awaits nothing; write it without async"
-    raise PackagingError(f"the packager {name} returned {type(result).__name__}, {reason}")
+    raise PackagingError(f"the method {name} returned {type(result).__name__}, {reason}")
 
 
 def _bind(

@@ -266,8 +266,8 @@ class Mine(Packager):
 @pytest.mark.parametrize(
     ("failing", "message"),
     [
-        ("package", r"packager Mine raised RuntimeError \(test_failures"),
-        ("nothing", r"Mine returned NoneType, not DeploymentCreate"),
+        ("package", r"Mine.package raised RuntimeError \(test_failures"),
+        ("nothing", r"Mine.package returned NoneType, not DeploymentCreate"),
         ("name", "asked for 'hello/own' and returned 'hello/other'"),
         ("flow", "asked for 'hello/own' and returned 'other/own'"),
     ],
@@ -297,9 +297,9 @@ class Text(ScriptPackager):
 @pytest.mark.parametrize(
     ("packager", "message"),
     [
-        (Mine("check_compat"), "Mine raised ValueError"),
-        (Mine("prepare"), "Mine returned str, not Package"),
-        (Text(), "Text raised TypeError"),
+        (Mine("check_compat"), "Mine.check_compat raised ValueError"),
+        (Mine("prepare"), "Mine.prepare returned str, not Package"),
+        (Text(), "Text.prepare raised TypeError"),
     ],
     ids=["check_compat", "prepare", "content"],
 )
