@@ -42,7 +42,7 @@ def check_pool(
     if not name:
         raise _no_pool(label, "no work pool is named", "Name one with --pool (work_pool=)", client)
     try:
-        check_runner(label, new, client.read_work_pool(name), client)
+        check_runner(label, new, client.read_work_pool(name))
         return None
     except ObjectNotFound:
         pass
@@ -66,7 +66,7 @@ def _no_pool(label: str, reason: str, advice: str, client: Client) -> Deployment
     return DeploymentValidationError(label, [f"{reason}; the server has {listed}. {advice}"])
 
 
-def check_runner(label: str, new: DeploymentCreate, pool: WorkPool, client: Client) -> None:
+def check_runner(label: str, new: DeploymentCreate, pool: WorkPool) -> None:
     """Raise a DeploymentValidationError unless the runner of *new* fits the type of *pool*."""
     from flowpack.wire.job_variables import pool_problem  # Only servers with pools need it.
 
