@@ -83,18 +83,6 @@ def _repr_of_unfinished(method: Callable[[Any], str]) -> Callable[[Any], str]:
     return call
 
 
-class _Signature:
-    """The signature of a class: that of its constructor, ``__new__`` aside."""
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        from inspect import signature
-
-        if instance is not None:
-            raise AttributeError  # It may be callable, and has one of its own then.
-        own = signature(owner.__init__)  # type: ignore[misc]  # this very class's
-        return own.replace(parameters=list(own.parameters.values())[1:])
-
-
 class HidesLocals:
     """Base of classes whose constructors take secrets.
 
@@ -103,7 +91,6 @@ class HidesLocals:
     """
 
     __slots__ = ()
-    __signature__ = _Signature()
 
     def __new__(cls: Type[Self], *args: Any, **kwargs: Any) -> Self:
         """Make an object. Only now does its class have the methods of attrs."""

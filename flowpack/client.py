@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Dict,
-    Iterable,
-    List,
-    Mapping,
-    Optional,
-    Protocol,
-    Tuple,
-    Union,
-)
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 from flowpack._lazy import hand_on
@@ -30,8 +19,7 @@ from flowpack.models import (
     FlowRun,
     WorkPool,
 )
-from flowpack.snapshot import Snapshot
-from flowpack.transport import Effect, Transport
+from flowpack.transport import Effect, Snapshot, Transport
 from flowpack.urls import URL
 from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect
@@ -42,14 +30,6 @@ if TYPE_CHECKING:
 
 #: An id, as it is or as text; text that is none is a ``ValueError``.
 Id = Union[UUID, str]
-
-
-class Named(Protocol):
-    """A flow."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
 
 
 class Client(HidesLocals):
@@ -146,8 +126,8 @@ class Client(HidesLocals):
 
     # Flows
 
-    def create_flow(self, flow: Union[str, Named]) -> UUID:
-        """Return the id of a flow, given itself or by name; it is made if missing."""
+    def create_flow(self, flow: Any) -> UUID:
+        """Return the id of a flow, given by its name or as what has one; it is made if missing."""
         name = flow if isinstance(flow, str) else flow.name
         sent = request("POST", "/flows/", {"name": name, "tags": []}, Effect.UPSERT)
         return self._api.read(sent, FlowRecord, name=name).id
@@ -385,8 +365,7 @@ class Client(HidesLocals):
 
     def create_work_pool(self, name: str, pool_type: str) -> WorkPool:
         """Create a work pool; a worker that starts fills in the rest."""
-        body = {"name": name, "type": pool_type}
-        sent = request("POST", "/work_pools/", body, Effect.UPSERT)
+        sent = request("POST", "/work_pools/", {"name": name, "type": pool_type}, Effect.UPSERT)
         return self._api.read(sent, WorkPool, name=name)
 
 

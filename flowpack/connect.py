@@ -91,31 +91,24 @@ def get_client(
                 " PREFECT_API_URL, for the embedded API speaks no HTTP"
             )
         return Client(transport=_embedded(settings, notify))
-    return Client(
-        transport=_over_http(settings, settings.api_url, session),
-        credential=_credential(settings),
-        renewing=settings.csrf_support_enabled,
-    )
-
-
-def _credential(settings: Settings) -> str:
-    """Return which credential is sent, and where it came from."""
-    for name, kind in (("api_auth_string", "auth string"), ("api_key", "API key")):
-        if getattr(settings, name):
-            return f"the {kind} from {settings.sources[name]}"
-    return ""
-
-
-def _over_http(settings: Settings, api_url: URL, session: Optional[requests.Session]) -> Transport:
     from flowpack._http import HTTPTransport
 
-    return HTTPTransport(
-        api_url,
+    transport = HTTPTransport(
+        settings.api_url,
         api_key=settings.api_key,
         auth_string=settings.api_auth_string,
         headers=settings.custom_headers,
         options=_http_options(settings, verify=settings.verify, session=session),
     )
+    credential, renewing = _describe_credential(settings), settings.csrf_support_enabled
+    return Client(transport=transport, credential=credential, renewing=renewing)
+
+
+def _describe_credential(settings: Settings) -> str:
+    for name, kind in (("api_auth_string", "auth string"), ("api_key", "API key")):
+        if getattr(settings, name):
+            return f"the {kind} from {settings.sources[name]}"
+    return ""
 
 
 def _http_options(settings: Settings, **options: Any) -> HTTPOptions:
@@ -152,32 +145,27 @@ def _embedded(settings: Settings, notify: Optional[Callable[[str], object]]) -> 
     is_announced = False
 
     def announce() -> None:
+        global _has_warned
         nonlocal is_announced
         with _announcing:
-            if not is_announced:
-                (notify or _warn_once)(line)
-                is_announced = True  # Not before: a warning that is an error stays one.
+            if notify is not None and not is_announced:
+                notify(line)
+            elif notify is None and not _has_warned:
+                warn(line, EmbeddedAPIWarning)
+                _has_warned = True  # Not before: a warning that is an error stays one.
+            is_announced = True
 
     return EmbeddedTransport(database, before_write=announce)
 
 
-def _warn_once(line: str) -> None:
-    global _has_warned
-    if not _has_warned:
-        warn(line, EmbeddedAPIWarning)
-        _has_warned = True
-
-
-#: The client of the call that a user's packager is called from.
+#: The client of the deploy that a user's packager is called from: one that is written without a
+#: client must not write to another API.
 _current: ContextVar[Optional[Client]] = ContextVar("flowpack_client", default=None)
 
 
 @contextlib.contextmanager
 def current_client(client: Client) -> Iterator[None]:
-    """Have calls that are given no client use *client* inside the block.
-
-    A packager written without one must not write to another API than the deploy.
-    """
+    """Have calls that are given no client use *client* inside the block."""
     token = _current.set(client)
     try:
         yield
@@ -187,11 +175,7 @@ def current_client(client: Client) -> Iterator[None]:
 
 @contextlib.contextmanager
 def using(client: Optional[Client]) -> Iterator[Client]:
-    """Give *client*, or the current one, or one of the settings, closed afterwards.
-
-    Raises:
-        SettingsError: As for :func:`get_client`.
-    """
+    """Give *client*, or the current one, or one of the settings, closed afterwards."""
     client = client or _current.get()
     with contextlib.nullcontext(client) if client else get_client() as used:
         yield used

@@ -14,17 +14,6 @@ DEEPEST = 200
 LONGEST_INTEGER = 14_000
 
 
-def parse_integer(text: str) -> int:
-    """Return the integer that *text* is, in decimal or as ``0x...``.
-
-    Raises:
-        ValueError: It has thousands of digits, which not every Python refuses.
-    """
-    if len(text) > LONGEST_INTEGER // 3:
-        raise ValueError("the number is too long to be read")
-    return int(text, 0)
-
-
 def json_copy(value: Any) -> Any:
     """Return a copy of *value*, which must be JSON, made of plain containers."""
     if isinstance(value, dict):

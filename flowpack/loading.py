@@ -25,8 +25,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 import attrs
 
 from flowpack._interpreter import SCRIPT_PREFIX, restored
-from flowpack.analysis.script import Script
-from flowpack.analysis.selection import choose
+from flowpack.analysis.script import Script, choose
 from flowpack.exceptions import FlowpackError, MissingFlowError, ScriptError, printable, quoted
 from flowpack.flows import Flow, calls_skipped, library_of
 

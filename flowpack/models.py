@@ -269,6 +269,14 @@ class Deployment(Record):
     script: Optional[ScriptSource] = None
     script_problem: Optional[str] = None
 
+    @property
+    def stored_object(self) -> Optional[StoredObject]:
+        """Where the bytes of the script are; None where that is not known."""
+        try:
+            return self.flow_data.stored_object if self.flow_data else None
+        except WireError:
+            return None
+
 
 @attrs.frozen(kw_only=True)
 class DeploymentCreate:

@@ -14,7 +14,7 @@ LAYERS = (
     {"_lazy", "_tracebacks", "exceptions"},
     {"_callers", "_files", "_interpreter", "_type_hints"},
     {"jsonvalues", "transport", "urls"},
-    {"_validators", "snapshot"},
+    {"_validators"},
     {"schedules"},
     {"models"},
     {"_http", "analysis", "arguments", "flow_runners", "settings", "wire"},
@@ -53,7 +53,7 @@ GATES = {
 NARROW = {
     "embedded": {"_files", "exceptions", "models", "transport", "wire"},
     "exceptions": set(),
-    "transport": set(),
+    "transport": {"exceptions"},
 }
 
 #: Modules that hand on a name of a higher layer, where the reference has it.

@@ -126,6 +126,10 @@ class _DeadlineReader(io.RawIOBase):
             attempt.count_received(size)
         return size
 
+    def readall(self) -> bytes:
+        """Refuse: only a chunk of less than no bytes is read so."""
+        raise Failure("the size of a chunk is negative")
+
     def close(self) -> None:
         self._file.close()
         super().close()

@@ -262,10 +262,12 @@ def _for_creation(session: requests.Session, url: str) -> Iterator[requests.Sess
         return
     once, copied = object.__new__(type(adapter)), object.__new__(type(session))
     vars(once).update(vars(adapter), max_retries=urllib3.Retry(0, read=False), proxy_manager={})
-    once.init_poolmanager(1, 1)
+    once.init_poolmanager(1, 1, block=False)
     vars(copied).update(vars(session), adapters=OrderedDict({"": once}))
-    with contextlib.closing(once):
+    try:
         yield copied
+    finally:
+        HTTPAdapter.close(once)  # Its own method may close what it shares with the adapter.
 
 
 def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
@@ -388,7 +390,9 @@ def receive(incoming: requests.Response, attempt: Attempt, sink: Sink) -> Respon
     location = getattr(incoming.raw, "headers", {}).get("location")
     if location:  # The session has hidden it from requests.
         headers["location"] = location
-    status, coding = incoming.status_code, headers.get("transfer-encoding", "").lower()
+    # As it came: with a blank behind it the parser takes the marks of chunks for the body.
+    coding = incoming.headers.get("transfer-encoding", "").lower()
+    status = incoming.status_code
     if incoming.request.method == "HEAD":
         return Response(status, incoming.content, headers)
     if status in (204, 304):  # Some servers announce chunks there, and send none.
@@ -415,7 +419,7 @@ def _read_body(incoming: requests.Response, attempt: Attempt, sink: Sink, length
     too_long = Failure(f"the response has more than {sink.limit} bytes", passing=False)
     if expected > sink.limit:
         raise too_long
-    attempt.receivable = math.inf
+    attempt.receivable = 2 * sink.limit + BLOCK  # The marks of chunks count, too.
     for block in _blocks(incoming):
         attempt.remaining()  # An adapter of the user's own may know no deadline.
         size += len(block)

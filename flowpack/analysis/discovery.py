@@ -9,10 +9,8 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Un
 import attrs
 
 from flowpack.analysis.makers import FlowReader, MadeFlow
-from flowpack.analysis.script import Script
-from flowpack.analysis.selection import choose
+from flowpack.analysis.script import Script, choose
 from flowpack.analysis.syntax import docstring_of, every_argument, source_of
-
 from flowpack.analysis.values import (
     Call,
     Class,

@@ -65,8 +65,7 @@ def _create_or_read(
 ) -> Tuple[Created, bool]:
     """Return what *create* makes, or what was there already; and whether it is new.
 
-    Raises:
-        ObjectAlreadyExists: Servers also answer so where schema or type have gone meanwhile.
+    Servers also answer with a conflict where schema or type have gone meanwhile: that is raised.
     """
     try:
         return create(), True
@@ -87,9 +86,6 @@ def put_document(
     """Return the document called *name*, or the anonymous one of *block*, made if missing.
 
     With it goes how it differs from *block*; None for no difference.
-
-    Raises:
-        ObjectAlreadyExists: The schema or its type have gone meanwhile.
     """
     create = partial(
         client.create_block_document,
@@ -137,11 +133,7 @@ def describe_difference(document: BlockDocument, block: Any) -> Optional[str]:
 
 
 def identify(document: BlockDocument) -> Tuple[str, BlockSchema]:
-    """Return the name of a document's block type, and its schema.
-
-    Raises:
-        BlockError: It came without its schema, or without its type.
-    """
+    """Return the name of a document's block type, and its schema; an error without them."""
     schema = document.block_schema
     block_type = document.block_type or (schema and schema.block_type)
     if schema is None or not block_type:

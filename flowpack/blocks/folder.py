@@ -105,10 +105,7 @@ class Folder:
     # Writing
 
     def write_from(self, file: BinaryIO, name: str, sha256: str, replace: bool = False) -> None:
-        """Keep what *file* holds.
-
-        *replace* makes no difference, for what is there is always hashed.
-        """
+        """Keep what *file* holds; *replace* makes no difference, for what is there is hashed."""
         path = self.location(name)
         with self._border(name):
             mode = self._prepare()
@@ -284,12 +281,7 @@ def _text_problem(text: str, longest: int) -> Optional[str]:
 
 @attrs.frozen
 class TempFile:
-    """A new file that only its maker can read, not yet under its final name.
-
-    Attributes:
-        descriptor: Open for writing.
-        path: Where it is.
-    """
+    """A new file, open for writing, that only its maker can read, not yet under its final name."""
 
     descriptor: int
     path: str

@@ -28,12 +28,7 @@ class Hashing(io.RawIOBase):
     def __init__(
         self, algorithms: Iterable[str] = ("sha256",), limit: Optional[int] = None
     ) -> None:
-        """Make an empty one.
-
-        Args:
-            algorithms: Names that :mod:`hashlib` knows.
-            limit: Most bytes that are taken; None for any number.
-        """
+        """Make an empty one; *limit* is the most bytes that are taken, None for any number."""
         super().__init__()
         self._algorithms = tuple(algorithms)
         self._limit = limit

@@ -57,12 +57,7 @@ def describe_raised(exc: Exception) -> str:
 def hash_object(
     storage: StorageBlock, token: str, algorithms: Iterable[str] = ("sha256",)
 ) -> Hashing:
-    """Return the digests of what *storage* keeps under *token*, read once.
-
-    Raises:
-        ObjectMissingError: There is nothing.
-        StorageError: It cannot be read, or is longer than a script may be.
-    """
+    """Return the digests of what *storage* keeps under *token*, no longer than a script may be."""
     hashing = Hashing(algorithms)
     with storage_errors(storage, token):
         storage.read_into(token, cast(BinaryIO, hashing), SIZE_LIMIT)

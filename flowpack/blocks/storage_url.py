@@ -50,11 +50,7 @@ def parse_storage_url(
     Local Storage and a ``file:`` URL is File Storage, both made absolute.
     ``block:TYPE-NAME/NAME`` is looked up on the server.
 
-    Args:
-        text: One of :data:`ALLOWED`.
-        client: None connects to what the settings say, where that is needed.
-        folder: What relative paths start from; None for the working folder.
-        environ: Where credentials are taken from that are no part of *text*.
+    Relative paths start from *folder*; *environ* has the credentials that are no part of *text*.
 
     Raises:
         SpecError: *text* means no storage; says what is allowed.

@@ -37,9 +37,6 @@ def run_command(argv: Optional[Sequence[str]] = None) -> int:
 
     After user code whose prints are no results, prints stay on standard error.
 
-    Args:
-        argv: What follows the program's name; None takes it from the process.
-
     Returns:
         0 done, 1 a :class:`~flowpack.exceptions.FlowpackError`, 2 wrong usage,
         3 unexpected, 130 interrupted.

@@ -332,9 +332,7 @@ COMMANDS = (
 def make_parser(argv: Sequence[str]) -> Parser:
     """Return the parser of the whole command line.
 
-    Args:
-        argv: What is to be parsed; only the commands in it get their options, which takes most
-            of the time.
+    Only the commands in *argv* get their options, which takes most of the time.
     """
     parser = Parser(
         prog="flowpack",

@@ -14,11 +14,7 @@ if TYPE_CHECKING:  # It is slow to load, and ``config`` needs none.
 
 
 def connect(arguments: Namespace) -> Client:
-    """Return the client that a command's options ask for; close it.
-
-    Raises:
-        SettingsError: A setting cannot be used.
-    """
+    """Return the client that a command's options ask for; close it."""
     return get_client(arguments.api, profile=arguments.profile, notify=output.note)
 
 

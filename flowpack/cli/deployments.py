@@ -12,8 +12,8 @@ from flowpack.cli.storage import block_facts
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env
-from flowpack.exceptions import ObjectNotFound, WireError, printable
-from flowpack.models import AnySchedule, DataDocument, Deployment, OpaqueSchedule
+from flowpack.exceptions import ObjectNotFound, printable
+from flowpack.models import AnySchedule, Deployment, OpaqueSchedule
 from flowpack.schedules import CronSchedule, IntervalSchedule
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.prefect3 import concurrency_limit
@@ -63,7 +63,7 @@ def inspect(arguments: Namespace) -> None:
         config = deployment.flow_runner and deployment.flow_runner.config
         config = mask_env(config) if isinstance(config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}
-        facts.update(script_facts(deployment.flow_data, client))
+        facts.update(script_facts(deployment, client))
     lines = output.facts({**facts, "schedule": describe_schedule(deployment.schedule)})
     output.result(facts, lines, as_json=arguments.json)
 
@@ -140,20 +140,17 @@ def _in_largest_unit(interval: timedelta) -> str:
     return f"{seconds:g} s"
 
 
-def script_facts(document: Optional[DataDocument], client: Client) -> Dict[str, Any]:
+def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
     """Return where a deployment's script is, as far as that is known."""
     storage: Optional[Dict[str, Any]] = None
-    try:
-        stored = document and document.stored_object
-    except WireError:
-        stored = None
+    stored = deployment.stored_object
     if stored and stored.block_document_id is not None:
         try:
             storage = block_facts(client.read_block_document(stored.block_document_id))
         except ObjectNotFound:
             storage = {"id": stored.block_document_id, "name": "deleted"}
     return {
-        "encoding": document and document.encoding,
+        "encoding": deployment.flow_data and deployment.flow_data.encoding,
         "storage": storage,
         "key": stored and stored.token,
         "sha256": stored and stored.sha256,

@@ -37,13 +37,9 @@ class OutputClosed(Exception):
 
 
 def result(document: object, lines: Sequence[str], *, as_json: bool, if_empty: str = "") -> None:
-    """Print a result.
+    """Print a result: the *document* as JSON, or its *lines* for people.
 
-    Args:
-        document: Printed as JSON; ids, times and what else JSON lacks become text.
-        lines: Printed for people.
-        as_json: Which of the two is printed.
-        if_empty: Printed aside where there are no *lines* to print.
+    Without lines, *if_empty* is printed aside.
     """
     for line in [_json(document)] if as_json else lines:
         text(line)
@@ -250,12 +246,7 @@ def discard() -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Translate errors of standard output while the block runs.
-
-    Raises:
-        OutputClosed: Nobody reads it any more.
-        FlowpackError: It cannot be written.
-    """
+    """Raise OutputClosed or a FlowpackError for errors of standard output in the block."""
     try:
         yield
     except BrokenPipeError as exc:
@@ -271,9 +262,8 @@ def guarded() -> Iterator[None]:
 def user_code(*, aside: bool) -> Iterator[None]:
     """Run user code in the block; streams and warnings are restored afterwards.
 
-    Args:
-        aside: Whether all that it prints goes to standard error, up to the end of the
-            process: it may leave threads and exit functions.
+    With *aside* all that it prints goes to standard error, up to the end of the process: it may
+    leave threads and exit functions.
     """
     # Imported here because few commands run any.
     from flowpack._interpreter import restored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from typing import Any, Callable, Dict, Mapping, NoReturn
 
 from flowpack.exceptions import printable, quoted
@@ -114,17 +115,13 @@ def read_values(
 ) -> Dict[str, Any]:
     """Return the values of parameters: JSON where the text is JSON, else the text.
 
-    Args:
-        texts: By parameter.
-        load_annotations: Returns the annotations of parameters, a class or its source each: a
-            ``str`` takes the text even if it is JSON. Called only if a text is JSON.
+    *load_annotations*, called only if a text is JSON, returns the annotations, a class or its
+    source each: a parameter that is a ``str`` takes the text as it is.
     """
     values: Dict[str, Any] = {}
     for key, text in texts.items():
-        try:
+        with suppress(ValueError):
             values[key] = parse_json(text)
-        except ValueError:
-            pass
     annotations = load_annotations() if values else {}
     return {
         key: text if key not in values or is_str(annotations.get(key)) else values[key]
@@ -133,11 +130,7 @@ def read_values(
 
 
 def parse_json(text: str) -> Any:
-    """Return the JSON value that *text* is.
-
-    Raises:
-        ValueError: It is none; NaN and infinity are not JSON.
-    """
+    """Return the JSON value that *text* is; a ValueError if none, as for NaN and infinity."""
     import json  # Imported here because few commands need it.
 
     try:

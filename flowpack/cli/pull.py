@@ -41,18 +41,10 @@ def pull(arguments: Namespace) -> None:
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> bool:
-    """Write *content* to the file at *path*, whole or not at all.
+    """Write *content* to the file at *path*, whole or not at all; a link is followed.
 
-    Args:
-        path: Its folder must exist; a link is followed.
-        content: The bytes.
-        force: Whether a file of other content is replaced.
-
-    Returns:
-        False if the file has that content already, and is left alone.
-
-    Raises:
-        FlowpackError: It cannot be written, or there is something else.
+    A file of other content is only replaced with *force*. Returns False if the file has that
+    content already, and is left alone.
     """
     try:
         target = os.path.realpath(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from functools import partial
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import attrs
@@ -51,15 +50,9 @@ class Target(NamedTuple):
 
 
 def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
-    """Return the targets; options that do not go together are refused.
-
-    Raises:
-        UsageError: They do not, or a target means nothing.
-    """
-    targets = tuple(
-        find_target(text, spec=arguments.spec, script=arguments.script)
-        for text in arguments.targets
-    )
+    """Return the targets; options that do not go together are refused."""
+    kinds = {"spec": arguments.spec, "script": arguments.script}
+    targets = tuple(find_target(text, **kinds) for text in arguments.targets)
     given = [
         "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
         for name in _FOR_SCRIPTS
@@ -82,9 +75,6 @@ def find_target(text: str, *, spec: bool = False, script: bool = False) -> Targe
         text: One of the two.
         spec: Whether Python files are spec files, whatever they look like.
         script: Whether they are scripts.
-
-    Raises:
-        UsageError: *text* means nothing, or *spec* does not suit it.
     """
     location, flow_name = split_target(text)
     if not location.strip() or (flow_name is not None and not flow_name.strip()):
@@ -124,13 +114,7 @@ def _is_url(text: str) -> bool:
 def make_specs(
     targets: Iterable[Target], arguments: Namespace, client: Client
 ) -> Tuple[DeploymentSpec, ...]:
-    """Return the specs of all *targets*, in order; spec files in Python are run.
-
-    Raises:
-        UsageError: Options do not go together.
-        SpecError: A spec or a file of specs is wrong.
-        FlowpackError: A script or a storage cannot be read.
-    """
+    """Return the specs of all *targets*, in order; spec files in Python are run."""
     specs: List[DeploymentSpec] = []
     options: Optional[Dict[str, Any]] = None
     for target in targets:
@@ -145,7 +129,7 @@ def make_specs(
             options = _script_options(arguments, client)
         spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
         if arguments.param is not None:
-            parameters = read_values(arguments.param, partial(_annotations, spec))
+            parameters = read_values(arguments.param, lambda: dict(spec.find_flow().parameters))
             spec = attrs.evolve(spec, parameters=parameters)
         specs.append(spec)
     return tuple(specs)
@@ -164,10 +148,6 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "flow_storage": None if storage is None else parse_storage_url(storage, client),
         **{field: value for field, value in options.items() if value is not None},
     }
-
-
-def _annotations(spec: DeploymentSpec) -> Dict[str, object]:
-    return dict(spec.find_flow().parameters)
 
 
 def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:

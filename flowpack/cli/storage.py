@@ -78,12 +78,7 @@ def default(arguments: Namespace) -> None:
 
 
 def find_storage(text: str, client: Client) -> BlockDocument:
-    """Return the storage block that *text* means: an id, a name, TYPE-NAME/NAME.
-
-    Raises:
-        ObjectNotFound: There is none of that id or of those names.
-        BlockError: No block has that name, or several have.
-    """
+    """Return the storage block that *text* means: an id, a name, TYPE-NAME/NAME."""
     try:
         document_id = UUID(text)
     except ValueError:

@@ -25,7 +25,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import Deployment, DeploymentCreate
 from flowpack.packaging.base import call_packager
-from flowpack.packaging.storing import Registry, put_bytes, store
+from flowpack.packaging.script import Registry, put_bytes, store
 
 #: What applying a step led to.
 Result = Union[Deployed, Failure]

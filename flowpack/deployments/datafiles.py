@@ -17,7 +17,7 @@ from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tup
 import attrs
 
 from flowpack.exceptions import SpecError, printable, quoted
-from flowpack.jsonvalues import DEEPEST, parse_integer
+from flowpack.jsonvalues import DEEPEST, LONGEST_INTEGER
 
 #: Values that a file may hold, counted as often as aliases repeat them.
 MOST_VALUES = 500_000
@@ -66,12 +66,8 @@ class Pairs:
 def parse_json(text: str, where: str) -> List[Value]:
     """Return what *text* holds: one value, or none where it is blank.
 
-    Args:
-        text: The content of a file.
-        where: What messages call the file.
-
     Raises:
-        SpecError: It is not JSON.
+        SpecError: It is not JSON; *where* names the file.
     """
     try:
         return _scan_json(text)
@@ -117,11 +113,13 @@ def _make_pairs(pairs: List[Tuple[str, Value]]) -> Pairs:
 
 
 def _parse_number(text: str) -> Any:
-    """Return an integer; NaN and what is too long are not clear."""
+    """Return an integer, in decimal or as ``0x...``; NaN and thousands of digits are not clear."""
     try:
-        return parse_integer(text)
+        if len(text) <= LONGEST_INTEGER // 3:  # Not every Python refuses them.
+            return int(text, 0)
     except ValueError:
-        return Value(0, text, "this number is not JSON or too long to be read")
+        pass
+    return Value(0, text, "this number is not finite, or too long to be read")
 
 
 # --- YAML ---------------------------------------------------------------------------------
@@ -134,7 +132,7 @@ _CORE_SCHEMA: Mapping[str, Tuple[str, Callable[[str], Any]]] = {
     "null": ("~|null|Null|NULL|", lambda text: None),
     "bool": ("true|True|TRUE|false|False|FALSE", lambda text: text.lower() == "true"),
     "octal": ("[-+]?0[0-9]+|0o[0-7]+", str),
-    "int": ("[-+]?[0-9]+|0x[0-9a-fA-F]+", parse_integer),
+    "int": ("[-+]?[0-9]+|0x[0-9a-fA-F]+", _parse_number),
     "float": (
         r"[-+]?(?:(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.inf|\.Inf|\.INF)"
         r"|\.nan|\.NaN|\.NAN",
@@ -153,14 +151,10 @@ _UNCLEAR = (
 def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Value]:
     """Return the documents in *text*; an empty one is null. Needs the extra ``flowpack[yaml]``.
 
-    Args:
-        text: The content of a file.
-        where: What messages call the file.
-        loader: PyYAML's ``SafeLoader`` or ``CSafeLoader``; None takes the faster one that there
-            is.
+    *loader* is PyYAML's ``SafeLoader`` or ``CSafeLoader``; None takes the faster one that there is.
 
     Raises:
-        SpecError: It is not YAML, or PyYAML is not installed.
+        SpecError: It is not YAML, or PyYAML is not installed; *where* names the file.
     """
     try:
         import yaml
@@ -227,10 +221,8 @@ def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
     # A lone "=" has a type of its own in YAML 1.1, which is nothing to anyone.
     if core != ("str" if tag == "value" else tag):
         return Value(line, text, _MERGE if tag == "merge" else _UNCLEAR)
-    try:
-        return Value(line, _CORE_SCHEMA[core][1](text))
-    except ValueError:
-        return Value(line, text, "the number is too long to be read")
+    content = _CORE_SCHEMA[core][1](text)
+    return attrs.evolve(content, line=line) if isinstance(content, Value) else Value(line, content)
 
 
 # --- from values to Python's own ----------------------------------------------------------
@@ -241,10 +233,8 @@ _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 class ValueReader:
     """Turns values into Python's own, and notes all that is wrong with them.
 
-    Args:
-        where: What messages call the file.
-        texts: The paths that mean text, and so make clear what is not clear by itself.
-        flags: Those that mean a truth value.
+    The paths *texts* mean text, and so make clear what is not clear by itself, and *flags* a
+    truth value.
     """
 
     def __init__(

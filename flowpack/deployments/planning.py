@@ -30,7 +30,6 @@ from flowpack.deployments.actions import (
 )
 from flowpack.deployments.masking import mask_change, mask_storage
 from flowpack.deployments.pools import check_pool
-from flowpack.deployments.selection import stored_object
 from flowpack.exceptions import (
     APIConnectionError,
     APIStatusError,
@@ -50,7 +49,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
-from flowpack.packaging.storing import describe, has_bytes
+from flowpack.packaging.script import describe, has_bytes
 from flowpack.wire.dialect import Change
 
 Specs = Union[Spec, Iterable[Spec]]
@@ -190,7 +189,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     package.storage.check_document(state.reader)
     nothing = Deployment(id=_NO_ID, name=spec.name, flow_id=_NO_ID, flow_data=None)
     current = spec.current or nothing
-    stored = stored_object(current)
+    stored = current.stored_object
     in_place = stored is not None and _is_same_storage(stored, current, package, state)
     new, notes = _describe(spec, package, stored if in_place else None, state)
     changes, upload = _compare_code(package, current, stored, in_place, state)

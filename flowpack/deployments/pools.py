@@ -15,9 +15,6 @@ from flowpack.exceptions import (
 from flowpack.models import DeploymentCreate, FlowRunnerSettings, WorkPool
 from flowpack.settings import load_settings
 
-#: The type of a pool that is made for a runner; others get a process pool.
-_TYPES = {"docker": "docker", "kubernetes": "kubernetes"}
-
 
 def choose_pool(named: Optional[str]) -> Optional[str]:
     """Return the name of a deployment's pool: *named*, else that of the settings."""
@@ -31,22 +28,15 @@ def check_pool(
     create: bool,
     planned: Dict[str, Tuple[str, str]],
 ) -> Optional[str]:
-    """Check the runner of *new* against its pool; only reads.
+    """Check the runner of *new* against its pool, and return a note if that would be made.
 
     Args:
         label: What messages call the deployment.
         new: Settled; names a pool, or none.
-        client: The server.
+        client: The server; nothing is written.
         create: Whether a missing pool would be made.
         planned: The pools that the same set would make: their types, and for whom. This one is
             added.
-
-    Returns:
-        A note for the plan where the pool would be made.
-
-    Raises:
-        DeploymentValidationError: No pool is named, it is not there, the runner does not fit
-            it, or two runners would have it made of two types.
     """
     name = new.work_pool_name
     if not name:
@@ -77,11 +67,7 @@ def _no_pool(label: str, reason: str, advice: str, client: Client) -> Deployment
 
 
 def check_runner(label: str, new: DeploymentCreate, pool: WorkPool) -> None:
-    """Check the runner of *new* against the type of *pool*.
-
-    Raises:
-        DeploymentValidationError: It does not fit.
-    """
+    """Raise a DeploymentValidationError unless the runner of *new* fits the type of *pool*."""
     from flowpack.wire.job_variables import pool_problem  # Only servers with pools need it.
 
     problem = pool_problem(_runner(new), pool.type or "")
@@ -101,7 +87,8 @@ def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:
 
 def type_for(new: DeploymentCreate) -> str:
     """Return the type of the pool that is made for the runner of *new*."""
-    return _TYPES.get(str(_runner(new).type), "process")
+    kind = str(_runner(new).type)
+    return kind if kind in ("docker", "kubernetes") else "process"
 
 
 def _runner(new: DeploymentCreate) -> FlowRunnerSettings:

@@ -11,14 +11,14 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.masking import mask_env, mask_storage
-from flowpack.exceptions import BlockError, DeploymentValidationError, ObjectNotFound, WireError
+from flowpack.exceptions import BlockError, DeploymentValidationError, ObjectNotFound
 from flowpack.flow_runners import (
     FLOW_RUNNERS,
     FlowRunner,
     SubprocessFlowRunner,
     UniversalFlowRunner,
 )
-from flowpack.models import Deployment, FlowRunnerSettings, StoredObject
+from flowpack.models import Deployment, FlowRunnerSettings
 from flowpack.packaging.base import Packager
 from flowpack.packaging.script import SourcePackager
 
@@ -33,18 +33,13 @@ def select(
 ) -> Tuple[Packager, FlowRunner, Mapping[str, Any]]:
     """Return packager and runner with nothing left open, and what is kept; only reads.
 
-    Args:
-        full_name: ``FLOW/DEPLOYMENT``.
-        packager: One that names no storage gets the one that is kept.
-        given: A runner, or settings without a type, which change the kept or default one.
-        work_pool: The pool that it is to go to, where that is known.
-        current: The deployment as it is; None keeps nothing.
-        client: The server.
+    Settings *given* without a type change the kept or default runner. *current* is the deployment
+    as it is; None keeps nothing.
 
     Raises:
         DeploymentValidationError: What is there cannot be kept, or not be changed so.
     """
-    if current is not None and current.script_problem is None and stored_object(current) is None:
+    if current is not None and current.script_problem is None and current.stored_object is None:
         current = None
     kept: Dict[str, Any] = {}
     if isinstance(packager, SourcePackager) and packager.storage is None and current is not None:
@@ -72,23 +67,14 @@ def select(
     return packager, runner, kept
 
 
-def stored_object(record: Deployment) -> Optional[StoredObject]:
-    """Return where *record* has its bytes; None where that is not known."""
-    try:
-        return record.flow_data.stored_object if record.flow_data else None
-    except WireError:
-        return None
-
-
 def _kept_storage(full_name: str, current: Deployment, client: Client) -> StorageBlock:
     # Imported here because it is slow to load, and a new deployment needs none of it.
     from flowpack.deployments.load import find_storage
 
-    stored = stored_object(current)
     reason = str(current.script_problem)
-    if stored is not None:
+    if current.stored_object is not None:
         try:
-            return find_storage(stored, current, client)
+            return find_storage(current.stored_object, current, client)
         except BlockError as exc:
             reason = str(exc)
     problem = f"its storage cannot be kept: {reason}; say where the script is to be stored"

@@ -28,11 +28,7 @@ SCRIPT_LIMIT = 100 * 1024 * 1024
 
 
 def parse_location(value: object) -> Optional[URL]:
-    """Return the absolute path or the URL that ``flow_location`` means; a converter.
-
-    Raises:
-        DeploymentValidationError: It is neither.
-    """
+    """Return the absolute path or the URL that ``flow_location`` means; a converter."""
     value = url_of(value)
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if text is None:
@@ -59,12 +55,6 @@ def find_flow(
     label: str, flow: Optional[Any], location: Optional[URL], flow_name: Optional[str]
 ) -> FlowInfo:
     """Return the flow that a spec means, with the bytes of its script; no user code is run.
-
-    Args:
-        label: What messages call the spec.
-        flow: A flow object, or None.
-        location: Absolute path or URL of the script; None for the file of *flow*.
-        flow_name: Which flow of the script, or None.
 
     Raises:
         DeploymentValidationError: Flow and location are missing or do not fit each other.
@@ -96,21 +86,15 @@ def find_flow(
 
 
 def read_script(location: URL) -> Script:
-    """Return the script at *location*, a path or an ``http(s)://`` URL.
-
-    Raises:
-        DiscoveryError: It cannot be read.
-    """
+    """Return the script at *location*, a path or an ``http(s)://`` URL."""
     if isinstance(location, str) and not is_web(location):
         return Script.read(location)
     shown = mask_url(location)
-    client = object_client(shown)
     try:
-        response = client.get(location, limit=SCRIPT_LIMIT)
+        with object_client(shown) as client:
+            response = client.get(location, limit=SCRIPT_LIMIT)
     except APIConnectionError as exc:
         raise DiscoveryError(shown, f"the script cannot be fetched: {exc}") from exc
-    finally:
-        client.close()
     if response.status != 200:
         reason = f"the script cannot be fetched: the server answered {response.status}"
         raise DiscoveryError(shown, reason)

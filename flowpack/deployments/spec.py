@@ -27,8 +27,8 @@ from flowpack.packaging.base import (
     Packager,
     SpecFields,
     call_packager,
-    in_order,
     is_address,
+    own_first,
     to_address,
 )
 from flowpack.packaging.script import ScriptPackager, is_storage, to_storage
@@ -76,10 +76,7 @@ def _flow_object_problem(value: Any) -> Optional[str]:
     return f"must be a flow, which has fn and name, not {describe_type(value)}"
 
 
-_runner_check = instance_of((FlowRunner, FlowRunnerSettings), "a flow runner")
-
-
-@attrs.frozen(kw_only=True, field_transformer=in_order)
+@attrs.frozen(kw_only=True, field_transformer=own_first)
 class DeploymentSpec(SpecFields):
     """What to deploy: a flow, where it is, and how it is to run.
 
@@ -134,7 +131,9 @@ class DeploymentSpec(SpecFields):
     flow_name: Optional[str] = attrs.field(default=None, validator=validator(is_filled_text))
     flow_location: Optional[URL] = attrs.field(default=None, converter=parse_location)
     flow_runner: Union[FlowRunner, FlowRunnerSettings, None] = attrs.field(
-        default=None, converter=_to_flow_runner, validator=validator(_runner_check)
+        default=None,
+        converter=_to_flow_runner,
+        validator=validator(instance_of((FlowRunner, FlowRunnerSettings), "a flow runner")),
     )
     flow_storage: Union[StorageBlock, UUID, str, None] = attrs.field(
         default=None, converter=to_storage, validator=validator(is_storage)

@@ -187,11 +187,7 @@ def confirm_deployment(
 ) -> None:
     """Read a deployment and its bytes once more, and raise unless they are as they were written.
 
-    Args:
-        deployed: What was done.
-        written: The deployment as it was sent, or as the server had it already.
-        remedy: What puts other bytes right; empty for deploying again.
-        api: The server.
+    *remedy* says what puts other bytes right; empty for deploying again.
     """
     record = api.read_deployment(deployed.id)
     differing = []
@@ -209,7 +205,7 @@ def confirm_deployment(
             f" now: {'; '.join(differing)}. Somebody else may have deployed it, or the server"
             " lost the write"
         )
-    stored = record.flow_data.stored_object if record.flow_data else None
+    stored = record.stored_object
     if stored is None:
         return
     storage = find_storage(stored, record, api)
@@ -248,10 +244,10 @@ def find_unreferenced(client: Optional[Client] = None) -> Tuple[str, ...]:
 
 def _object_path(record: Deployment, reader: Client) -> Optional[str]:
     """Return the path of a deployment's object; None if it is in no folder here."""
+    stored = record.stored_object
+    if stored is None:
+        return None
     try:
-        stored = record.flow_data.stored_object if record.flow_data else None
-        if stored is None:
-            return None
         return _local_path(find_storage(stored, record, reader), stored.token)
     except APIConnectionError:
         raise

@@ -32,12 +32,7 @@ _BOOLEAN_COLUMNS = frozenset({"is_anonymous", "is_schedule_active"})
 
 
 class Refused(Exception):
-    """A request cannot be done; what it began is undone.
-
-    Attributes:
-        status: HTTP status.
-        detail: Why, for the user.
-    """
+    """A request cannot be done, and what it began is undone; *detail* is for the user."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(status, detail)
@@ -49,11 +44,7 @@ class Refused(Exception):
 
 
 def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
-    """Return a *row* of *table* as the JSON of the API.
-
-    Raises:
-        Refused: There is no row.
-    """
+    """Return a *row* of *table* as the JSON of the API; without one it is not found."""
     if row is None:
         raise _not_found(table)
     values: Dict[str, Any] = {}
@@ -69,14 +60,15 @@ def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
 
 
 def find(db: Session, table: str, **wanted: str) -> Dict[str, Any]:
-    """Return the record of *table* whose columns have the *wanted* values, as JSON.
-
-    Raises:
-        Refused: There is none.
-    """
+    """Return the record of *table* whose columns have the *wanted* values, as JSON."""
     condition = " AND ".join(f"{column} = ?" for column in wanted)
     row = db.one(f"SELECT * FROM {table} WHERE {condition}", *wanted.values())
     return record(table, row)
+
+
+def read(db: Session, body: Json, value: str, *, table: str, by: str = "id") -> StatusAndJson:
+    """Read the record of *table* with that id, or with *value* in the column *by*."""
+    return 200, find(db, table, **{by: value})
 
 
 def _not_found(table: str) -> Refused:
@@ -116,16 +108,6 @@ def create_flow(db: Session, body: Json) -> StatusAndJson:
     return (201 if created else 200), find(db, "flow", name=body["name"])
 
 
-def read_flow(db: Session, body: Json, flow_id: str) -> StatusAndJson:
-    """Read a flow by its id."""
-    return 200, find(db, "flow", id=flow_id)
-
-
-def read_flow_by_name(db: Session, body: Json, name: str) -> StatusAndJson:
-    """Read a flow by its name."""
-    return 200, find(db, "flow", name=name)
-
-
 def read_flows(db: Session, body: Json) -> StatusAndJson:
     """List flows by name: all, or those with any of some names or ids."""
     sql, values = _select_page(body, "flow AS f", "f.name")
@@ -163,11 +145,6 @@ def create_deployment(db: Session, body: Json) -> StatusAndJson:
         raise Refused(409, "the deployment's flow is not there any more") from None
     deployment = find(db, "deployment", flow_id=body["flow_id"], name=body["name"])
     return (201 if deployment["id"] == new_id else 200), deployment
-
-
-def read_deployment(db: Session, body: Json, deployment_id: str) -> StatusAndJson:
-    """Read a deployment by its id."""
-    return 200, find(db, "deployment", id=deployment_id)
 
 
 def read_deployment_by_name(db: Session, body: Json, flow_name: str, name: str) -> StatusAndJson:
@@ -237,11 +214,6 @@ def create_flow_run(db: Session, body: Json, deployment_id: str) -> StatusAndJso
     return 200, find(db, "flow_run", flow_id=deployment["flow_id"], idempotency_key=key)
 
 
-def read_flow_run(db: Session, body: Json, run_id: str) -> StatusAndJson:
-    """Read a run by its id."""
-    return 200, find(db, "flow_run", id=run_id)
-
-
 # Block types and schemas
 
 _BLOCK_TYPE_COLUMNS = "name logo_url documentation_url description code_example".split()
@@ -255,11 +227,6 @@ def create_block_type(db: Session, body: Json) -> StatusAndJson:
     except Conflict:
         raise Refused(409, f'Block type with name "{name}" already exists') from None
     return 201, find(db, "block_type", name=name)
-
-
-def read_block_type_by_name(db: Session, body: Json, name: str) -> StatusAndJson:
-    """Read a block type by its name."""
-    return 200, find(db, "block_type", name=name)
 
 
 def create_block_schema(db: Session, body: Json) -> StatusAndJson:

@@ -22,9 +22,6 @@ class EmbeddedTransport:
 
     Threads may share it, many processes may use one file, and a process that was
     forked may go on with it. A write is on the disk when its response is returned.
-
-    Attributes:
-        embedded: Always True: the API lives in this process.
     """
 
     embedded = True
@@ -91,13 +88,9 @@ class EmbeddedTransport:
 
 @attrs.frozen
 class Route:
-    """A kind of request.
+    """A kind of request, and what answers it, or the answer where that is always the same.
 
-    Attributes:
-        method: HTTP method.
-        path: With variable parts in braces; each matches one segment.
-        handler: What answers it, or the answer itself where it is always the same.
-        writes: Whether it changes anything.
+    A variable part of the path, in braces, matches one segment.
     """
 
     method: str
@@ -124,20 +117,20 @@ _DEFAULT_STORAGE = "default_storage_block_document"
 ROUTES = (
     Route("GET", "/admin/version", "2.0b7"),
     Route("POST", "/flows/", api.create_flow, writes=True),
-    Route("GET", "/flows/{id}", api.read_flow),
-    Route("GET", "/flows/name/{name}", api.read_flow_by_name),
+    Route("GET", "/flows/{id}", partial(api.read, table="flow")),
+    Route("GET", "/flows/name/{name}", partial(api.read, table="flow", by="name")),
     Route("POST", "/flows/filter", api.read_flows),
     Route("POST", "/deployments/", api.create_deployment, writes=True),
-    Route("GET", "/deployments/{id}", api.read_deployment),
+    Route("GET", "/deployments/{id}", partial(api.read, table="deployment")),
     Route("GET", "/deployments/name/{flow_name}/{name}", api.read_deployment_by_name),
     Route("POST", "/deployments/filter", api.read_deployments),
     Route("DELETE", "/deployments/{id}", api.delete_deployment, writes=True),
     Route("POST", "/deployments/{id}/set_schedule_active", _SCHEDULE_ON, writes=True),
     Route("POST", "/deployments/{id}/set_schedule_inactive", _SCHEDULE_OFF, writes=True),
     Route("POST", "/deployments/{id}/create_flow_run", api.create_flow_run, writes=True),
-    Route("GET", "/flow_runs/{id}", api.read_flow_run),
+    Route("GET", "/flow_runs/{id}", partial(api.read, table="flow_run")),
     Route("POST", "/block_types/", api.create_block_type, writes=True),
-    Route("GET", "/block_types/name/{name}", api.read_block_type_by_name),
+    Route("GET", "/block_types/name/{name}", partial(api.read, table="block_type", by="name")),
     Route(
         "GET",
         "/block_types/name/{type_name}/block_documents/name/{name}",
@@ -159,11 +152,7 @@ ROUTES = (
 
 
 def find_route(method: str, path: str) -> Tuple[Route, List[str]]:
-    """Return the route of a request and the variable parts of its *path*, decoded.
-
-    Raises:
-        Refused: There is none.
-    """
+    """Return the route of a request and the variable parts of its *path*, decoded."""
     segments = path.split("/")
     for route in ROUTES:
         values = route.match(segments) if route.method == method else None

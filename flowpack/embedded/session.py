@@ -21,16 +21,12 @@ class Conflict(Exception):
 
 @attrs.frozen
 class Session:
-    """Runs statements inside one transaction."""
+    """Runs statements inside one transaction; those that write may raise :class:`Conflict`."""
 
     _connection: sqlite3.Connection
 
     def run(self, sql: str, *values: Any) -> int:
-        """Run a statement and return how many rows it changed.
-
-        Raises:
-            Conflict: A constraint refused it.
-        """
+        """Run a statement and return how many rows it changed."""
         try:
             return self._connection.execute(sql, values).rowcount
         except sqlite3.IntegrityError as exc:
@@ -39,17 +35,8 @@ class Session:
     def insert(self, table: str, values: Mapping[str, Any], on_conflict: str = "") -> str:
         """Insert a record with a new id and the current time; return the id.
 
-        Args:
-            table: Its name.
-            values: Column to value; lists and mappings are kept as JSON.
-            on_conflict: A clause of SQLite's for a record that is there already.
-
-        Returns:
-            The id; empty if *on_conflict* made it do nothing. After an update the record
-            keeps the id that it had.
-
-        Raises:
-            Conflict: A constraint refused it.
+        Lists and mappings are kept as JSON. If *on_conflict*, a clause of SQLite's, makes it do
+        nothing, the id is empty; after an update the record keeps the id that it had.
         """
         created, record_id = now(), str(uuid.uuid4())
         row = {"id": record_id, "created": created, "updated": created, **values}
@@ -73,9 +60,5 @@ def now() -> str:
 
 
 def encode(value: Json) -> str:
-    """Return *value* as JSON text.
-
-    Raises:
-        ValueError: It holds a NaN or an infinity, for which JSON has no words.
-    """
+    """Return *value* as JSON text; a ``ValueError`` if it holds a NaN or an infinity."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -75,14 +75,9 @@ def _labels_problem(value: Any) -> Optional[str]:
     return problem
 
 
-def in_order(_: type, fields: List[attrs.Attribute[Any]]) -> List[attrs.Attribute[Any]]:
-    """Put the fields of a class itself first, and those for today's Prefect last."""
-    todays = {each.name for each in attrs.fields(PoolFields)}
-
-    def key(each: Any) -> Tuple[bool, bool]:
-        return each.inherited, each.name in todays
-
-    return sorted(fields, key=key)
+def own_first(_: type, fields: List[Any]) -> List[Any]:
+    """Put the fields of a class itself before those that it inherits."""
+    return sorted(fields, key=lambda each: each.inherited)
 
 
 _check_flag = validator(is_flag)
@@ -137,7 +132,7 @@ class SpecFields(PoolFields):
         raise NotImplementedError
 
 
-@attrs.frozen(kw_only=True, field_transformer=in_order)
+@attrs.frozen(kw_only=True, field_transformer=own_first)
 class CompleteSpec(SpecFields):
     """A deployment spec with nothing missing; made by ``DeploymentSpec.validate``.
 

@@ -62,10 +62,10 @@ class Settings(HidesLocals):
             :class:`~flowpack.urls.Address` where it has credentials; None for no server.
         api_key: Sent as a bearer token.
         api_auth_string: ``user:password``; wins over the key.
-        home: Folder of flowpack's own database and storage; None where the user has no home
-            folder. See :meth:`known_home`.
-        prefect_home: Folder of Prefect's files; None likewise.
-        profiles_path: Prefect's file of profiles; None likewise.
+        home: Folder of flowpack's own database and storage; it and the two below are None where
+            the user has no home folder. See :meth:`known_home`.
+        prefect_home: Folder of Prefect's files.
+        profiles_path: Prefect's file of profiles.
         profile: Name of the profile in force.
         request_timeout: Longest wait for each network step, in seconds.
         custom_headers: Sent with each request to the API.
@@ -123,11 +123,7 @@ class Settings(HidesLocals):
         return not self.tls_insecure_skip_verify and (self.ssl_cert_file or True)
 
     def known_home(self) -> str:
-        """Return *home*.
-
-        Raises:
-            SettingsError: It is not known.
-        """
+        """Return *home*; where it is not known, raise a ``SettingsError``."""
         if self.home is None:
             raise SettingsError(
                 f"flowpack's own folder is not known ({self.sources['home']}); set"
@@ -159,7 +155,6 @@ def load_settings(
     cwd: Optional[str] = None,
     profile: Optional[str] = None,
     api: Optional[URL] = None,
-    home: Optional[str] = None,
 ) -> Settings:
     """Read the settings from all their sources.
 
@@ -168,15 +163,13 @@ def load_settings(
         cwd: The working folder; None for this process's own.
         profile: Name of the profile to use.
         api: The API's root; an empty text means no server.
-        home: Folder of flowpack's own database and storage.
 
     Raises:
-        SettingsError: Values that cannot be used, all of them at once, each with its source; or
-            a source that cannot be read.
+        SettingsError: Values that cannot be used and sources that cannot be read, all at once.
     """
     environ = os.environ if environ is None else environ
     cwd = _working_folder() if cwd is None else os.path.abspath(cwd)
-    search = _Search({"api_url": api, "home": home, "profile": profile}, cwd, environ)
+    search = _Search({"api_url": api, "profile": profile}, cwd, environ)
     # Only the environment decides where Prefect's files are, and which profile counts.
     search.find("prefect_home", "profile")
     if cwd is not None:
@@ -224,11 +217,9 @@ class _Search:
     def add(self, load: Callable[..., Optional[Source]], *arguments: Any) -> None:
         """Add the source that *load* returns, if it returns one."""
         try:
-            source = load(*arguments)
+            self._sources.append(load(*arguments) or {})
         except SettingsError as exc:
             self.problems.append(str(exc))
-        else:
-            self._sources += [source] if source else []
 
     def load_profile(self) -> Source:
         """Return the settings of the profile in force, and set its name."""
@@ -247,7 +238,8 @@ class _Search:
 
     def _find(self, name: str, setting: _Setting) -> str:
         """Set the value of a setting, or add a problem; return the place."""
-        found = filter(None, (source.find(setting.names) for source in self._sources))
+        pairs = ((source, each) for source in self._sources for each in setting.names)
+        found = (source[each] for source, each in pairs if each in source)
         value, place = next(found, (None, _DEFAULT))
         if self._given.get(name) is not None:
             value, place = self._given[name], "argument"

@@ -7,8 +7,6 @@ import re
 import sys
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
-import attrs
-
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import SettingsError, printable, quoted
 
@@ -25,32 +23,18 @@ _PREFIXES = ("FLOWPACK_", "PREFECT_")
 _LONGEST, _MOST_PARTS = 4 * 1024 * 1024, 100
 
 
-@attrs.frozen
-class Source:
-    """Some settings and where they stand.
+#: Value and place of each setting, by variable, in capitals, or by table and key: ``api.url``.
+Source = Mapping[str, Tuple[Any, str]]
 
-    Attributes:
-        values: By variable, in capitals, or by table and key: ``api.url``.
-        before: Comes before the name of one of them, to describe its place.
-        after: Comes behind it.
-    """
 
-    values: Mapping[str, Any] = attrs.field(repr=False)
-    before: str = ""
-    after: str = ""
-
-    def find(self, names: Iterable[str]) -> Optional[Tuple[Any, str]]:
-        """Return the value of the first of *names* that is set, and its place."""
-        for name in names:
-            if name in self.values:
-                return self.values[name], f"{self.before}{name}{self.after}"
-        return None
+def _source(values: Mapping[str, Any], before: str = "", after: str = "") -> Source:
+    return {name: (value, f"{before}{name}{after}") for name, value in values.items()}
 
 
 def load_environment(environ: Mapping[str, str], others: Iterable[str] = ()) -> Source:
     """Return the variables of flowpack and Prefect, or *others*."""
     found = {name: environ[name] for name in others if name in environ}
-    return Source(found if others else _own_variables(environ), "environment variable ")
+    return _source(found if others else _own_variables(environ), "environment variable ")
 
 
 def _own_variables(variables: Mapping[str, str]) -> Dict[str, str]:
@@ -84,7 +68,7 @@ def load_dot_env(path: str, environ: Mapping[str, str]) -> Optional[Source]:
             if name.upper().startswith(_PREFIXES):
                 where = f"{printable(path)}, line {number}: {name}"
                 raise SettingsError(f"{where} {exc}") from None
-    return Source(_own_variables(variables), after=f" in {printable(path)}")
+    return _source(_own_variables(variables), after=f" in {printable(path)}")
 
 
 def _dot_env_value(text: str, variables: Mapping[str, str]) -> str:
@@ -112,7 +96,7 @@ def load_toml(path: str, *tables: str) -> Optional[Source]:
     for name in tables:
         table = table.get(name) if isinstance(table, dict) else None
     place = f"[{'.'.join(tables)}] of {printable(path)}" if tables else printable(path)
-    return Source(_flattened(table), after=f" in {place}") if isinstance(table, dict) else None
+    return _source(_flattened(table), after=f" in {place}") if isinstance(table, dict) else None
 
 
 def _flattened(table: Mapping[str, Any]) -> Dict[str, Any]:
@@ -135,17 +119,16 @@ def load_profile(
     Args:
         path: Of Prefect's ``profiles.toml``; None where it is not known.
         asked: The profile that was asked for and where; None leaves the choice to the file.
-        named_by: What names *path*. It need not exist only if nothing does.
+        named_by: What names *path*, which need not exist if nothing does.
     """
-    content = None
+    content = b""
     if path is not None:
-        content = _read(path, named_by, ", or set PREFECT_HOME or PREFECT_PROFILES_PATH")
-    document = parse_toml(content, path or "") if content is not None else {}
+        content = _read(path, named_by, ", or set PREFECT_HOME or PREFECT_PROFILES_PATH") or b""
+    document = parse_toml(content, path or "") if content else {}
     place = printable(path or "the file of profiles (PREFECT_HOME is not known)", 1000)
     profiles = document.get("profiles", {})
-    if not isinstance(profiles, dict) or not all(
-        isinstance(each, dict) for each in profiles.values()
-    ):
+    tables = profiles.values() if isinstance(profiles, dict) else [None]
+    if not all(isinstance(each, dict) for each in tables):
         raise SettingsError(f"{place}: [profiles] must be a table of profiles, which are tables")
     chosen_by = f"'active' in {place}" if "active" in document else "default"
     name, chosen_by = asked or (str(document.get("active", "default")), chosen_by)
@@ -156,15 +139,11 @@ def load_profile(
             f" it has {names or 'no profiles'}"
         )
     values = {**BUILT_IN_PROFILES.get(name, {}), **profiles.get(name, {})}
-    return name, chosen_by, Source(values, after=f" in profile {quoted(name)} of {place}")
+    return name, chosen_by, _source(values, after=f" in profile {quoted(name)} of {place}")
 
 
 def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
-    """Return the TOML document in *content*.
-
-    Raises:
-        SettingsError: It is not TOML; the text names *path*, and the line.
-    """
+    """Return the TOML document in *content*; an error names *path*."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -181,30 +160,18 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
     raise SettingsError(f"{printable(path)}{problem}")
 
 
-_TEXTS_AND_COMMENTS = (
-    r'''"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*'''
-)
-
-
 def _has_long_key(text: str) -> bool:
     """Return True if a key in TOML has very many parts; parsing takes time by their square."""
-    if text.count(".") <= _MOST_PARTS:
-        return False
-    bare = re.sub(_TEXTS_AND_COMMENTS, "", text, flags=re.DOTALL)
-    return any(part.count(".") > _MOST_PARTS for part in re.split("[=,\n]", bare))
+    parts = re.split("[=,\n]", text) if text.count(".") > _MOST_PARTS else ()
+    # Dots in a row, as in comments, are none of a key.
+    return any(len(re.findall(r"[\w'\"]\s*\.", part)) > _MOST_PARTS for part in parts)
 
 
 def _read(path: str, named_by: str = "", advice: str = "") -> Optional[bytes]:
     """Return the content of a file; None where there is none and nothing names it.
 
-    Args:
-        path: Absolute.
-        named_by: What names *path*; empty for a usual place.
-        advice: What else to do about a file that cannot be read.
-
-    Raises:
-        SettingsError: There may be settings that cannot be read. Without them a deployment
-            could land elsewhere.
+    Any other file that cannot be read is an error, for it may hold settings without which a
+    deployment would land elsewhere.
     """
     try:
         return read_file(path, _LONGEST)
@@ -228,5 +195,5 @@ def _decode(content: bytes, path: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        where = f"byte {exc.start}"
-    raise SettingsError(f"{printable(path)} is not UTF-8 ({where})")
+        byte = exc.start
+    raise SettingsError(f"{printable(path)} is not UTF-8 (byte {byte})")

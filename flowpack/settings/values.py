@@ -1,7 +1,6 @@
-"""What a setting's value may be: text or TOML in, a checked value out.
+"""What a setting's value may be: text or TOML in, none of it empty, a checked value out.
 
-No value given is empty. Each function raises ValueError with the problem, in words that follow
-the setting's name. They never show the value where it may hold a secret.
+The text of each ValueError follows the setting's name, and never shows a secret.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ from flowpack.urls import URL, as_address, mask_text, mask_url, parse_url, url_o
 #: What is shown in place of a secret.
 MASK = "********"
 
-_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
-_FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
+_TRUE, _FALSE = "1 true t yes y on".split(), "0 false f no n off".split()
 
 
 class Hidden(str):
@@ -88,7 +86,7 @@ def _is_short_number(text: str) -> bool:
 def parse_switch(value: object) -> bool:
     """Return True if something is on."""
     text = str(value).strip().lower()
-    if text not in _TRUE | _FALSE:
+    if text not in _TRUE + _FALSE:
         raise ValueError(f"({quoted(value)}) must be true or false")
     return text in _TRUE
 

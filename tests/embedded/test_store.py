@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from flowpack.embedded import EmbeddedTransport, files, migrations
+from flowpack.embedded import EmbeddedTransport, migrations, store
 from flowpack.embedded.api import read_deployments
 from flowpack.embedded.session import Conflict
 from flowpack.embedded.store import APPLICATION_ID, Store
@@ -342,13 +342,13 @@ class TestBeginning:
         """A database that came while another was made is the one that is used."""
         content = closed.read_bytes()
         closed.unlink()
-        real = files._make
+        real = store._make_file
 
-        def late(path, fill):
+        def late(path):
             Path(path).write_bytes(content)
-            return real(path, fill)
+            return real(path)
 
-        monkeypatch.setattr(files, "_make", late)
+        monkeypatch.setattr(store, "_make_file", late)
         transport = EmbeddedTransport(closed)
         assert len(names(transport)) == 10
         transport.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from flowpack.exceptions import APIConnectionError
@@ -59,6 +61,7 @@ def test_chunks_win_over_a_length(server, transport):
     [
         ["Transfer-Encoding: gzip, chunked"],
         ["Transfer-Encoding: gzip"],
+        ["Transfer-Encoding: chunked ", "Content-Length: 4"],
     ],
     ids="; ".join,
 )
@@ -100,6 +103,27 @@ def test_last_chunk_of_no_body(server, transport, pause):
     assert transport.send(READ).status == 204
     assert transport.send(READ).body == b'{"id": "1"}'
     assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("limit", [1000, None])
+@pytest.mark.parametrize("size", [b"-1", b"-9"])
+def test_negative_chunk(server, limit, size):
+    """To read it would take all that comes into memory."""
+    server.plan.extend([raw(head("Transfer-Encoding: chunked") + size + b"\r\n" + b"x" * 99)] * 9)
+    with object_client() as client, pytest.raises(APIConnectionError, match="negative|ValueError"):
+        client.get(server.url, into=io.BytesIO(), limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [(b"", b"1;" + b"a" * 60000 + b"\r\nx\r\n"), (b"0\r\n", b"a: " + b"a" * 60000 + b"\r\n")],
+    ids=["extensions", "trailers"],
+)
+def test_endless_marks_of_chunks(server, transport, start, more):
+    """They count, too, where a size is limited: each MiB gives a call more time."""
+    server.plan.append(raw(head("Transfer-Encoding: chunked") + start + more * 400))
+    with pytest.raises(APIConnectionError, match="does not end within its size limit"):
+        transport.send(READ)
 
 
 def test_head_of_chunks(server):

@@ -418,3 +418,18 @@ def test_parameters_of_the_session(server, session, connect):
     transport.send(Request("GET", "/flows/name/%2E%2E"))
     transport.send(Request("GET", "/flows/1", query="x=%2F"))
     assert server.targets == ["GET /api/flows/name/%2E%2E?k=a+b", "GET /api/flows/1?x=%2F&k=a+b"]
+
+
+def test_creation_does_not_close_an_adapter_of_the_session(server, session, connect):
+    """What that holds beside connections, such as a cache, is used again."""
+
+    class Caching(HTTPAdapter):
+        def init_poolmanager(self, connections, maxsize, block):
+            super().init_poolmanager(connections, maxsize, block)
+
+        def close(self):
+            raise AssertionError("closed")
+
+    session.mount("http://", Caching())
+    assert connect(session=session).send(CREATE).status == 200
+    session.adapters.clear()

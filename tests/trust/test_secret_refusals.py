@@ -398,7 +398,7 @@ SIGNATURES = [
     (DeploymentSpec, "name", "pull_requires"),
     (Client, "api", "renewing"),
     (get_client, "api", "notify"),
-    (load_settings, "environ", "home"),
+    (load_settings, "environ", "api"),
 ]
 
 

@@ -7,8 +7,7 @@ import pytest
 from flowpack.client import Client
 from flowpack.deployments.verification import verify_all
 from flowpack.exceptions import APIStatusError, PackagingError
-from flowpack.snapshot import Snapshot
-from flowpack.transport import Response, Effect, Request
+from flowpack.transport import Effect, Request, Response, Snapshot
 from tests.http_server import serve
 
 REFUSED = Response(403, b'{"detail": "Missing CSRF token."}')
