@@ -436,8 +436,8 @@ def test_creation_does_not_close_an_adapter_of_the_session(server, session, conn
     """What that holds beside connections, such as a cache, is used again."""
 
     class Caching(HTTPAdapter):
-        def init_poolmanager(self, connections, maxsize, block):
-            super().init_poolmanager(connections, maxsize, block)
+        def init_poolmanager(self, *args, **options):
+            super().init_poolmanager(*args, block=options["block"])
 
         def close(self):
             raise AssertionError("closed")
