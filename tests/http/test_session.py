@@ -437,7 +437,7 @@ def test_creation_does_not_close_an_adapter_of_the_session(server, session, conn
 
     class Caching(HTTPAdapter):
         def init_poolmanager(self, *args, **options):
-            super().init_poolmanager(*args, block=options["block"])
+            super().init_poolmanager(1, 1, options["block"])
 
         def close(self):
             raise AssertionError("closed")
