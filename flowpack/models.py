@@ -355,7 +355,6 @@ class BlockDocument(Record):
     block_type_id: UUID
     block_schema: Optional[BlockSchema] = None
     block_type: Optional[BlockType] = None
-    block_document_references: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     is_anonymous: bool = False
 
 
