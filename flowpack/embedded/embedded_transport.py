@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import attrs
 
 from flowpack.embedded import api
-from flowpack.embedded.session import encode
+from flowpack.embedded.session import Refused, encode
 from flowpack.embedded.store import FAILURES, Store
 from flowpack.exceptions import APIConnectionError
 from flowpack.transport import Effect, Request, Response
@@ -65,7 +65,7 @@ class EmbeddedTransport:
         try:
             status, content = self._respond(request)
             body = b"" if status == 204 else encode(content).encode()
-        except api.Refused as exc:
+        except Refused as exc:
             status, body = exc.status, encode({"detail": exc.detail}).encode()
         except FAILURES as exc:
             raise APIConnectionError(
@@ -158,4 +158,4 @@ def find_route(method: str, path: str) -> Tuple[Route, List[str]]:
         values = route.match(segments) if route.method == method else None
         if values is not None:
             return route, values
-    raise api.Refused(404, "Not Found")
+    raise Refused(404, "Not Found")
