@@ -154,7 +154,6 @@ _CRON_ALIASES = "@hourly @daily @midnight @weekly @monthly @yearly @annually".sp
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DAYS = "sun|mon|tue|wed|thu|fri|sat"
 
-
 #: Of each field the name, the least and the largest number, words for them and other forms.
 _CRON_FIELDS = (
     ("minute", 0, 59, "", ""),

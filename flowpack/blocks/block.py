@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import attrs
 
@@ -142,6 +142,19 @@ class Block(HidesLocals):
                     " would be shown; give the field the type Secret or name it in secret_fields"
                 )
         return data
+
+    def to_document(self, schema: BlockSchema, name: Optional[str] = None) -> BlockDocument:
+        """Return a document that holds this block, anonymous without a *name*; sends nothing."""
+        return BlockDocument(
+            id=self.document_id or uuid4(),
+            name=name or "",
+            data=self.to_document_data(),
+            block_schema_id=schema.id,
+            block_type_id=schema.block_type_id,
+            block_schema=schema,
+            block_type=schema.block_type,
+            is_anonymous=name is None,
+        )
 
     @classmethod
     @hides_locals

@@ -121,8 +121,7 @@ def _write_log(exc: BaseException) -> str:
     from tempfile import mkstemp  # Its files have the mode 0600.
     from traceback import format_exception
 
-    from flowpack._files import absolute_path
-    from flowpack._files import make_folder
+    from flowpack._files import absolute_path, make_folder
 
     try:
         # Settings are not read: they may be what failed.

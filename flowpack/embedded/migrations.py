@@ -6,7 +6,9 @@ released is never changed; a change of the tables is a further step.
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Callable, Tuple
+
+from flowpack.embedded.session import Session
 
 _RECORD = "id TEXT NOT NULL PRIMARY KEY, created TEXT NOT NULL, updated TEXT NOT NULL"
 
@@ -73,5 +75,21 @@ _FIRST_TABLES = (
 )
 
 
-#: The statements of each step, from the version of its place in the list to the next.
-STEPS: Tuple[Tuple[str, ...], ...] = (_FIRST_TABLES,)
+def _first(session: Session) -> None:
+    # Imported here because it is needed once in the life of a database.
+    from flowpack.embedded.catalogue import ENTRIES
+
+    for statement in _FIRST_TABLES:
+        session.run(statement)
+    for entry in ENTRIES:
+        schema = {
+            "checksum": f"sha256:{entry.checksum}",
+            "fields": entry.fields,
+            "capabilities": entry.capabilities,
+            "block_type_id": session.insert("block_type", {"name": entry.block_type}),
+        }
+        session.insert("block_schema", schema)
+
+
+#: Each takes a database from the version of its place in the list to the next.
+STEPS: Tuple[Callable[[Session], None], ...] = (_first,)

@@ -46,15 +46,7 @@ def document_of(block, type_name=None, checksum=None, **changes):
         block_type_id=UUID(int=2),
         block_type=BlockType(id=UUID(int=2), name=type_name or definition.type_name),
     )
-    document = BlockDocument(
-        id=ID,
-        name="mine",
-        data=block.to_document_data(),
-        block_schema_id=schema.id,
-        block_type_id=schema.block_type_id,
-        block_schema=schema,
-        block_type=schema.block_type,
-    )
+    document = attrs.evolve(block, document_id=ID).to_document(schema, "mine")
     return attrs.evolve(document, **changes)
 
 
@@ -500,6 +492,20 @@ def test_options_cannot_be_changed():
     assert block.options == {"headers": {"A": "b"}}
     with pytest.raises(TypeError):
         block.options["more"] = 1  # type: ignore[index]
+
+
+def test_document_of_a_block():
+    """A document has the data, the schema's ids and the name."""
+    document: BlockDocument = document_of(Inner(1))
+    assert document.id == ID
+    assert document.name == "mine"
+    assert document.data == {"a": 1, "token": None}
+    assert document.block_schema_id == UUID(int=1)
+    assert document.block_type_id == UUID(int=2)
+    assert not document.is_anonymous
+    assert document.block_schema is not None
+    anonymous = Inner(1).to_document(document.block_schema)
+    assert anonymous.is_anonymous and not anonymous.name
 
 
 def test_lists_of_blocks_travel():

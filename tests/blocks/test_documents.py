@@ -67,6 +67,13 @@ def test_registering_again_is_one_read(client, transport):
     assert transport.calls() == [register_path(MemoryStorage)]
 
 
+@pytest.mark.parametrize("cls", [LocalStorageBlock, FileStorageBlock])
+def test_storages_of_the_reference_are_there_already(client, transport, cls):
+    """A server knows the classes of the reference from its birth."""
+    cls.register(client)
+    assert transport.writes() == []
+
+
 def test_nested_classes_are_registered_first(client, transport):
     """A server must know the blocks that a block refers to."""
     Deeper.register(client)
@@ -161,8 +168,6 @@ def test_unfit_class_sends_nothing(client, transport):
 
 def test_document_of_a_known_class_takes_two_requests(client, transport, tmp_path):
     """The schema is looked up, and the document is made or found."""
-    FileStorageBlock.register(client)
-    transport.sent.clear()
     storage = FileStorageBlock(tmp_path, options={"b": 1, "a": {"z": 1, "y": 2}})
     document_id = storage.ensure_document(client)
     assert transport.calls() == [

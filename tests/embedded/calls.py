@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, List, Tuple
 
-from flowpack.blocks import FileStorageBlock
-from flowpack.client import Client
 from flowpack.transport import Request, Transport
 
 #: What asks for a list, all in one page.
@@ -33,13 +31,14 @@ def names(transport: Transport, kind: str = "flows") -> List[str]:
 
 
 def deploy(transport: Transport, flow: str, name: str, **fields: Any) -> Any:
-    """Make a deployment as packaging does; return its JSON."""
+    """Make a deployment as packaging does, with four requests; return its JSON."""
+    checksum = "f74b9cc237a54c0ad8f269f2d0f770ea29c1252c96a47ce3c5a9ddbbd4e722d8"
     flow_id = create_flow(transport, flow)[1]["id"]
-    schema = FileStorageBlock.register(Client(transport=transport))
+    schema = done(transport, "GET", f"/block_schemas/checksum/sha256:{checksum}")
     document = {
         "data": {"base_path": "/x/", "key_type": "hash", "options": {}},
-        "block_schema_id": str(schema.id),
-        "block_type_id": str(schema.block_type_id),
+        "block_schema_id": schema["id"],
+        "block_type_id": schema["block_type_id"],
         "is_anonymous": True,
     }
     document_id = done(transport, "POST", "/block_documents/", document)["id"]

@@ -74,7 +74,7 @@ def test_first_run_race(tmp_path, processes):
         connection.close()
         assert counts == {
             "flow": 1,
-            "block_type": 1,
+            "block_type": 8,
             "block_document": 1,
             "deployment": PROCESSES + 1,
         }

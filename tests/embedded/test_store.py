@@ -19,7 +19,7 @@ import pytest
 
 from flowpack.embedded import EmbeddedTransport, migrations, store
 from flowpack.embedded.api import read_deployments
-from flowpack.embedded.session import Conflict
+from flowpack.embedded.session import Refused
 from flowpack.embedded.store import APPLICATION_ID, Store
 from flowpack.exceptions import APIConnectionError, FlowpackError
 from tests.embedded.calls import PAGE, call, create_flow, deploy, names
@@ -117,13 +117,13 @@ class TestPromises:
         store = Store(str(database), 1.0)
 
         def write(session):
-            session.insert("block_type", {"name": "x"})
+            session.run("DELETE FROM block_type")
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             store.write(write)
         rows = store.read(lambda session: session.all("SELECT * FROM block_type"))
-        assert not rows
+        assert len(rows) == 8
         with sqlite3.connect(database, timeout=0) as other:
             other.execute("BEGIN IMMEDIATE")
         other.close()
@@ -136,7 +136,7 @@ class TestPromises:
 
         def write(session):
             session.run(insert, "one")
-            with pytest.raises(Conflict):
+            with pytest.raises(Refused):
                 session.run(insert, "two")
 
         store.write(write)

@@ -226,7 +226,6 @@ def test_package_stores_and_registers_but_does_not_deploy(
     complete = DeploymentSpec(
         name="d", flow_location=script, packager=packager
     ).validate(client)
-    storage.register(client)
     transport.sent.clear()
     deployment = packager.package(complete, client)
     content = script.read_bytes()
@@ -246,7 +245,7 @@ def test_package_stores_and_registers_but_does_not_deploy(
 
 def test_first_deploy_sends_no_more_than_five(client, transport, script, tmp_path):
     """A first deployment takes one request more than the stock client's four."""
-    file(tmp_path).register(client)  # As servers of 2.0b7 have it from the start.
+    client.dialect
     transport.sent.clear()
     DeploymentSpec(
         name="d", flow_location=script, flow_storage=file(tmp_path / "store")
