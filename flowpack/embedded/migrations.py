@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Callable, Tuple
 
 from flowpack.embedded.session import Session
+from flowpack.wire.block_schemas import orion_checksum
 
 _RECORD = "id TEXT NOT NULL PRIMARY KEY, created TEXT NOT NULL, updated TEXT NOT NULL"
 
@@ -77,16 +78,16 @@ _FIRST_TABLES = (
 
 def _first(session: Session) -> None:
     # Imported here because it is needed once in the life of a database.
-    from flowpack.embedded.catalogue import ENTRIES
+    from flowpack.embedded.catalogue import schemas
 
     for statement in _FIRST_TABLES:
         session.run(statement)
-    for entry in ENTRIES:
+    for block_type, fields, capabilities in schemas():
         schema = {
-            "checksum": f"sha256:{entry.checksum}",
-            "fields": entry.fields,
-            "capabilities": entry.capabilities,
-            "block_type_id": session.insert("block_type", {"name": entry.block_type}),
+            "checksum": orion_checksum(fields),
+            "fields": fields,
+            "capabilities": capabilities,
+            "block_type_id": session.insert("block_type", {"name": block_type}),
         }
         session.insert("block_schema", schema)
 

@@ -145,7 +145,6 @@ def world(folder: Path) -> Iterator[World]:
     thread = threading.Thread(target=files.serve_forever, args=(0.02,))
     thread.start()
     transport = EmbeddedTransport(database)
-    FileStorageBlock.register(Client(transport=transport))  # Servers have it from the start.
     try:
         with serve(transport) as url:
             port = int(url.split(":")[2].split("/")[0])
