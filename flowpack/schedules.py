@@ -40,14 +40,10 @@ _ISO_TIME = (
 
 
 def parse_duration(value: object) -> Optional[timedelta]:
-    """Return a duration, or None where *value* is none.
+    """Return a duration, or None where *value* is none; one too long is an ``OverflowError``.
 
-    Args:
-        value: A timedelta, a number of seconds, the same as text, ``HH:MM:SS`` with ``D days``
-            before it or not, or ISO 8601 such as ``PT1H``.
-
-    Raises:
-        OverflowError: It is longer than a timedelta holds.
+    It is a timedelta, a number of seconds, the same as text, ``HH:MM:SS`` with ``D days`` before
+    it or not, or ISO 8601 such as ``PT1H``.
     """
     if isinstance(value, timedelta):
         return value
@@ -384,11 +380,7 @@ _KINDS: Mapping[str, Type[Any]] = {
 
 
 def parse_schedule(value: object) -> Schedule:
-    """Return the schedule in a mapping from a file or an API.
-
-    Args:
-        value: A mapping with one of ``interval``, ``cron`` and ``rrule``, and other fields of
-            it.
+    """Return the schedule in a mapping with one of ``interval``, ``cron`` and ``rrule``.
 
     Raises:
         DeploymentValidationError: It has none of them or several, has unknown keys or breaks a

@@ -221,10 +221,8 @@ Chosen = TypeVar("Chosen", bound=Candidate)
 def choose(candidates: Sequence[Chosen], name: Optional[str], where: str) -> Chosen:
     """Return the one of *candidates* that *name* means, or the only one if it is None.
 
-    Args:
-        candidates: The flows of a script.
-        name: A flow's name, the module-level name that it is bound to, or its function's.
-        where: The script, for messages.
+    That is a flow's name, the module-level name that it is bound to, or its function's; *where*
+    is the script, for messages.
 
     Raises:
         UnspecifiedFlowError: Several are meant.

@@ -69,10 +69,7 @@ class SourcePackager(HidesLocals, Packager):
         """Return the bytes to store, and the entry point in them."""
 
     def check_compat(self, deployment: SpecFields, client: Optional[Client] = None) -> None:
-        """Check the storage against the runner, as the reference does.
-
-        Runners other than ``subprocess`` may start elsewhere and need storage that can be
-        reached from there. With ``subprocess`` a storage of this machine is a warning.
+        """Check that runs can reach the storage; with ``subprocess`` one of this machine warns.
 
         Raises:
             DeploymentValidationError: The runner cannot reach the storage.
