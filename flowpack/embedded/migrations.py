@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Callable, Tuple
 
 from flowpack.embedded.session import Session
-from flowpack.wire.block_schemas import orion_checksum
 
 _RECORD = "id TEXT NOT NULL PRIMARY KEY, created TEXT NOT NULL, updated TEXT NOT NULL"
 
@@ -78,18 +77,13 @@ _FIRST_TABLES = (
 
 def _first(session: Session) -> None:
     # Imported here because it is needed once in the life of a database.
-    from flowpack.embedded.catalogue import schemas
+    from flowpack.embedded.catalogue import block_types
 
     for statement in _FIRST_TABLES:
         session.run(statement)
-    for block_type, fields, capabilities in schemas():
-        schema = {
-            "checksum": orion_checksum(fields),
-            "fields": fields,
-            "capabilities": capabilities,
-            "block_type_id": session.insert("block_type", {"name": block_type}),
-        }
-        session.insert("block_schema", schema)
+    for name, schema in block_types():
+        type_id = session.insert("block_type", {"name": name})
+        session.insert("block_schema", {**schema, "block_type_id": type_id})
 
 
 #: Each takes a database from the version of its place in the list to the next.
