@@ -20,6 +20,7 @@ from flowpack.analysis.syntax import (
 from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
+    Attribute,
     Call,
     Class,
     Function,
@@ -102,7 +103,7 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
         change(scope, target)
 
 
-def change(scope: Scope, node: ast.AST) -> None:
+def change(scope: Scope, node: Any) -> None:
     """Forget what the code *node* changes: ``X[0] = 1``, ``X.a[0].b = 1``, ``X.append(1)``."""
     base, attribute = changed_by(node)
     changed = scope.names.get(base)
@@ -112,10 +113,16 @@ def change(scope: Scope, node: ast.AST) -> None:
     elif isinstance(changed, Class) and attribute in changed.scope.names:
         changed.scope.bind(attribute, UNKNOWN)
     elif isinstance(changed, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
-        why = f"its {attribute} is changed in line {getattr(node, 'lineno', 0)}"
+        if getattr(changed, "why", ""):
+            return  # It was changed before.
+        line = getattr(node, "lineno", 0)
+        # As X.with_options(**options) would be, so that a flow still counts as one.
+        source = ast.Call(node, [], [], lineno=line)
+        call = Call(Attribute(owner=changed, name="with_options"), node=source)
+        anew = OpenCall(call=call, unread=node, why=f"its {attribute} is changed in line {line}")
         for name, value in list(scope.names.items()):
             if value is changed:
-                scope.bind(name, Unknown(why=why))
+                scope.bind(name, anew)
 
 
 class _Evaluation(ast.NodeVisitor):

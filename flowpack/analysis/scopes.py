@@ -125,7 +125,7 @@ class _Reader(ast.NodeVisitor):
             self.ended = False  # A script that always fails is read on.
 
     def generic_visit(self, node: ast.AST) -> None:
-        """Forget all that a statement that is not followed, such as a loop, may bind or change."""
+        """Forget all that a statement that is not followed, such as match, may bind or change."""
         for each in ast.walk(node):
             if isinstance(each, ast.Name):
                 forget_items(self.value(each))
@@ -283,6 +283,15 @@ class _Reader(ast.NodeVisitor):
         self.merge([({}, False), (bound, False)], node)  # It may hide an error.
 
     visit_AsyncWith = visit_With
+
+    def visit_While(self, node: Union[ast.For, ast.AsyncFor, ast.While]) -> None:
+        if isinstance(node, ast.While) and truth(node.test, self.scope) is False:
+            return
+        self.generic_visit(node)  # What one round binds and changes, the next one finds.
+        bound, _ = self.follow([*node.body, *node.orelse])
+        self.merge([({}, False), (bound, False)], node)
+
+    visit_For = visit_AsyncFor = visit_While
 
     def visit_FunctionDef(self, node: Definition) -> None:
         inner = self.inner_scope(node)

@@ -284,6 +284,21 @@ ABOVE = {
     "cache": ("import functools", "@functools.cache", "@functools.cache"),
     "one of two": ("from lib import a\ndef b(f): return f\nc = a if os.name else b", "@c", "@c"),
     "static at module level": ("", "@staticmethod", "@staticmethod"),
+    "factory of another": (
+        "def mine(n):\n    def inner(f): return n(f)\n    return inner",
+        "@mine(len)",
+        "@mine(len)",
+    ),
+    "factory of one of two": (
+        "def mine(n):\n    def inner(f): return f\n    if n: return n\n    return inner",
+        "@mine(len)",
+        "@mine(len)",
+    ),
+    "factory that wraps": (
+        "def mine(n):\n    def inner(f): return f\n    inner = n(inner)\n    return inner",
+        "@mine(len)",
+        "@mine(len)",
+    ),
     "flow again": ("", "@flow(name='y')", "@flow(name='y')"),
     "a task": ("from prefect import task", "@task", "@task"),
 }
@@ -305,6 +320,7 @@ HARMLESS = {
     "typer": ("import typer\napp = typer.Typer()", "@app.command(name='x')"),
     "lambda": ("mine = lambda fn: fn", "@mine"),
     "marks": ("def mine(fn):\n    fn.mark = 1\n    return fn", "@mine"),
+    "factory": ("def mine(n):\n    def inner(f): return f\n    return inner", "@mine('x')"),
     "either": ("def a(f): return f\ndef b(f): return f\nc = a if os.name else b", "@c"),
 }
 
