@@ -106,23 +106,29 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
 def change(scope: Scope, node: Any) -> None:
     """Forget what the code *node* changes: ``X[0] = 1``, ``X.a[0].b = 1``, ``X.append(1)``."""
     base, attribute = changed_by(node)
-    changed = scope.names.get(base)
-    forget_items(changed)
-    if changed is None and base in _NAMESPACES:
+    owner = scope.names.get(base)
+    forget_items(owner)
+    if owner is None and base in _NAMESPACES:
         scope.bind_others(f"{base}()", f"{base}()")
-    elif isinstance(changed, Class) and attribute in changed.scope.names:
-        changed.scope.bind(attribute, UNKNOWN)
-    elif isinstance(changed, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
-        if getattr(changed, "why", ""):
-            return  # It was changed before.
-        line = getattr(node, "lineno", 0)
-        # As X.with_options(**options) would be, so that a flow still counts as one.
-        source = ast.Call(node, [], [], lineno=line)
-        call = Call(Attribute(owner=changed, name="with_options"), node=source)
-        anew = OpenCall(call=call, unread=node, why=f"its {attribute} is changed in line {line}")
-        for name, value in list(scope.names.items()):
-            if value is changed:
-                scope.bind(name, anew)
+    elif isinstance(owner, Class) and attribute in owner.scope.names:
+        owner.scope.bind(attribute, UNKNOWN)
+    elif isinstance(owner, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
+        why = f"its {attribute} is changed in line {getattr(node, 'lineno', 0)}"
+        for name, value in list(scope.names.items()) if not getattr(owner, "why", "") else ():
+            if value is owner:
+                scope.bind(name, changed(owner, node, why))
+
+
+def changed(value: object, node: Any, why: str) -> object:
+    """Return what the code *node* may make of *value*: of a flow another one."""
+    if isinstance(value, OpenCall) and value.why:
+        return value
+    if not isinstance(value, (Function, Call, OpenCall)):
+        return Unknown(why=why)
+    # As if it were X.with_options(**options).
+    source = ast.Call(node, [], [], lineno=getattr(node, "lineno", 0))
+    call = Call(Attribute(owner=value, name="with_options"), node=source)
+    return OpenCall(call=call, unread=node, why=why)
 
 
 class _Evaluation(ast.NodeVisitor):

@@ -175,6 +175,14 @@ def test_match_is_open():
     assert fragments(flow) == {"a": {}}
 
 
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="has no match statement")
+def test_flows_of_match_are_found():
+    """A flow that a case defines competes with the script's others."""
+    lines = "match os.name:\n    case 'nt':\n        @flow\n        def x(): 1\n"
+    flows = found(f"{PRELUDE}{lines}@flow\ndef y(): 1").flows
+    assert [flow.name for flow in flows] == ["x", "y"]
+
+
 @pytest.mark.parametrize("computed", ["N + 1", "f'{N}'", "-N", "[N]", "(lambda: N)()", "N or 3"])
 def test_computed_from_what_is_open(computed):
     """What is computed from an open value is none of its values."""

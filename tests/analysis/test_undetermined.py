@@ -212,6 +212,7 @@ LATER = {
     "for": "for N in 'ab':\n    x = flow(fn, name=N)",
     "while": "while os:\n    N = os.name\n    x = flow(fn, name=N)",
     "else": "for N in 'ab':\n    pass\nelse:\n    x = flow(fn, name=N)",
+    "again": "@flow\ndef x(): pass\nfor N in 'ab':\n    x = x.with_options(name=N)",
     "renamed": "x = flow(fn)\nx.name = 'b'",
     "set": "@flow\ndef x(): pass\nsetattr(x, 'name', 'b')",
 }
