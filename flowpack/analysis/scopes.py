@@ -44,6 +44,8 @@ _Branch = Tuple[Bindings, bool]
 _KNOWN_MODULES = frozenset("""
     collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
     """.split())
+#: Of match no more cases than these are followed.
+_MOST_CASES = 100
 #: Calls that do not return.
 _EXITS = ("sys.exit()", "builtins.exit()", "builtins.quit()", "os._exit()", "os.abort()")
 
@@ -290,8 +292,9 @@ class _Reader(ast.NodeVisitor):
         if isinstance(node, ast.While) and truth(node.test, self.scope) is False:
             return
         self.generic_visit(node)  # What one round binds and changes, the next one finds.
-        bodies = [case.body for case in getattr(node, "cases", ())]  # of match
-        followed = map(self.follow, bodies or [[*node.body, *node.orelse]])
+        cases = getattr(node, "cases", ())[:_MOST_CASES]
+        bodies = [each.body for each in cases] or [[*node.body, *node.orelse]]
+        followed = map(self.follow, bodies)
         self.merge([({}, False), *((bound, False) for bound, _ in followed)], node)
 
     visit_For = visit_AsyncFor = visit_Match = visit_While
