@@ -11,7 +11,7 @@ import operator
 from functools import partial
 from typing import Any, Callable, Dict, List, Mapping
 
-from flowpack.analysis.syntax import returns_parameter
+from flowpack.analysis.syntax import returned_function, returns_parameter
 from flowpack.analysis.values import (
     CONTAINERS,
     ENUMERATIONS,
@@ -160,10 +160,15 @@ def _real(name: str) -> Any:
 
 def returns_argument(function: object) -> bool:
     """Return True if calling *function* is known to return its only argument itself."""
-    return all(
-        returns_parameter(each.node) if isinstance(each, Function) else path_of(each) in _RETURNING
-        for each in alternatives(function)
-    )
+    return all(map(_returns_argument, alternatives(function)))
+
+
+def _returns_argument(function: object) -> bool:
+    if isinstance(function, Call) and isinstance(function.function, Function):  # mine("x")
+        return returns_parameter(returned_function(function.function.node))
+    if isinstance(function, Function):
+        return returns_parameter(function.node)
+    return path_of(function) in _RETURNING
 
 
 def _type_variable(name: object, *constraints: object, **options: object) -> object:

@@ -20,6 +20,7 @@ from flowpack.analysis.syntax import (
 from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
+    Attribute,
     Call,
     Class,
     Function,
@@ -102,20 +103,32 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
         change(scope, target)
 
 
-def change(scope: Scope, node: ast.AST) -> None:
+def change(scope: Scope, node: Any) -> None:
     """Forget what the code *node* changes: ``X[0] = 1``, ``X.a[0].b = 1``, ``X.append(1)``."""
     base, attribute = changed_by(node)
-    changed = scope.names.get(base)
-    forget_items(changed)
-    if changed is None and base in _NAMESPACES:
+    owner = scope.names.get(base)
+    forget_items(owner)
+    if owner is None and base in _NAMESPACES:
         scope.bind_others(f"{base}()", f"{base}()")
-    elif isinstance(changed, Class) and attribute in changed.scope.names:
-        changed.scope.bind(attribute, UNKNOWN)
-    elif isinstance(changed, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
+    elif isinstance(owner, Class) and attribute in owner.scope.names:
+        owner.scope.bind(attribute, UNKNOWN)
+    elif isinstance(owner, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
         why = f"its {attribute} is changed in line {getattr(node, 'lineno', 0)}"
-        for name, value in list(scope.names.items()):
-            if value is changed:
-                scope.bind(name, Unknown(why=why))
+        for name, value in list(scope.names.items()) if not getattr(owner, "why", "") else ():
+            if value is owner:
+                scope.bind(name, changed(owner, node, why))
+
+
+def changed(value: object, node: Any, why: str) -> object:
+    """Return what the code *node* may make of *value*: of a flow another one."""
+    if isinstance(value, OpenCall) and value.why:
+        return value
+    if not isinstance(value, (Function, Call, OpenCall)):
+        return Unknown(why=why)
+    # As if it were X.with_options(**options).
+    source = ast.Call(node, [], [], lineno=getattr(node, "lineno", 0))
+    call = Call(Attribute(owner=value, name="with_options"), node=source)
+    return OpenCall(call=call, unread=node, why=why)
 
 
 class _Evaluation(ast.NodeVisitor):

@@ -190,7 +190,7 @@ def _calls(value: object) -> Iterator[Tuple[Call, Options]]:
         if isinstance(call, Call) and call.node is not None:
             keywords = dict(call.keywords)
             if isinstance(each, OpenCall):
-                keywords["**"] = Unknown(each.unread)
+                keywords["**"] = Unknown(each.unread, each.why)
             elif len(call.arguments) + ("fn" in keywords) > 1 and len(call.node.args) > 1:
                 keywords["**"] = Unknown(call.node.args[1])  # They may stand there, unnamed.
             yield call, (call.node, keywords)

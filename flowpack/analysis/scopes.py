@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
-from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, evaluate, truth
+from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, changed, evaluate, truth
 from flowpack.analysis.syntax import (
     changed_by,
     defaults_of,
@@ -44,6 +44,8 @@ _Branch = Tuple[Bindings, bool]
 _KNOWN_MODULES = frozenset("""
     collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
     """.split())
+#: Of match no more cases than these are followed.
+_MOST_CASES = 100
 #: Calls that do not return.
 _EXITS = ("sys.exit()", "builtins.exit()", "builtins.quit()", "os._exit()", "os.abort()")
 
@@ -125,14 +127,16 @@ class _Reader(ast.NodeVisitor):
             self.ended = False  # A script that always fails is read on.
 
     def generic_visit(self, node: ast.AST) -> None:
-        """Forget all that a statement that is not followed, such as a loop, may bind or change."""
+        """Forget all that a statement, which is not followed in order, may bind or change."""
         for each in ast.walk(node):
             if isinstance(each, ast.Name):
                 forget_items(self.value(each))
             change(self.scope, each)
-        why = f"it is bound in line {getattr(node, 'lineno', 0)}, which is not followed"
+        line = getattr(node, "lineno", 0)
+        why = f"it is bound in line {line}, which is not followed"
         for name in stored_names(node):
-            self.scope.bind(name, Unknown(why=why))
+            source = ast.Name(name, ast.Load(), lineno=line)
+            self.scope.bind(name, changed(self.scope.names.get(name), source, why))
 
     def value(self, node: ast.expr) -> object:
         """Return what *node* stands for."""
@@ -283,6 +287,17 @@ class _Reader(ast.NodeVisitor):
         self.merge([({}, False), (bound, False)], node)  # It may hide an error.
 
     visit_AsyncWith = visit_With
+
+    def visit_While(self, node: Any) -> None:
+        if isinstance(node, ast.While) and truth(node.test, self.scope) is False:
+            return
+        self.generic_visit(node)  # What one round binds and changes, the next one finds.
+        cases = getattr(node, "cases", ())[:_MOST_CASES]
+        bodies = [each.body for each in cases] or [[*node.body, *node.orelse]]
+        followed = map(self.follow, bodies)
+        self.merge([({}, False), *((bound, False) for bound, _ in followed)], node)
+
+    visit_For = visit_AsyncFor = visit_Match = visit_While
 
     def visit_FunctionDef(self, node: Definition) -> None:
         inner = self.inner_scope(node)

@@ -66,7 +66,7 @@ def stored_names(node: ast.AST) -> List[str]:
     return names
 
 
-def returns_parameter(node: ast.AST) -> bool:
+def returns_parameter(node: Optional[ast.AST]) -> bool:
     """Return True if the function *node* returns its first parameter, untouched."""
     if not isinstance(node, (ast.FunctionDef, ast.Lambda)):
         return False
@@ -83,6 +83,17 @@ def returns_parameter(node: ast.AST) -> bool:
         and not any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in nodes)
         and not any([name] == first and attribute in OF_FLOWS for name, attribute in changed)
     )
+
+
+def returned_function(node: ast.AST) -> Optional[ast.AST]:
+    """Return the function that the function *node* defines and always returns, if any."""
+    body = node.body if isinstance(node, ast.FunctionDef) and not node.decorator_list else []
+    inner = [each for each in body if isinstance(each, ast.FunctionDef)][-1:]
+    others = [each for part in body if part not in inner for each in ast.walk(part)]
+    returned = [each for each in others if isinstance(each, ast.Return)]
+    names = [getattr(each.value, "id", "") for each in returned]
+    is_last = returned == body[-1:] and names == [each.name for each in inner]
+    return inner[0] if is_last and stored_names(node).count(names[0]) == 1 else None
 
 
 def changed_by(node: ast.AST) -> Tuple[str, str]:

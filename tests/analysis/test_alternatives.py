@@ -175,6 +175,14 @@ def test_match_is_open():
     assert fragments(flow) == {"a": {}}
 
 
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="has no match statement")
+def test_flows_of_match_are_found():
+    """A flow that a case defines competes with the script's others."""
+    lines = "match os.name:\n    case 'nt':\n        @flow\n        def x(): 1\n"
+    flows = found(f"{PRELUDE}{lines}@flow\ndef y(): 1").flows
+    assert [flow.name for flow in flows] == ["x", "y"]
+
+
 @pytest.mark.parametrize("computed", ["N + 1", "f'{N}'", "-N", "[N]", "(lambda: N)()", "N or 3"])
 def test_computed_from_what_is_open(computed):
     """What is computed from an open value is none of its values."""
@@ -284,6 +292,21 @@ ABOVE = {
     "cache": ("import functools", "@functools.cache", "@functools.cache"),
     "one of two": ("from lib import a\ndef b(f): return f\nc = a if os.name else b", "@c", "@c"),
     "static at module level": ("", "@staticmethod", "@staticmethod"),
+    "factory of another": (
+        "def mine(n):\n    def inner(f): return n(f)\n    return inner",
+        "@mine(len)",
+        "@mine(len)",
+    ),
+    "factory of one of two": (
+        "def mine(n):\n    def inner(f): return f\n    if n: return n\n    return inner",
+        "@mine(len)",
+        "@mine(len)",
+    ),
+    "factory that wraps": (
+        "def mine(n):\n    def inner(f): return f\n    inner = n(inner)\n    return inner",
+        "@mine(len)",
+        "@mine(len)",
+    ),
     "flow again": ("", "@flow(name='y')", "@flow(name='y')"),
     "a task": ("from prefect import task", "@task", "@task"),
 }
@@ -305,6 +328,7 @@ HARMLESS = {
     "typer": ("import typer\napp = typer.Typer()", "@app.command(name='x')"),
     "lambda": ("mine = lambda fn: fn", "@mine"),
     "marks": ("def mine(fn):\n    fn.mark = 1\n    return fn", "@mine"),
+    "factory": ("def mine(n):\n    def inner(f): return f\n    return inner", "@mine('x')"),
     "either": ("def a(f): return f\ndef b(f): return f\nc = a if os.name else b", "@c"),
 }
 

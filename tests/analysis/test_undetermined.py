@@ -208,10 +208,24 @@ def test_result_of_another_call_is_no_flow():
     assert select_flow(script(code + "\n    x = flow(len, name='n')")).name == "n"
 
 
-def test_flow_of_a_loop():
-    """A flow that a loop binds could be any of several."""
-    with pytest.raises(MissingFlowError, match="bound in line 4, which is not followed"):
-        select_flow(script(f"{PRELUDE}for N in 'ab':\n    x = flow(fn, name=N)"), "x")
+LATER = {
+    "for": "for N in 'ab':\n    x = flow(fn, name=N)",
+    "while": "while os:\n    N = os.name\n    x = flow(fn, name=N)",
+    "else": "for N in 'ab':\n    pass\nelse:\n    x = flow(fn, name=N)",
+    "again": "@flow\ndef x(): pass\nfor N in 'ab':\n    x = x.with_options(name=N)",
+    "renamed": "x = flow(fn)\nx.name = 'b'",
+    "set": "@flow\ndef x(): pass\nsetattr(x, 'name', 'b')",
+}
+
+
+@pytest.mark.parametrize("lines", LATER.values(), ids=LATER)
+def test_flow_of_a_loop_and_changed_flow(lines):
+    """A flow that a loop makes, or that is changed later, competes with the script's others."""
+    code = f"{PRELUDE}{lines}\n"
+    with pytest.raises(DiscoveryError, match="the flow's name (depends on 'N'|may stand in)"):
+        select_flow(script(code), "x")
+    with pytest.raises(UnspecifiedFlowError, match="the flow bound to x"):
+        select_flow(script(f"{code}@flow\ndef y(): pass"))
 
 
 def test_imported_flow_is_not_of_this_script():
