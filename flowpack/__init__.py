@@ -132,6 +132,4 @@ else:
         "flowpack.schedules": "CronSchedule IntervalSchedule RRuleSchedule",
         "flowpack.transport": "Transport",
     }
-    _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
-
-    __getattr__, __dir__ = hand_on(__name__, _HOMES)
+    __getattr__, __dir__ = hand_on(__name__, _NAMES)

@@ -12,14 +12,16 @@ if TYPE_CHECKING:
 
 
 def hand_on(
-    package: str, homes: Mapping[str, str]
+    package: str, names: Mapping[str, str]
 ) -> Tuple[Callable[[str], Any], Callable[[], List[str]]]:
     """Return ``__getattr__`` and ``__dir__`` for a package.
 
-    *homes* has the module of each name; those below the package are attributes, too.
+    *names* has those of each module, with spaces between; modules below the package are
+    attributes, too.
     """
+    homes = {name: home for home, listed in names.items() for name in listed.split()}
     below = f"{package}."
-    own = [home[len(below) :] for home in homes.values() if home.startswith(below)]
+    own = [home[len(below) :] for home in names if home.startswith(below)]
     modules = {home.partition(".")[0] for home in own}
 
     def get(name: str) -> Any:
@@ -33,7 +35,7 @@ def hand_on(
         setattr(sys.modules[package], name, value)
         return value
 
-    def names() -> List[str]:
+    def list_names() -> List[str]:
         return sorted({*vars(sys.modules[package]), *homes, *modules})
 
-    return get, names
+    return get, list_names

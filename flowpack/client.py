@@ -373,7 +373,7 @@ if TYPE_CHECKING:
     from flowpack.connect import get_client as get_client  # noqa: F401
 else:
     # Its users look for it here, where the reference has it.
-    __getattr__, __dir__ = hand_on(__name__, {"get_client": "flowpack.connect"})
+    __getattr__, __dir__ = hand_on(__name__, {"flowpack.connect": "get_client"})
 
 
 def _uuid(value: Id) -> UUID:

@@ -103,12 +103,7 @@ class DataDocument:
 
     @classmethod
     def encode(cls, encoding: str, data: Any) -> DataDocument:
-        """Return *data* under *encoding*.
-
-        Args:
-            encoding: ``text`` (takes a str), ``json`` (any JSON value) or ``blockstorage`` (a
-                :class:`StoredObject`).
-            data: What to encode.
+        """Return *data*: a str as ``text``, JSON as ``json``, a StoredObject as ``blockstorage``.
 
         Raises:
             WireError: No such encoding, or *data* does not suit it.
@@ -355,7 +350,6 @@ class BlockDocument(Record):
     block_type_id: UUID
     block_schema: Optional[BlockSchema] = None
     block_type: Optional[BlockType] = None
-    block_document_references: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     is_anonymous: bool = False
 
 

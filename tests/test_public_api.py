@@ -45,11 +45,12 @@ PARTS = {home.split(".")[1] for home in HOMES.values() if home != "flowpack"}
 
 
 def test_three_lists_agree():
-    """``__all__``, the imports for type checkers and ``_HOMES`` name the same."""
+    """``__all__``, the imports for type checkers and ``_NAMES`` name the same."""
     parts = {name for name, home in HOMES.items() if home == "flowpack"}
     public = {name: home for name, home in HOMES.items() if name not in parts}
     assert parts == PARTS
-    assert public == vars(flowpack)["_HOMES"]
+    names = vars(flowpack)["_NAMES"]
+    assert public == {name: home for home, listed in names.items() for name in listed.split()}
     assert PUBLIC_NAMES == sorted(public)
     assert flowpack.__all__ == PUBLIC_NAMES
 

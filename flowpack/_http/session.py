@@ -223,8 +223,8 @@ def _prepare(session: requests.Session, request: requests.Request) -> requests.P
     prepared = session.prepare_request(request)
     # It was tidied, and a flow may be called ".."; what the session adds is in the query.
     path, mark, query = str(request.url).partition("?")
-    if session.params:
-        mark, query = "?", str(prepared.url).partition("?")[2]
+    if session.params or session.auth:
+        _, mark, query = str(prepared.url).partition("?")
     prepared.url = path + mark + query
     prepared.register_hook("response", _hide_redirect)
     return prepared

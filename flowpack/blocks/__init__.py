@@ -34,15 +34,10 @@ else:
     __getattr__, __dir__ = hand_on(
         __name__,
         {
-            "AzureBlobStorageBlock": "flowpack.blocks.cloud",
-            "Block": "flowpack.blocks.block",
-            "FileStorageBlock": "flowpack.blocks.storage",
-            "GoogleCloudStorageBlock": "flowpack.blocks.cloud",
-            "KVServerStorageBlock": "flowpack.blocks.storage",
-            "LocalStorageBlock": "flowpack.blocks.storage",
-            "S3StorageBlock": "flowpack.blocks.cloud",
-            "Secret": "flowpack.blocks.secret",
-            "StorageBlock": "flowpack.blocks.storage",
-            "TempStorageBlock": "flowpack.blocks.storage",
+            "flowpack.blocks.block": "Block",
+            "flowpack.blocks.cloud": "AzureBlobStorageBlock GoogleCloudStorageBlock S3StorageBlock",
+            "flowpack.blocks.secret": "Secret",
+            "flowpack.blocks.storage": "FileStorageBlock KVServerStorageBlock LocalStorageBlock"
+            " StorageBlock TempStorageBlock",
         },
     )

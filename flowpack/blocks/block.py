@@ -120,7 +120,6 @@ class Block(HidesLocals):
         Raises:
             BlockError: JSON cannot hold a value, or it is a secret that the class does not declare.
         """
-        check_decorated(type(self))
         data = HiddenData()
         for field in fields_of(type(self)):
             what = f"this {self.block_type_name} block: its field {quoted(field.name)}"

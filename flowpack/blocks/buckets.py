@@ -34,11 +34,8 @@ _PART = 8 << 20
 
 #: The fields of an S3 block that boto3 takes by the same names.
 _CREDENTIALS = (
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "profile_name",
-    "region_name",
+    *("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+    *("profile_name", "region_name"),
 )
 
 #: What boto3 sends and checks besides; services that speak like S3 may refuse it.

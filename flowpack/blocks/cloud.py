@@ -28,6 +28,10 @@ def _as_name(value: object) -> str:
     return text
 
 
+def _as_optional_name(value: object) -> Optional[str]:
+    return None if value is None else _as_name(value)
+
+
 def _as_account(value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"expected a mapping, not {type(value).__name__}")
@@ -68,12 +72,8 @@ class S3StorageBlock(OwnStorageBlock):
     aws_session_token: Optional[Secret] = attrs.field(
         default=None, converter=as_optional_secret, metadata=_OPTIONAL_TEXT
     )
-    profile_name: Optional[str] = attrs.field(
-        default=None, converter=attrs.converters.optional(_as_name)
-    )
-    region_name: Optional[str] = attrs.field(
-        default=None, converter=attrs.converters.optional(_as_name)
-    )
+    profile_name: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
+    region_name: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
 
     def _store(self) -> Store:
         from flowpack.blocks.buckets import S3Bucket
@@ -99,9 +99,7 @@ class GoogleCloudStorageBlock(OwnStorageBlock):
     secret_fields = ("service_account_info",)
 
     bucket: str = attrs.field(converter=_as_name)
-    project: Optional[str] = attrs.field(
-        default=None, converter=attrs.converters.optional(_as_name)
-    )
+    project: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
     service_account_info: Optional[Mapping[str, str]] = attrs.field(
         default=None, converter=attrs.converters.optional(_as_account), hash=False
     )

@@ -177,10 +177,9 @@ def _types_in(schema: Mapping[str, Any]) -> Any:
 
 
 def find_class(document: BlockDocument, asked: Any, base: Any) -> Any:
-    """Return the class of *document*, which is *asked* or one below it.
+    """Return the class of *document*, which is *asked* or one below it; all are below *base*.
 
-    It is a built-in class, *asked*, a class alive in this process, or one that an entry point
-    names: the first of them that has the right type name and fields. All are below *base*.
+    See :meth:`~flowpack.Block.from_document` for where it is looked for.
     """
     type_name, schema = identify(document)
     name = quoted(document.name or str(document.id))

@@ -47,12 +47,10 @@ class BlockField:
     """A field of a block as its schema and its documents know it.
 
     Attributes:
-        attribute: The field as attrs has it; its ``metadata`` may hold ``title``,
-            ``description`` and ``schema_type``.
+        attribute: The field as attrs has it.
         name: Its name in schema and data, and that of the constructor's argument.
-        annotation: Its type in the schema.
+        annotation: Its type in the schema: ``schema_type`` in its metadata, else *type*.
         type: Its type in Python.
-        required: Whether it has no default.
     """
 
     attribute: Any

@@ -38,10 +38,7 @@ def translate_errors(error: Callable[[str], FlowpackError]) -> Iterator[None]:
 
 
 def describe_raised(exc: Exception) -> str:
-    """Return what *exc* is and where it was raised.
-
-    Not its text, which may quote anything; the system's own words are safe.
-    """
+    """Return what *exc* is and where it was raised, without its text, which may quote anything."""
     trace = exc.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -19,11 +19,7 @@ from flowpack.exceptions import FlowpackError, ScriptError, printable
 DONE, FAILED, USAGE, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
 
 #: The operating system has no more of something, or a disk is broken.
-_EXHAUSTED = {
-    getattr(errno, name)
-    for name in ("EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC")
-    if hasattr(errno, name)
-}
+_EXHAUSTED = {errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -222,7 +222,7 @@ class Command(NamedTuple):
 
     function: str  # ``module.name`` in flowpack.cli, called with the arguments.
     help: str
-    example: str  # What follows the program's name.
+    example: str  # What may follow its name.
     add_options: Callable[[Any], None] = _add_json
     notes: str = ""  # Further text of its help.
     commands: Sequence[Command] = ()  # Its own commands, in place of options.
@@ -234,24 +234,19 @@ class Command(NamedTuple):
 
 
 STORAGE_COMMANDS = (
-    Command("storage.ls", "list storage blocks", "storage ls", _storage_ls),
-    Command(
-        "storage.show",
-        "show a storage block, its secrets masked",
-        "storage show flows",
-        _storage_show,
-    ),
+    Command("storage.ls", "list storage blocks", "", _storage_ls),
+    Command("storage.show", "show a storage block, its secrets masked", "flows", _storage_show),
     Command(
         "storage.save",
         "save a storage block under a name",
-        "storage save https://files.example.com/flows/ flows",
+        "https://files.example.com/flows/ flows",
         _storage_save,
         WHERE,
     ),
     Command(
         "storage.default",
         "show or set the server's default storage",
-        "storage default --set flows",
+        "--set flows",
         _storage_default,
     ),
 )
@@ -260,71 +255,61 @@ COMMANDS = (
     Command(
         "deploy.deploy",
         "package flows and register them as deployments",
-        "deploy flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
+        "flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
         _deploy,
         TARGET + WHERE,
     ),
     Command(
         "deploy.plan",
         "show what deploy would do with the same arguments; reads only",
-        "plan specs.yaml",
+        "specs.yaml",
         _plan,
         TARGET + WHERE,
     ),
     Command(
         "run.run",
         "fetch a deployment's script, verify it and run its flow here",
-        "run hello/nightly -p name=Ada",
+        "hello/nightly -p name=Ada",
         _run,
     ),
-    Command("deployments.ls", "list deployments", "ls --json"),
+    Command("deployments.ls", "list deployments", "--json"),
     Command(
-        "deployments.inspect",
-        "show a deployment and where its script is",
-        "inspect hello/nightly",
-        _named,
+        "deployments.inspect", "show a deployment and where its script is", "hello/nightly", _named
     ),
     Command(
         "pull.pull",
         "fetch a deployment's script, verify it and write it out",
-        "pull hello/nightly -o flows.py",
+        "hello/nightly -o flows.py",
         _pull,
     ),
     Command(
         "verify.verify",
         "read and hash again what deployments point at",
-        "verify hello/nightly",
+        "hello/nightly",
         _verify,
         VERIFY,
     ),
     Command(
-        "deployments.delete",
-        "delete a deployment; what it stored stays",
-        "delete hello/nightly",
-        _named,
+        "deployments.delete", "delete a deployment; what it stored stays", "hello/nightly", _named
     ),
     Command(
         "trigger.trigger",
         "create a flow run on the server and print its id",
-        "trigger hello/nightly -p name=Ada --wait --timeout 600",
+        "hello/nightly -p name=Ada --wait --timeout 600",
         _trigger,
     ),
-    Command(
-        "deployments.pause", "pause the schedule of a deployment", "pause hello/nightly", _named
-    ),
-    Command(
-        "deployments.resume", "resume the schedule of a deployment", "resume hello/nightly", _named
-    ),
+    Command("deployments.pause", "pause the schedule of a deployment", "hello/nightly", _named),
+    Command("deployments.resume", "resume the schedule of a deployment", "hello/nightly", _named),
     Command(
         "storage",
         "list, show and save storage blocks, and set the default",
-        "storage ls",
+        "ls",
         commands=STORAGE_COMMANDS,
     ),
     Command(
         "config.config",
         "show each setting's value and where it came from, secrets masked",
-        "config --profile staging",
+        "--profile staging",
     ),
 )
 
@@ -353,7 +338,7 @@ def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[st
         if command.name not in argv:
             continue
         own.description = f"{command.help[0].upper()}{command.help[1:]}."
-        own.epilog = f"{command.notes}Example:\n  flowpack {command.example}"
+        own.epilog = f"{command.notes}Example:\n  {own.prog} {command.example}".rstrip()
         if command.commands:
             _add_commands(own, command.commands, argv)
             continue

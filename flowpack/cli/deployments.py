@@ -20,13 +20,8 @@ from flowpack.wire.prefect3 import concurrency_limit
 
 #: What ``inspect`` shows besides where the server has it; none of it is secret.
 _FURTHER = (
-    "description",
-    "version",
-    "entrypoint",
-    "work_pool_name",
-    "work_queue_name",
-    "concurrency_limit",
-    "labels",
+    *("description", "version", "entrypoint", "work_pool_name", "work_queue_name"),
+    *("concurrency_limit", "labels"),
 )
 
 

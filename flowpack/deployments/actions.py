@@ -54,15 +54,11 @@ class Action:
 
     Attributes:
         kind: ``create``, ``update`` or ``unchanged``.
-        flow_name: The flow's name.
-        name: The deployment's name.
         changes: The fields that differ, of a new deployment those that are set. Secrets are
             masked, those that differ marked as changed.
         upload: Whether bytes are to be stored, if only to put back what is missing or damaged.
         sha256: Digest of the bytes in lower-case hex; None where a packager of your own decides
             when it packages.
-        size: Length of the bytes.
-        notes: What else is good to know.
         kept: Storage and runner that nobody named and that are taken from the deployment as it
             is, by the field's name. Secrets are masked.
     """

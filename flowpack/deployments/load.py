@@ -43,7 +43,6 @@ class FetchedScript:
     """A deployment's script, read and checked.
 
     Attributes:
-        content: The bytes.
         flow_name: The flow in it that the deployment runs.
         verified: Whether a digest matched.
         filename: The name that workers give the file.
@@ -194,11 +193,7 @@ def why_no_script(record: Deployment) -> str:
 
 
 def find_storage(stored: StoredObject, record: Deployment, client: Client) -> StorageBlock:
-    """Return the storage block that holds what a deployment points at.
-
-    Raises:
-        BlockError: The document is gone, of a type unknown here, or no storage.
-    """
+    """Return the storage block that holds what a deployment points at."""
     if stored.block_document_id is not None:
         try:
             document = client.read_block_document(stored.block_document_id)

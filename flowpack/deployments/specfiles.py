@@ -68,7 +68,6 @@ KEYS = tuple(
     field.name for field in attrs.fields(DeploymentSpec) if field.name not in _NOT_IN_FILES
 )
 
-
 #: Where no quotes are needed around times in YAML, and where yes and no are truth values.
 _TEXTS = ("schedule.anchor_date", "schedule.interval")
 _FLAGS = (
@@ -271,7 +270,10 @@ class _File:
             if value is None:
                 raise SpecError(key, ["give the path or URL of the script"])
             if isinstance(value, str) and value.strip() and "://" not in value:
-                value = self._beside(value)
+                try:
+                    value = absolute_path(value, cwd=self._folder)
+                except ValueError as exc:
+                    raise SpecError(key, [f"{quoted(value)}: {exc}"]) from exc
         elif key == "flow_runner" and isinstance(value, str):
             value = {"type": value}
         elif key == "flow_storage" and isinstance(value, str):
@@ -289,13 +291,6 @@ class _File:
             problem = "a block is given by name, and there is no connection to look it up"
             raise SpecError("flow_storage", [f"{problem}; give its id"])
         return parse_storage_url(text, self._client, folder=self._folder)
-
-    def _beside(self, path: str) -> str:
-        """Return *path* with its start, where it is relative, in the file's folder."""
-        try:
-            return absolute_path(path, cwd=self._folder)
-        except ValueError as exc:
-            raise SpecError("path", [f"{quoted(path)}: {exc}"]) from exc
 
 
 def _unknown_key(key: str) -> str:

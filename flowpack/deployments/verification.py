@@ -61,7 +61,6 @@ class VerifyResult:
         token: Under which the bytes are stored.
         expected: The digest that the bytes must have, in lower-case hex.
         found: The digest that they have.
-        size: Their length.
     """
 
     name: str

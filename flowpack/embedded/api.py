@@ -15,7 +15,7 @@ import json
 import uuid
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from flowpack.embedded.session import Conflict, Json, Row, Session, encode, now
+from flowpack.embedded.session import Json, Refused, Row, Session, encode, now
 from flowpack.models import name_problem
 from flowpack.wire.block_schemas import orion_checksum
 
@@ -29,15 +29,6 @@ _JSON_COLUMNS = frozenset(
     " tags".split()
 )
 _BOOLEAN_COLUMNS = frozenset({"is_anonymous", "is_schedule_active"})
-
-
-class Refused(Exception):
-    """A request cannot be done, and what it began is undone; *detail* is for the user."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(status, detail)
-        self.status = status
-        self.detail = detail
 
 
 # Rows and records
@@ -138,11 +129,9 @@ def create_deployment(db: Session, body: Json) -> StatusAndJson:
     if runner is not None:
         values["flow_runner_type"] = runner.get("type")
         values["flow_runner_config"] = runner.get("config")
-    try:
-        upsert = _UPSERT if runner is None else _UPSERT_WITH_RUNNER
-        new_id = db.insert("deployment", values, upsert)
-    except Conflict:
-        raise Refused(409, "the deployment's flow is not there any more") from None
+    upsert = _UPSERT if runner is None else _UPSERT_WITH_RUNNER
+    conflict = "the deployment's flow is not there any more"
+    new_id = db.insert("deployment", values, upsert, conflict)
     deployment = find(db, "deployment", flow_id=body["flow_id"], name=body["name"])
     return (201 if deployment["id"] == new_id else 200), deployment
 
@@ -222,10 +211,8 @@ _BLOCK_TYPE_COLUMNS = "name logo_url documentation_url description code_example"
 def create_block_type(db: Session, body: Json) -> StatusAndJson:
     """Create a block type, whose name must be free."""
     name = _check_name(body["name"])
-    try:
-        db.insert("block_type", {column: body[column] for column in _BLOCK_TYPE_COLUMNS})
-    except Conflict:
-        raise Refused(409, f'Block type with name "{name}" already exists') from None
+    values = {column: body[column] for column in _BLOCK_TYPE_COLUMNS}
+    db.insert("block_type", values, conflict=f'Block type with name "{name}" already exists')
     return 201, find(db, "block_type", name=name)
 
 
@@ -238,10 +225,7 @@ def create_block_schema(db: Session, body: Json) -> StatusAndJson:
         "capabilities": body["capabilities"],
         "block_type_id": body["block_type_id"],
     }
-    try:
-        db.insert("block_schema", values)
-    except Conflict:
-        raise Refused(409, "Identical block schema already exists.") from None
+    db.insert("block_schema", values, conflict="Identical block schema already exists.")
     return 201, _find_schema(db, checksum=values["checksum"])
 
 
@@ -270,10 +254,7 @@ def create_block_document(db: Session, body: Json) -> StatusAndJson:
         "block_type_id": body["block_type_id"],
     }
     once = "ON CONFLICT (block_type_id, name) DO NOTHING" if anonymous else ""
-    try:
-        created = db.insert("block_document", values, once)
-    except Conflict:
-        raise Refused(409, "Block already exists") from None
+    created = db.insert("block_document", values, once, "Block already exists")
     wanted = {"block_type_id": values["block_type_id"], "name": values["name"]}
     return (201 if created else 200), _find_document(db, **wanted)
 
@@ -315,10 +296,8 @@ def update_block_document(db: Session, body: Json, document_id: str) -> StatusAn
     document["data"] = body["data"]
     name = _anonymous_name(document) if document["is_anonymous"] else document["name"]
     sql = "UPDATE block_document SET data = ?, name = ?, updated = ? WHERE id = ?"
-    try:
-        db.run(sql, encode(body["data"]), name, now(), document_id)
-    except Conflict:
-        raise Refused(409, "another anonymous document holds this data") from None
+    conflict = "another anonymous document holds this data"
+    db.run(sql, encode(body["data"]), name, now(), document_id, conflict=conflict)
     return _NO_CONTENT
 
 

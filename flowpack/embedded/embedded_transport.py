@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import partial
 from typing import Callable, List, Optional, Tuple, Union
 from urllib.parse import unquote
@@ -11,7 +12,7 @@ from urllib.parse import unquote
 import attrs
 
 from flowpack.embedded import api
-from flowpack.embedded.session import encode
+from flowpack.embedded.session import Refused, encode
 from flowpack.embedded.store import FAILURES, Store
 from flowpack.exceptions import APIConnectionError
 from flowpack.transport import Effect, Request, Response
@@ -65,7 +66,7 @@ class EmbeddedTransport:
         try:
             status, content = self._respond(request)
             body = b"" if status == 204 else encode(content).encode()
-        except api.Refused as exc:
+        except Refused as exc:
             status, body = exc.status, encode({"detail": exc.detail}).encode()
         except FAILURES as exc:
             raise APIConnectionError(
@@ -98,15 +99,10 @@ class Route:
     handler: Union[Callable[..., api.StatusAndJson], str]
     writes: bool = False
 
-    def match(self, segments: List[str]) -> Optional[List[str]]:
-        """Return the variable parts, decoded, if *segments* are this path; else None."""
-        parts = self.path.split("/")
-        if len(parts) != len(segments):
-            return None
-        pairs = list(zip(parts, segments))
-        if any(part != segment for part, segment in pairs if not part.startswith("{")):
-            return None
-        return [unquote(segment) for part, segment in pairs if part.startswith("{")]
+    def match(self, path: str) -> Optional[List[str]]:
+        """Return the variable parts of *path*, decoded, if it is one of these; else None."""
+        found = re.fullmatch(re.sub(r"\{\w+\}", "([^/]*)", self.path), path)
+        return [unquote(value) for value in found.groups()] if found else None
 
 
 _SCHEDULE_ON = partial(api.set_schedule, active=True)
@@ -153,9 +149,8 @@ ROUTES = (
 
 def find_route(method: str, path: str) -> Tuple[Route, List[str]]:
     """Return the route of a request and the variable parts of its *path*, decoded."""
-    segments = path.split("/")
     for route in ROUTES:
-        values = route.match(segments) if route.method == method else None
+        values = route.match(path) if route.method == method else None
         if values is not None:
             return route, values
-    raise api.Refused(404, "Not Found")
+    raise Refused(404, "Not Found")

@@ -77,18 +77,13 @@ _FIRST_TABLES = (
 
 def _first(session: Session) -> None:
     # Imported here because it is needed once in the life of a database.
-    from flowpack.embedded.catalogue import ENTRIES
+    from flowpack.embedded.catalogue import block_types
 
     for statement in _FIRST_TABLES:
         session.run(statement)
-    for entry in ENTRIES:
-        schema = {
-            "checksum": f"sha256:{entry.checksum}",
-            "fields": entry.fields,
-            "capabilities": entry.capabilities,
-            "block_type_id": session.insert("block_type", {"name": entry.block_type}),
-        }
-        session.insert("block_schema", schema)
+    for name, schema in block_types():
+        type_id = session.insert("block_type", {"name": name})
+        session.insert("block_schema", {**schema, "block_type_id": type_id})
 
 
 #: Each takes a database from the version of its place in the list to the next.

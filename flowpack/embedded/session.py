@@ -15,34 +15,45 @@ Json = Any
 Row = sqlite3.Row
 
 
-class Conflict(Exception):
-    """A constraint refused a write: something is taken, or refers to nothing."""
+class Refused(Exception):
+    """A request cannot be done, and what it began is undone; *detail* is for the user."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
 
 
 @attrs.frozen
 class Session:
-    """Runs statements inside one transaction; those that write may raise :class:`Conflict`."""
+    """Runs statements inside one transaction.
+
+    A write that a constraint forbids, as something is taken or refers to nothing, is refused
+    with the text *conflict*.
+    """
 
     _connection: sqlite3.Connection
 
-    def run(self, sql: str, *values: Any) -> int:
+    def run(self, sql: str, *values: Any, conflict: str = "") -> int:
         """Run a statement and return how many rows it changed."""
         try:
             return self._connection.execute(sql, values).rowcount
         except sqlite3.IntegrityError as exc:
-            raise Conflict(str(exc)) from exc
+            raise Refused(409, conflict or str(exc)) from exc
 
-    def insert(self, table: str, values: Mapping[str, Any], on_conflict: str = "") -> str:
+    def insert(
+        self, table: str, values: Mapping[str, Any], clause: str = "", conflict: str = ""
+    ) -> str:
         """Insert a record with a new id and the current time; return the id.
 
-        Lists and mappings are kept as JSON. If *on_conflict*, a clause of SQLite's, makes it do
-        nothing, the id is empty; after an update the record keeps the id that it had.
+        Lists and mappings are kept as JSON. If the *clause*, for a record that is there, makes it
+        do nothing, the id is empty; after an update the record keeps the id that it had.
         """
         created, record_id = now(), str(uuid.uuid4())
         row = {"id": record_id, "created": created, "updated": created, **values}
         encoded = (encode(v) if isinstance(v, (dict, list, tuple)) else v for v in row.values())
         sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
-        return record_id if self.run(f"{sql} {on_conflict}", *encoded) else ""
+        return record_id if self.run(f"{sql} {clause}", *encoded, conflict=conflict) else ""
 
     def one(self, sql: str, *values: Any) -> Optional[Row]:
         """Return the first row that a query finds."""

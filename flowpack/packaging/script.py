@@ -98,11 +98,8 @@ class SourcePackager(HidesLocals, Packager):
         if not storage.only_this_machine:
             return None
         reason = f"the storage is {storage.block_type_name}"
-        if self.storage in (None, DEFAULT_STORAGE):
-            reason = (
-                "no storage was given and no default storage is configured on the server that"
-                " other machines can reach"
-            )
+        if not isinstance(self.storage, StorageBlock) and storage.document_id is None:
+            reason = "no storage was given and no default storage is configured on the server"
         runner = spec.flow_runner
         if isinstance(runner, SubprocessFlowRunner):
             return reason

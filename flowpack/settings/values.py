@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import FrozenSet, Mapping
 
 from flowpack.exceptions import quoted
@@ -65,7 +66,7 @@ def parse_seconds(value: object) -> float:
 def parse_count(value: object) -> int:
     """Return a whole number from 0 to 100."""
     text = str(value).strip()
-    if not _is_short_number(text) or int(text) > 100:
+    if not re.fullmatch(r"100|[0-9]{1,2}", text):
         raise ValueError(f"({quoted(value)}) must be a whole number from 0 to 100")
     return int(text)
 
@@ -74,13 +75,9 @@ def parse_statuses(value: object) -> FrozenSet[int]:
     """Return HTTP statuses, given as ``502,504`` or as a list."""
     given = value if isinstance(value, list) else str(value).split(",")
     texts = [text for text in (str(each).strip() for each in given) if text]
-    if not all(_is_short_number(text) and 100 <= int(text) <= 599 for text in texts):
+    if not all(re.fullmatch(r"[1-5][0-9]{2}", text) for text in texts):
         raise ValueError(f"({quoted(value)}) must be HTTP statuses, as in 502,504")
     return frozenset(map(int, texts))
-
-
-def _is_short_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def parse_switch(value: object) -> bool:

@@ -19,7 +19,7 @@ import pytest
 
 from flowpack.embedded import EmbeddedTransport, migrations, store
 from flowpack.embedded.api import read_deployments
-from flowpack.embedded.session import Conflict
+from flowpack.embedded.session import Refused
 from flowpack.embedded.store import APPLICATION_ID, Store
 from flowpack.exceptions import APIConnectionError, FlowpackError
 from tests.embedded.calls import PAGE, call, create_flow, deploy, names
@@ -136,7 +136,7 @@ class TestPromises:
 
         def write(session):
             session.run(insert, "one")
-            with pytest.raises(Conflict):
+            with pytest.raises(Refused):
                 session.run(insert, "two")
 
         store.write(write)

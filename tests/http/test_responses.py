@@ -110,8 +110,9 @@ def test_last_chunk_of_no_body(server, transport, pause):
 def test_negative_chunk(server, limit, size):
     """To read it would take all that comes into memory."""
     server.plan.extend([raw(head("Transfer-Encoding: chunked") + size + b"\r\n" + b"x" * 99)] * 9)
-    with object_client() as client, pytest.raises(APIConnectionError, match="negative|ValueError"):
+    with object_client() as client, pytest.raises(APIConnectionError) as caught:
         client.get(server.url, into=io.BytesIO(), limit=limit)
+    assert "99 bytes" not in repr(caught.value.__cause__)
 
 
 @pytest.mark.parametrize(

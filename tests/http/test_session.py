@@ -420,12 +420,24 @@ def test_parameters_of_the_session(server, session, connect):
     assert server.targets == ["GET /api/flows/name/%2E%2E?k=a+b", "GET /api/flows/1?x=%2F&k=a+b"]
 
 
+def test_authorization_in_the_query(server, session, connect):
+    """Some services want their token there."""
+
+    def authorize(prepared):
+        prepared.prepare_url(prepared.url, {"key": "k"})
+        return prepared
+
+    session.auth = authorize
+    connect(session=session).send(READ)
+    assert server.targets == ["GET /api/flows/1?key=k"]
+
+
 def test_creation_does_not_close_an_adapter_of_the_session(server, session, connect):
     """What that holds beside connections, such as a cache, is used again."""
 
     class Caching(HTTPAdapter):
-        def init_poolmanager(self, connections, maxsize, block):
-            super().init_poolmanager(connections, maxsize, block)
+        def init_poolmanager(self, *args, **options):
+            super().init_poolmanager(1, 1, options["block"])
 
         def close(self):
             raise AssertionError("closed")
