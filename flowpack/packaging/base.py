@@ -58,8 +58,9 @@ def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
         return ()
     if isinstance(value, (set, frozenset)):
         return tuple(sorted(value, key=str))
-    is_list = isinstance(value, Collection) and not isinstance(value, (str, Mapping))
-    return tuple(value) if is_list else value
+    if isinstance(value, Collection) and not isinstance(value, (str, Mapping)):
+        return tuple(value)
+    return value
 
 
 def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], None, Unset]) -> Any:
