@@ -58,7 +58,9 @@ def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
         return ()
     if isinstance(value, (set, frozenset)):
         return tuple(sorted(value, key=str))
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, Collection) and not isinstance(value, (str, Mapping)):
+        return tuple(value)
+    return value
 
 
 def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], None, Unset]) -> Any:

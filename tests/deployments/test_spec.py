@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import Any, Dict
@@ -535,3 +536,9 @@ def test_module_is_not_left_behind(client, script, storage):
     before = set(sys.modules)
     DeploymentSpec(flow_location=script, flow_storage=storage).validate(client)
     assert not [name for name in set(sys.modules) - before if "hello" in name]
+
+
+@pytest.mark.parametrize("tags", [dict.fromkeys("ba").keys(), deque("ba")], ids=["keys", "deque"])
+def test_tags_of_any_collection(tags):
+    """What type checkers take as a collection of texts is one, in its order."""
+    assert DeploymentSpec(tags=tags).tags == ("b", "a")
