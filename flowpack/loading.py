@@ -128,13 +128,7 @@ class _Loader:
 
 @attrs.frozen
 class _LoadedFlow:
-    """A flow among the globals of a script.
-
-    Attributes:
-        flow: The flow.
-        variables: The names that it has there.
-        own: Whether its function was defined there, too.
-    """
+    """A flow among the globals of a script; *own* if its function was defined there, too."""
 
     flow: Any
     variables: Tuple[str, ...]

@@ -97,14 +97,8 @@ class _Reader(ast.NodeVisitor):
     """Follows statements in order and keeps what they bind in a scope.
 
     Where it is not known here which statements run, all are followed, and a name is one of
-    what each of them makes of it.
-
-    Attributes:
-        scope: Where names are kept.
-        postponed: Whether annotations stay text.
-        bases: The bases of the class whose body is read.
-        annotations: As in :class:`Class`.
-        ended: Whether the statements so far end: they raise, or leave Python.
+    what each of them makes of it. With *postponed* annotations stay text; *bases* are those of
+    the class whose body is read. ``ended`` is True once a statement raises or leaves Python.
     """
 
     def __init__(self, scope: Scope, *, postponed: bool, bases: Tuple[object, ...] = ()) -> None:

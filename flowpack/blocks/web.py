@@ -60,10 +60,7 @@ _NOT_KEPT = (
 class _Server(ABC):
     """What both kinds of server share; see :class:`~flowpack.blocks.stores.Store`.
 
-    Attributes:
-        address: What stands before a key; may hold credentials.
-        kind: What people call such a storage, for messages.
-        headers: Sent with each request.
+    The *address* stands before a key and may hold credentials; *kind* is for messages.
     """
 
     address: URL
@@ -171,11 +168,7 @@ class WebFolder(_Server):
         return response
 
     def _make_folder(self, client: ObjectClient, key: str, url: URL) -> bool:
-        """Make the folder *url* and those above that are missing.
-
-        Returns:
-            False if the server knows no folders; the response to the PUT is final then.
-        """
+        """Make the folder *url* and those above; return False if the server knows no folders."""
         if url_of(url).count("/") == 3:  # The root of the server.
             return False
         response = client.mkcol(url)
