@@ -114,8 +114,8 @@ def _user_traceback(exc: BaseException) -> str:
 def _write_log(exc: BaseException) -> str:
     """Write the traceback of *exc* to a private file of its own; return its path.
 
-    It is in ``$FLOWPACK_HOME/logs``, or among the temporary files where that cannot be
-    written. Of the arguments it has the command's name: the others may hold secrets.
+    It is in ``$FLOWPACK_HOME/logs``, else among the temporary files, and has no arguments but
+    the command's name: they may hold secrets.
     """
     # Imported here because they are slow to load.
     from tempfile import mkstemp  # Its files have the mode 0600.

@@ -1,11 +1,10 @@
 """What the embedded API answers: one function for each request of flowpack's client.
 
-Statuses and JSON are those of Prefect 2.0b7. The client has validated what it sends, so
-only names, which its callers choose freely, and what a server alone can know (a name is
-taken, an object is missing) are checked here.
+Statuses and JSON are those of Prefect 2.0b7. The client has validated what it sends: checked
+are only names and what a server alone can know (a name is taken, an object is missing).
 
-Each function takes the transaction, the JSON of the body and the variable parts of the
-path. It may run twice, if the database was busy, so it leaves the body as it is.
+Each function takes the transaction, the JSON of the body and the variable parts of the path.
+It may run twice, if the database was busy, so it leaves the body as it is.
 """
 
 from __future__ import annotations
