@@ -1,7 +1,6 @@
 """Storage and runner of a deployment: as given, else as the deployment has them, else the default.
 
-So leaving out an option never moves a deployment. One whose code others wrote is treated as
-new.
+So leaving out an option never moves a deployment. One whose code others wrote is treated as new.
 """
 
 from __future__ import annotations
