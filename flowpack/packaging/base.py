@@ -58,7 +58,7 @@ def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
         return ()
     if isinstance(value, (set, frozenset)):
         return tuple(sorted(value, key=str))
-    if isinstance(value, Collection) and not isinstance(value, (str, Mapping)):
+    if isinstance(value, Collection) and not isinstance(value, (str, range, Mapping)):
         return tuple(value)
     return value
 
