@@ -74,6 +74,8 @@ class FileServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
+    wbufsize = -1  # Headers and body in one packet.
     server: FileServer
     protocol_version = "HTTP/1.1"
 

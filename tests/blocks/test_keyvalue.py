@@ -137,6 +137,8 @@ class Bad(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
+    wbufsize = -1  # Headers and body in one packet.
     server: Bad
     protocol_version = "HTTP/1.1"
 

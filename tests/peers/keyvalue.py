@@ -40,6 +40,8 @@ class KeyValueServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
+    wbufsize = -1  # Headers and body in one packet.
     server: KeyValueServer
     protocol_version = "HTTP/1.1"
 
