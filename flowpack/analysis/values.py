@@ -162,6 +162,8 @@ class Scope:
                 if name in scope.rebound:
                     return one_of([value, UNKNOWN], "functions or expressions bind it too")
                 return value
+            if name in scope.rebound:  # A function may bind it again after a ``del``.
+                return UNKNOWN
             stars += scope.stars
             scope = scope.outer
         if hasattr(builtins, name):

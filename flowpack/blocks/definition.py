@@ -101,8 +101,7 @@ def _class_text(cls: Type[Any], *names: str) -> Optional[str]:
 def _split_docstring(docstring: str) -> Tuple[Optional[str], Optional[str]]:
     """Return the description and the code example in a docstring in Google style.
 
-    The description is the text up to the first section. As in Prefect 2.0b7, no empty line is
-    needed above a heading.
+    The description ends at the first heading, which needs no empty line above, as in 2.0b7.
     """
     texts, examples, end = [], [], 0
     for found in filter(lambda each: each["heading"], _SECTION.finditer(docstring)):

@@ -195,9 +195,8 @@ class WebFolder(_Server):
     def _find(self, client: ObjectClient, key: str, sha256: str, size: int) -> Optional[bool]:
         """Return True if the object there is the right one; None if there is none.
 
-        The length decides where the digest is the key. Any other key may have been given to
-        other bytes of that length: what is there is read then, and also where the server does
-        not say that it has the right length.
+        The length decides where the digest is the key. Under any other key, or where the server
+        names another length or none, what is there is read.
         """
         url = self._url(key)
         if key == sha256:

@@ -170,8 +170,7 @@ def _has_long_key(text: str) -> bool:
 def _read(path: str, named_by: str = "", advice: str = "") -> Optional[bytes]:
     """Return the content of a file; None where there is none and nothing names it.
 
-    Any other file that cannot be read is an error, for it may hold settings without which a
-    deployment would land elsewhere.
+    Any other that cannot be read is an error: without it a deployment might land elsewhere.
     """
     try:
         return read_file(path, _LONGEST)

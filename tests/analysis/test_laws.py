@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowpack.analysis.discovery import FlowInfo, find_flows
@@ -152,6 +152,7 @@ class _Hiding:
         return True
 
 
+@example([(0, "del b"), (0, "h()")], False)
 @given(st.lists(st.tuples(st.integers(0, 4), CHANGES), max_size=10), st.booleans())
 def test_what_is_known_is_so(statements, condition):
     """A value that is known of a name is the one that it has when the script has run."""
