@@ -282,6 +282,7 @@ class _Evaluation(ast.NodeVisitor):
             return Subscripted(origin, inner if isinstance(inner, tuple) else (inner,))
         if isinstance(origin, (list, tuple, dict, str)) and not is_changed(origin):
             return origin[_as_key(self.visit(node.slice))]
+        forget_items(origin)  # What is unknown of it may be changed by its new name.
         return UNKNOWN
 
     def visit_Slice(self, node: ast.Slice) -> object:

@@ -158,6 +158,7 @@ class Scope:
             if name in scope.names:
                 value = scope.names[name]
                 if name in scope.filled and isinstance(value, _MUTABLE):
+                    forget_items(value)  # It may have other names, too.
                     return Unknown(why="a function changes its items")
                 if name in scope.rebound:
                     return one_of([value, UNKNOWN], "functions or expressions bind it too")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowpack.analysis.discovery import FlowInfo, find_flows
@@ -152,7 +152,10 @@ class _Hiding:
         return True
 
 
+@settings(derandomize=True)
 @example([(0, "del b"), (0, "h()")], False)
+@example([(0, "def g(x): x.append(4)"), (2, "c = (a, b)"), (0, "g(c[0])")], False)
+@example([(0, "def f(): return a"), (0, "b = f()"), (0, "b += [1]")], False)
 @given(st.lists(st.tuples(st.integers(0, 4), CHANGES), max_size=10), st.booleans())
 def test_what_is_known_is_so(statements, condition):
     """A value that is known of a name is the one that it has when the script has run."""
