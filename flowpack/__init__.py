@@ -108,8 +108,7 @@ else:
         "flowpack.blocks.block": "Block",
         "flowpack.blocks.cloud": "AzureBlobStorageBlock GoogleCloudStorageBlock S3StorageBlock",
         "flowpack.blocks.storage": (
-            "FileStorageBlock KVServerStorageBlock LocalStorageBlock StorageBlock "
-            "TempStorageBlock"
+            "FileStorageBlock KVServerStorageBlock LocalStorageBlock StorageBlock TempStorageBlock"
         ),
         "flowpack.client": "Client",
         "flowpack.connect": "get_client",

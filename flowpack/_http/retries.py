@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import random
+import re
 import time
 from collections import defaultdict, deque
 from typing import Callable, Dict, FrozenSet, Optional, Tuple, Union
@@ -90,8 +91,11 @@ class RetryPolicy:
 
 def _retry_after(response: Response) -> float:
     """Return the seconds that a ``Retry-After`` (seconds or a date) asks for, else 0."""
+    text = response.headers.get("retry-after", "0").strip()
+    if re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", text):  # No standard's, but Prefect takes it, too.
+        return float(text)
     try:
-        return Retry().parse_retry_after(response.headers.get("retry-after", "0"))
+        return Retry().parse_retry_after(text)
     except (InvalidHeader, ValueError, OverflowError, IndexError, TypeError):
         return 0.0
 

@@ -39,8 +39,7 @@ def absolute_folder(path: str, cwd: Optional[str] = None) -> str:
             raise ValueError("its path is not UTF-8, and servers take no other")
     except ValueError as exc:
         raise BlockError(
-            f"the folder {quoted(path)} cannot be used: {exc}; write the absolute path of"
-            " another"
+            f"the folder {quoted(path)} cannot be used: {exc}; write the absolute path of another"
         ) from None
     return whole
 

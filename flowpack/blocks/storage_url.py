@@ -106,8 +106,7 @@ def _checked_url(text: str, url: str) -> str:
             text,
             "holds credentials, which others can read in the list of processes and the shell's"
             " history. Save a File Storage with them in its options ({'headers':"
-            " {'Authorization': ...}}) from Python, under a name, and give block:File"
-            " Storage/NAME",
+            " {'Authorization': ...}}) from Python, under a name, and give block:File Storage/NAME",
         )
     if "?" in url:
         raise _error(text, "has a query, and the keys of objects come at its end")

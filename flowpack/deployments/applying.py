@@ -121,9 +121,6 @@ def _collect_results(plan: Plan, results: Dict[int, Result]) -> Tuple[Deployed, 
     return done
 
 
-# --- one after the other, or in threads ---------------------------------------------------
-
-
 def _run_all(
     run: Callable[[Step], Result], plan: Plan, jobs: int, fail_fast: bool
 ) -> Dict[int, Result]:
@@ -175,9 +172,6 @@ def _run_in_threads(work: Callable[[], None], stop: Callable[[], None], jobs: in
 def _is_busy(result: Result) -> bool:
     error = result[1] if isinstance(result, tuple) else None
     return isinstance(error, APIStatusError) and error.status == 503
-
-
-# --- one step -----------------------------------------------------------------------------
 
 
 def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> Deployed:

@@ -164,9 +164,6 @@ def _format_problem(spec: Spec, error: FlowpackError) -> str:
     return f"{text} ({spec.source})" if spec.source else text
 
 
-# --- one deployment -----------------------------------------------------------------------
-
-
 def _plan_step(position: int, spec: CompleteSpec, state: PlanState) -> Step:
     package: Optional[Package] = None
     if is_prepared(spec.packager):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Tuple, Union
@@ -76,6 +77,17 @@ def _flow_object_problem(value: Any) -> Optional[str]:
     return f"must be a flow, which has fn and name, not {describe_type(value)}"
 
 
+def _packager_problem(value: Any) -> Optional[str]:
+    if not isinstance(value, Packager):
+        return f"must be a packager, not {describe_type(value)}"
+    for name in ("check_compat", "package", "prepare"):
+        method = getattr(value, name)
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            full_name = f"{describe_type(value)}.{name}"
+            return f"{full_name} is async, and flowpack awaits nothing; write it with a plain def"
+    return None
+
+
 @attrs.frozen(kw_only=True, field_transformer=own_first)
 class DeploymentSpec(SpecFields):
     """What to deploy: a flow, where it is, and how it is to run.
@@ -138,9 +150,7 @@ class DeploymentSpec(SpecFields):
     flow_storage: Union[StorageBlock, UUID, str, None] = attrs.field(
         default=None, converter=to_storage, validator=validator(is_storage)
     )
-    packager: Optional[Packager] = attrs.field(
-        default=None, validator=validator(instance_of(Packager, "a packager"))
-    )
+    packager: Optional[Packager] = attrs.field(default=None, validator=validator(_packager_problem))
     entrypoint: Optional[URL] = attrs.field(
         default=None, converter=to_address, validator=validator(is_address)
     )
@@ -257,8 +267,7 @@ class DeploymentSpec(SpecFields):
         # In "https://user:password@host/x.py" no colon ends the path.
         if not (path and colon and function) or "/" in function:
             raise self._error(
-                f"the entrypoint {quoted(self.entrypoint)} is not of the form"
-                " path/file.py:function"
+                f"the entrypoint {quoted(self.entrypoint)} is not of the form path/file.py:function"
             )
         if self.flow_location is not None or self.flow_name is not None:
             raise self._error("entrypoint replaces flow_location and flow_name; give it alone")

@@ -178,9 +178,6 @@ def _hash_once(storage: StorageBlock, token: str, hashed: _Hashed) -> Hashing:
     return found
 
 
-# --- after a deploy -----------------------------------------------------------------------
-
-
 def confirm_deployment(
     deployed: Deployed, written: Union[Deployment, DeploymentCreate], remedy: str, api: Client
 ) -> None:
@@ -220,9 +217,6 @@ def _describe_data(document: Optional[DataDocument]) -> str:
     if stored is not None:
         return f"{quoted(stored.token)} (SHA-256 {printable(stored.sha256)})"
     return "nothing" if document is None else f"{quoted(document.encoding)} data"
-
-
-# --- objects that no deployment points at -------------------------------------------------
 
 
 def find_unreferenced(client: Optional[Client] = None) -> Tuple[str, ...]:

@@ -35,8 +35,6 @@ from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Un
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
 from flowpack.urls import URL, Address, as_address, url_of
 
-# --- specs --------------------------------------------------------------------------------
-
 
 def to_address(value: Optional[URL]) -> Any:
     """Convert text to an address, which is printed without the credentials in it."""
@@ -169,9 +167,6 @@ class CompleteSpec(SpecFields):
         """Return the spec, with *packager* to package it."""
         same = packager is self.packager
         return self if same else attrs.evolve(self, packager=packager)
-
-
-# --- packages -----------------------------------------------------------------------------
 
 
 @attrs.frozen

@@ -109,6 +109,8 @@ MAKERS = {
     "none first": "x = None\nif fn:\n    x = flow(fn, name='given')",
     "in try": "try:\n    x = flow(fn, name='given')\nfinally:\n    pass",
     "in with": "with open('a') as a, open('b'):\n    x = flow(fn, name='given')",
+    "in for": "for a, *b in fn():\n    x = flow(fn, name='given')\nelse:\n    pass",
+    "in while": "while fn():\n    x = flow(fn, name='given')",
     "in else of the guard": "if __name__ == '__main__':\n    x = 1\n"
     "else:\n    x = flow(fn, name='given')",
     "name from a constant": "NAME = 'given'\nx = flow(fn, name=NAME)",
@@ -129,6 +131,25 @@ def test_flow_spellings(lines):
     (flow,) = discovery.flows
     assert (flow.name, flow.variable, flow.function) == ("given", "x", "fn")
     assert flow.entrypoint == "script.py:x"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="has no match statement")
+def test_in_match():
+    """Module level includes the cases of a match statement."""
+    discovery = found(
+        """
+        import sys
+        from prefect import flow
+
+        match sys.platform:
+            case "linux":
+                @flow
+                def f(): pass
+            case _:
+                pass
+        """
+    )
+    assert [flow.name for flow in discovery.flows] == ["f"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="has no except*")

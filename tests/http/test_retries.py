@@ -125,10 +125,10 @@ def wait_for(text):
     return POLICY.wait(1, Response(503, headers={"retry-after": text}), 0.5)
 
 
-@pytest.mark.parametrize("text", ["7", " 7 "])
-def test_retry_after_in_seconds(text):
+@pytest.mark.parametrize(("text", "seconds"), [("7", 7), (" 7 ", 7), ("1.5", 1.5)])
+def test_retry_after_in_seconds(text, seconds):
     """A number says when to come back."""
-    assert wait_for(text) == 7
+    assert wait_for(text) == seconds
 
 
 def test_retry_after_as_a_date():
