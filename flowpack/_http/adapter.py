@@ -26,7 +26,7 @@ _HEAD_LIMIT = 512 * 1024
 _PIECE = 64 * 1024
 
 #: What a socket raises where the peer has hung up; over TLS that differs with Python.
-_DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class Attempt:
@@ -38,6 +38,7 @@ class Attempt:
     def __init__(self, deadline: Deadline, timeout: float) -> None:
         self.deadline, self.timeout = deadline, timeout
         self.ssl_context: Optional[ssl.SSLContext] = None  # Checks certificates.
+        self.opened = False  # A connection was made for it; else one was used again.
         self.sent = False  # Some of the request may have reached the server.
         self.answered = False  # Some of the response has come.
         self.ended = False  # The peer sends nothing more.
@@ -76,6 +77,9 @@ class _DeadlineSocket:
 
     def __init__(self, sock: Any) -> None:
         self._sock, self._timeout = sock, sock.gettimeout()
+        attempt = Attempt.current.get()
+        if attempt:
+            attempt.opened = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -100,7 +104,7 @@ class _DeadlineSocket:
                 attempt.reset(sent=True)
             try:
                 size = self._sock.send(view[:_PIECE])
-            except _DROPPED:  # What the server wrote before it hung up is read then.
+            except DROPPED:  # What the server wrote before it hung up is read then.
                 raise BrokenPipeError from None
             view = view[size:]
             if attempt:

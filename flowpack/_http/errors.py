@@ -12,7 +12,7 @@ import requests
 from urllib3 import exceptions as urllib3
 from urllib3.connection import CertificateError  # type: ignore[attr-defined]  # its own in 1.26
 
-from flowpack._http.adapter import Attempt
+from flowpack._http.adapter import DROPPED, Attempt
 from flowpack._http.retries import Failure
 from flowpack.exceptions import printable
 
@@ -86,7 +86,8 @@ def explain(
     # A text of the proxy's, a server's or with a URL in it is not shown.
     harmless = isinstance(root, own) and not isinstance(root, _LIBRARIES)
     harmless = harmless and str(root).isprintable() and not re.search(_PROXY_STATUS, str(root))
-    return Failure(reason, passing, attempt.sent, bare(root) if harmless else None)
+    idle = attempt.sent and not (attempt.opened or attempt.answered) and isinstance(root, DROPPED)
+    return Failure(reason, passing, attempt.sent, bare(root) if harmless else None, idle)
 
 
 def _root(error: BaseException, handled: Optional[BaseException]) -> BaseException:

@@ -28,6 +28,7 @@ class Failure(Exception):
     passing: bool = True  # Another attempt may go better.
     sent: bool = True  # Some of the request may have reached the server.
     cause: Optional[BaseException] = None  # Without its traceback.
+    idle: bool = False  # A kept connection was closed before anything came.
 
 
 Result = Union[Response, Failure]
@@ -136,11 +137,14 @@ def run_with_retries(
     attempts = 0
     while True:
         result = attempt()
-        attempts += 1
+        idle = isinstance(result, Failure) and result.idle
+        attempts += not idle
         if not policy.repeats(effect, result):
             if isinstance(result, Response):
                 budget.earn()
             return result, attempts
+        if idle:
+            continue
         wait = policy.wait(attempts, result, random.random())
         if attempts >= policy.attempts or wait >= deadline.left() or not budget.spend():
             return result, attempts

@@ -172,6 +172,17 @@ def test_idle_connection_that_was_closed(server, transport):
     assert len(server.seen) == 3
 
 
+def test_idle_connection_that_was_closed_costs_nothing(server, connect):
+    """A server may close what is idle, and at the next request at the latest."""
+    waits: list[float] = []
+    transport = connect(sleep=waits.append)
+    transport.send(READ)
+    server.plan.append(raw(b""))
+    assert transport.send(UPSERT).status == 200
+    assert waits == []
+    assert len(server.seen) == 3
+
+
 def test_creation_is_not_sent_where_it_may_be_lost(server, transport):
     """A kept connection may close just then, and a creation cannot be repeated."""
 

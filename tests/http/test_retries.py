@@ -101,6 +101,19 @@ def test_attempts_are_bounded():
     assert run([LOST] * 6)[:2] == (LOST, 5)
 
 
+def test_idle_connection_is_no_failure():
+    """A kept connection that was closed meanwhile costs no attempt and no wait."""
+    idle = Failure("closed", idle=True)
+    result, attempts, waits = run([idle, idle, Response(200)])
+    assert (result.status, attempts, waits) == (200, 1, [])
+
+
+def test_idle_connection_does_not_excuse_a_creation():
+    """Whether a creation got through on it cannot be told."""
+    idle = Failure("closed", idle=True)
+    assert run([idle], Effect.CREATE)[0] is idle
+
+
 def test_no_attempt_after_the_deadline():
     """A wait that would end after the deadline is not begun."""
     outcome, attempts, waits = run([LOST] * 5, seconds=1.2)
