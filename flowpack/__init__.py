@@ -20,6 +20,7 @@ __all__ = [
     "DataDocument",
     "Deployed",
     "DeploymentCreate",
+    "DeploymentSchedule",
     "DeploymentSpec",
     "DockerFlowRunner",
     "EmbeddedAPIWarning",
@@ -100,7 +101,7 @@ if TYPE_CHECKING:
     from flowpack.models import UNSET, DataDocument, DeploymentCreate, FlowRunnerSettings
     from flowpack.packaging.base import CompleteSpec, Package, Packager
     from flowpack.packaging.script import ScriptPackager
-    from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+    from flowpack.schedules import CronSchedule, DeploymentSchedule, IntervalSchedule, RRuleSchedule
     from flowpack.transport import Transport
 else:
     # Kept from type checkers, so that they reject misspelt names.
@@ -128,7 +129,7 @@ else:
         "flowpack.models": "DataDocument DeploymentCreate FlowRunnerSettings UNSET",
         "flowpack.packaging.base": "CompleteSpec Package Packager",
         "flowpack.packaging.script": "ScriptPackager",
-        "flowpack.schedules": "CronSchedule IntervalSchedule RRuleSchedule",
+        "flowpack.schedules": "CronSchedule DeploymentSchedule IntervalSchedule RRuleSchedule",
         "flowpack.transport": "Transport",
     }
     __getattr__, __dir__ = hand_on(__name__, _NAMES)

@@ -244,6 +244,23 @@ class FlowRecord(Record):
 
 
 @attrs.frozen(kw_only=True)
+class ScheduleRecord:
+    """One of the schedules of a deployment, as the server has it.
+
+    Attributes:
+        own: Whether flowpack made it, as far as that is known.
+    """
+
+    schedule: AnySchedule
+    id: Optional[str] = None
+    active: bool = True
+    parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
+    slug: Optional[str] = None
+    max_scheduled_runs: Optional[int] = None
+    own: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class Deployment(Record):
     """A deployment as the server knows it.
 
@@ -263,6 +280,7 @@ class Deployment(Record):
     flow_runner: Optional[FlowRunnerSettings] = None
     script: Optional[ScriptSource] = None
     script_problem: Optional[str] = None
+    schedules: Tuple[ScheduleRecord, ...] = ()
 
     @property
     def stored_object(self) -> Optional[StoredObject]:

@@ -15,7 +15,15 @@ from typing import Any, ClassVar, Iterator, List, Mapping, Optional, Tuple, Type
 import attrs
 
 from flowpack._tracebacks import HidesLocals
-from flowpack._validators import describe_type, is_flag, validator
+from flowpack._validators import (
+    at_least,
+    describe_type,
+    is_filled_text,
+    is_flag,
+    is_json_mapping,
+    optional,
+    validator,
+)
 from flowpack.exceptions import DeploymentValidationError, quoted
 
 # Patterns are compiled where they are used: most commands see no schedule.
@@ -401,3 +409,49 @@ def parse_schedule(value: object) -> Schedule:
         raise _error(f"a schedule with '{kinds[0]}' has no {unknown}; it takes {takes}")
     schedule: Schedule = cls(**value)
     return schedule
+
+
+def _to_schedule(value: object) -> object:
+    return parse_schedule(value) if isinstance(value, Mapping) else value
+
+
+def _schedule_problem(value: object) -> Optional[str]:
+    if isinstance(value, tuple(_KINDS.values())):
+        return None
+    return f"must be a schedule, not {describe_type(value)}"
+
+
+@attrs.frozen
+class DeploymentSchedule(_Schedule):
+    """One of the schedules of a deployment.
+
+    Attributes:
+        schedule: When runs are made; also a mapping.
+        active: Whether it makes any.
+        parameters: Laid over those of the deployment.
+        slug: Its name within the deployment.
+        max_scheduled_runs: How many runs the server makes ahead.
+    """
+
+    schedule: Schedule = attrs.field(converter=_to_schedule, validator=validator(_schedule_problem))
+    active: bool = attrs.field(default=True, validator=validator(is_flag))
+    parameters: Optional[Mapping[str, Any]] = attrs.field(
+        default=None, validator=validator(optional(is_json_mapping)), repr=False, hash=False
+    )
+    slug: Optional[str] = attrs.field(default=None, validator=validator(optional(is_filled_text)))
+    max_scheduled_runs: Optional[int] = attrs.field(
+        default=None, validator=validator(optional(at_least(1, "runs")))
+    )
+
+
+_OWN_KEYS = ("active", "parameters", "slug", "max_scheduled_runs")
+
+
+def parse_deployment_schedule(value: object) -> DeploymentSchedule:
+    """Return what an item of ``schedules`` means: a schedule, or a mapping as in prefect.yaml."""
+    if isinstance(value, DeploymentSchedule):
+        return value
+    if not isinstance(value, Mapping):
+        return DeploymentSchedule(value)
+    own = {key: value[key] for key in _OWN_KEYS if key in value}
+    return DeploymentSchedule({key: value[key] for key in value if key not in own}, **own)

@@ -32,7 +32,14 @@ from flowpack.connect import current_client
 from flowpack.exceptions import PackagingError, printable, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
-from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
+from flowpack.schedules import (
+    CronSchedule,
+    DeploymentSchedule,
+    IntervalSchedule,
+    RRuleSchedule,
+    parse_deployment_schedule,
+    parse_schedule,
+)
 from flowpack.urls import URL, Address, as_address, url_of
 
 
@@ -63,6 +70,18 @@ def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
 
 def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], None, Unset]) -> Any:
     return parse_schedule(value) if isinstance(value, Mapping) else value
+
+
+def _to_schedules(value: Any) -> Any:
+    if value is None:
+        return ()
+    if isinstance(value, (list, tuple)):
+        return tuple(map(parse_deployment_schedule, value))
+    return value
+
+
+def _schedules_problem(value: object) -> Optional[str]:
+    return None if isinstance(value, tuple) else "must be a list of schedules"
 
 
 def _labels_problem(value: Any) -> Optional[str]:
@@ -103,6 +122,9 @@ class PoolFields(HidesLocals):
     labels: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=_to_mapping, validator=validator(_labels_problem)
     )
+    job_variables: Union[Mapping[str, Any], Unset] = attrs.field(
+        default=UNSET, converter=_to_mapping, validator=validator(is_json_mapping), repr=False
+    )
     enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
     pull: Optional[str] = attrs.field(
         default=None, validator=validator(one_of("stock", "flowpack"))
@@ -122,6 +144,10 @@ class SpecFields(PoolFields):
     schedule: Union[AnySchedule, None, Unset] = attrs.field(
         default=UNSET, converter=_to_schedule, validator=validator(optional(_is_schedule))
     )
+    schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = attrs.field(
+        default=UNSET, converter=_to_schedules, validator=validator(_schedules_problem)
+    )
+    replace_schedules: bool = attrs.field(default=False, validator=_check_flag)
     tags: Union[Tuple[str, ...], Unset] = attrs.field(
         default=UNSET, converter=_to_tags, validator=validator(is_list_of_texts)
     )

@@ -136,11 +136,15 @@ def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
 
 
 def _writer(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
-    """Return a writer of *cls* that leaves UNSET out and ``extra`` in."""
+    """Return a writer of *cls* that leaves UNSET out and ``extra`` in.
+
+    Schedules in the plural are written by the dialects that have them.
+    """
+    never = ("extra", "schedules")
     overrides = {
-        field.name: override(omit=True) if field.name == "extra" else override(omit_if_default=True)
+        field.name: override(omit=True) if field.name in never else override(omit_if_default=True)
         for field in attrs.fields(cls)
-        if field.name == "extra" or field.default is UNSET
+        if field.name in never or field.default is UNSET
     }
     write = make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]
     return lambda record: {**write(record), **getattr(record, "extra", {})}

@@ -15,6 +15,7 @@ from flowpack.models import (
     BlockDocument,
     Deployment,
     DeploymentCreate,
+    ScheduleRecord,
     ScriptSource,
 )
 from flowpack.schedules import IntervalSchedule, RRuleSchedule
@@ -70,10 +71,15 @@ class Dialect:
             WireError: Fields are missing or of another type; the text has their paths.
         """
         try:
-            return make_converter().structure(value, cls)
+            model = make_converter().structure(value, cls)
         except Exception as exc:
             problems = printable("; ".join(problems_of(value, cls)), 500)
             raise WireError(f"a response is no {cls.__name__}: {problems}") from exc
+        if isinstance(model, Deployment) and model.schedule is not None:
+            active = model.is_schedule_active
+            only = ScheduleRecord(schedule=model.schedule, active=active, own=True)
+            return attrs.evolve(model, schedules=(only,))
+        return model
 
     def unstructure(self, model: Any) -> Json:
         """Return *model* as this API writes it."""

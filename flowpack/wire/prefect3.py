@@ -33,7 +33,13 @@ from flowpack.wire.conversion import write_schedule
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
 from flowpack.wire.job_variables import merged_variables, runner_variables, variables_of
-from flowpack.wire.prefect3_schedules import own_schedule, read_any, same_schedule, sent_schedules
+from flowpack.wire.prefect3_schedules import (
+    own_schedule,
+    read_any,
+    read_schedules,
+    same_schedule,
+    sent_schedules,
+)
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -137,6 +143,7 @@ class Prefect3(Dialect):
         else:
             active = bool(value.get("is_schedule_active", True))
         plain = {**value, "flow_data": None, "schedule": None, "flow_runner": None}
+        plain["schedules"] = []
         return attrs.evolve(  # type: ignore[return-value]
             super().structure(plain, Deployment),
             flow_data=None if stored is None else DataDocument.encode("blockstorage", stored),
@@ -144,6 +151,7 @@ class Prefect3(Dialect):
             script_problem=problem,
             schedule=None if own is None else read_any(own.get("schedule")),
             is_schedule_active=active,
+            schedules=read_schedules(value, own),
             extra=value,
         )
 

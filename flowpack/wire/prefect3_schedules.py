@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from flowpack.models import UNSET, AnySchedule, OpaqueSchedule, ScriptSource
+from flowpack.models import UNSET, AnySchedule, OpaqueSchedule, ScheduleRecord, ScriptSource
 from flowpack.schedules import parse_schedule, parse_time
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.encoding import Json
@@ -54,6 +54,25 @@ def sent_schedules(
         active = True if own is None else own.get("active", True)
         sent.append({"schedule": body, "active": active, **({"slug": SLUG} if slugs else {})})
     return tuple(sent)
+
+
+def read_schedules(
+    extra: Mapping[str, Any], own: Optional[Mapping[str, Any]]
+) -> Tuple[ScheduleRecord, ...]:
+    """Return all schedules of a deployment; *own* is flowpack's."""
+    listed = extra.get("schedules") or [each for each in (own,) if each is not None]
+    return tuple(
+        ScheduleRecord(
+            schedule=read_any(each["schedule"]),
+            id=each.get("id"),
+            active=each.get("active", True),
+            parameters=each.get("parameters") or {},
+            slug=each.get("slug"),
+            max_scheduled_runs=each.get("max_scheduled_runs"),
+            own=each is own,
+        )
+        for each in listed
+    )
 
 
 def read_any(schedule: Json) -> AnySchedule:
