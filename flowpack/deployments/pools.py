@@ -102,8 +102,8 @@ def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) 
     listed = ", ".join(map(printable, known))
     unknown = [each for each in new.job_variables or () if each.partition(".")[0] not in known]
     problems = [
-        f"the work pool {name} has no job variable {quoted(each)}{suggestion(each, known)};"
-        f" it has {listed}"
+        f"the work pool {name} has no job variable {quoted(each)}{suggestion(each, known) or '.'} It"
+        f" has {listed}"
         for each in unknown
         if each in (spec.job_variables or ())
     ]

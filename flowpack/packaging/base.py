@@ -78,9 +78,9 @@ def to_job_variables(value: Union[Mapping[str, Any], None, Unset]) -> Any:
     variables = _to_mapping(value)
     if not variables or is_json_mapping(variables):
         return variables
-    from flowpack.wire.job_variables import nested  # Only servers with pools need it.
+    from flowpack.wire.job_variables import with_nested_env  # Only servers with pools need it.
 
-    variables = nested(variables)
+    variables = with_nested_env(variables)
     if isinstance(variables.get("env"), dict):
         variables["env"] = text_mapping(variables["env"])
     return variables

@@ -74,8 +74,8 @@ def merged_variables(extra: Mapping[str, Any], new: DeploymentCreate) -> Dict[st
     """
     given = new.job_variables
     kept = variables_of(extra) if isinstance(given, Unset) else {}
-    merged = nested(kept)
-    for laid_over in (runner_variables(new.flow_runner), nested(given or {})):
+    merged = with_nested_env(kept)
+    for laid_over in (runner_variables(new.flow_runner), with_nested_env(given or {})):
         env, more = merged.get("env"), laid_over.get("env")
         if isinstance(env, Mapping) and isinstance(more, Mapping):
             laid_over["env"] = {**env, **more}
@@ -83,7 +83,7 @@ def merged_variables(extra: Mapping[str, Any], new: DeploymentCreate) -> Dict[st
     return merged
 
 
-def nested(variables: Mapping[str, Any]) -> Dict[str, Any]:
+def with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
     """Return job variables with each ``env.NAME`` in ``env``, whose own values win.
 
     Workers before 3.6.5 know no other form.
