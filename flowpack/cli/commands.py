@@ -90,6 +90,10 @@ def _add_settings(parser: Any, default: Any) -> None:
     settings = parser.add_argument_group("settings")
     _add(settings, "--api URL", "URL of the API, with /api", type=not_empty, default=default)
     _add(settings, "--profile NAME", "Prefect profile to use", type=not_empty, default=default)
+    group = parser.add_argument_group("what is printed").add_mutually_exclusive_group()
+    help = "each write, too, and more of a list; -vv each request"
+    _add(group, "-v --verbose", help, action="count", default=default)
+    _add(group, "-q --quiet", "only results, warnings and errors", default=default)
 
 
 def _deploy(parser: Any) -> None:
