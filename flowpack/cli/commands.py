@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from typing import Any, Callable, NamedTuple, Sequence
 
 from flowpack import __version__
@@ -83,6 +84,16 @@ def _add_deployment(parser: Any) -> None:
 
 def _add_unverified(parser: Any) -> None:
     _add(parser, "--unverified", "accept bytes without a digest, as in others' deployments")
+
+
+def _add_settings(parser: Any, default: Any) -> None:
+    settings = parser.add_argument_group("settings")
+    _add(settings, "--api URL", "URL of the API, with /api", type=not_empty, default=default)
+    _add(settings, "--profile NAME", "Prefect profile to use", type=not_empty, default=default)
+    group = parser.add_argument_group("what is printed").add_mutually_exclusive_group()
+    help = "each write, too, and more of a list; -vv each request"
+    _add(group, "-v --verbose", help, action="count", default=default)
+    _add(group, "-q --quiet", "only results, warnings and errors", default=default)
 
 
 def _deploy(parser: Any) -> None:
@@ -201,6 +212,11 @@ def _named(parser: Any) -> None:
     _add_json(parser)
 
 
+def _resume(parser: Any) -> None:
+    _named(parser)
+    _add(parser, "--schedules", "also activate each schedule that is inactive")
+
+
 def _storage_ls(parser: Any) -> None:
     _add(parser, "--all", "anonymous ones too")
     _add_json(parser)
@@ -306,8 +322,8 @@ COMMANDS = (
         "hello/nightly -p name=Ada --wait --timeout 600",
         _trigger,
     ),
-    Command("deployments.pause", "pause the schedule of a deployment", "hello/nightly", _named),
-    Command("deployments.resume", "resume the schedule of a deployment", "hello/nightly", _named),
+    Command("deployments.pause", "pause a deployment: no schedule runs", "hello/nightly", _named),
+    Command("deployments.resume", "resume a paused deployment", "hello/nightly", _resume),
     Command(
         "storage",
         "list, show and save storage blocks, and set the default",
@@ -333,6 +349,7 @@ def make_parser(argv: Sequence[str]) -> Parser:
         epilog="Example:\n  flowpack deploy flows.py --name nightly",
     )
     parser.add_argument("--version", action="version", version=f"flowpack {__version__}")
+    _add_settings(parser, None)
     _add_commands(parser, COMMANDS, argv)
     return parser
 
@@ -348,11 +365,10 @@ def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[st
         own.description = f"{command.help[0].upper()}{command.help[1:]}."
         own.epilog = f"{command.notes}Example:\n  {own.prog} {command.example}".rstrip()
         if command.commands:
+            _add_settings(own, SUPPRESS)
             _add_commands(own, command.commands, argv)
             continue
         own.register("type", None, not_empty)
         own.set_defaults(function=command.function)
         command.add_options(own)
-        settings = own.add_argument_group("settings")
-        _add(settings, "--api URL", "URL of the API, with /api")
-        _add(settings, "--profile NAME", "Prefect profile to use")
+        _add_settings(own, SUPPRESS)  # What stands before the command is kept.

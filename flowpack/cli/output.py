@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TextIO
 
 from flowpack.exceptions import FlowpackError, printable
@@ -17,6 +17,9 @@ from flowpack.exceptions import FlowpackError, printable
 #: Longest line of an error or a note, and longest cell of a table, in characters.
 LINE = 4000
 CELL = 200
+
+#: Whether no notes are printed.
+_quiet = False
 
 #: What :func:`status` shows now.
 _status = ""
@@ -151,8 +154,9 @@ def _plain(value: Any) -> Any:
 
 
 def note(line: str) -> None:
-    """Print *line* on standard error."""
-    _write_aside(printable(line, LINE))
+    """Print *line* on standard error, unless only results are wanted."""
+    if not _quiet:
+        _write_line(line)
 
 
 def notes(block: str) -> None:
@@ -166,6 +170,40 @@ def error(message: object) -> None:
 
 
 @contextmanager
+def verbosity(verbose: int, *, quiet: bool) -> Iterator[None]:
+    """Print what flowpack logs while the block runs: writes, or from 2 on requests, too.
+
+    With *quiet* no notes are printed.
+    """
+    global _quiet
+    before, _quiet = _quiet, quiet
+    try:
+        with _shown_logs(verbose) if verbose else nullcontext():
+            yield
+    finally:
+        _quiet = before
+
+
+@contextmanager
+def _shown_logs(verbose: int) -> Iterator[None]:
+    import logging  # Imported here because it is slow to load.
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            _write_line(f"{record.levelname.lower()}: {record.getMessage()}")
+
+    logger, handler = logging.getLogger("flowpack"), Lines()
+    before = logger.level
+    logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+@contextmanager
 def warnings_as_lines() -> Iterator[None]:
     """Print every UserWarning as one line while the block runs."""
     with warnings.catch_warnings():
@@ -173,7 +211,7 @@ def warnings_as_lines() -> Iterator[None]:
 
         def show(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
             if issubclass(category, UserWarning):
-                note(f"warning: {message}")
+                _write_line(f"warning: {message}")
             else:
                 show_others(message, category, *args, **kwargs)
 
@@ -184,9 +222,9 @@ def warnings_as_lines() -> Iterator[None]:
 
 
 def is_watched() -> bool:
-    """Return True if standard error is a terminal, where somebody may be waiting."""
+    """Return True if standard error is a terminal where somebody wants to see progress."""
     try:
-        return sys.stderr is not None and sys.stderr.isatty()
+        return sys.stderr is not None and sys.stderr.isatty() and not _quiet
     except ValueError:  # It is closed.
         return False
 
@@ -206,6 +244,10 @@ def columns() -> int:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except (AttributeError, OSError, ValueError):
         return 80
+
+
+def _write_line(line: str) -> None:
+    _write_aside(printable(line, LINE))
 
 
 def _write_aside(block: str) -> None:

@@ -63,6 +63,7 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "concurrency_options": (3, 0, 3),
     "global_concurrency_limit_id": (3, 3, 6),
     "grace_period_seconds": (3, 6, 6),
+    "runs": (3, 0, 0),  # In addresses of the user interface.
     "labels": (3, 1, 5),
     "slug": (3, 2, 0),  # Of each schedule.
     "methods": (3, 4, 13),  # As entry points, as far as was seen; not in 3.0.11.
@@ -138,6 +139,10 @@ class Prefect3(Dialect):
     def has(self, field: str) -> bool:
         """Return True if this release has a field of deployments."""
         return self._release >= SINCE.get(field, OLDEST)
+
+    def ui_path(self, kind: str) -> Optional[str]:
+        """See :meth:`Dialect.ui_path`."""
+        return f"runs/{kind}" if kind == "flow-run" and self.has("runs") else f"{kind}s/{kind}"
 
     # Models
 

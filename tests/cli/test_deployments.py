@@ -10,7 +10,6 @@ import pytest
 
 from flowpack import UNSET, FlowRunnerSettings, get_client
 from flowpack.blocks.secret import MASK
-from flowpack.cli.deployments import describe_schedule
 from flowpack.flow_runners import KubernetesFlowRunner
 from flowpack.models import (
     DataDocument,
@@ -19,6 +18,7 @@ from flowpack.models import (
     StoredObject,
 )
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.wire.conversion import describe_schedule
 from tests.source import ROOT
 
 SECRET = "canary-7f3a"
@@ -336,3 +336,16 @@ def test_pause_without_a_schedule(flowpack, script):
     done = flowpack("pause", "hello/d")
     assert done.status == 0
     assert "hello/d has no schedule now" in done.err
+
+
+@pytest.mark.parametrize(
+    "command", ["inspect", "delete", "pause", "resume", "run", "pull", "trigger", "verify"]
+)
+def test_what_deployment_was_meant(flowpack, script, command):
+    """A deployment that is not there is refused with the names that are close."""
+    done = flowpack("deploy", script, "-n", "nightly", "--storage", "file:store")
+    assert done.status == 0
+    done = flowpack(command, "hello/nihgtly")
+    assert (done.status, done.out) == (1, "")
+    assert "did you mean 'hello/nightly'?" in done.err
+    assert "did you mean" not in flowpack(command, "some/thing").err

@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import logging
 import sys
 import uuid
 import warnings
@@ -180,3 +181,31 @@ def test_other_warnings_stay_as_they_are(capsys, monkeypatch):
         warnings.warn("old", FutureWarning, stacklevel=1)
     assert [found[1] for found in shown] == [FutureWarning]
     assert capsys.readouterr().err == ""
+
+
+def test_verbose_and_quiet(flowpack, script):
+    """-v shows each write, -vv each request, before the command or behind it; -q no notes."""
+    options = ("deploy", script, "-n", "d", "--storage", "file:store")
+    quiet = flowpack(*options, "-q")
+    assert quiet.err == "" and quiet.out.startswith("created hello/d (")
+    assert flowpack(*options, "-v").err == ""
+    flowpack("delete", "hello/d")
+    shown = flowpack("-v", *options).err
+    assert "info: created deployment 'd' " in shown and "debug: " not in shown
+    shown = flowpack("ls", "-vv").err
+    assert "debug: POST /deployments/filter: 200 in " in shown
+    assert logging.getLogger("flowpack").level == logging.NOTSET
+    assert flowpack("ls").err == ""
+
+
+def test_quiet_leaves_errors_and_warnings(flowpack, script):
+    """What is wrong is said all the same."""
+    failed = flowpack("-q", "inspect", "hello/d")
+    assert failed.status == 1 and "flowpack: error: " in failed.err
+    done = flowpack("deploy", script, "--storage", "store", "--cron", "0 3 * * *", "-q")
+    assert done.err.startswith("warning: ")
+
+
+def test_verbose_and_quiet_contradict(flowpack):
+    """One of them is meant."""
+    assert flowpack("ls", "-v", "-q").status == 2
