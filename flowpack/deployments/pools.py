@@ -99,11 +99,11 @@ def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) 
                 " variables are not checked"
             )
         return
-    listed = ", ".join(map(printable, known))
-    unknown = [each for each in new.job_variables or () if each.partition(".")[0] not in known]
+    unknown = [each for each in new.job_variables or () if each.partition(".")[0] not in known][:10]
+    listed = ", ".join(map(printable, [*known][:50]))
     problems = [
-        f"the work pool {name} has no job variable {quoted(each)}{suggestion(each, known) or '.'} It"
-        f" has {listed}"
+        f"the work pool {name} has no job variable {quoted(each)}{suggestion(each, known)}"
+        f" (it has {listed})"
         for each in unknown
         if each in (spec.job_variables or ())
     ]

@@ -5,12 +5,12 @@ Since 3.0.3 servers keep the number in a global concurrency limit. Others may us
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional
 
 from flowpack.jsonvalues import same_json
 from flowpack.wire.encoding import Json
 
-#: What a limit that is a mapping has besides its number, and its name in a response.
+#: What a limit that is a mapping has besides its number.
 _OPTIONS = ("collision_strategy", "grace_period_seconds")
 
 
@@ -44,15 +44,6 @@ def same_limit(one: Json, other: Json) -> bool:
         return {"collision_strategy": "ENQUEUE", "grace_period_seconds": None, **given}
 
     return same_json(whole(one), whole(other))
-
-
-def needed_fields(limit: Json) -> Tuple[str, ...]:
-    """Return what a server must have for *limit*, by the names of the fields."""
-    if not isinstance(limit, Mapping):
-        return ("concurrency_limit",) if limit else ()
-    strategy = ("concurrency_options",) if limit.get("collision_strategy") == "CANCEL_NEW" else ()
-    grace = ("grace_period_seconds",) if limit.get("grace_period_seconds") else ()
-    return ("concurrency_limit", *strategy, *grace)
 
 
 def shared_limit(extra: Mapping[str, Any]) -> Optional[str]:

@@ -30,13 +30,7 @@ from flowpack.models import (
 from flowpack.transport import Effect, Request
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
-from flowpack.wire.concurrency import (
-    needed_fields,
-    read_limit,
-    same_limit,
-    shared_limit,
-    write_limit,
-)
+from flowpack.wire.concurrency import read_limit, same_limit, shared_limit, write_limit
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
@@ -285,10 +279,12 @@ class Prefect3(Dialect):
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.problems`."""
+        limit = write_limit(new.concurrency_limit)
+        used = [*filter(limit.get, limit), *(limit["concurrency_options"] or ())]
         missing = tuple(
             f"a server of release {self.version} has no {field} for deployments, which came with"
             f" {'.'.join(map(str, SINCE[field]))}; leave it out"
-            for field in needed_fields(new.concurrency_limit)
+            for field in used
             if not self.has(field)
         )[:1]
         return missing + (() if new.script is None else pulling.problems(new.script))
