@@ -199,6 +199,20 @@ def _trigger(parser: Any) -> None:
     _add_json(parser)
 
 
+def _ls(parser: Any) -> None:
+    _add(parser, "--flow NAME", "only those of this flow, or of any that is given", action="append")
+    _add(
+        parser, "--tag TAG", "only those with this tag, or with all that are given", action="append"
+    )
+    _add(
+        parser,
+        "--pool NAME",
+        "only those of this work pool, or of any that is given",
+        action="append",
+    )
+    _add_json(parser)
+
+
 def _named(parser: Any) -> None:
     _add_deployment(parser)
     _add_json(parser)
@@ -288,7 +302,7 @@ COMMANDS = (
         "hello/nightly -p name=Ada",
         _run,
     ),
-    Command("deployments.ls", "list deployments", "--json"),
+    Command("deployments.ls", "list deployments", "--flow hello --tag nightly", _ls),
     Command(
         "deployments.inspect", "show a deployment and where its script is", "hello/nightly", _named
     ),

@@ -13,7 +13,7 @@ from flowpack.cli.storage import block_facts
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env
-from flowpack.exceptions import ObjectNotFound, printable
+from flowpack.exceptions import ObjectNotFound, printable, quoted
 from flowpack.models import Deployment, ScheduleRecord
 from flowpack.wire.conversion import describe_schedule, write_schedule
 from flowpack.wire.prefect3 import concurrency_limit
@@ -26,30 +26,48 @@ _FURTHER = (
 
 
 def ls(arguments: Namespace) -> None:
-    """List all deployments by name."""
+    """List deployments by name."""
     with connect(arguments) as client:
-        deployments = find_deployments(client)
-        url = client.url
-    documents = [deployment_facts(name, each) for name, each in deployments.items()]
-    headings = ("NAME", "SCHEDULE", "ACTIVE", "TAGS", "RUNNER", "UPDATED")
+        found = find_deployments(client, arguments.flow)
+        deployments = {name: each for name, each in found.items() if _is_listed(each, arguments)}
+        documents = [deployment_facts(name, each, client) for name, each in deployments.items()]
+        nothing = f"no deployments at {client.url}"
+    for words in ("of the flow", "with the tag", "in the work pool"):
+        given = getattr(arguments, words.rpartition(" ")[2]) or ()
+        nothing += "".join(f" {words} {quoted(each)}" for each in given)
     rows = [
-        (
-            facts["name"],
-            "; ".join(map(_describe_record, deployment.schedules)),
-            *(facts["active"], facts["tags"], facts["runner"]),
-            deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
-        )
+        {
+            "NAME": facts["name"],
+            "POOL": facts["work_pool_name"],
+            "SCHEDULE": "; ".join(map(_describe_record, deployment.schedules)),
+            **{name.upper(): facts[name] for name in ("active", "status", "tags", "runner")},
+            "UPDATED": deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
+        }
         for facts, deployment in zip(documents, deployments.values())
     ]
-    nothing = f"no deployments at {url}"
-    output.result(documents, output.table(headings, rows), as_json=arguments.json, if_empty=nothing)
+    # Which of these there are depends on the server.
+    for heading in ("POOL", "STATUS", "RUNNER"):
+        if not any(row[heading] for row in rows):
+            rows = [{key: row[key] for key in row if key != heading} for row in rows]
+    lines = output.table(list(*rows[:1]), [list(row.values()) for row in rows])
+    if arguments.verbose:
+        further = [""] + [f"\n  {printable(each['url'] or each['id'])}" for each in documents]
+        lines = [line + more for line, more in zip(lines, further)]
+    output.result(documents, lines, as_json=arguments.json, if_empty=nothing)
+
+
+def _is_listed(deployment: Deployment, arguments: Namespace) -> bool:
+    """Return True if *deployment* is in one of the pools and has all of the tags."""
+    pool = deployment.extra.get("work_pool_name")
+    in_pool = arguments.pool is None or pool in arguments.pool
+    return in_pool and set(arguments.tag or ()) <= set(deployment.tags)
 
 
 def inspect(arguments: Namespace) -> None:
     """Show a deployment and where its script is, without secrets."""
     with connect(arguments) as client:
         deployment = find_deployment(arguments.deployment, client)
-        facts = deployment_facts(arguments.deployment, deployment)
+        facts = deployment_facts(arguments.deployment, deployment, client)
         extra = deployment.extra
         facts.update({key: extra[key] for key in _FURTHER if key in extra})
         if "concurrency_limit" in extra:
@@ -112,7 +130,7 @@ def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> 
     output.result(document, [f"{action} {printable(name)}"], as_json=arguments.json)
 
 
-def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
+def deployment_facts(name: str, deployment: Deployment, client: Client) -> Dict[str, Any]:
     """Return what ``ls`` and ``inspect`` both show of the deployment *name*."""
     kind = deployment.flow_runner and deployment.flow_runner.type
     return {
@@ -125,10 +143,13 @@ def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
             for each in deployment.schedules
         ],
         "active": deployment.is_schedule_active,
+        "status": deployment.extra.get("status"),
+        "work_pool_name": deployment.extra.get("work_pool_name"),
         "tags": deployment.tags,
         "runner": kind if isinstance(kind, str) else None,
         "created": deployment.created,
         "updated": deployment.updated,
+        "url": client.ui_url("deployment", deployment.id),
     }
 
 
