@@ -7,13 +7,15 @@ from typing import Any, Dict, Mapping, Optional, Sequence
 
 import attrs
 
+from flowpack.blocks.documents import built_in
+from flowpack.blocks.secret import masked_data
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
 from flowpack.client import Client
-from flowpack.deployments.load import find_deployment, find_deployments
+from flowpack.deployments.load import fetch_script, find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env
-from flowpack.exceptions import ObjectNotFound, printable, quoted
+from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted
 from flowpack.models import Deployment, ScheduleRecord
 from flowpack.wire.conversion import describe_schedule, write_schedule
 from flowpack.wire.prefect3 import concurrency_limit
@@ -77,8 +79,11 @@ def inspect(arguments: Namespace) -> None:
         config = mask_env(config) if isinstance(config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment, client))
-    shown = _schedule_lines(deployment.schedules)
-    lines = output.facts({**facts, "schedule": shown, "schedules": None})
+        facts["parameter_openapi_schema"] = _find_schema(deployment, client)
+    shown = {**facts, "schedule": _schedule_lines(deployment.schedules)}
+    shown["schema"] = describe_schema(shown.pop("parameter_openapi_schema"))
+    del shown["schedules"]
+    lines = output.facts(shown)
     output.result(facts, lines, as_json=arguments.json)
 
 
@@ -184,9 +189,77 @@ def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
             storage = block_facts(client.read_block_document(stored.block_document_id))
         except ObjectNotFound:
             storage = {"id": stored.block_document_id, "name": "deleted"}
+    script = deployment.script
+    if storage is None and script is not None:
+        cls = built_in(script.storage_type)
+        # Where nobody knows what is secret, all of it is.
+        secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
+        data = masked_data(script.storage_data, secret)
+        storage = {"id": None, "type": script.storage_type, "name": None, "data": data}
     return {
+        "pull": client.dialect.describe_pull(deployment),
         "encoding": deployment.flow_data and deployment.flow_data.encoding,
         "storage": storage,
         "key": stored and stored.token,
         "sha256": stored and stored.sha256,
     }
+
+
+def _find_schema(deployment: Deployment, client: Client) -> Any:
+    """Return the schema of a deployment's parameters; None where it is not known.
+
+    Servers of 2.0b7's kind keep none, so it is read from the stored script, which is not run.
+    """
+    if "parameter_openapi_schema" in deployment.extra:
+        return deployment.extra["parameter_openapi_schema"]
+    # Imported here because they are slow to load.
+    from flowpack.analysis.discovery import select_flow
+    from flowpack.analysis.parameters import parameter_schema
+    from flowpack.analysis.script import Script
+
+    try:
+        fetched = fetch_script(deployment, client)
+        script = Script(fetched.content, fetched.filename)
+        flow = select_flow(script, fetched.flow_name)
+        if flow.definition is not None:
+            return parameter_schema(flow.definition, script.scope, where=script.name).schema
+        reason: object = "the script does not show which function the flow has"
+    except FlowpackError as exc:
+        reason = exc
+    output.note(f"note: which parameters it takes is not known: {reason}")
+    return None
+
+
+def describe_schema(schema: Any) -> Dict[str, str]:
+    """Return what each parameter of *schema* may be, in a few words, by its name."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(properties, dict):
+        return {}
+    required = schema.get("required")
+    shown = {}
+    for name, field in properties.items():
+        text = _describe_type(field)
+        if isinstance(required, list) and name in required:
+            text += ", required"
+        elif isinstance(field, dict) and "default" in field:
+            text += f", default {output.in_json(field['default'])}"
+        shown[name] = text
+    return shown
+
+
+def _describe_type(field: Any, depth: int = 4) -> str:
+    """Return the type that a JSON schema means, as far as it is *depth* levels deep."""
+    if not isinstance(field, dict) or not depth:
+        return "any"
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    for choices in (field.get("anyOf"), field.get("oneOf"), field.get("allOf")):
+        if isinstance(choices, list):
+            return " or ".join(dict.fromkeys(_describe_type(each, depth - 1) for each in choices))
+    if "enum" in field or "const" in field:
+        return f"one of {output.in_json(field.get('enum', [field.get('const')]))}"
+    kind = field.get("type", "any")
+    if kind == "array" and field.get("items"):
+        return f"array of {_describe_type(field['items'], depth - 1)}"
+    words = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+    return f"{words} ({field['format']})" if "format" in field else words

@@ -150,8 +150,13 @@ def cell(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(printable(item, _CELL) for item in value)
     if isinstance(value, dict):
-        return printable(_json(value, indent=None), _CELL)
+        return printable(in_json(value), _CELL)
     return printable(value, _CELL)
+
+
+def in_json(value: object) -> str:
+    """Return *value* as JSON in one line."""
+    return _json(value, indent=None)
 
 
 def _json(value: object, indent: Optional[int] = 2) -> str:

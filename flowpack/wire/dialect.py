@@ -150,6 +150,14 @@ class Dialect:
         """Return the notes of a plan on *new*."""
         return ()
 
+    def describe_pull(self, current: Deployment) -> str:
+        """Return how whoever runs *current* gets its code, in a few words, without secrets."""
+        stored = current.stored_object
+        if stored is None:
+            return "it stands in the deployment itself" if current.flow_data else "unknown"
+        place = "storage block" if stored.block_document_id else "folder of temporary files"
+        return f"agents and flowpack run read it from the {place}"
+
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""
         return True

@@ -273,6 +273,10 @@ class Prefect3(Dialect):
                 notes.append(f"a server of release {self.version} keeps no {field}")
         return tuple(notes)
 
+    def describe_pull(self, current: Deployment) -> str:
+        """See :meth:`Dialect.describe_pull`."""
+        return pulling.describe(current)
+
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""
         return pulling.select_step(script) == pulling.FLOWPACK

@@ -213,3 +213,75 @@ def test_ls_of_nothing_that_is_there(listed):
     assert done.err.endswith(
         "/api of the flow 'hello' with the tag 'z' in the work pool 'big'\n"
     )
+
+
+def test_inspect_shows_where_the_code_is(listed, server, flowpack, tmp_path):
+    """Without a storage block the pull step itself says where."""
+    url = listed("--json").json[0]["url"].partition("/deployments")[0] + "/api"
+    shown = flowpack("inspect", "hello/b", "--api", url, "--json").json
+    assert shown["storage"]["type"] == "File Storage"
+    assert shown["storage"]["data"]["base_path"] == f"{tmp_path}/store/"
+    assert shown["pull"] == f"stock pull step, from file://{tmp_path}/store/{shown['key']}"
+    assert list(shown["parameter_openapi_schema"]["properties"]) == ["name"]
+    assert shown["url"].endswith(f"/deployments/deployment/{shown['id']}")
+    text = flowpack("inspect", "hello/b", "--api", url).out
+    assert '\nschema.name               any, default "world"\n' in text
+
+
+GIT = "https://ann:canary@git.example/team/flows.git"
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (
+            {
+                "pull_steps": [
+                    {
+                        "prefect.deployments.steps.git_clone": {
+                            "repository": GIT,
+                            "branch": "main",
+                            "access_token": "canary",
+                        }
+                    },
+                    {"prefect.deployments.steps.run_shell_script": {"script": "canary"}},
+                    {"my.step": None},
+                ]
+            },
+            "git_clone (repository https://git.example/team/flows.git, branch main);"
+            " run_shell_script; step",
+        ),
+        (
+            {
+                "pull_steps": [
+                    {
+                        "prefect.deployments.steps.set_working_directory": {
+                            "directory": "/srv/code"
+                        }
+                    }
+                ]
+            },
+            "set_working_directory (directory /srv/code)",
+        ),
+        ({"pull_steps": [], "path": "/opt"}, "no pull step: it is in /opt"),
+        (
+            {"pull_steps": None, "path": None},
+            "no pull step: it is in the folder or the image of the worker",
+        ),
+        (
+            {"pull_steps": None, "storage_document_id": "7"},
+            "from the storage block 7",
+        ),
+    ],
+    ids=["git_clone", "set_working_directory", "path", "nothing", "storage"],
+)
+def test_inspect_what_others_deployed(flowpack, server, record, text):
+    """Their pull steps are shown in one line, without what may be secret."""
+    with server.client() as client:
+        flow_id = str(client.create_flow("f"))
+    server._made("deployments", {"name": "d", "flow_id": flow_id, **record})
+    with serve(server) as url:
+        done = flowpack("inspect", "f/d", "--api", url, "--json")
+        shown = flowpack("inspect", "f/d", "--api", url)
+    assert done.json["pull"] == text
+    assert text in shown.out and "canary" not in shown.out + done.out + done.err
