@@ -123,7 +123,7 @@ def make_specs(
                 output.note(f"running {target.location} for its deployments")
             # What the file prints is no result of ours.
             with output.user_code(aside=True):
-                specs += load_specs(target.location, client)
+                specs += load_specs(target.location)
             continue
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
@@ -145,7 +145,7 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "name": arguments.name,
         "schedule": _schedule(arguments),
         "flow_runner": _flow_runner(arguments),
-        "flow_storage": None if storage is None else parse_storage_url(storage, client),
+        "flow_storage": None if storage is None else parse_storage_url(storage),
         **{field: value for field, value in options.items() if value is not None},
     }
 

@@ -55,8 +55,12 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         _collected.reset(token)
 
 
-def _to_flow_runner(value: Union[FlowRunner, FlowRunnerSettings, Mapping[str, Any], None]) -> Any:
+def _to_flow_runner(
+    value: Union[FlowRunner, FlowRunnerSettings, Mapping[str, Any], str, None],
+) -> Any:
     """Convert settings to a runner; those without a type are kept as they are."""
+    if isinstance(value, str):
+        value = FlowRunnerSettings(value, {})
     if isinstance(value, Mapping):
         unknown = set(value) - {"type", "config"}
         if unknown:
@@ -103,16 +107,18 @@ class DeploymentSpec(SpecFields):
         flow_location: Path or ``http(s)://`` URL of the script; a relative path is taken from
             the working folder.
         parameters: Default parameters, JSON values.
-        schedule: When the server makes runs; None for never.
+        schedule: When the server makes runs, also as a mapping or text (``0 6 * * *``); None for
+            never.
         tags: Given to every run.
         paused: Whether the schedule is paused.
-        flow_runner: Where runs are executed; also as ``{"type", "config"}``. None keeps the
-            runner, or the job variables, of a deployment that exists; for a new one it is
-            ``subprocess`` where the storage is on this machine, else ``universal``. A config
-            without a type changes what None would mean.
-        flow_storage: A storage block, the id of a registered one, or ``default:`` for the
-            server's default. None keeps the storage of a deployment that exists and is
-            ``default:`` for a new one.
+        flow_runner: Where runs are executed; also as its type (``docker``) or as ``{"type",
+            "config"}``. None keeps the runner, or the job variables, of a deployment that
+            exists; for a new one it is ``subprocess`` where the storage is on this machine, else
+            ``universal``. A config without a type changes what None would mean.
+        flow_storage: A storage block, the id of a registered one, or what ``--storage`` takes: a
+            folder, ``s3://bucket``, ``block:TYPE-NAME/NAME``, ``default:`` for the server's
+            default. None keeps the storage of a deployment that exists and is ``default:`` for a
+            new one.
         packager: Used instead of packaging the script into ``flow_storage``.
         entrypoint: ``path/file.py:function``, instead of ``flow_location`` and ``flow_name``.
         source: Where the spec was written, for messages.
