@@ -131,6 +131,7 @@ class Deployed:
         sha256: Digest of the bytes in lower-case hex.
         api: The API that has the deployment.
         notes: Those of the plan.
+        url: Its address in the server's user interface; None where there is none.
     """
 
     id: UUID
@@ -144,6 +145,7 @@ class Deployed:
     sha256: Optional[str]
     api: str
     notes: Tuple[str, ...] = attrs.field(default=(), eq=False)
+    url: Optional[str] = None
 
     @property
     def full_name(self) -> str:

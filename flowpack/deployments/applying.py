@@ -203,6 +203,7 @@ def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> D
         sha256=stored.sha256 if stored else None,
         api=api.url,
         notes=step.action.notes,
+        url=api.ui_url("deployment", deployment_id),
     )
     if confirm:
         # Imported here because it is slow to load.

@@ -62,6 +62,10 @@ class Dialect:
     def __init__(self, version: str) -> None:
         self.version = version
 
+    def ui_path(self, kind: str) -> Optional[str]:
+        """Return where the user interface shows things of this *kind*; None where it does not."""
+        return None
+
     # Models
 
     def structure(self, value: Json, cls: Type[Model]) -> Model:

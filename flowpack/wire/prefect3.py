@@ -52,6 +52,7 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "schedules": (2, 16, 0),
     "job_variables": (2, 17, 0),
     "concurrency_limit": (3, 0, 0),
+    "runs": (3, 0, 0),  # In addresses of the user interface.
     "labels": (3, 1, 5),
     "slug": (3, 2, 0),  # Of each schedule.
     "methods": (3, 4, 13),  # As entry points, as far as was seen; not in 3.0.11.
@@ -123,6 +124,10 @@ class Prefect3(Dialect):
     def has(self, field: str) -> bool:
         """Return True if this release has a field of deployments."""
         return self._release >= SINCE.get(field, OLDEST)
+
+    def ui_path(self, kind: str) -> Optional[str]:
+        """See :meth:`Dialect.ui_path`."""
+        return f"runs/{kind}" if kind == "flow-run" and self.has("runs") else f"{kind}s/{kind}"
 
     # Models
 

@@ -97,7 +97,7 @@ def test_json(flowpack, script, tmp_path):
     shown = flowpack("deploy", script, "-n", "d", "--storage", "store", "--json").json
     digest = hashlib.sha256(script.read_bytes()).hexdigest()
     assert list(shown) == [
-        *("id", "flow_id", "name", "action", "storage", "key", "sha256", "api")
+        *("id", "flow_id", "name", "action", "storage", "key", "sha256", "api", "url")
     ]
     assert shown["name"] == "hello/d"
     assert shown["action"] == "created"
