@@ -128,7 +128,7 @@ def test_block_by_id():
 def test_block_by_names(client, tmp_path):
     """block: with the names of type and block stays text until it is looked up."""
     saved = FileStorageBlock(str(tmp_path)).save("my flows", client)
-    text = parse_storage_url("BLOCK:File Storage/my flows")
+    text = str(parse_storage_url("BLOCK:File Storage/my flows"))
     assert text == "block:File Storage/my flows"
     assert read_named_block(text, client).id == saved.document_id
 

@@ -29,6 +29,7 @@ from flowpack import (
     SubprocessFlowRunner,
     TempStorageBlock,
     deploy,
+    plan,
 )
 from flowpack.deployments import datafiles, specfiles
 from flowpack.deployments.datafiles import parse_yaml
@@ -237,8 +238,8 @@ def test_storage_by_name(write, tmp_path, client):
     write("a.py", "from prefect import flow\n\n@flow\ndef f(): ...\n")
     text = "flow_location: a.py\nflow_storage: block:File Storage/prod\n"
     (spec,) = load_specs(write("deploy.yaml", text))
-    packager = spec.validate(client).packager
-    assert packager.find_storage(client).document_id == saved.document_id
+    (step,) = plan(spec, client).steps
+    assert step.package and step.package.storage.document_id == saved.document_id
 
 
 def test_unknown_storage_name(write, client):

@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import attrs
@@ -242,9 +243,10 @@ def test_storage_as_text(tmp_path, monkeypatch):
 def test_storage_by_its_names(client, transport, script, tmp_path, how):
     """The names of a block are looked up when the spec is validated, not before."""
     text = "block:File Storage/prod"
-    storage = {"packager": ScriptPackager(text), "spec": text}[how]
+    spec = DeploymentSpec(name="d", flow_location=script)
+    given: Any = ScriptPackager(text) if how == "packager" else text
     field = {"packager": "packager", "spec": "flow_storage"}[how]
-    spec = DeploymentSpec(name="d", flow_location=script, **{field: storage})
+    spec = attrs.evolve(spec, **{field: given})
     with pytest.raises(ObjectNotFound, match="prod"):
         deploy(spec, client)
     saved = FileStorageBlock(str(tmp_path / "store")).save("prod", client)
