@@ -26,7 +26,8 @@ def own_schedule(
     """
     if "schedules" not in extra:
         schedule = extra.get("schedule")
-        return None if schedule is None else {"schedule": schedule}
+        active = extra.get("is_schedule_active", True)  # The deployment's is its only flag.
+        return None if schedule is None else {"schedule": schedule, "active": active}
     schedules: List[Mapping[str, Any]] = extra["schedules"] or []
     if slugs:
         return next((each for each in schedules if each.get("slug") == SLUG), None)
