@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from typing import Any, Callable, NamedTuple, Sequence
 
 from flowpack import __version__
@@ -83,6 +84,12 @@ def _add_deployment(parser: Any) -> None:
 
 def _add_unverified(parser: Any) -> None:
     _add(parser, "--unverified", "accept bytes without a digest, as in others' deployments")
+
+
+def _add_settings(parser: Any, default: Any) -> None:
+    settings = parser.add_argument_group("settings")
+    _add(settings, "--api URL", "URL of the API, with /api", type=not_empty, default=default)
+    _add(settings, "--profile NAME", "Prefect profile to use", type=not_empty, default=default)
 
 
 def _deploy(parser: Any) -> None:
@@ -330,6 +337,7 @@ def make_parser(argv: Sequence[str]) -> Parser:
         epilog="Example:\n  flowpack deploy flows.py --name nightly",
     )
     parser.add_argument("--version", action="version", version=f"flowpack {__version__}")
+    _add_settings(parser, None)
     _add_commands(parser, COMMANDS, argv)
     return parser
 
@@ -345,11 +353,10 @@ def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[st
         own.description = f"{command.help[0].upper()}{command.help[1:]}."
         own.epilog = f"{command.notes}Example:\n  {own.prog} {command.example}".rstrip()
         if command.commands:
+            _add_settings(own, SUPPRESS)
             _add_commands(own, command.commands, argv)
             continue
         own.register("type", None, not_empty)
         own.set_defaults(function=command.function)
         command.add_options(own)
-        settings = own.add_argument_group("settings")
-        _add(settings, "--api URL", "URL of the API, with /api")
-        _add(settings, "--profile NAME", "Prefect profile to use")
+        _add_settings(own, SUPPRESS)  # What stands before the command is kept.

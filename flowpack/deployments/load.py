@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from typing import Any, BinaryIO, Dict, NamedTuple, Optional, Tuple, Union, cast
 from uuid import UUID
 
@@ -18,12 +19,14 @@ from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.exceptions import (
     BlockError,
+    FlowpackError,
     IdentifierError,
     ObjectNotFound,
     PackagingError,
     StorageIntegrityError,
     printable,
     quoted,
+    suggestion,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
 
@@ -132,7 +135,13 @@ def find_deployment(deployment: Union[Deployment, UUID, str], client: Client) ->
         return deployment
     if isinstance(deployment, UUID):
         return client.read_deployment(deployment)
-    return client.read_deployment_by_name(deployment)
+    try:
+        return client.read_deployment_by_name(deployment)
+    except ObjectNotFound as exc:
+        hint = ""
+        with suppress(FlowpackError):
+            hint = suggestion(deployment, find_deployments(client), 3)
+        raise ObjectNotFound(exc.status, exc.method, exc.url, exc.detail + hint) from exc
 
 
 def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[bytes, bool]:

@@ -43,6 +43,7 @@ from flowpack.exceptions import (
     SpecError,
     UnspecifiedFlowError,
     quoted,
+    suggestion,
 )
 
 if TYPE_CHECKING:
@@ -274,8 +275,5 @@ class _File:
 def _unknown_key(key: str) -> str:
     if key in _NOT_IN_FILES:
         return f"{quoted(key)} can be given in Python only"
-    from difflib import get_close_matches
-
-    close = get_close_matches(key[:40], KEYS, 1)
-    hint = f"did you mean '{close[0]}'?" if close else f"it takes {', '.join(KEYS)}"
-    return f"a deployment has no {quoted(key)}; {hint}"
+    hint = suggestion(key, KEYS) or f"; it takes {', '.join(KEYS)}"
+    return f"a deployment has no {quoted(key)}{hint}"

@@ -14,6 +14,7 @@ from uuid import UUID
 import attrs
 
 from flowpack._callers import warn
+from flowpack._logs import INFO, log
 from flowpack._tracebacks import HidesLocals
 from flowpack._validators import describe_type, validator
 from flowpack.analysis.discovery import FlowInfo
@@ -28,6 +29,7 @@ from flowpack.exceptions import (
     ObjectMissingError,
     SpecError,
     StorageUnavailableError,
+    printable,
     quoted,
 )
 from flowpack.flow_runners import SubprocessFlowRunner
@@ -41,7 +43,7 @@ from flowpack.models import (
     Unset,
 )
 from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
-from flowpack.urls import url_of
+from flowpack.urls import mask_text, url_of
 
 Value = TypeVar("Value")
 
@@ -330,6 +332,10 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
         with content.open() as file, storage_errors(storage, content.sha256):
             token = write(file, content.sha256)
         if isinstance(token, str) and has_bytes(package, token, confirm):
+            with storage_errors(storage, token):
+                where = mask_text(storage.location(token) or token)
+            kind = storage.block_type_name
+            log(__name__, INFO, "stored %d bytes in %s: %s", content.size, kind, printable(where))
             return token
     raise StorageUnavailableError(
         storage.block_type_name,

@@ -324,6 +324,7 @@ def test_confirm_and_jobs(flowpack, files):
     "argv, reason",
     [
         (["flows.py:none", "--storage", "s"], "it defines no flow 'none'"),
+        (["flows.py:fisrt", "--storage", "s"], "'fisrt'; did you mean 'first'?"),
         (["flows.py", "--storage", "s"], "it has 2 flows"),
         (["missing.py"], "there is no such file"),
         (["flows.py:first", "--storage", "ftp://x"], "A storage is a folder"),
@@ -336,6 +337,7 @@ def test_confirm_and_jobs(flowpack, files):
             [*DOCKER, "--runner-config", '{"x": 1}'],
             "no such field: 'x'",
         ),
+        ([*DOCKER, "--runner-config", '{"imaeg": 1}'], "did you mean 'image'?"),
         (
             [*DOCKER, "--runner-config", '{"env": [1]}', "--env", "A=1"],
             "env",

@@ -336,3 +336,16 @@ def test_pause_without_a_schedule(flowpack, script):
     done = flowpack("pause", "hello/d")
     assert done.status == 0
     assert "hello/d has no schedule now" in done.err
+
+
+@pytest.mark.parametrize(
+    "command", ["inspect", "delete", "pause", "resume", "run", "pull", "trigger", "verify"]
+)
+def test_what_deployment_was_meant(flowpack, script, command):
+    """A deployment that is not there is refused with the names that are close."""
+    done = flowpack("deploy", script, "-n", "nightly", "--storage", "file:store")
+    assert done.status == 0
+    done = flowpack(command, "hello/nihgtly")
+    assert (done.status, done.out) == (1, "")
+    assert "did you mean 'hello/nightly'?" in done.err
+    assert "did you mean" not in flowpack(command, "some/thing").err
