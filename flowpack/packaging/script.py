@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import threading
 from abc import abstractmethod
 from contextlib import suppress
@@ -48,8 +49,9 @@ from flowpack.urls import mask_text, url_of
 Value = TypeVar("Value")
 
 
-def to_storage(value: Union[StorageBlock, UUID, str, None]) -> Any:
-    """Convert text to the storage that it means, if it means one."""
+def to_storage(value: Union[StorageBlock, UUID, str, os.PathLike[str], None]) -> Any:
+    """Convert text, or a folder's path, to the storage that it means, if it means one."""
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
     with suppress(SpecError, BlockError):
         return parse_storage_url(value) if isinstance(value, str) else value
     return value

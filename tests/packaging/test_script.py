@@ -233,6 +233,7 @@ def test_storage_as_text(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = LocalStorageBlock(str(tmp_path / "store"))
     assert ScriptPackager("store").storage == folder
+    assert ScriptPackager(tmp_path / "store").storage == folder
     assert DeploymentSpec(flow_storage="./store").flow_storage == folder
     known = uuid4()
     for text in (str(known), f"block:{known}"):
