@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 
 import attrs
 
-from flowpack._files import UNREADABLE, absolute_path, read_file, reason
+from flowpack._files import absolute_path
 from flowpack._tracebacks import hides_locals
 from flowpack.analysis.evaluate import read_value, truth
 from flowpack.analysis.scopes import read_body
@@ -48,9 +48,6 @@ from flowpack.exceptions import (
 
 if TYPE_CHECKING:
     from flowpack.deployments.datafiles import Value, ValueReader
-
-#: Longest JSON or YAML file that is read, in bytes: some ten thousand specs.
-SIZE_LIMIT = 2 * 1024 * 1024
 
 _DATA_SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -92,6 +89,11 @@ def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
     return any(each in _SPECS for value in called for each in alternatives(value))
 
 
+def is_prefect_yaml(path: Union[str, os.PathLike[str]]) -> bool:
+    """Return True if the file at *path* has the name of the stock client's own."""
+    return os.path.basename(os.fsdecode(path)) in ("prefect.yaml", "prefect.yml")
+
+
 def runs_code(path: Union[str, os.PathLike[str]]) -> bool:
     """Return True if :func:`load_specs` runs the file at *path*, so that users hear of it."""
     return _suffix(path) == ".py"
@@ -102,10 +104,12 @@ def load_specs(path: Union[str, os.PathLike[str]]) -> Tuple[DeploymentSpec, ...]
 
     A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder,
     as everywhere in Python. JSON and YAML are only read, and no script that they name is;
-    relative paths are taken from the file's own folder.
+    relative paths are taken from the file's own folder. All named deployments of a
+    ``prefect.yaml`` are read; see
+    :func:`flowpack.deployments.prefect_yaml.load_prefect_yaml`.
 
     Args:
-        path: The file; its suffix decides what it is.
+        path: The file; its suffix, or the name ``prefect.yaml``, decides what it is.
 
     Returns:
         One spec or more. Each has in ``source`` the file and line where it stands.
@@ -120,6 +124,11 @@ def load_specs(path: Union[str, os.PathLike[str]]) -> Tuple[DeploymentSpec, ...]
     shown, suffix = os.fsdecode(path), _suffix(path)
     if runs_code(path):
         return _run(Script.read(path))
+    if is_prefect_yaml(path):
+        # Imported here because it is slow to load, and most commands read none.
+        from flowpack.deployments.prefect_yaml import load_prefect_yaml
+
+        return load_prefect_yaml(path).specs
     if suffix in _DATA_SUFFIXES:
         return _load_data(shown, suffix)
     kinds = ", ".join((".py", *_DATA_SUFFIXES))
@@ -186,11 +195,12 @@ def _failed_line(error: Exception, script: Script) -> Optional[int]:
 @hides_locals
 def _load_data(path: str, suffix: str) -> Tuple[DeploymentSpec, ...]:
     # Imported here because it is slow to load, and most commands read neither.
-    from flowpack.deployments.datafiles import ValueReader, parse_json, parse_yaml
+    from flowpack.deployments.datafiles import ValueReader, parse_json, parse_yaml, read_text
+    from flowpack.deployments.templating import fill_text
 
-    text = _read_text(path)
+    text = read_text(path)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
-    reader = ValueReader(path, _TEXTS, _FLAGS)
+    reader = ValueReader(path, _TEXTS, _FLAGS, lambda text, path: fill_text(text))
     file = _File(path, reader)
     specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
     reader.raise_problems()
@@ -198,19 +208,6 @@ def _load_data(path: str, suffix: str) -> Tuple[DeploymentSpec, ...]:
         raise SpecError(path, ["there are no deployments in it"])
     source = os.path.abspath(path)
     return tuple(DeploymentSpec(source=f"{source}:{line}", **fields) for line, fields in specs)
-
-
-def _read_text(path: str) -> str:
-    try:
-        content = read_file(path, SIZE_LIMIT)
-    except UNREADABLE as exc:
-        raise SpecError(path, [reason(exc)]) from exc
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        line = content.count(b"\n", 0, exc.start) + 1
-        problem = f"line {line}: this is not UTF-8; save the file as UTF-8"
-        raise SpecError(path, [problem]) from None  # It holds the file.
 
 
 class _File:
@@ -275,5 +272,7 @@ class _File:
 def _unknown_key(key: str) -> str:
     if key in _NOT_IN_FILES:
         return f"{quoted(key)} can be given in Python only"
+    if key == "deployments":
+        return "this looks like a prefect.yaml; give it with --prefect-file if it has another name"
     hint = suggestion(key, KEYS) or f"; it takes {', '.join(KEYS)}"
     return f"a deployment has no {quoted(key)}{hint}"

@@ -622,7 +622,7 @@ def test_other_suffixes(write, name):
         (b"\n\xff", "line 2: this is not UTF-8"),
         ("name: é".encode("latin-1"), "line 1: this is not UTF-8"),
         ("{}".encode("utf-16"), "line 1: this is not UTF-8"),
-        (b"#" * (specfiles.SIZE_LIMIT + 1), "too long"),
+        (b"#" * (datafiles.SIZE_LIMIT + 1), "too long"),
     ],
     ids=["bytes", "latin-1", "utf-16", "long"],
 )
