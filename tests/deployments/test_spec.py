@@ -18,6 +18,7 @@ from flowpack import (
     UNSET,
     CronSchedule,
     DeploymentSpec,
+    DockerFlowRunner,
     FileStorageBlock,
     SubprocessFlowRunner,
     deploy,
@@ -151,6 +152,28 @@ def test_empty_value(tmp_path, case, blank):
     path.write_text(json.dumps({"flow_location": "x.py", field: value}))
     with pytest.raises(SpecError, match=f"{field}: "):
         load_specs(path)
+
+
+def test_texts_as_on_the_command_line(tmp_path):
+    """Storage, schedule and runner are taken as text, in files too."""
+    spec = DeploymentSpec(
+        flow_storage=f"file:{tmp_path}", schedule="0 6 * * *", flow_runner="docker"
+    )
+    assert spec.flow_storage == FileStorageBlock(str(tmp_path))
+    assert spec.schedule == CronSchedule("0 6 * * *")
+    assert spec.flow_runner == DockerFlowRunner()
+    path = tmp_path / "specs.json"
+    written = {"flow_storage": "file:.", "schedule": "0 6 * * *", "flow_runner": "docker"}
+    path.write_text(json.dumps({"flow_location": "x.py", **written}))
+    (read,) = load_specs(path)
+    assert attrs.evolve(read, flow_location=None) == spec
+
+
+@pytest.mark.parametrize("text", ["daily", "1h", "every day", "0 6 * *", "PT", "FREQ=OFTEN"])
+def test_text_that_is_no_schedule(text):
+    """A text that means none is refused at once."""
+    with pytest.raises(DeploymentValidationError, match="schedule"):
+        DeploymentSpec(schedule=text)
 
 
 def test_empty_texts_that_clear():
