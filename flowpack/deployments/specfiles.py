@@ -46,6 +46,7 @@ from flowpack.exceptions import (
     SpecError,
     UnspecifiedFlowError,
     quoted,
+    suggestion,
 )
 
 if TYPE_CHECKING:
@@ -293,10 +294,7 @@ class _File:
 def _unknown_key(key: str) -> str:
     if key in _NOT_IN_FILES:
         return f"{quoted(key)} can be given in Python only"
-    from difflib import get_close_matches
-
     if key == "deployments":
-        return "this looks like a prefect.yaml; give it with --prefect-file if it has another name"
-    close = get_close_matches(key[:40], KEYS, 1)
-    hint = f"did you mean '{close[0]}'?" if close else f"it takes {', '.join(KEYS)}"
-    return f"a deployment has no {quoted(key)}; {hint}"
+        return "this looks like a prefect.yaml; give --prefect-file if it has another name"
+    hint = suggestion(key, KEYS) or f"; it takes {', '.join(KEYS)}"
+    return f"a deployment has no {quoted(key)}{hint}"
