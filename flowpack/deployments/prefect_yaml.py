@@ -206,7 +206,7 @@ class _File(ValueReader):
     def read_fields(self, line: int, entries: Entries) -> Dict[str, Any]:
         """Return the arguments of a spec; what the file does not say of it is cleared."""
         fields: Dict[str, Any] = {"tags": (), "parameters": {}, "job_variables": {}}
-        fields["concurrency_limit"] = None
+        fields.update(concurrency_limit=None, check_job_variables=False)
         self._read_keys({**self._shared, **entries}, "", fields)
         if "schedules" in entries and _is_filled(entries.get("schedule")):
             self.note(entries["schedule"][0], "schedule", "give schedules alone, it is there, too")
@@ -253,7 +253,8 @@ class _File(ValueReader):
         if field in ("paused", "enforce_parameter_schema"):
             return _to_flag(value)
         if field == "concurrency_limit" and isinstance(value, dict):
-            return {key: _to_count(item) for key, item in value.items()}
+            limit = {key: _to_count(item) for key, item in value.items() if item is not None}
+            return limit if "limit" in limit else None
         return _to_count(value) if field == "concurrency_limit" else value
 
     def _read_schedules(self, key: str, value: Value, fields: Dict[str, Any]) -> None:
