@@ -178,7 +178,15 @@ def _work_pool(group: Any) -> None:
     )
     help = "what workers install for flowpack's pull step, as in flowpack==1.0"
     _add(group, "--pull-requires REQ", help)
+    _add_pairs(group, "--job-variable", "a job variable of the work pool, as in env.NAME=VALUE")
     _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
+    group.add_argument(
+        "--collision-strategy",
+        choices=("ENQUEUE", "CANCEL_NEW"),
+        help="what becomes of flow runs above --concurrency-limit; default: ENQUEUE",
+    )
+    help = "how long a flow run that has a slot may take to start"
+    _add(group, "--grace-period SECONDS", help, type=count)
     _add_pairs(group, "--label", "a label; VALUE is text")
 
 

@@ -10,7 +10,7 @@ import attrs
 
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
-from flowpack.cli.parser import UsageError, read_values
+from flowpack.cli.parser import UsageError, read_values, read_variables
 from flowpack.client import Client
 from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
@@ -30,7 +30,6 @@ _FIELDS = {
     "queue": "work_queue",
     "pull": "pull",
     "pull_requires": "pull_requires",
-    "concurrency_limit": "concurrency_limit",
     "label": "labels",
 }
 
@@ -38,6 +37,7 @@ _FIELDS = {
 _FOR_SCRIPTS = (
     *("name", "storage", "runner", "env", "image", "runner_config", "param", "no_tags"),
     *("cron", "interval", "rrule", "no_schedule", "timezone", *_FIELDS),
+    *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
 )
 
 
@@ -187,6 +187,9 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
     options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
     if arguments.no_tags:
         options["tags"] = ()
+    options["concurrency_limit"] = _concurrency_limit(arguments)
+    if arguments.job_variable is not None:
+        options["job_variables"] = read_variables(arguments.job_variable)
     return {
         "name": arguments.name[-1] if arguments.name else None,
         "schedule": _schedule(arguments),
@@ -194,6 +197,19 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "flow_storage": None if storage is None else parse_storage_url(storage),
         **{field: value for field, value in options.items() if value is not None},
     }
+
+
+def _concurrency_limit(arguments: Namespace) -> Union[int, Dict[str, Any], None]:
+    more = {
+        "collision_strategy": arguments.collision_strategy,
+        "grace_period_seconds": arguments.grace_period,
+    }
+    given = {key: value for key, value in more.items() if value is not None}
+    limit: Optional[int] = arguments.concurrency_limit
+    if given and limit is None:
+        problem = "--collision-strategy and --grace-period can only be given with"
+        raise UsageError(f"{problem} --concurrency-limit")
+    return {"limit": limit, **given} if given else limit
 
 
 def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:

@@ -200,7 +200,11 @@ def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
 
 
 def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, ...]:
-    """Return how the plan *now* differs from the one *planned*, one sentence each."""
+    """Return how the plan *now* differs from the one *planned*, one sentence each.
+
+    Notes do not count: a work pool's state is none of the plan's.
+    """
+    planned, now = _without_notes(planned), _without_notes(now)
     if _text(planned) == _text(now):
         return ()
     old, new = _facts(planned), _facts(now)
@@ -217,6 +221,10 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
                     before, after = (printable(each, _LONGEST_VALUE) for each in (before, after))
                     found.append(f"{name}: {printable(field)} was {before}, and is {after}")
     return tuple(found) or ("the plan says other things than planned",)
+
+
+def _without_notes(plan: Mapping[str, Any]) -> Dict[str, Any]:
+    return {**plan, "actions": [{**action, "notes": ()} for action in plan["actions"]]}
 
 
 def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
@@ -253,12 +261,33 @@ def _code(action: Action) -> str:
 def _details(action: Action) -> List[str]:
     details = []
     for change in action.changes:
-        old, new = (printable(json.dumps(each)) for each in (change.old, change.new))
-        move = new if action.kind == CREATE else f"{old} -> {new}"
-        details.append(f"{printable(change.field)}: {move}")
+        for field, *both in _parts(change.field, change.old, change.new):
+            old, new = (printable(json.dumps(each)) for each in both)
+            move = new if action.kind == CREATE else f"{old} -> {new}"
+            details.append(f"{printable(field)}: {move}")
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
     return details + [printable(note, _LONGEST_NOTE) for note in action.notes]
+
+
+def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
+    """Yield what differs: of job variables and a runner each by its name, of the others all."""
+    both = {**(old or {}), **(new or {})} if _has_parts(field, old, new) else {}
+    for key in both:
+        before, after = ((each or {}).get(key) for each in (old, new))
+        if before != after:
+            yield from _parts(f"{field}.{key}", before, after)
+    if not both:
+        yield field, old, new
+
+
+def _has_parts(field: str, *values: Any) -> bool:
+    path = field.split(".")
+    return (
+        path[0] in ("job_variables", "flow_runner")
+        and path[1:] in ([], ["env"], ["config"], ["config", "env"])
+        and all(isinstance(each, (Mapping, type(None))) for each in values)
+    )
 
 
 def _html_table(

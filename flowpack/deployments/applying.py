@@ -226,7 +226,7 @@ def _settle_pool(
         made = registry.once(("pool", pool), lambda: ensure_pool(pool, settled, api))
         # The plan has checked it, but others may have been faster, and no plan sees what a
         # packager of a user's own makes.
-        check_runner(step.action.full_name, settled, made)
+        check_runner(step.action.full_name, settled, made, api)
     return settled
 
 

@@ -22,7 +22,7 @@ from flowpack.deployments.source import find_flow, parse_location
 from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.jsonvalues import json_problem
-from flowpack.models import Deployment, FlowRunnerSettings, name_problem
+from flowpack.models import Deployment, FlowRunnerSettings, Unset, name_problem
 from flowpack.packaging.base import (
     CompleteSpec,
     Packager,
@@ -127,7 +127,14 @@ class DeploymentSpec(SpecFields):
         work_pool: Where runs are queued; None takes the pool of the settings.
         work_queue: The queue in the pool.
         create_work_pool: Whether to make the pool where it is missing.
-        concurrency_limit: How many runs there may be at a time.
+        concurrency_limit: How many runs there may be at a time; or a mapping with ``limit``,
+            ``collision_strategy`` (``ENQUEUE`` or ``CANCEL_NEW`` for runs that are too many) and
+            ``grace_period_seconds`` (60 to 86400).
+        job_variables: Variables of the pool's jobs, as the pool's template has them; ``env`` is a
+            mapping, ``env.NAME`` one of it. They are laid over those that *flow_runner* stands
+            for, variables in ``env`` by name.
+        check_job_variables: Whether a name that the pool's template does not have is an error;
+            else it is a note.
         labels: Facts about the deployment: text, numbers and booleans.
         enforce_parameter_schema: Whether the server holds parameters against the function's.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
@@ -135,10 +142,12 @@ class DeploymentSpec(SpecFields):
             storage.
         pull_requires: What workers install for the flowpack step.
 
-    *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*, *work_queue* and
-    *concurrency_limit* are kept as the server has them unless they are given; None clears them,
-    and so do empty ones, but for a *work_queue*, whose name cannot be empty. From *description*
-    on, the fields are for today's Prefect; 2.0b7 has nothing of the kind.
+    *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*, *work_queue*,
+    *concurrency_limit* and *job_variables* are kept as the server has them unless they are given;
+    None clears them, and so do empty ones, but for a *work_queue*, whose name cannot be empty.
+    What is given is the whole of a field: other *job_variables* that the server has go. From
+    *description* on, the fields are for today's Prefect; 2.0b7 has nothing of the kind, where
+    *concurrency_limit* and *job_variables* are an error.
 
     Raises:
         DeploymentValidationError: A value cannot be right, wherever it is used.
@@ -242,6 +251,8 @@ class DeploymentSpec(SpecFields):
         packager, runner, kept = select(
             full_name, packager, self.flow_runner, pool, current, client
         )
+        if not isinstance(self.job_variables, Unset):  # They take the place of what is there.
+            kept = {key: value for key, value in kept.items() if key != "flow_runner"}
         runner.to_settings()  # Raises where it is none that could be deployed.
         fields = {each.name: getattr(self, each.name) for each in attrs.fields(SpecFields)}
         return CompleteSpec(

@@ -273,6 +273,6 @@ def _unknown_key(key: str) -> str:
     if key in _NOT_IN_FILES:
         return f"{quoted(key)} can be given in Python only"
     if key == "deployments":
-        return "this looks like a prefect.yaml; give it with --prefect-file if it has another name"
+        return "this looks like a prefect.yaml; give --prefect-file if it has another name"
     hint = suggestion(key, KEYS) or f"; it takes {', '.join(KEYS)}"
     return f"a deployment has no {quoted(key)}{hint}"

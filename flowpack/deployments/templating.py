@@ -26,10 +26,9 @@ def fill_text(
         name = match[1]
         if name.startswith("$") and name[1:] in environ:
             return environ[name[1:]]
-        missing = f"the environment variable {name[1:]} is not set"
-        problem = missing if name.startswith("$") else keep(name)
+        problem = "is not set in the environment" if name.startswith("$") else keep(name)
         if problem:
-            problems.append(f"{match[0]}: {problem}")
+            problems.append(f"{match[0]} {problem}")
         return match[0]
 
     return re.sub(_PLACEHOLDER, fill, text), problems

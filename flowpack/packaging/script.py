@@ -251,7 +251,9 @@ def describe(
     document_id: Optional[UUID] = None,
 ) -> DeploymentCreate:
     """Return the body of a deployment whose bytes are stored under *token*; does no I/O."""
-    paused = deployment.paused
+    paused, variables = deployment.paused, deployment.job_variables
+    if deployment.runner_named and isinstance(variables, Unset):
+        variables = {}  # A runner that is named replaces what a deployment has.
     stored = StoredObject(token, document_id, package.content.sha256)
     return DeploymentCreate(
         name=deployment.name,
@@ -272,7 +274,7 @@ def describe(
         work_queue_name=deployment.work_queue,
         concurrency_limit=deployment.concurrency_limit,
         labels=deployment.labels,
-        job_variables=None if deployment.runner_named else UNSET,
+        job_variables=variables,
     )
 
 
