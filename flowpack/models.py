@@ -15,7 +15,9 @@ import attrs
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import WireError, quoted
-from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.schedules import AnySchedule as AnySchedule
+from flowpack.schedules import DeploymentSchedule
+from flowpack.schedules import OpaqueSchedule as OpaqueSchedule
 
 
 class Unset(enum.Enum):
@@ -58,19 +60,6 @@ def name_problem(name: str) -> Optional[str]:
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in name):
         return f"the name {quoted(name)} holds a NUL character or half a surrogate pair"
     return None
-
-
-@attrs.frozen
-class OpaqueSchedule:
-    """A schedule that others made and this release cannot read; its JSON is kept as it is.
-
-    Servers take what their clients would refuse, so reading one is no error.
-    """
-
-    json: Mapping[str, Any]
-
-
-AnySchedule = Union[IntervalSchedule, CronSchedule, RRuleSchedule, OpaqueSchedule]
 
 
 @attrs.frozen
@@ -302,8 +291,12 @@ class DeploymentCreate:
         work_queue_name: The queue in the pool; None is its default.
         schedules: All schedules as they are sent, those of others included; made by the
             dialect.
-        job_variables: Variables of the pool's jobs; None for those of the runner. UNSET, where
-            nobody named a runner, lays that over the server's.
+        concurrency_limit: A number of runs, or ``limit``, ``collision_strategy`` and
+            ``grace_period_seconds``.
+        job_variables: Variables of the pool's jobs, laid over those of the runner, ``env`` by
+            name; UNSET lays the runner's over those that the server has.
+        leaves_shared_limit: Whether the deployment gets a limit of its own, or none, in place
+            of one that others use; made by the dialect.
     """
 
     name: str
@@ -322,18 +315,35 @@ class DeploymentCreate:
     enforce_parameter_schema: Union[bool, Unset] = UNSET
     work_pool_name: Union[str, None, Unset] = UNSET
     work_queue_name: Union[str, None, Unset] = UNSET
-    concurrency_limit: Union[int, None, Unset] = UNSET
+    concurrency_limit: Union[int, Mapping[str, Any], None, Unset] = UNSET
     labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
     job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)
+    leaves_shared_limit: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class WorkPool(Record):
-    """Where runs wait for a worker; servers before 2.7.8 have none."""
+    """Where runs wait for a worker; servers before 2.7.8 have none.
+
+    Attributes:
+        status: ``READY`` where a worker polls, ``NOT_READY`` or ``PAUSED``; None where the
+            server does not know.
+        base_job_template: Empty until the first worker.
+    """
 
     name: str
     type: Optional[str] = None
+    is_paused: bool = False
+    status: Optional[str] = None
+    base_job_template: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+    @property
+    def variables(self) -> Optional[Mapping[str, Any]]:
+        """The schemas of the job variables; None where no worker has filled in the template."""
+        found: Any = self.base_job_template.get("variables")
+        found = found.get("properties") if isinstance(found, Mapping) else None
+        return found if isinstance(found, Mapping) else None
 
 
 @attrs.frozen(kw_only=True)

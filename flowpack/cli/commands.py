@@ -35,6 +35,9 @@ TARGET is one of
                                (function, variable or name) if it has several
   SPECFILE                     .json, .yaml, or a .py that makes DeploymentSpecs;
                                it has what the options for scripts would set
+  prefect.yaml                 the file of "prefect deploy": all its deployments,
+                               or those that --name means; it goes with --storage,
+                               --pull, --pull-requires and --create-pool
 
 """
 
@@ -109,6 +112,8 @@ def _plan(parser: Any) -> None:
     kind = parser.add_mutually_exclusive_group()
     _add(kind, "--spec", "a .py TARGET is a spec file; it is run")
     _add(kind, "--script", "a .py TARGET is a script with flows")
+    _add(kind, "--prefect-file", "TARGET is a prefect.yaml of another name")
+    _prefect_yaml(parser.add_argument_group("deployments of a prefect.yaml"))
     _script(parser.add_argument_group("the deployment of a script"))
     _schedule(parser.add_argument_group("the schedule of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
@@ -124,8 +129,19 @@ def _plan(parser: Any) -> None:
     _add_json(group)
 
 
+def _prefect_yaml(group: Any) -> None:
+    help = (
+        "a script's deployment is called so, by default as its flow; of a prefect.yaml which to"
+        " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
+    )
+    _add(group, "-n --name NAME", help, action="append")
+    _add(group, "--all", "all deployments of the prefect.yaml, as without --name")
+    choices = ("build", "push", "triggers", "sla")
+    help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
+    _add(group, "--ignore KEY", help, action="append", choices=choices)
+
+
 def _script(group: Any) -> None:
-    _add(group, "-n --name NAME", "its name; default: the flow's")
     _add(group, "--description TEXT", "its description; default: the flow's", type=str)
     _add(group, "--version TEXT", "its version; default: the flow's", type=str)
     help = "where the script is stored; default: where it is now, else the server's default storage"
@@ -166,7 +182,15 @@ def _work_pool(group: Any) -> None:
     )
     help = "what workers install for flowpack's pull step, as in flowpack==1.0"
     _add(group, "--pull-requires REQ", help)
+    _add_pairs(group, "--job-variable", "a job variable of the work pool, as in env.NAME=VALUE")
     _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
+    group.add_argument(
+        "--collision-strategy",
+        choices=("ENQUEUE", "CANCEL_NEW"),
+        help="what becomes of flow runs above --concurrency-limit; default: ENQUEUE",
+    )
+    help = "how long a flow run that has a slot may take to start"
+    _add(group, "--grace-period SECONDS", help, type=count)
     _add_pairs(group, "--label", "a label; VALUE is text")
 
 

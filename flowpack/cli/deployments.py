@@ -17,8 +17,9 @@ from flowpack.deployments.load import fetch_script, find_deployment, find_deploy
 from flowpack.deployments.masking import mask_env
 from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted
 from flowpack.models import Deployment, ScheduleRecord
+from flowpack.wire.concurrency import limit_runs, shared_limit
 from flowpack.wire.conversion import describe_schedule, write_schedule
-from flowpack.wire.prefect3 import concurrency_limit
+from flowpack.wire.job_variables import variables_of
 
 #: What ``inspect`` shows besides where the server has it; none of it is secret.
 _FURTHER = (
@@ -73,8 +74,12 @@ def inspect(arguments: Namespace) -> None:
         extra = deployment.extra
         facts.update({key: extra[key] for key in _FURTHER if key in extra})
         if "concurrency_limit" in extra:
-            facts["concurrency_limit"] = concurrency_limit(extra)
+            facts["concurrency_limit"] = limit_runs(extra)
+            facts["concurrency_options"] = extra.get("concurrency_options")
+            facts["shared_concurrency_limit"] = shared_limit(extra)
         facts["parameters"] = deployment.parameters
+        if {"job_variables", "infra_overrides"} & extra.keys():
+            facts["job_variables"] = mask_env(variables_of(extra))
         config = deployment.flow_runner and deployment.flow_runner.config
         config = mask_env(config) if isinstance(config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}

@@ -143,11 +143,16 @@ class Dialect:
         return self.unstructure(current.flow_runner)
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return why this server or its workers could do nothing with *new*."""
-        return ()
+        """Return why this server or its workers could do nothing with *new*, which is settled."""
+        return tuple(
+            f"this server keeps no {field}, which would change how runs are made; leave it out, or"
+            " deploy to a server of Prefect 2.10.14 or later"
+            for field in ("job_variables", "concurrency_limit")
+            if getattr(new, field)
+        )
 
-    def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return the notes of a plan on *new*."""
+    def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
+        """Return the notes of a plan on *new*, which takes the place of *current*."""
         return ()
 
     def describe_pull(self, current: Deployment) -> str:
