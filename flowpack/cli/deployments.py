@@ -59,9 +59,9 @@ def inspect(arguments: Namespace) -> None:
         config = mask_env(config) if isinstance(config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment, client))
-    shown = _schedule_lines(deployment.schedules)
-    lines = output.facts({**facts, "schedule": shown, "schedules": None})
-    output.result(facts, lines, as_json=arguments.json)
+    shown = {**facts, "schedule": _schedule_lines(deployment.schedules)}
+    del shown["schedules"]
+    output.result(facts, output.facts(shown), as_json=arguments.json)
 
 
 def delete(arguments: Namespace) -> None:
@@ -146,7 +146,7 @@ def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
             "slug": each.slug,
             "max_scheduled_runs": each.max_scheduled_runs,
             "anchor": getattr(each.schedule, "anchor_date", None),
-            "parameters": each.parameters and output.cell(dict(each.parameters)),
+            "parameters": each.parameters and output.cell(each.parameters),
         }
         words = [f", {name} {value}" for name, value in further.items() if value]
         shown.append(_describe_record(each) + "".join(words))
