@@ -177,7 +177,7 @@ def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
             "slug": each.slug,
             "max_scheduled_runs": each.max_scheduled_runs,
             "anchor": getattr(each.schedule, "anchor_date", None),
-            "parameters": each.parameters and output.cell(dict(each.parameters)),
+            "parameters": each.parameters and output.cell(each.parameters),
         }
         words = [f", {name} {value}" for name, value in further.items() if value]
         shown.append(_describe_record(each) + "".join(words))
