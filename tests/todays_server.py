@@ -65,7 +65,11 @@ class TodaysServer:
             return _answer(200, [_without_secrets(each) for each in found])
         body = json.loads(request.body) if request.body else {}
         if request.method == "PATCH":
-            self._one(parts[0], id=parts[1]).update(body)
+            changed = self._one(parts[0], id=parts[1])
+            if parts[2:3] == ["schedules"]:
+                listed = changed["schedules"]
+                changed = next(each for each in listed if each["id"] == parts[3])
+            changed.update(body)
             return Response(204, b"")
         return self._made(parts[0], body)
 

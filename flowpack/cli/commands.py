@@ -200,6 +200,11 @@ def _named(parser: Any) -> None:
     _add_json(parser)
 
 
+def _resume(parser: Any) -> None:
+    _named(parser)
+    _add(parser, "--schedules", "also activate each schedule that is inactive")
+
+
 def _storage_ls(parser: Any) -> None:
     _add(parser, "--all", "anonymous ones too")
     _add_json(parser)
@@ -305,8 +310,8 @@ COMMANDS = (
         "hello/nightly -p name=Ada --wait --timeout 600",
         _trigger,
     ),
-    Command("deployments.pause", "pause the schedule of a deployment", "hello/nightly", _named),
-    Command("deployments.resume", "resume the schedule of a deployment", "hello/nightly", _named),
+    Command("deployments.pause", "pause a deployment: no schedule runs", "hello/nightly", _named),
+    Command("deployments.resume", "resume a paused deployment", "hello/nightly", _resume),
     Command(
         "storage",
         "list, show and save storage blocks, and set the default",

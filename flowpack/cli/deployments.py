@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import timedelta
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Sequence
+
+import attrs
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
@@ -13,9 +14,8 @@ from flowpack.client import Client
 from flowpack.deployments.load import find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env
 from flowpack.exceptions import ObjectNotFound, printable
-from flowpack.models import AnySchedule, Deployment, OpaqueSchedule
-from flowpack.schedules import CronSchedule, IntervalSchedule
-from flowpack.wire.conversion import write_schedule
+from flowpack.models import Deployment, ScheduleRecord
+from flowpack.wire.conversion import describe_schedule, write_schedule
 from flowpack.wire.prefect3 import concurrency_limit
 
 #: What ``inspect`` shows besides where the server has it; none of it is secret.
@@ -35,7 +35,7 @@ def ls(arguments: Namespace) -> None:
     rows = [
         (
             facts["name"],
-            describe_schedule(deployment.schedule),
+            "; ".join(map(_describe_record, deployment.schedules)),
             *(facts["active"], facts["tags"], facts["runner"]),
             deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
         )
@@ -59,8 +59,9 @@ def inspect(arguments: Namespace) -> None:
         config = mask_env(config) if isinstance(config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment, client))
-    lines = output.facts({**facts, "schedule": describe_schedule(deployment.schedule)})
-    output.result(facts, lines, as_json=arguments.json)
+    shown = {**facts, "schedule": _schedule_lines(deployment.schedules)}
+    del shown["schedules"]
+    output.result(facts, output.facts(shown), as_json=arguments.json)
 
 
 def delete(arguments: Namespace) -> None:
@@ -72,22 +73,37 @@ def delete(arguments: Namespace) -> None:
 
 
 def pause(arguments: Namespace) -> None:
-    """Pause the schedule of a deployment."""
-    _set_active(False, arguments)
+    """Pause a deployment: none of its schedules makes runs."""
+    with connect(arguments) as client:
+        deployment = find_deployment(arguments.deployment, client)
+        client.set_schedule_active(deployment.id, False)
+    _note_schedules(deployment, arguments.deployment, resumed=False)
+    _print_action("paused", deployment, arguments)
 
 
 def resume(arguments: Namespace) -> None:
-    """Resume the schedule of a deployment."""
-    _set_active(True, arguments)
-
-
-def _set_active(active: bool, arguments: Namespace) -> None:
+    """Resume a deployment, with ``--schedules`` also those of them that were switched off."""
     with connect(arguments) as client:
         deployment = find_deployment(arguments.deployment, client)
-        client.set_schedule_active(deployment.id, active)
-    if deployment.schedule is None:
-        output.note(f"{arguments.deployment} has no schedule now")
-    _print_action("resumed" if active else "paused", deployment, arguments)
+        for each in deployment.schedules:
+            if arguments.schedules and each.id is not None and not each.active:
+                client.set_one_schedule_active(deployment.id, each.id, True)
+        client.set_schedule_active(deployment.id, True)
+        deployment = client.read_deployment(deployment.id)
+    _note_schedules(deployment, arguments.deployment, resumed=True)
+    _print_action("resumed", deployment, arguments)
+
+
+def _note_schedules(deployment: Deployment, name: str, *, resumed: bool) -> None:
+    """Print which schedules a deployment has, and which stay inactive though it was resumed."""
+    if not deployment.schedules:
+        output.note(f"{name} has no schedule now")
+    for each in deployment.schedules:
+        if resumed and not each.active:
+            further = f"stays inactive; flowpack resume {name} --schedules switches it on"
+            output.note(f"the schedule {describe_schedule(each.schedule)} {further}")
+        else:
+            output.note(f"{name} has the schedule {_describe_record(each)}")
 
 
 def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> None:
@@ -104,6 +120,10 @@ def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
         "name": name,
         "flow_id": deployment.flow_id,
         "schedule": write_schedule(deployment.schedule),
+        "schedules": [
+            {**attrs.asdict(each, recurse=False), "schedule": write_schedule(each.schedule)}
+            for each in deployment.schedules
+        ],
         "active": deployment.is_schedule_active,
         "tags": deployment.tags,
         "runner": kind if isinstance(kind, str) else None,
@@ -112,27 +132,26 @@ def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
     }
 
 
-def describe_schedule(schedule: Optional[AnySchedule]) -> Optional[str]:
-    """Return *schedule* in a few words; None where there is none."""
-    if schedule is None:
-        return None
-    if isinstance(schedule, OpaqueSchedule):
-        return "of an unknown kind"
-    if isinstance(schedule, IntervalSchedule):
-        text = f"every {_in_largest_unit(schedule.interval)}"
-    elif isinstance(schedule, CronSchedule):
-        text = f"cron {schedule.cron}"
-    else:
-        text = f"rrule {schedule.rrule}"
-    return f"{text} ({schedule.timezone})" if schedule.timezone else text
+def _describe_record(record: ScheduleRecord) -> str:
+    """Return one of a deployment's schedules in a few words, with what is special about it."""
+    marks = ("" if record.active else ", inactive", "" if record.own else ", not flowpack's")
+    return f"{describe_schedule(record.schedule)}{''.join(marks)}"
 
 
-def _in_largest_unit(interval: timedelta) -> str:
-    seconds = interval.total_seconds()
-    for unit, letter in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds % unit == 0:
-            return f"{seconds / unit:.0f} {letter}"
-    return f"{seconds:g} s"
+def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
+    """Return all there is to know of each schedule; of several, under its number."""
+    shown = []
+    for each in schedules:
+        further: Dict[str, Any] = {
+            "slug": each.slug,
+            "max_scheduled_runs": each.max_scheduled_runs,
+            "anchor": getattr(each.schedule, "anchor_date", None),
+            "parameters": each.parameters and output.cell(each.parameters),
+        }
+        words = [f", {name} {value}" for name, value in further.items() if value]
+        shown.append(_describe_record(each) + "".join(words))
+    numbered = {str(number): text for number, text in enumerate(shown, 1)}
+    return numbered if len(shown) > 1 else "".join(shown)
 
 
 def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import collections.abc
 import functools
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Callable, List, Optional, Tuple, Type, Union, get_args, get_origin
 from uuid import UUID
 
@@ -114,6 +114,26 @@ def write_schedule(schedule: Any) -> Json:
             "anchor_date": None if anchor is None else anchor.isoformat(),
         }
     return attrs.asdict(schedule)
+
+
+def describe_schedule(schedule: Any) -> Optional[str]:
+    """Return *schedule* in a few words; None where there is none."""
+    value = write_schedule(schedule) or {}
+    kind = next((each for each in ("interval", "cron", "rrule") if each in value), None)
+    if kind is None:
+        return None if schedule is None else "of an unknown kind"
+    text = f"{kind} {' '.join(str(value[kind]).split())}"
+    if isinstance(schedule, IntervalSchedule):
+        text = f"every {_in_largest_unit(schedule.interval)}"
+    return f"{text} ({value['timezone']})" if value.get("timezone") else text
+
+
+def _in_largest_unit(interval: timedelta) -> str:
+    seconds = interval.total_seconds()
+    for unit, letter in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds % unit == 0:
+            return f"{seconds / unit:.0f} {letter}"
+    return f"{seconds:g} s"
 
 
 def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:

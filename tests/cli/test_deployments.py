@@ -10,7 +10,6 @@ import pytest
 
 from flowpack import UNSET, FlowRunnerSettings, get_client
 from flowpack.blocks.secret import MASK
-from flowpack.cli.deployments import describe_schedule
 from flowpack.flow_runners import KubernetesFlowRunner
 from flowpack.models import (
     DataDocument,
@@ -19,6 +18,7 @@ from flowpack.models import (
     StoredObject,
 )
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.wire.conversion import describe_schedule
 from tests.source import ROOT
 
 SECRET = "canary-7f3a"
