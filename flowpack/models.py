@@ -15,7 +15,9 @@ import attrs
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import WireError, quoted
-from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.schedules import AnySchedule as AnySchedule
+from flowpack.schedules import DeploymentSchedule
+from flowpack.schedules import OpaqueSchedule as OpaqueSchedule
 
 
 class Unset(enum.Enum):
@@ -58,19 +60,6 @@ def name_problem(name: str) -> Optional[str]:
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in name):
         return f"the name {quoted(name)} holds a NUL character or half a surrogate pair"
     return None
-
-
-@attrs.frozen
-class OpaqueSchedule:
-    """A schedule that others made and this release cannot read; its JSON is kept as it is.
-
-    Servers take what their clients would refuse, so reading one is no error.
-    """
-
-    json: Mapping[str, Any]
-
-
-AnySchedule = Union[IntervalSchedule, CronSchedule, RRuleSchedule, OpaqueSchedule]
 
 
 @attrs.frozen
