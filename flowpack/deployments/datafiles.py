@@ -356,7 +356,8 @@ class ValueReader:
             if key.problem:
                 problem = f"the key {quoted(key.content)} is not clear: {key.problem}"
             elif not isinstance(key.content, str):
-                problem = f"a key is {key.kind}; keys are text, in quotes where needed"
+                where = "as in '{{ $NAME }}'" if key.kind == "a mapping" else "where needed"
+                problem = f"a key is {key.kind}; keys are text, in quotes {where}"
             elif key.content in entries:
                 first = f"first on line {entries[key.content][0]}"
                 problem = f"the key {quoted(key.content)} stands twice, {first}"
