@@ -35,6 +35,9 @@ TARGET is one of
                                (function, variable or name) if it has several
   SPECFILE                     .json, .yaml, or a .py that makes DeploymentSpecs;
                                it has what the options for scripts would set
+  prefect.yaml                 the file of "prefect deploy": all its deployments,
+                               or those that --name means; it goes with --storage,
+                               --pull, --pull-requires and --create-pool
 
 """
 
@@ -109,8 +112,10 @@ def _plan(parser: Any) -> None:
     kind = parser.add_mutually_exclusive_group()
     _add(kind, "--spec", "a .py TARGET is a spec file; it is run")
     _add(kind, "--script", "a .py TARGET is a script with flows")
+    _add(kind, "--prefect-file", "TARGET is a prefect.yaml of another name")
+    _prefect_yaml(parser.add_argument_group("deployments of a prefect.yaml"))
     _script(parser.add_argument_group("the deployment of a script"))
-    _schedule(parser.add_argument_group("the schedule of a script's deployment"))
+    _schedule(parser.add_argument_group("the schedules of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
     _add(
@@ -124,8 +129,19 @@ def _plan(parser: Any) -> None:
     _add_json(group)
 
 
+def _prefect_yaml(group: Any) -> None:
+    help = (
+        "a script's deployment is called so, by default as its flow; of a prefect.yaml which to"
+        " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
+    )
+    _add(group, "-n --name NAME", help, action="append")
+    _add(group, "--all", "all deployments of the prefect.yaml, as without --name")
+    choices = ("build", "push", "triggers", "sla")
+    help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
+    _add(group, "--ignore KEY", help, action="append", choices=choices)
+
+
 def _script(group: Any) -> None:
-    _add(group, "-n --name NAME", "its name; default: the flow's")
     _add(group, "--description TEXT", "its description; default: the flow's", type=str)
     _add(group, "--version TEXT", "its version; default: the flow's", type=str)
     help = "where the script is stored; default: where it is now, else the server's default storage"
@@ -142,16 +158,23 @@ def _script(group: Any) -> None:
 
 
 def _schedule(group: Any) -> None:
-    kinds = group.add_mutually_exclusive_group()
-    _add(kinds, "--cron EXPR", "a cron schedule")
-    _add(kinds, "--interval SECONDS", "an interval schedule")
-    _add(kinds, "--rrule RULE", "an RRule schedule (RFC 5545)")
-    _add(kinds, "--no-schedule", "remove the schedule", default=None)
-    _add(group, "--timezone TZ", "the schedule's time zone")
+    removed = group.add_argument(
+        "--no-schedule", action="store_true", default=None, help="remove flowpack's schedules"
+    )
+    for words, help in (
+        ("--cron EXPR", "a cron schedule; it and the next two may be repeated"),
+        ("--interval DURATION", "an interval schedule: seconds, HH:MM:SS or PT1H"),
+        ("--rrule RULE", "an RRule schedule (RFC 5545)"),
+    ):
+        kind = group.add_mutually_exclusive_group()
+        _add(kind, words, help, action="append")
+        kind._group_actions.append(removed)  # It excludes each of them, and they not each other.
+    _add(group, "--timezone TZ", "the time zone of all of them")
+    _add(group, "--replace-schedules", "remove those that others made, too", default=None)
     state = group.add_mutually_exclusive_group()
-    _add(state, "--paused", "pause the schedule", default=None)
+    _add(state, "--paused", "pause the deployment", default=None)
     active = {"action": "store_false", "dest": "paused", "default": None}
-    _add(state, "--active", "resume the schedule", **active)
+    _add(state, "--active", "resume it, and switch its schedules on", **active)
 
 
 def _work_pool(group: Any) -> None:
@@ -204,6 +227,20 @@ def _trigger(parser: Any) -> None:
     _add_parameters(parser, "parameter, in place of the deployment's own")
     _add(parser, "--wait", "wait; status 0 only if the flow run completes")
     _add(parser, "--timeout SECONDS", "longest time to --wait", type=seconds)
+    _add_json(parser)
+
+
+def _ls(parser: Any) -> None:
+    _add(parser, "--flow NAME", "only those of this flow, or of any that is given", action="append")
+    _add(
+        parser, "--tag TAG", "only those with this tag, or with all that are given", action="append"
+    )
+    _add(
+        parser,
+        "--pool NAME",
+        "only those of this work pool, or of any that is given",
+        action="append",
+    )
     _add_json(parser)
 
 
@@ -296,7 +333,7 @@ COMMANDS = (
         "hello/nightly -p name=Ada",
         _run,
     ),
-    Command("deployments.ls", "list deployments", "--json"),
+    Command("deployments.ls", "list deployments", "--flow hello --tag nightly", _ls),
     Command(
         "deployments.inspect", "show a deployment and where its script is", "hello/nightly", _named
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple
 from uuid import UUID
 
 import attrs
@@ -97,7 +97,7 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What would be done, in the order of the specs.
+    """What would be done, in the order of the specs; iterating gives the actions.
 
     Attributes:
         api: The API that it was made for.
@@ -123,6 +123,18 @@ class Plan:
     def __str__(self) -> str:
         lines = [line for action in self.actions for line in _format_action(action)]
         return "\n".join(lines) if lines else "nothing to deploy"
+
+    def __iter__(self) -> Iterator[Action]:
+        return iter(self.actions)
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def _repr_html_(self) -> str:
+        return _html_table(
+            ("Action", "Deployment", "Code", "Details"),
+            [(each.kind, each.full_name, _code(each), _details(each)) for each in self],
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -157,6 +169,26 @@ class Deployed:
     def full_name(self) -> str:
         """``FLOW/DEPLOYMENT``."""
         return f"{self.flow_name}/{self.name}"
+
+
+class Deployments(Tuple[Deployed, ...]):
+    """What was done for each of several; notebooks show it as a table."""
+
+    def _repr_html_(self) -> str:
+        return _html_table(
+            ("Action", "Deployment", "Storage", "Code", "Notes"),
+            [
+                (
+                    each.action,
+                    each.full_name,
+                    each.storage_type,
+                    (each.sha256 or "")[:12],
+                    each.notes,
+                )
+                for each in self
+            ],
+            [each.url for each in self],
+        )
 
 
 def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
@@ -223,8 +255,16 @@ def _text(value: Any, indent: Optional[int] = None) -> str:
 
 def _format_action(action: Action) -> List[str]:
     """Return the lines about *action*; text from outside is escaped."""
+    first = f"{action.kind:<10} {printable(action.full_name)}  {_code(action)}".rstrip()
+    return [first, *(f"             {detail}" for detail in _details(action))]
+
+
+def _code(action: Action) -> str:
     size = "" if action.size is None else f" ({action.size} bytes)"
-    digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
+    return f"{action.sha256[:12]}{size}" if action.sha256 else ""
+
+
+def _details(action: Action) -> List[str]:
     details = []
     for change in action.changes:
         for field, *both in _parts(change.field, change.old, change.new):
@@ -233,9 +273,7 @@ def _format_action(action: Action) -> List[str]:
             details.append(f"{printable(field)}: {move}")
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
-    details += [printable(note, _LONGEST_NOTE) for note in action.notes]
-    first = f"{action.kind:<10} {printable(action.full_name)}{digest}"
-    return [first, *(f"             {detail}" for detail in details)]
+    return details + [printable(note, _LONGEST_NOTE) for note in action.notes]
 
 
 def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
@@ -247,3 +285,24 @@ def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
     for key in {**before, **after}:
         if before.get(key) != after.get(key):
             yield from _parts(f"{field}.{key}", before.get(key), after.get(key))
+
+
+def _html_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], links: Sequence[Optional[str]] = ()
+) -> str:
+    """Return a table of HTML; the second cells of the *rows* lead to *links*."""
+    # Imported here because only notebooks need them.
+    from html import escape
+    from itertools import zip_longest
+
+    def cell(value: object) -> str:
+        lines = value if isinstance(value, (list, tuple)) else [value or ""]
+        return "<br>".join(escape(printable(line, _LONGEST_NOTE)) for line in lines)
+
+    lines = ["".join(f"<th>{heading}</th>" for heading in headings)]
+    for row, link in zip_longest(rows, links):
+        cells = [cell(value) for value in row]
+        if link and link.startswith(("http://", "https://")):
+            cells[1] = f'<a href="{escape(link)}">{cells[1]}</a>'
+        lines.append("".join(f'<td style="text-align: left">{each}</td>' for each in cells))
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

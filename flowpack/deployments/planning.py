@@ -228,7 +228,7 @@ def _describe(
     problems = dialect.problems(new)
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
-    notes = dialect.notes(new, current)
+    notes = dialect.notes(new)
     if dialect.uses_work_pools:
         return new, notes, check_pool(spec, new, state.reader, state.pools)
     fields = attrs.fields(PoolFields)

@@ -117,7 +117,7 @@ def test_shared_limit_is_left(given):
     (change,) = dialect.differences(current, new)
     assert change == Change("concurrency_limit", 5, given)
     assert dialect.body(new)["global_concurrency_limit_id"] is None
-    assert "the shared concurrency limit 'team' stays, for others" in dialect.notes(new, current)
+    assert "the shared concurrency limit 'team' stays, for others" in dialect.notes(new)
 
 
 def test_shared_limit_is_kept():
@@ -127,6 +127,6 @@ def test_shared_limit_is_kept():
     for new in (settled(dialect, current, 5), dialect.settled(to_create(), current)):
         assert dialect.differences(current, new) == ()
         assert "global_concurrency_limit_id" not in dialect.body(new)
-        assert "the concurrency limit 'team' is shared with others" in dialect.notes(new, current)
+        assert "the concurrency limit 'team' is shared with others" in dialect.notes(new)
     own = attrs.evolve(current, extra={**current.extra, "global_concurrency_limit": None})
-    assert not any("shared" in each for each in dialect.notes(new, own))
+    assert not any("shared" in each for each in dialect.notes(dialect.settled(to_create(), own)))
