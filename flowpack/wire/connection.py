@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, TypeVar
 from uuid import UUID, uuid4
 
@@ -59,8 +60,13 @@ class Connection:
 
         return self._parse(sent, self._send(sent), record)
 
-    def list(self, path: str, cls: Type[Item], **filters: Any) -> Tuple[Item, ...]:
-        """Return all records that the *filters* let through, page by page."""
+    def list(
+        self, path: str, cls: Type[Item], start: int = 0, most: float = math.inf, /, **filters: Any
+    ) -> Tuple[Item, ...]:
+        """Return the records that the *filters* let through, page by page.
+
+        The first *start* are left out. With *most* it is one page, of so many records.
+        """
 
         def records(value: Json) -> List[Item]:
             if not isinstance(value, list):
@@ -70,10 +76,11 @@ class Connection:
         found: List[Item] = []
         ids: Set[UUID] = set()
         while True:
-            sent = request("POST", path, {"limit": _PAGE, "offset": len(found), **filters})
+            page = {"limit": min(_PAGE, most), "offset": start + len(found)}
+            sent = request("POST", path, {**page, **filters})
             items: List[Item] = self.json(sent, records)
             found += items
-            if len(items) < _PAGE:
+            if len(items) < _PAGE or most < math.inf:
                 return tuple(found)
             seen = len(ids)
             ids.update(item.id for item in items)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.exceptions import WireError, printable
+from flowpack.exceptions import DeploymentValidationError, WireError, printable
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
@@ -149,6 +149,11 @@ class Dialect:
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return the notes of a plan on *new*."""
         return ()
+
+    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the job *variables* of one flow run as this server takes them."""
+        problem = f"Prefect {self.version} takes none for one flow run; 2.16.4 and later do"
+        raise DeploymentValidationError("job_variables", [problem])
 
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""

@@ -67,14 +67,14 @@ def variables_of(extra: Mapping[str, Any]) -> Any:
 
 def merged_variables(extra: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
     """Return a deployment's variables, with those of its new runner over them."""
-    kept = _with_nested_env(variables_of(extra))
+    kept = with_nested_env(variables_of(extra))
     changes = runner_variables(new.flow_runner)
     if isinstance(kept.get("env"), Mapping) and "env" in changes:
         changes["env"] = {**kept["env"], **changes["env"]}
     return {**kept, **changes}
 
 
-def _with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
+def with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
     """Return job variables with each ``env.NAME`` in ``env``, whose own values win.
 
     Workers before 3.6.5 know no other form.

@@ -32,7 +32,12 @@ from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.conversion import write_schedule
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
-from flowpack.wire.job_variables import merged_variables, runner_variables, variables_of
+from flowpack.wire.job_variables import (
+    merged_variables,
+    runner_variables,
+    variables_of,
+    with_nested_env,
+)
 from flowpack.wire.prefect3_schedules import (
     own_schedule,
     read_any,
@@ -50,6 +55,7 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "enforce_parameter_schema": (2, 13, 2),
     "paused": (2, 16, 0),
     "schedules": (2, 16, 0),
+    "run_variables": (2, 16, 4),  # Job variables of one flow run.
     "job_variables": (2, 17, 0),
     "concurrency_limit": (3, 0, 0),
     "runs": (3, 0, 0),  # In addresses of the user interface.
@@ -272,6 +278,12 @@ class Prefect3(Dialect):
             if getattr(new, field) and not self.has(field):
                 notes.append(f"a server of release {self.version} keeps no {field}")
         return tuple(notes)
+
+    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :meth:`Dialect.run_variables`."""
+        if self.has("run_variables"):
+            return with_nested_env(variables)
+        return super().run_variables(variables)
 
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""
