@@ -39,7 +39,7 @@ _BASE_JOB: Mapping[str, Any] = {
 }
 
 
-def _text_mapping(value: Any) -> Any:
+def text_mapping(value: Any) -> Any:
     """Return a copy of a mapping with numbers and truth values as text."""
 
     def text(item: Any) -> Any:
@@ -194,7 +194,7 @@ class UniversalFlowRunner(FlowRunner):
 
     env: Dict[str, str] = attrs.field(
         factory=dict,
-        converter=_text_mapping,
+        converter=text_mapping,
         validator=validator(_is_environment),
         repr=_show_names,
     )
@@ -256,7 +256,7 @@ class DockerFlowRunner(UniversalFlowRunner):
     )
     network_mode: Optional[str] = _text()
     labels: Optional[Dict[str, str]] = attrs.field(
-        default=None, converter=_text_mapping, validator=validator(is_text_mapping)
+        default=None, converter=text_mapping, validator=validator(is_text_mapping)
     )
     auto_remove: bool = _flag(False)
     volumes: Tuple[str, ...] = attrs.field(
@@ -290,7 +290,7 @@ class KubernetesFlowRunner(UniversalFlowRunner):
     namespace: str = _text("default")
     service_account_name: Optional[str] = _text()
     labels: Dict[str, str] = attrs.field(
-        factory=dict, converter=_text_mapping, validator=validator(is_text_mapping)
+        factory=dict, converter=text_mapping, validator=validator(is_text_mapping)
     )
     image_pull_policy: Optional[str] = attrs.field(
         default=None,

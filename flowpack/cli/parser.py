@@ -198,6 +198,11 @@ def read_values(
     }
 
 
+def read_variables(texts: Mapping[str, str]) -> Dict[str, Any]:
+    """Return the values of job variables: JSON where the text is JSON; ``env.NAME`` is text."""
+    return read_values(texts, lambda: {key: "str" for key in texts if key.startswith("env.")})
+
+
 def parse_json(text: str) -> Any:
     """Return the JSON value that *text* is; a ValueError if none, as for NaN and infinity."""
     import json  # Imported here because few commands need it.

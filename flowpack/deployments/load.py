@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from typing import Any, BinaryIO, Dict, NamedTuple, Optional, Tuple, Union, cast
+from typing import Any, BinaryIO, Dict, Iterable, NamedTuple, Optional, Tuple, Union, cast
 from uuid import UUID
 
 import attrs
@@ -121,10 +121,13 @@ def fetch_script(
     )
 
 
-def find_deployments(client: Client) -> Dict[str, Deployment]:
-    """Return all deployments by their full names, ``FLOW/DEPLOYMENT``, sorted."""
-    deployments = client.read_deployments()
-    flows = {flow.id: flow.name for flow in client.read_flows()} if deployments else {}
+def find_deployments(
+    client: Client, flow_names: Optional[Iterable[str]] = None
+) -> Dict[str, Deployment]:
+    """Return all deployments, or those of some flows, by their full names, sorted."""
+    deployments = client.read_deployments(flow_names=flow_names)
+    found = client.read_flows(names=flow_names) if deployments else ()
+    flows = {flow.id: flow.name for flow in found}
     named = {f"{flows.get(each.flow_id, each.flow_id)}/{each.name}": each for each in deployments}
     return dict(sorted(named.items()))
 
