@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parser import UsageError, read_values
+from flowpack.cli.parser import UsageError, read_values, read_variables
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
 from flowpack.exceptions import FlowpackError, printable, quoted
@@ -56,7 +56,7 @@ def trigger(arguments: Namespace) -> None:
             name=arguments.name,
             idempotency_key=uuid4().hex,
             scheduled_time=arguments.scheduled_time,
-            job_variables=read_values(arguments.job_variable or {}),
+            job_variables=read_variables(arguments.job_variable or {}),
         )
         url = client.ui_url("flow-run", flow_run.id)
         if not as_json:
