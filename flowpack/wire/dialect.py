@@ -191,8 +191,8 @@ class Dialect:
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return why this server or its workers could do nothing with *new*, which is settled."""
         return tuple(
-            f"this server keeps no {field}, which would change how runs are made; leave it out, or"
-            " deploy to a server of Prefect 2.10.14 or later"
+            f"this server keeps no {field}: it is 2.0b7 or the embedded API. Leave it out, or name"
+            " a newer server (--api, PREFECT_API_URL)"
             for field in ("job_variables", "concurrency_limit")
             if getattr(new, field)
         )
