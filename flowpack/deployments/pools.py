@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from typing import Dict, Iterable, Iterator, Optional, Tuple
 
@@ -118,7 +119,8 @@ def _state_notes(pool: WorkPool) -> Iterator[str]:
     if pool.is_paused:
         yield f"the work pool {quoted(pool.name)} is paused, and runs wait until it is resumed"
     elif pool.status == "NOT_READY" and not (pool.type or "").endswith((":push", ":managed")):
-        yield f"no worker is online in the work pool {quoted(pool.name)}"
+        start = printable(shlex.join(["prefect", "worker", "start", "--pool", pool.name]))
+        yield f"no worker is online in the work pool {quoted(pool.name)}; {start} starts one"
 
 
 def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:
