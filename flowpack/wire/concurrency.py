@@ -5,7 +5,7 @@ Since 3.0.3 servers keep the number in a global concurrency limit. Others may us
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from flowpack.exceptions import quoted
 from flowpack.jsonvalues import same_json
@@ -34,13 +34,28 @@ def write_limit(new: DeploymentCreate) -> Dict[str, Json]:
 
     A limit that others use stays as it is: servers would change it, or delete it, for all.
     """
-    limit: Any = new.concurrency_limit
+    fields = limit_fields(new.concurrency_limit)
+    return {**fields, "global_concurrency_limit_id": None} if _leaves_shared(new) else fields
+
+
+def limit_fields(limit: Any) -> Dict[str, Json]:
+    """Return the fields of the body that hold *limit*, of a number and of what is beside it."""
     options: Optional[Dict[str, Json]] = None
     if isinstance(limit, Mapping):
         given = {key: limit[key] for key in _OPTIONS if limit.get(key) is not None}
         limit, options = limit.get("limit"), {"collision_strategy": "ENQUEUE", **given}
-    fields = {"concurrency_limit": limit, "concurrency_options": options}
-    return {**fields, "global_concurrency_limit_id": None} if _leaves_shared(new) else fields
+    return {"concurrency_limit": limit, "concurrency_options": options}
+
+
+def reduced(limit: Any, has: Callable[[str], bool]) -> Any:
+    """Return what is left of *limit* on a server that *has* some fields."""
+    if not has("concurrency_limit"):
+        return None
+    if not isinstance(limit, Mapping) or has("grace_period_seconds"):
+        return limit
+    if not has("concurrency_options"):
+        return limit["limit"]
+    return {key: value for key, value in limit.items() if key != "grace_period_seconds"}
 
 
 def limit_notes(new: DeploymentCreate) -> List[str]:

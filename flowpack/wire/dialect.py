@@ -189,13 +189,17 @@ class Dialect:
         return [f"a {self.version} server {problem}" for problem in dict.fromkeys(found)]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return why this server or its workers could do nothing with *new*, which is settled."""
-        return tuple(
+        """Return why this server or its workers could do nothing with *new*."""
+        return ()
+
+    def unkept(self, concurrency_limit: Any, job_variables: Any) -> List[str]:
+        """Return which of these fields of a spec this server has no place for."""
+        given = {"concurrency_limit": concurrency_limit, "job_variables": job_variables}
+        return [
             f"this server keeps no {field}: it is 2.0b7 or the embedded API. Leave it out, or name"
             " a newer server (--api, PREFECT_API_URL)"
-            for field in ("job_variables", "concurrency_limit")
-            if getattr(new, field)
-        )
+            for field in filter(given.get, given)
+        ]
 
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return the notes of a plan on *new*."""

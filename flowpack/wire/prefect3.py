@@ -32,7 +32,14 @@ from flowpack.transport import Effect, Request
 from flowpack.wire import prefect3_schedules as schedules
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
-from flowpack.wire.concurrency import limit_notes, read_limit, same_limit, write_limit
+from flowpack.wire.concurrency import (
+    limit_fields,
+    limit_notes,
+    read_limit,
+    reduced,
+    same_limit,
+    write_limit,
+)
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
 from flowpack.wire.job_variables import merged_variables, variables_of, with_nested_env
@@ -180,6 +187,7 @@ class Prefect3(Dialect):
         kept = self._kept(new, current)
         unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
         unset["job_variables"] = kept["job_variables"]
+        unset.setdefault("concurrency_limit", reduced(new.concurrency_limit, self.has))
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
         sent, note = schedules.settle(new, extra, current.script, self.has("slug"))
@@ -304,15 +312,19 @@ class Prefect3(Dialect):
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.problems`."""
-        limit = write_limit(new)
+        return () if new.script is None else pulling.problems(new.script)
+
+    def unkept(self, concurrency_limit: Any, job_variables: Any) -> List[str]:
+        """See :meth:`Dialect.unkept`."""
+        limit = limit_fields(concurrency_limit)
         used = [*filter(limit.get, limit), *(limit["concurrency_options"] or ())]
-        missing = tuple(
-            f"a server of release {self.version} has no {field} for deployments, which came with"
-            f" {'.'.join(map(str, SINCE[field]))}; leave it out"
+        missing = [
+            f"a server of release {self.version} keeps no {field}, which came with"
+            f" {'.'.join(map(str, SINCE[field]))}"
             for field in used
             if not self.has(field)
-        )[:1]
-        return missing + (() if new.script is None else pulling.problems(new.script))
+        ]
+        return missing[:1]
 
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""

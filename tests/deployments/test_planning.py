@@ -380,6 +380,9 @@ def test_what_a_server_cannot_keep_and_runs_need(client, transport, spec, field,
     assert transport.writes() == []
     deploy(spec, client)
     assert kinds(plan(attrs.evolve(spec, **{field: empty}), client)) == [("unchanged", False)]
+    lenient = plan(attrs.evolve(wrong, check_job_variables=False), client)
+    assert f"keeps no {field}" in str(lenient.actions[0].notes)
+    assert kinds(lenient) == [("unchanged", False)]
 
 
 def test_schedule_on_the_embedded_api_is_a_warning(client, spec):

@@ -121,7 +121,7 @@ def test_concurrency_limit(server, client, spec):
     full = attrs.evolve(spec, concurrency_limit=limit)
     if server.environment.name.startswith("prefect-2"):
         client._transport.sent.clear()
-        with pytest.raises(DeploymentValidationError, match="no concurrency_limit"):
+        with pytest.raises(DeploymentValidationError, match="keeps no concurrency_limit"):
             deploy(full, client)
         assert client._transport.writes() == []
         return

@@ -3,6 +3,7 @@
 import attrs
 import pytest
 
+from flowpack.models import UNSET
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Change
 from tests.wire.test_prefect3 import body, on_server, to_create
@@ -47,21 +48,25 @@ def test_what_is_sent(release, limit, sent):
 
 
 @pytest.mark.parametrize(
-    ("release", "limit", "missing"),
+    ("release", "limit", "missing", "left"),
     [
-        ("2.20.25", 3, "concurrency_limit for deployments, which came with 3.0.0"),
-        ("3.0.2", CANCELLING, "concurrency_options for deployments, which came with 3.0.3"),
-        ("3.6.5", LIMITED, "grace_period_seconds for deployments, which came with 3.6.6"),
-        ("3.0.0", 3, None),
-        ("3.6.6", LIMITED, None),
-        ("2.20.25", None, None),
+        ("2.20.25", 3, "concurrency_limit, which came with 3.0.0", None),
+        ("2.20.25", LIMITED, "concurrency_limit, which came with 3.0.0", None),
+        ("3.0.2", CANCELLING, "concurrency_options, which came with 3.0.3", 3),
+        ("3.6.5", LIMITED, "grace_period_seconds, which came with 3.6.6", CANCELLING),
+        ("3.0.0", 3, None, 3),
+        ("3.6.6", LIMITED, None, LIMITED),
+        ("2.20.25", None, None, None),
     ],
 )
-def test_what_a_release_does_not_have(release, limit, missing):
-    """It is a problem, before anything is sent."""
+def test_what_a_release_does_not_have(release, limit, missing, left):
+    """It is said; what is left makes no difference every time."""
     dialect = dialect_for(release)
-    problems = dialect.problems(settled(dialect, None, limit))
+    problems = dialect.unkept(limit, UNSET)
     assert [missing in each for each in problems] == ([True] if missing else [])
+    assert settled(dialect, None, limit).concurrency_limit == left
+    current = on_server(dialect, to_create(concurrency_limit=limit))
+    assert dialect.differences(current, settled(dialect, current, limit)) == ()
 
 
 @pytest.mark.parametrize(
