@@ -229,8 +229,8 @@ def _describe(
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
     notes = dialect.notes(new)
-    notes += tuple(dialect.unkept(spec.concurrency_limit, spec.job_variables))
     if dialect.uses_work_pools:
+        notes += tuple(dialect.unkept(spec.concurrency_limit, spec.job_variables))
         return new, notes, check_pool(spec, new, state.reader, state.pools)
     given = ", ".join(
         each.name

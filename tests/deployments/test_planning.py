@@ -381,7 +381,7 @@ def test_what_a_server_cannot_keep_and_runs_need(client, transport, spec, field,
     deploy(spec, client)
     assert kinds(plan(attrs.evolve(spec, **{field: empty}), client)) == [("unchanged", False)]
     lenient = plan(attrs.evolve(wrong, check_job_variables=False), client)
-    assert f"keeps no {field}" in str(lenient.actions[0].notes)
+    assert f"has no place for {field}" in str(lenient.actions[0].notes)
     assert kinds(lenient) == [("unchanged", False)]
 
 
