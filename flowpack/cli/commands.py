@@ -247,11 +247,8 @@ def _trigger(parser: Any) -> None:
     )
     _add(parser, "-n --name NAME", "name of the flow run; default: one that the server makes up")
     _add(parser, "-t --tag TAG", "a tag, besides those of the deployment", action="append")
-    _add_pairs(
-        parser,
-        "--job-variable",
-        "job variable, in place of the deployment's own; VALUE is JSON if it is valid JSON",
-    )
+    help = "a job variable of the work pool for this run, as in env.NAME=VALUE"
+    _add_pairs(parser, "--job-variable", help)
     _add(parser, "--wait", "wait for its end; status 0 only if it completes")
     _add(parser, "--watch", "wait, and show its logs as they come")
     _add(parser, "--timeout SECONDS", "longest time to wait", type=seconds)
