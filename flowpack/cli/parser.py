@@ -169,7 +169,8 @@ class Pairs(argparse.Action):
         key, equals, text = values.partition("=")
         pairs = getattr(namespace, self.dest) or {}
         if not (key.strip() and equals):
-            hint = "; a work pool is given with --pool" if hasattr(namespace, "pool") else ""
+            pools = option == "-p" and hasattr(namespace, "pool")  # Where Prefect's has -p POOL.
+            hint = "; a work pool is given with --pool" if pools else ""
             raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE{hint}")
         if key in pairs:
             raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
