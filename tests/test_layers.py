@@ -15,7 +15,7 @@ LAYERS = (
     {"_callers", "_files", "_interpreter", "_type_hints"},
     {"jsonvalues", "transport", "urls"},
     {"_validators"},
-    {"schedules"},
+    {"parameters", "schedules"},
     {"models"},
     {"_http", "analysis", "arguments", "flow_runners", "settings", "wire"},
     {"client", "embedded", "flows"},

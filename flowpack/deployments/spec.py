@@ -103,6 +103,8 @@ class DeploymentSpec(SpecFields):
         flow_location: Path or ``http(s)://`` URL of the script; a relative path is taken from
             the working folder.
         parameters: Default parameters, JSON values.
+        enforce_parameter_schema: Whether their values are held against the types of the function,
+            here and on servers that can; their names always are.
         schedule: When the server makes runs; None for never.
         tags: Given to every run.
         paused: Whether the schedule is paused.
@@ -123,7 +125,6 @@ class DeploymentSpec(SpecFields):
         create_work_pool: Whether to make the pool where it is missing.
         concurrency_limit: How many runs there may be at a time.
         labels: Facts about the deployment: text, numbers and booleans.
-        enforce_parameter_schema: Whether the server holds parameters against the function's.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
             with a step that needs flowpack there; None is ``stock`` where that can read the
             storage.
