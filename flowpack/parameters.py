@@ -18,7 +18,7 @@ from inspect import Parameter
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 from urllib.parse import unquote
 
-from flowpack.exceptions import ParameterError, printable, quoted
+from flowpack.exceptions import ParameterError, printable, quoted, suggestion
 from flowpack.jsonvalues import json_problem, parse_json, same_json
 
 #: Where in a value, as in ``[3].name``, and what is wrong there.
@@ -85,7 +85,8 @@ def unknown_names(
     if catch_all:
         form = printable(f"{catch_all}={json.dumps(unknown, ensure_ascii=False)}")
         return f"{start}; values of its **{catch_all} stand under that name: -p '{form}'"
-    return f"{start}; it takes {printable(', '.join(names)) or 'none'}"
+    meant = "".join(suggestion(name, names) for name in list(unknown)[:1])
+    return f"{start}{meant}; it takes {printable(', '.join(names)) or 'none'}"
 
 
 def read_pairs(texts: Mapping[str, str], schema: Mapping[str, Any]) -> Dict[str, Any]:

@@ -10,13 +10,13 @@ import attrs
 
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
-from flowpack.cli.parameters import given_parameters
+from flowpack.cli.parameters import given_parameters, read_variables
 from flowpack.cli.parser import UsageError
 from flowpack.client import Client
-from flowpack.deployments.specfiles import is_spec_file, load_specs, runs_code
+from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import printable, quoted
-from flowpack.models import UNSET, FlowRunnerSettings, Unset
+from flowpack.models import FlowRunnerSettings
 from flowpack.packaging.script import known_schema
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
 from flowpack.urls import mask_text
@@ -32,7 +32,6 @@ _FIELDS = {
     "queue": "work_queue",
     "pull": "pull",
     "pull_requires": "pull_requires",
-    "concurrency_limit": "concurrency_limit",
     "no_enforce_parameters": "enforce_parameter_schema",
     "label": "labels",
 }
@@ -41,8 +40,13 @@ _FIELDS = {
 _FOR_SCRIPTS = (
     *("name", "storage", "runner", "env", "image", "runner_config", "no_tags"),
     *("param", "params", "no_params"),
-    *("cron", "interval", "rrule", "no_schedule", "timezone", *_FIELDS),
+    *("cron", "interval", "rrule", "no_schedule", "timezone", "replace_schedules", *_FIELDS),
+    *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
 )
+
+
+#: Those of them that go with a prefect.yaml, which does not have such things.
+_FOR_PREFECT_YAML = ("name", "storage", "create_pool", "pull", "pull_requires")
 
 
 class Target(NamedTuple):
@@ -51,37 +55,60 @@ class Target(NamedTuple):
     location: str  # Path or URL.
     flow_name: Optional[str]  # Which flow of a script; None for its only one.
     is_spec_file: bool
+    is_prefect_yaml: bool = False
 
 
 def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     """Return the targets; options that do not go together are refused."""
-    kinds = {"spec": arguments.spec, "script": arguments.script}
+    kinds = {name: getattr(arguments, name) for name in ("spec", "script", "prefect_file")}
     targets = tuple(find_target(text, **kinds) for text in arguments.targets)
     if arguments.no_params and (arguments.param or arguments.params is not None):
         raise UsageError("--no-params removes the parameters that -p and --params give")
-    given = [
-        "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
-        for name in _FOR_SCRIPTS
-        if getattr(arguments, name) is not None
-    ]
+    given = [name for name in _FOR_SCRIPTS if getattr(arguments, name) is not None]
     for target in targets:
-        if target.is_spec_file and given:
+        allowed = _FOR_PREFECT_YAML if target.is_prefect_yaml else ()
+        refused = [
+            "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
+            for name in given
+            if name not in allowed
+        ]
+        if target.is_spec_file and refused:
+            kind = "a prefect.yaml" if allowed else "a spec file"
+            hint = "" if allowed else "; if it is a script, give --script"
             raise UsageError(
-                f"{', '.join(given)} cannot be given with a spec file, which has such"
-                f" things itself, and {printable(target.location)} is one; if it is a"
-                " script, give --script"
+                f"{', '.join(refused)} cannot be given with {kind}, which has such things itself,"
+                f" and {printable(target.location)} is one{hint}"
             )
+    _check_names(targets, arguments)
     return targets
 
 
-def find_target(text: str, *, spec: bool = False, script: bool = False) -> Target:
+def _check_names(targets: Tuple[Target, ...], arguments: Namespace) -> None:
+    """Refuse the options that choose deployments of a prefect.yaml where there is none."""
+    names = arguments.name or ()
+    if not any(target.is_prefect_yaml for target in targets):
+        for option in ("all", "ignore"):
+            if getattr(arguments, option):
+                raise UsageError(f"--{option} can only be given with a prefect.yaml")
+    elif names and len(targets) > 1:
+        raise UsageError("--name means deployments of a prefect.yaml here; give that alone")
+    elif names and arguments.all:
+        raise UsageError("--name and --all exclude each other")
+
+
+def find_target(
+    text: str, *, spec: bool = False, script: bool = False, prefect_file: bool = False
+) -> Target:
     """Return what ``SCRIPT[:FLOW]`` or ``SPECFILE`` means.
 
     Args:
         text: One of the two.
         spec: Whether Python files are spec files, whatever they look like.
         script: Whether they are scripts.
+        prefect_file: Whether it is a ``prefect.yaml``, whatever its name.
     """
+    if prefect_file:
+        return Target(text, None, True, True)
     location, flow_name = split_target(text)
     if not location.strip() or (flow_name is not None and not flow_name.strip()):
         raise UsageError(f"{quoted(mask_text(text))} is no SCRIPT[:FLOW] and no SPECFILE")
@@ -90,7 +117,7 @@ def find_target(text: str, *, spec: bool = False, script: bool = False) -> Targe
         raise UsageError(f"{quoted(mask_text(text))} means a script and cannot be a --spec file")
     if is_script or (script and location.lower().endswith(".py")):
         return Target(location, flow_name, False)
-    return Target(location, None, spec or is_spec_file(location))
+    return Target(location, None, spec or is_spec_file(location), is_prefect_yaml(location))
 
 
 def split_target(text: str) -> Tuple[str, Optional[str]]:
@@ -124,12 +151,15 @@ def make_specs(
     specs: List[DeploymentSpec] = []
     options: Optional[Dict[str, Any]] = None
     for target in targets:
+        if target.is_prefect_yaml:
+            specs += _load_prefect_yaml(target.location, arguments, client)
+            continue
         if target.is_spec_file:
             if runs_code(target.location):
                 output.note(f"running {target.location} for its deployments")
             # What the file prints is no result of ours.
             with output.user_code(aside=True):
-                specs += load_specs(target.location, client)
+                specs += load_specs(target.location)
             continue
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
@@ -137,6 +167,22 @@ def make_specs(
         given = given_parameters(arguments, lambda: known_schema(spec.find_flow()))
         specs.append(spec if given is None else attrs.evolve(spec, parameters=given))
     return tuple(specs)
+
+
+def _load_prefect_yaml(
+    path: str, arguments: Namespace, client: Client
+) -> Tuple[DeploymentSpec, ...]:
+    # Imported here because it is slow to load, and most commands read none.
+    from flowpack.deployments.prefect_yaml import load_prefect_yaml
+
+    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[2:]}
+    if arguments.storage is not None:
+        options["flow_storage"] = parse_storage_url(arguments.storage)
+    given = {field: value for field, value in options.items() if value is not None}
+    file = load_prefect_yaml(path, arguments.name or (), ignore=arguments.ignore or (), **given)
+    for note in file.notes:
+        output.note(f"note: {path}: {note}")
+    return file.specs
 
 
 def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
@@ -147,26 +193,44 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         options["tags"] = ()
     if arguments.no_params:
         options["parameters"] = {}
+    options["concurrency_limit"] = _concurrency_limit(arguments)
+    if arguments.job_variable is not None:
+        options["job_variables"] = read_variables(arguments.job_variable)
     return {
-        "name": arguments.name,
-        "schedule": _schedule(arguments),
+        "name": arguments.name[-1] if arguments.name else None,
+        **_schedules(arguments),
         "flow_runner": _flow_runner(arguments),
-        "flow_storage": None if storage is None else parse_storage_url(storage, client),
+        "flow_storage": None if storage is None else parse_storage_url(storage),
         **{field: value for field, value in options.items() if value is not None},
     }
 
 
-def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:
+def _concurrency_limit(arguments: Namespace) -> Union[int, Dict[str, Any], None]:
+    more = {
+        "collision_strategy": arguments.collision_strategy,
+        "grace_period_seconds": arguments.grace_period,
+    }
+    given = {key: value for key, value in more.items() if value is not None}
+    limit: Optional[int] = arguments.concurrency_limit
+    if given and limit is None:
+        problem = "--collision-strategy and --grace-period can only be given with"
+        raise UsageError(f"{problem} --concurrency-limit")
+    return {"limit": limit, **given} if given else limit
+
+
+def _schedules(arguments: Namespace) -> Dict[str, Any]:
+    """Return the fields of schedules; the time zone holds for all of them."""
     zone = arguments.timezone
-    if arguments.cron is not None:
-        return CronSchedule(arguments.cron, timezone=zone)
-    if arguments.interval is not None:
-        return IntervalSchedule(arguments.interval, timezone=zone)
-    if arguments.rrule is not None:
-        return RRuleSchedule(arguments.rrule, timezone=zone)
-    if zone is not None:
+    given: List[Schedule] = [CronSchedule(text, timezone=zone) for text in arguments.cron or ()]
+    given += [IntervalSchedule(text, timezone=zone) for text in arguments.interval or ()]
+    given += [RRuleSchedule(text, timezone=zone) for text in arguments.rrule or ()]
+    if zone is not None and not given:
         raise UsageError("--timezone can only be given with a schedule")
-    return None if arguments.no_schedule else UNSET
+    if not given and not arguments.no_schedule:
+        if arguments.replace_schedules:
+            raise UsageError("--replace-schedules needs schedules, or --no-schedule")
+        return {}
+    return {"schedules": given, "replace_schedules": bool(arguments.replace_schedules)}
 
 
 def _flow_runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:

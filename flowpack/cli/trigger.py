@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from typing import Any, Callable, Mapping, Optional
+from typing import Callable, Optional
 from uuid import UUID, uuid4
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parameters import given_parameters
+from flowpack.cli.parameters import check_parameters, given_parameters
 from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
-from flowpack.exceptions import FlowpackError, SpecError, printable, quoted
-from flowpack.models import Deployment, FlowRun
-from flowpack.parameters import missing_problems, unknown_names, value_problems
+from flowpack.exceptions import FlowpackError, printable, quoted
+from flowpack.models import FlowRun
 
 #: States that a flow run does not leave any more.
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
@@ -59,29 +58,6 @@ def trigger(arguments: Namespace) -> None:
     output.result(document, (), as_json=as_json)
     if arguments.wait:
         _check_completed(flow_run, name)
-
-
-def check_parameters(deployment: Deployment, given: Mapping[str, Any], client: Client) -> None:
-    """Raise a SpecError for the parameters *given* to a flow run that could not be.
-
-    Types are checked where the server does so. 2.0b7 keeps no schema to go by.
-    """
-    schema = deployment.extra.get("parameter_openapi_schema") or {}
-    if not client.dialect.uses_work_pools:
-        return
-    properties = schema.get("properties") or {}
-    # The last one, where it may be a function's **more.
-    last = max(properties, key=lambda name: properties[name].get("position", 0), default="")
-    open_ended = properties.get(last, {}).get("default") == {}
-    lead = "The following parameters were specified but not found on the deployment:"
-    unknown = unknown_names(given, properties, last if open_ended else None, lead)
-    problems = [unknown] if unknown else []
-    if deployment.extra.get("enforce_parameter_schema"):
-        values = {**deployment.parameters, **given}
-        problems += value_problems(values, schema)
-        problems += missing_problems(values, schema)
-    if problems:
-        raise SpecError(deployment.name, problems)
 
 
 def wait_for(

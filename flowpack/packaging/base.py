@@ -6,14 +6,28 @@ import hashlib
 import inspect
 import io
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, Collection, List, Mapping, Optional, Tuple, Union
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Collection,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals
 from flowpack._validators import (
+    Check,
     at_least,
     copied_json,
+    describe_type,
+    field_error,
     instance_of,
     is_filled_text,
     is_flag,
@@ -29,8 +43,8 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
-from flowpack.exceptions import PackagingError, printable, quoted
-from flowpack.flow_runners import FlowRunner
+from flowpack.exceptions import DeploymentValidationError, PackagingError, printable, quoted
+from flowpack.flow_runners import FlowRunner, text_mapping
 from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
 from flowpack.schedules import (
     CronSchedule,
@@ -39,6 +53,7 @@ from flowpack.schedules import (
     RRuleSchedule,
     parse_deployment_schedule,
     parse_schedule,
+    schedules_problem,
 )
 from flowpack.urls import URL, Address, as_address, url_of
 
@@ -58,6 +73,48 @@ def _to_mapping(value: Union[Mapping[str, Any], None, Unset]) -> Any:
     return copied_json(dict(value)) if isinstance(value, Mapping) else value
 
 
+def to_job_variables(value: Union[Mapping[str, Any], None, Unset]) -> Any:
+    """Convert job variables: ``env.NAME`` goes into ``env``, whose numbers become text.
+
+    Workers before 3.6.5 know no other form.
+    """
+    variables = _to_mapping(value)
+    if not variables or is_json_mapping(variables):
+        return variables
+    from flowpack.wire.job_variables import with_nested_env  # Only servers with pools need it.
+
+    variables = with_nested_env(variables)
+    if isinstance(variables.get("env"), dict):
+        variables["env"] = text_mapping(variables["env"])
+    return variables
+
+
+def _to_limit(value: Union[int, Mapping[str, Any], None, Unset]) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _grace_problem(value: Any) -> Optional[str]:
+    is_possible = type(value) is int and 60 <= value <= 86400
+    return None if is_possible else f"must be from 60 to 86400 seconds, not {quoted(value)}"
+
+
+#: What a concurrency limit may hold, where it is no mere number.
+_LIMIT: Mapping[str, Check] = {
+    "limit": at_least(1, "runs"),
+    "collision_strategy": optional(one_of("ENQUEUE", "CANCEL_NEW")),
+    "grace_period_seconds": optional(_grace_problem),
+}
+
+
+def _limit_problems(value: Any) -> Union[None, str, Iterable[str]]:
+    if not isinstance(value, dict):
+        return at_least(1, "runs")(value)
+    listed = ", ".join(_LIMIT)
+    unknown = [f"it has no {quoted(key)}; it takes {listed}" for key in value if key not in _LIMIT]
+    problems = ((key, check(value.get(key))) for key, check in _LIMIT.items())
+    return unknown + [f"{key} {problem}" for key, problem in problems if problem]
+
+
 def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
     if value is None:
         return ()
@@ -68,20 +125,36 @@ def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
     return value
 
 
-def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], None, Unset]) -> Any:
-    return parse_schedule(value) if isinstance(value, Mapping) else value
+def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], str, None, Unset]) -> Any:
+    return parse_schedule(value) if isinstance(value, (str, Mapping)) else value
 
 
 def _to_schedules(value: Any) -> Any:
     if value is None:
         return ()
-    if isinstance(value, (list, tuple)):
-        return tuple(map(parse_deployment_schedule, value))
-    return value
+    if not isinstance(value, (list, tuple)):
+        return value
+    schedules = []
+    for number, item in enumerate(value, 1):
+        try:
+            schedules.append(parse_deployment_schedule(item))
+        except DeploymentValidationError as exc:
+            problems = [f"item {number}: {problem}" for problem in exc.problems]
+            raise DeploymentValidationError("schedules", problems) from exc
+    return tuple(schedules)
 
 
-def _schedules_problem(value: object) -> Optional[str]:
-    return None if isinstance(value, tuple) else "must be a list of schedules"
+def _check_schedules(spec: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    problem: Optional[str] = None
+    if value is UNSET:
+        return
+    if not isinstance(value, tuple):
+        problem = f"must be a list of schedules, not {describe_type(value)}"
+    elif spec.schedule is not UNSET:
+        problem = "schedule is given, too; give one of them"
+    problem = problem or schedules_problem(value)
+    if problem:
+        raise field_error(type(spec), field.name, problem)
 
 
 def _labels_problem(value: Any) -> Optional[str]:
@@ -103,7 +176,7 @@ _check_flag = validator(is_flag)
 _check_text = validator(optional(is_text))
 _check_name = validator(optional(is_filled_text))
 _is_schedule = instance_of(
-    (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule or a mapping"
+    (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule, a mapping or text"
 )
 
 
@@ -116,15 +189,16 @@ class PoolFields(HidesLocals):
     work_pool: Optional[str] = attrs.field(default=None, validator=_check_name)
     work_queue: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_name)
     create_work_pool: bool = attrs.field(default=False, validator=_check_flag)
-    concurrency_limit: Union[int, None, Unset] = attrs.field(
-        default=UNSET, validator=validator(optional(at_least(1, "runs")))
+    concurrency_limit: Union[int, Mapping[str, Any], None, Unset] = attrs.field(
+        default=UNSET, converter=_to_limit, validator=validator(optional(_limit_problems))
     )
     labels: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=_to_mapping, validator=validator(_labels_problem)
     )
     job_variables: Union[Mapping[str, Any], Unset] = attrs.field(
-        default=UNSET, converter=_to_mapping, validator=validator(is_json_mapping), repr=False
+        default=UNSET, converter=to_job_variables, validator=validator(is_json_mapping), repr=False
     )
+    check_job_variables: bool = attrs.field(default=True, validator=_check_flag)
     pull: Optional[str] = attrs.field(
         default=None, validator=validator(one_of("stock", "flowpack"))
     )
@@ -145,7 +219,7 @@ class SpecFields(PoolFields):
         default=UNSET, converter=_to_schedule, validator=validator(optional(_is_schedule))
     )
     schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = attrs.field(
-        default=UNSET, converter=_to_schedules, validator=validator(_schedules_problem)
+        default=UNSET, converter=_to_schedules, validator=_check_schedules
     )
     replace_schedules: bool = attrs.field(default=False, validator=_check_flag)
     tags: Union[Tuple[str, ...], Unset] = attrs.field(
