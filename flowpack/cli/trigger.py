@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parser import UsageError, read_values, read_variables
+from flowpack.cli.parameters import check_parameters, given_parameters, read_variables
+from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
 from flowpack.deployments.pools import check_variables
@@ -41,27 +42,8 @@ def trigger(arguments: Namespace) -> None:
     if arguments.timeout is not None and not waits:
         raise UsageError("--timeout can only be given with --wait or --watch")
     name, as_json = arguments.deployment, arguments.json
-    parameters = read_values(arguments.param or {})
-    job_variables = read_variables(arguments.job_variable or {})
     with connect(arguments) as client:
-        deployment = find_deployment(name, client)
-        if client.embedded:
-            raise FlowpackError(
-                "no server runs behind the embedded API, so a flow run would wait for ever;"
-                f" run it here: flowpack run {printable(name)}"
-            )
-        pool = deployment.extra.get("work_pool_name")
-        if job_variables and pool:
-            check_variables(name, job_variables, client.read_work_pool(pool))
-        flow_run = client.create_flow_run_from_deployment(
-            deployment.id,
-            parameters=parameters,
-            tags=arguments.tag or (),
-            name=arguments.name,
-            idempotency_key=uuid4().hex,
-            scheduled_time=arguments.scheduled_time,
-            job_variables=job_variables,
-        )
+        flow_run = _create_flow_run(arguments, client)
         url = client.ui_url("flow-run", flow_run.id)
         if not as_json:
             output.text(str(flow_run.id))
@@ -85,6 +67,32 @@ def trigger(arguments: Namespace) -> None:
     output.result(document, (), as_json=as_json)
     if waits:
         _check_completed(flow_run, name, url)
+
+
+def _create_flow_run(arguments: Namespace, client: Client) -> FlowRun:
+    name = arguments.deployment
+    deployment = find_deployment(name, client)
+    if client.embedded:
+        raise FlowpackError(
+            "no server runs behind the embedded API, so a flow run would wait for ever;"
+            f" run it here: flowpack run {printable(name)}"
+        )
+    schema = deployment.extra.get("parameter_openapi_schema") or {}
+    parameters = given_parameters(arguments, lambda: schema) or {}
+    check_parameters(deployment, parameters, client)
+    job_variables = read_variables(arguments.job_variable or {})
+    pool = deployment.extra.get("work_pool_name")
+    if job_variables and pool:
+        check_variables(name, job_variables, client.read_work_pool(pool))
+    return client.create_flow_run_from_deployment(
+        deployment.id,
+        parameters=parameters,
+        tags=arguments.tag or (),
+        name=arguments.name,
+        idempotency_key=uuid4().hex,
+        scheduled_time=arguments.scheduled_time,
+        job_variables=job_variables,
+    )
 
 
 def _wait(flow_run: FlowRun, client: Client, arguments: Namespace, url: Optional[str]) -> FlowRun:
