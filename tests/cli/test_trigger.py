@@ -414,7 +414,7 @@ def test_job_variables(flowpack, todays):
     assert flowpack("trigger", "hello/d", *options).status == 0
     sent = todays.records["flow_runs"].pop()["job_variables"]
     assert sent == {"env": {"A": "1"}, "stream_output": False}
-    variables = {"env": {}, "command": {}, "stream_output": {}}
+    variables = {name: {"type": "x"} for name in ("env", "command", "stream_output")}
     pool["base_job_template"] = {"variables": {"properties": variables}}
     assert flowpack("trigger", "hello/d", *options).status == 0
     todays.records["flow_runs"].clear()
