@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -47,9 +47,9 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
+from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject, Unset
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
-from flowpack.packaging.script import describe, has_bytes
+from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
 from flowpack.wire.dialect import Change
 
 Specs = Union[Spec, Iterable[Spec]]
@@ -225,7 +225,7 @@ def _describe(
     flow_id = _NO_ID if current is None else current.flow_id
     described = describe(spec, package, flow_id, _find_token(package, in_place))
     new = dialect.settled(described, current)
-    problems = dialect.problems(new)
+    problems = [*dialect.problems(new), *_parameter_problems(spec, package, new)]
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
     notes = dialect.notes(new)
@@ -241,6 +241,56 @@ def _describe(
     if given:
         notes += (f"this server has no place for {given}; they are left out",)
     return new, notes, ()
+
+
+def _parameter_problems(
+    spec: CompleteSpec, package: Package, new: DeploymentCreate
+) -> Iterator[str]:
+    """Yield what the flow could not take of the parameters of *new*, which is settled."""
+    flow, parameters = spec.flow, new.parameters or {}
+    schedules = list(_active_schedules(new))
+    if flow.definition is None or not (parameters or schedules):
+        return
+    # Imported here because many deployments have no parameters.
+    from flowpack.parameters import missing_problems, unknown_names, value_problems
+
+    schema = package.parameter_schema
+    if not schema and isinstance(spec.packager, SourcePackager):
+        schema = known_schema(flow)  # Of a server that keeps none.
+    more = flow.definition.node.args.kwarg
+    catch_all = more.arg if more else None
+
+    def problems(values: Mapping[str, Any]) -> Iterator[str]:
+        unknown = unknown_names(values, flow.parameters, catch_all)
+        yield from [unknown] if unknown else []
+        yield from () if new.enforce_parameter_schema is False else value_problems(values, schema)
+
+    remedy = ""
+    if spec.parameters is UNSET:
+        remedy = " (kept from the server; --no-params, or parameters={}, removes what is there)"
+    for problem in problems(parameters):
+        yield f"{problem}{remedy}"
+    for label, own in schedules:
+        for problem in problems(own):
+            yield f"{problem}, in the parameters of the schedule{label}"
+        # What is paused starts no runs.
+        values, wanted = {**parameters, **own}, schema if new.is_schedule_active else {}
+        for problem in missing_problems(values, wanted):
+            yield f"{problem}: the schedule{label} would start runs without it"
+
+
+def _active_schedules(new: DeploymentCreate) -> Iterator[Tuple[str, Mapping[str, Any]]]:
+    """Yield what names each schedule that is switched on, and its own parameters."""
+    if isinstance(new.schedules, Unset):
+        if new.schedule and not isinstance(new.schedule, Unset):
+            yield "", {}  # The only one.
+        return
+    for each in new.schedules:
+        if each.get("active", True):
+            schedule = each.get("schedule") or {}
+            words = (each.get("slug"), *map(schedule.get, ("cron", "rrule", "interval")))
+            label = quoted(next(filter(None, words), "without a slug"))
+            yield f" {label}", each.get("parameters") or {}
 
 
 def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
