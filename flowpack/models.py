@@ -433,5 +433,18 @@ class FlowRun(Record):
     deployment_id: Optional[UUID] = None
     state_type: Optional[str] = None
     state_name: Optional[str] = None
+    expected_start_time: Optional[datetime] = None
     parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     tags: Tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class LogRecord(Record):
+    """One thing that a flow run logged; its *level* is a number as in :mod:`logging`."""
+
+    name: str
+    level: int
+    message: str
+    timestamp: datetime
+    flow_run_id: Optional[UUID] = None
+    task_run_id: Optional[UUID] = None

@@ -79,7 +79,24 @@ class TodaysServer:
                 changed = next(each for each in listed if each["id"] == parts[3])
             changed.update(body)
             return Response(204, b"")
+        if parts[-1] == "create_flow_run":
+            return _answer(201, self._flow_run(parts[1], body))
         return self._made(parts[0], body)
+
+    def _flow_run(self, deployment_id, body):
+        state = body["state"]
+        due = state.get("state_details", {}).get("scheduled_time")
+        record = {
+            **body,
+            "id": str(uuid4()),
+            "name": body.get("name", "able-ant"),
+            "deployment_id": deployment_id,
+            "state_type": state["type"],
+            "state_name": state["type"].title(),
+            "expected_start_time": due or "2026-01-01T00:00:00Z",
+        }
+        self._all("flow_runs").append(record)
+        return record
 
     def _all(self, kind):
         return self.records.setdefault(kind, [])

@@ -15,6 +15,8 @@ from flowpack.cli.parser import (
     not_empty,
     parameters_object,
     seconds,
+    time_at,
+    time_in,
 )
 
 #: What ``--runner`` takes, so that no runner is loaded to parse it.
@@ -240,8 +242,23 @@ def _verify(parser: Any) -> None:
 def _trigger(parser: Any) -> None:
     _add_deployment(parser)
     _add_parameters(parser, "parameter, in place of the deployment's own")
-    _add(parser, "--wait", "wait; status 0 only if the flow run completes")
-    _add(parser, "--timeout SECONDS", "longest time to --wait", type=seconds)
+    due = parser.add_mutually_exclusive_group()
+    help = "when it is due, as in 2030-12-24T18:00 (local time) or 2030-12-24T18:00Z; default: now"
+    _add(due, "--at TIME", help, type=time_at, dest="scheduled_time")
+    _add(
+        due,
+        "--in TIME",
+        "how long from now, as in 90s, 15m, 1h30m or 2d",
+        type=time_in,
+        dest="scheduled_time",
+    )
+    _add(parser, "-n --name NAME", "name of the flow run; default: one that the server makes up")
+    _add(parser, "-t --tag TAG", "a tag, besides those of the deployment", action="append")
+    help = "a job variable of the work pool for this run, as in env.NAME=VALUE"
+    _add_pairs(parser, "--job-variable", help)
+    _add(parser, "--wait", "wait for its end; status 0 only if it completes")
+    _add(parser, "--watch", "wait, and show its logs as they come")
+    _add(parser, "--timeout SECONDS", "longest time to wait", type=seconds)
     _add_json(parser)
 
 

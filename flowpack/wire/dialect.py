@@ -19,7 +19,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.exceptions import WireError, printable
+from flowpack.exceptions import DeploymentValidationError, WireError, printable
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
@@ -208,6 +208,11 @@ class Dialect:
             return "it stands in the deployment itself" if current.flow_data else "unknown"
         place = "storage block" if stored.block_document_id else "folder of temporary files"
         return f"agents and flowpack run read it from the {place}"
+
+    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the job *variables* of one flow run as this server takes them."""
+        problem = f"Prefect {self.version} takes none for one flow run; 2.16.4 and later do"
+        raise DeploymentValidationError("job_variables", [problem])
 
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""

@@ -42,7 +42,7 @@ from flowpack.wire.concurrency import (
 )
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
-from flowpack.wire.job_variables import merged_variables, variables_of
+from flowpack.wire.job_variables import merged_variables, variables_of, with_nested_env
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -53,6 +53,7 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "enforce_parameter_schema": (2, 13, 2),
     "paused": (2, 16, 0),
     "schedules": (2, 16, 0),
+    "run_variables": (2, 16, 4),  # Job variables of one flow run.
     "job_variables": (2, 17, 0),
     "concurrency_limit": (3, 0, 0),
     "runs": (3, 0, 0),  # In addresses of the user interface.
@@ -336,6 +337,12 @@ class Prefect3(Dialect):
         elif shared:
             notes.append(f"the concurrency limit {quoted(shared)} is shared with others")
         return tuple(notes)
+
+    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :meth:`Dialect.run_variables`."""
+        if self.has("run_variables"):
+            return with_nested_env(variables)
+        return super().run_variables(variables)
 
     def describe_pull(self, current: Deployment) -> str:
         """See :meth:`Dialect.describe_pull`."""
