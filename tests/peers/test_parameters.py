@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import uuid
+from typing import Any
 
 import pytest
 
@@ -106,6 +107,8 @@ TYPES = {
     "left_out": "int = object()",
 }
 
+PARAMETERS = ", ".join(f"{name}: {text}" for name, text in TYPES.items())
+
 TABLE = f"""\
 import datetime
 from dataclasses import dataclass
@@ -120,12 +123,26 @@ class Item:
     count: int = 1
 
 @flow
-def table(first: int, {", ".join(f"{name}: {text}" for name, text in TYPES.items())}, *rows: int, **more: str):
+def table(first: int, {PARAMETERS}, *rows: int, **more: str):
     pass
 """
 
-VALUES = [
-    *(None, True, 3, 2.0, 1.5, "", "a", "3", "2026-01-31", [], [1, 1], [1, "a"], [None]),
+VALUES: list[Any] = [
+    *(
+        None,
+        True,
+        3,
+        2.0,
+        1.5,
+        "",
+        "a",
+        "3",
+        "2026-01-31",
+        [],
+        [1, 1],
+        [1, "a"],
+        [None],
+    ),
     *({"a": "b"}, {"name": "x"}, {"name": "x", "count": "y"}, [{"name": "x"}], [{}]),
 ]
 
@@ -156,7 +173,7 @@ def test_what_is_taken_here_is_taken_there(server, tmp_path):
             if ours != theirs:
                 different.append((name, value, ours))
     # Servers look into no formats, so that runs fail.
-    known = [("day", text, False) for text in ("", "a")]
+    known: list[Any] = [("day", text, False) for text in ("", "a")]
     if "2.14" in server.environment.folder.name:  # It knows null nowhere.
         known.append(("left_out", None, True))
     assert different == known
