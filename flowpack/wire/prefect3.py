@@ -105,6 +105,7 @@ _SPEC_NAMES: Mapping[str, str] = {
 _SHAPES: Mapping[str, type] = {
     "schedule": dict,
     "schedules": list,
+    "parameter_openapi_schema": dict,
     "pull_steps": list,
     "labels": dict,
     "job_variables": dict,
