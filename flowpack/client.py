@@ -19,7 +19,7 @@ from flowpack.models import (
     FlowRun,
     WorkPool,
 )
-from flowpack.transport import Effect, Snapshot, Transport
+from flowpack.transport import Effect, Request, Snapshot, Transport
 from flowpack.urls import URL
 from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect
@@ -156,11 +156,15 @@ class Client(HidesLocals):
     def create_deployment(self, deployment: DeploymentCreate) -> UUID:
         """Create or update a deployment and return its id; what is UNSET gets its default."""
         settled = self.dialect.settled(deployment, None)
-        sent = self.dialect.create_deployment(settled)
         expected = {name: getattr(settled, name) for name in ("name", "flow_id", "flow_data")}
-        made = self._api.read(sent, Deployment, **expected)
+
+        def read(sent: Request) -> Deployment:
+            return self._api.read(sent, Deployment, **expected)
+
+        made = self.dialect.write_deployment(settled, self._api.json, read)
         other = [each.field for each in self.dialect.differences(made, settled)]
         if other:  # Without the values: a runner's variables may be secret.
+            sent = request("POST", "/deployments/")
             raise self._api.wire_error(sent, f"the server answered with another {', '.join(other)}")
         return made.id
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import enum
 import json
 from datetime import datetime
-from typing import Any, Dict, Literal, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import WireError, quoted
-from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.schedules import AnySchedule as AnySchedule
+from flowpack.schedules import DeploymentSchedule
+from flowpack.schedules import OpaqueSchedule as OpaqueSchedule  # noqa: F401 (for its users)
 
 
 class Unset(enum.Enum):
@@ -58,19 +60,6 @@ def name_problem(name: str) -> Optional[str]:
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in name):
         return f"the name {quoted(name)} holds a NUL character or half a surrogate pair"
     return None
-
-
-@attrs.frozen
-class OpaqueSchedule:
-    """A schedule that others made and this release cannot read; its JSON is kept as it is.
-
-    Servers take what their clients would refuse, so reading one is no error.
-    """
-
-    json: Mapping[str, Any]
-
-
-AnySchedule = Union[IntervalSchedule, CronSchedule, RRuleSchedule, OpaqueSchedule]
 
 
 @attrs.frozen
@@ -201,8 +190,9 @@ class ScriptSource:
         requires: What a worker installs for the flowpack step.
         version: The flow's version, for deployments that are given none.
         description: The flow's description, likewise.
-        schedule: The schedule that flowpack made, as JSON, where the server has no other way to
-            know it from those that people made.
+        schedules: Those of the deployment's schedules that are flowpack's though their slug does
+            not say so: the slug, or else the schedule as JSON.
+        other_schedules: Where one of them is known by its JSON, those that others made.
     """
 
     filename: str
@@ -214,7 +204,8 @@ class ScriptSource:
     requires: Optional[str] = attrs.field(default=None, repr=False)
     version: Optional[str] = None
     description: Optional[str] = None
-    schedule: Optional[Mapping[str, Any]] = None
+    schedules: Optional[Sequence[Any]] = None
+    other_schedules: Optional[Sequence[Any]] = None
 
 
 @attrs.frozen
@@ -248,7 +239,7 @@ class ScheduleRecord:
     """One of the schedules of a deployment, as the server has it.
 
     Attributes:
-        own: Whether flowpack made it, as far as that is known.
+        own: Whether it is flowpack's, as far as that is known: made or adopted by it.
     """
 
     schedule: AnySchedule
@@ -300,8 +291,11 @@ class DeploymentCreate:
     Attributes:
         entrypoint: ``file.py:function``.
         work_queue_name: The queue in the pool; None is its default.
-        schedules: All schedules as they are sent, those of others included; made by the
-            dialect.
+        own_schedules: What is to be flowpack's, in place of *schedule*, where there may be several.
+        replace_schedules: Whether these are all; those of others are removed.
+        current: The deployment as the server has it, for an update; set by the dialect, and so are
+            the following.
+        schedules: All schedules as they are sent, those of others included.
         job_variables: Variables of the pool's jobs; None for those of the runner. UNSET, where
             nobody named a runner, lays that over the server's.
     """
@@ -324,8 +318,21 @@ class DeploymentCreate:
     work_queue_name: Union[str, None, Unset] = UNSET
     concurrency_limit: Union[int, None, Unset] = UNSET
     labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
+    own_schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = UNSET
+    replace_schedules: bool = False
+    current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
     job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)
+
+
+def wanted_schedules(
+    schedule: Union[AnySchedule, None, Unset],
+    schedules: Union[Tuple[DeploymentSchedule, ...], Unset],
+) -> Union[Tuple[DeploymentSchedule, ...], Unset]:
+    """Return what the fields for one schedule and for several ask for, of which one is given."""
+    if isinstance(schedule, Unset):
+        return schedules
+    return () if schedule is None else (DeploymentSchedule(schedule),)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,22 +1,22 @@
 """When a server starts runs of a deployment by itself.
 
-Each kind checks shape, ranges and time zones. The text of a cron or rrule schedule is refused
-here only where no server could follow it; the server has the last word.
+Each kind checks shape, ranges and timezones; :mod:`flowpack.schedule_texts` has the texts.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from datetime import timezone as fixed_zone
-from typing import Any, ClassVar, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, ClassVar, Mapping, Optional, Sequence, Tuple, Type, Union
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals
 from flowpack._validators import (
     at_least,
+    copied_json,
     describe_type,
     is_filled_text,
     is_flag,
@@ -25,6 +25,7 @@ from flowpack._validators import (
     validator,
 )
 from flowpack.exceptions import DeploymentValidationError, quoted
+from flowpack.schedule_texts import cron_problems, find_zone, rrule_problems, zone_problem
 
 # Patterns are compiled where they are used: most commands see no schedule.
 
@@ -121,191 +122,6 @@ def _error(problem: str) -> DeploymentValidationError:
     return DeploymentValidationError("schedule", [problem])
 
 
-def _find_zone(name: str) -> Optional[tzinfo]:
-    """Return the zone called *name*, or None when this machine knows none."""
-    if name == "UTC":  # Known everywhere; all else depends on the machine's database.
-        return fixed_zone.utc
-    import zoneinfo  # Imported here because most schedules name no zone.
-
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return None  # Odd names end as files that cannot be opened, or are no zone.
-
-
-def _zone_problem(name: object) -> Optional[str]:
-    if not isinstance(name, str):
-        return f"the timezone must be text, not {describe_type(name)}"
-    if _find_zone(name) is not None:
-        return None
-    reason = "names look like 'Europe/Paris' or 'UTC' (upper and lower case matter)"
-    if _find_zone("Europe/Paris") is None:
-        reason = (
-            "this machine has no time zone database. Install the system package or the Python"
-            " package 'tzdata', or leave the timezone out"
-        )
-    return f"the timezone {quoted(name)} is unknown; {reason}"
-
-
-# --- cron, in the dialect of croniter, the library of Prefect's servers -------------------
-#
-# Its releases differ; what one of them takes is taken here.
-
-#: Servers keep no longer text, in characters.
-_LONGEST = 6_500
-
-_CRON_ALIASES = "@hourly @daily @midnight @weekly @monthly @yearly @annually".split()
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-_DAYS = "sun|mon|tue|wed|thu|fri|sat"
-
-#: Of each field the name, the least and the largest number, words for them and other forms.
-_CRON_FIELDS = (
-    ("minute", 0, 59, "", ""),
-    ("hour", 0, 23, "", ""),
-    ("day", 1, 31, "", r"|\?|l|\d+w"),
-    ("month", 1, 12, f"|{_MONTHS}", ""),
-    ("weekday", 0, 7, f"|{_DAYS}", rf"|\?|l\d|(\d+|{_DAYS})(-(\d+|{_DAYS}))?#0*[1-5]"),
-    ("second", 0, 59, "", ""),
-    ("year", 1970, 2099, "", ""),
-)
-
-
-def _text_problem(text: Any) -> Optional[str]:
-    if not isinstance(text, str):
-        return f"must be text, not {describe_type(text)}"
-    return f"is longer than {_LONGEST:,} characters" if len(text) > _LONGEST else None
-
-
-def _cron_problems(text: Any) -> Iterator[str]:
-    """Yield what is wrong with a cron expression, one sentence for each field."""
-    problem = _text_problem(text)
-    if problem:
-        yield problem
-    elif text.lower() not in _CRON_ALIASES:
-        columns = text.split()
-        if not 5 <= len(columns) <= 7 or text.startswith("@"):
-            yield (
-                f"{quoted(text)} has {len(columns)} fields; it takes five (minute hour day month"
-                " weekday), with seconds as a sixth and years as a seventh, or is one of"
-                f" {' '.join(_CRON_ALIASES)}, without spaces around it"
-            )
-            return
-        for (name, low, high, words, other), column in zip(_CRON_FIELDS, columns):
-            # Where there are seconds, croniter takes day 0 for day 1.
-            low = 0 if name == "day" and len(columns) > 5 else low
-            problem = _column_problem(column, low, high, words, other)
-            if problem:
-                yield f"{quoted(text)}, {name} {quoted(column)}: {problem}"
-
-
-def _column_problem(column: str, low: int, high: int, words: str, other: str) -> Optional[str]:
-    value, step = rf"\d{{1,9}}{words}", r"(/0*[1-9]\d*)?"
-    if re.fullmatch(rf"(?i)r(\(\d+-\d+\))?{step}", column):
-        return None  # A random value, as 2.0b7 knows it.
-    shape = rf"(?i)(\*|({value})(-({value}|l))?{other}){step}"
-    for item in column.split(","):
-        numbers = map(int, re.findall(r"\d{1,9}", re.split("[/#]", item)[0]))
-        if not re.fullmatch(shape, item) or not all(low <= each <= high for each in numbers):
-            named = f" or {words[1:].replace('|', ' ')}" if words else ""
-            return (
-                f"{quoted(item)} must be {low} to {high}{named}, a range such as {low}-{high}, or"
-                " *, each with or without a step such as /5"
-            )
-    return None
-
-
-# --- recurrence rules of RFC 5545, as dateutil reads them, the library of Prefect's servers
-#
-# Upper and lower case are one, lines end at any white space, ``RRULE:`` may be left out.
-
-_WEEKDAYS = "MO TU WE TH FR SA SU".split()
-_WEEKDAY_COUNT = r"^[+-]?0*([1-9]|[1-4]\d|5[0-3])(?=\D)|\([+-]?\d+\)$"
-
-#: The words that may stand in a part of a rule; those of BYDAY also counted, as in -1FR.
-_RRULE_WORDS: Mapping[str, List[str]] = {
-    "FREQ": "YEARLY MONTHLY WEEKLY DAILY HOURLY MINUTELY SECONDLY".split(),
-    **dict.fromkeys(("WKST", "BYDAY", "BYWEEKDAY"), _WEEKDAYS),
-}
-
-#: The least and the largest number in a part of a rule; beyond, no run would ever start.
-_RRULE_RANGES: Mapping[str, Tuple[float, float]] = {
-    "INTERVAL": (1, 2**31 - 1),
-    "COUNT": (1, math.inf),
-    "BYSECOND": (0, 59),
-    "BYMINUTE": (0, 59),
-    "BYHOUR": (0, 23),
-    "BYMONTHDAY": (-31, 31),
-    "BYYEARDAY": (-366, 366),
-    "BYWEEKNO": (-53, 53),
-    "BYMONTH": (1, 12),
-    "BYSETPOS": (-366, 366),
-    "BYEASTER": (-math.inf, math.inf),
-}
-
-
-def _rrule_problems(text: Any) -> Iterator[str]:
-    """Yield what is wrong with a recurrence rule, line by line."""
-    problem = _text_problem(text)
-    if problem:
-        yield problem
-        return
-    names = set()
-    for line in text.split():
-        head, _, value = line.partition(":") if ":" in line else ("RRULE", "", line)
-        name, zone = head.upper().partition(";")[0], re.search("(?i);TZID=([^;]*)", head)
-        names.add(name)
-        problems: List[Optional[str]] = []
-        if name in ("RRULE", "EXRULE"):
-            problems = [_rule_problem(value.upper())]
-        elif name in ("DTSTART", "RDATE", "EXDATE"):
-            problems = [_zone_problem(zone[1]) if zone else None]
-            problems += map(_date_problem, value.split(","))
-        else:
-            known = "DTSTART, RRULE, EXRULE, RDATE, EXDATE"
-            problems = [f"unknown property {quoted(name)}; known are {known}"]
-        yield from (f"{quoted(line)}: {problem}" for problem in problems if problem)
-    if not names & {"RRULE", "RDATE"}:
-        yield "there is no line that makes runs, such as FREQ=DAILY"
-
-
-def _rule_problem(rule: str) -> Optional[str]:
-    parts = [part.partition("=")[::2] for part in rule.split(";")]
-    problems = (_part_problem(key, item) for key, value in parts for item in value.split(","))
-    missing = None if "FREQ" in dict(parts) else "FREQ is missing, as in FREQ=DAILY"
-    return next(filter(None, problems), missing)
-
-
-def _part_problem(key: str, item: str) -> Optional[str]:
-    if key == "UNTIL":
-        return _date_problem(item)
-    if key in _RRULE_WORDS:
-        word = re.sub(_WEEKDAY_COUNT, "", item) if key.startswith("BY") else item
-        allowed = "one of " + ", ".join(_RRULE_WORDS[key])
-        is_allowed = word in _RRULE_WORDS[key]
-    elif key in _RRULE_RANGES:
-        low, high = _RRULE_RANGES[key]
-        allowed = f"a whole number from {low} to {high}"
-        is_allowed = bool(re.fullmatch(r"[+-]?\d{1,18}", item)) and low <= int(item) <= high
-    else:
-        known = ", ".join(["UNTIL", *_RRULE_WORDS, *_RRULE_RANGES])
-        return f"unknown key {quoted(key)}; known are {known}, each with a value"
-    return None if is_allowed else f"{key}: {quoted(item)} must be {allowed}"
-
-
-def _date_problem(text: str) -> Optional[str]:
-    """Return what is wrong with a date in the form of RFC 5545; others may be dates, too."""
-    form = r"(\d{4})-?(\d\d)-?(\d\d)(?:T(\d\d):?(\d\d)(?::?(\d\d))?(?:Z|[+-]\d\d:?\d\d)?)?"
-    match = re.fullmatch(form, text.upper())
-    try:
-        if match is not None:
-            datetime(*(int(number or 0) for number in match.groups()))  # type: ignore[arg-type]
-        if re.search(r"\d", text):
-            return None
-    except ValueError:
-        pass
-    return f"{quoted(text)} is no time; write 20300131T235959Z or 20300131"
-
-
 # --- the schedules ------------------------------------------------------------------------
 
 
@@ -315,7 +131,7 @@ class _Schedule(HidesLocals):
 
 
 def _timezone() -> Any:
-    return attrs.field(default=None, kw_only=True, validator=validator(_zone_problem))
+    return attrs.field(default=None, kw_only=True, validator=validator(zone_problem))
 
 
 @attrs.frozen
@@ -326,7 +142,8 @@ class IntervalSchedule(_Schedule):
         interval: The time between runs. Also taken: a number of seconds, the same as text,
             ``"01:00:00"``, ``"2 days, 00:30:00"``, ``"PT1H"``.
         anchor_date: A time at which a run would fall; it must have an offset or a zone. Also
-            taken: ISO 8601 text. None means 2020-01-01T00:00 in the timezone.
+            taken: ISO 8601 text. None means 2020-01-01T00:00 in the timezone, on every server;
+            a schedule that is already there and has another one keeps it.
         timezone: The zone whose wall clock is followed across changes of daylight saving time;
             None means the anchor's offset.
     """
@@ -335,17 +152,29 @@ class IntervalSchedule(_Schedule):
     anchor_date: Optional[datetime] = attrs.field(default=None, converter=_to_anchor, kw_only=True)
     timezone: Optional[str] = _timezone()
 
+    def anchored(self) -> IntervalSchedule:
+        """Return the schedule with its anchor date; one that is None has become a time."""
+        zone = find_zone(self.timezone or "UTC") or fixed_zone.utc
+        return attrs.evolve(self, anchor_date=self.anchor_date or datetime(2020, 1, 1, tzinfo=zone))
+
     def without_timezone(self) -> IntervalSchedule:
         """Return the schedule with its timezone as the anchor's offset, for 2.0b7.
 
         It no longer follows changes of daylight saving time.
         """
-        zone = _find_zone(self.timezone or "UTC") or fixed_zone.utc
-        anchor = self.anchor_date or datetime(2020, 1, 1, tzinfo=zone)
-        if self.timezone is not None:
-            anchor = anchor.astimezone(zone)
+        anchor = self._local_anchor(self.timezone)
         offset = fixed_zone(anchor.utcoffset() or timedelta(0))
         return IntervalSchedule(self.interval, anchor_date=anchor.replace(tzinfo=offset))
+
+    def phase(self) -> timedelta:
+        """Return when in the interval its runs fall, by the clock of its timezone."""
+        anchor = self._local_anchor(self.timezone or "UTC")
+        return (anchor.replace(tzinfo=None) - datetime(2020, 1, 1)) % self.interval
+
+    def _local_anchor(self, timezone: Optional[str]) -> datetime:
+        anchor: Any = self.anchored().anchor_date
+        zone = None if timezone is None else find_zone(timezone)
+        return anchor if zone is None else anchor.astimezone(zone)  # type: ignore[no-any-return]
 
 
 @attrs.frozen
@@ -359,7 +188,7 @@ class CronSchedule(_Schedule):
         day_or: Whether day and weekday, both given, mean either (as cron has it) or both.
     """
 
-    cron: str = attrs.field(validator=validator(_cron_problems))
+    cron: str = attrs.field(validator=validator(cron_problems))
     timezone: Optional[str] = _timezone()
     day_or: bool = attrs.field(default=True, kw_only=True, validator=validator(is_flag))
 
@@ -374,7 +203,7 @@ class RRuleSchedule(_Schedule):
         timezone: The zone whose wall clock counts; None means UTC.
     """
 
-    rrule: str = attrs.field(validator=validator(_rrule_problems))
+    rrule: str = attrs.field(validator=validator(rrule_problems))
     timezone: Optional[str] = _timezone()
 
 
@@ -387,16 +216,38 @@ _KINDS: Mapping[str, Type[Any]] = {
 }
 
 
+@attrs.frozen
+class OpaqueSchedule:
+    """A schedule that others made and this release cannot read; its JSON is kept as it is.
+
+    Servers take what their clients would refuse, so reading one is no error.
+    """
+
+    json: Mapping[str, Any]
+
+
+AnySchedule = Union[Schedule, OpaqueSchedule]
+
+
 def parse_schedule(value: object) -> Schedule:
-    """Return the schedule in a mapping with one of ``interval``, ``cron`` and ``rrule``.
+    """Return the schedule that *value* means.
+
+    Args:
+        value: A schedule, a mapping with one of ``interval``, ``cron`` and ``rrule``, or text: an
+            interval such as ``"PT1H"``, a rule with ``FREQ=``, else a cron expression.
 
     Raises:
-        DeploymentValidationError: It has none of them or several, has unknown keys or breaks a
-            rule of its kind.
+        DeploymentValidationError: A mapping has none of them or several, there are unknown keys,
+            or a rule of its kind is broken.
     """
+    if isinstance(value, tuple(_KINDS.values())):
+        return value  # type: ignore[return-value]
+    if isinstance(value, str):
+        value = {_kind_of(value): value}
     one_of = "one of " + ", ".join(_KINDS)
     if not isinstance(value, Mapping):
-        raise _error(f"a schedule must be a mapping with {one_of}, not {_show(value)}")
+        texts = "text such as '0 6 * * *', 'PT1H' or 'FREQ=DAILY'"
+        raise _error(f"a schedule must be a mapping with {one_of}, or {texts}, not {_show(value)}")
     kinds = [key for key in _KINDS if key in value]
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none of them"
@@ -411,14 +262,47 @@ def parse_schedule(value: object) -> Schedule:
     return schedule
 
 
+def _kind_of(text: str) -> str:
+    if re.search("(?i)FREQ=|RDATE", text):
+        return "rrule"
+    try:
+        return "cron" if parse_duration(text) is None else "interval"
+    except OverflowError:
+        return "interval"
+
+
+def same_runs(current: AnySchedule, wanted: AnySchedule) -> bool:
+    """Return True if *current*, as a server has it, makes its runs when *wanted* says.
+
+    Servers add a timezone, an anchor date and, to rules, a start. An interval that is wanted
+    without an anchor date is content with any.
+    """
+    if isinstance(wanted, IntervalSchedule) and wanted.anchor_date is None:
+        anchor = getattr(current, "anchor_date", None)
+        wanted = attrs.evolve(wanted, anchor_date=anchor)
+    return _normal_form(current) == _normal_form(wanted)
+
+
+def _normal_form(schedule: AnySchedule) -> Tuple[Any, ...]:
+    if isinstance(schedule, OpaqueSchedule):
+        return (schedule.json,)
+    zone = schedule.timezone or "UTC"
+    if isinstance(schedule, IntervalSchedule):
+        return schedule.interval, zone, schedule.phase()
+    if isinstance(schedule, CronSchedule):
+        return tuple(schedule.cron.split()), zone, schedule.day_or
+    # What servers of 3.8.8 and later write before a rule without a start.
+    return re.sub(r"(?i)\ADTSTART:20200101T000000\s+|RRULE:", "", schedule.rrule).strip(), zone
+
+
 def _to_schedule(value: object) -> object:
-    return parse_schedule(value) if isinstance(value, Mapping) else value
+    return parse_schedule(value) if isinstance(value, (str, Mapping)) else value
 
 
 def _schedule_problem(value: object) -> Optional[str]:
-    if isinstance(value, tuple(_KINDS.values())):
+    if isinstance(value, (*_KINDS.values(), OpaqueSchedule)):
         return None
-    return f"must be a schedule, not {describe_type(value)}"
+    return f"must be a schedule, a text or a mapping, not {describe_type(value)}"
 
 
 @attrs.frozen
@@ -426,32 +310,60 @@ class DeploymentSchedule(_Schedule):
     """One of the schedules of a deployment.
 
     Attributes:
-        schedule: When runs are made; also a mapping.
-        active: Whether it makes any.
-        parameters: Laid over those of the deployment.
-        slug: Its name within the deployment.
-        max_scheduled_runs: How many runs the server makes ahead.
+        schedule: When runs are made; also a mapping or text, see :func:`parse_schedule`.
+        active: Whether it makes any. True leaves a schedule that was switched off as it is;
+            ``paused=False`` of the deployment switches it on.
+        parameters: Laid over those of the deployment; None keeps what is there.
+        slug: Its name within the deployment; None keeps the one that is there.
+        max_scheduled_runs: How many runs the server makes ahead; None keeps what is there.
     """
 
-    schedule: Schedule = attrs.field(converter=_to_schedule, validator=validator(_schedule_problem))
+    schedule: AnySchedule = attrs.field(
+        converter=_to_schedule, validator=validator(_schedule_problem)
+    )
     active: bool = attrs.field(default=True, validator=validator(is_flag))
     parameters: Optional[Mapping[str, Any]] = attrs.field(
-        default=None, validator=validator(optional(is_json_mapping)), repr=False, hash=False
+        default=None,
+        converter=copied_json,
+        validator=validator(optional(is_json_mapping)),
+        repr=False,
+        hash=False,
     )
     slug: Optional[str] = attrs.field(default=None, validator=validator(optional(is_filled_text)))
     max_scheduled_runs: Optional[int] = attrs.field(
         default=None, validator=validator(optional(at_least(1, "runs")))
     )
+    #: Whether a mapping says that it is active, which switches it on.
+    switches_on: bool = attrs.field(default=False, init=False, eq=False, repr=False)
 
 
 _OWN_KEYS = ("active", "parameters", "slug", "max_scheduled_runs")
 
 
 def parse_deployment_schedule(value: object) -> DeploymentSchedule:
-    """Return what an item of ``schedules`` means: a schedule, or a mapping as in prefect.yaml."""
+    """Return what an item of ``schedules`` means.
+
+    A mapping has the keys of a schedule and those of :class:`DeploymentSchedule`; null is as if
+    the latter were missing.
+    """
     if isinstance(value, DeploymentSchedule):
         return value
     if not isinstance(value, Mapping):
         return DeploymentSchedule(value)
-    own = {key: value[key] for key in _OWN_KEYS if key in value}
-    return DeploymentSchedule({key: value[key] for key in value if key not in own}, **own)
+    own = {key: value[key] for key in _OWN_KEYS if value.get(key) is not None}
+    rest = {key: item for key, item in value.items() if key not in _OWN_KEYS}
+    schedule = DeploymentSchedule(parse_schedule(rest), **own)
+    object.__setattr__(schedule, "switches_on", own.get("active") is True)
+    return schedule
+
+
+def schedules_problem(schedules: Sequence[DeploymentSchedule]) -> Optional[str]:
+    """Return what is wrong with several schedules of one deployment, each of which is right."""
+    for position, each in enumerate(schedules):
+        for number, other in enumerate(schedules[:position], 1):
+            if each.slug is not None and each.slug == other.slug:
+                return f"items {number} and {position + 1} have the same slug {quoted(each.slug)}"
+            same = _normal_form(each.schedule) == _normal_form(other.schedule)
+            if same and (each.parameters or {}) == (other.parameters or {}):
+                return f"items {number} and {position + 1} are equal; each run would be made twice"
+    return None

@@ -18,9 +18,12 @@ from hypothesis import strategies as st
 from flowpack.exceptions import DeploymentValidationError, SpecError
 from flowpack.schedules import (
     CronSchedule,
+    DeploymentSchedule,
     IntervalSchedule,
     RRuleSchedule,
+    parse_deployment_schedule,
     parse_schedule,
+    same_runs,
 )
 
 #: What each release makes of many texts: ``y`` for taken, in the order of ``releases``.
@@ -418,7 +421,7 @@ def test_parse_schedule(mapping, expected):
         ({"cron": "* * * * *", "anchor_date": None}, "has no 'anchor_date'; it takes"),
         ({"interval": 5, 7: 1}, "has no '7'"),
         ({"interval": 5, **{f"k{n}": 1 for n in range(99)}}, "'k4'; it takes"),
-        ("* * * * *", "must be a mapping"),
+        ("every day", "'every day' has 2 fields"),
         (None, "must be a mapping"),
         ([], "must be a mapping"),
     ],
@@ -427,6 +430,130 @@ def test_parse_schedule(mapping, expected):
 def test_parse_schedule_refuses(value, message):
     """A mapping of no kind, of several, or with other keys is refused."""
     assert message in problem(parse_schedule, value)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("0 6 * * *", CronSchedule("0 6 * * *")),
+        ("@daily", CronSchedule("@daily")),
+        ("PT1H", IntervalSchedule(HOUR)),
+        ("01:00:00", IntervalSchedule(HOUR)),
+        ("3600", IntervalSchedule(HOUR)),
+        ("2 days, 00:00:00", IntervalSchedule(48 * HOUR)),
+        ("FREQ=DAILY", RRuleSchedule("FREQ=DAILY")),
+        ("rrule:freq=weekly", RRuleSchedule("rrule:freq=weekly")),
+        ("RDATE:20300101T000000Z", RRuleSchedule("RDATE:20300101T000000Z")),
+    ],
+    ids=str,
+)
+def test_parse_schedule_of_a_text(text, expected):
+    """A text is an interval, a rule or, if it is neither, a cron expression."""
+    assert parse_schedule(text) == parse_schedule(expected) == expected
+    assert DeploymentSchedule(text) == DeploymentSchedule(expected)
+
+
+@pytest.mark.parametrize("text", ["9" * 90, "daily", "", "P1M", "FREQ=", "\ud800"])
+def test_parse_schedule_refuses_a_text(text):
+    """A text that is none of them is refused."""
+    problem(parse_schedule, text)
+
+
+# The schedules of a deployment
+
+
+def test_item_of_schedules():
+    """A mapping as in prefect.yaml holds the schedule and what is about it."""
+    item = {
+        "cron": "0 6 * * *",
+        "timezone": "Europe/Paris",
+        "active": False,
+        "parameters": {"x": 1},
+        "slug": "morning",
+        "max_scheduled_runs": 3,
+    }
+    schedule = CronSchedule("0 6 * * *", timezone="Europe/Paris")
+    made = parse_deployment_schedule(item)
+    assert made == DeploymentSchedule(schedule, False, {"x": 1}, "morning", 3)
+    assert parse_deployment_schedule(made) is made
+    assert parse_deployment_schedule(schedule) == DeploymentSchedule(schedule)
+    nothing = dict.fromkeys(["active", "parameters", "slug", "max_scheduled_runs"])
+    made = parse_deployment_schedule({"interval": 60, **nothing})
+    assert made == DeploymentSchedule(IntervalSchedule(60))
+    assert not made.switches_on
+    assert parse_deployment_schedule({"interval": 60, "active": True}).switches_on
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        5,
+        [],
+        {},
+        {"cron": "0 6 * * *", "slug": " "},
+        {"cron": "0 6 * * *", "active": "yes"},
+        {"cron": "0 6 * * *", "parameters": [1]},
+        {"cron": "0 6 * * *", "parameters": {"x": object()}},
+        {"cron": "0 6 * * *", "max_scheduled_runs": 0},
+        {"cron": "0 6 * * *", "catchup": True},
+        {"slug": "a"},
+    ],
+    ids=str,
+)
+def test_item_of_schedules_refused(item):
+    """What cannot be a schedule of a deployment is refused."""
+    problem(parse_deployment_schedule, item)
+
+
+@pytest.mark.parametrize(
+    "current, wanted, same",
+    [
+        ({"cron": "0  6 * * *"}, {"cron": "0 6 * * *", "timezone": "UTC"}, True),
+        ({"cron": "0 6 1 * 1"}, {"cron": "0 6 1 * 1", "day_or": False}, False),
+        ({"cron": "0 6 * * *"}, {"cron": "0 6 * * *", "timezone": "Asia/Tokyo"}, False),
+        ({"rrule": "DTSTART:20200101T000000\nFREQ=DAILY"}, "FREQ=DAILY", True),
+        ({"rrule": "DTSTART:20210101T000000\nFREQ=DAILY"}, "FREQ=DAILY", False),
+        ({"interval": 60}, {"interval": 3600}, False),
+        ({"interval": 60}, "0 6 * * *", False),
+        ({"interval": 3600, "anchor_date": "2021-05-05T00:30:00Z"}, "PT1H", True),
+        (
+            {"interval": 3600, "anchor_date": "2021-05-05T00:30:00Z"},
+            {"interval": 3600, "anchor_date": "2020-01-01T07:30:00+00:00"},
+            True,
+        ),
+        (
+            {"interval": 3600, "anchor_date": "2021-05-05T00:30:00Z"},
+            {"interval": 3600, "anchor_date": "2020-01-01T00:00:00+00:00"},
+            False,
+        ),
+        (
+            {
+                "interval": 86400,
+                "anchor_date": "2021-07-05T06:00:00+02:00",
+                "timezone": "Europe/Paris",
+            },
+            {
+                "interval": 86400,
+                "anchor_date": "2020-01-01T06:00:00+01:00",
+                "timezone": "Europe/Paris",
+            },
+            True,
+        ),
+    ],
+    ids=range(11),
+)
+def test_same_runs(current, wanted, same):
+    """Spellings, defaults and whole intervals between anchors make no difference."""
+    assert same_runs(parse_schedule(current), parse_schedule(wanted)) is same
+
+
+def test_interval_without_an_anchor():
+    """It means the start of 2020 by the clock of its timezone."""
+    anchored = IntervalSchedule(HOUR, timezone="Europe/Paris").anchored()
+    assert anchored.anchor_date is not None
+    assert anchored.anchor_date.isoformat() == "2020-01-01T00:00:00+01:00"
+    assert anchored.anchored() == anchored
 
 
 # Laws

@@ -14,6 +14,8 @@ from flowpack._tracebacks import HidesLocals
 from flowpack._validators import (
     at_least,
     copied_json,
+    describe_type,
+    field_error,
     instance_of,
     is_filled_text,
     is_flag,
@@ -29,7 +31,7 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
-from flowpack.exceptions import PackagingError, printable, quoted
+from flowpack.exceptions import DeploymentValidationError, PackagingError, printable, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
 from flowpack.schedules import (
@@ -39,6 +41,7 @@ from flowpack.schedules import (
     RRuleSchedule,
     parse_deployment_schedule,
     parse_schedule,
+    schedules_problem,
 )
 from flowpack.urls import URL, Address, as_address, url_of
 
@@ -68,20 +71,36 @@ def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
     return value
 
 
-def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], None, Unset]) -> Any:
-    return parse_schedule(value) if isinstance(value, Mapping) else value
+def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], str, None, Unset]) -> Any:
+    return parse_schedule(value) if isinstance(value, (str, Mapping)) else value
 
 
 def _to_schedules(value: Any) -> Any:
     if value is None:
         return ()
-    if isinstance(value, (list, tuple)):
-        return tuple(map(parse_deployment_schedule, value))
-    return value
+    if not isinstance(value, (list, tuple)):
+        return value
+    schedules = []
+    for number, item in enumerate(value, 1):
+        try:
+            schedules.append(parse_deployment_schedule(item))
+        except DeploymentValidationError as exc:
+            problems = [f"item {number}: {problem}" for problem in exc.problems]
+            raise DeploymentValidationError("schedules", problems) from exc
+    return tuple(schedules)
 
 
-def _schedules_problem(value: object) -> Optional[str]:
-    return None if isinstance(value, tuple) else "must be a list of schedules"
+def _check_schedules(spec: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    problem: Optional[str] = None
+    if value is UNSET:
+        return
+    if not isinstance(value, tuple):
+        problem = f"must be a list of schedules, not {describe_type(value)}"
+    elif spec.schedule is not UNSET:
+        problem = "schedule is given, too; give one of them"
+    problem = problem or schedules_problem(value)
+    if problem:
+        raise field_error(type(spec), field.name, problem)
 
 
 def _labels_problem(value: Any) -> Optional[str]:
@@ -145,7 +164,7 @@ class SpecFields(PoolFields):
         default=UNSET, converter=_to_schedule, validator=validator(optional(_is_schedule))
     )
     schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = attrs.field(
-        default=UNSET, converter=_to_schedules, validator=validator(_schedules_problem)
+        default=UNSET, converter=_to_schedules, validator=_check_schedules
     )
     replace_schedules: bool = attrs.field(default=False, validator=_check_flag)
     tags: Union[Tuple[str, ...], Unset] = attrs.field(

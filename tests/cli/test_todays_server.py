@@ -39,7 +39,7 @@ OF_OTHERS = (
         "schedule": {
             "interval": 3600.0,
             "timezone": "UTC",
-            "anchor_date": "2020-01-01T00:00:00Z",
+            "anchor_date": "2021-02-03T00:30:00Z",
         },
         "active": False,
         "slug": "hourly",
@@ -62,25 +62,25 @@ def test_all_schedules_are_shown(flowpack, server, script, tmp_path):
         text = flowpack("inspect", "hello/d", "--api", url).out
         document = flowpack("inspect", "hello/d", "--api", url, "--json").json
     assert (
-        "cron 0 6 * * *, not flowpack's; every 1 h (UTC), inactive, not flowpack's;"
-        " rrule DTSTART:20200101T000000 FREQ=DAILY (UTC)  yes"
+        "rrule DTSTART:20200101T000000 FREQ=DAILY (UTC); cron 0 6 * * *, not flowpack's;"
+        " every 1 h (UTC), inactive, not flowpack's  yes"
     ) in listed
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "schedule.1 cron 0 6 * * *, not flowpack's" in lines
+    assert "schedule.2 cron 0 6 * * *, not flowpack's" in lines
     assert (
-        "schedule.2 every 1 h (UTC), inactive, not flowpack's, slug hourly,"
-        " max_scheduled_runs 3, anchor 2020-01-01 00:00:00+00:00,"
+        "schedule.3 every 1 h (UTC), inactive, not flowpack's, slug hourly,"
+        " max_scheduled_runs 3, anchor 2021-02-03 00:30:00+00:00,"
         ' parameters {"name": "Ada"}'
     ) in lines
     assert as_json["schedules"] == document["schedules"]
     assert document["schedule"] == OWN["schedule"]
-    assert [each["own"] for each in document["schedules"]] == [False, False, True]
-    assert document["schedules"][1] == {
+    assert [each["own"] for each in document["schedules"]] == [True, False, False]
+    assert document["schedules"][2] == {
         "id": str(UUID(int=2)),
         "schedule": {
             "interval": 3600.0,
             "timezone": "UTC",
-            "anchor_date": "2020-01-01T00:00:00+00:00",
+            "anchor_date": "2021-02-03T00:30:00+00:00",
         },
         "active": False,
         "parameters": {"name": "Ada"},
