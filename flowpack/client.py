@@ -17,6 +17,7 @@ from flowpack.models import (
     DeploymentCreate,
     FlowRecord,
     FlowRun,
+    ScheduleRecord,
     WorkPool,
 )
 from flowpack.transport import Effect, Request, Snapshot, Transport
@@ -210,10 +211,15 @@ class Client(HidesLocals):
         """Resume or pause a deployment."""
         self._api.json(self.dialect.set_schedule_active(_uuid(deployment_id), active))
 
-    def set_one_schedule_active(self, deployment_id: Id, schedule_id: Id, active: bool) -> None:
+    def set_one_schedule_active(
+        self, deployment_id: Id, schedule: ScheduleRecord, active: bool
+    ) -> None:
         """Switch one schedule of a deployment on or off, on servers of release 2.16 and later."""
-        target = path("deployments", _uuid(deployment_id), "schedules", _uuid(schedule_id))
-        self._api.json(request("PATCH", target, {"active": active}, Effect.UPSERT))
+        target = path("deployments", _uuid(deployment_id), "schedules", _uuid(schedule.id or ""))
+        body: Dict[str, Any] = {"active": active}
+        if schedule.parameters:  # Servers clear them where they are left out.
+            body["parameters"] = dict(schedule.parameters)
+        self._api.json(request("PATCH", target, body, Effect.UPSERT))
 
     # Flow runs
 

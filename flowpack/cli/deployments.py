@@ -87,7 +87,7 @@ def resume(arguments: Namespace) -> None:
         deployment = find_deployment(arguments.deployment, client)
         for each in deployment.schedules:
             if arguments.schedules and each.id is not None and not each.active:
-                client.set_one_schedule_active(deployment.id, each.id, True)
+                client.set_one_schedule_active(deployment.id, each, True)
         client.set_schedule_active(deployment.id, True)
         deployment = client.read_deployment(deployment.id)
     _note_schedules(deployment, arguments.deployment, resumed=True)

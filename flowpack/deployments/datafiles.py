@@ -234,7 +234,7 @@ class ValueReader:
     """Turns values into Python's own, and notes all that is wrong with them.
 
     The paths *texts* mean text, and so make clear what is not clear by itself, and *flags* a
-    truth value.
+    truth value; ``[]`` in them stands for any item of a list.
     """
 
     def __init__(
@@ -269,9 +269,10 @@ class ValueReader:
         self._count(value)
         content = value.content
         if value.problem:
-            if path in self._texts:
+            kind = re.sub(r"\[\d+\]", "[]", path)
+            if kind in self._texts:
                 return content
-            if path in self._flags and content.lower() in _FLAGS:
+            if kind in self._flags and content.lower() in _FLAGS:
                 return _FLAGS[content.lower()]
             self.note(value.line, path, value.problem)
         elif isinstance(content, float) and not math.isfinite(content):

@@ -181,7 +181,7 @@ class Dialect:
                 found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
             for field, name in _OF_SCHEDULES.items():
                 if getattr(each, name) is not None and not self.has(field):
-                    found.append(f"keeps no {name} of schedules")
+                    found.append(f"keeps no {name} of schedules; leave it out")
         return [f"a {self.version} server {problem}" for problem in dict.fromkeys(found)]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:

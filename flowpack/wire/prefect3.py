@@ -149,7 +149,7 @@ class Prefect3(Dialect):
             flow_data=None if stored is None else DataDocument.encode("blockstorage", stored),
             script=script,
             script_problem=problem,
-            schedule=next((each.schedule for each in listed if each.own), None),
+            schedule=schedules.first_own(listed),
             is_schedule_active=active,
             schedules=listed,
             extra=value,

@@ -27,7 +27,6 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.exceptions import quoted
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
@@ -41,7 +40,7 @@ from flowpack.models import (
 )
 from flowpack.schedules import DeploymentSchedule, IntervalSchedule, parse_schedule, same_runs
 from flowpack.transport import Effect, Request
-from flowpack.wire.conversion import write_schedule
+from flowpack.wire.conversion import describe_schedule, write_schedule
 from flowpack.wire.dialect import Change
 from flowpack.wire.encoding import Json, path, request
 
@@ -230,33 +229,34 @@ def requests(
 def read_schedules(
     extra: Mapping[str, Any], script: Optional[ScriptSource]
 ) -> Tuple[ScheduleRecord, ...]:
-    """Return all schedules of a deployment, flowpack's own first."""
-    own, others, _ = split(extra, script)
+    """Return all schedules of a deployment, in the order in which the server lists them."""
+    own = split(extra, script).own
+    listed = extra["schedules"] or () if "schedules" in extra else own
     return tuple(
         ScheduleRecord(
-            schedule=read_any(each["schedule"]),
+            schedule=_read(each["schedule"]),
             id=each.get("id"),
             active=each.get("active", True),
             parameters=each.get("parameters") or {},
             slug=each.get("slug"),
             max_scheduled_runs=each.get("max_scheduled_runs"),
-            own=is_own,
+            own=any(each is mine for mine in own),
         )
-        for is_own, each in [*((True, each) for each in own), *((False, each) for each in others)]
+        for each in listed
     )
 
 
-def read_any(schedule: Json) -> AnySchedule:
-    """Return a schedule as a model, which need not write it as it came."""
-    found = _read(schedule)
+def first_own(records: Iterable[ScheduleRecord]) -> Optional[AnySchedule]:
+    """Return the schedule of the first that is flowpack's, without the anchor that it would add."""
+    found = next((each.schedule for each in records if each.own), None)
     if isinstance(found, IntervalSchedule):
-        # The anchor date that is sent where none is given.
         bare = attrs.evolve(found, anchor_date=None)
         return bare if bare.anchored().anchor_date == found.anchor_date else found
     return found
 
 
 def _read(schedule: Json) -> AnySchedule:
+    """Return a schedule as a model, which need not write it as it came."""
     try:
         return parse_schedule(schedule)
     except ValueError:
@@ -345,8 +345,6 @@ def _show(items: Iterable[Item]) -> str:
     """Return schedules in a few words."""
     shown = []
     for item in items:
-        schedule = item["schedule"]
-        kind = next((kind for kind in ("cron", "interval", "rrule") if kind in schedule), None)
-        text = f"{kind} {quoted(schedule[kind])}" if kind else "one of an unknown kind"
+        text = str(describe_schedule(_read(item["schedule"])))
         shown.append(text if _is_active(item) else f"{text} (inactive)")
     return ", ".join(shown)
