@@ -185,13 +185,20 @@ def notes(new: DeploymentCreate) -> List[str]:
     adopted = [each for each in after.own if any(_is_same(old, each) for old in before.others)]
     if adopted:
         found.append(f"schedules that are there are flowpack's from now on: {_show(adopted)}")
-    remedy = "--replace-schedules (replace_schedules) removes them"
     if before.unknown:
         found.append(
             "flowpack's schedule is not there any more, and several may be it, edited:"
             f" {_show(before.unknown)}. They stay"
         )
-    if wanted_schedules(new.schedule, new.own_schedules) is not UNSET and after.others:
+    wanted = wanted_schedules(new.schedule, new.own_schedules)
+    off = [each for each in wanted or () if not each.active]
+    inactive = [each for each in after.own if wanted and not _is_active(each)]
+    inactive = [each for each in inactive if not any(_runs_at(item.schedule, each) for item in off)]
+    if inactive:
+        remedy = "--active (paused=False) switches them on"
+        found.append(f"schedules that are inactive stay inactive: {_show(inactive)}; {remedy}")
+    if wanted is not UNSET and after.others:
+        remedy = "--replace-schedules (replace_schedules) removes them"
         beside = " and make runs beside flowpack's" if after.own else ""
         found.append(f"schedules that others made stay{beside}: {_show(after.others)}; {remedy}")
     return found
