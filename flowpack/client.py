@@ -21,7 +21,7 @@ from flowpack.models import (
     WorkPool,
 )
 from flowpack.transport import Effect, Request, Snapshot, Transport
-from flowpack.urls import URL
+from flowpack.urls import URL, ui_root
 from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect
 from flowpack.wire.encoding import path, request
@@ -57,6 +57,7 @@ class Client(HidesLocals):
         dialect: Optional[Dialect] = None,
         credential: str = "",
         renewing: bool = True,
+        ui: Optional[URL] = None,
     ) -> None:
         """Make a client; nothing is sent yet.
 
@@ -70,6 +71,7 @@ class Client(HidesLocals):
             dialect: What the server speaks; None asks it, once.
             credential: Which credentials are sent, and their source, for errors.
             renewing: Whether to fetch a CSRF token where the server wants one.
+            ui: Address of the user interface; None derives it from that of the API.
 
         Raises:
             ValueError: Neither *api* nor *transport* is given, or both are.
@@ -85,6 +87,7 @@ class Client(HidesLocals):
         self._transport = transport
         used = credential or ("the api_key argument" if api_key else "")
         self._api = Connection(transport, dialect, used, renewing)
+        self._ui = ui
 
     def __enter__(self) -> Client:
         return self
@@ -114,6 +117,23 @@ class Client(HidesLocals):
         """What the server speaks; asked for at first use."""
         return self._api.dialect
 
+    def ui_url(self, kind: str, id: Id) -> Optional[str]:
+        """Return the address of something in the server's user interface, without credentials.
+
+        It is None for the embedded API, which has none, and for 2.0b7.
+
+        Args:
+            kind: ``deployment``, ``flow-run``, ``flow``, ``block`` or ``work-pool``.
+            id: Its id; of a work pool the name.
+        """
+        where = self.dialect.ui_path(kind)
+        if where is None:
+            return None
+        from urllib.parse import quote  # slow to load
+
+        root = str(self._ui or ui_root(self.url)).rstrip("/")
+        return f"{root}/{where}/{quote(str(id), safe='')}"
+
     def snapshot(self) -> Client:
         """Return a client that only reads, and reads each thing once; it refuses all writes."""
         snapshot = Client(
@@ -121,6 +141,7 @@ class Client(HidesLocals):
             dialect=self.dialect,
             credential=self._api.credential,
             renewing=self._api.renewing,
+            ui=self._ui,
         )
         snapshot._api.csrf = self._api.csrf
         return snapshot

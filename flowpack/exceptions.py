@@ -57,6 +57,15 @@ def quoted(value: object, limit: int = 200) -> str:
     return f"'{printable(value, limit)}'"
 
 
+def suggestion(word: str, known: Iterable[str], limit: int = 1) -> str:
+    """Return ``; did you mean 'x'?`` with those of *known* that are close to *word*, if any are."""
+    from difflib import get_close_matches  # Imported here because it is slow to load.
+
+    names = {each.lower(): each for each in known}
+    close = get_close_matches(word[:100].lower(), names, limit)
+    return f"; did you mean {' or '.join(quoted(names[each]) for each in close)}?" if close else ""
+
+
 class EmbeddedAPIWarning(UserWarning):
     """No server is named, so something was written to a file of this machine; once a process."""
 

@@ -26,7 +26,7 @@ from flowpack._validators import (
     plain,
     validator,
 )
-from flowpack.exceptions import DeploymentValidationError, printable, quoted
+from flowpack.exceptions import DeploymentValidationError, printable, quoted, suggestion
 from flowpack.jsonvalues import json_copy, json_problem
 from flowpack.models import DEFAULT_IMAGE, FlowRunnerSettings
 
@@ -39,7 +39,7 @@ _BASE_JOB: Mapping[str, Any] = {
 }
 
 
-def _text_mapping(value: Any) -> Any:
+def text_mapping(value: Any) -> Any:
     """Return a copy of a mapping with numbers and truth values as text."""
 
     def text(item: Any) -> Any:
@@ -162,8 +162,8 @@ class FlowRunner(HidesLocals):
         found = cls if name and name == cls.typename else FLOW_RUNNERS.get(name)
         if found is None:
             problem = f"no flow runner has the type {quoted(name)}" if name else "no type"
-            known = ", ".join(FLOW_RUNNERS)
-            raise DeploymentValidationError("flow runner", [f"{problem}; known: {known}"])
+            known = f"{suggestion(name, FLOW_RUNNERS)}; known: {', '.join(FLOW_RUNNERS)}"
+            raise DeploymentValidationError("flow runner", [problem + known])
         config: Any = settings.config or {}
         fields = [field.name for field in attrs.fields(found)]
         if not isinstance(config, Mapping):
@@ -171,7 +171,8 @@ class FlowRunner(HidesLocals):
             raise DeploymentValidationError(found._kind, [problem])
         unknown = [quoted(key) for key in config if key not in fields]
         if unknown:
-            problem = f"no such field: {', '.join(unknown[:5])}; it has {', '.join(fields)}"
+            hint = suggestion(unknown[0].strip("'"), fields)
+            problem = f"no such field: {', '.join(unknown[:5])}{hint}; it has {', '.join(fields)}"
             raise DeploymentValidationError(found._kind, [problem])
         try:
             return found(**config)
@@ -193,7 +194,7 @@ class UniversalFlowRunner(FlowRunner):
 
     env: Dict[str, str] = attrs.field(
         factory=dict,
-        converter=_text_mapping,
+        converter=text_mapping,
         validator=validator(_is_environment),
         repr=_show_names,
     )
@@ -255,7 +256,7 @@ class DockerFlowRunner(UniversalFlowRunner):
     )
     network_mode: Optional[str] = _text()
     labels: Optional[Dict[str, str]] = attrs.field(
-        default=None, converter=_text_mapping, validator=validator(is_text_mapping)
+        default=None, converter=text_mapping, validator=validator(is_text_mapping)
     )
     auto_remove: bool = _flag(False)
     volumes: Tuple[str, ...] = attrs.field(
@@ -289,7 +290,7 @@ class KubernetesFlowRunner(UniversalFlowRunner):
     namespace: str = _text("default")
     service_account_name: Optional[str] = _text()
     labels: Dict[str, str] = attrs.field(
-        factory=dict, converter=_text_mapping, validator=validator(is_text_mapping)
+        factory=dict, converter=text_mapping, validator=validator(is_text_mapping)
     )
     image_pull_policy: Optional[str] = attrs.field(
         default=None,

@@ -291,13 +291,17 @@ class DeploymentCreate:
     Attributes:
         entrypoint: ``file.py:function``.
         work_queue_name: The queue in the pool; None is its default.
+        concurrency_limit: A number of runs, or ``limit``, ``collision_strategy`` and
+            ``grace_period_seconds``.
         own_schedules: What is to be flowpack's, in place of *schedule*, where there may be several.
         replace_schedules: Whether these are all; those of others are removed.
+        job_variables: Variables of the pool's jobs, laid over those of the runner, ``env`` by
+            name; UNSET lays the runner's over those that the server has.
         current: The deployment as the server has it, for an update; set by the dialect, and so are
             the following.
         schedules: All schedules as they are sent, those of others included.
-        job_variables: Variables of the pool's jobs; None for those of the runner. UNSET, where
-            nobody named a runner, lays that over the server's.
+        leaves_shared_limit: Whether the deployment gets a limit of its own, or none, in place
+            of one that others use.
     """
 
     name: str
@@ -316,13 +320,14 @@ class DeploymentCreate:
     enforce_parameter_schema: Union[bool, Unset] = UNSET
     work_pool_name: Union[str, None, Unset] = UNSET
     work_queue_name: Union[str, None, Unset] = UNSET
-    concurrency_limit: Union[int, None, Unset] = UNSET
+    concurrency_limit: Union[int, Mapping[str, Any], None, Unset] = UNSET
     labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
     own_schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = UNSET
     replace_schedules: bool = False
     current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
     job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)
+    leaves_shared_limit: bool = False
 
 
 def wanted_schedules(
@@ -337,10 +342,26 @@ def wanted_schedules(
 
 @attrs.frozen(kw_only=True)
 class WorkPool(Record):
-    """Where runs wait for a worker; servers before 2.7.8 have none."""
+    """Where runs wait for a worker; servers before 2.7.8 have none.
+
+    Attributes:
+        status: ``READY`` where a worker polls, ``NOT_READY`` or ``PAUSED``; None where the
+            server does not know.
+        base_job_template: Empty until the first worker.
+    """
 
     name: str
     type: Optional[str] = None
+    is_paused: bool = False
+    status: Optional[str] = None
+    base_job_template: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+    @property
+    def variables(self) -> Optional[Mapping[str, Any]]:
+        """The schemas of the job variables; None where no worker has filled in the template."""
+        found: Any = self.base_job_template.get("variables")
+        found = found.get("properties") if isinstance(found, Mapping) else None
+        return found if isinstance(found, Mapping) else None
 
 
 @attrs.frozen(kw_only=True)

@@ -46,6 +46,11 @@ class TodaysServer:
         """Those that it has, by name."""
         return {record["name"]: record for record in self._all("deployments")}
 
+    @property
+    def pools(self):
+        """Its work pools, by name."""
+        return {record["name"]: record for record in self._all("work_pools")}
+
     def close(self):
         """Do nothing."""
 
@@ -66,6 +71,9 @@ class TodaysServer:
             return self._found(parts)
         if parts[-1] == "filter":
             found = [self._whole(parts[0], each) for each in self._all(parts[0])]
+            flows = json.loads(request.body).get("flows", {}).get("name", {}).get("any_")
+            if flows is not None:
+                found = [each for each in found if self._flow_name(each) in flows]
             return _answer(200, [_without_secrets(each) for each in found])
         body = json.loads(request.body) if request.body else {}
         if parts[2:3] == ["schedules"]:
@@ -85,6 +93,10 @@ class TodaysServer:
             if all(record.get(name) == value for name, value in fields.items()):
                 return record
         return None
+
+    def _flow_name(self, record):
+        flow = self._one("flows", id=record.get("flow_id", record["id"]))
+        return flow and flow["name"]
 
     def _found(self, parts):
         kind, last = parts[0], parts[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from typing import Any, Callable, NamedTuple, Sequence
 
 from flowpack import __version__
@@ -34,6 +35,9 @@ TARGET is one of
                                (function, variable or name) if it has several
   SPECFILE                     .json, .yaml, or a .py that makes DeploymentSpecs;
                                it has what the options for scripts would set
+  prefect.yaml                 the file of "prefect deploy": all its deployments,
+                               or those that --name means; it goes with --storage,
+                               --pull, --pull-requires and --create-pool
 
 """
 
@@ -85,6 +89,16 @@ def _add_unverified(parser: Any) -> None:
     _add(parser, "--unverified", "accept bytes without a digest, as in others' deployments")
 
 
+def _add_settings(parser: Any, default: Any) -> None:
+    settings = parser.add_argument_group("settings")
+    _add(settings, "--api URL", "URL of the API, with /api", type=not_empty, default=default)
+    _add(settings, "--profile NAME", "Prefect profile to use", type=not_empty, default=default)
+    group = parser.add_argument_group("what is printed").add_mutually_exclusive_group()
+    help = "each write, too, and more of a list; -vv each request"
+    _add(group, "-v --verbose", help, action="count", default=default)
+    _add(group, "-q --quiet", "only results, warnings and errors", default=default)
+
+
 def _deploy(parser: Any) -> None:
     _plan(parser)
     group = parser.add_mutually_exclusive_group()
@@ -98,6 +112,8 @@ def _plan(parser: Any) -> None:
     kind = parser.add_mutually_exclusive_group()
     _add(kind, "--spec", "a .py TARGET is a spec file; it is run")
     _add(kind, "--script", "a .py TARGET is a script with flows")
+    _add(kind, "--prefect-file", "TARGET is a prefect.yaml of another name")
+    _prefect_yaml(parser.add_argument_group("deployments of a prefect.yaml"))
     _script(parser.add_argument_group("the deployment of a script"))
     _schedule(parser.add_argument_group("the schedules of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
@@ -113,8 +129,19 @@ def _plan(parser: Any) -> None:
     _add_json(group)
 
 
+def _prefect_yaml(group: Any) -> None:
+    help = (
+        "a script's deployment is called so, by default as its flow; of a prefect.yaml which to"
+        " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
+    )
+    _add(group, "-n --name NAME", help, action="append")
+    _add(group, "--all", "all deployments of the prefect.yaml, as without --name")
+    choices = ("build", "push", "triggers", "sla")
+    help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
+    _add(group, "--ignore KEY", help, action="append", choices=choices)
+
+
 def _script(group: Any) -> None:
-    _add(group, "-n --name NAME", "its name; default: the flow's")
     _add(group, "--description TEXT", "its description; default: the flow's", type=str)
     _add(group, "--version TEXT", "its version; default: the flow's", type=str)
     help = "where the script is stored; default: where it is now, else the server's default storage"
@@ -162,7 +189,15 @@ def _work_pool(group: Any) -> None:
     )
     help = "what workers install for flowpack's pull step, as in flowpack==1.0"
     _add(group, "--pull-requires REQ", help)
+    _add_pairs(group, "--job-variable", "a job variable of the work pool, as in env.NAME=VALUE")
     _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
+    group.add_argument(
+        "--collision-strategy",
+        choices=("ENQUEUE", "CANCEL_NEW"),
+        help="what becomes of flow runs above --concurrency-limit; default: ENQUEUE",
+    )
+    help = "how long a flow run that has a slot may take to start"
+    _add(group, "--grace-period SECONDS", help, type=count)
     _add_pairs(group, "--label", "a label; VALUE is text")
 
 
@@ -192,6 +227,20 @@ def _trigger(parser: Any) -> None:
     _add_parameters(parser, "parameter, in place of the deployment's own")
     _add(parser, "--wait", "wait; status 0 only if the flow run completes")
     _add(parser, "--timeout SECONDS", "longest time to --wait", type=seconds)
+    _add_json(parser)
+
+
+def _ls(parser: Any) -> None:
+    _add(parser, "--flow NAME", "only those of this flow, or of any that is given", action="append")
+    _add(
+        parser, "--tag TAG", "only those with this tag, or with all that are given", action="append"
+    )
+    _add(
+        parser,
+        "--pool NAME",
+        "only those of this work pool, or of any that is given",
+        action="append",
+    )
     _add_json(parser)
 
 
@@ -284,7 +333,7 @@ COMMANDS = (
         "hello/nightly -p name=Ada",
         _run,
     ),
-    Command("deployments.ls", "list deployments", "--json"),
+    Command("deployments.ls", "list deployments", "--flow hello --tag nightly", _ls),
     Command(
         "deployments.inspect", "show a deployment and where its script is", "hello/nightly", _named
     ),
@@ -337,6 +386,7 @@ def make_parser(argv: Sequence[str]) -> Parser:
         epilog="Example:\n  flowpack deploy flows.py --name nightly",
     )
     parser.add_argument("--version", action="version", version=f"flowpack {__version__}")
+    _add_settings(parser, None)
     _add_commands(parser, COMMANDS, argv)
     return parser
 
@@ -352,11 +402,10 @@ def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[st
         own.description = f"{command.help[0].upper()}{command.help[1:]}."
         own.epilog = f"{command.notes}Example:\n  {own.prog} {command.example}".rstrip()
         if command.commands:
+            _add_settings(own, SUPPRESS)
             _add_commands(own, command.commands, argv)
             continue
         own.register("type", None, not_empty)
         own.set_defaults(function=command.function)
         command.add_options(own)
-        settings = own.add_argument_group("settings")
-        _add(settings, "--api URL", "URL of the API, with /api")
-        _add(settings, "--profile NAME", "Prefect profile to use")
+        _add_settings(own, SUPPRESS)  # What stands before the command is kept.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import attrs
 
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
-from flowpack.cli.parser import UsageError, read_values
+from flowpack.cli.parser import UsageError, read_values, read_variables
 from flowpack.client import Client
-from flowpack.deployments.specfiles import is_spec_file, load_specs, runs_code
+from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import printable, quoted
 from flowpack.models import FlowRunnerSettings
@@ -30,7 +30,6 @@ _FIELDS = {
     "queue": "work_queue",
     "pull": "pull",
     "pull_requires": "pull_requires",
-    "concurrency_limit": "concurrency_limit",
     "label": "labels",
 }
 
@@ -38,7 +37,12 @@ _FIELDS = {
 _FOR_SCRIPTS = (
     *("name", "storage", "runner", "env", "image", "runner_config", "param", "no_tags"),
     *("cron", "interval", "rrule", "no_schedule", "timezone", "replace_schedules", *_FIELDS),
+    *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
 )
+
+
+#: Those of them that go with a prefect.yaml, which does not have such things.
+_FOR_PREFECT_YAML = ("name", "storage", "create_pool", "pull", "pull_requires")
 
 
 class Target(NamedTuple):
@@ -47,35 +51,58 @@ class Target(NamedTuple):
     location: str  # Path or URL.
     flow_name: Optional[str]  # Which flow of a script; None for its only one.
     is_spec_file: bool
+    is_prefect_yaml: bool = False
 
 
 def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     """Return the targets; options that do not go together are refused."""
-    kinds = {"spec": arguments.spec, "script": arguments.script}
+    kinds = {name: getattr(arguments, name) for name in ("spec", "script", "prefect_file")}
     targets = tuple(find_target(text, **kinds) for text in arguments.targets)
-    given = [
-        "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
-        for name in _FOR_SCRIPTS
-        if getattr(arguments, name) is not None
-    ]
+    given = [name for name in _FOR_SCRIPTS if getattr(arguments, name) is not None]
     for target in targets:
-        if target.is_spec_file and given:
+        allowed = _FOR_PREFECT_YAML if target.is_prefect_yaml else ()
+        refused = [
+            "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
+            for name in given
+            if name not in allowed
+        ]
+        if target.is_spec_file and refused:
+            kind = "a prefect.yaml" if allowed else "a spec file"
+            hint = "" if allowed else "; if it is a script, give --script"
             raise UsageError(
-                f"{', '.join(given)} cannot be given with a spec file, which has such"
-                f" things itself, and {printable(target.location)} is one; if it is a"
-                " script, give --script"
+                f"{', '.join(refused)} cannot be given with {kind}, which has such things itself,"
+                f" and {printable(target.location)} is one{hint}"
             )
+    _check_names(targets, arguments)
     return targets
 
 
-def find_target(text: str, *, spec: bool = False, script: bool = False) -> Target:
+def _check_names(targets: Tuple[Target, ...], arguments: Namespace) -> None:
+    """Refuse the options that choose deployments of a prefect.yaml where there is none."""
+    names = arguments.name or ()
+    if not any(target.is_prefect_yaml for target in targets):
+        for option in ("all", "ignore"):
+            if getattr(arguments, option):
+                raise UsageError(f"--{option} can only be given with a prefect.yaml")
+    elif names and len(targets) > 1:
+        raise UsageError("--name means deployments of a prefect.yaml here; give that alone")
+    elif names and arguments.all:
+        raise UsageError("--name and --all exclude each other")
+
+
+def find_target(
+    text: str, *, spec: bool = False, script: bool = False, prefect_file: bool = False
+) -> Target:
     """Return what ``SCRIPT[:FLOW]`` or ``SPECFILE`` means.
 
     Args:
         text: One of the two.
         spec: Whether Python files are spec files, whatever they look like.
         script: Whether they are scripts.
+        prefect_file: Whether it is a ``prefect.yaml``, whatever its name.
     """
+    if prefect_file:
+        return Target(text, None, True, True)
     location, flow_name = split_target(text)
     if not location.strip() or (flow_name is not None and not flow_name.strip()):
         raise UsageError(f"{quoted(mask_text(text))} is no SCRIPT[:FLOW] and no SPECFILE")
@@ -84,7 +111,7 @@ def find_target(text: str, *, spec: bool = False, script: bool = False) -> Targe
         raise UsageError(f"{quoted(mask_text(text))} means a script and cannot be a --spec file")
     if is_script or (script and location.lower().endswith(".py")):
         return Target(location, flow_name, False)
-    return Target(location, None, spec or is_spec_file(location))
+    return Target(location, None, spec or is_spec_file(location), is_prefect_yaml(location))
 
 
 def split_target(text: str) -> Tuple[str, Optional[str]]:
@@ -118,12 +145,15 @@ def make_specs(
     specs: List[DeploymentSpec] = []
     options: Optional[Dict[str, Any]] = None
     for target in targets:
+        if target.is_prefect_yaml:
+            specs += _load_prefect_yaml(target.location, arguments, client)
+            continue
         if target.is_spec_file:
             if runs_code(target.location):
                 output.note(f"running {target.location} for its deployments")
             # What the file prints is no result of ours.
             with output.user_code(aside=True):
-                specs += load_specs(target.location, client)
+                specs += load_specs(target.location)
             continue
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
@@ -135,19 +165,51 @@ def make_specs(
     return tuple(specs)
 
 
+def _load_prefect_yaml(
+    path: str, arguments: Namespace, client: Client
+) -> Tuple[DeploymentSpec, ...]:
+    # Imported here because it is slow to load, and most commands read none.
+    from flowpack.deployments.prefect_yaml import load_prefect_yaml
+
+    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[2:]}
+    if arguments.storage is not None:
+        options["flow_storage"] = parse_storage_url(arguments.storage)
+    given = {field: value for field, value in options.items() if value is not None}
+    file = load_prefect_yaml(path, arguments.name or (), ignore=arguments.ignore or (), **given)
+    for note in file.notes:
+        output.note(f"note: {path}: {note}")
+    return file.specs
+
+
 def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
     """Return the fields of specs that the options set for every script."""
     storage = arguments.storage
     options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
     if arguments.no_tags:
         options["tags"] = ()
+    options["concurrency_limit"] = _concurrency_limit(arguments)
+    if arguments.job_variable is not None:
+        options["job_variables"] = read_variables(arguments.job_variable)
     return {
-        "name": arguments.name,
+        "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),
         "flow_runner": _flow_runner(arguments),
-        "flow_storage": None if storage is None else parse_storage_url(storage, client),
+        "flow_storage": None if storage is None else parse_storage_url(storage),
         **{field: value for field, value in options.items() if value is not None},
     }
+
+
+def _concurrency_limit(arguments: Namespace) -> Union[int, Dict[str, Any], None]:
+    more = {
+        "collision_strategy": arguments.collision_strategy,
+        "grace_period_seconds": arguments.grace_period,
+    }
+    given = {key: value for key, value in more.items() if value is not None}
+    limit: Optional[int] = arguments.concurrency_limit
+    if given and limit is None:
+        problem = "--collision-strategy and --grace-period can only be given with"
+        raise UsageError(f"{problem} --concurrency-limit")
+    return {"limit": limit, **given} if given else limit
 
 
 def _schedules(arguments: Namespace) -> Dict[str, Any]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from typing import Callable, Dict, Optional, Tuple, Union
+from typing import Callable, Dict, Optional, Union
 
 import attrs
 
 from flowpack._callers import copy_context, warn
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
-from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Failure, Plan, Step
+from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Deployments, Failure, Plan, Step
 from flowpack.deployments.planning import Specs, plan, plan_again, plan_set
 from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
 from flowpack.exceptions import (
@@ -31,7 +31,7 @@ from flowpack.packaging.script import Registry, put_bytes, store
 Result = Union[Deployed, Failure]
 
 
-def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
+def apply(plan: Plan, client: Optional[Client] = None) -> Deployments:
     """Do what *plan* says, if planning again gives the same.
 
     Raises:
@@ -50,7 +50,7 @@ def deploy(
     confirm: bool = False,
     progress: Optional[Callable[[Deployed], None]] = None,
     planned: Optional[str] = None,
-) -> Tuple[Deployed, ...]:
+) -> Deployments:
     """Deploy one spec or many; what is unchanged is left alone.
 
     Everything is validated before the first write. One that fails for another reason does not
@@ -69,7 +69,7 @@ def deploy(
         planned: An earlier plan as JSON, made with the same *confirm*.
 
     Returns:
-        What was done for each, in the order of *specs*.
+        A tuple of what was done for each, in the order of *specs*.
 
     Raises:
         SpecError: Problems of the specs; nothing was written.
@@ -109,10 +109,10 @@ def deploy(
     return _collect_results(made, results)
 
 
-def _collect_results(plan: Plan, results: Dict[int, Result]) -> Tuple[Deployed, ...]:
+def _collect_results(plan: Plan, results: Dict[int, Result]) -> Deployments:
     """Return what was done in the order of the set, or raise what failed."""
     ordered = [results[position] for position in sorted(results)]
-    done = tuple(each for each in ordered if isinstance(each, Deployed))
+    done = Deployments(each for each in ordered if isinstance(each, Deployed))
     failed = [each for each in ordered if not isinstance(each, Deployed)]
     if failed and len(plan.specs) == 1:
         raise failed[0][1]
@@ -203,6 +203,7 @@ def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> D
         sha256=stored.sha256 if stored else None,
         api=api.url,
         notes=step.action.notes,
+        url=api.ui_url("deployment", deployment_id),
     )
     if confirm:
         # Imported here because it is slow to load.
@@ -225,7 +226,7 @@ def _settle_pool(
         made = registry.once(("pool", pool), lambda: ensure_pool(pool, settled, api))
         # The plan has checked it, but others may have been faster, and no plan sees what a
         # packager of a user's own makes.
-        check_runner(step.action.full_name, settled, made)
+        check_runner(step.action.full_name, settled, made, api)
     return settled
 
 

@@ -11,13 +11,18 @@ import json
 import math
 import re
 from bisect import bisect_right
+from datetime import date
 from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined]  # not in the stubs
 from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple
 
 import attrs
 
+from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import SpecError, printable, quoted
 from flowpack.jsonvalues import DEEPEST, LONGEST_INTEGER
+
+#: Longest file that is read, in bytes: some ten thousand specs.
+SIZE_LIMIT = 2 * 1024 * 1024
 
 #: Values that a file may hold, counted as often as aliases repeat them.
 MOST_VALUES = 500_000
@@ -58,6 +63,20 @@ class Pairs:
     """The keys and values of a mapping as they were written, doubles included."""
 
     pairs: List[Tuple[Value, Value]]
+
+
+def read_text(path: str) -> str:
+    """Return the text of the file at *path*, which is UTF-8 and not too long; else a SpecError."""
+    try:
+        content = read_file(path, SIZE_LIMIT)
+    except UNREADABLE as exc:
+        raise SpecError(path, [reason(exc)]) from exc
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        problem = f"line {line}: this is not UTF-8; save the file as UTF-8"
+        raise SpecError(path, [problem]) from None  # It holds the file.
 
 
 # --- JSON ---------------------------------------------------------------------------------
@@ -141,6 +160,9 @@ _CORE_SCHEMA: Mapping[str, Tuple[str, Callable[[str], Any]]] = {
     "str": (r"[\s\S]*", str),
 }
 
+#: Returns the value of a scalar: its text, its tag, its line, and whether it is without quotes.
+_ReadScalar = Callable[[str, str, int, bool], Value]
+
 _MERGE = "<< stands for a merge; put it in quotes if it is text"
 _UNCLEAR = (
     "readers of YAML do not agree on what this is; put it in quotes if it is text, else write it as"
@@ -148,10 +170,14 @@ _UNCLEAR = (
 )
 
 
-def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Value]:
+def parse_yaml(
+    text: str, where: str, loader: Optional[Any] = None, *, stock: bool = False
+) -> List[Value]:
     """Return the documents in *text*; an empty one is null. Needs the extra ``flowpack[yaml]``.
 
     *loader* is PyYAML's ``SafeLoader`` or ``CSafeLoader``; None takes the faster one that there is.
+    With *stock* values are what PyYAML takes them for, as those of the stock client's files are:
+    ``yes`` is true and ``010`` is 8.
 
     Raises:
         SpecError: It is not YAML, or PyYAML is not installed; *where* names the file.
@@ -171,8 +197,9 @@ def parse_yaml(text: str, where: str, loader: Optional[Any] = None) -> List[Valu
                 mark: Any = event.start_mark
                 raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=mark)
         made: Dict[int, Value] = {}
+        read = _construct_scalar if stock else _read_scalar
         documents = list(yaml.compose_all(text, chosen))  # All kept, for an id names one node.
-        return [_read_node(node, made) for node in documents]
+        return [_read_node(node, made, read) for node in documents]
     except yaml.YAMLError as exc:
         problem = _describe_yaml_error(exc, text)
     except (ValueError, OverflowError):  # Python's own, which speak to programmers.
@@ -193,7 +220,7 @@ def _describe_yaml_error(exc: Any, text: str) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {reason}"
 
 
-def _read_node(node: Any, made: Dict[int, Value]) -> Value:
+def _read_node(node: Any, made: Dict[int, Value], read: _ReadScalar) -> Value:
     """Return the value of a node of PyYAML; one that aliases repeat is *made* once."""
     line = node.start_mark.line + 1
     if id(node) in made:
@@ -201,14 +228,14 @@ def _read_node(node: Any, made: Dict[int, Value]) -> Value:
     made[id(node)] = Value(line, "", "it contains itself")
     tag = node.tag[len(_TAG) :] if node.tag.startswith(_TAG) else node.tag
     if node.id == "scalar":
-        value = _read_scalar(node.value, tag, line, plain=not node.style)
+        value = read(node.value, tag, line, not node.style)
     elif tag not in ("seq", "map"):
         value = Value(line, "", _UNCLEAR)
     elif node.id == "sequence":
-        value = Value(line, [_read_node(item, made) for item in node.value])
+        value = Value(line, [_read_node(item, made, read) for item in node.value])
     else:
-        pairs = [(_read_node(key, made), _read_node(item, made)) for key, item in node.value]
-        value = Value(line, Pairs(pairs))
+        parts = [[_read_node(each, made, read) for each in pair] for pair in node.value]
+        value = Value(line, Pairs([(key, item) for key, item in parts]))
     made[id(node)] = value
     return value
 
@@ -225,6 +252,24 @@ def _read_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
     return attrs.evolve(content, line=line) if isinstance(content, Value) else Value(line, content)
 
 
+def _construct_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
+    """Return what PyYAML makes of *text*; dates and times become text, as in JSON."""
+    from yaml import YAMLError, nodes
+    from yaml.constructor import SafeConstructor
+
+    if tag in ("merge", "value"):
+        return Value(line, text, _MERGE if tag == "merge" else "")
+    if tag == "int" and len(text) > LONGEST_INTEGER // 3:
+        return Value(line, text, "this number is too long to be read")
+    try:
+        content = SafeConstructor().construct_object(nodes.ScalarNode(_TAG + tag, text))
+    except (YAMLError, ValueError, OverflowError):
+        return Value(line, text, _UNCLEAR)
+    if isinstance(content, date):  # A datetime is one, too.
+        content = content.isoformat().replace("+00:00", "Z")
+    return Value(line, content, _UNCLEAR if isinstance(content, bytes) else "")
+
+
 # --- from values to Python's own ----------------------------------------------------------
 
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
@@ -234,16 +279,22 @@ class ValueReader:
     """Turns values into Python's own, and notes all that is wrong with them.
 
     The paths *texts* mean text, and so make clear what is not clear by itself, and *flags* a
-    truth value; ``[]`` in them stands for any item of a list.
+    truth value; ``[]`` in them stands for any item of a list. *fill* returns a text under a path
+    with its placeholders filled, and the problems.
     """
 
     def __init__(
-        self, where: str, texts: Collection[str] = (), flags: Collection[str] = ()
+        self,
+        where: str,
+        texts: Collection[str] = (),
+        flags: Collection[str] = (),
+        fill: Callable[[str, str], Tuple[str, List[str]]] = lambda text, path: (text, []),
     ) -> None:
         self.problems: List[Tuple[int, str]] = []
         self._where = where
         self._texts = texts
         self._flags = flags
+        self._fill = fill
         self._left = MOST_VALUES
 
     def note(self, line: int, path: str, problem: str) -> None:
@@ -277,6 +328,11 @@ class ValueReader:
             self.note(value.line, path, value.problem)
         elif isinstance(content, float) and not math.isfinite(content):
             self.note(value.line, path, "numbers must be finite")
+        elif isinstance(content, str):
+            filled, problems = self._fill(content, path)
+            for problem in problems:
+                self.note(value.line, path, problem)
+            return filled
         elif not isinstance(content, (list, Pairs)):
             return content
         elif depth >= DEEPEST:
@@ -300,7 +356,8 @@ class ValueReader:
             if key.problem:
                 problem = f"the key {quoted(key.content)} is not clear: {key.problem}"
             elif not isinstance(key.content, str):
-                problem = f"a key is {key.kind}; keys are text, in quotes where needed"
+                where = "as in '{{ $NAME }}'" if key.kind == "a mapping" else "where needed"
+                problem = f"a key is {key.kind}; keys are text, in quotes {where}"
             elif key.content in entries:
                 first = f"first on line {entries[key.content][0]}"
                 problem = f"the key {quoted(key.content)} stands twice, {first}"

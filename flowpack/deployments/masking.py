@@ -18,6 +18,7 @@ def mask_change(change: Change) -> Change:
     """
     mask = {
         "flow_runner": mask_env,
+        "job_variables": mask_env,
         "pull_steps": _step_names,
         "pull_requires": without_credentials,
     }.get(change.field, json_copy)

@@ -47,7 +47,7 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.models import Deployment, DeploymentCreate, StoredObject
+from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
 from flowpack.packaging.script import describe, has_bytes
 from flowpack.wire.dialect import Change
@@ -188,11 +188,14 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     current = spec.current or nothing
     stored = current.stored_object
     in_place = stored is not None and _is_same_storage(stored, current, package, state)
-    new, notes = _describe(spec, package, stored if in_place else None, state)
+    new, notes, pool_notes = _describe(spec, package, stored if in_place else None, state)
     changes, upload = _compare_code(package, current, stored, in_place, state)
     if upload and {"code", "storage"}.isdisjoint(each.field for each in changes):
         notes += ("the stored bytes are missing or damaged; the right ones are put back",)
-    changes += state.reader.dialect.differences(current, new)
+    given = spec.job_variables is not UNSET and state.reader.dialect.uses_work_pools
+    names = {"flow_runner": "job_variables"} if given else {}
+    for change in state.reader.dialect.differences(current, new):
+        changes.append(attrs.evolve(change, field=names.get(change.field, change.field)))
     kind = UPDATE if changes else UNCHANGED
     if spec.current is None:
         kind = CREATE
@@ -206,15 +209,18 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         upload=upload,
         sha256=package.content.sha256,
         size=package.content.size,
-        notes=package.notes + notes,
+        notes=package.notes + notes + (() if kind == UNCHANGED else pool_notes),
         kept=spec.kept,
     )
 
 
 def _describe(
     spec: CompleteSpec, package: Package, in_place: Optional[StoredObject], state: PlanState
-) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
-    """Return the deployment as it is to be, and notes; refuse what cannot work."""
+) -> Tuple[DeploymentCreate, Tuple[str, ...], Tuple[str, ...]]:
+    """Return the deployment as it is to be, and notes, those on its pool apart.
+
+    Raises a DeploymentValidationError for what cannot work.
+    """
     dialect, current = state.reader.dialect, spec.current
     flow_id = _NO_ID if current is None else current.flow_id
     described = describe(spec, package, flow_id, _find_token(package, in_place))
@@ -222,15 +228,14 @@ def _describe(
     problems = dialect.problems(new)
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
-    notes = dialect.notes(new)
+    notes = dialect.notes(new, current)
     if dialect.uses_work_pools:
-        note = check_pool(spec.full_name, new, state.reader, spec.create_work_pool, state.pools)
-        return new, notes + ((note,) if note else ())
+        return new, notes, check_pool(spec, new, state.reader, state.pools)
     fields = attrs.fields(PoolFields)
     given = ", ".join(each.name for each in fields if getattr(spec, each.name) != each.default)
     if given:
         notes += (f"this server has no place for {given}; they are left out",)
-    return new, notes
+    return new, notes, ()
 
 
 def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:

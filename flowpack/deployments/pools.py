@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterable, Iterator, Optional, Tuple
 
 from flowpack.client import Client
 from flowpack.exceptions import (
     DeploymentValidationError,
     ObjectAlreadyExists,
     ObjectNotFound,
+    printable,
     quoted,
+    suggestion,
 )
 from flowpack.models import DeploymentCreate, FlowRunnerSettings, WorkPool
+from flowpack.packaging.base import CompleteSpec
 from flowpack.settings import load_settings
 
 
@@ -22,37 +25,37 @@ def choose_pool(named: Optional[str]) -> Optional[str]:
 
 
 def check_pool(
-    label: str,
-    new: DeploymentCreate,
-    client: Client,
-    create: bool,
-    planned: Dict[str, Tuple[str, str]],
-) -> Optional[str]:
-    """Check the runner of *new* against its pool, and return a note if that would be made.
+    spec: CompleteSpec, new: DeploymentCreate, client: Client, planned: Dict[str, Tuple[str, str]]
+) -> Tuple[str, ...]:
+    """Check runner and job variables of *new* against its pool; return what a plan notes of it.
 
     Args:
-        label: What messages call the deployment.
+        spec: What *new* was made of.
         new: Settled; names a pool, or none.
         client: The server; nothing is written.
-        create: Whether a missing pool would be made.
         planned: The pools that the same set would make: their types, and for whom. This one is
             added.
+
+    Raises:
+        DeploymentValidationError: There is no such pool, or *new* does not fit it.
     """
-    name = new.work_pool_name
+    label, name = spec.full_name, new.work_pool_name
     if not name:
         raise _no_pool(label, "no work pool is named", "Name one with --pool (work_pool=)", client)
     try:
-        check_runner(label, new, client.read_work_pool(name))
-        return None
+        pool = client.read_work_pool(name)
     except ObjectNotFound:
-        pass
-    if not create:
+        pool = None
+    if pool is not None:
+        check_runner(label, new, pool, client)
+        return (*_check_variables(spec, new, pool), *_state_notes(pool))
+    if not spec.create_work_pool:
         advice = "--create-pool (create_work_pool=True) makes it"
-        raise _no_pool(label, f"there is no work pool {quoted(name)}", advice, client)
+        raise _no_pool(label, f"there is no work pool {quoted(name)}", advice, client, name)
     pool_type = type_for(new)
     first, other = planned.setdefault(name, (pool_type, label))
     if first == pool_type:
-        return f"the work pool {quoted(name)} of type {pool_type} is made"
+        return (f"the work pool {quoted(name)} of type {pool_type} is made",)
     problem = (
         f"the work pool {quoted(name)} would be made of type {pool_type}, and for"
         f" {quoted(other)} of type {first}; give them a pool each, or make it before"
@@ -60,19 +63,62 @@ def check_pool(
     raise DeploymentValidationError(label, [problem])
 
 
-def _no_pool(label: str, reason: str, advice: str, client: Client) -> DeploymentValidationError:
-    names = sorted(pool.name for pool in client.read_work_pools())[:20]
-    listed = ", ".join(map(quoted, names)) or "none yet"
-    return DeploymentValidationError(label, [f"{reason}; the server has {listed}. {advice}"])
+def _no_pool(
+    label: str, reason: str, advice: str, client: Client, name: str = ""
+) -> DeploymentValidationError:
+    pools = client.read_work_pools()
+    meant = suggestion(name, [pool.name for pool in pools]) or "."
+    problem = f"{reason}{meant} The server has {_describe_pools(pools)}. {advice}"
+    return DeploymentValidationError(label, [problem])
 
 
-def check_runner(label: str, new: DeploymentCreate, pool: WorkPool) -> None:
+def _describe_pools(pools: Iterable[WorkPool]) -> str:
+    found = [f"{quoted(each.name)} (type {printable(each.type)})" for each in pools]
+    more = f" and {len(found) - 20} more" if len(found) > 20 else ""
+    return ", ".join(sorted(found)[:20]) + more or "no work pools yet"
+
+
+def check_runner(label: str, new: DeploymentCreate, pool: WorkPool, client: Client) -> None:
     """Raise a DeploymentValidationError unless the runner of *new* fits the type of *pool*."""
     from flowpack.wire.job_variables import pool_problem  # Only servers with pools need it.
 
     problem = pool_problem(_runner(new), pool.type or "")
     if problem:
-        raise DeploymentValidationError(label, [f"{problem} ({quoted(pool.name)})"])
+        others = _describe_pools(client.read_work_pools())
+        problem = f"{problem} ({quoted(pool.name)}). The server has {others}"
+        raise DeploymentValidationError(label, [problem])
+
+
+def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) -> Iterator[str]:
+    """Yield notes on job variables; raise for those of *spec* that the pool does not have."""
+    name, known = quoted(pool.name), pool.variables
+    if known is None:
+        if spec.job_variables:
+            yield (
+                f"the work pool {name} has no job template before its first worker, so the job"
+                " variables are not checked"
+            )
+        return
+    listed = ", ".join(map(printable, known))
+    unknown = [each for each in new.job_variables or () if each.partition(".")[0] not in known]
+    problems = [
+        f"the work pool {name} has no job variable {quoted(each)}{suggestion(each, known) or '.'} It"
+        f" has {listed}"
+        for each in unknown
+        if each in (spec.job_variables or ())
+    ]
+    if problems and spec.check_job_variables:
+        raise DeploymentValidationError(spec.full_name, problems)
+    if unknown:
+        names = ", ".join(map(quoted, unknown))
+        yield f"the work pool {name} has no job variables {names}; its workers pass over them"
+
+
+def _state_notes(pool: WorkPool) -> Iterator[str]:
+    if pool.is_paused:
+        yield f"the work pool {quoted(pool.name)} is paused, and runs wait until it is resumed"
+    elif pool.status == "NOT_READY" and not (pool.type or "").endswith((":push", ":managed")):
+        yield f"no worker is online in the work pool {quoted(pool.name)}"
 
 
 def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:

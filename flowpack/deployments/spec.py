@@ -55,8 +55,12 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         _collected.reset(token)
 
 
-def _to_flow_runner(value: Union[FlowRunner, FlowRunnerSettings, Mapping[str, Any], None]) -> Any:
+def _to_flow_runner(
+    value: Union[FlowRunner, FlowRunnerSettings, Mapping[str, Any], str, None],
+) -> Any:
     """Convert settings to a runner; those without a type are kept as they are."""
+    if isinstance(value, str):
+        value = FlowRunnerSettings(value, {})
     if isinstance(value, Mapping):
         unknown = set(value) - {"type", "config"}
         if unknown:
@@ -111,13 +115,14 @@ class DeploymentSpec(SpecFields):
             removed.
         tags: Given to every run.
         paused: Whether the schedule is paused.
-        flow_runner: Where runs are executed; also as ``{"type", "config"}``. None keeps the
-            runner, or the job variables, of a deployment that exists; for a new one it is
-            ``subprocess`` where the storage is on this machine, else ``universal``. A config
-            without a type changes what None would mean.
-        flow_storage: A storage block, the id of a registered one, or ``default:`` for the
-            server's default. None keeps the storage of a deployment that exists and is
-            ``default:`` for a new one.
+        flow_runner: Where runs are executed; also as its type (``docker``) or as ``{"type",
+            "config"}``. None keeps the runner, or the job variables, of a deployment that
+            exists; for a new one it is ``subprocess`` where the storage is on this machine, else
+            ``universal``. A config without a type changes what None would mean.
+        flow_storage: A storage block, the id of a registered one, or what ``--storage`` takes: a
+            folder, ``s3://bucket``, ``block:TYPE-NAME/NAME``, ``default:`` for the server's
+            default. None keeps the storage of a deployment that exists and is ``default:`` for a
+            new one.
         packager: Used instead of packaging the script into ``flow_storage``.
         entrypoint: ``path/file.py:function``, instead of ``flow_location`` and ``flow_name``.
         source: Where the spec was written, for messages.
@@ -126,7 +131,14 @@ class DeploymentSpec(SpecFields):
         work_pool: Where runs are queued; None takes the pool of the settings.
         work_queue: The queue in the pool.
         create_work_pool: Whether to make the pool where it is missing.
-        concurrency_limit: How many runs there may be at a time.
+        concurrency_limit: How many runs there may be at a time; or a mapping with ``limit``,
+            ``collision_strategy`` (``ENQUEUE`` or ``CANCEL_NEW`` for runs that are too many) and
+            ``grace_period_seconds`` (60 to 86400).
+        job_variables: Variables of the pool's jobs, as the pool's template has them; ``env`` is a
+            mapping, ``env.NAME`` one of it. They are laid over those that *flow_runner* stands
+            for, variables in ``env`` by name.
+        check_job_variables: Whether a name that the pool's template does not have is an error;
+            else it is a note.
         labels: Facts about the deployment: text, numbers and booleans.
         enforce_parameter_schema: Whether the server holds parameters against the function's.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
@@ -134,10 +146,12 @@ class DeploymentSpec(SpecFields):
             storage.
         pull_requires: What workers install for the flowpack step.
 
-    *parameters*, *schedule*, *schedules*, *tags*, *paused*, *description*, *labels*, *work_queue*
-    and *concurrency_limit* are kept as the server has them unless they are given; None clears
-    them, and so do empty ones, but for a *work_queue*, whose name cannot be empty. From
-    *description* on, the fields are for today's Prefect; 2.0b7 has nothing of the kind.
+    *parameters*, *schedule*, *schedules*, *tags*, *paused*, *description*, *labels*, *work_queue*,
+    *concurrency_limit* and *job_variables* are kept as the server has them unless they are given;
+    None clears them, and so do empty ones, but for a *work_queue*, whose name cannot be empty.
+    What is given is the whole of a field: other *job_variables* that the server has go. From
+    *description* on, the fields are for today's Prefect; 2.0b7 has nothing of the kind, where
+    *concurrency_limit* and *job_variables* are an error.
 
     Raises:
         DeploymentValidationError: A value cannot be right, wherever it is used.
@@ -247,6 +261,8 @@ class DeploymentSpec(SpecFields):
         packager, runner, kept = select(
             full_name, packager, self.flow_runner, pool, current, client
         )
+        if not isinstance(self.job_variables, Unset):  # They take the place of what is there.
+            kept = {key: value for key, value in kept.items() if key != "flow_runner"}
         runner.to_settings()  # Raises where it is none that could be deployed.
         fields = {each.name: getattr(self, each.name) for each in attrs.fields(SpecFields)}
         return CompleteSpec(

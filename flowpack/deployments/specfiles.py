@@ -24,17 +24,15 @@ import os
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
-from uuid import UUID
 
 import attrs
 
-from flowpack._files import UNREADABLE, absolute_path, read_file, reason
+from flowpack._files import absolute_path
 from flowpack._tracebacks import hides_locals
 from flowpack.analysis.evaluate import read_value, truth
 from flowpack.analysis.scopes import read_body
 from flowpack.analysis.script import Script
 from flowpack.analysis.values import Scope, Symbol, alternatives
-from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.exceptions import (
@@ -42,19 +40,15 @@ from flowpack.exceptions import (
     DeploymentValidationError,
     DiscoveryError,
     MissingFlowError,
-    ObjectNotFound,
     ScriptError,
     SpecError,
     UnspecifiedFlowError,
     quoted,
+    suggestion,
 )
 
 if TYPE_CHECKING:
-    from flowpack.client import Client
     from flowpack.deployments.datafiles import Value, ValueReader
-
-#: Longest JSON or YAML file that is read, in bytes: some ten thousand specs.
-SIZE_LIMIT = 2 * 1024 * 1024
 
 _DATA_SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -100,24 +94,27 @@ def is_spec_file(path: Union[str, os.PathLike[str]]) -> bool:
     return any(each in _SPECS for value in called for each in alternatives(value))
 
 
+def is_prefect_yaml(path: Union[str, os.PathLike[str]]) -> bool:
+    """Return True if the file at *path* has the name of the stock client's own."""
+    return os.path.basename(os.fsdecode(path)) in ("prefect.yaml", "prefect.yml")
+
+
 def runs_code(path: Union[str, os.PathLike[str]]) -> bool:
     """Return True if :func:`load_specs` runs the file at *path*, so that users hear of it."""
     return _suffix(path) == ".py"
 
 
-def load_specs(
-    path: Union[str, os.PathLike[str]], client: Optional[Client] = None
-) -> Tuple[DeploymentSpec, ...]:
+def load_specs(path: Union[str, os.PathLike[str]]) -> Tuple[DeploymentSpec, ...]:
     """Return the specs in the file at *path*, in its order.
 
     A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder,
     as everywhere in Python. JSON and YAML are only read, and no script that they name is;
-    relative paths are taken from the file's own folder.
+    relative paths are taken from the file's own folder. All named deployments of a
+    ``prefect.yaml`` are read; see
+    :func:`flowpack.deployments.prefect_yaml.load_prefect_yaml`.
 
     Args:
-        path: The file; its suffix decides what it is.
-        client: Looks up storages that JSON and YAML give as ``block:TYPE-NAME/NAME``; nothing
-            else is sent. With None these are refused and nothing is.
+        path: The file; its suffix, or the name ``prefect.yaml``, decides what it is.
 
     Returns:
         One spec or more. Each has in ``source`` the file and line where it stands.
@@ -128,13 +125,17 @@ def load_specs(
         DiscoveryError: A ``.py`` file cannot be read or parsed.
         ScriptError: A ``.py`` file failed while it ran.
         DeploymentValidationError: It made a spec that cannot be right; the error has the line.
-        APIError: A storage could not be looked up.
     """
     shown, suffix = os.fsdecode(path), _suffix(path)
     if runs_code(path):
         return _run(Script.read(path))
+    if is_prefect_yaml(path):
+        # Imported here because it is slow to load, and most commands read none.
+        from flowpack.deployments.prefect_yaml import load_prefect_yaml
+
+        return load_prefect_yaml(path).specs
     if suffix in _DATA_SUFFIXES:
-        return _load_data(shown, suffix, client)
+        return _load_data(shown, suffix)
     kinds = ", ".join((".py", *_DATA_SUFFIXES))
     problem = f"not {quoted(suffix)}" if suffix else "and this has no suffix"
     raise SpecError(shown, [f"specs are read from files in {kinds}, {problem}"])
@@ -197,14 +198,15 @@ def _failed_line(error: Exception, script: Script) -> Optional[int]:
 
 
 @hides_locals
-def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[DeploymentSpec, ...]:
+def _load_data(path: str, suffix: str) -> Tuple[DeploymentSpec, ...]:
     # Imported here because it is slow to load, and most commands read neither.
-    from flowpack.deployments.datafiles import ValueReader, parse_json, parse_yaml
+    from flowpack.deployments.datafiles import ValueReader, parse_json, parse_yaml, read_text
+    from flowpack.deployments.templating import fill_text
 
-    text = _read_text(path)
+    text = read_text(path)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
-    reader = ValueReader(path, _TEXTS, _FLAGS)
-    file = _File(path, client, reader)
+    reader = ValueReader(path, _TEXTS, _FLAGS, lambda text, path: fill_text(text))
+    file = _File(path, reader)
     specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
     reader.raise_problems()
     if not specs:
@@ -213,25 +215,11 @@ def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[Deploy
     return tuple(DeploymentSpec(source=f"{source}:{line}", **fields) for line, fields in specs)
 
 
-def _read_text(path: str) -> str:
-    try:
-        content = read_file(path, SIZE_LIMIT)
-    except UNREADABLE as exc:
-        raise SpecError(path, [reason(exc)]) from exc
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        line = content.count(b"\n", 0, exc.start) + 1
-        problem = f"line {line}: this is not UTF-8; save the file as UTF-8"
-        raise SpecError(path, [problem]) from None  # It holds the file.
-
-
 class _File:
     """A JSON or YAML file while it is read; *reader* notes what is wrong."""
 
-    def __init__(self, path: str, client: Optional[Client], reader: ValueReader) -> None:
+    def __init__(self, path: str, reader: ValueReader) -> None:
         self._folder = os.path.dirname(os.path.abspath(path))
-        self._client = client
         self._reader = reader
 
     def find_mappings(self, roots: Iterable[Value]) -> Iterator[Value]:
@@ -264,7 +252,7 @@ class _File:
                     at = re.match("item ([0-9]+): ", problem)
                     line = below.content[int(at[1]) - 1].line if at and key == "schedules" else line
                     self._reader.note(line, key, problem.removeprefix(f"{key}: "))
-            except (BlockError, ObjectNotFound) as exc:
+            except BlockError as exc:
                 self._reader.note(line, key, str(exc))
         if {"schedule", "schedules"} <= entries.keys():
             problem = "schedule is given, too; give one of them"
@@ -284,30 +272,17 @@ class _File:
                     value = absolute_path(value, cwd=self._folder)
                 except ValueError as exc:
                     raise SpecError(key, [f"{quoted(value)}: {exc}"]) from exc
-        elif key == "flow_runner" and isinstance(value, str):
-            value = {"type": value}
         elif key == "flow_storage" and isinstance(value, str):
-            value = self._find_storage(value)
+            value = parse_storage_url(value, folder=self._folder)
         with collecting():  # So that nobody else collects this one.
             DeploymentSpec(**{key: value})
         return value
-
-    def _find_storage(self, text: str) -> Union[StorageBlock, UUID, str]:
-        """Return the storage that *text*, an id or WHERE of the command line, means."""
-        with suppress(ValueError):
-            return UUID(text)
-        scheme, _, rest = text.partition(":")
-        if scheme == "block" and "/" in rest and self._client is None:
-            problem = "a block is given by name, and there is no connection to look it up"
-            raise SpecError("flow_storage", [f"{problem}; give its id"])
-        return parse_storage_url(text, self._client, folder=self._folder)
 
 
 def _unknown_key(key: str) -> str:
     if key in _NOT_IN_FILES:
         return f"{quoted(key)} can be given in Python only"
-    from difflib import get_close_matches
-
-    close = get_close_matches(key[:40], KEYS, 1)
-    hint = f"did you mean '{close[0]}'?" if close else f"it takes {', '.join(KEYS)}"
-    return f"a deployment has no {quoted(key)}; {hint}"
+    if key == "deployments":
+        return "this looks like a prefect.yaml; give --prefect-file if it has another name"
+    hint = suggestion(key, KEYS) or f"; it takes {', '.join(KEYS)}"
+    return f"a deployment has no {quoted(key)}{hint}"

@@ -6,12 +6,24 @@ import hashlib
 import inspect
 import io
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, Collection, List, Mapping, Optional, Tuple, Union
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Collection,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 import attrs
 
 from flowpack._tracebacks import HidesLocals
 from flowpack._validators import (
+    Check,
     at_least,
     copied_json,
     describe_type,
@@ -32,7 +44,7 @@ from flowpack.blocks.storage_errors import translate_errors
 from flowpack.client import Client
 from flowpack.connect import current_client
 from flowpack.exceptions import DeploymentValidationError, PackagingError, printable, quoted
-from flowpack.flow_runners import FlowRunner
+from flowpack.flow_runners import FlowRunner, text_mapping
 from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, Unset
 from flowpack.schedules import (
     CronSchedule,
@@ -59,6 +71,48 @@ def is_address(value: Any) -> Optional[str]:
 def _to_mapping(value: Union[Mapping[str, Any], None, Unset]) -> Any:
     value = {} if value is None else value
     return copied_json(dict(value)) if isinstance(value, Mapping) else value
+
+
+def to_job_variables(value: Union[Mapping[str, Any], None, Unset]) -> Any:
+    """Convert job variables: ``env.NAME`` goes into ``env``, whose numbers become text.
+
+    Workers before 3.6.5 know no other form.
+    """
+    variables = _to_mapping(value)
+    if not variables or is_json_mapping(variables):
+        return variables
+    from flowpack.wire.job_variables import with_nested_env  # Only servers with pools need it.
+
+    variables = with_nested_env(variables)
+    if isinstance(variables.get("env"), dict):
+        variables["env"] = text_mapping(variables["env"])
+    return variables
+
+
+def _to_limit(value: Union[int, Mapping[str, Any], None, Unset]) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _grace_problem(value: Any) -> Optional[str]:
+    is_possible = type(value) is int and 60 <= value <= 86400
+    return None if is_possible else f"must be from 60 to 86400 seconds, not {quoted(value)}"
+
+
+#: What a concurrency limit may hold, where it is no mere number.
+_LIMIT: Mapping[str, Check] = {
+    "limit": at_least(1, "runs"),
+    "collision_strategy": optional(one_of("ENQUEUE", "CANCEL_NEW")),
+    "grace_period_seconds": optional(_grace_problem),
+}
+
+
+def _limit_problems(value: Any) -> Union[None, str, Iterable[str]]:
+    if not isinstance(value, dict):
+        return at_least(1, "runs")(value)
+    listed = ", ".join(_LIMIT)
+    unknown = [f"it has no {quoted(key)}; it takes {listed}" for key in value if key not in _LIMIT]
+    problems = ((key, check(value.get(key))) for key, check in _LIMIT.items())
+    return unknown + [f"{key} {problem}" for key, problem in problems if problem]
 
 
 def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
@@ -122,7 +176,7 @@ _check_flag = validator(is_flag)
 _check_text = validator(optional(is_text))
 _check_name = validator(optional(is_filled_text))
 _is_schedule = instance_of(
-    (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule or a mapping"
+    (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule, a mapping or text"
 )
 
 
@@ -135,15 +189,16 @@ class PoolFields(HidesLocals):
     work_pool: Optional[str] = attrs.field(default=None, validator=_check_name)
     work_queue: Union[str, None, Unset] = attrs.field(default=UNSET, validator=_check_name)
     create_work_pool: bool = attrs.field(default=False, validator=_check_flag)
-    concurrency_limit: Union[int, None, Unset] = attrs.field(
-        default=UNSET, validator=validator(optional(at_least(1, "runs")))
+    concurrency_limit: Union[int, Mapping[str, Any], None, Unset] = attrs.field(
+        default=UNSET, converter=_to_limit, validator=validator(optional(_limit_problems))
     )
     labels: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=_to_mapping, validator=validator(_labels_problem)
     )
     job_variables: Union[Mapping[str, Any], Unset] = attrs.field(
-        default=UNSET, converter=_to_mapping, validator=validator(is_json_mapping), repr=False
+        default=UNSET, converter=to_job_variables, validator=validator(is_json_mapping), repr=False
     )
+    check_job_variables: bool = attrs.field(default=True, validator=_check_flag)
     enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
     pull: Optional[str] = attrs.field(
         default=None, validator=validator(one_of("stock", "flowpack"))

@@ -75,6 +75,10 @@ class Dialect:
     def __init__(self, version: str) -> None:
         self.version = version
 
+    def ui_path(self, kind: str) -> Optional[str]:
+        """Return where the user interface shows things of this *kind*; None where it does not."""
+        return None
+
     def has(self, field: str) -> bool:
         """Return True if this server keeps a *field* of deployments that 2.0b7 does not have."""
         return False
@@ -177,12 +181,25 @@ class Dialect:
         return [f"a {self.version} server {problem}" for problem in found]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return why this server or its workers could do nothing with *new*."""
+        """Return why this server or its workers could do nothing with *new*, which is settled."""
+        return tuple(
+            f"this server keeps no {field}, which would change how runs are made; leave it out, or"
+            " deploy to a server of Prefect 2.10.14 or later"
+            for field in ("job_variables", "concurrency_limit")
+            if getattr(new, field)
+        )
+
+    def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
+        """Return the notes of a plan on *new*, which takes the place of *current*."""
         return ()
 
-    def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return the notes of a plan on *new*."""
-        return ()
+    def describe_pull(self, current: Deployment) -> str:
+        """Return how whoever runs *current* gets its code, in a few words, without secrets."""
+        stored = current.stored_object
+        if stored is None:
+            return "it stands in the deployment itself" if current.flow_data else "unknown"
+        place = "storage block" if stored.block_document_id else "folder of temporary files"
+        return f"agents and flowpack run read it from the {place}"
 
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""

@@ -29,6 +29,8 @@ _PULL_POLICIES = {"IF_NOT_PRESENT": "IfNotPresent", "ALWAYS": "Always", "NEVER":
 
 def pool_problem(settings: FlowRunnerSettings, pool_type: str) -> str:
     """Return why a runner does not fit a pool of *pool_type*; empty if it does."""
+    if pool_type == "prefect-agent":
+        return "a work pool of type prefect-agent has agents, which run no deployments with steps"
     fitting = POOL_TYPES.get(str(settings.type), (pool_type,))
     if pool_type in fitting:
         return ""
@@ -66,15 +68,22 @@ def variables_of(extra: Mapping[str, Any]) -> Any:
 
 
 def merged_variables(extra: Mapping[str, Any], new: DeploymentCreate) -> Dict[str, Any]:
-    """Return a deployment's variables, with those of its new runner over them."""
-    kept = _with_nested_env(variables_of(extra))
-    changes = runner_variables(new.flow_runner)
-    if isinstance(kept.get("env"), Mapping) and "env" in changes:
-        changes["env"] = {**kept["env"], **changes["env"]}
-    return {**kept, **changes}
+    """Return the job variables of *new*: those given over its runner's, else that over *extra*'s.
+
+    Variables in ``env`` are merged by name.
+    """
+    given = new.job_variables
+    kept = variables_of(extra) if isinstance(given, Unset) else {}
+    merged = with_nested_env(kept)
+    for laid_over in (runner_variables(new.flow_runner), with_nested_env(given or {})):
+        env, more = merged.get("env"), laid_over.get("env")
+        if isinstance(env, Mapping) and isinstance(more, Mapping):
+            laid_over["env"] = {**env, **more}
+        merged.update(laid_over)
+    return merged
 
 
-def _with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
+def with_nested_env(variables: Mapping[str, Any]) -> Dict[str, Any]:
     """Return job variables with each ``env.NAME`` in ``env``, whose own values win.
 
     Workers before 3.6.5 know no other form.

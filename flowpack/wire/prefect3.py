@@ -17,6 +17,7 @@ from flowpack.exceptions import (
     ObjectAlreadyExists,
     ObjectNotFound,
     WireError,
+    quoted,
 )
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
@@ -32,9 +33,16 @@ from flowpack.transport import Effect, Request
 from flowpack.wire import prefect3_schedules as schedules
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
+from flowpack.wire.concurrency import (
+    needed_fields,
+    read_limit,
+    same_limit,
+    shared_limit,
+    write_limit,
+)
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
-from flowpack.wire.job_variables import merged_variables, runner_variables, variables_of
+from flowpack.wire.job_variables import merged_variables, variables_of
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -47,6 +55,10 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "schedules": (2, 16, 0),
     "job_variables": (2, 17, 0),
     "concurrency_limit": (3, 0, 0),
+    "runs": (3, 0, 0),  # In addresses of the user interface.
+    "concurrency_options": (3, 0, 3),
+    "global_concurrency_limit_id": (3, 3, 6),
+    "grace_period_seconds": (3, 6, 6),
     "labels": (3, 1, 5),
     "schedules.max_scheduled_runs": (2, 19, 0),
     "schedules.slug": (3, 2, 0),
@@ -74,6 +86,7 @@ _KEPT: Mapping[str, Any] = {
 _COMPARED_OTHERWISE = {
     *("name", "flow_id", "path", "pull_steps"),
     *("schedule", "schedules", "paused", "is_schedule_active"),
+    *("concurrency_limit", "concurrency_options", "global_concurrency_limit_id"),
 }
 
 #: Fields of the body that a PATCH does not have, and schedules, which have their own requests.
@@ -96,6 +109,7 @@ _SHAPES: Mapping[str, type] = {
     "job_variables": dict,
     "infra_overrides": dict,
     "global_concurrency_limit": dict,
+    "concurrency_options": dict,
 }
 
 
@@ -119,10 +133,16 @@ class Prefect3(Dialect):
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods = self.has("methods")
+        # Job variables that are an empty mapping: these releases keep what they have.
+        self._ignores_empty = (3,) <= self._release < (3, 8, 8)
 
     def has(self, field: str) -> bool:
         """Return True if this release has a field of deployments."""
         return self._release >= SINCE.get(field, OLDEST)
+
+    def ui_path(self, kind: str) -> Optional[str]:
+        """See :meth:`Dialect.ui_path`."""
+        return f"runs/{kind}" if kind == "flow-run" and self.has("runs") else f"{kind}s/{kind}"
 
     # Models
 
@@ -165,6 +185,10 @@ class Prefect3(Dialect):
         extra = current.extra
         kept = self._kept(new, current)
         unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
+        unset["job_variables"] = kept["job_variables"]
+        limit = unset.get("concurrency_limit", new.concurrency_limit)
+        shared = shared_limit(extra) is not None
+        unset["leaves_shared_limit"] = shared and not same_limit(read_limit(extra), limit)
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
         sent, note = schedules.settle(new, extra, current.script, self.has("schedules.slug"))
@@ -177,6 +201,8 @@ class Prefect3(Dialect):
         kept = {field: old.get(field, default) for field, default in _KEPT.items()}
         kept["tags"], kept["is_schedule_active"] = current.tags, current.is_schedule_active
         kept["job_variables"] = merged_variables(current.extra, new)
+        if not kept["job_variables"] and variables_of(current.extra) and self._ignores_empty:
+            kept["job_variables"] = {"env": {}}
         if new.script is not None:
             if not current.extra:
                 kept["description"] = new.script.description
@@ -193,6 +219,9 @@ class Prefect3(Dialect):
             for field, value in self.body(new).items()
             if field not in _COMPARED_OTHERWISE and not same_json(old.get(field), value)
         ]
+        limit = old["concurrency_limit"]
+        if self.has("concurrency_limit") and not same_limit(limit, new.concurrency_limit):
+            changes.append(Change("concurrency_limit", limit, new.concurrency_limit))
         if current.is_schedule_active != new.is_schedule_active:
             paused = not current.is_schedule_active
             changes.append(Change("paused", paused, not new.is_schedule_active))
@@ -218,9 +247,11 @@ class Prefect3(Dialect):
             "version": new.version,
             "work_pool_name": new.work_pool_name,
             "enforce_parameter_schema": new.enforce_parameter_schema,
-            "concurrency_limit": new.concurrency_limit,
+            **write_limit(new.concurrency_limit),
             "labels": dict(new.labels or {}),
         }
+        if new.leaves_shared_limit:
+            body["global_concurrency_limit_id"] = None
         if new.work_queue_name is not None:
             body["work_queue_name"] = new.work_queue_name
         sent = list(new.schedules or ())
@@ -229,10 +260,8 @@ class Prefect3(Dialect):
         else:
             body["schedule"] = sent[0]["schedule"] if sent else None
             body["is_schedule_active"] = new.is_schedule_active
-        variables = new.job_variables
-        if not isinstance(variables, Mapping):
-            variables = runner_variables(new.flow_runner)
-        body["job_variables" if self.has("job_variables") else "infra_overrides"] = dict(variables)
+        variables = dict(new.job_variables or {})
+        body["job_variables" if self.has("job_variables") else "infra_overrides"] = variables
         return {field: value for field, value in body.items() if self.has(field)}
 
     def write_deployment(
@@ -287,17 +316,31 @@ class Prefect3(Dialect):
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.problems`."""
-        return () if new.script is None else pulling.problems(new.script)
+        missing = tuple(
+            f"a server of release {self.version} has no {field} for deployments, which came with"
+            f" {'.'.join(map(str, SINCE[field]))}; leave it out"
+            for field in needed_fields(new.concurrency_limit)
+            if not self.has(field)
+        )[:1]
+        return missing + (() if new.script is None else pulling.problems(new.script))
 
-    def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+    def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
         notes = schedules.notes(new)
         if new.script is not None:
             notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
-        for field in ("labels", "concurrency_limit"):
-            if getattr(new, field) and not self.has(field):
-                notes.append(f"a server of release {self.version} keeps no {field}")
+        if new.labels and not self.has("labels"):
+            notes.append(f"a server of release {self.version} keeps no labels")
+        shared = current and shared_limit(current.extra)
+        if shared and new.leaves_shared_limit:
+            notes.append(f"the shared concurrency limit {quoted(shared)} stays, for others")
+        elif shared:
+            notes.append(f"the concurrency limit {quoted(shared)} is shared with others")
         return tuple(notes)
+
+    def describe_pull(self, current: Deployment) -> str:
+        """See :meth:`Dialect.describe_pull`."""
+        return pulling.describe(current)
 
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""
@@ -379,13 +422,7 @@ def _comparable(extra: Mapping[str, Any]) -> Dict[str, Any]:
     return {
         **extra,
         "labels": {key: value for key, value in labels if not key.startswith("prefect.")},
-        "concurrency_limit": concurrency_limit(extra),
+        "concurrency_limit": read_limit(extra),
         "job_variables": variables,
         "infra_overrides": variables,
     }
-
-
-def concurrency_limit(extra: Mapping[str, Any]) -> Optional[int]:
-    """Return the limit; since 3.0.3 a response has it in an object of its own."""
-    limit = (extra.get("global_concurrency_limit") or {}).get("limit")
-    return extra.get("concurrency_limit") if limit is None else limit

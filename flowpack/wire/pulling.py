@@ -15,6 +15,7 @@ import attrs
 
 from flowpack.exceptions import WireError
 from flowpack.models import Deployment, DeploymentCreate, ScriptSource, StoredObject
+from flowpack.urls import mask_text
 from flowpack.wire.dialect import Change
 
 STOCK = "stock"
@@ -45,6 +46,9 @@ _TYPES: Mapping[str, Any] = {
     "schedules": (list, type(None)),
     "other_schedules": (list, type(None)),
 }
+
+#: Inputs of others' steps that are shown; the rest may be secret.
+_SHOWN = ("repository", "branch", "commit_sha", "directory", "bucket", "container", "folder")
 
 #: Runs on the worker. Constant, so that plans can compare it, and without braces in pairs, which
 #: the templating of inputs would take for its own. The thread is left behind when it is late: what
@@ -170,6 +174,37 @@ def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
         raise WireError("flowpack's pull step lacks a value; somebody edited it") from exc
     stored = StoredObject(facts.pop("token"), document_id, facts.pop("sha256"))
     return stored, ScriptSource(pull=pull, **facts)
+
+
+def describe(current: Deployment) -> str:
+    """Return how workers get the code of a deployment, whoever made it, without secrets."""
+    script, extra = current.script, current.extra
+    if script is not None and select_step(script) == STOCK:
+        return f"stock pull step, from {_mask(script.location)}"
+    if script is not None:
+        needed = f", with {_mask(script.requires)}" if script.requires else ""
+        return f"flowpack pull step, from {script.storage_type}{needed}"
+    steps = [
+        _describe_step(*item) for step in extra.get("pull_steps") or () for item in step.items()
+    ]
+    if steps:
+        return "; ".join(steps)
+    if extra.get("storage_document_id"):
+        return f"from the storage block {extra['storage_document_id']}"
+    return f"no pull step: it is in {extra.get('path') or 'the folder or the image of the worker'}"
+
+
+def _mask(value: object) -> str:
+    text = str(value)
+    return text if text.startswith("file:///") else mask_text(text)
+
+
+def _describe_step(name: str, inputs: Any) -> str:
+    given = inputs if isinstance(inputs, dict) else {}
+    shown = [f"{key} {_mask(given[key])}" for key in _SHOWN if given.get(key)]
+    return (
+        f"{name.rpartition('.')[2]}{' (' if shown else ''}{', '.join(shown)}{')' if shown else ''}"
+    )
 
 
 def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:

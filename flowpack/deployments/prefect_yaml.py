@@ -1,0 +1,394 @@
+"""``prefect.yaml``, what the stock client's ``prefect deploy`` reads, as deployment specs.
+
+A deployment gets what the stock client would give it, but for its code, which flowpack stores
+itself, and ``paused`` and schedules, which stay where the file says nothing of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from datetime import timezone
+from typing import Any, Collection, Dict, List, Optional, Tuple, Union
+
+import attrs
+
+from flowpack._files import absolute_path
+from flowpack._tracebacks import hides_locals
+from flowpack.deployments.datafiles import Pairs, Value, ValueReader, parse_yaml, read_text
+from flowpack.deployments.spec import DeploymentSpec, collecting
+from flowpack.deployments.templating import fill_text
+from flowpack.exceptions import FlowpackError, SpecError, printable, quoted, suggestion
+from flowpack.schedules import parse_deployment_schedule, parse_time
+
+#: The keys of a mapping, each with its line and what stands below.
+Entries = Dict[str, Tuple[int, Value]]
+
+#: The field of a spec for each key that has one.
+_FIELDS = {
+    **{key: key for key in ("name", "version", "description", "tags", "entrypoint", "parameters")},
+    **{key: key for key in ("paused", "enforce_parameter_schema", "concurrency_limit")},
+    "work_pool.name": "work_pool",
+    "work_pool.work_queue_name": "work_queue",
+    "work_pool.job_variables": "job_variables",
+}
+
+#: What the stock client does beside a deployment, and why it is refused.
+_NOT_DONE = {
+    "build": "runs no build steps",
+    "push": "runs no push steps",
+    "triggers": "makes no automations",
+    "sla": "sets no service levels",
+}
+
+#: The sections that deployments without one of their own have from the top of the file.
+_SHARED = ("pull", "build", "push")
+
+_KEYS = (
+    *("work_pool", "schedule", "schedules", "flow_name", "version_type", "pull"),
+    *(*_FIELDS, *_NOT_DONE),
+)
+
+#: Where keys belong that people write where the stock client passes over them.
+_PLACES = {
+    "under work_pool": ("job_variables", "work_queue_name"),
+    "under work_pool, as job_variables": ("infra_overrides",),
+    "under work_pool, as work_queue_name": ("work_queue",),
+    "under work_pool, as name": ("work_pool_name",),
+    "under job_variables of work_pool": ("env", "image", "working_dir"),
+    "in an item of schedules": ("cron", "interval", "rrule", "timezone"),
+}
+
+#: What pydantic, by which the stock client reads, takes for truth values.
+_FLAGS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
+
+
+@attrs.frozen
+class PrefectFile:
+    """What a ``prefect.yaml`` holds.
+
+    Attributes:
+        specs: The deployments that were chosen, in the order of the file.
+        notes: What flowpack does otherwise than the stock client, and what has no effect.
+    """
+
+    specs: Tuple[DeploymentSpec, ...]
+    notes: Tuple[str, ...] = ()
+
+
+@hides_locals
+def load_prefect_yaml(
+    path: Union[str, os.PathLike[str]],
+    names: Collection[str] = (),
+    *,
+    ignore: Collection[str] = (),
+    **fields: Any,
+) -> PrefectFile:
+    """Return the deployments in the ``prefect.yaml`` at *path*; no script is run.
+
+    Relative paths in it are taken from the file's folder. ``{{ $NAME }}`` stands for an
+    environment variable; in ``job_variables`` placeholders of blocks and variables stay, for
+    workers to fill. Values are what PyYAML takes them for.
+
+    Args:
+        path: The file, whatever its name.
+        names: Which deployments: ``NAME``, ``FLOW/NAME`` or patterns of them, in which ``*``
+            stands for one or more characters. FLOW is the flow's name or its function's, where
+            ``-`` and ``_`` are one. Without any all are taken that have a name.
+        ignore: Which of ``build``, ``push``, ``triggers`` and ``sla`` may stand in the file,
+            without effect.
+        **fields: Fields for every spec that a ``prefect.yaml`` does not have, such as
+            ``flow_storage``.
+
+    Raises:
+        SpecError: The file cannot be read, is wrong or has no such deployments; all problems are
+            listed at once, each with its line.
+    """
+    shown, source = os.fsdecode(path), os.path.abspath(os.fsdecode(path))
+    file = _File(shown, source, ignore)
+    found = file.find_deployments(parse_yaml(read_text(shown), shown, stock=True))
+    if names:
+        file.raise_problems()
+        found = file.select(found, names)
+    else:
+        found = [each for each in found if file.is_named(*each)]
+    specs = [(line, file.read_fields(line, entries)) for line, entries in found]
+    file.raise_problems()
+    if not specs:
+        raise SpecError(shown, ["there are no deployments with a name in it"])
+    made = [DeploymentSpec(source=f"{source}:{line}", **{**own, **fields}) for line, own in specs]
+    return PrefectFile(tuple(made), file.notes())
+
+
+class _File(ValueReader):
+    """A ``prefect.yaml`` while it is read; notes what is wrong and what has no effect."""
+
+    def __init__(self, shown: str, path: str, ignore: Collection[str]) -> None:
+        super().__init__(shown, fill=_fill)
+        self._shown = shown
+        self._folder = os.path.dirname(path)
+        self._ignore = ignore
+        self._shared: Entries = {}
+        self._steps: Dict[str, None] = {}
+        self._notes: Dict[str, Dict[int, None]] = {}
+
+    def notes(self) -> Tuple[str, ...]:
+        """Return what has no effect, each once and with its lines, and what is replaced."""
+        notes = [
+            f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}: {note}"
+            for note, lines in self._notes.items()
+        ]
+        if self._steps:
+            steps = ", ".join(self._steps)
+            notes += [f"pull ({steps}) is replaced: workers fetch the code that flowpack stores"]
+        return tuple(notes)
+
+    def find_deployments(self, roots: List[Value]) -> List[Tuple[int, Entries]]:
+        """Return line and keys of each deployment, with or without a name."""
+        for root in roots[1:]:
+            self.note(root.line, "", "here starts a second document; a prefect.yaml is one")
+        top: Entries = {}
+        for root in roots[:1]:
+            top = self.entries(self._expect(Pairs, root, "").content, "")
+        self._shared = {key: top[key] for key in _SHARED if key in top}
+        items = self._expect(list, top.get("deployments", (0, Value(0, None)))[1], "deployments")
+        found = [self._expect(Pairs, item, "deployments") for item in items.content]
+        return [(item.line, self.entries(item.content, "")) for item in found]
+
+    def _expect(self, kind: type, value: Value, path: str) -> Value:
+        """Return *value* if it is a *kind*, list or Pairs, else an empty one; null is one."""
+        if isinstance(value.content, kind):
+            return value
+        empty = attrs.evolve(value, content=kind([]), problem="")
+        if value.content is not None:
+            problem = f"must be {empty.kind}, not {value.kind}"
+            self.note(value.line, path, value.problem or problem)
+        return empty
+
+    def is_named(self, line: int, entries: Entries) -> bool:
+        """Return True if a deployment has a name; note that one without is left out."""
+        if not _is_filled(entries.get("name")):
+            self._notes.setdefault("without a name, so it is left out", {})[line] = None
+        return _is_filled(entries.get("name"))
+
+    def select(
+        self, found: List[Tuple[int, Entries]], patterns: Collection[str]
+    ) -> List[Tuple[int, Entries]]:
+        """Return what fits one of *patterns*; one that nothing fits is an error."""
+        fitting = {each: [self._fits(each, entries) for _, entries in found] for each in patterns}
+        known = sorted({_text(entries, "name") for _, entries in found} - {""})
+        listed = ", ".join(map(quoted, known[:20])) or "none with a name"
+        problems = [
+            f"there is no deployment {quoted(each)}; it has {listed}"
+            + suggestion(each.rpartition("/")[2], known)
+            for each, fits in fitting.items()
+            if not any(fits)
+        ]
+        if problems:
+            raise SpecError(self._shown, problems)
+        return [each for each, *fits in zip(found, *fitting.values()) if any(fits)]
+
+    def _fits(self, pattern: str, entries: Entries) -> bool:
+        flow, slash, name = pattern.rpartition("/")
+        entrypoint = _text(entries, "entrypoint")
+        if not _matches(name, _text(entries, "name")):
+            return False
+        if not slash or _matches(flow, entrypoint.rpartition(":" if ":" in entrypoint else ".")[2]):
+            return True
+        with collecting(), suppress(FlowpackError, ValueError):
+            script = _find_script(entrypoint, self._folder)
+            return _matches(flow, DeploymentSpec(entrypoint=script).find_flow().name)
+        return False
+
+    def read_fields(self, line: int, entries: Entries) -> Dict[str, Any]:
+        """Return the arguments of a spec; what the file does not say of it is cleared."""
+        fields: Dict[str, Any] = {"tags": (), "parameters": {}, "job_variables": {}}
+        fields.update(concurrency_limit=None, check_job_variables=False)
+        self._read_keys({**self._shared, **entries}, "", fields)
+        if "schedules" in entries and _is_filled(entries.get("schedule")):
+            self.note(entries["schedule"][0], "schedule", "give schedules alone, it is there, too")
+        if not _is_filled(entries.get("entrypoint")):
+            self.note(line, "", "entrypoint is missing; give path/file.py:function")
+        self.problems = list(dict.fromkeys(self.problems))  # Aliases repeat them.
+        return fields
+
+    def _read_keys(self, entries: Entries, prefix: str, fields: Dict[str, Any]) -> None:
+        """Read the keys of a deployment, or of its work pool, into *fields*."""
+        for key, (line, value) in entries.items():
+            path = f"{prefix}{key}"
+            if path in _FIELDS:
+                self._read_field(path, line, value, fields)
+            elif path in ("schedule", "schedules"):
+                self._read_schedules(key, value, fields)
+            elif path == "work_pool":
+                pool = self.entries(self._expect(Pairs, value, path).content, path)
+                self._read_keys(pool, "work_pool.", fields)
+            elif path in (*_NOT_DONE, "pull"):
+                self._check_steps(key, line, value)
+            elif path not in _KEYS or (key == "version_type" and value.content is not None):
+                self._notes.setdefault(_describe_unused(path, prefix), {})[line] = None
+
+    def _read_field(self, path: str, line: int, value: Value, fields: Dict[str, Any]) -> None:
+        noted, field = len(self.problems), _FIELDS[path]
+        plain = self.read(value, path)
+        if plain is None or len(self.problems) > noted:
+            return
+        try:
+            fields[field] = self._to_argument(field, plain)
+            with collecting():  # So that nobody else collects this one.
+                DeploymentSpec(**{field: fields[field]})
+        except ValueError as exc:  # As those of specs are.
+            for problem in getattr(exc, "problems", [str(exc)]):
+                self.note(line, path, problem.removeprefix(f"{field}: "))
+
+    def _to_argument(self, field: str, value: Any) -> Any:
+        if field == "entrypoint" and isinstance(value, str):
+            return _find_script(value, self._folder)
+        if field == "tags":
+            tags = [value] if isinstance(value, str) else value
+            return _to_tags(tags) if isinstance(tags, list) else tags
+        if field in ("paused", "enforce_parameter_schema"):
+            return _to_flag(value)
+        if field == "concurrency_limit" and isinstance(value, dict):
+            limit = {key: _to_count(item) for key, item in value.items() if item is not None}
+            return limit if "limit" in limit else None
+        return _to_count(value) if field == "concurrency_limit" else value
+
+    def _read_schedules(self, key: str, value: Value, fields: Dict[str, Any]) -> None:
+        if value.content is None or (key == "schedule" and value.content == Pairs([])):
+            return
+        schedules = []
+        for item in [value] if key == "schedule" else self._expect(list, value, key).content:
+            noted = len(self.problems)
+            plain = self.read(item, key)
+            if len(self.problems) == noted:
+                try:
+                    schedules.append(parse_deployment_schedule(_to_schedule(plain)))
+                except SpecError as exc:
+                    for problem in exc.problems:
+                        self.note(item.line, key, problem)
+        fields["schedules"] = tuple(schedules)
+
+    def _check_steps(self, key: str, line: int, value: Value) -> None:
+        """Refuse what flowpack does not do, and remember what it replaces."""
+        if not _is_filled((line, value)) or key in self._ignore:
+            return
+        if key != "pull":
+            problem = f"flowpack {_NOT_DONE[key]}; give --ignore {key} (ignore=) to deploy without"
+            self.note(line, key, problem)
+            return
+        for step in value.content if isinstance(value.content, list) else [value]:
+            for name, _ in step.content.pairs if isinstance(step.content, Pairs) else ():
+                self._steps[printable(name.content).rpartition(".")[2]] = None
+
+
+# --- what single values mean ----------------------------------------------------------------
+
+
+def _fill(text: str, path: str) -> Tuple[str, List[str]]:
+    """Return *text* with its environment variables, and what cannot be filled."""
+
+    def keep(name: str) -> Optional[str]:
+        is_known = name.startswith(("prefect.blocks.", "prefect.variables.", "ctx."))
+        if is_known and path.startswith("work_pool.job_variables."):
+            return None
+        reason = "can stand in job_variables only, for workers to fill"
+        return reason if is_known else "comes from a step, and flowpack runs none; write the value"
+
+    return fill_text(text, keep)
+
+
+def _text(entries: Entries, key: str) -> str:
+    """Return the text under *key*, filled as far as it can be, or an empty one."""
+    content = entries[key][1].content if key in entries else None
+    return fill_text(content)[0] if isinstance(content, str) else ""
+
+
+def _matches(pattern: str, text: str) -> bool:
+    form = ".+".join(map(re.escape, pattern.replace("_", "-").split("*")))
+    return re.fullmatch(form, text.replace("_", "-"), re.DOTALL) is not None
+
+
+def _is_filled(entry: Optional[Tuple[int, Value]]) -> bool:
+    """Return True if a key is there, and neither null nor empty."""
+    return entry is not None and entry[1].content not in (None, "", [], Pairs([]))
+
+
+def _describe_unused(path: str, prefix: str) -> str:
+    """Return the note on a key that is not sent."""
+    if path == "version_type":
+        return "version_type is not sent"
+    key = path[len(prefix) :]
+    place = next((place for place, keys in _PLACES.items() if path in keys), "")
+    hint = suggestion(key, [each[len(prefix) :] for each in _KEYS if each.startswith(prefix)])
+    return f"{quoted(path)} has no effect{f' here; it belongs {place}' if place else hint}"
+
+
+def _find_script(entrypoint: str, folder: str) -> str:
+    """Return ``/path/file.py:function`` for an entrypoint with a path or a module.
+
+    Raises:
+        ValueError: It is neither, or there is no such module.
+    """
+    path, colon, function = entrypoint.rpartition(":")
+    if (path or entrypoint).endswith(".py") or "/" in entrypoint:
+        if path and function:
+            return f"{absolute_path(path, cwd=folder)}:{function}"
+        raise ValueError(f"{quoted(entrypoint)} names no flow; write path/file.py:function")
+    parts = entrypoint.split(".")
+    splits = [(parts[:at], ".".join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
+    for module, function in [(path.split("."), function)] if colon else splits:
+        for root in (folder, os.path.join(folder, "src")):
+            for file in (
+                f"{os.path.join(root, *module)}.py",
+                os.path.join(root, *module, "__init__.py"),
+            ):
+                if os.path.isfile(file):
+                    return f"{file}:{function}"
+    raise ValueError(
+        f"{quoted(entrypoint)} is no path/file.py:function, and no such module is found in the"
+        " folder of the file or in its src"
+    )
+
+
+def _to_schedule(value: Any) -> Any:
+    """Return an item of ``schedules`` as flowpack has it, without what its kind does not know."""
+    if not isinstance(value, dict):
+        raise SpecError("", ["must be a mapping with one of cron, interval and rrule"])
+    schedule = {key: item for key, item in value.items() if item is not None}
+    rule = schedule.get("rrule")
+    if isinstance(rule, str) and rule.lstrip().startswith("{"):  # As the stock client takes it.
+        with suppress(ValueError):
+            schedule = {**json.loads(rule), **{k: v for k, v in schedule.items() if k != "rrule"}}
+    if schedule.get("catchup") is False:  # Written by clients of 2.19 to 3.0; means nothing.
+        del schedule["catchup"]
+    for key, kind in (("day_or", "cron"), ("anchor_date", "interval")):
+        if kind not in schedule:
+            schedule.pop(key, None)
+    for key in {"active", "day_or"} & schedule.keys():
+        schedule[key] = _to_flag(schedule[key])
+    anchor = schedule.get("anchor_date")
+    moment = parse_time(anchor) or parse_time(f"{anchor}T00:00:00")
+    if moment is not None and moment.tzinfo is None:
+        schedule["anchor_date"] = moment.replace(tzinfo=timezone.utc)
+    return schedule
+
+
+def _to_tags(tags: List[Any]) -> List[Any]:
+    texts = [str(tag) if isinstance(tag, (bool, int, float)) else tag for tag in tags]
+    return [tag for tag in texts if not isinstance(tag, str) or tag.strip()]
+
+
+def _to_flag(value: Any) -> Any:
+    return _FLAGS.get(str(value).lower(), value)
+
+
+def _to_count(value: Any) -> Any:
+    is_whole = isinstance(value, float) and value.is_integer()
+    is_text = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10
+    return int(value) if is_whole or is_text else value
