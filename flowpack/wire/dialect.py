@@ -143,6 +143,11 @@ class Dialect:
                 changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
         return tuple(changes)
 
+    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
+        """Return the schedules that a deployment is to have; *new* is settled."""
+        schedule: Any = new.schedule
+        return () if schedule is None else (ScheduleRecord(schedule=schedule, own=True),)
+
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
         return request("POST", "/deployments/", self.body(new), Effect.UPSERT)

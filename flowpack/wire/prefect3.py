@@ -27,6 +27,7 @@ from flowpack.models import (
     DataDocument,
     Deployment,
     DeploymentCreate,
+    ScheduleRecord,
     ScriptSource,
 )
 from flowpack.transport import Effect, Request
@@ -194,6 +195,10 @@ class Prefect3(Dialect):
         sent, note = schedules.settle(new, extra, current.script, self.has("schedules.slug"))
         script = new.script and attrs.evolve(new.script, **note)
         return attrs.evolve(new, schedules=sent, script=script, current=updated, **unset)
+
+    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
+        """See :meth:`Dialect.all_schedules`."""
+        return schedules.read_schedules({"schedules": new.schedules}, new.script)
 
     def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
         """Return the value of each field that *new* may leave unset."""

@@ -63,20 +63,20 @@ def test_all_schedules_are_shown(flowpack, server, script, tmp_path):
         text = flowpack("inspect", "hello/d", "--api", url).out
         document = flowpack("inspect", "hello/d", "--api", url, "--json").json
     assert (
-        "rrule DTSTART:20200101T000000 FREQ=DAILY (UTC); cron 0 6 * * *, not flowpack's;"
-        " every 1 h (UTC), inactive, not flowpack's  yes"
+        "cron 0 6 * * *, not flowpack's; every 1 h (UTC), inactive, not flowpack's;"
+        " rrule DTSTART:20200101T000000 FREQ=DAILY (UTC)  yes"
     ) in listed
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "schedule.2 cron 0 6 * * *, not flowpack's" in lines
+    assert "schedule.1 cron 0 6 * * *, not flowpack's" in lines
     assert (
-        "schedule.3 every 1 h (UTC), inactive, not flowpack's, slug hourly,"
+        "schedule.2 every 1 h (UTC), inactive, not flowpack's, slug hourly,"
         " max_scheduled_runs 3, anchor 2021-02-03 00:30:00+00:00,"
         ' parameters {"name": "Ada"}'
     ) in lines
     assert as_json["schedules"] == document["schedules"]
     assert document["schedule"] == OWN["schedule"]
-    assert [each["own"] for each in document["schedules"]] == [True, False, False]
-    assert document["schedules"][2] == {
+    assert [each["own"] for each in document["schedules"]] == [False, False, True]
+    assert document["schedules"][1] == {
         "id": str(UUID(int=2)),
         "schedule": {
             "interval": 3600.0,
@@ -89,6 +89,28 @@ def test_all_schedules_are_shown(flowpack, server, script, tmp_path):
         "max_scheduled_runs": 3,
         "own": False,
     }
+
+
+def test_plan_shows_all_schedules(flowpack, server, script, tmp_path):
+    """Also where nothing is to be done; those of others may change before it is applied."""
+    scheduled(server, script, tmp_path, *OF_OTHERS, OWN)
+    options = ["-n", "d", "--storage", f"file:{tmp_path / 'store'}", "--pool", "pool"]
+    with serve(server) as url:
+        command = [script, *options, "--api", url]
+        shown = flowpack("plan", *command).out.splitlines()
+        planned = flowpack("plan", *command, "--json")
+        del server.deployments["d"]["schedules"][0]
+        (tmp_path / "plan.json").write_text(planned.out)
+        done = flowpack("deploy", *command, "--plan-file", tmp_path / "plan.json")
+    assert shown[0].startswith("unchanged  hello/d")
+    assert shown[1].strip() == (
+        "all schedules: cron 0 6 * * *, not flowpack's; every 1 h (UTC), inactive,"
+        " not flowpack's; rrule DTSTART:20200101T000000 FREQ=DAILY (UTC)"
+    )
+    (action,) = planned.json["actions"]
+    assert [each["own"] for each in action["schedules"]] == [False, False, True]
+    assert action["schedules"][1]["parameters"] == {"name": "Ada"}
+    assert done.status == 0, done.err
 
 
 def test_pause_and_resume_name_the_schedules(flowpack, server, script, tmp_path):

@@ -241,6 +241,8 @@ def test_command_line(stock, capsys):
     name, storage = "differs-cli", f"file:{stock.folder / 'files'}"
     base = [stock.script, "-n", name, "--storage", storage, "--pool", "stock"]
     base = [*map(str, base), "--api", stock.server.api]
+    assert main(["plan", *base]) == 0
+    assert "all schedules: cron 0 6 * * *, not flowpack's" in capsys.readouterr().out
     crons = ["--cron", "0 7 * * *", "--cron", "0 8 * * *", "--timezone", "UTC"]
     assert main(["plan", *base, *crons]) == 0
     assert "0 6 * * *" in capsys.readouterr().out
@@ -398,8 +400,8 @@ def test_fields_of_own_schedules(stock, client):
     """Each is created, changed and cleared; servers without a place for one refuse it."""
     name = stock_name("fields")
     put(stock, client, name)
-    whole = {"active": False, "max_scheduled_runs": 2}
-    further = {"slug": "mine", "parameters": {"n": 2}}
+    whole: dict[str, Any] = {"active": False, "max_scheduled_runs": 2}
+    further: dict[str, Any] = {"slug": "mine", "parameters": {"n": 2}}
     if not stock.slugs:
         before = stock.read(name)
         for key, value in further.items():
@@ -415,7 +417,7 @@ def test_fields_of_own_schedules(stock, client):
     changed = {**whole, "active": True, "max_scheduled_runs": 3}
     if stock.slugs:
         changed["parameters"] = {"n": 3}
-    put(stock, client, name, schedules=[DeploymentSchedule(SIX, **changed)])
+    put(stock, client, name, schedules=[{"cron": "0 6 * * *", **changed}])
     (found,) = stock.schedules(name)
     assert {key: found[key] for key in changed} == changed
     touch(stock)
