@@ -143,14 +143,13 @@ def _match(
         item = {"active": each.active, **_sendable(old or {})}
         if not each.active or each.switches_on or (index in changed and len(left) != len(own)):
             item["active"] = each.active
-        is_new = old is None or not _runs_at(each.schedule, old)
-        if is_new:
+        if old is None or not _runs_at(each.schedule, old):
             item["schedule"] = write_anchored(each.schedule)
         if each.parameters is not None:
             item["parameters"] = dict(each.parameters)
         if each.max_scheduled_runs is not None:
             item["max_scheduled_runs"] = each.max_scheduled_runs
-        if slugs and (each.slug or is_new):
+        if slugs and (each.slug or found[index] is None):
             item["slug"] = each.slug or item.get("slug") or next(free)
         given.append(item)
     return given, others
@@ -221,8 +220,8 @@ def requests(
             elif fits is not _is_same:
                 body = {key: each[key] for key in _SENT if each.get(key) is not None}
                 writes.append(request("PATCH", target(found["id"]), body, Effect.UPSERT))
-    if want:
-        writes.append(request("POST", target(), want, Effect.CREATE))
+    if want:  # Each has a slug, of which there is one: a second POST would not double it.
+        writes.append(request("POST", target(), want, Effect.UPSERT))
     deletes = [request("DELETE", target(each["id"]), effect=Effect.UPSERT) for each in have]
     return writes, deletes
 

@@ -310,6 +310,17 @@ def test_refused_update_changes_no_schedule(make):
     assert world.listed() == before
 
 
+def test_adopted_schedule_gets_other_parameters(make):
+    """What is made has a slug, so that a request that is sent again doubles nothing."""
+    world = make(SLUGS)
+    world.deploy()
+    world.add()
+    world.deploy(schedules=["1 1 * * *"])
+    item = {"cron": "1 1 * * *", "parameters": {"name": "Ada"}}
+    (made,) = world.deploy(schedules=[item]).values()
+    assert (made["slug"], made["parameters"]) == ("flowpack", {"name": "Ada"})
+
+
 def test_server_that_learned_slugs(make):
     """What flowpack made before the server was upgraded stays its own."""
     world = make(NO_SLUGS)
