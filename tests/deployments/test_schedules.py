@@ -12,6 +12,9 @@ from flowpack import (
     DeploymentSpec,
     FileStorageBlock,
     IntervalSchedule,
+    Packager,
+    ScriptPackager,
+    UNSET,
     deploy,
     plan,
 )
@@ -319,6 +322,49 @@ def test_adopted_schedule_gets_other_parameters(make):
     item = {"cron": "1 1 * * *", "parameters": {"name": "Ada"}}
     (made,) = world.deploy(schedules=[item]).values()
     assert (made["slug"], made["parameters"]) == ("flowpack", {"name": "Ada"})
+
+
+@several
+def test_schedule_of_an_unknown_kind(make, release):
+    """One that this release cannot read stays as it is, and may be replaced."""
+    world = make(release)
+    world.deploy()
+    lunar = world.add(schedule={"moon": "full"})["schedule"]
+    action = world.plan(schedules=["0 6 * * *"])
+    assert any("of an unknown kind" in each for each in action.notes)
+    found = world.deploy(schedules=["0 6 * * *"])
+    assert lunar in [each["schedule"] for each in found.values()]
+    found = world.deploy(schedules=["0 6 * * *"], replace_schedules=True)
+    assert [*found] == ["0 6 * * *"]
+
+
+class Plain(Packager):
+    """Packages as ``ScriptPackager`` does, and knows of no schedules."""
+
+    def __init__(self, storage):
+        self.inner = ScriptPackager(storage)
+
+    def check_compat(self, deployment, client=None):
+        """Take all."""
+
+    def package(self, deployment, client=None):
+        """Return the deployment without schedules."""
+        spec = deployment.complete(self.inner, client)
+        return attrs.evolve(self.inner.package(spec, client), own_schedules=UNSET)
+
+
+def test_packager_that_knows_of_no_schedules(make):
+    """Those of the spec are deployed all the same."""
+    world = make(SLUGS)
+    fields = {"packager": Plain(world.spec.flow_storage), "flow_storage": None}
+    world.spec = attrs.evolve(world.spec, **fields)
+    deploy(attrs.evolve(world.spec, schedules=["0 6 * * *", "PT1H"]), world.client)
+    assert {*world.listed()} == {"0 6 * * *", 3600.0}
+    deploy(world.spec, world.client)
+    assert {*world.listed()} == {"0 6 * * *", 3600.0}
+    only = {"schedules": ["PT1H"], "replace_schedules": True}
+    deploy(attrs.evolve(world.spec, **only), world.client)
+    assert {*world.listed()} == {3600.0}
 
 
 def test_server_that_learned_slugs(make):
