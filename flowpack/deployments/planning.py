@@ -211,6 +211,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         size=package.content.size,
         notes=package.notes + notes + (() if kind == UNCHANGED else pool_notes),
         kept=spec.kept,
+        schedules=state.reader.dialect.all_schedules(new),
     )
 
 
