@@ -163,6 +163,10 @@ class Dialect:
         place = "storage block" if stored.block_document_id else "folder of temporary files"
         return f"agents and flowpack run read it from the {place}"
 
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """Return further notes on *new*, which are news even if nothing changes."""
+        return ()
+
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""
         return True

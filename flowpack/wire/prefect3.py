@@ -296,16 +296,23 @@ class Prefect3(Dialect):
     def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
         notes = []
-        if new.script is not None:
-            notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
-        if new.labels and not self.has("labels"):
-            notes.append(f"a server of release {self.version} keeps no labels")
+        step, before = (
+            each and each.script and pulling.select_step(each.script) for each in (new, current)
+        )
+        if step and step != before:
+            notes.append(f"workers pull it with the {step} step")
         shared = current and shared_limit(current.extra)
         if shared and new.leaves_shared_limit:
             notes.append(f"the shared concurrency limit {quoted(shared)} stays, for others")
         elif shared:
             notes.append(f"the concurrency limit {quoted(shared)} is shared with others")
         return tuple(notes)
+
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """See :meth:`Dialect.lasting_notes`."""
+        if new.labels and not self.has("labels"):
+            return (f"a server of release {self.version} keeps no labels",)
+        return ()
 
     def describe_pull(self, current: Deployment) -> str:
         """See :meth:`Dialect.describe_pull`."""
