@@ -17,9 +17,10 @@ from flowpack.models import (
     DeploymentCreate,
     FlowRecord,
     FlowRun,
+    ScheduleRecord,
     WorkPool,
 )
-from flowpack.transport import Effect, Snapshot, Transport
+from flowpack.transport import Effect, Request, Snapshot, Transport
 from flowpack.urls import URL, ui_root
 from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect
@@ -177,11 +178,15 @@ class Client(HidesLocals):
     def create_deployment(self, deployment: DeploymentCreate) -> UUID:
         """Create or update a deployment and return its id; what is UNSET gets its default."""
         settled = self.dialect.settled(deployment, None)
-        sent = self.dialect.create_deployment(settled)
         expected = {name: getattr(settled, name) for name in ("name", "flow_id", "flow_data")}
-        made = self._api.read(sent, Deployment, **expected)
+
+        def read(sent: Request) -> Deployment:
+            return self._api.read(sent, Deployment, **expected)
+
+        made = self.dialect.write_deployment(settled, self._api.json, read)
         other = [each.field for each in self.dialect.differences(made, settled)]
         if other:  # Without the values: a runner's variables may be secret.
+            sent = request("POST", "/deployments/")
             raise self._api.wire_error(sent, f"the server answered with another {', '.join(other)}")
         return made.id
 
@@ -227,10 +232,15 @@ class Client(HidesLocals):
         """Resume or pause a deployment."""
         self._api.json(self.dialect.set_schedule_active(_uuid(deployment_id), active))
 
-    def set_one_schedule_active(self, deployment_id: Id, schedule_id: Id, active: bool) -> None:
+    def set_one_schedule_active(
+        self, deployment_id: Id, schedule: ScheduleRecord, active: bool
+    ) -> None:
         """Switch one schedule of a deployment on or off, on servers of release 2.16 and later."""
-        target = path("deployments", _uuid(deployment_id), "schedules", _uuid(schedule_id))
-        self._api.json(request("PATCH", target, {"active": active}, Effect.UPSERT))
+        target = path("deployments", _uuid(deployment_id), "schedules", _uuid(schedule.id or ""))
+        body: Dict[str, Any] = {"active": active}
+        if schedule.parameters:  # Servers clear them where they are left out.
+            body["parameters"] = dict(schedule.parameters)
+        self._api.json(request("PATCH", target, body, Effect.UPSERT))
 
     # Flow runs
 

@@ -343,7 +343,7 @@ _OWN_KEYS = ("active", "parameters", "slug", "max_scheduled_runs")
 
 
 def parse_deployment_schedule(value: object) -> DeploymentSchedule:
-    """Return what an item of ``schedules`` means: a schedule, text, or a mapping as in prefect.yaml.
+    """Return what an item of ``schedules`` means.
 
     A mapping has the keys of a schedule and those of :class:`DeploymentSchedule`; null is as if
     the latter were missing.

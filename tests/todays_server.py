@@ -42,6 +42,11 @@ class TodaysServer:
         """Those that it has, by name."""
         return {record["name"]: record for record in self._all("deployments")}
 
+    @property
+    def pools(self):
+        """Its work pools, by name."""
+        return {record["name"]: record for record in self._all("work_pools")}
+
     def close(self):
         """Do nothing."""
 

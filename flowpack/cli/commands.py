@@ -115,7 +115,7 @@ def _plan(parser: Any) -> None:
     _add(kind, "--prefect-file", "TARGET is a prefect.yaml of another name")
     _prefect_yaml(parser.add_argument_group("deployments of a prefect.yaml"))
     _script(parser.add_argument_group("the deployment of a script"))
-    _schedule(parser.add_argument_group("the schedule of a script's deployment"))
+    _schedule(parser.add_argument_group("the schedules of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
     _add(
@@ -158,16 +158,23 @@ def _script(group: Any) -> None:
 
 
 def _schedule(group: Any) -> None:
-    kinds = group.add_mutually_exclusive_group()
-    _add(kinds, "--cron EXPR", "a cron schedule")
-    _add(kinds, "--interval SECONDS", "an interval schedule")
-    _add(kinds, "--rrule RULE", "an RRule schedule (RFC 5545)")
-    _add(kinds, "--no-schedule", "remove the schedule", default=None)
-    _add(group, "--timezone TZ", "the schedule's time zone")
+    removed = group.add_argument(
+        "--no-schedule", action="store_true", default=None, help="remove flowpack's schedules"
+    )
+    for words, help in (
+        ("--cron EXPR", "a cron schedule; it and the next two may be repeated"),
+        ("--interval DURATION", "an interval schedule: seconds, HH:MM:SS or PT1H"),
+        ("--rrule RULE", "an RRule schedule (RFC 5545)"),
+    ):
+        kind = group.add_mutually_exclusive_group()
+        _add(kind, words, help, action="append")
+        kind._group_actions.append(removed)  # It excludes each of them, and they not each other.
+    _add(group, "--timezone TZ", "the time zone of all of them")
+    _add(group, "--replace-schedules", "remove those that others made, too", default=None)
     state = group.add_mutually_exclusive_group()
-    _add(state, "--paused", "pause the schedule", default=None)
+    _add(state, "--paused", "pause the deployment", default=None)
     active = {"action": "store_false", "dest": "paused", "default": None}
-    _add(state, "--active", "resume the schedule", **active)
+    _add(state, "--active", "resume it, and switch its schedules on", **active)
 
 
 def _work_pool(group: Any) -> None:

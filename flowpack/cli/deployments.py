@@ -115,7 +115,7 @@ def resume(arguments: Namespace) -> None:
         deployment = find_deployment(arguments.deployment, client)
         for each in deployment.schedules:
             if arguments.schedules and each.id is not None and not each.active:
-                client.set_one_schedule_active(deployment.id, each.id, True)
+                client.set_one_schedule_active(deployment.id, each, True)
         client.set_schedule_active(deployment.id, True)
         deployment = client.read_deployment(deployment.id)
     _note_schedules(deployment, arguments.deployment, resumed=True)
@@ -177,7 +177,7 @@ def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
             "slug": each.slug,
             "max_scheduled_runs": each.max_scheduled_runs,
             "anchor": getattr(each.schedule, "anchor_date", None),
-            "parameters": each.parameters and output.cell(dict(each.parameters)),
+            "parameters": each.parameters and output.cell(each.parameters),
         }
         words = [f", {name} {value}" for name, value in further.items() if value]
         shown.append(_describe_record(each) + "".join(words))

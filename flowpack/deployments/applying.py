@@ -23,7 +23,7 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.models import Deployment, DeploymentCreate
+from flowpack.models import UNSET, Deployment, DeploymentCreate
 from flowpack.packaging.base import call_packager
 from flowpack.packaging.script import Registry, put_bytes, store
 
@@ -87,7 +87,7 @@ def deploy(
         else:
             made = plan_set(specs, api, confirm)
         for step in made.steps:
-            if api.embedded and step.spec.schedule:
+            if api.embedded and (step.spec.schedule or step.spec.schedules):
                 warn(
                     f"{printable(step.action.full_name)}: the schedule is only kept: no server"
                     " runs behind the embedded API, so it starts no runs"
@@ -245,4 +245,8 @@ def _call_package(step: Step, api: Client) -> DeploymentCreate:
             f"the packager {type(spec.packager).__name__} was asked for"
             f" {quoted(spec.full_name)} and returned {quoted(made)}"
         )
+    if new.schedule is UNSET and new.own_schedules is UNSET:
+        # One that knows of a single schedule.
+        replace = spec.replace_schedules
+        return attrs.evolve(new, own_schedules=spec.schedules, replace_schedules=replace)
     return new

@@ -279,7 +279,8 @@ class ValueReader:
     """Turns values into Python's own, and notes all that is wrong with them.
 
     The paths *texts* mean text, and so make clear what is not clear by itself, and *flags* a
-    truth value. *fill* returns a text under a path with its placeholders filled, and the problems.
+    truth value; ``[]`` in them stands for any item of a list. *fill* returns a text under a path
+    with its placeholders filled, and the problems.
     """
 
     def __init__(
@@ -319,9 +320,10 @@ class ValueReader:
         self._count(value)
         content = value.content
         if value.problem:
-            if path in self._texts:
+            kind = re.sub(r"\[\d+\]", "[]", path)
+            if kind in self._texts:
                 return content
-            if path in self._flags and content.lower() in _FLAGS:
+            if kind in self._flags and content.lower() in _FLAGS:
                 return _FLAGS[content.lower()]
             self.note(value.line, path, value.problem)
         elif isinstance(content, float) and not math.isfinite(content):
@@ -354,7 +356,8 @@ class ValueReader:
             if key.problem:
                 problem = f"the key {quoted(key.content)} is not clear: {key.problem}"
             elif not isinstance(key.content, str):
-                problem = f"a key is {key.kind}; keys are text, in quotes where needed"
+                where = "as in '{{ $NAME }}'" if key.kind == "a mapping" else "where needed"
+                problem = f"a key is {key.kind}; keys are text, in quotes {where}"
             elif key.content in entries:
                 first = f"first on line {entries[key.content][0]}"
                 problem = f"the key {quoted(key.content)} stands twice, {first}"

@@ -53,10 +53,12 @@ _KEYS = (
 
 #: Where keys belong that people write where the stock client passes over them.
 _PLACES = {
-    "work_pool.job_variables": ("job_variables", "infra_overrides", "env", "image"),
-    "work_pool.work_queue_name": ("work_queue_name", "work_queue"),
-    "work_pool.name": ("work_pool_name",),
-    "schedules": ("cron", "interval", "rrule", "timezone"),
+    "under work_pool": ("job_variables", "work_queue_name"),
+    "under work_pool, as job_variables": ("infra_overrides",),
+    "under work_pool, as work_queue_name": ("work_queue",),
+    "under work_pool, as name": ("work_pool_name",),
+    "under job_variables of work_pool": ("env", "image", "working_dir"),
+    "in an item of schedules": ("cron", "interval", "rrule", "timezone"),
 }
 
 #: What pydantic, by which the stock client reads, takes for truth values.
@@ -249,7 +251,7 @@ class _File(ValueReader):
             return _find_script(value, self._folder)
         if field == "tags":
             tags = [value] if isinstance(value, str) else value
-            return [tag for tag in tags if tag != ""] if isinstance(tags, list) else tags
+            return _to_tags(tags) if isinstance(tags, list) else tags
         if field in ("paused", "enforce_parameter_schema"):
             return _to_flag(value)
         if field == "concurrency_limit" and isinstance(value, dict):
@@ -324,7 +326,7 @@ def _describe_unused(path: str, prefix: str) -> str:
     key = path[len(prefix) :]
     place = next((place for place, keys in _PLACES.items() if path in keys), "")
     hint = suggestion(key, [each[len(prefix) :] for each in _KEYS if each.startswith(prefix)])
-    return f"{quoted(path)} has no effect{f'; write {place}' if place else hint}"
+    return f"{quoted(path)} has no effect{f' here; it belongs {place}' if place else hint}"
 
 
 def _find_script(entrypoint: str, folder: str) -> str:
@@ -363,6 +365,8 @@ def _to_schedule(value: Any) -> Any:
     if isinstance(rule, str) and rule.lstrip().startswith("{"):  # As the stock client takes it.
         with suppress(ValueError):
             schedule = {**json.loads(rule), **{k: v for k, v in schedule.items() if k != "rrule"}}
+    if schedule.get("catchup") is False:  # Written by clients of 2.19 to 3.0; means nothing.
+        del schedule["catchup"]
     for key, kind in (("day_or", "cron"), ("anchor_date", "interval")):
         if kind not in schedule:
             schedule.pop(key, None)
@@ -375,10 +379,16 @@ def _to_schedule(value: Any) -> Any:
     return schedule
 
 
+def _to_tags(tags: List[Any]) -> List[Any]:
+    texts = [str(tag) if isinstance(tag, (bool, int, float)) else tag for tag in tags]
+    return [tag for tag in texts if not isinstance(tag, str) or tag.strip()]
+
+
 def _to_flag(value: Any) -> Any:
     return _FLAGS.get(str(value).lower(), value)
 
 
 def _to_count(value: Any) -> Any:
-    is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10
-    return int(value) if is_number else value
+    is_whole = isinstance(value, float) and value.is_integer()
+    is_text = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10
+    return int(value) if is_whole or is_text else value

@@ -8,7 +8,7 @@ as data::
     flow_name: load
     parameters: {table: events}
     tags: [prod]
-    schedule: {cron: "0 3 * * *", timezone: Europe/Paris}
+    schedule: {cron: "0 3 * * *", timezone: Europe/Paris}        # or: 0 3 * * *
     flow_runner: {type: docker, config: {env: {LEVEL: debug}}}   # or: docker
     flow_storage: s3://bucket          # or an id, or what --storage takes
 
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
@@ -63,9 +64,13 @@ KEYS = tuple(
 )
 
 #: Where no quotes are needed around times in YAML, and where yes and no are truth values.
-_TEXTS = ("schedule.anchor_date", "schedule.interval")
+_TEXTS = (
+    *("schedule", "schedule.anchor_date", "schedule.interval"),
+    *("schedules[]", "schedules[].anchor_date", "schedules[].interval"),
+)
 _FLAGS = (
-    *("paused", "schedule.day_or"),
+    *("paused", "replace_schedules", "schedule.day_or"),
+    *("schedules[].day_or", "schedules[].active"),
     *("flow_runner.config.auto_remove", "flow_runner.config.stream_output"),
 )
 
@@ -244,9 +249,14 @@ class _File:
                 fields[key] = self._to_argument(key, plain)
             except SpecError as exc:
                 for problem in exc.problems:
+                    at = re.match("item ([0-9]+): ", problem)
+                    line = below.content[int(at[1]) - 1].line if at and key == "schedules" else line
                     self._reader.note(line, key, problem.removeprefix(f"{key}: "))
             except BlockError as exc:
                 self._reader.note(line, key, str(exc))
+        if {"schedule", "schedules"} <= entries.keys():
+            problem = "schedule is given, too; give one of them"
+            self._reader.note(entries["schedules"][0], "schedules", problem)
         if not {"flow_location", "entrypoint"} & entries.keys():
             missing = "flow_location is missing; give the path or URL of the script"
             self._reader.note(value.line, "", missing)

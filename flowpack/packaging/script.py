@@ -260,6 +260,8 @@ def describe(
         flow_id=flow_id,
         flow_data=DataDocument.encode("blockstorage", stored),
         schedule=deployment.schedule,
+        own_schedules=deployment.schedules,
+        replace_schedules=deployment.replace_schedules,
         is_schedule_active=paused if isinstance(paused, Unset) else not paused,
         parameters=deployment.parameters,
         tags=deployment.tags,

@@ -160,7 +160,7 @@ def _writer(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
 
     Schedules in the plural are written by the dialects that have them.
     """
-    never = ("extra", "schedules")
+    never = ("extra", "schedules", "own_schedules", "current")
     overrides = {
         field.name: override(omit=True) if field.name in never else override(omit_if_default=True)
         for field in attrs.fields(cls)

@@ -125,7 +125,7 @@ EMPTY = [[text.replace("{}", "") for text in words] for words in EMPTY_WORDS]
         ["deploy", "x.py", "--jobs", "-1"],
         ["deploy", "x.py", "--jobs", "many"],
         ["deploy", "x.py", "--runner", "toaster"],
-        ["deploy", "x.py", "--cron", "@daily", "--interval", "60"],
+        ["deploy", "x.py", "--no-schedule", "--interval", "60"],
         ["deploy", "x.py", "--cron", "@daily", "--no-schedule"],
         ["deploy", "x.py", "-t", "a", "--no-tags"],
         ["deploy", "x.py", "--paused", "--active"],

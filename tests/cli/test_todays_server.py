@@ -133,6 +133,24 @@ def test_inspect_shows_the_concurrency_limit(flowpack, server, script, tmp_path)
     assert shown["concurrency_limit"] == 2
 
 
+def test_inspect_shows_job_variables_and_limit(flowpack, server, script, tmp_path):
+    """Values in ``env`` are masked; a limit that others use is called by its name."""
+    options = ("--pool", "pool", "--storage", f"file:{tmp_path}/s", "--concurrency-limit", "2")
+    given = ("--job-variable", "env.A=canary", "--job-variable", "command=c")
+    with serve(server) as url:
+        done = flowpack("deploy", script, "-n", "d", *options, *given, "--api", url)
+        assert done.out.startswith("created hello/d"), done.err
+        shared = {"name": "team", "limit": 2}
+        strategy = {"collision_strategy": "CANCEL_NEW"}
+        server.deployments["d"].update(global_concurrency_limit=shared, concurrency_options=strategy)
+        shown = flowpack("inspect", "hello/d", "--api", url, "--json")
+        lines = flowpack("inspect", "hello/d", "--api", url).out
+    assert shown.json["job_variables"] == {"env": {"A": "**********"}, "command": "c"}
+    assert shown.json["shared_concurrency_limit"] == "team"
+    assert shown.json["concurrency_options"] == strategy
+    assert "team" in lines and "CANCEL_NEW" in lines and "canary" not in lines + shown.out
+
+
 def test_storage_by_its_name_is_shown(flowpack, server):
     """It is read by its id, for the masks of a list stand in for more than secrets."""
     options = {"headers": {"A": "canary"}}

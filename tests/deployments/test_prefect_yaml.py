@@ -272,7 +272,8 @@ def test_schedules(one):
         - {interval: 1:30, anchor_date: 2024-01-01, timezone: null, day_or: true}
         - {interval: 3600, anchor_date: "2024-01-01T00:00:00+02:00"}
         - {rrule: FREQ=DAILY, anchor_date: 2024-01-01, parameters: {n: 2}, max_scheduled_runs: 3}
-        - {rrule: '{"rrule": "FREQ=DAILY", "timezone": "Europe/Rome"}'}
+        - {rrule: '{"rrule": "FREQ=DAILY", "timezone": "Europe/Rome"}', max_active_runs: null,
+           catchup: false}
     """).specs
     utc = datetime(2024, 1, 1, tzinfo=timezone.utc)
     assert spec.schedules == (
@@ -311,7 +312,8 @@ def test_the_old_schedule(one):
         ("schedules:\n- {cron: '* * * * *', active: maybe}", 5, "active"),
         ("schedule: 0 6 * * *", 4, "must be a mapping"),
         ("version: 1.0", 4, "version: must be text, not float"),
-        ("tags: [1]", 4, "tags: item 1 must be text"),
+        ("tags: [[a]]", 4, "tags: item 1 must be text, not list"),
+        ("tags: [~]", 4, "tags: item 1 must be text, not NoneType"),
         ("tags: {a: b}", 4, "tags: must be a list of texts"),
         ("parameters: [1]", 4, "parameters: must be a mapping"),
         ("paused: maybe", 4, "paused: must be true or false"),
@@ -342,6 +344,12 @@ def test_texts_that_stand_for_values(one, monkeypatch):
     """).specs
     assert (spec.paused, spec.enforce_parameter_schema) == (True, False)
     assert (spec.concurrency_limit, spec.tags) == (3, ("prod",))
+    assert one("tags: [1, true, ' ', a]").specs[0].tags == ("1", "True", "a")
+    assert one("concurrency_limit: 5.0").specs[0].concurrency_limit == 5
+    assert one("concurrency_limit: {limit: null}").specs[0].concurrency_limit is None
+    assert one("concurrency_limit: {limit: '2', collision_strategy: null}").specs[
+        0
+    ].concurrency_limit == {"limit": 2}
 
 
 # --- placeholders -----------------------------------------------------------------------
@@ -406,14 +414,14 @@ def test_only_what_is_chosen_is_filled(write, monkeypatch):
     path = write("""\
         deployments:
         - {name: dev, entrypoint: hello.py:other}
-        - {name: "prod-{{ $R }}", entrypoint: hello.py:other, tags: [1]}
+        - {name: "prod-{{ $R }}", entrypoint: hello.py:other, tags: [[1]]}
         - {name: bad, entrypoint: "{{ $NOT_SET }}"}
     """)
     assert len(load_prefect_yaml(path, ["dev"]).specs) == 1
     assert any("not set" in each for each in problems(load_prefect_yaml, path, ["prod*"]))
     monkeypatch.setenv("R", "eu")
     assert problems(load_prefect_yaml, path, ["prod-eu"]) == [
-        "line 3: tags: item 1 must be text, not int"
+        "line 3: tags: item 1 must be text, not list"
     ]
 
 
@@ -591,16 +599,19 @@ def test_keys_without_effect(write):
           job_variables: {image: x}
           something: x
           cron: x
+          working_dir: /x
     """)
     assert load_prefect_yaml(path).notes == (
-        "lines 4, 11: 'job_variables' has no effect; write work_pool.job_variables",
+        "lines 4, 11: 'job_variables' has no effect here; it belongs under work_pool",
         "line 6: version_type is not sent",
         "line 7: 'enforce_parameters_schema' has no effect; did you mean"
         " 'enforce_parameter_schema'?",
         "line 8: 'work_pool.queue' has no effect",
         "line 8: 'work_pool.work_queue_nam' has no effect; did you mean 'work_queue_name'?",
         "line 12: 'something' has no effect",
-        "line 13: 'cron' has no effect; write schedules",
+        "line 13: 'cron' has no effect here; it belongs in an item of schedules",
+        "line 14: 'working_dir' has no effect here; it belongs under job_variables of"
+        " work_pool",
     )
 
 
