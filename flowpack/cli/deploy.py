@@ -27,7 +27,7 @@ def deploy(arguments: Namespace) -> None:
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
         try:
-            with _progress(len(specs)) as progress:
+            with _progress(0 if arguments.verbose else len(specs)) as progress:
                 deployed = applying.deploy(
                     specs,
                     client,
