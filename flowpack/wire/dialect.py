@@ -210,6 +210,10 @@ class Dialect:
         place = "storage block" if stored.block_document_id else "folder of temporary files"
         return f"agents and flowpack run read it from the {place}"
 
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """Return further notes on *new*, which are news even if nothing changes."""
+        return ()
+
     def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the job *variables* of one flow run as this server takes them."""
         problem = f"Prefect {self.version} takes none for one flow run; 2.16.4 and later do"

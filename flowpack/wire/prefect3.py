@@ -335,11 +335,9 @@ class Prefect3(Dialect):
 
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
-        notes = schedules.notes(new)
-        if new.script is not None:
-            notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
-        if new.labels and not self.has("labels"):
-            notes.append(f"a server of release {self.version} keeps no labels")
+        old, script = new.current and new.current.script, new.script
+        step, before = (each and pulling.select_step(each) for each in (script, old))
+        notes = [f"workers pull it with the {step} step"] if step and step != before else []
         return (*notes, *limit_notes(new))
 
     def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -347,6 +345,13 @@ class Prefect3(Dialect):
         if self.has("run_variables"):
             return with_nested_env(variables)
         return super().run_variables(variables)
+
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """See :meth:`Dialect.lasting_notes`."""
+        notes = schedules.notes(new)
+        if new.labels and not self.has("labels"):
+            notes.append(f"a server of release {self.version} keeps no labels")
+        return tuple(notes)
 
     def describe_pull(self, current: Deployment) -> str:
         """See :meth:`Dialect.describe_pull`."""

@@ -1,5 +1,6 @@
 """What the command line shows of what only today's servers have."""
 
+import json
 import os
 import re
 from uuid import UUID
@@ -372,3 +373,25 @@ def test_inspect_what_others_deployed(flowpack, server, record, text):
         shown = flowpack("inspect", "f/d", "--api", url)
     assert done.json["pull"] == text
     assert text in shown.out and "canary" not in shown.out + done.out + done.err
+
+
+def test_notes_only_where_there_is_news(flowpack, server, script, tmp_path):
+    """Equal notes of a set are one line; what is unchanged has none, nor what it did not change."""
+    path = tmp_path / "set.json"
+
+    def deploy_set(command, url, *names, **fields):
+        spec = {"flow_location": str(script), "work_pool": "pool", **fields}
+        spec["flow_storage"] = f"file:{tmp_path}/store"
+        path.write_text(json.dumps([{"name": each, **spec} for each in names]))
+        return flowpack(command, path, "--api", url)
+
+    with serve(server) as url:
+        done = deploy_set("deploy", url, "a", "b")
+        note = "workers pull it with the stock step"
+        assert f"note: 2 deployments: {note}\n" in done.err
+        assert deploy_set("deploy", url, "a", "b").err == "2 unchanged\n"
+        assert note not in deploy_set("plan", url, "a", "b").out
+        again = deploy_set("deploy", url, "a", "b", tags=["x"])
+        assert again.err == "2 updated\n"
+        mixed = deploy_set("deploy", url, "a", "c", tags=["x"])
+    assert mixed.err == f"note: hello/c: {note}\n1 created, 1 unchanged\n"
