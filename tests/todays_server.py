@@ -4,6 +4,8 @@ The tests marked ``peer`` run the real ones; this one is for what they cannot be
 to do, and for cases by the hundred.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from uuid import uuid4
@@ -129,12 +131,15 @@ class TodaysServer:
             listed.remove(found)
         else:
             # Parameters that are left out are cleared.
-            cleared = {"parameters": {}} if "parameters" in found else {}
-            found.update({**cleared, **body})
+            if "parameters" in found:
+                found["parameters"] = {}
+            found.update(body)
         return Response(204, b"")
 
     def _schedule(self, sent, **fields):
-        known = {"slug": None, "parameters": {}} if self.release >= "3.2" else {}
+        known: dict[str, object] = {}
+        if self.release >= "3.2":
+            known = {"slug": None, "parameters": {}}
         unknown = set(sent) - {"schedule", "active", "max_scheduled_runs", *known}
         assert not unknown, f"422: {unknown}"
         defaults = {"id": str(uuid4()), "active": True, "max_scheduled_runs": None}

@@ -61,9 +61,9 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "global_concurrency_limit_id": (3, 3, 6),
     "grace_period_seconds": (3, 6, 6),
     "labels": (3, 1, 5),
-    "max_scheduled_runs": (2, 19, 0),  # Of each schedule, and so are the following.
-    "slug": (3, 2, 0),
-    "schedule_parameters": (3, 2, 0),
+    "schedules.max_scheduled_runs": (2, 19, 0),
+    "schedules.slug": (3, 2, 0),
+    "schedules.parameters": (3, 2, 0),
     "methods": (3, 4, 13),  # As entry points, as far as was seen; not in 3.0.11.
 }
 
@@ -192,7 +192,7 @@ class Prefect3(Dialect):
         unset["leaves_shared_limit"] = shared and not same_limit(read_limit(extra), limit)
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
-        sent, note = schedules.settle(new, extra, current.script, self.has("slug"))
+        sent, note = schedules.settle(new, extra, current.script, self.has("schedules.slug"))
         script = new.script and attrs.evolve(new.script, **note)
         return attrs.evolve(new, schedules=sent, script=script, current=updated, **unset)
 
@@ -293,17 +293,18 @@ class Prefect3(Dialect):
                 send(each)
         except APIStatusError:
             # A failure changes nothing: what came before it is undone.
-            now = read(request("GET", target)).extra["schedules"]
+            now = send(request("GET", target))["schedules"]
             for each in itertools.chain(*schedules.requests(current.id, now, before)):
                 send(each)
             raise
         for each in deletes:
-            send(each)
+            with suppress(ObjectNotFound):
+                send(each)
         return read(request("GET", target))
 
     def _is_patched(self, new: DeploymentCreate, current: Deployment) -> bool:
         labels = _comparable(current.extra)["labels"]
-        slugs = self.has("slug") and bool(current.extra.get("schedules"))
+        slugs = self.has("schedules.slug") and bool(current.extra.get("schedules"))
         return slugs and same_json(labels, dict(new.labels or {}))
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:

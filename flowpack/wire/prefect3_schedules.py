@@ -13,7 +13,6 @@ from functools import partial
 from typing import (
     Any,
     Callable,
-    Collection,
     Dict,
     Iterable,
     List,
@@ -105,23 +104,18 @@ def settle(
     """
     own, others, _ = split(extra, script)
     wanted = wanted_schedules(new.schedule, new.own_schedules)
-    given: List[Dict[str, Any]] = [_without(each, _OF_THE_SERVER) for each in own]
-    fixed = [False] * len(given)
+    given, fixed = list(map(_sendable, own)), [False] * len(own)
     if wanted is not UNSET:
         given, others = _match(wanted, own, others, slugs)
         fixed = [not each.active for each in wanted]
     if new.is_schedule_active is True:
         given = [each if off else {**each, "active": True} for each, off in zip(given, fixed)]
-    if new.replace_schedules:
-        others = []
-    noted = [each.get("slug") or each["schedule"] for each in given]
-    noted = [each for each in noted if isinstance(each, dict) or not _is_named(each)]
-    note: Dict[str, Any] = {"schedules": noted or None, "other_schedules": None}
-    if any(isinstance(each, dict) for each in noted):
-        note["other_schedules"] = [
-            each["schedule"] for each in others if not each.get("slug")
-        ] or None
-    return (*(_without(each, _OF_THE_SERVER) for each in others), *given), note
+    others = [] if new.replace_schedules else list(map(_sendable, others))
+    named = [each.get("slug") or each["schedule"] for each in given]
+    noted = [each for each in named if isinstance(each, dict) or not _is_named(each)]
+    seen = [each["schedule"] for each in others if not each.get("slug")]
+    has_json = any(isinstance(each, dict) for each in noted)
+    return (*others, *given), {"schedules": noted, "other_schedules": seen if has_json else []}
 
 
 def _match(
@@ -146,7 +140,7 @@ def _match(
     given = []
     for index, each in enumerate(wanted):
         old = found[index] or changed.get(index)
-        item = {"active": each.active, **_without(old or {}, _OF_THE_SERVER)}
+        item = {"active": each.active, **_sendable(old or {})}
         if not each.active or each.switches_on or (index in changed and len(left) != len(own)):
             item["active"] = each.active
         is_new = old is None or not _runs_at(each.schedule, old)
@@ -191,9 +185,9 @@ def notes(new: DeploymentCreate) -> List[str]:
             f" {_show(before.unknown)}. They stay"
         )
     wanted = wanted_schedules(new.schedule, new.own_schedules)
-    off = [each for each in wanted or () if not each.active]
-    inactive = [each for each in after.own if wanted and not _is_active(each)]
-    inactive = [each for each in inactive if not any(_runs_at(item.schedule, each) for item in off)]
+    on = [each.schedule for each in wanted or () if each.active]
+    inactive = [each for each in after.own if not _is_active(each)]
+    inactive = [each for each in inactive if any(_runs_at(schedule, each) for schedule in on)]
     if inactive:
         remedy = "--active (paused=False) switches them on"
         found.append(f"schedules that are inactive stay inactive: {_show(inactive)}; {remedy}")
@@ -285,8 +279,8 @@ def _take(pool: List[Item], fits: Callable[[Item], bool]) -> Optional[Item]:
     return None
 
 
-def _without(item: Item, keys: Collection[str]) -> Dict[str, Any]:
-    return {key: value for key, value in item.items() if key not in keys}
+def _sendable(item: Item) -> Dict[str, Any]:
+    return {key: value for key, value in item.items() if key not in _OF_THE_SERVER}
 
 
 def _is_named(slug: str) -> bool:

@@ -301,6 +301,9 @@ def test_refused_update_changes_no_schedule(make):
     world.deploy(schedules=["0 6 * * *", "0 7 * * *"])
     world.add(parameters={"name": "Ada"})
     before = world.listed()
+    path = world.spec.flow_location
+    with open(path, "a") as file:
+        file.write("# more")
     world.server.refusal = lambda body: {"detail": "no"}
     with pytest.raises(APIStatusError):
         world.deploy(schedules=["0 6 * * *", "0 8 * * *", "0 9 * * *", "1 2 * * *"])
@@ -406,5 +409,5 @@ def test_deployment_schedule_is_public():
     made = DeploymentSchedule("0 6 * * *", False, {"x": 1}, "slug", 3)
     assert made.schedule == CronSchedule("0 6 * * *")
     spec = DeploymentSpec(schedules=(made, IntervalSchedule(60)))
-    assert spec.schedules[0] is made
+    assert isinstance(spec.schedules, tuple) and spec.schedules[0] is made
     assert attrs.evolve(spec, name="x").schedules == spec.schedules
