@@ -196,6 +196,51 @@ def test_script_whose_name_is_not_utf8(flowpack, server, script, tmp_path):
     assert not server.deployments and not (tmp_path / "s").exists()
 
 
+def test_schedules_of_the_command_line(flowpack, server, script, tmp_path):
+    """The options may be repeated and mixed; the time zone holds for all."""
+    store = str(tmp_path / "store")
+    words = "--cron @daily --cron @hourly --interval PT1H --rrule FREQ=DAILY"
+    all_four = (*words.split(), "--timezone", "Asia/Tokyo")
+
+    def deploying(*options):
+        where = ("--storage", f"file:{store}", "--pool", "pool", "--api", url)
+        done = flowpack("deploy", str(script), *where, *options)
+        assert done.status == 0
+        return done
+
+    def schedules():
+        return server.deployments["hello"]["schedules"]
+
+    with serve(server) as url:
+        deploying(*all_four)
+        listed = [each["schedule"] for each in schedules()]
+        values = [{**each}.popitem() for each in map(_kind, listed)]
+        assert values == [
+            ("rrule", "FREQ=DAILY"),
+            ("interval", 3600.0),
+            ("cron", "@hourly"),
+            ("cron", "@daily"),
+        ]
+        assert {each["timezone"] for each in listed} == {"Asia/Tokyo"}
+        assert deploying(*all_four).out.startswith("unchanged")
+        schedules()[0].update(slug="theirs", active=False)
+        assert deploying("--active").out.startswith("unchanged")
+        cleared = deploying("--no-schedule")
+        assert "others made stay: rrule FREQ=DAILY (Asia/Tokyo) (inactive)" in cleared.err
+        assert len(schedules()) == 1
+        deploying("--cron", "@daily", "--replace-schedules")
+        (made,) = schedules()
+        assert made["schedule"]["cron"] == "@daily"
+        made["active"] = False
+        assert deploying().out.startswith("unchanged")
+        assert deploying("--active").out.startswith("updated")
+        assert made["active"] is True
+
+
+def _kind(schedule):
+    return {key: schedule[key] for key in ("cron", "interval", "rrule") if key in schedule}
+
+
 @pytest.fixture
 def listed(flowpack, server, script, tmp_path):
     """Run ls on a server with two deployments of hello and one of another flow."""
@@ -326,48 +371,3 @@ def test_inspect_what_others_deployed(flowpack, server, record, text):
         shown = flowpack("inspect", "f/d", "--api", url)
     assert done.json["pull"] == text
     assert text in shown.out and "canary" not in shown.out + done.out + done.err
-
-
-def test_schedules_of_the_command_line(flowpack, server, script, tmp_path):
-    """The options may be repeated and mixed; the time zone holds for all."""
-    store = str(tmp_path / "store")
-    words = "--cron @daily --cron @hourly --interval PT1H --rrule FREQ=DAILY"
-    all_four = (*words.split(), "--timezone", "Asia/Tokyo")
-
-    def deploying(*options):
-        where = ("--storage", f"file:{store}", "--pool", "pool", "--api", url)
-        done = flowpack("deploy", str(script), *where, *options)
-        assert done.status == 0
-        return done
-
-    def schedules():
-        return server.deployments["hello"]["schedules"]
-
-    with serve(server) as url:
-        deploying(*all_four)
-        listed = [each["schedule"] for each in schedules()]
-        values = [{**each}.popitem() for each in map(_kind, listed)]
-        assert values == [
-            ("rrule", "FREQ=DAILY"),
-            ("interval", 3600.0),
-            ("cron", "@hourly"),
-            ("cron", "@daily"),
-        ]
-        assert {each["timezone"] for each in listed} == {"Asia/Tokyo"}
-        assert deploying(*all_four).out.startswith("unchanged")
-        schedules()[0].update(slug="theirs", active=False)
-        assert deploying("--active").out.startswith("unchanged")
-        cleared = deploying("--no-schedule")
-        assert "others made stay: rrule FREQ=DAILY (Asia/Tokyo) (inactive)" in cleared.err
-        assert len(schedules()) == 1
-        deploying("--cron", "@daily", "--replace-schedules")
-        (made,) = schedules()
-        assert made["schedule"]["cron"] == "@daily"
-        made["active"] = False
-        assert deploying().out.startswith("unchanged")
-        assert deploying("--active").out.startswith("updated")
-        assert made["active"] is True
-
-
-def _kind(schedule):
-    return {key: schedule[key] for key in ("cron", "interval", "rrule") if key in schedule}
