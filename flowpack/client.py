@@ -17,10 +17,11 @@ from flowpack.models import (
     DeploymentCreate,
     FlowRecord,
     FlowRun,
+    ScheduleRecord,
     WorkPool,
 )
-from flowpack.transport import Effect, Snapshot, Transport
-from flowpack.urls import URL
+from flowpack.transport import Effect, Request, Snapshot, Transport
+from flowpack.urls import URL, ui_root
 from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect
 from flowpack.wire.encoding import path, request
@@ -56,6 +57,7 @@ class Client(HidesLocals):
         dialect: Optional[Dialect] = None,
         credential: str = "",
         renewing: bool = True,
+        ui: Optional[URL] = None,
     ) -> None:
         """Make a client; nothing is sent yet.
 
@@ -69,6 +71,7 @@ class Client(HidesLocals):
             dialect: What the server speaks; None asks it, once.
             credential: Which credentials are sent, and their source, for errors.
             renewing: Whether to fetch a CSRF token where the server wants one.
+            ui: Address of the user interface; None derives it from that of the API.
 
         Raises:
             ValueError: Neither *api* nor *transport* is given, or both are.
@@ -84,6 +87,7 @@ class Client(HidesLocals):
         self._transport = transport
         used = credential or ("the api_key argument" if api_key else "")
         self._api = Connection(transport, dialect, used, renewing)
+        self._ui = ui
 
     def __enter__(self) -> Client:
         return self
@@ -113,6 +117,23 @@ class Client(HidesLocals):
         """What the server speaks; asked for at first use."""
         return self._api.dialect
 
+    def ui_url(self, kind: str, id: Id) -> Optional[str]:
+        """Return the address of something in the server's user interface, without credentials.
+
+        It is None for the embedded API, which has none, and for 2.0b7.
+
+        Args:
+            kind: ``deployment``, ``flow-run``, ``flow``, ``block`` or ``work-pool``.
+            id: Its id; of a work pool the name.
+        """
+        where = self.dialect.ui_path(kind)
+        if where is None:
+            return None
+        from urllib.parse import quote  # slow to load
+
+        root = str(self._ui or ui_root(self.url)).rstrip("/")
+        return f"{root}/{where}/{quote(str(id), safe='')}"
+
     def snapshot(self) -> Client:
         """Return a client that only reads, and reads each thing once; it refuses all writes."""
         snapshot = Client(
@@ -120,6 +141,7 @@ class Client(HidesLocals):
             dialect=self.dialect,
             credential=self._api.credential,
             renewing=self._api.renewing,
+            ui=self._ui,
         )
         snapshot._api.csrf = self._api.csrf
         return snapshot
@@ -156,11 +178,15 @@ class Client(HidesLocals):
     def create_deployment(self, deployment: DeploymentCreate) -> UUID:
         """Create or update a deployment and return its id; what is UNSET gets its default."""
         settled = self.dialect.settled(deployment, None)
-        sent = self.dialect.create_deployment(settled)
         expected = {name: getattr(settled, name) for name in ("name", "flow_id", "flow_data")}
-        made = self._api.read(sent, Deployment, **expected)
+
+        def read(sent: Request) -> Deployment:
+            return self._api.read(sent, Deployment, **expected)
+
+        made = self.dialect.write_deployment(settled, self._api.json, read)
         other = [each.field for each in self.dialect.differences(made, settled)]
         if other:  # Without the values: a runner's variables may be secret.
+            sent = request("POST", "/deployments/")
             raise self._api.wire_error(sent, f"the server answered with another {', '.join(other)}")
         return made.id
 
@@ -205,6 +231,16 @@ class Client(HidesLocals):
     def set_schedule_active(self, deployment_id: Id, active: bool) -> None:
         """Resume or pause a deployment."""
         self._api.json(self.dialect.set_schedule_active(_uuid(deployment_id), active))
+
+    def set_one_schedule_active(
+        self, deployment_id: Id, schedule: ScheduleRecord, active: bool
+    ) -> None:
+        """Switch one schedule of a deployment on or off, on servers of release 2.16 and later."""
+        target = path("deployments", _uuid(deployment_id), "schedules", _uuid(schedule.id or ""))
+        body: Dict[str, Any] = {"active": active}
+        if schedule.parameters:  # Servers clear them where they are left out.
+            body["parameters"] = dict(schedule.parameters)
+        self._api.json(request("PATCH", target, body, Effect.UPSERT))
 
     # Flow runs
 

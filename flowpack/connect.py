@@ -101,7 +101,7 @@ def get_client(
         options=_http_options(settings, verify=settings.verify, session=session),
     )
     credential, renewing = _describe_credential(settings), settings.csrf_support_enabled
-    return Client(transport=transport, credential=credential, renewing=renewing)
+    return Client(transport=transport, credential=credential, renewing=renewing, ui=settings.ui_url)
 
 
 def _describe_credential(settings: Settings) -> str:

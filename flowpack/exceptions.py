@@ -57,13 +57,13 @@ def quoted(value: object, limit: int = 200) -> str:
     return f"'{printable(value, limit)}'"
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` with that of *known* which is close to *word*, if any is."""
+def suggestion(word: str, known: Iterable[str], limit: int = 1) -> str:
+    """Return ``; did you mean 'x'?`` with those of *known* that are close to *word*, if any are."""
     from difflib import get_close_matches  # Imported here because it is slow to load.
 
     names = {each.lower(): each for each in known}
-    close = get_close_matches(word[:100].lower(), names, 1)
-    return f"; did you mean {quoted(names[close[0]])}?" if close else ""
+    close = get_close_matches(word[:100].lower(), names, limit)
+    return f"; did you mean {' or '.join(quoted(names[each]) for each in close)}?" if close else ""
 
 
 class EmbeddedAPIWarning(UserWarning):

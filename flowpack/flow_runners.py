@@ -26,7 +26,7 @@ from flowpack._validators import (
     plain,
     validator,
 )
-from flowpack.exceptions import DeploymentValidationError, printable, quoted
+from flowpack.exceptions import DeploymentValidationError, printable, quoted, suggestion
 from flowpack.jsonvalues import json_copy, json_problem
 from flowpack.models import DEFAULT_IMAGE, FlowRunnerSettings
 
@@ -162,8 +162,8 @@ class FlowRunner(HidesLocals):
         found = cls if name and name == cls.typename else FLOW_RUNNERS.get(name)
         if found is None:
             problem = f"no flow runner has the type {quoted(name)}" if name else "no type"
-            known = ", ".join(FLOW_RUNNERS)
-            raise DeploymentValidationError("flow runner", [f"{problem}; known: {known}"])
+            known = f"{suggestion(name, FLOW_RUNNERS)}; known: {', '.join(FLOW_RUNNERS)}"
+            raise DeploymentValidationError("flow runner", [problem + known])
         config: Any = settings.config or {}
         fields = [field.name for field in attrs.fields(found)]
         if not isinstance(config, Mapping):
@@ -171,7 +171,8 @@ class FlowRunner(HidesLocals):
             raise DeploymentValidationError(found._kind, [problem])
         unknown = [quoted(key) for key in config if key not in fields]
         if unknown:
-            problem = f"no such field: {', '.join(unknown[:5])}; it has {', '.join(fields)}"
+            hint = suggestion(unknown[0].strip("'"), fields)
+            problem = f"no such field: {', '.join(unknown[:5])}{hint}; it has {', '.join(fields)}"
             raise DeploymentValidationError(found._kind, [problem])
         try:
             return found(**config)

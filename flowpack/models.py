@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import json
 from datetime import datetime
-from typing import Any, Dict, Literal, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -17,7 +17,7 @@ from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import WireError, quoted
 from flowpack.schedules import AnySchedule as AnySchedule
 from flowpack.schedules import DeploymentSchedule
-from flowpack.schedules import OpaqueSchedule as OpaqueSchedule
+from flowpack.schedules import OpaqueSchedule as OpaqueSchedule  # noqa: F401 (for its users)
 
 
 class Unset(enum.Enum):
@@ -190,8 +190,9 @@ class ScriptSource:
         requires: What a worker installs for the flowpack step.
         version: The flow's version, for deployments that are given none.
         description: The flow's description, likewise.
-        schedule: The schedule that flowpack made, as JSON, where the server has no other way to
-            know it from those that people made.
+        schedules: Those of the deployment's schedules that are flowpack's though their slug does
+            not say so: the slug, or else the schedule as JSON.
+        other_schedules: Where one of them is known by its JSON, those that others made.
     """
 
     filename: str
@@ -203,7 +204,8 @@ class ScriptSource:
     requires: Optional[str] = attrs.field(default=None, repr=False)
     version: Optional[str] = None
     description: Optional[str] = None
-    schedule: Optional[Mapping[str, Any]] = None
+    schedules: Optional[Sequence[Any]] = None
+    other_schedules: Optional[Sequence[Any]] = None
 
 
 @attrs.frozen
@@ -237,7 +239,7 @@ class ScheduleRecord:
     """One of the schedules of a deployment, as the server has it.
 
     Attributes:
-        own: Whether flowpack made it, as far as that is known.
+        own: Whether it is flowpack's, as far as that is known: made or adopted by it.
     """
 
     schedule: AnySchedule
@@ -289,14 +291,17 @@ class DeploymentCreate:
     Attributes:
         entrypoint: ``file.py:function``.
         work_queue_name: The queue in the pool; None is its default.
-        schedules: All schedules as they are sent, those of others included; made by the
-            dialect.
         concurrency_limit: A number of runs, or ``limit``, ``collision_strategy`` and
             ``grace_period_seconds``.
+        own_schedules: What is to be flowpack's, in place of *schedule*, where there may be several.
+        replace_schedules: Whether these are all; those of others are removed.
         job_variables: Variables of the pool's jobs, laid over those of the runner, ``env`` by
             name; UNSET lays the runner's over those that the server has.
+        current: The deployment as the server has it, for an update; set by the dialect, and so are
+            the following.
+        schedules: All schedules as they are sent, those of others included.
         leaves_shared_limit: Whether the deployment gets a limit of its own, or none, in place
-            of one that others use; made by the dialect.
+            of one that others use.
     """
 
     name: str
@@ -317,9 +322,22 @@ class DeploymentCreate:
     work_queue_name: Union[str, None, Unset] = UNSET
     concurrency_limit: Union[int, Mapping[str, Any], None, Unset] = UNSET
     labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
+    own_schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = UNSET
+    replace_schedules: bool = False
+    current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
     job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)
     leaves_shared_limit: bool = False
+
+
+def wanted_schedules(
+    schedule: Union[AnySchedule, None, Unset],
+    schedules: Union[Tuple[DeploymentSchedule, ...], Unset],
+) -> Union[Tuple[DeploymentSchedule, ...], Unset]:
+    """Return what the fields for one schedule and for several ask for, of which one is given."""
+    if isinstance(schedule, Unset):
+        return schedules
+    return () if schedule is None else (DeploymentSchedule(schedule),)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""The texts in schedules: timezones, cron expressions and recurrence rules, and what is wrong in them.
+"""The texts in schedules: timezones, cron expressions and recurrence rules.
 
 A text is refused here only where no server could follow it; the server has the last word.
 """
@@ -29,6 +29,7 @@ def find_zone(name: str) -> Optional[tzinfo]:
 
 
 def zone_problem(name: object) -> Optional[str]:
+    """Return what is wrong with the name of a timezone."""
     if not isinstance(name, str):
         return f"the timezone must be text, not {describe_type(name)}"
     if find_zone(name) is not None:

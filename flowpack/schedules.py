@@ -242,11 +242,11 @@ def parse_schedule(value: object) -> Schedule:
     """
     if isinstance(value, tuple(_KINDS.values())):
         return value  # type: ignore[return-value]
-    if isinstance(value, str):
-        value = {_kind_of(value): value}
     one_of = "one of " + ", ".join(_KINDS)
+    kind = _kind_of(value) if isinstance(value, str) else None
+    value = {kind: value} if kind else value
     if not isinstance(value, Mapping):
-        texts = "text such as '0 6 * * *', 'PT1H' or 'FREQ=DAILY'"
+        texts = "text such as '0 6 * * *', '@daily', 'PT1H' or 'FREQ=DAILY'"
         raise _error(f"a schedule must be a mapping with {one_of}, or {texts}, not {_show(value)}")
     kinds = [key for key in _KINDS if key in value]
     if len(kinds) != 1:
@@ -262,13 +262,15 @@ def parse_schedule(value: object) -> Schedule:
     return schedule
 
 
-def _kind_of(text: str) -> str:
+def _kind_of(text: str) -> Optional[str]:
     if re.search("(?i)FREQ=|RDATE", text):
         return "rrule"
     try:
-        return "cron" if parse_duration(text) is None else "interval"
+        if parse_duration(text) is not None:
+            return "interval"
     except OverflowError:
         return "interval"
+    return "cron" if text.startswith("@") or len(text.split()) > 3 else None
 
 
 def same_runs(current: AnySchedule, wanted: AnySchedule) -> bool:
@@ -341,7 +343,7 @@ _OWN_KEYS = ("active", "parameters", "slug", "max_scheduled_runs")
 
 
 def parse_deployment_schedule(value: object) -> DeploymentSchedule:
-    """Return what an item of ``schedules`` means: a schedule, text, or a mapping as in prefect.yaml.
+    """Return what an item of ``schedules`` means.
 
     A mapping has the keys of a schedule and those of :class:`DeploymentSchedule`; null is as if
     the latter were missing.

@@ -107,6 +107,16 @@ def mask_text(text: str) -> str:
     return mask_url(text) if "://" in text else text
 
 
+def ui_root(api_url: str) -> str:
+    """Return the address of the user interface of an API, as Prefect's own client derives it."""
+    if api_url.startswith("https://api.prefect.cloud/api"):
+        api_url = api_url.replace("api.prefect.cloud/api", "app.prefect.cloud", 1)
+    host, slash, path = api_url.partition("://")[2].partition("/")
+    path = (slash + path).removesuffix("/api").replace("/api/", "/")
+    path = path.replace("/accounts/", "/account/").replace("/workspaces/", "/workspace/")
+    return f"{api_url.partition('://')[0]}://{host}{path}"
+
+
 @attrs.frozen(kw_only=True)
 class ParsedURL:
     """An HTTP URL, taken apart and fit to be sent.

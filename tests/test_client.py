@@ -13,9 +13,10 @@ from flowpack import (
     UniversalFlowRunner,
     deploy,
 )
-from flowpack.client import Client
+from flowpack.client import Client, get_client
 from flowpack.exceptions import WireError
 from flowpack.transport import Response
+from flowpack.wire import dialect_for
 from tests.clients import client, script, transport
 from tests.http_server import serve
 
@@ -215,3 +216,68 @@ def test_answer_without_a_value(version, status, body):
     ):
         with pytest.raises(WireError, match="expected an object|came as"):
             read()
+
+
+class Server:
+    """A transport to a server of some release, which is only asked for that."""
+
+    embedded = False
+
+    def __init__(self, version, url):
+        self.version, self.url = version, url
+
+    def send(self, request):
+        """Response to any request."""
+        return Response(200, json.dumps(self.version).encode())
+
+    def close(self):
+        """Do nothing."""
+
+
+ID = "00000000-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "id_", "where"),
+    [
+        ("3.9.1", "deployment", UUID(ID), f"deployments/deployment/{ID}"),
+        ("3.9.1", "flow-run", ID, f"runs/flow-run/{ID}"),
+        ("3.0.11", "flow-run", ID, f"runs/flow-run/{ID}"),
+        ("2.20.25", "flow-run", ID, f"flow-runs/flow-run/{ID}"),
+        ("2.14.21", "deployment", ID, f"deployments/deployment/{ID}"),
+        ("3.9.1", "work-pool", "a b/ü%", "work-pools/work-pool/a%20b%2F%C3%BC%25"),
+    ],
+)
+def test_addresses_of_the_user_interface(version, kind, id_, where):
+    """As the stock client of the server's release prints them."""
+    client = Client(transport=Server(version, "http://h.example/x/api"))
+    assert client.ui_url(kind, id_) == f"http://h.example/x/{where}"
+    assert client.snapshot().ui_url(kind, id_) == client.ui_url(kind, id_)
+
+
+@pytest.mark.parametrize("ui", ["https://ui.example/p", "https://ui.example/p/"])
+def test_address_of_the_user_interface_is_set(ui):
+    """It counts as it is written, with one slash at its end."""
+    client = Client(transport=Server("3.9.1", "http://h/api"), ui=ui)
+    found = client.ui_url("deployment", ID)
+    assert found == f"https://ui.example/p/deployments/deployment/{ID}"
+
+
+def test_no_user_interface(monkeypatch):
+    """2.0b7 and the embedded API have no such addresses."""
+    monkeypatch.setenv("PREFECT_UI_URL", "https://ui.example")
+    with get_client() as embedded:
+        assert embedded.ui_url("deployment", ID) is None
+    orion = Client(transport=Server("2.0b7", "http://h/api"))
+    assert orion.ui_url("deployment", ID) is None
+
+
+def test_address_from_the_settings_has_no_credentials(monkeypatch):
+    """Neither those of the API's address nor those of the user interface's."""
+    monkeypatch.setenv("PREFECT_API_URL", f"http://ann:{SECRET}@h.example/api")
+    for ui, where in (("", "h.example"), (f"http://bob:{SECRET}@ui", "ui")):
+        monkeypatch.setenv("PREFECT_UI_URL", ui)
+        with get_client() as client:
+            client._api._dialect = dialect_for("3.9.1")
+            found = client.ui_url("deployment", ID)
+        assert found == f"http://{where}/deployments/deployment/{ID}"

@@ -11,7 +11,7 @@ from tests.source import PACKAGE, STANDARD_LIBRARY, Import, imports, modules
 #: The parts of the package, lowest layer first. A part imports itself and what is
 #: below it, not its neighbours. Change this knowingly: it is the architecture.
 LAYERS = (
-    {"_lazy", "_tracebacks", "exceptions"},
+    {"_lazy", "_logs", "_tracebacks", "exceptions"},
     {"_callers", "_files", "_interpreter", "_type_hints"},
     {"jsonvalues", "transport", "urls"},
     {"_validators"},
@@ -52,7 +52,7 @@ GATES = {
 
 #: Parts that must stay small: what of flowpack they may import beside themselves.
 NARROW = {
-    "embedded": {"_files", "exceptions", "models", "transport", "wire"},
+    "embedded": {"_files", "_logs", "exceptions", "models", "transport", "wire"},
     "exceptions": set(),
     "transport": {"exceptions"},
 }

@@ -421,7 +421,7 @@ def test_parse_schedule(mapping, expected):
         ({"cron": "* * * * *", "anchor_date": None}, "has no 'anchor_date'; it takes"),
         ({"interval": 5, 7: 1}, "has no '7'"),
         ({"interval": 5, **{f"k{n}": 1 for n in range(99)}}, "'k4'; it takes"),
-        ("every day", "'every day' has 2 fields"),
+        ("every day", "'0 6 * * *', '@daily', 'PT1H' or 'FREQ=DAILY', not 'every day'"),
         (None, "must be a mapping"),
         ([], "must be a mapping"),
     ],

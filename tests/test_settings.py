@@ -37,6 +37,7 @@ DEFAULTS: dict[str, object] = {
     "max_retries": None,
     "retry_extra_codes": frozenset(),
     "csrf_support_enabled": True,
+    "ui_url": None,
     "default_work_pool": None,
     "require_server": False,
 }
@@ -140,6 +141,7 @@ def test_every_source_in_its_turn(load, folder, profiles):
         ("PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", "off", "csrf_support_enabled", False),
         ("PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME", "p", "default_work_pool", "p"),
         ("PREFECT_DEFAULT_WORK_POOL_NAME", "p", "default_work_pool", "p"),
+        ("PREFECT_UI_URL", "https://ui/", "ui_url", "https://ui/"),
         ("FLOWPACK_REQUIRE_SERVER", "1", "require_server", True),
         ("prefect_api_url", "http://h", "api_url", "http://h"),
     ],
@@ -209,6 +211,7 @@ def test_empty_value_beats_lower_sources(load, folder, profiles, name):
         "PREFECT_CLIENT_RETRY_EXTRA_CODES": "522",
         "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "0",
         "PREFECT_DEFAULT_WORK_POOL_NAME": "p",
+        "PREFECT_UI_URL": "https://ui",
         "FLOWPACK_REQUIRE_SERVER": "1",
     }
     lines = "".join(f'{key} = "{value}"\n' for key, value in everything.items())
@@ -550,6 +553,7 @@ def test_settings_are_shown_without_secrets(load, folder):
     settings = load(
         {
             "PREFECT_API_URL": f"http://ann:{CANARY}@host/api",
+            "PREFECT_UI_URL": f"http://ann:{CANARY}@ui/",
             "PREFECT_API_KEY": CANARY,
             "PREFECT_API_AUTH_STRING": f"ann:{CANARY}",
             "PREFECT_CLIENT_CUSTOM_HEADERS": f'{{"X-Token": "{CANARY}"}}',

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.urls import mask_text, mask_url, parse_url
+from flowpack.urls import mask_text, mask_url, parse_url, ui_root
 
 CANARY = "c4n4ry"
 
@@ -169,3 +169,29 @@ def test_parsing_fails_cleanly(host, path):
     assert (address.origin + address.path + address.query).isascii()
     assert " " not in address.path + address.query
     assert parse_url(address.shown).shown == address.shown
+
+
+@pytest.mark.parametrize(
+    ("api", "ui"),
+    [
+        ("http://127.0.0.1:4200/api", "http://127.0.0.1:4200"),
+        ("http://h.example/x/api", "http://h.example/x"),
+        ("https://p.example/prefect", "https://p.example/prefect"),
+        (
+            "https://api.prefect.cloud/api/accounts/A/workspaces/W",
+            "https://app.prefect.cloud/account/A/workspace/W",
+        ),
+        ("http://h/api/v1/api", "http://h/v1"),
+        ("https://p.example/accounts/ws/api", "https://p.example/account/ws"),
+        ("http://h", "http://h"),
+    ],
+)
+def test_ui_root(api, ui):
+    """As ``prefect.settings`` of 2.14.21, 2.20.25 and 3.9.1 derives it."""
+    assert ui_root(api) == ui
+
+
+def test_ui_root_of_a_host_that_is_called_api():
+    """A service in a network of containers often is."""
+    assert ui_root("http://api/api") == "http://api"
+    assert ui_root("http://api/prefect/api") == "http://api/prefect"

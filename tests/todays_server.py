@@ -42,6 +42,11 @@ class TodaysServer:
         """Those that it has, by name."""
         return {record["name"]: record for record in self._all("deployments")}
 
+    @property
+    def pools(self):
+        """Its work pools, by name."""
+        return {record["name"]: record for record in self._all("work_pools")}
+
     def close(self):
         """Do nothing."""
 
@@ -62,10 +67,17 @@ class TodaysServer:
             return self._found(parts)
         if parts[-1] == "filter":
             found = [self._whole(parts[0], each) for each in self._all(parts[0])]
+            flows = json.loads(request.body).get("flows", {}).get("name", {}).get("any_")
+            if flows is not None:
+                found = [each for each in found if self._flow_name(each) in flows]
             return _answer(200, [_without_secrets(each) for each in found])
         body = json.loads(request.body) if request.body else {}
         if request.method == "PATCH":
-            self._one(parts[0], id=parts[1]).update(body)
+            changed = self._one(parts[0], id=parts[1])
+            if parts[2:3] == ["schedules"]:
+                listed = changed["schedules"]
+                changed = next(each for each in listed if each["id"] == parts[3])
+            changed.update(body)
             return Response(204, b"")
         return self._made(parts[0], body)
 
@@ -77,6 +89,10 @@ class TodaysServer:
             if all(record.get(name) == value for name, value in fields.items()):
                 return record
         return None
+
+    def _flow_name(self, record):
+        flow = self._one("flows", id=record.get("flow_id", record["id"]))
+        return flow and flow["name"]
 
     def _found(self, parts):
         kind, last = parts[0], parts[-1]

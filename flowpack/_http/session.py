@@ -27,6 +27,7 @@ from flowpack import __version__
 from flowpack._http.adapter import Attempt, DeadlineAdapter
 from flowpack._http.errors import FOREIGN, bare, explain
 from flowpack._http.retries import BUDGETS, Deadline, Failure, Result, RetryPolicy, run_with_retries
+from flowpack._logs import DEBUG, log
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Effect, Response
 from flowpack.urls import CA_VARIABLES, ParsedURL, mask_url, parse_url
@@ -143,6 +144,7 @@ class HTTPSession:
         request.url = address.url
         options, sink = self._options, sink or Sink()
         deadline = Deadline(options.deadline, seconds_per_mib)
+        label = f"{request.method} {address.shown}"
         result, attempts = run_with_retries(
             lambda: self._attempt(request, effect, sink, Attempt(deadline, options.timeout)),
             effect=effect,
@@ -150,8 +152,11 @@ class HTTPSession:
             deadline=deadline,
             budget=BUDGETS[address.origin],
             sleep=options.sleep,
-            label=f"{request.method} {address.shown}",
+            label=label,
         )
+        status = result.status if isinstance(result, Response) else result.reason
+        took = 1000 * deadline.elapsed()
+        log(__name__, DEBUG, "%s: %s in %.0f ms, attempts: %d", label, status, took, attempts)
         if isinstance(result, Response):
             return result
         reason = result.reason

@@ -27,6 +27,7 @@ from flowpack.exceptions import (
     UnspecifiedFlowError,
     printable,
     quoted,
+    suggestion,
 )
 
 if TYPE_CHECKING:
@@ -245,6 +246,8 @@ def choose(candidates: Sequence[Chosen], name: Optional[str], where: str) -> Cho
         raise UnspecifiedFlowError(where, text)
     if not meant:
         what = f"it defines no flow {quoted(name)}" if name else "it defines no flow"
+        known = [(each.name or "", each.function, *each.variables) for each in candidates]
+        what += suggestion(name or "", [each for names in known for each in names])
         there = f"its flows are {_listed(candidates)}" if candidates else _WHAT_IS_A_FLOW
         raise MissingFlowError(where, f"{what}; {there}")
     return meant[0]

@@ -1,9 +1,10 @@
-"""WHERE: a storage in one word, as the command line and files of specs take it."""
+"""WHERE: a storage in one word, as specs, their files and the command line take it."""
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from typing import Mapping, Optional, Union
 from uuid import UUID
 
@@ -19,8 +20,8 @@ from flowpack.blocks.storage import (
     TempStorageBlock,
 )
 from flowpack.client import Client
-from flowpack.connect import using
 from flowpack.exceptions import SpecError, printable, quoted
+from flowpack.models import BlockDocument
 from flowpack.urls import mask_url, parse_url
 
 #: Where the connection string of ``azure://`` is taken from: it is a secret, which does not
@@ -29,7 +30,7 @@ AZURE_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 
 ALLOWED = (
     "a folder, file:FOLDER, http(s)://HOST/PATH, kv+http(s)://HOST:PORT, temp:, s3://BUCKET,"
-    " gs://BUCKET, azure://CONTAINER, block:ID, block:TYPE-NAME/NAME or default:"
+    " gs://BUCKET, azure://CONTAINER, an id, block:ID, block:TYPE-NAME/NAME or default:"
 )
 
 # One letter before a colon without two slashes is a drive of Windows.
@@ -38,35 +39,32 @@ _SCHEME = re.compile(r"([A-Za-z](?:[A-Za-z0-9+.-]+|(?=://))):")
 
 @hides_locals
 def parse_storage_url(
-    text: str,
-    client: Optional[Client] = None,
-    *,
-    folder: Optional[str] = None,
-    environ: Mapping[str, str] = os.environ,
+    text: str, *, folder: Optional[str] = None, environ: Mapping[str, str] = os.environ
 ) -> Union[StorageBlock, UUID, str]:
-    """Return the storage that *text* means, as a ``flow_storage`` takes it.
+    """Return the storage that *text* means; nothing is sent.
 
     That is a block, the id of a registered one, or ``default:`` for the server's. A folder is
     Local Storage and a ``file:`` URL is File Storage, both made absolute.
-    ``block:TYPE-NAME/NAME`` is looked up on the server.
+    ``block:TYPE-NAME/NAME`` stays as it is, for :func:`read_named_block`.
 
     Relative paths start from *folder*; *environ* has the credentials that are no part of *text*.
 
     Raises:
         SpecError: *text* means no storage; says what is allowed.
         BlockError: The folder cannot be one.
-        ObjectNotFound: The server has no such block.
     """
     if not text.strip() or "\0" in text:
         raise _error(text, "is no storage")
     if text == DEFAULT_STORAGE:
         return text
+    with suppress(ValueError):
+        return UUID(text)
     found = _SCHEME.match(text)
     if found is None:
         return LocalStorageBlock(absolute_folder(text, folder))
     scheme, rest = found.group(1).lower(), text[found.end() :]
     if scheme == "block":
-        return _find_registered(text, rest, client)
+        return _registered(text, rest)
     if scheme in ("s3", "gs", "azure"):
         return _cloud_storage(text, scheme, rest, environ)
     if scheme in ("http", "https"):
@@ -131,14 +129,19 @@ def _cloud_storage(text: str, scheme: str, rest: str, environ: Mapping[str, str]
     return cloud.AzureBlobStorageBlock(bucket, connection)
 
 
-def _find_registered(text: str, rest: str, client: Optional[Client]) -> UUID:
+def _registered(text: str, rest: str) -> Union[UUID, str]:
     type_name, slash, name = rest.partition("/")
     if slash:
         if not (type_name and name) or "/" in name:
             raise _error(text, "is no block; its names stand around one slash")
-        with using(client) as api:
-            return api.read_block_document_by_name(name, type_name).id
+        return f"block:{rest}"
     try:
         return UUID(rest)
     except ValueError as exc:
         raise _error(text, "is no id; with names it is block:TYPE-NAME/NAME") from exc
+
+
+def read_named_block(text: str, client: Client) -> BlockDocument:
+    """Return the block that ``block:TYPE-NAME/NAME`` names; ObjectNotFound where there is none."""
+    type_name, _, name = text.partition(":")[2].partition("/")
+    return client.read_block_document_by_name(name, type_name)

@@ -56,7 +56,8 @@ def _run(argv: Sequence[str]) -> int:
         if isinstance(arguments, int):
             return arguments
         module, _, function = arguments.function.partition(".")
-        getattr(import_module(f"flowpack.cli.{module}"), function)(arguments)
+        with output.verbosity(arguments.verbose or 0, quiet=bool(arguments.quiet)):
+            getattr(import_module(f"flowpack.cli.{module}"), function)(arguments)
     except output.OutputClosed:
         return DONE
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from typing import Any, Callable, NamedTuple, Sequence
 
 from flowpack import __version__
@@ -88,6 +89,16 @@ def _add_unverified(parser: Any) -> None:
     _add(parser, "--unverified", "accept bytes without a digest, as in others' deployments")
 
 
+def _add_settings(parser: Any, default: Any) -> None:
+    settings = parser.add_argument_group("settings")
+    _add(settings, "--api URL", "URL of the API, with /api", type=not_empty, default=default)
+    _add(settings, "--profile NAME", "Prefect profile to use", type=not_empty, default=default)
+    group = parser.add_argument_group("what is printed").add_mutually_exclusive_group()
+    help = "each write, too, and more of a list; -vv each request"
+    _add(group, "-v --verbose", help, action="count", default=default)
+    _add(group, "-q --quiet", "only results, warnings and errors", default=default)
+
+
 def _deploy(parser: Any) -> None:
     _plan(parser)
     group = parser.add_mutually_exclusive_group()
@@ -104,7 +115,7 @@ def _plan(parser: Any) -> None:
     _add(kind, "--prefect-file", "TARGET is a prefect.yaml of another name")
     _prefect_yaml(parser.add_argument_group("deployments of a prefect.yaml"))
     _script(parser.add_argument_group("the deployment of a script"))
-    _schedule(parser.add_argument_group("the schedule of a script's deployment"))
+    _schedule(parser.add_argument_group("the schedules of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
     _add(
@@ -147,16 +158,23 @@ def _script(group: Any) -> None:
 
 
 def _schedule(group: Any) -> None:
-    kinds = group.add_mutually_exclusive_group()
-    _add(kinds, "--cron EXPR", "a cron schedule")
-    _add(kinds, "--interval SECONDS", "an interval schedule")
-    _add(kinds, "--rrule RULE", "an RRule schedule (RFC 5545)")
-    _add(kinds, "--no-schedule", "remove the schedule", default=None)
-    _add(group, "--timezone TZ", "the schedule's time zone")
+    removed = group.add_argument(
+        "--no-schedule", action="store_true", default=None, help="remove flowpack's schedules"
+    )
+    for words, help in (
+        ("--cron EXPR", "a cron schedule; it and the next two may be repeated"),
+        ("--interval DURATION", "an interval schedule: seconds, HH:MM:SS or PT1H"),
+        ("--rrule RULE", "an RRule schedule (RFC 5545)"),
+    ):
+        kind = group.add_mutually_exclusive_group()
+        _add(kind, words, help, action="append")
+        kind._group_actions.append(removed)  # It excludes each of them, and they not each other.
+    _add(group, "--timezone TZ", "the time zone of all of them")
+    _add(group, "--replace-schedules", "remove those that others made, too", default=None)
     state = group.add_mutually_exclusive_group()
-    _add(state, "--paused", "pause the schedule", default=None)
+    _add(state, "--paused", "pause the deployment", default=None)
     active = {"action": "store_false", "dest": "paused", "default": None}
-    _add(state, "--active", "resume the schedule", **active)
+    _add(state, "--active", "resume it, and switch its schedules on", **active)
 
 
 def _work_pool(group: Any) -> None:
@@ -212,9 +230,28 @@ def _trigger(parser: Any) -> None:
     _add_json(parser)
 
 
+def _ls(parser: Any) -> None:
+    _add(parser, "--flow NAME", "only those of this flow, or of any that is given", action="append")
+    _add(
+        parser, "--tag TAG", "only those with this tag, or with all that are given", action="append"
+    )
+    _add(
+        parser,
+        "--pool NAME",
+        "only those of this work pool, or of any that is given",
+        action="append",
+    )
+    _add_json(parser)
+
+
 def _named(parser: Any) -> None:
     _add_deployment(parser)
     _add_json(parser)
+
+
+def _resume(parser: Any) -> None:
+    _named(parser)
+    _add(parser, "--schedules", "also activate each schedule that is inactive")
 
 
 def _storage_ls(parser: Any) -> None:
@@ -296,7 +333,7 @@ COMMANDS = (
         "hello/nightly -p name=Ada",
         _run,
     ),
-    Command("deployments.ls", "list deployments", "--json"),
+    Command("deployments.ls", "list deployments", "--flow hello --tag nightly", _ls),
     Command(
         "deployments.inspect", "show a deployment and where its script is", "hello/nightly", _named
     ),
@@ -322,8 +359,8 @@ COMMANDS = (
         "hello/nightly -p name=Ada --wait --timeout 600",
         _trigger,
     ),
-    Command("deployments.pause", "pause the schedule of a deployment", "hello/nightly", _named),
-    Command("deployments.resume", "resume the schedule of a deployment", "hello/nightly", _named),
+    Command("deployments.pause", "pause a deployment: no schedule runs", "hello/nightly", _named),
+    Command("deployments.resume", "resume a paused deployment", "hello/nightly", _resume),
     Command(
         "storage",
         "list, show and save storage blocks, and set the default",
@@ -349,6 +386,7 @@ def make_parser(argv: Sequence[str]) -> Parser:
         epilog="Example:\n  flowpack deploy flows.py --name nightly",
     )
     parser.add_argument("--version", action="version", version=f"flowpack {__version__}")
+    _add_settings(parser, None)
     _add_commands(parser, COMMANDS, argv)
     return parser
 
@@ -364,11 +402,10 @@ def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[st
         own.description = f"{command.help[0].upper()}{command.help[1:]}."
         own.epilog = f"{command.notes}Example:\n  {own.prog} {command.example}".rstrip()
         if command.commands:
+            _add_settings(own, SUPPRESS)
             _add_commands(own, command.commands, argv)
             continue
         own.register("type", None, not_empty)
         own.set_defaults(function=command.function)
         command.add_options(own)
-        settings = own.add_argument_group("settings")
-        _add(settings, "--api URL", "URL of the API, with /api")
-        _add(settings, "--profile NAME", "Prefect profile to use")
+        _add_settings(own, SUPPRESS)  # What stands before the command is kept.

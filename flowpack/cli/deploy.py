@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
@@ -68,17 +68,18 @@ def _read_plan(path: str) -> str:
 
 def _print_deployed(deployed: Sequence[Deployed], *, as_json: bool, many: bool) -> None:
     documents = [_document(each) for each in deployed]
-    lines = [_line(each) for each in deployed]
+    lines = [line for each in deployed for line in _lines(each)]
     output.result(documents if many else documents[0], lines, as_json=as_json)
     for each in deployed:
         for note in each.notes:
             output.note(f"note: {each.full_name}: {note}")
 
 
-def _line(each: Deployed) -> str:
+def _lines(each: Deployed) -> List[str]:
     facts = (each.storage_type, each.sha256 and each.sha256[:12], each.api)
     shown = ", ".join(printable(fact) for fact in facts if fact)
-    return f"{each.action} {printable(each.full_name)} ({shown})"
+    first = f"{each.action} {printable(each.full_name)} ({shown})"
+    return [first, f"  {printable(each.url)}"] if each.url else [first]
 
 
 def _document(each: Deployed) -> Dict[str, Any]:
@@ -91,6 +92,7 @@ def _document(each: Deployed) -> Dict[str, Any]:
         "key": each.key,
         "sha256": each.sha256,
         "api": each.api,
+        "url": each.url,
     }
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import timedelta
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Sequence
 
+import attrs
+
+from flowpack.blocks.documents import built_in
+from flowpack.blocks.secret import masked_data
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
 from flowpack.client import Client
-from flowpack.deployments.load import find_deployment, find_deployments
+from flowpack.deployments.load import fetch_script, find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env
-from flowpack.exceptions import ObjectNotFound, printable
-from flowpack.models import AnySchedule, Deployment, OpaqueSchedule
-from flowpack.schedules import CronSchedule, IntervalSchedule
-from flowpack.wire.conversion import write_schedule
+from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted
+from flowpack.models import Deployment, ScheduleRecord
 from flowpack.wire.concurrency import limit_runs, shared_limit
+from flowpack.wire.conversion import describe_schedule, write_schedule
 from flowpack.wire.job_variables import variables_of
 
 #: What ``inspect`` shows besides where the server has it; none of it is secret.
@@ -27,30 +29,48 @@ _FURTHER = (
 
 
 def ls(arguments: Namespace) -> None:
-    """List all deployments by name."""
+    """List deployments by name."""
     with connect(arguments) as client:
-        deployments = find_deployments(client)
-        url = client.url
-    documents = [deployment_facts(name, each) for name, each in deployments.items()]
-    headings = ("NAME", "SCHEDULE", "ACTIVE", "TAGS", "RUNNER", "UPDATED")
+        found = find_deployments(client, arguments.flow)
+        deployments = {name: each for name, each in found.items() if _is_listed(each, arguments)}
+        documents = [deployment_facts(name, each, client) for name, each in deployments.items()]
+        nothing = f"no deployments at {client.url}"
+    for words in ("of the flow", "with the tag", "in the work pool"):
+        given = getattr(arguments, words.rpartition(" ")[2]) or ()
+        nothing += "".join(f" {words} {quoted(each)}" for each in given)
     rows = [
-        (
-            facts["name"],
-            describe_schedule(deployment.schedule),
-            *(facts["active"], facts["tags"], facts["runner"]),
-            deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
-        )
+        {
+            "NAME": facts["name"],
+            "POOL": facts["work_pool_name"],
+            "SCHEDULE": "; ".join(map(_describe_record, deployment.schedules)),
+            **{name.upper(): facts[name] for name in ("active", "status", "tags", "runner")},
+            "UPDATED": deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
+        }
         for facts, deployment in zip(documents, deployments.values())
     ]
-    nothing = f"no deployments at {url}"
-    output.result(documents, output.table(headings, rows), as_json=arguments.json, if_empty=nothing)
+    # Which of these there are depends on the server.
+    for heading in ("POOL", "STATUS", "RUNNER"):
+        if not any(row[heading] for row in rows):
+            rows = [{key: row[key] for key in row if key != heading} for row in rows]
+    lines = output.table(list(*rows[:1]), [list(row.values()) for row in rows])
+    if arguments.verbose:
+        further = [""] + [f"\n  {printable(each['url'] or each['id'])}" for each in documents]
+        lines = [line + more for line, more in zip(lines, further)]
+    output.result(documents, lines, as_json=arguments.json, if_empty=nothing)
+
+
+def _is_listed(deployment: Deployment, arguments: Namespace) -> bool:
+    """Return True if *deployment* is in one of the pools and has all of the tags."""
+    pool = deployment.extra.get("work_pool_name")
+    in_pool = arguments.pool is None or pool in arguments.pool
+    return in_pool and set(arguments.tag or ()) <= set(deployment.tags)
 
 
 def inspect(arguments: Namespace) -> None:
     """Show a deployment and where its script is, without secrets."""
     with connect(arguments) as client:
         deployment = find_deployment(arguments.deployment, client)
-        facts = deployment_facts(arguments.deployment, deployment)
+        facts = deployment_facts(arguments.deployment, deployment, client)
         extra = deployment.extra
         facts.update({key: extra[key] for key in _FURTHER if key in extra})
         if "concurrency_limit" in extra:
@@ -64,7 +84,11 @@ def inspect(arguments: Namespace) -> None:
         config = mask_env(config) if isinstance(config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment, client))
-    lines = output.facts({**facts, "schedule": describe_schedule(deployment.schedule)})
+        facts["parameter_openapi_schema"] = _find_schema(deployment, client)
+    shown = {**facts, "schedule": _schedule_lines(deployment.schedules)}
+    shown["schema"] = describe_schema(shown.pop("parameter_openapi_schema"))
+    del shown["schedules"]
+    lines = output.facts(shown)
     output.result(facts, lines, as_json=arguments.json)
 
 
@@ -77,22 +101,37 @@ def delete(arguments: Namespace) -> None:
 
 
 def pause(arguments: Namespace) -> None:
-    """Pause the schedule of a deployment."""
-    _set_active(False, arguments)
+    """Pause a deployment: none of its schedules makes runs."""
+    with connect(arguments) as client:
+        deployment = find_deployment(arguments.deployment, client)
+        client.set_schedule_active(deployment.id, False)
+    _note_schedules(deployment, arguments.deployment, resumed=False)
+    _print_action("paused", deployment, arguments)
 
 
 def resume(arguments: Namespace) -> None:
-    """Resume the schedule of a deployment."""
-    _set_active(True, arguments)
-
-
-def _set_active(active: bool, arguments: Namespace) -> None:
+    """Resume a deployment, with ``--schedules`` also those of them that were switched off."""
     with connect(arguments) as client:
         deployment = find_deployment(arguments.deployment, client)
-        client.set_schedule_active(deployment.id, active)
-    if deployment.schedule is None:
-        output.note(f"{arguments.deployment} has no schedule now")
-    _print_action("resumed" if active else "paused", deployment, arguments)
+        for each in deployment.schedules:
+            if arguments.schedules and each.id is not None and not each.active:
+                client.set_one_schedule_active(deployment.id, each, True)
+        client.set_schedule_active(deployment.id, True)
+        deployment = client.read_deployment(deployment.id)
+    _note_schedules(deployment, arguments.deployment, resumed=True)
+    _print_action("resumed", deployment, arguments)
+
+
+def _note_schedules(deployment: Deployment, name: str, *, resumed: bool) -> None:
+    """Print which schedules a deployment has, and which stay inactive though it was resumed."""
+    if not deployment.schedules:
+        output.note(f"{name} has no schedule now")
+    for each in deployment.schedules:
+        if resumed and not each.active:
+            further = f"stays inactive; flowpack resume {name} --schedules switches it on"
+            output.note(f"the schedule {describe_schedule(each.schedule)} {further}")
+        else:
+            output.note(f"{name} has the schedule {_describe_record(each)}")
 
 
 def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> None:
@@ -101,7 +140,7 @@ def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> 
     output.result(document, [f"{action} {printable(name)}"], as_json=arguments.json)
 
 
-def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
+def deployment_facts(name: str, deployment: Deployment, client: Client) -> Dict[str, Any]:
     """Return what ``ls`` and ``inspect`` both show of the deployment *name*."""
     kind = deployment.flow_runner and deployment.flow_runner.type
     return {
@@ -109,35 +148,41 @@ def deployment_facts(name: str, deployment: Deployment) -> Dict[str, Any]:
         "name": name,
         "flow_id": deployment.flow_id,
         "schedule": write_schedule(deployment.schedule),
+        "schedules": [
+            {**attrs.asdict(each, recurse=False), "schedule": write_schedule(each.schedule)}
+            for each in deployment.schedules
+        ],
         "active": deployment.is_schedule_active,
+        "status": deployment.extra.get("status"),
+        "work_pool_name": deployment.extra.get("work_pool_name"),
         "tags": deployment.tags,
         "runner": kind if isinstance(kind, str) else None,
         "created": deployment.created,
         "updated": deployment.updated,
+        "url": client.ui_url("deployment", deployment.id),
     }
 
 
-def describe_schedule(schedule: Optional[AnySchedule]) -> Optional[str]:
-    """Return *schedule* in a few words; None where there is none."""
-    if schedule is None:
-        return None
-    if isinstance(schedule, OpaqueSchedule):
-        return "of an unknown kind"
-    if isinstance(schedule, IntervalSchedule):
-        text = f"every {_in_largest_unit(schedule.interval)}"
-    elif isinstance(schedule, CronSchedule):
-        text = f"cron {schedule.cron}"
-    else:
-        text = f"rrule {schedule.rrule}"
-    return f"{text} ({schedule.timezone})" if schedule.timezone else text
+def _describe_record(record: ScheduleRecord) -> str:
+    """Return one of a deployment's schedules in a few words, with what is special about it."""
+    marks = ("" if record.active else ", inactive", "" if record.own else ", not flowpack's")
+    return f"{describe_schedule(record.schedule)}{''.join(marks)}"
 
 
-def _in_largest_unit(interval: timedelta) -> str:
-    seconds = interval.total_seconds()
-    for unit, letter in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds % unit == 0:
-            return f"{seconds / unit:.0f} {letter}"
-    return f"{seconds:g} s"
+def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
+    """Return all there is to know of each schedule; of several, under its number."""
+    shown = []
+    for each in schedules:
+        further: Dict[str, Any] = {
+            "slug": each.slug,
+            "max_scheduled_runs": each.max_scheduled_runs,
+            "anchor": getattr(each.schedule, "anchor_date", None),
+            "parameters": each.parameters and output.cell(each.parameters),
+        }
+        words = [f", {name} {value}" for name, value in further.items() if value]
+        shown.append(_describe_record(each) + "".join(words))
+    numbered = {str(number): text for number, text in enumerate(shown, 1)}
+    return numbered if len(shown) > 1 else "".join(shown)
 
 
 def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
@@ -149,9 +194,77 @@ def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
             storage = block_facts(client.read_block_document(stored.block_document_id))
         except ObjectNotFound:
             storage = {"id": stored.block_document_id, "name": "deleted"}
+    script = deployment.script
+    if storage is None and script is not None:
+        cls = built_in(script.storage_type)
+        # Where nobody knows what is secret, all of it is.
+        secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
+        data = masked_data(script.storage_data, secret)
+        storage = {"id": None, "type": script.storage_type, "name": None, "data": data}
     return {
+        "pull": client.dialect.describe_pull(deployment),
         "encoding": deployment.flow_data and deployment.flow_data.encoding,
         "storage": storage,
         "key": stored and stored.token,
         "sha256": stored and stored.sha256,
     }
+
+
+def _find_schema(deployment: Deployment, client: Client) -> Any:
+    """Return the schema of a deployment's parameters; None where it is not known.
+
+    Servers of 2.0b7's kind keep none, so it is read from the stored script, which is not run.
+    """
+    if "parameter_openapi_schema" in deployment.extra:
+        return deployment.extra["parameter_openapi_schema"]
+    # Imported here because they are slow to load.
+    from flowpack.analysis.discovery import select_flow
+    from flowpack.analysis.parameters import parameter_schema
+    from flowpack.analysis.script import Script
+
+    try:
+        fetched = fetch_script(deployment, client)
+        script = Script(fetched.content, fetched.filename)
+        flow = select_flow(script, fetched.flow_name)
+        if flow.definition is not None:
+            return parameter_schema(flow.definition, script.scope, where=script.name).schema
+        reason: object = "the script does not show which function the flow has"
+    except FlowpackError as exc:
+        reason = exc
+    output.note(f"note: which parameters it takes is not known: {reason}")
+    return None
+
+
+def describe_schema(schema: Any) -> Dict[str, str]:
+    """Return what each parameter of *schema* may be, in a few words, by its name."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(properties, dict):
+        return {}
+    required = schema.get("required")
+    shown = {}
+    for name, field in properties.items():
+        text = _describe_type(field)
+        if isinstance(required, list) and name in required:
+            text += ", required"
+        elif isinstance(field, dict) and "default" in field:
+            text += f", default {output.in_json(field['default'])}"
+        shown[name] = text
+    return shown
+
+
+def _describe_type(field: Any, depth: int = 4) -> str:
+    """Return the type that a JSON schema means, as far as it is *depth* levels deep."""
+    if not isinstance(field, dict) or not depth:
+        return "any"
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    for choices in (field.get("anyOf"), field.get("oneOf"), field.get("allOf")):
+        if isinstance(choices, list):
+            return " or ".join(dict.fromkeys(_describe_type(each, depth - 1) for each in choices))
+    if "enum" in field or "const" in field:
+        return f"one of {output.in_json(field.get('enum', [field.get('const')]))}"
+    kind = field.get("type", "any")
+    if kind == "array" and field.get("items"):
+        return f"array of {_describe_type(field['items'], depth - 1)}"
+    words = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+    return f"{words} ({field['format']})" if "format" in field else words

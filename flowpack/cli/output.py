@@ -9,14 +9,20 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TextIO
 
 from flowpack.exceptions import FlowpackError, printable
 
-#: Longest line of an error or a note, and longest cell of a table, in characters.
+#: Longest line of an error or a note, in characters.
 LINE = 4000
-CELL = 200
+#: Longest cell of a table: nothing is cut but on a terminal, to the column's width.
+_CELL = 1 << 30
+#: A column of a table is not made narrower than this to fit the terminal, in characters.
+_NARROWEST = 8
+
+#: Whether no notes are printed.
+_quiet = False
 
 #: What :func:`status` shows now.
 _status = ""
@@ -86,14 +92,40 @@ def escaped(block: object) -> List[str]:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> List[str]:
-    """Return the lines of a table; none without rows."""
+    """Return the lines of a table, as wide as the terminal if they go to one; none without rows."""
     lines = [[cell(value) for value in row] for row in rows]
     lines = [list(headings), *lines] if lines else []
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return [
-        "  ".join(value.ljust(width) for value, width in zip(line, widths)).rstrip()
-        for line in lines
-    ]
+    widths = [max(map(_width, column)) for column in zip(*lines)]
+    stream = _stream()
+    excess = sum(widths) + 2 * len(widths) - 2 - columns(stream) if _is_terminal(stream) else 0
+    while excess > 0 and max(widths) > _NARROWEST:
+        # The first column has the name, which is cut last.
+        others = [width if width > _NARROWEST else 0 for width in widths[1:]]
+        widest = 1 + others.index(max(others)) if any(others) else 0
+        widths[widest] -= 1
+        excess -= 1
+    return ["  ".join(map(_fitted, line, widths)).rstrip() for line in lines]
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal *text* takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width  # Few texts need them.
+
+    return sum(
+        0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text
+    )
+
+
+def _fitted(text: str, width: int) -> str:
+    """Return *text* cut or filled up to *width* columns of a terminal."""
+    if _width(text) > width:
+        text = text[: width - 1]
+        while _width(text) >= width:
+            text = text[:-1]
+        text += "\u2026"
+    return text + " " * (width - _width(text))
 
 
 def facts(values: Mapping[str, object]) -> List[str]:
@@ -116,10 +148,15 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(printable(item, CELL) for item in value)
+        return ", ".join(printable(item, _CELL) for item in value)
     if isinstance(value, dict):
-        return printable(_json(value, indent=None), LINE)
-    return printable(value, CELL)
+        return printable(in_json(value), _CELL)
+    return printable(value, _CELL)
+
+
+def in_json(value: object) -> str:
+    """Return *value* as JSON in one line."""
+    return _json(value, indent=None)
 
 
 def _json(value: object, indent: Optional[int] = 2) -> str:
@@ -151,8 +188,9 @@ def _plain(value: Any) -> Any:
 
 
 def note(line: str) -> None:
-    """Print *line* on standard error."""
-    _write_aside(printable(line, LINE))
+    """Print *line* on standard error, unless only results are wanted."""
+    if not _quiet:
+        _write_line(line)
 
 
 def notes(block: str) -> None:
@@ -166,6 +204,40 @@ def error(message: object) -> None:
 
 
 @contextmanager
+def verbosity(verbose: int, *, quiet: bool) -> Iterator[None]:
+    """Print what flowpack logs while the block runs: writes, or from 2 on requests, too.
+
+    With *quiet* no notes are printed.
+    """
+    global _quiet
+    before, _quiet = _quiet, quiet
+    try:
+        with _shown_logs(verbose) if verbose else nullcontext():
+            yield
+    finally:
+        _quiet = before
+
+
+@contextmanager
+def _shown_logs(verbose: int) -> Iterator[None]:
+    import logging  # Imported here because it is slow to load.
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            _write_line(f"{record.levelname.lower()}: {record.getMessage()}")
+
+    logger, handler = logging.getLogger("flowpack"), Lines()
+    before = logger.level
+    logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+@contextmanager
 def warnings_as_lines() -> Iterator[None]:
     """Print every UserWarning as one line while the block runs."""
     with warnings.catch_warnings():
@@ -173,7 +245,7 @@ def warnings_as_lines() -> Iterator[None]:
 
         def show(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
             if issubclass(category, UserWarning):
-                note(f"warning: {message}")
+                _write_line(f"warning: {message}")
             else:
                 show_others(message, category, *args, **kwargs)
 
@@ -184,9 +256,13 @@ def warnings_as_lines() -> Iterator[None]:
 
 
 def is_watched() -> bool:
-    """Return True if standard error is a terminal, where somebody may be waiting."""
+    """Return True if standard error is a terminal where somebody wants to see progress."""
+    return _is_terminal(sys.stderr) and not _quiet
+
+
+def _is_terminal(stream: Optional[TextIO]) -> bool:
     try:
-        return sys.stderr is not None and sys.stderr.isatty()
+        return stream is not None and stream.isatty()
     except ValueError:  # It is closed.
         return False
 
@@ -200,12 +276,16 @@ def status(line: str) -> None:
     _write_error(f"\r{shown}{blank}" if shown else f"\r{blank}\r")
 
 
-def columns() -> int:
-    """Return the width of the terminal; 80 where it is not known."""
+def columns(stream: Optional[TextIO] = None) -> int:
+    """Return the width of the terminal behind *stream*, or standard error; 80 if not known."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        return os.get_terminal_size((stream or sys.stderr).fileno()).columns or 80
     except (AttributeError, OSError, ValueError):
         return 80
+
+
+def _write_line(line: str) -> None:
+    _write_aside(printable(line, LINE))
 
 
 def _write_aside(block: str) -> None:

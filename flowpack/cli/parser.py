@@ -5,10 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import suppress
-from typing import Any, Callable, Dict, Mapping, NoReturn
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NoReturn
 
-from flowpack.exceptions import printable, quoted
+from flowpack.exceptions import printable, quoted, suggestion
 from flowpack.jsonvalues import json_problem
+
+#: What is called otherwise elsewhere, in Prefect's own command line above all.
+_SYNONYMS = {
+    **{"list": "ls", "show": "inspect", "describe": "inspect", "rm": "delete", "remove": "delete"},
+    **{"apply": "deploy", "build": "deploy", "start": "trigger", "unpause": "resume"},
+    **{"process": "subprocess", "docker-container": "docker", "kubernetes-job": "kubernetes"},
+    **{"-jv": "--job-variable", "--jv": "--job-variable", "--variable": "--job-variable"},
+    **{"--work-pool": "--pool", "--work-queue": "--queue", "-d": "--description"},
+    **{"--start-in": "--in", "--start-at": "--at", "--flow-run-name": "--name"},
+    **{"--watch-timeout": "--timeout", "--follow": "--watch", "--infra": "--runner"},
+}
 
 
 class UsageError(Exception):
@@ -38,10 +49,38 @@ class Parser(argparse.ArgumentParser):
         self.formatter_class = argparse.RawDescriptionHelpFormatter
         return super().format_help()
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what is unknown here, where the options of the command are known."""
+        options = self._option_string_actions
+        first = args[0].partition("=")[0] if args else ""
+        if self._subparsers and first.startswith("--") and first not in options:
+            self._refuse(args[:1])  # Else its value would be taken for a command.
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown)
+        return found, unknown
+
+    def _refuse(self, unknown: List[str]) -> NoReturn:
+        hint = _suggestion(unknown[0].partition("=")[0], self._option_string_actions)
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is no choice, in the same words on every Python."""
+        choices = action.choices
+        if choices is not None and value not in choices:
+            hint = f"{_suggestion(value, choices)}; choose from {', '.join(choices)}"
+            raise argparse.ArgumentError(action, f"invalid choice: {quoted(value)}{hint}")
+
     def error(self, message: str) -> NoReturn:
         """Print usage and *message*, and end with status 2."""
         self.print_usage(sys.stderr)
         self.exit(2, f"flowpack: error: {printable(message, 1000)}\n")
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    names = list(known)
+    meant = _SYNONYMS.get(word)
+    return suggestion(meant if meant and meant in names else word, names)
 
 
 # The types of arguments.
@@ -101,7 +140,8 @@ class Pairs(argparse.Action):
         key, equals, text = values.partition("=")
         pairs = getattr(namespace, self.dest) or {}
         if not (key.strip() and equals):
-            raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE")
+            hint = "; a work pool is given with --pool" if hasattr(namespace, "pool") else ""
+            raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE{hint}")
         if key in pairs:
             raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
         setattr(namespace, self.dest, {**pairs, key: text})

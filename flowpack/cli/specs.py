@@ -15,7 +15,7 @@ from flowpack.client import Client
 from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import printable, quoted
-from flowpack.models import UNSET, FlowRunnerSettings, Unset
+from flowpack.models import FlowRunnerSettings
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
 from flowpack.urls import mask_text
 
@@ -36,7 +36,7 @@ _FIELDS = {
 #: All options that cannot be given with spec files, which have such things themselves.
 _FOR_SCRIPTS = (
     *("name", "storage", "runner", "env", "image", "runner_config", "param", "no_tags"),
-    *("cron", "interval", "rrule", "no_schedule", "timezone", *_FIELDS),
+    *("cron", "interval", "rrule", "no_schedule", "timezone", "replace_schedules", *_FIELDS),
     *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
 )
 
@@ -144,7 +144,7 @@ def make_specs(
                 output.note(f"running {target.location} for its deployments")
             # What the file prints is no result of ours.
             with output.user_code(aside=True):
-                specs += load_specs(target.location, client)
+                specs += load_specs(target.location)
             continue
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
@@ -164,7 +164,7 @@ def _load_prefect_yaml(
 
     options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[1:4]}
     if arguments.storage is not None:
-        options["flow_storage"] = parse_storage_url(arguments.storage, client)
+        options["flow_storage"] = parse_storage_url(arguments.storage)
     given = {field: value for field, value in options.items() if value is not None}
     file = load_prefect_yaml(path, arguments.name or (), ignore=arguments.ignore or (), **given)
     for note in file.notes:
@@ -183,9 +183,9 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         options["job_variables"] = read_variables(arguments.job_variable)
     return {
         "name": arguments.name[-1] if arguments.name else None,
-        "schedule": _schedule(arguments),
+        **_schedules(arguments),
         "flow_runner": _flow_runner(arguments),
-        "flow_storage": None if storage is None else parse_storage_url(storage, client),
+        "flow_storage": None if storage is None else parse_storage_url(storage),
         **{field: value for field, value in options.items() if value is not None},
     }
 
@@ -203,17 +203,19 @@ def _concurrency_limit(arguments: Namespace) -> Union[int, Dict[str, Any], None]
     return {"limit": limit, **given} if given else limit
 
 
-def _schedule(arguments: Namespace) -> Union[Schedule, None, Unset]:
+def _schedules(arguments: Namespace) -> Dict[str, Any]:
+    """Return the fields of schedules; the time zone holds for all of them."""
     zone = arguments.timezone
-    if arguments.cron is not None:
-        return CronSchedule(arguments.cron, timezone=zone)
-    if arguments.interval is not None:
-        return IntervalSchedule(arguments.interval, timezone=zone)
-    if arguments.rrule is not None:
-        return RRuleSchedule(arguments.rrule, timezone=zone)
-    if zone is not None:
+    given: List[Schedule] = [CronSchedule(text, timezone=zone) for text in arguments.cron or ()]
+    given += [IntervalSchedule(text, timezone=zone) for text in arguments.interval or ()]
+    given += [RRuleSchedule(text, timezone=zone) for text in arguments.rrule or ()]
+    if zone is not None and not given:
         raise UsageError("--timezone can only be given with a schedule")
-    return None if arguments.no_schedule else UNSET
+    if not given and not arguments.no_schedule:
+        if arguments.replace_schedules:
+            raise UsageError("--replace-schedules needs schedules, or --no-schedule")
+        return {}
+    return {"schedules": given, "replace_schedules": bool(arguments.replace_schedules)}
 
 
 def _flow_runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:

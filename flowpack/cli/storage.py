@@ -47,12 +47,12 @@ def show(arguments: Namespace) -> None:
 
 def save(arguments: Namespace) -> None:
     """Save a storage block under a name."""
+    block = parse_storage_url(arguments.where)
+    if not isinstance(block, StorageBlock):
+        raise FlowpackError(
+            f"{quoted(arguments.where)} is saved already; give a storage, not a block"
+        )
     with connect(arguments) as client:
-        block = parse_storage_url(arguments.where, client)
-        if not isinstance(block, StorageBlock):
-            raise FlowpackError(
-                f"{quoted(arguments.where)} is saved already; give a storage, not a block"
-            )
         saved = block.save(arguments.name, client, arguments.overwrite)
     facts = {"id": saved.document_id, "type": saved.block_type_name, "name": arguments.name}
     full_name = f"{printable(saved.block_type_name)}/{printable(arguments.name)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple
 from uuid import UUID
 
 import attrs
@@ -91,7 +91,7 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What would be done, in the order of the specs.
+    """What would be done, in the order of the specs; iterating gives the actions.
 
     Attributes:
         api: The API that it was made for.
@@ -118,6 +118,18 @@ class Plan:
         lines = [line for action in self.actions for line in _format_action(action)]
         return "\n".join(lines) if lines else "nothing to deploy"
 
+    def __iter__(self) -> Iterator[Action]:
+        return iter(self.actions)
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def _repr_html_(self) -> str:
+        return _html_table(
+            ("Action", "Deployment", "Code", "Details"),
+            [(each.kind, each.full_name, _code(each), _details(each)) for each in self],
+        )
+
 
 @attrs.frozen(kw_only=True)
 class Deployed:
@@ -131,6 +143,7 @@ class Deployed:
         sha256: Digest of the bytes in lower-case hex.
         api: The API that has the deployment.
         notes: Those of the plan.
+        url: Its address in the server's user interface; None where there is none.
     """
 
     id: UUID
@@ -144,11 +157,32 @@ class Deployed:
     sha256: Optional[str]
     api: str
     notes: Tuple[str, ...] = attrs.field(default=(), eq=False)
+    url: Optional[str] = None
 
     @property
     def full_name(self) -> str:
         """``FLOW/DEPLOYMENT``."""
         return f"{self.flow_name}/{self.name}"
+
+
+class Deployments(Tuple[Deployed, ...]):
+    """What was done for each of several; notebooks show it as a table."""
+
+    def _repr_html_(self) -> str:
+        return _html_table(
+            ("Action", "Deployment", "Storage", "Code", "Notes"),
+            [
+                (
+                    each.action,
+                    each.full_name,
+                    each.storage_type,
+                    (each.sha256 or "")[:12],
+                    each.notes,
+                )
+                for each in self
+            ],
+            [each.url for each in self],
+        )
 
 
 def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
@@ -215,8 +249,16 @@ def _text(value: Any, indent: Optional[int] = None) -> str:
 
 def _format_action(action: Action) -> List[str]:
     """Return the lines about *action*; text from outside is escaped."""
+    first = f"{action.kind:<10} {printable(action.full_name)}  {_code(action)}".rstrip()
+    return [first, *(f"             {detail}" for detail in _details(action))]
+
+
+def _code(action: Action) -> str:
     size = "" if action.size is None else f" ({action.size} bytes)"
-    digest = f"  {action.sha256[:12]}{size}" if action.sha256 else ""
+    return f"{action.sha256[:12]}{size}" if action.sha256 else ""
+
+
+def _details(action: Action) -> List[str]:
     details = []
     for change in action.changes:
         for field, *both in _parts(change.field, change.old, change.new):
@@ -225,9 +267,7 @@ def _format_action(action: Action) -> List[str]:
             details.append(f"{printable(field)}: {move}")
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
-    details += [printable(note, _LONGEST_NOTE) for note in action.notes]
-    first = f"{action.kind:<10} {printable(action.full_name)}{digest}"
-    return [first, *(f"             {detail}" for detail in details)]
+    return details + [printable(note, _LONGEST_NOTE) for note in action.notes]
 
 
 def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
@@ -248,3 +288,24 @@ def _has_parts(field: str, *values: Any) -> bool:
         and path[1:] in ([], ["env"], ["config"], ["config", "env"])
         and all(isinstance(each, (Mapping, type(None))) for each in values)
     )
+
+
+def _html_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], links: Sequence[Optional[str]] = ()
+) -> str:
+    """Return a table of HTML; the second cells of the *rows* lead to *links*."""
+    # Imported here because only notebooks need them.
+    from html import escape
+    from itertools import zip_longest
+
+    def cell(value: object) -> str:
+        lines = value if isinstance(value, (list, tuple)) else [value or ""]
+        return "<br>".join(escape(printable(line, _LONGEST_NOTE)) for line in lines)
+
+    lines = ["".join(f"<th>{heading}</th>" for heading in headings)]
+    for row, link in zip_longest(rows, links):
+        cells = [cell(value) for value in row]
+        if link and link.startswith(("http://", "https://")):
+            cells[1] = f'<a href="{escape(link)}">{cells[1]}</a>'
+        lines.append("".join(f'<td style="text-align: left">{each}</td>' for each in cells))
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from typing import Callable, Dict, Optional, Tuple, Union
+from typing import Callable, Dict, Optional, Union
 
 import attrs
 
 from flowpack._callers import copy_context, warn
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
-from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Failure, Plan, Step
+from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Deployments, Failure, Plan, Step
 from flowpack.deployments.planning import Specs, plan, plan_again, plan_set
 from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
 from flowpack.exceptions import (
@@ -23,7 +23,7 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.models import Deployment, DeploymentCreate
+from flowpack.models import UNSET, Deployment, DeploymentCreate
 from flowpack.packaging.base import call_packager
 from flowpack.packaging.script import Registry, put_bytes, store
 
@@ -31,7 +31,7 @@ from flowpack.packaging.script import Registry, put_bytes, store
 Result = Union[Deployed, Failure]
 
 
-def apply(plan: Plan, client: Optional[Client] = None) -> Tuple[Deployed, ...]:
+def apply(plan: Plan, client: Optional[Client] = None) -> Deployments:
     """Do what *plan* says, if planning again gives the same.
 
     Raises:
@@ -50,7 +50,7 @@ def deploy(
     confirm: bool = False,
     progress: Optional[Callable[[Deployed], None]] = None,
     planned: Optional[str] = None,
-) -> Tuple[Deployed, ...]:
+) -> Deployments:
     """Deploy one spec or many; what is unchanged is left alone.
 
     Everything is validated before the first write. One that fails for another reason does not
@@ -69,7 +69,7 @@ def deploy(
         planned: An earlier plan as JSON, made with the same *confirm*.
 
     Returns:
-        What was done for each, in the order of *specs*.
+        A tuple of what was done for each, in the order of *specs*.
 
     Raises:
         SpecError: Problems of the specs; nothing was written.
@@ -87,7 +87,7 @@ def deploy(
         else:
             made = plan_set(specs, api, confirm)
         for step in made.steps:
-            if api.embedded and step.spec.schedule:
+            if api.embedded and (step.spec.schedule or step.spec.schedules):
                 warn(
                     f"{printable(step.action.full_name)}: the schedule is only kept: no server"
                     " runs behind the embedded API, so it starts no runs"
@@ -109,10 +109,10 @@ def deploy(
     return _collect_results(made, results)
 
 
-def _collect_results(plan: Plan, results: Dict[int, Result]) -> Tuple[Deployed, ...]:
+def _collect_results(plan: Plan, results: Dict[int, Result]) -> Deployments:
     """Return what was done in the order of the set, or raise what failed."""
     ordered = [results[position] for position in sorted(results)]
-    done = tuple(each for each in ordered if isinstance(each, Deployed))
+    done = Deployments(each for each in ordered if isinstance(each, Deployed))
     failed = [each for each in ordered if not isinstance(each, Deployed)]
     if failed and len(plan.specs) == 1:
         raise failed[0][1]
@@ -203,6 +203,7 @@ def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> D
         sha256=stored.sha256 if stored else None,
         api=api.url,
         notes=step.action.notes,
+        url=api.ui_url("deployment", deployment_id),
     )
     if confirm:
         # Imported here because it is slow to load.
@@ -244,4 +245,8 @@ def _call_package(step: Step, api: Client) -> DeploymentCreate:
             f"the packager {type(spec.packager).__name__} was asked for"
             f" {quoted(spec.full_name)} and returned {quoted(made)}"
         )
+    if new.schedule is UNSET and new.own_schedules is UNSET:
+        # One that knows of a single schedule.
+        replace = spec.replace_schedules
+        return attrs.evolve(new, own_schedules=spec.schedules, replace_schedules=replace)
     return new

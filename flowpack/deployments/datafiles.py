@@ -283,7 +283,8 @@ class ValueReader:
     """Turns values into Python's own, and notes all that is wrong with them.
 
     The paths *texts* mean text, and so make clear what is not clear by itself, and *flags* a
-    truth value. *fill* returns a text under a path with its placeholders filled, and the problems.
+    truth value; ``[]`` in them stands for any item of a list. *fill* returns a text under a path
+    with its placeholders filled, and the problems.
     """
 
     def __init__(
@@ -323,9 +324,10 @@ class ValueReader:
         self._count(value)
         content = value.content
         if value.problem:
-            if path in self._texts:
+            kind = re.sub(r"\[\d+\]", "[]", path)
+            if kind in self._texts:
                 return content
-            if path in self._flags and content.lower() in FLAGS:
+            if kind in self._flags and content.lower() in FLAGS:
                 return FLAGS[content.lower()]
             self.note(value.line, path, value.problem)
         elif isinstance(content, float) and not math.isfinite(content):

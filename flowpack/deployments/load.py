@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any, BinaryIO, Dict, NamedTuple, Optional, Tuple, Union, cast
+from contextlib import suppress
+from typing import Any, BinaryIO, Dict, Iterable, NamedTuple, Optional, Tuple, Union, cast
 from uuid import UUID
 
 import attrs
@@ -18,12 +19,14 @@ from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.exceptions import (
     BlockError,
+    FlowpackError,
     IdentifierError,
     ObjectNotFound,
     PackagingError,
     StorageIntegrityError,
     printable,
     quoted,
+    suggestion,
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
 
@@ -118,10 +121,13 @@ def fetch_script(
     )
 
 
-def find_deployments(client: Client) -> Dict[str, Deployment]:
-    """Return all deployments by their full names, ``FLOW/DEPLOYMENT``, sorted."""
-    deployments = client.read_deployments()
-    flows = {flow.id: flow.name for flow in client.read_flows()} if deployments else {}
+def find_deployments(
+    client: Client, flow_names: Optional[Iterable[str]] = None
+) -> Dict[str, Deployment]:
+    """Return all deployments, or those of some flows, by their full names, sorted."""
+    deployments = client.read_deployments(flow_names=flow_names)
+    found = client.read_flows(names=flow_names) if deployments else ()
+    flows = {flow.id: flow.name for flow in found}
     named = {f"{flows.get(each.flow_id, each.flow_id)}/{each.name}": each for each in deployments}
     return dict(sorted(named.items()))
 
@@ -132,7 +138,13 @@ def find_deployment(deployment: Union[Deployment, UUID, str], client: Client) ->
         return deployment
     if isinstance(deployment, UUID):
         return client.read_deployment(deployment)
-    return client.read_deployment_by_name(deployment)
+    try:
+        return client.read_deployment_by_name(deployment)
+    except ObjectNotFound as exc:
+        hint = ""
+        with suppress(FlowpackError):
+            hint = suggestion(deployment, find_deployments(client), 3)
+        raise ObjectNotFound(exc.status, exc.method, exc.url, exc.detail + hint) from exc
 
 
 def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[bytes, bool]:

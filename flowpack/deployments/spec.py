@@ -22,7 +22,7 @@ from flowpack.deployments.source import find_flow, parse_location
 from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, quoted
 from flowpack.flow_runners import FlowRunner
 from flowpack.jsonvalues import json_problem
-from flowpack.models import Deployment, FlowRunnerSettings, Unset, name_problem
+from flowpack.models import Deployment, FlowRunnerSettings, Unset, name_problem, wanted_schedules
 from flowpack.packaging.base import (
     CompleteSpec,
     Packager,
@@ -55,8 +55,12 @@ def collecting() -> Iterator[List[DeploymentSpec]]:
         _collected.reset(token)
 
 
-def _to_flow_runner(value: Union[FlowRunner, FlowRunnerSettings, Mapping[str, Any], None]) -> Any:
+def _to_flow_runner(
+    value: Union[FlowRunner, FlowRunnerSettings, Mapping[str, Any], str, None],
+) -> Any:
     """Convert settings to a runner; those without a type are kept as they are."""
+    if isinstance(value, str):
+        value = FlowRunnerSettings(value, {})
     if isinstance(value, Mapping):
         unknown = set(value) - {"type", "config"}
         if unknown:
@@ -103,16 +107,22 @@ class DeploymentSpec(SpecFields):
         flow_location: Path or ``http(s)://`` URL of the script; a relative path is taken from
             the working folder.
         parameters: Default parameters, JSON values.
-        schedule: When the server makes runs; None for never.
+        schedule: When the server makes runs, as a schedule, a mapping or text (``"0 6 * * *"``,
+            ``"PT1H"``, ``"FREQ=DAILY"``); None for never.
+        schedules: The same, where there may be several: :class:`DeploymentSchedule`, a mapping as
+            in prefect.yaml, or what *schedule* takes. An empty list is none.
+        replace_schedules: Whether they are all, and those that others made on the server are
+            removed.
         tags: Given to every run.
         paused: Whether the schedule is paused.
-        flow_runner: Where runs are executed; also as ``{"type", "config"}``. None keeps the
-            runner, or the job variables, of a deployment that exists; for a new one it is
-            ``subprocess`` where the storage is on this machine, else ``universal``. A config
-            without a type changes what None would mean.
-        flow_storage: A storage block, the id of a registered one, or ``default:`` for the
-            server's default. None keeps the storage of a deployment that exists and is
-            ``default:`` for a new one.
+        flow_runner: Where runs are executed; also as its type (``docker``) or as ``{"type",
+            "config"}``. None keeps the runner, or the job variables, of a deployment that
+            exists; for a new one it is ``subprocess`` where the storage is on this machine, else
+            ``universal``. A config without a type changes what None would mean.
+        flow_storage: A storage block, the id of a registered one, or what ``--storage`` takes: a
+            folder, ``s3://bucket``, ``block:TYPE-NAME/NAME``, ``default:`` for the server's
+            default. None keeps the storage of a deployment that exists and is ``default:`` for a
+            new one.
         packager: Used instead of packaging the script into ``flow_storage``.
         entrypoint: ``path/file.py:function``, instead of ``flow_location`` and ``flow_name``.
         source: Where the spec was written, for messages.
@@ -136,7 +146,7 @@ class DeploymentSpec(SpecFields):
             storage.
         pull_requires: What workers install for the flowpack step.
 
-    *parameters*, *schedule*, *tags*, *paused*, *description*, *labels*, *work_queue*,
+    *parameters*, *schedule*, *schedules*, *tags*, *paused*, *description*, *labels*, *work_queue*,
     *concurrency_limit* and *job_variables* are kept as the server has them unless they are given;
     None clears them, and so do empty ones, but for a *work_queue*, whose name cannot be empty.
     What is given is the whole of a field: other *job_variables* that the server has go. From
@@ -233,6 +243,12 @@ class DeploymentSpec(SpecFields):
         problem = name_problem(flow.name) or name_problem(name) or _flow_problem(flow, client)
         if problem:
             raise self._error(problem)
+        wanted = wanted_schedules(self.schedule, self.schedules)
+        if isinstance(wanted, Unset) and self.replace_schedules:
+            raise self._error("replace_schedules needs the schedules that are to be there")
+        problems = client.dialect.schedule_problems(wanted or ())
+        if problems:
+            raise DeploymentValidationError(self.label, problems)
         full_name = f"{flow.name}/{name}"
         current: Optional[Deployment] = None
         if keep:

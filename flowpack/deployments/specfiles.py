@@ -8,7 +8,7 @@ as data::
     flow_name: load
     parameters: {table: events}
     tags: [prod]
-    schedule: {cron: "0 3 * * *", timezone: Europe/Paris}
+    schedule: {cron: "0 3 * * *", timezone: Europe/Paris}        # or: 0 3 * * *
     flow_runner: {type: docker, config: {env: {LEVEL: debug}}}   # or: docker
     flow_storage: s3://bucket          # or an id, or what --storage takes
 
@@ -21,9 +21,9 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
-from uuid import UUID
 
 import attrs
 
@@ -33,7 +33,6 @@ from flowpack.analysis.evaluate import read_value, truth
 from flowpack.analysis.scopes import read_body
 from flowpack.analysis.script import Script
 from flowpack.analysis.values import Scope, Symbol, alternatives
-from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.exceptions import (
@@ -41,7 +40,6 @@ from flowpack.exceptions import (
     DeploymentValidationError,
     DiscoveryError,
     MissingFlowError,
-    ObjectNotFound,
     ScriptError,
     SpecError,
     UnspecifiedFlowError,
@@ -50,7 +48,6 @@ from flowpack.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from flowpack.client import Client
     from flowpack.deployments.datafiles import Value, ValueReader
 
 _DATA_SUFFIXES = (".json", ".yaml", ".yml")
@@ -67,9 +64,13 @@ KEYS = tuple(
 )
 
 #: Where no quotes are needed around times in YAML, and where yes and no are truth values.
-_TEXTS = ("schedule.anchor_date", "schedule.interval")
+_TEXTS = (
+    *("schedule", "schedule.anchor_date", "schedule.interval"),
+    *("schedules[]", "schedules[].anchor_date", "schedules[].interval"),
+)
 _FLAGS = (
-    *("paused", "schedule.day_or"),
+    *("paused", "replace_schedules", "schedule.day_or"),
+    *("schedules[].day_or", "schedules[].active"),
     *("flow_runner.config.auto_remove", "flow_runner.config.stream_output"),
 )
 
@@ -103,9 +104,7 @@ def runs_code(path: Union[str, os.PathLike[str]]) -> bool:
     return _suffix(path) == ".py"
 
 
-def load_specs(
-    path: Union[str, os.PathLike[str]], client: Optional[Client] = None
-) -> Tuple[DeploymentSpec, ...]:
+def load_specs(path: Union[str, os.PathLike[str]]) -> Tuple[DeploymentSpec, ...]:
     """Return the specs in the file at *path*, in its order.
 
     A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder,
@@ -116,8 +115,6 @@ def load_specs(
 
     Args:
         path: The file; its suffix, or the name ``prefect.yaml``, decides what it is.
-        client: Looks up storages that JSON and YAML give as ``block:TYPE-NAME/NAME``; nothing
-            else is sent. With None these are refused and nothing is.
 
     Returns:
         One spec or more. Each has in ``source`` the file and line where it stands.
@@ -128,7 +125,6 @@ def load_specs(
         DiscoveryError: A ``.py`` file cannot be read or parsed.
         ScriptError: A ``.py`` file failed while it ran.
         DeploymentValidationError: It made a spec that cannot be right; the error has the line.
-        APIError: A storage could not be looked up.
     """
     shown, suffix = os.fsdecode(path), _suffix(path)
     if runs_code(path):
@@ -139,7 +135,7 @@ def load_specs(
 
         return load_prefect_yaml(path).specs
     if suffix in _DATA_SUFFIXES:
-        return _load_data(shown, suffix, client)
+        return _load_data(shown, suffix)
     kinds = ", ".join((".py", *_DATA_SUFFIXES))
     problem = f"not {quoted(suffix)}" if suffix else "and this has no suffix"
     raise SpecError(shown, [f"specs are read from files in {kinds}, {problem}"])
@@ -202,7 +198,7 @@ def _failed_line(error: Exception, script: Script) -> Optional[int]:
 
 
 @hides_locals
-def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[DeploymentSpec, ...]:
+def _load_data(path: str, suffix: str) -> Tuple[DeploymentSpec, ...]:
     # Imported here because it is slow to load, and most commands read neither.
     from flowpack.deployments.datafiles import ValueReader, parse_json, parse_yaml, read_text
     from flowpack.deployments.templating import fill_text
@@ -210,7 +206,7 @@ def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[Deploy
     text = read_text(path)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
     reader = ValueReader(path, _TEXTS, _FLAGS, lambda text, path: fill_text(text))
-    file = _File(path, client, reader)
+    file = _File(path, reader)
     specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
     reader.raise_problems()
     if not specs:
@@ -222,9 +218,8 @@ def _load_data(path: str, suffix: str, client: Optional[Client]) -> Tuple[Deploy
 class _File:
     """A JSON or YAML file while it is read; *reader* notes what is wrong."""
 
-    def __init__(self, path: str, client: Optional[Client], reader: ValueReader) -> None:
+    def __init__(self, path: str, reader: ValueReader) -> None:
         self._folder = os.path.dirname(os.path.abspath(path))
-        self._client = client
         self._reader = reader
 
     def find_mappings(self, roots: Iterable[Value]) -> Iterator[Value]:
@@ -254,9 +249,14 @@ class _File:
                 fields[key] = self._to_argument(key, plain)
             except SpecError as exc:
                 for problem in exc.problems:
+                    at = re.match("item ([0-9]+): ", problem)
+                    line = below.content[int(at[1]) - 1].line if at and key == "schedules" else line
                     self._reader.note(line, key, problem.removeprefix(f"{key}: "))
-            except (BlockError, ObjectNotFound) as exc:
+            except BlockError as exc:
                 self._reader.note(line, key, str(exc))
+        if {"schedule", "schedules"} <= entries.keys():
+            problem = "schedule is given, too; give one of them"
+            self._reader.note(entries["schedules"][0], "schedules", problem)
         if not {"flow_location", "entrypoint"} & entries.keys():
             missing = "flow_location is missing; give the path or URL of the script"
             self._reader.note(value.line, "", missing)
@@ -272,23 +272,11 @@ class _File:
                     value = absolute_path(value, cwd=self._folder)
                 except ValueError as exc:
                     raise SpecError(key, [f"{quoted(value)}: {exc}"]) from exc
-        elif key == "flow_runner" and isinstance(value, str):
-            value = {"type": value}
         elif key == "flow_storage" and isinstance(value, str):
-            value = self._find_storage(value)
+            value = parse_storage_url(value, folder=self._folder)
         with collecting():  # So that nobody else collects this one.
             DeploymentSpec(**{key: value})
         return value
-
-    def _find_storage(self, text: str) -> Union[StorageBlock, UUID, str]:
-        """Return the storage that *text*, an id or WHERE of the command line, means."""
-        with suppress(ValueError):
-            return UUID(text)
-        scheme, _, rest = text.partition(":")
-        if scheme == "block" and "/" in rest and self._client is None:
-            problem = "a block is given by name, and there is no connection to look it up"
-            raise SpecError("flow_storage", [f"{problem}; give its id"])
-        return parse_storage_url(text, self._client, folder=self._folder)
 
 
 def _unknown_key(key: str) -> str:

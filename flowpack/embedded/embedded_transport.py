@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from functools import partial
 from typing import Callable, List, Optional, Tuple, Union
 from urllib.parse import unquote
 
 import attrs
 
+from flowpack._logs import DEBUG, log
 from flowpack.embedded import api
 from flowpack.embedded.session import Refused, encode
 from flowpack.embedded.store import FAILURES, Store
@@ -61,6 +63,7 @@ class EmbeddedTransport:
                 read-only or not flowpack's, or the disk is full. Nothing of the
                 request is done then.
         """
+        started = time.monotonic()
         if self._before_write is not None and request.effect is not Effect.READ:
             self._before_write()
         try:
@@ -72,6 +75,8 @@ class EmbeddedTransport:
             raise APIConnectionError(
                 request.method, self.url + request.path, self._store.explain(exc)
             ) from exc
+        took = 1000 * (time.monotonic() - started)
+        log(__name__, DEBUG, "%s %s: %d in %.0f ms", request.method, request.path, status, took)
         return Response(status, body, {"content-type": "application/json"} if body else {})
 
     def close(self) -> None:

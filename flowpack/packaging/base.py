@@ -176,7 +176,7 @@ _check_flag = validator(is_flag)
 _check_text = validator(optional(is_text))
 _check_name = validator(optional(is_filled_text))
 _is_schedule = instance_of(
-    (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule or a mapping"
+    (IntervalSchedule, CronSchedule, RRuleSchedule), "a schedule, a mapping or text"
 )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import threading
 from abc import abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Tuple, TypeVar, Union
 from uuid import UUID
@@ -13,41 +15,61 @@ from uuid import UUID
 import attrs
 
 from flowpack._callers import warn
+from flowpack._logs import INFO, log
 from flowpack._tracebacks import HidesLocals
 from flowpack._validators import describe_type, validator
 from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.blocks.storage_errors import hash_object, storage_errors
+from flowpack.blocks.storage_url import parse_storage_url, read_named_block
 from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.exceptions import (
+    BlockError,
     DeploymentValidationError,
     ObjectMissingError,
+    SpecError,
     StorageUnavailableError,
+    printable,
     quoted,
 )
 from flowpack.flow_runners import SubprocessFlowRunner
-from flowpack.models import UNSET, DataDocument, DeploymentCreate, ScriptSource, StoredObject, Unset
+from flowpack.models import (
+    UNSET,
+    BlockDocument,
+    DataDocument,
+    DeploymentCreate,
+    ScriptSource,
+    StoredObject,
+    Unset,
+)
 from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
-from flowpack.urls import url_of
+from flowpack.urls import mask_text, url_of
 
 Value = TypeVar("Value")
 
 
-def to_storage(value: Union[StorageBlock, UUID, str, None]) -> Any:
-    """Convert the id of a storage block from text; ``default:`` stays."""
-    try:
-        return UUID(value) if isinstance(value, str) and value != DEFAULT_STORAGE else value
-    except ValueError:
-        return value
+def to_storage(value: Union[StorageBlock, UUID, str, os.PathLike[str], None]) -> Any:
+    """Convert text, or a folder's path, to the storage that it means, if it means one."""
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
+    with suppress(SpecError, BlockError):
+        return parse_storage_url(value) if isinstance(value, str) else value
+    return value
 
 
-def is_storage(value: Any) -> Optional[str]:
-    """Check a storage block, the id of one, or ``default:``."""
-    is_default = isinstance(value, str) and value == DEFAULT_STORAGE
-    if is_default or isinstance(value, (StorageBlock, UUID)):
+def is_storage(value: Any) -> Union[None, str, Tuple[str, ...]]:
+    """Check a storage block, the id of one, or text that means one."""
+    if isinstance(value, (StorageBlock, UUID)):
         return None
-    return f"must be a storage block or the id of one, not {describe_type(value)}"
+    if not isinstance(value, str):
+        return f"must be a storage block, the id of one, or text, not {describe_type(value)}"
+    try:
+        parse_storage_url(value)
+    except SpecError as exc:
+        return exc.problems
+    except BlockError as exc:
+        return str(exc)
+    return None
 
 
 @attrs.frozen
@@ -55,7 +77,7 @@ class SourcePackager(HidesLocals, Packager):
     """Packages source code into a storage; subclasses decide which bytes.
 
     Attributes:
-        storage: A storage block, the id of a registered one, or ``default:`` or None for the
+        storage: As ``flow_storage`` of a ``DeploymentSpec``; ``default:`` and None are the
             server's default, and where it has none a folder of this machine. With None
             ``deploy`` keeps the storage of a deployment that exists.
     """
@@ -149,10 +171,14 @@ class SourcePackager(HidesLocals, Packager):
         if isinstance(self.storage, StorageBlock):
             return self.storage
         with using(client) as api:
+            document: Optional[BlockDocument]
             if isinstance(self.storage, UUID):
-                return StorageBlock.from_document(api.read_block_document(self.storage))
-            default = api.get_default_storage_block_document()
-        return LocalStorageBlock() if default is None else StorageBlock.from_document(default)
+                document = api.read_block_document(self.storage)
+            elif self.storage is None or self.storage == DEFAULT_STORAGE:
+                document = api.get_default_storage_block_document()
+            else:
+                document = read_named_block(self.storage, api)
+        return LocalStorageBlock() if document is None else StorageBlock.from_document(document)
 
 
 def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...]]:
@@ -234,6 +260,8 @@ def describe(
         flow_id=flow_id,
         flow_data=DataDocument.encode("blockstorage", stored),
         schedule=deployment.schedule,
+        own_schedules=deployment.schedules,
+        replace_schedules=deployment.replace_schedules,
         is_schedule_active=paused if isinstance(paused, Unset) else not paused,
         parameters=deployment.parameters,
         tags=deployment.tags,
@@ -310,6 +338,10 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
         with content.open() as file, storage_errors(storage, content.sha256):
             token = write(file, content.sha256)
         if isinstance(token, str) and has_bytes(package, token, confirm):
+            with storage_errors(storage, token):
+                where = mask_text(storage.location(token) or token)
+            kind = storage.block_type_name
+            log(__name__, INFO, "stored %d bytes in %s: %s", content.size, kind, printable(where))
             return token
     raise StorageUnavailableError(
         storage.block_type_name,

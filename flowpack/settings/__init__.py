@@ -74,6 +74,7 @@ class Settings(HidesLocals):
         max_retries: How often a request is repeated; None for flowpack's default.
         retry_extra_codes: Statuses that are retried beside the usual ones.
         csrf_support_enabled: Whether CSRF tokens are fetched where a server wants them.
+        ui_url: Address of the user interface; None for that which follows from *api_url*.
         default_work_pool: Work pool of deployments that name none.
         require_server: Whether the embedded API is refused.
         sources: Name of a setting to where its value came from.
@@ -109,6 +110,7 @@ class Settings(HidesLocals):
         "client.retry_extra_codes", values.parse_statuses, ""
     )
     csrf_support_enabled: bool = _prefect("client.csrf_support_enabled", values.parse_switch, True)
+    ui_url: Optional[URL] = _setting("FLOWPACK_UI_URL PREFECT_UI_URL ui_url", values.parse_ui_url)
     default_work_pool: Optional[str] = _setting(
         "FLOWPACK_DEFAULT_WORK_POOL_NAME PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME"
         " PREFECT_DEFAULT_WORK_POOL_NAME deployments.default_work_pool_name",

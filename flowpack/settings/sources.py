@@ -8,7 +8,7 @@ import sys
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from flowpack._files import UNREADABLE, read_file, reason
-from flowpack.exceptions import SettingsError, printable, quoted
+from flowpack.exceptions import SettingsError, printable, quoted, suggestion
 
 #: Profiles that Prefect has without an entry in the file, and their settings.
 #: ``prefect profile use local`` writes no more than the name.
@@ -135,8 +135,8 @@ def load_profile(
     if name not in profiles and name not in BUILT_IN_PROFILES:
         names = ", ".join(quoted(each, 60) for each in sorted(profiles)[:20])
         raise SettingsError(
-            f"{chosen_by}: there is no profile {quoted(name)} in {place};"
-            f" it has {names or 'no profiles'}"
+            f"{chosen_by}: there is no profile {quoted(name)} in {place}"
+            f"{suggestion(name, profiles)}; it has {names or 'no profiles'}"
         )
     values = {**BUILT_IN_PROFILES.get(name, {}), **profiles.get(name, {})}
     return name, chosen_by, _source(values, after=f" in profile {quoted(name)} of {place}")

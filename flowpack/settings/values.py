@@ -52,6 +52,11 @@ def parse_api_url(value: object) -> URL:
     return as_address(text.rstrip("/"))
 
 
+def parse_ui_url(value: object) -> URL:
+    """Return the address of a user interface, as it is written."""
+    return as_address(parse_text(value))
+
+
 def parse_seconds(value: object) -> float:
     """Return a number of seconds, a day at most."""
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, TypeVar
 from uuid import UUID, uuid4
 
+from flowpack._logs import INFO, log
 from flowpack.exceptions import WireError, printable, quoted
 from flowpack.models import Record
-from flowpack.transport import Request, Response, Transport
+from flowpack.transport import Effect, Request, Response, Transport
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Dialect, Model
 from flowpack.wire.encoding import Json, decode, error_for, request, wants_csrf_token
@@ -43,7 +45,10 @@ class Connection:
 
     def json(self, sent: Request, read: Callable[[Json], Any] = lambda value: value) -> Any:
         """Return the JSON that answers *sent*, or what *read* makes of it."""
-        return self._parse(sent, self._send(sent), read)
+        result = self._parse(sent, self._send(sent), read)
+        if sent.effect is not Effect.READ:
+            log(__name__, INFO, "%s %s", sent.method, sent.path)
+        return result
 
     def read(self, sent: Request, cls: Type[Model], **expected: Any) -> Model:
         """Return the record that answers *sent*, whose fields must be as *expected*."""
@@ -57,7 +62,15 @@ class Connection:
                     raise WireError(f"the server answered with another {facts}")
             return model
 
-        return self._parse(sent, self._send(sent), record)
+        response = self._send(sent)
+        model = self._parse(sent, response, record)
+        if sent.effect is not Effect.READ:
+            kind = " ".join(re.findall("[A-Z][a-z]+", cls.__name__.replace("Record", ""))).lower()
+            known = "updated" if kind == "deployment" else "found"
+            name, id_ = getattr(model, "name", ""), getattr(model, "id", "")
+            verb = "created" if response.status == 201 else known
+            log(__name__, INFO, "%s %s %s %s", verb, kind, quoted(name), id_)
+        return model
 
     def list(self, path: str, cls: Type[Item], **filters: Any) -> Tuple[Item, ...]:
         """Return all records that the *filters* let through, page by page."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import collections.abc
 import functools
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Callable, List, Optional, Tuple, Type, Union, get_args, get_origin
 from uuid import UUID
 
@@ -116,6 +116,26 @@ def write_schedule(schedule: Any) -> Json:
     return attrs.asdict(schedule)
 
 
+def describe_schedule(schedule: Any) -> Optional[str]:
+    """Return *schedule* in a few words; None where there is none."""
+    value = write_schedule(schedule) or {}
+    kind = next((each for each in ("interval", "cron", "rrule") if each in value), None)
+    if kind is None:
+        return None if schedule is None else "of an unknown kind"
+    text = f"{kind} {' '.join(str(value[kind]).split())}"
+    if isinstance(schedule, IntervalSchedule):
+        text = f"every {_in_largest_unit(schedule.interval)}"
+    return f"{text} ({value['timezone']})" if value.get("timezone") else text
+
+
+def _in_largest_unit(interval: timedelta) -> str:
+    seconds = interval.total_seconds()
+    for unit, letter in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds % unit == 0:
+            return f"{seconds / unit:.0f} {letter}"
+    return f"{seconds:g} s"
+
+
 def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
     """Return a reader of *cls* that keeps unknown fields in ``extra``."""
     names = {field.name for field in attrs.fields(cls)} - {"extra"}
@@ -140,7 +160,7 @@ def _writer(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
 
     Schedules in the plural are written by the dialects that have them.
     """
-    never = ("extra", "schedules")
+    never = ("extra", "schedules", "own_schedules", "current")
     overrides = {
         field.name: override(omit=True) if field.name in never else override(omit_if_default=True)
         for field in attrs.fields(cls)

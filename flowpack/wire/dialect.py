@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import (
+    Any,
+    Callable,
+    ClassVar,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
 from uuid import UUID
 
 import attrs
@@ -17,8 +29,9 @@ from flowpack.models import (
     DeploymentCreate,
     ScheduleRecord,
     ScriptSource,
+    wanted_schedules,
 )
-from flowpack.schedules import IntervalSchedule, RRuleSchedule
+from flowpack.schedules import DeploymentSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import orion_schema
 from flowpack.wire.conversion import make_converter, problems_of
@@ -34,6 +47,14 @@ NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=Non
 
 #: The fields that 2.0b7 has and a spec need not give.
 _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
+
+
+#: Fields of schedules that not all servers have, by the name for :meth:`Dialect.has`.
+_OF_SCHEDULES = {
+    "slug": "slug",
+    "schedule_parameters": "parameters",
+    "max_scheduled_runs": "max_scheduled_runs",
+}
 
 
 @attrs.frozen
@@ -62,6 +83,14 @@ class Dialect:
     def __init__(self, version: str) -> None:
         self.version = version
 
+    def ui_path(self, kind: str) -> Optional[str]:
+        """Return where the user interface shows things of this *kind*; None where it does not."""
+        return None
+
+    def has(self, field: str) -> bool:
+        """Return True if this server keeps a *field* of deployments that 2.0b7 does not have."""
+        return False
+
     # Models
 
     def structure(self, value: Json, cls: Type[Model]) -> Model:
@@ -76,8 +105,7 @@ class Dialect:
             problems = printable("; ".join(problems_of(value, cls)), 500)
             raise WireError(f"a response is no {cls.__name__}: {problems}") from exc
         if isinstance(model, Deployment) and model.schedule is not None:
-            active = model.is_schedule_active
-            only = ScheduleRecord(schedule=model.schedule, active=active, own=True)
+            only = ScheduleRecord(schedule=model.schedule, own=True)
             return attrs.evolve(model, schedules=(only,))
         return model
 
@@ -94,7 +122,10 @@ class Dialect:
             for field in _FIELDS
             if getattr(new, field) is UNSET
         }
-        whole = attrs.evolve(new, **kept)
+        wanted = wanted_schedules(new.schedule, new.own_schedules)
+        if wanted is not UNSET:
+            kept["schedule"] = wanted[0].schedule if wanted else None
+        whole = attrs.evolve(new, **kept, own_schedules=UNSET)
         schedule = whole.schedule
         # 2.0b7 refuses an interval that has both a time zone and an anchor, and fails on one
         # that has a zone only; an anchor with an offset is what works.
@@ -124,6 +155,12 @@ class Dialect:
         """Create or update a deployment; *new* is settled."""
         return request("POST", "/deployments/", self.body(new), Effect.UPSERT)
 
+    def write_deployment(
+        self, new: DeploymentCreate, send: Send, read: Callable[[Request], Deployment]
+    ) -> Deployment:
+        """Create or update a deployment and return it; *new* is settled."""
+        return read(self.create_deployment(new))
+
     def body(self, new: DeploymentCreate) -> Dict[str, Any]:
         """Return the JSON that creates a deployment."""
         sent = {"name", "flow_id", "flow_data", *_FIELDS}
@@ -138,6 +175,19 @@ class Dialect:
         """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
+    def schedule_problems(self, wanted: Sequence[DeploymentSchedule]) -> List[str]:
+        """Return what this server cannot keep of the schedules of a deployment."""
+        found = []
+        if len(wanted) > 1 and not self.has("schedules"):
+            found.append(f"keeps one schedule for each deployment, and {len(wanted)} are given")
+        for each in wanted:
+            if not each.active and not self.has("schedules"):
+                found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
+            for field, name in _OF_SCHEDULES.items():
+                if getattr(each, name) is not None and not self.has(field):
+                    found.append(f"keeps no {name} of schedules; leave it out")
+        return [f"a {self.version} server {problem}" for problem in dict.fromkeys(found)]
+
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return why this server or its workers could do nothing with *new*, which is settled."""
         return tuple(
@@ -150,6 +200,14 @@ class Dialect:
     def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
         """Return the notes of a plan on *new*, which takes the place of *current*."""
         return ()
+
+    def describe_pull(self, current: Deployment) -> str:
+        """Return how whoever runs *current* gets its code, in a few words, without secrets."""
+        stored = current.stored_object
+        if stored is None:
+            return "it stands in the deployment itself" if current.flow_data else "unknown"
+        place = "storage block" if stored.block_document_id else "folder of temporary files"
+        return f"agents and flowpack run read it from the {place}"
 
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""

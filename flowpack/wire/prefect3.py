@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from contextlib import suppress
 from functools import partial
-from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
+from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
 from uuid import UUID
 
 import attrs
 
 from flowpack.exceptions import (
+    APIStatusError,
     DeploymentValidationError,
     ObjectAlreadyExists,
     ObjectNotFound,
@@ -28,6 +30,7 @@ from flowpack.models import (
     ScriptSource,
 )
 from flowpack.transport import Effect, Request
+from flowpack.wire import prefect3_schedules as schedules
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.concurrency import (
@@ -37,17 +40,9 @@ from flowpack.wire.concurrency import (
     shared_limit,
     write_limit,
 )
-from flowpack.wire.conversion import write_schedule
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
 from flowpack.wire.job_variables import merged_variables, variables_of
-from flowpack.wire.prefect3_schedules import (
-    own_schedule,
-    read_any,
-    read_schedules,
-    same_schedule,
-    sent_schedules,
-)
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -60,11 +55,14 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "schedules": (2, 16, 0),
     "job_variables": (2, 17, 0),
     "concurrency_limit": (3, 0, 0),
+    "runs": (3, 0, 0),  # In addresses of the user interface.
     "concurrency_options": (3, 0, 3),
     "global_concurrency_limit_id": (3, 3, 6),
     "grace_period_seconds": (3, 6, 6),
     "labels": (3, 1, 5),
-    "slug": (3, 2, 0),  # Of each schedule.
+    "max_scheduled_runs": (2, 19, 0),  # Of each schedule, and so are the following.
+    "slug": (3, 2, 0),
+    "schedule_parameters": (3, 2, 0),
     "methods": (3, 4, 13),  # As entry points, as far as was seen; not in 3.0.11.
 }
 
@@ -90,6 +88,9 @@ _COMPARED_OTHERWISE = {
     *("schedule", "schedules", "paused", "is_schedule_active"),
     *("concurrency_limit", "concurrency_options", "global_concurrency_limit_id"),
 }
+
+#: Fields of the body that a PATCH does not have, and schedules, which have their own requests.
+_NOT_PATCHED = ("name", "flow_id", "labels", "schedules")
 
 #: Fields of the body that have another name in a spec.
 _SPEC_NAMES: Mapping[str, str] = {
@@ -139,6 +140,10 @@ class Prefect3(Dialect):
         """Return True if this release has a field of deployments."""
         return self._release >= SINCE.get(field, OLDEST)
 
+    def ui_path(self, kind: str) -> Optional[str]:
+        """See :meth:`Dialect.ui_path`."""
+        return f"runs/{kind}" if kind == "flow-run" and self.has("runs") else f"{kind}s/{kind}"
+
     # Models
 
     def structure(self, value: Json, cls: Type[Model]) -> Model:
@@ -152,7 +157,7 @@ class Prefect3(Dialect):
         except WireError as exc:
             # One deployment that was edited must not hide all the others.
             problem = str(exc)
-        own = own_schedule(value, script, self.has("slug"))
+        listed = schedules.read_schedules(value, script)
         if self.has("paused"):
             active = not value.get("paused", False)
         else:
@@ -164,9 +169,9 @@ class Prefect3(Dialect):
             flow_data=None if stored is None else DataDocument.encode("blockstorage", stored),
             script=script,
             script_problem=problem,
-            schedule=None if own is None else read_any(own.get("schedule")),
+            schedule=schedules.first_own(listed),
             is_schedule_active=active,
-            schedules=read_schedules(value, own),
+            schedules=listed,
             extra=value,
         )
 
@@ -176,8 +181,8 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
         if new.schedules is not UNSET:
             return new
-        current = current or NOTHING
-        extra, slugs = current.extra, self.has("slug")
+        updated, current = current, current or NOTHING
+        extra = current.extra
         kept = self._kept(new, current)
         unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
         unset["job_variables"] = kept["job_variables"]
@@ -186,13 +191,9 @@ class Prefect3(Dialect):
         unset["leaves_shared_limit"] = shared and not same_limit(read_limit(extra), limit)
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
-        own = own_schedule(extra, current.script, slugs)
-        schedule = current.schedule if new.schedule is UNSET else new.schedule
-        script = new.script
-        if script is not None and schedule is not None and not slugs:
-            script = attrs.evolve(script, schedule=write_schedule(schedule))
-        schedules = sent_schedules(new.schedule, extra, own, slugs)
-        return attrs.evolve(new, schedules=schedules, schedule=schedule, script=script, **unset)
+        sent, note = schedules.settle(new, extra, current.script, self.has("slug"))
+        script = new.script and attrs.evolve(new.script, **note)
+        return attrs.evolve(new, schedules=sent, script=script, current=updated, **unset)
 
     def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
         """Return the value of each field that *new* may leave unset."""
@@ -224,10 +225,7 @@ class Prefect3(Dialect):
         if current.is_schedule_active != new.is_schedule_active:
             paused = not current.is_schedule_active
             changes.append(Change("paused", paused, not new.is_schedule_active))
-        own = own_schedule(current.extra, current.script, self.has("slug"))
-        old_schedule = None if own is None else own.get("schedule")
-        if not same_schedule(old_schedule, new.schedule):
-            changes.append(Change("schedule", old_schedule, write_schedule(new.schedule)))
+        changes += schedules.changes(current, new)
         return (*changes, *pulling.differences(current, new))
 
     def body(self, new: DeploymentCreate) -> Dict[str, Any]:
@@ -256,15 +254,52 @@ class Prefect3(Dialect):
             body["global_concurrency_limit_id"] = None
         if new.work_queue_name is not None:
             body["work_queue_name"] = new.work_queue_name
-        schedules = list(new.schedules or ())
+        sent = list(new.schedules or ())
         if self.has("schedules"):
-            body.update(schedules=schedules, paused=not new.is_schedule_active)
+            body.update(schedules=sent, paused=not new.is_schedule_active)
         else:
-            body["schedule"] = schedules[0]["schedule"] if schedules else None
+            body["schedule"] = sent[0]["schedule"] if sent else None
             body["is_schedule_active"] = new.is_schedule_active
         variables = dict(new.job_variables or {})
         body["job_variables" if self.has("job_variables") else "infra_overrides"] = variables
         return {field: value for field, value in body.items() if self.has(field)}
+
+    def write_deployment(
+        self, new: DeploymentCreate, send: Send, read: Callable[[Request], Deployment]
+    ) -> Deployment:
+        """See :meth:`Dialect.write_deployment`; the schedules that are there keep their ids.
+
+        A POST would make all of them anew, and forget how many runs they make ahead.
+        """
+        current, wanted = new.current, list(new.schedules or ())
+        if current is None or not self._is_patched(new, current):
+            made = read(self.create_deployment(new))
+            again, _ = schedules.requests(made.id, made.extra.get("schedules") or (), wanted)
+            again = [each for each in again if each.method == "PATCH"]
+            for each in again:
+                send(each)
+            return read(request("GET", path("deployments", made.id))) if again else made
+        target = path("deployments", current.id)
+        before = current.extra["schedules"]
+        writes, deletes = schedules.requests(current.id, before, wanted)
+        patched = {key: each for key, each in self.body(new).items() if key not in _NOT_PATCHED}
+        try:
+            for each in (*writes, request("PATCH", target, patched, Effect.UPSERT)):
+                send(each)
+        except APIStatusError:
+            # A failure changes nothing: what came before it is undone.
+            now = read(request("GET", target)).extra["schedules"]
+            for each in itertools.chain(*schedules.requests(current.id, now, before)):
+                send(each)
+            raise
+        for each in deletes:
+            send(each)
+        return read(request("GET", target))
+
+    def _is_patched(self, new: DeploymentCreate, current: Deployment) -> bool:
+        labels = _comparable(current.extra)["labels"]
+        slugs = self.has("slug") and bool(current.extra.get("schedules"))
+        return slugs and same_json(labels, dict(new.labels or {}))
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
         """See :meth:`Dialect.set_schedule_active`."""
@@ -290,7 +325,7 @@ class Prefect3(Dialect):
 
     def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
-        notes = []
+        notes = schedules.notes(new)
         if new.script is not None:
             notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
         if new.labels and not self.has("labels"):
@@ -301,6 +336,10 @@ class Prefect3(Dialect):
         elif shared:
             notes.append(f"the concurrency limit {quoted(shared)} is shared with others")
         return tuple(notes)
+
+    def describe_pull(self, current: Deployment) -> str:
+        """See :meth:`Dialect.describe_pull`."""
+        return pulling.describe(current)
 
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""

@@ -15,6 +15,7 @@ import attrs
 
 from flowpack.exceptions import WireError
 from flowpack.models import Deployment, DeploymentCreate, ScriptSource, StoredObject
+from flowpack.urls import mask_text
 from flowpack.wire.dialect import Change
 
 STOCK = "stock"
@@ -42,8 +43,12 @@ _TYPES: Mapping[str, Any] = {
     "storage_data": dict,
     "location": (str, type(None)),
     "requires": (str, type(None)),
-    "schedule": (dict, type(None)),
+    "schedules": (list, type(None)),
+    "other_schedules": (list, type(None)),
 }
+
+#: Inputs of others' steps that are shown; the rest may be secret.
+_SHOWN = ("repository", "branch", "commit_sha", "directory", "bucket", "container", "folder")
 
 #: Runs on the worker. Constant, so that plans can compare it, and without braces in pairs, which
 #: the templating of inputs would take for its own. The thread is left behind when it is late: what
@@ -93,9 +98,10 @@ def select_step(script: ScriptSource) -> str:
 def problems(script: ScriptSource) -> Tuple[str, ...]:
     """Return why workers could not pull *script*; nothing where they can."""
     chosen = select_step(script)
-    if "{{" in json.dumps([script.filename, script.location, script.storage_data]):
+    texts = [script.filename, script.location, script.storage_data, script.schedules]
+    if "{{" in json.dumps(texts):
         return (
-            "pairs of braces in file names and addresses cannot be used in pull steps, where"
+            "pairs of braces in file names, addresses and slugs cannot be used in pull steps, where"
             " workers take them for placeholders",
         )
     if chosen == STOCK and script.location is None:
@@ -118,8 +124,10 @@ def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, An
         "token": stored.token,
         "block_document_id": document_id,
     }
-    if script.schedule is not None:
-        flow_data["schedule"] = dict(script.schedule)
+    noted = {"schedules": script.schedules, "other_schedules": script.other_schedules}
+    flow_data.update((name, list(value)) for name, value in noted.items() if value)
+    if list(map(type, script.schedules or ())) == [dict] and not script.other_schedules:
+        flow_data["schedule"] = flow_data.pop("schedules")[0]  # As the first releases wrote it.
     values: Dict[str, Any] = {
         "sha256": stored.sha256,
         "size": script.size,
@@ -156,6 +164,8 @@ def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSourc
 def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
     try:
         given = {**values, **values["flow_data"]}
+        if "schedule" in given:
+            given["schedules"] = [given["schedule"]]
         facts: Dict[str, Any] = {name: given.get(name) for name in _TYPES}
         if not all(isinstance(facts[name], kind) for name, kind in _TYPES.items()):
             raise TypeError("a value is missing, or of another type")
@@ -164,6 +174,37 @@ def _read(values: Any, pull: str) -> Tuple[StoredObject, ScriptSource]:
         raise WireError("flowpack's pull step lacks a value; somebody edited it") from exc
     stored = StoredObject(facts.pop("token"), document_id, facts.pop("sha256"))
     return stored, ScriptSource(pull=pull, **facts)
+
+
+def describe(current: Deployment) -> str:
+    """Return how workers get the code of a deployment, whoever made it, without secrets."""
+    script, extra = current.script, current.extra
+    if script is not None and select_step(script) == STOCK:
+        return f"stock pull step, from {_mask(script.location)}"
+    if script is not None:
+        needed = f", with {_mask(script.requires)}" if script.requires else ""
+        return f"flowpack pull step, from {script.storage_type}{needed}"
+    steps = [
+        _describe_step(*item) for step in extra.get("pull_steps") or () for item in step.items()
+    ]
+    if steps:
+        return "; ".join(steps)
+    if extra.get("storage_document_id"):
+        return f"from the storage block {extra['storage_document_id']}"
+    return f"no pull step: it is in {extra.get('path') or 'the folder or the image of the worker'}"
+
+
+def _mask(value: object) -> str:
+    text = str(value)
+    return text if text.startswith("file:///") else mask_text(text)
+
+
+def _describe_step(name: str, inputs: Any) -> str:
+    given = inputs if isinstance(inputs, dict) else {}
+    shown = [f"{key} {_mask(given[key])}" for key in _SHOWN if given.get(key)]
+    return (
+        f"{name.rpartition('.')[2]}{' (' if shown else ''}{', '.join(shown)}{')' if shown else ''}"
+    )
 
 
 def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
@@ -176,8 +217,8 @@ def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...
     if select_step(script) == FLOWPACK:
         changes.append(Change("pull_requires", old and old.requires, script.requires))
     if current.flow_data is not None and old is not None:
-        # What other changes explain is as it was: of code, storage, entry point, step, schedule.
-        kept = {"pull", "requires", "schedule"}
+        # What other changes explain is as it was: of code, storage, entry point, step, schedules.
+        kept = {"pull", "requires", "schedules", "other_schedules"}
         if (old.storage_type, old.storage_data) != (script.storage_type, script.storage_data):
             kept |= {"storage_type", "storage_data", "location"}
         if current.flow_data != new.flow_data:

@@ -13,7 +13,7 @@ from flowpack import (
     LocalStorageBlock,
     TempStorageBlock,
 )
-from flowpack.blocks.storage_url import AZURE_VARIABLE, parse_storage_url
+from flowpack.blocks.storage_url import AZURE_VARIABLE, parse_storage_url, read_named_block
 from flowpack.exceptions import FlowpackError, ObjectNotFound, SpecError
 from tests.clients import client, transport
 
@@ -122,19 +122,21 @@ def test_block_by_id():
     """block: with an id is that id; nobody is asked."""
     assert parse_storage_url(f"block:{ID}") == ID
     assert parse_storage_url(f"BLOCK:{ID.hex.upper()}") == ID
+    assert parse_storage_url(str(ID)) == ID
 
 
 def test_block_by_names(client, tmp_path):
-    """block: with the names of type and block is looked up."""
+    """block: with the names of type and block stays text until it is looked up."""
     saved = FileStorageBlock(str(tmp_path)).save("my flows", client)
-    found = parse_storage_url("block:File Storage/my flows", client)
-    assert found == saved.document_id
+    text = str(parse_storage_url("BLOCK:File Storage/my flows"))
+    assert text == "block:File Storage/my flows"
+    assert read_named_block(text, client).id == saved.document_id
 
 
 def test_block_by_unknown_name(client):
     """A block that the server does not have is ObjectNotFound."""
     with pytest.raises(ObjectNotFound):
-        parse_storage_url("block:File Storage/none", client)
+        read_named_block("block:File Storage/none", client)
 
 
 @pytest.mark.parametrize(

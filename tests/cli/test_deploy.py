@@ -12,6 +12,7 @@ import pytest
 
 from flowpack import UNSET, get_client
 from flowpack.cli.commands import make_parser
+from flowpack.cli.parser import UsageError
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.schedules import CronSchedule, RRuleSchedule
 from flowpack.transport import Response
@@ -97,7 +98,7 @@ def test_json(flowpack, script, tmp_path):
     shown = flowpack("deploy", script, "-n", "d", "--storage", "store", "--json").json
     digest = hashlib.sha256(script.read_bytes()).hexdigest()
     assert list(shown) == [
-        *("id", "flow_id", "name", "action", "storage", "key", "sha256", "api")
+        *("id", "flow_id", "name", "action", "storage", "key", "sha256", "api", "url")
     ]
     assert shown["name"] == "hello/d"
     assert shown["action"] == "created"
@@ -189,6 +190,30 @@ def test_options_of_work_pools(files):
     assert (plain.work_pool, plain.create_work_pool, plain.pull) == (None, False, None)
     assert (plain.work_queue, plain.concurrency_limit) == (UNSET, UNSET)
     assert plain.labels is UNSET
+
+
+def test_job_variables_and_limits(script):
+    """VALUE is JSON where it is, but for ``env.NAME``; a limit may have more than a number."""
+
+    def options(*argv):
+        arguments = make_parser(["plan"]).parse_args(["plan", str(script), *argv])
+        with get_client() as client:
+            return make_specs(read_targets(arguments), arguments, client)[0]
+
+    given = ("env.A=1", "env.B=true", 'env={"C": "3"}', "n=2", "s=x", "m={}", "t=a=b")
+    flat = (word for each in given for word in ("--job-variable", each))
+    assert options(*flat).job_variables == {
+        "env": {"A": "1", "B": "true", "C": "3"},
+        **{"n": 2, "s": "x", "m": {}, "t": "a=b"},
+    }
+    limit = options("--concurrency-limit", "3", "--collision-strategy", "CANCEL_NEW")
+    assert limit.concurrency_limit == {"limit": 3, "collision_strategy": "CANCEL_NEW"}
+    limit = options("--concurrency-limit", "3", "--grace-period", "90")
+    assert limit.concurrency_limit == {"limit": 3, "grace_period_seconds": 90}
+    assert options().job_variables is UNSET
+    for alone in (("--grace-period", "90"), ("--collision-strategy", "ENQUEUE")):
+        with pytest.raises(UsageError, match="with --concurrency-limit"):
+            options(*alone)
 
 
 def test_options_of_work_pools_here(flowpack, files):
@@ -324,6 +349,7 @@ def test_confirm_and_jobs(flowpack, files):
     "argv, reason",
     [
         (["flows.py:none", "--storage", "s"], "it defines no flow 'none'"),
+        (["flows.py:fisrt", "--storage", "s"], "'fisrt'; did you mean 'first'?"),
         (["flows.py", "--storage", "s"], "it has 2 flows"),
         (["missing.py"], "there is no such file"),
         (["flows.py:first", "--storage", "ftp://x"], "A storage is a folder"),
@@ -336,6 +362,7 @@ def test_confirm_and_jobs(flowpack, files):
             [*DOCKER, "--runner-config", '{"x": 1}'],
             "no such field: 'x'",
         ),
+        ([*DOCKER, "--runner-config", '{"imaeg": 1}'], "did you mean 'image'?"),
         (
             [*DOCKER, "--runner-config", '{"env": [1]}', "--env", "A=1"],
             "env",

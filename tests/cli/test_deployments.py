@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from flowpack import UNSET, FlowRunnerSettings, get_client
 from flowpack.blocks.secret import MASK
-from flowpack.cli.deployments import describe_schedule
+from flowpack.cli.deployments import describe_schema
 from flowpack.flow_runners import KubernetesFlowRunner
 from flowpack.models import (
     DataDocument,
@@ -19,6 +20,7 @@ from flowpack.models import (
     StoredObject,
 )
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.wire.conversion import describe_schedule
 from tests.source import ROOT
 
 SECRET = "canary-7f3a"
@@ -336,3 +338,83 @@ def test_pause_without_a_schedule(flowpack, script):
     done = flowpack("pause", "hello/d")
     assert done.status == 0
     assert "hello/d has no schedule now" in done.err
+
+
+@pytest.mark.parametrize(
+    "command", ["inspect", "delete", "pause", "resume", "run", "pull", "trigger", "verify"]
+)
+def test_what_deployment_was_meant(flowpack, script, command):
+    """A deployment that is not there is refused with the names that are close."""
+    done = flowpack("deploy", script, "-n", "nightly", "--storage", "file:store")
+    assert done.status == 0
+    done = flowpack(command, "hello/nihgtly")
+    assert (done.status, done.out) == (1, "")
+    assert "did you mean 'hello/nightly'?" in done.err
+    assert "did you mean" not in flowpack(command, "some/thing").err
+
+
+TYPES = """\
+import datetime
+from typing import Dict, List, Literal, Optional
+
+from flowpack import flow
+
+
+@flow
+def typed(
+    a: str,
+    n: int = 3,
+    when: Optional[datetime.datetime] = None,
+    kind: Literal["x", "y"] = "x",
+    rows: List[int] = [1],
+    more: Dict[str, str] = {},
+    any=None,
+):
+    raise SystemExit
+"""
+
+
+def test_inspect_reads_the_schema_from_the_script(flowpack, tmp_path):
+    """The server keeps none; the stored script, verified, says what the parameters are."""
+    script = tmp_path / "typed.py"
+    script.write_text(TYPES)
+    flowpack("deploy", script, "-n", "d", "--storage", "file:store")
+    schema = flowpack("inspect", "typed/d", "--json").json["parameter_openapi_schema"]
+    assert schema["required"] == ["a"]
+    lines = flowpack("inspect", "typed/d").out.splitlines()
+    assert [line.split(None, 1)[1] for line in lines if line.startswith("schema.")] == [
+        "string, required",
+        "integer, default 3",
+        "string (date-time) or null, default null",
+        'one of ["x", "y"], default "x"',
+        "array of integer, default [1]",
+        "object, default {}",
+        "any, default null",
+    ]
+
+
+def test_inspect_when_the_script_is_gone(flowpack, hello, tmp_path):
+    """All else is shown, and a note says why the schema is not."""
+    shutil.rmtree(tmp_path / "work" / "store")
+    done = flowpack("inspect", "hello/d", "--json")
+    assert done.status == 0 and done.json["parameter_openapi_schema"] is None
+    assert done.json["pull"] == "agents and flowpack run read it from the storage block"
+    assert "note: which parameters it takes is not known: File Storage" in done.err
+
+
+@pytest.mark.parametrize(
+    ("schema", "shown"),
+    [
+        (None, {}),
+        ([], {}),
+        ({"properties": [1]}, {}),
+        ({"properties": {"a": 1, "b": {"type": 7}}, "required": 3}, {"a": "any", "b": "7"}),
+        ({"properties": {"a": {"anyOf": [{"$ref": "#/d/Cat"}, {}]}}}, {"a": "Cat or any"}),
+        ({"properties": {"a": {"allOf": [{"allOf": [[]]}]}}}, {"a": "any"}),
+        ({"properties": {"a": {"type": ["string", "null"]}}}, {"a": "string or null"}),
+    ],
+    ids=str,
+)
+def test_describe_schema(schema, shown):
+    """Whatever others wrote there."""
+    assert describe_schema(schema) == shown

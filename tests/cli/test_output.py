@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import logging
 import sys
 import uuid
 import warnings
@@ -180,3 +181,79 @@ def test_other_warnings_stay_as_they_are(capsys, monkeypatch):
         warnings.warn("old", FutureWarning, stacklevel=1)
     assert [found[1] for found in shown] == [FutureWarning]
     assert capsys.readouterr().err == ""
+
+
+def test_verbose_and_quiet(flowpack, script):
+    """-v shows each write, -vv each request, before the command or behind it; -q no notes."""
+    options = ("deploy", script, "-n", "d", "--storage", "file:store")
+    quiet = flowpack(*options, "-q")
+    assert quiet.err == "" and quiet.out.startswith("created hello/d (")
+    assert flowpack(*options, "-v").err == ""
+    flowpack("delete", "hello/d")
+    shown = flowpack("-v", *options).err
+    assert "info: created deployment 'd' " in shown and "debug: " not in shown
+    shown = flowpack("ls", "-vv").err
+    assert "debug: POST /deployments/filter: 200 in " in shown
+    assert logging.getLogger("flowpack").level == logging.NOTSET
+    assert flowpack("ls").err == ""
+
+
+def test_quiet_leaves_errors_and_warnings(flowpack, script):
+    """What is wrong is said all the same."""
+    failed = flowpack("-q", "inspect", "hello/d")
+    assert failed.status == 1 and "flowpack: error: " in failed.err
+    done = flowpack("deploy", script, "--storage", "store", "--cron", "0 3 * * *", "-q")
+    assert done.err.startswith("warning: ")
+
+
+def test_verbose_and_quiet_contradict(flowpack):
+    """One of them is meant."""
+    assert flowpack("ls", "-v", "-q").status == 2
+
+
+class Terminal(io.StringIO):
+    """Standard output of so many columns."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (30, ["NAME      TAGS           SEEN", "flow/dep  a, b, c, d, e  today"]),
+        (26, ["NAME      TAGS       SEEN", "flow/dep  a, b, c,…  today"]),
+        (20, ["NAME      TAGS      SEEN", "flow/dep  a, b, c…  today"]),
+    ],
+)
+def test_table_fits_the_terminal(monkeypatch, width, lines):
+    """The longest cells are cut, the name last; in a pipe nothing is."""
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(output, "columns", lambda stream: width)
+    rows = [("flow/dep", list("abcde"), "today")]
+    assert output.table(("NAME", "TAGS", "SEEN"), rows) == lines
+
+
+def test_names_are_cut_last(monkeypatch):
+    """They are what one goes on with."""
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(output, "columns", lambda stream: 30)
+    ((_, shown), (_, narrow)) = (
+        output.table(("NAME", "A"), [("f" * length, "x" * 40)]) for length in (20, 90)
+    )
+    assert shown == "f" * 20 + "  " + "x" * 7 + "\u2026"
+    assert narrow == "f" * 19 + "\u2026  " + "x" * 7 + "\u2026"
+
+
+def test_wide_characters(monkeypatch):
+    """They take two columns each, and combining ones none."""
+    rows = [("\u6d41\u7a0b", 1), ("e\u0301", 2)]
+    assert output.table(("N", "X"), rows) == ["N     X", "\u6d41\u7a0b  1", "e\u0301     2"]
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(output, "columns", lambda stream: 8)
+    assert output.table(("N",), [("\u6d41" * 9,)])[1] == "\u6d41\u6d41\u6d41\u2026"
+
+
+def test_nothing_is_cut_in_a_pipe():
+    """Whoever reads it by machine gets all of it."""
+    assert output.table(("N",), [("x" * 9999,)])[1] == "x" * 9999

@@ -125,7 +125,7 @@ EMPTY = [[text.replace("{}", "") for text in words] for words in EMPTY_WORDS]
         ["deploy", "x.py", "--jobs", "-1"],
         ["deploy", "x.py", "--jobs", "many"],
         ["deploy", "x.py", "--runner", "toaster"],
-        ["deploy", "x.py", "--cron", "@daily", "--interval", "60"],
+        ["deploy", "x.py", "--no-schedule", "--interval", "60"],
         ["deploy", "x.py", "--cron", "@daily", "--no-schedule"],
         ["deploy", "x.py", "-t", "a", "--no-tags"],
         ["deploy", "x.py", "--paused", "--active"],
@@ -150,3 +150,54 @@ def test_wrong_usage(flowpack, argv):
     assert done.err.startswith("usage: flowpack")
     assert done.err.splitlines()[-1].startswith("flowpack: error: ")
     assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("depoly flows.py", "'depoly'; did you mean 'deploy'?; choose from deploy, "),
+        ("list", "'list'; did you mean 'ls'?"),
+        ("storage lsit", "'lsit'; did you mean 'ls'?; choose from ls, show, save, default"),
+        ("frobnicate", "'frobnicate'; choose from deploy, "),
+        ("--aip http://x/api ls", "unrecognized arguments: --aip; did you mean '--api'?"),
+        ("--verison", "unrecognized arguments: --verison; did you mean '--version'?"),
+        ("ls --jsno", "unrecognized arguments: --jsno; did you mean '--json'?"),
+        ("storage ls --al", "unrecognized arguments: --al; did you mean '--all'?"),
+        ("deploy x.py --naem y", "arguments: --naem y; did you mean '--name'?"),
+        ("deploy x.py --nam=y", "arguments: --nam=y; did you mean '--name'?"),
+        ("deploy x.py --work-pool y", "--work-pool y; did you mean '--pool'?"),
+        ("deploy x.py --work-queue y", "--work-queue y; did you mean '--queue'?"),
+        ("deploy x.py -d text", "-d text; did you mean '--description'?"),
+        ("deploy x.py -p my-pool", "'my-pool' is not KEY=VALUE; a work pool is given with --pool"),
+        ("trigger a/b -p my-pool", "'my-pool' is not KEY=VALUE\n"),
+        ("deploy x.py --runner process", "'process'; did you mean 'subprocess'?; choose from "),
+        ("deploy x.py --runner docker-container", "did you mean 'docker'?"),
+        ("deploy x.py --runner kubernetes-job", "did you mean 'kubernetes'?"),
+        ("ls extra", "unrecognized arguments: extra\n"),
+    ],
+)
+def test_what_was_meant(flowpack, line, expected):
+    """What is unknown is refused with what is close, or what it is called here."""
+    done = flowpack(*line.split())
+    assert (done.status, done.out) == (2, "")
+    assert expected in done.err
+
+
+@pytest.mark.parametrize(
+    "line, api",
+    [
+        ("--api http://1/api config", "http://1/api"),
+        ("config --api http://1/api", "http://1/api"),
+        ("--api http://1/api config --api http://2/api", "http://2/api"),
+        ("--api=http://1/api storage ls", "http://1/api"),
+        ("--api http://1/api storage --api http://2/api ls", "http://2/api"),
+        ("--api http://1/api storage ls --api http://2/api", "http://2/api"),
+        ("config", None),
+    ],
+)
+def test_settings_before_the_command(line, api):
+    """They may stand on either side of the command; the later ones count."""
+    argv = line.split()
+    assert make_parser(argv).parse_args(argv).api == api
+    argv = line.replace("--api", "--profile").split()
+    assert make_parser(argv).parse_args(argv).profile == api

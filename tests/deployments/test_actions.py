@@ -2,12 +2,16 @@
 
 import copy
 import json
+import pickle
+from html.parser import HTMLParser
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.deployments.actions import parse_plan, plan_diff
+from flowpack import DeploymentSpec, FileStorageBlock, UniversalFlowRunner, deploy, plan
+from flowpack.deployments.actions import Deployments, parse_plan, plan_diff
 from flowpack.exceptions import SpecError
 
 PLAN = {
@@ -174,3 +178,104 @@ def test_no_plan(text):
     """What is no plan is an error that names the file."""
     with pytest.raises(SpecError, match="plan.json: this is no plan"):
         parse_plan(text, "plan.json")
+
+
+# As notebooks and loops have them
+
+
+class Cells(HTMLParser):
+    """Collects the cells of a table, and what else is in it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.rows, self.tags = [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+        elif tag == "br":
+            self.rows[-1][-1] += "\n"
+
+    def handle_data(self, data):
+        self.rows[-1][-1] += data
+
+
+MARKUP = "<script>alert('x')</script>&amp;"
+
+
+@pytest.fixture
+def made(client, script, tmp_path):
+    """A plan and what it did, of two deployments: one with secrets and markup."""
+    storage = FileStorageBlock(
+        str(tmp_path / "store"), options={"headers": {"X": "hidden-header"}}
+    )
+    specs = [
+        DeploymentSpec(
+            name="one",
+            flow_location=script,
+            flow_storage=storage,
+            tags=[MARKUP],
+            flow_runner=UniversalFlowRunner(env={"TOKEN": "hidden-value"}),
+        ),
+        DeploymentSpec(
+            name="two", flow_location=script, flow_storage=FileStorageBlock(str(tmp_path))
+        ),
+    ]
+    return plan(specs, client), deploy(specs, client)
+
+
+def test_plan_is_iterable(made, client):
+    """A plan is gone through by its actions."""
+    planned, _ = made
+    assert [(each.kind, each.name) for each in planned] == [("create", "one"), ("create", "two")]
+    assert len(planned) == 2 and list(planned) == list(planned.actions)
+    assert list(plan([], client)) == []
+
+
+def test_plan_as_a_table(made):
+    """Notebooks show what the text says, escaped, with secrets masked."""
+    planned, _ = made
+    text = planned._repr_html_()
+    assert "hidden" not in text and "<script" not in text
+    headings, one, two = Cells(text).rows
+    assert headings == ["Action", "Deployment", "Code", "Details"]
+    assert one[:2] == ["create", "hello/one"] and two[:2] == ["create", "hello/two"]
+    assert MARKUP in one[3]
+    for cell, line in zip(one[3].split("\n"), str(planned).split("\n")[1:]):
+        assert cell == line.strip()
+
+
+def test_deployed_as_a_table(made):
+    """What was done is a tuple, which notebooks show with links to the user interface."""
+    _, done = made
+    assert isinstance(done, tuple) and done == tuple(done) and hash(done) == hash(tuple(done))
+    assert pickle.loads(pickle.dumps(done)) == done
+    assert type(pickle.loads(pickle.dumps(done))) is Deployments
+    one, two = done
+    linked = Deployments(
+        [
+            attrs.evolve(one, url="http://ui/deployments/1?a=1&b='\">", notes=(MARKUP, "x")),
+            attrs.evolve(two, url="javascript:alert(1)", storage_type=None, sha256=None),
+        ]
+    )
+    table = Cells(linked._repr_html_())
+    assert "<script" not in linked._repr_html_()
+    assert [row[:2] for row in table.rows[1:]] == [
+        ["created", "hello/one"],
+        ["created", "hello/two"],
+    ]
+    assert table.rows[1][2:] == ["File Storage", one.sha256[:12], f"{MARKUP}\nx"]
+    assert table.rows[2][2:] == ["", "", ""]
+    links = [attributes for tag, attributes in table.tags if tag == "a"]
+    assert links == [{"href": "http://ui/deployments/1?a=1&b='\">"}]
+
+
+def test_nothing_as_a_table(client):
+    """Tables of nothing have their headings."""
+    assert len(Cells(Deployments()._repr_html_()).rows) == 1
+    assert len(Cells(plan([], client)._repr_html_()).rows) == 1

@@ -364,6 +364,21 @@ def test_what_a_server_cannot_keep_is_noted(client, spec):
     assert kinds(plan(more, client)) == [("unchanged", False)]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "empty"),
+    [("job_variables", {"a": 1}, {}), ("concurrency_limit", 3, None)],
+)
+def test_what_a_server_cannot_keep_and_runs_need(client, transport, spec, field, value, empty):
+    """It is an error before any write, for runs would be others than asked for."""
+    wrong = attrs.evolve(spec, **{field: value})
+    for attempt in (plan, deploy):
+        with pytest.raises(DeploymentValidationError, match=f"keeps no {field}"):
+            attempt(wrong, client)
+    assert transport.writes() == []
+    deploy(spec, client)
+    assert kinds(plan(attrs.evolve(spec, **{field: empty}), client)) == [("unchanged", False)]
+
+
 def test_schedule_on_the_embedded_api_is_a_warning(client, spec):
     """One for each deployment that sets one, at the line that deploys."""
     specs = [

@@ -112,3 +112,43 @@ def test_pool_that_a_plan_cannot_see(client, spec_for):
     ((name, error),) = caught.value.failed
     assert name == "hello/two" and "docker" in str(error)
     assert [each.name for each in client.read_deployments()] == ["one"]
+
+
+@pytest.fixture
+def pools(client):
+    """Three pools."""
+    for name, kind in (("docks", "docker"), ("here", "process"), ("old", "prefect-agent")):
+        client.create_work_pool(name, kind)
+    return "'docks' (type docker), 'here' (type process), 'old' (type prefect-agent)"
+
+
+@pytest.mark.parametrize(
+    ("pool", "runner", "words"),
+    [
+        (None, UniversalFlowRunner(), "no work pool is named."),
+        ("dock", UniversalFlowRunner(), "no work pool 'dock'; did you mean 'docks'?"),
+        ("far-off", UniversalFlowRunner(), "no work pool 'far-off'."),
+        ("here", DockerFlowRunner(), "type process; it fits docker ('here')."),
+        ("old", UniversalFlowRunner(), "type prefect-agent has agents"),
+    ],
+)
+def test_errors_name_the_pools(client, server, spec_for, pools, pool, runner, words):
+    """With their types, before anything is stored."""
+    spec = attrs.evolve(spec_for(runner), work_pool=pool, create_work_pool=False)
+    before = writes(server)
+    for attempt in (plan, deploy):
+        with pytest.raises(DeploymentValidationError) as caught:
+            attempt(spec, client)
+        (problem,) = caught.value.problems
+        assert words in problem and f"The server has {pools}" in problem
+    assert writes(server) == before
+
+
+def test_errors_name_some_of_many_pools(client, spec_for):
+    """A list of hundreds would hide the message."""
+    for number in range(30):
+        client.create_work_pool(f"p{number:02}", "process")
+    spec = attrs.evolve(spec_for(UniversalFlowRunner()), create_work_pool=False)
+    with pytest.raises(DeploymentValidationError, match="'p19' .* and 10 more") as caught:
+        plan(spec, client)
+    assert "'p20'" not in str(caught.value)

@@ -18,6 +18,7 @@ from flowpack import (
     UNSET,
     CronSchedule,
     DeploymentSpec,
+    DockerFlowRunner,
     FileStorageBlock,
     SubprocessFlowRunner,
     deploy,
@@ -82,13 +83,14 @@ def test_bad_name_is_refused_at_once(name):
         ("schedule", "daily"),
         ("schedule", {}),
         ("schedule", {"cron": "0 6 * * *", "interval": 5}),
-        ("flow_runner", "subprocess"),
+        ("flow_runner", "submarine"),
+        ("flow_runner", ""),
         ("flow_runner", SubprocessFlowRunner),
         ("flow_runner", {"type": "submarine"}),
         ("flow_runner", {"type": "universal", "extra": 1}),
         ("flow_runner", {"type": "", "config": {"env": {"A": "1"}}}),
         ("flow_storage", {"x": 1}),
-        ("flow_storage", "somewhere"),
+        ("flow_storage", "somewhere://else"),
         ("flow_location", 5),
         ("flow_location", ""),
         ("flow_location", "s3://bucket/x.py"),
@@ -150,6 +152,28 @@ def test_empty_value(tmp_path, case, blank):
     path.write_text(json.dumps({"flow_location": "x.py", field: value}))
     with pytest.raises(SpecError, match=f"{field}: "):
         load_specs(path)
+
+
+def test_texts_as_on_the_command_line(tmp_path):
+    """Storage, schedule and runner are taken as text, in files too."""
+    spec = DeploymentSpec(
+        flow_storage=f"file:{tmp_path}", schedule="0 6 * * *", flow_runner="docker"
+    )
+    assert spec.flow_storage == FileStorageBlock(str(tmp_path))
+    assert spec.schedule == CronSchedule("0 6 * * *")
+    assert spec.flow_runner == DockerFlowRunner()
+    path = tmp_path / "specs.json"
+    written = {"flow_storage": "file:.", "schedule": "0 6 * * *", "flow_runner": "docker"}
+    path.write_text(json.dumps({"flow_location": "x.py", **written}))
+    (read,) = load_specs(path)
+    assert attrs.evolve(read, flow_location=None) == spec
+
+
+@pytest.mark.parametrize("text", ["daily", "1h", "every day", "0 6 * *", "PT", "FREQ=OFTEN"])
+def test_text_that_is_no_schedule(text):
+    """A text that means none is refused at once."""
+    with pytest.raises(DeploymentValidationError, match="schedule"):
+        DeploymentSpec(schedule=text)
 
 
 def test_empty_texts_that_clear():

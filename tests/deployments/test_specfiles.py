@@ -28,6 +28,8 @@ from flowpack import (
     LocalStorageBlock,
     SubprocessFlowRunner,
     TempStorageBlock,
+    deploy,
+    plan,
 )
 from flowpack.deployments import datafiles
 from flowpack.deployments.datafiles import parse_yaml
@@ -231,20 +233,22 @@ def test_storage(write, tmp_path, monkeypatch, written, meant):
 
 
 def test_storage_by_name(write, tmp_path, client):
-    """With a connection, the names of a storage are looked up; without, refused."""
-    saved = LocalStorageBlock(str(tmp_path / "store")).save("prod", client)
-    text = "flow_location: a.py\nflow_storage: block:Local Storage/prod\n"
-    path = write("deploy.yaml", text)
-    (spec,) = load_specs(path, client)
-    assert spec.flow_storage == saved.document_id
-    assert only_problem(path).startswith("line 2: flow_storage: a block is given by")
+    """The names of a storage are looked up when the spec is validated."""
+    saved = FileStorageBlock(str(tmp_path / "store")).save("prod", client)
+    write("a.py", "from prefect import flow\n\n@flow\ndef f(): ...\n")
+    text = "flow_location: a.py\nflow_storage: block:File Storage/prod\n"
+    (spec,) = load_specs(write("deploy.yaml", text))
+    (step,) = plan(spec, client).steps
+    assert step.package and step.package.storage.document_id == saved.document_id
 
 
 def test_unknown_storage_name(write, client):
-    """A name that the server does not know is a problem of the file."""
+    """A name that the server does not know is found before anything is written."""
+    write("a.py", "from prefect import flow\n\n@flow\ndef f(): ...\n")
     text = "flow_location: a.py\nflow_storage: block:Local Storage/nope\n"
-    with pytest.raises(SpecError, match="line 2: flow_storage: .*404"):
-        load_specs(write("deploy.yaml", text), client)
+    specs = load_specs(write("deploy.yaml", text)) * 2
+    with pytest.raises(SpecError, match=r"nope.*404.*deploy.yaml:1\)"):
+        deploy(specs, client)
 
 
 def test_runner_by_its_type(write):

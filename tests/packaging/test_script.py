@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import attrs
@@ -20,6 +21,7 @@ from flowpack import (
     SubprocessFlowRunner,
     TempStorageBlock,
     UniversalFlowRunner,
+    deploy,
 )
 from flowpack.exceptions import (
     DeploymentValidationError,
@@ -198,12 +200,62 @@ def test_unknown_id_of_a_storage(client, script):
 
 
 @pytest.mark.parametrize(
-    "value", [LocalStorageBlock, {"type": "Local Storage"}, "folder", 5]
+    "value", [LocalStorageBlock, {"type": "Local Storage"}, b"folder", 5]
 )
 def test_what_is_no_storage(value):
-    """A class, a mapping or any other text is refused at once."""
+    """A class or a mapping is refused at once."""
     with pytest.raises(DeploymentValidationError, match="must be a storage block"):
         ScriptPackager(value)
+
+
+@pytest.mark.parametrize("text", ["", "redis:x", "block:nope", "file:", "http://a b/"])
+def test_text_that_is_no_storage(text):
+    """The error names the field and the forms of a storage."""
+    for make, field in (
+        (ScriptPackager, "storage"),
+        (lambda text: DeploymentSpec(flow_storage=text), "flow_storage"),
+    ):
+        with pytest.raises(DeploymentValidationError, match=r"s3://BUCKET") as caught:
+            make(text)
+        (problem,) = caught.value.problems
+        assert problem.startswith(f"{field}: ")
+
+
+def test_text_with_a_password_is_refused_and_not_shown():
+    """Credentials have no place in it, and no message repeats them."""
+    with pytest.raises(DeploymentValidationError) as caught:
+        DeploymentSpec(flow_storage="https://user:hidden-value@host/flows")
+    assert "hidden-value" not in f"{caught.value} {caught.value!r}"
+
+
+def test_storage_as_text(tmp_path, monkeypatch):
+    """A folder is taken from the working folder, an id from its text."""
+    monkeypatch.chdir(tmp_path)
+    folder = LocalStorageBlock(str(tmp_path / "store"))
+    assert ScriptPackager("store").storage == folder
+    assert ScriptPackager(tmp_path / "store").storage == folder
+    assert DeploymentSpec(flow_storage="./store").flow_storage == folder
+    known = uuid4()
+    for text in (str(known), f"block:{known}"):
+        assert DeploymentSpec(flow_storage=text).flow_storage == known
+
+
+@pytest.mark.parametrize("how", ["spec", "packager"])
+def test_storage_by_its_names(client, transport, script, tmp_path, how):
+    """The names of a block are looked up when the spec is validated, not before."""
+    text = "block:File Storage/prod"
+    spec = DeploymentSpec(name="d", flow_location=script)
+    given: Any = ScriptPackager(text) if how == "packager" else text
+    field = {"packager": "packager", "spec": "flow_storage"}[how]
+    spec = attrs.evolve(spec, **{field: given})
+    with pytest.raises(ObjectNotFound, match="prod"):
+        deploy(spec, client)
+    saved = FileStorageBlock(str(tmp_path / "store")).save("prod", client)
+    (done,) = deploy(spec, client)
+    assert done.document_id == saved.document_id
+    assert len(list((tmp_path / "store").iterdir())) == 1
+    (again,) = deploy(spec, client)
+    assert again.action == "unchanged"
 
 
 def test_abstract_runner_cannot_be_deployed(client, script, tmp_path):

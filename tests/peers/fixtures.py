@@ -55,6 +55,13 @@ def prefect2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def prefect34(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An older server of Prefect 3, whose client sends all schedules always."""
+    with needed(prefect_server("3.4.13", tmp_path_factory.mktemp("p34"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def prefect3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of Prefect 3."""
     with needed(prefect_server("3.9.1", tmp_path_factory.mktemp("p3"))) as server:

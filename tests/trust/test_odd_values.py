@@ -436,7 +436,7 @@ def test_file_of_specs(here, monkeypatch, capsys, name, text):
     monkeypatch.chdir(here.folder)
     (here.folder / name).write_text(text)
     with pytest.raises(FlowpackError) as caught:
-        deploy(load_specs(name, here.client), here.client)
+        deploy(load_specs(name), here.client)
     assert len(clean(caught.value).encode()) <= 2048
     assert here.transport.writes() == [] and not (here.folder / "store").exists()
     assert main(["deploy", name, *(["--spec"] if name.endswith("py") else [])]) == 1
