@@ -187,7 +187,16 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
     options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
     if arguments.no_tags:
         options["tags"] = ()
-    options["concurrency_limit"] = _concurrency_limit(arguments)
+    limit = {
+        "limit": arguments.concurrency_limit,
+        "collision_strategy": arguments.collision_strategy,
+        "grace_period_seconds": arguments.grace_period,
+    }
+    limit = {key: value for key, value in limit.items() if value is not None}
+    if limit and "limit" not in limit:
+        problem = "--collision-strategy and --grace-period can only be given with"
+        raise UsageError(f"{problem} --concurrency-limit")
+    options["concurrency_limit"] = limit if len(limit) > 1 else arguments.concurrency_limit
     if arguments.job_variable is not None:
         options["job_variables"] = read_variables(arguments.job_variable)
     return {
@@ -197,19 +206,6 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "flow_storage": None if storage is None else parse_storage_url(storage),
         **{field: value for field, value in options.items() if value is not None},
     }
-
-
-def _concurrency_limit(arguments: Namespace) -> Union[int, Dict[str, Any], None]:
-    more = {
-        "collision_strategy": arguments.collision_strategy,
-        "grace_period_seconds": arguments.grace_period,
-    }
-    given = {key: value for key, value in more.items() if value is not None}
-    limit: Optional[int] = arguments.concurrency_limit
-    if given and limit is None:
-        problem = "--collision-strategy and --grace-period can only be given with"
-        raise UsageError(f"{problem} --concurrency-limit")
-    return {"limit": limit, **given} if given else limit
 
 
 def _schedules(arguments: Namespace) -> Dict[str, Any]:
