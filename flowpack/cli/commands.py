@@ -146,7 +146,7 @@ def _prefect_yaml(group: Any) -> None:
         " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
     )
     _add(group, "-n --name NAME", help, action="append")
-    _add(group, "--all", "all deployments of the prefect.yaml, as without --name")
+    _add(group, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
     choices = ("build", "push", "triggers", "sla")
     help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
     _add(group, "--ignore KEY", help, action="append", choices=choices)

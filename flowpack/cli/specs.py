@@ -44,9 +44,8 @@ _FOR_SCRIPTS = (
     *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
 )
 
-
-#: Those of them that go with a prefect.yaml, which does not have such things.
-_FOR_PREFECT_YAML = ("name", "storage", "create_pool", "pull", "pull_requires")
+#: Those that go with a prefect.yaml: what it does not have itself, and which part of it is meant.
+_FOR_PREFECT_YAML = ("storage", "create_pool", "pull", "pull_requires", "name", "all", "ignore")
 
 
 class Target(NamedTuple):
@@ -64,36 +63,28 @@ def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     targets = tuple(find_target(text, **kinds) for text in arguments.targets)
     if arguments.no_params and (arguments.param or arguments.params is not None):
         raise UsageError("--no-params removes the parameters that -p and --params give")
-    given = [name for name in _FOR_SCRIPTS if getattr(arguments, name) is not None]
+    options = (*_FOR_SCRIPTS, "all", "ignore")
+    given = [name for name in options if getattr(arguments, name) is not None]
     for target in targets:
-        allowed = _FOR_PREFECT_YAML if target.is_prefect_yaml else ()
-        refused = [
-            "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
-            for name in given
-            if name not in allowed
-        ]
-        if target.is_spec_file and refused:
-            kind = "a prefect.yaml" if allowed else "a spec file"
-            hint = "" if allowed else "; if it is a script, give --script"
-            raise UsageError(
-                f"{', '.join(refused)} cannot be given with {kind}, which has such things itself,"
-                f" and {printable(target.location)} is one{hint}"
-            )
-    _check_names(targets, arguments)
+        kind, hint = "a script", ""
+        refused = [name for name in given if name in ("all", "ignore")]
+        if target.is_prefect_yaml:
+            kind = "a prefect.yaml, which has such things itself"
+            refused = [name for name in given if name not in _FOR_PREFECT_YAML]
+        elif target.is_spec_file:
+            kind, refused = "a spec file, which has such things itself", given
+            hint = "; if it is a script, give --script"
+        if refused:
+            shown = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
+            shown = shown.replace("--paused", "--paused, --active")
+            where = printable(target.location)
+            raise UsageError(f"{shown} cannot be given with {kind}, and {where} is one{hint}")
+    if arguments.name and any(target.is_prefect_yaml for target in targets):
+        if arguments.all:
+            raise UsageError("--name and --all exclude each other")
+        if len(targets) > 1:
+            raise UsageError("--name means deployments of the prefect.yaml; give that alone")
     return targets
-
-
-def _check_names(targets: Tuple[Target, ...], arguments: Namespace) -> None:
-    """Refuse the options that choose deployments of a prefect.yaml where there is none."""
-    names = arguments.name or ()
-    if not any(target.is_prefect_yaml for target in targets):
-        for option in ("all", "ignore"):
-            if getattr(arguments, option):
-                raise UsageError(f"--{option} can only be given with a prefect.yaml")
-    elif names and len(targets) > 1:
-        raise UsageError("--name means deployments of a prefect.yaml here; give that alone")
-    elif names and arguments.all:
-        raise UsageError("--name and --all exclude each other")
 
 
 def find_target(
@@ -175,7 +166,7 @@ def _load_prefect_yaml(
     # Imported here because it is slow to load, and most commands read none.
     from flowpack.deployments.prefect_yaml import load_prefect_yaml
 
-    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[2:]}
+    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[1:4]}
     if arguments.storage is not None:
         options["flow_storage"] = parse_storage_url(arguments.storage)
     given = {field: value for field, value in options.items() if value is not None}

@@ -31,7 +31,7 @@ from flowpack import (
     deploy,
     plan,
 )
-from flowpack.deployments import datafiles, specfiles
+from flowpack.deployments import datafiles
 from flowpack.deployments.datafiles import parse_yaml
 from flowpack.deployments.specfiles import KEYS, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import collecting
