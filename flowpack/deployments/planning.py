@@ -209,7 +209,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         upload=upload,
         sha256=package.content.sha256,
         size=package.content.size,
-        notes=package.notes + notes + (() if kind == UNCHANGED else pool_notes),
+        notes=package.notes + spec.notes + notes + (() if kind == UNCHANGED else pool_notes),
         kept=spec.kept,
     )
 

@@ -107,7 +107,7 @@ def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) 
         for each in unknown
         if each in (spec.job_variables or ())
     ]
-    if problems and spec.check_job_variables:
+    if problems and not spec.lenient:
         raise DeploymentValidationError(spec.full_name, problems)
     if unknown:
         names = ", ".join(map(quoted, unknown))

@@ -175,6 +175,22 @@ class Dialect:
         """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
+    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
+        """Take out of the *fields* of a spec what this server does not keep; return its names."""
+        found, schedules = [], []
+        for each in () if fields["schedules"] is UNSET else fields["schedules"]:
+            for field, name in _OF_SCHEDULES.items():
+                if getattr(each, name) is not None and not self.has(field):
+                    found.append(f"{name} of schedules")
+                    each = attrs.evolve(each, **{name: None})
+            schedules.append(each)
+        if len(schedules) == 1 and not (schedules[0].active or self.has("schedules")):
+            schedules = [attrs.evolve(schedules[0], active=True)]
+            fields["paused"] = True
+        if fields["schedules"] is not UNSET:
+            fields["schedules"] = tuple(schedules)
+        return found
+
     def schedule_problems(self, wanted: Sequence[DeploymentSchedule]) -> List[str]:
         """Return what this server cannot keep of the schedules of a deployment."""
         found = []

@@ -177,6 +177,23 @@ class Prefect3(Dialect):
 
     # Deployments
 
+    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
+        """See :meth:`Dialect.make_fit`; defaults become those of the release's own client."""
+        found = super().make_fit(fields)
+        limit = fields["concurrency_limit"]
+        unknown = [each for each in needed_fields(limit) if not self.has(each)]
+        if "concurrency_limit" in unknown:
+            limit, unknown = None, ["concurrency_limit"]
+        elif unknown:
+            names = {"collision_strategy": "concurrency_options"}
+            limit = {key: limit[key] for key in limit if names.get(key, key) not in unknown}
+        fields["concurrency_limit"] = limit
+        if fields["version"] is UNSET and self._release < (3, 3, 6):
+            fields["version"] = None
+        if fields["enforce_parameter_schema"] is UNSET and self._release < (3,):
+            fields["enforce_parameter_schema"] = False
+        return found + unknown
+
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
         if new.schedules is not UNSET:
