@@ -238,15 +238,14 @@ def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) 
     """Return the notes that are news even if nothing changes."""
     dialect = state.reader.dialect
     if dialect.uses_work_pools:
-        unkept = dialect.unkept(spec.concurrency_limit, spec.job_variables)
-        return (*dialect.lasting_notes(new), *unkept)
+        return spec.notes + dialect.lasting_notes(new)
     given = ", ".join(
         each.name
         for each in attrs.fields(PoolFields)
         if getattr(spec, each.name) not in (each.default, None, {})
-        and each.name != "check_job_variables"
     )
-    return (f"this server has no place for {given}; they are left out",) if given else ()
+    left_out = f"this server has no place for {given}; they are left out"
+    return (*spec.notes, left_out) if given else spec.notes
 
 
 def _parameter_problems(

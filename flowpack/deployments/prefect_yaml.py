@@ -205,7 +205,7 @@ class _File(ValueReader):
     def read_fields(self, line: int, entries: Entries) -> Dict[str, Any]:
         """Return the arguments of a spec; what the file does not say of it is cleared."""
         fields: Dict[str, Any] = {"tags": (), "parameters": {}, "job_variables": {}}
-        fields.update(concurrency_limit=None, check_job_variables=False)
+        fields.update(concurrency_limit=None, lenient=True)
         self._read_keys({**self._shared, **entries}, "", fields)
         if "schedules" in entries and _is_filled(entries.get("schedule")):
             self.note(entries["schedule"][0], "schedule", "give schedules alone, it is there, too")
@@ -364,6 +364,8 @@ def _to_schedule(value: Any) -> Any:
     for key, kind in (("day_or", "cron"), ("anchor_date", "interval")):
         if kind not in schedule:
             schedule.pop(key, None)
+    if "rrule" in schedule:  # As the stock client writes it.
+        schedule.setdefault("timezone", "UTC")
     for key in {"active", "day_or"} & schedule.keys():
         schedule[key] = _to_flag(schedule[key])
     anchor = schedule.get("anchor_date")

@@ -34,6 +34,7 @@ from flowpack.models import (
 from flowpack.schedules import DeploymentSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import orion_schema
+from flowpack.wire.concurrency import reduced
 from flowpack.wire.conversion import make_converter, problems_of
 from flowpack.wire.encoding import Json, path, request
 
@@ -47,6 +48,9 @@ NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=Non
 
 #: The fields that 2.0b7 has and a spec need not give.
 _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
+
+#: What a schedule may have besides when it makes runs, on servers that keep it.
+_OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
 
 
 @attrs.frozen
@@ -174,6 +178,32 @@ class Dialect:
         """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
+    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
+        """Take out of the *fields* of a spec what this server does not keep; return its names."""
+        found, schedules = [], []
+        for each in () if fields["schedules"] is UNSET else fields["schedules"]:
+            for name in _OF_SCHEDULES:
+                if getattr(each, name) is not None and not self.has(f"schedules.{name}"):
+                    found.append(f"{name} of schedules")
+                    each = attrs.evolve(each, **{name: None})
+            schedules.append(each)
+        if len(schedules) == 1 and not (schedules[0].active or self.has("schedules")):
+            schedules = [attrs.evolve(schedules[0], active=True)]
+            fields["paused"] = True
+        if fields["schedules"] is not UNSET:
+            fields["schedules"] = tuple(schedules)
+        limit = fields["concurrency_limit"]
+        if limit:
+            left = fields["concurrency_limit"] = reduced(limit, self.has)
+            options = limit if left and isinstance(limit, Mapping) else ()
+            kept = left if isinstance(left, Mapping) else ("limit",)
+            found += [key for key in options if key not in kept]
+            found += ["concurrency_limit"] if left is None else []
+        if fields.get("job_variables") and not self.uses_work_pools:
+            found.append("job_variables")
+            fields["job_variables"] = UNSET
+        return found
+
     def schedule_problems(self, wanted: Sequence[DeploymentSchedule]) -> List[str]:
         """Return what this server cannot keep of the schedules of a deployment."""
         found = []
@@ -181,7 +211,7 @@ class Dialect:
             found.append(f"keeps one schedule for each deployment, and {len(wanted)} are given")
         if not all(each.active for each in wanted) and not self.has("schedules"):
             found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
-        for field in ("slug", "parameters", "max_scheduled_runs"):
+        for field in _OF_SCHEDULES:
             is_given = any(getattr(each, field) is not None for each in wanted)
             if is_given and not self.has(f"schedules.{field}"):
                 found.append(f"keeps no {field} of schedules; leave it out")

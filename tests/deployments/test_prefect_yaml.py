@@ -282,7 +282,7 @@ def test_schedules(one):
         DeploymentSchedule(IntervalSchedule(90, anchor_date=utc)),
         DeploymentSchedule(IntervalSchedule(3600, anchor_date=utc - timedelta(hours=2))),
         DeploymentSchedule(
-            RRuleSchedule("FREQ=DAILY"), parameters={"n": 2}, max_scheduled_runs=3
+            RRuleSchedule("FREQ=DAILY", timezone="UTC"), parameters={"n": 2}, max_scheduled_runs=3
         ),
         DeploymentSchedule(RRuleSchedule("FREQ=DAILY", timezone="Europe/Rome")),
     )

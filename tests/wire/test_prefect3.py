@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Dict
 from uuid import UUID
 
 import attrs
@@ -19,7 +20,12 @@ from flowpack.models import (
     ScriptSource,
     StoredObject,
 )
-from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.schedules import (
+    CronSchedule,
+    DeploymentSchedule,
+    IntervalSchedule,
+    RRuleSchedule,
+)
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Change
 from flowpack.wire.job_variables import pool_problem, runner_variables
@@ -515,3 +521,76 @@ def test_runner_and_pool(runner, pool, fits):
     assert bool(problem) is not fits
     if problem:
         assert runner in problem and pool in problem
+
+
+SCHEDULES = (
+    DeploymentSchedule("0 6 * * *", slug="a", parameters={"n": 1}, max_scheduled_runs=3),
+    DeploymentSchedule("0 7 * * *", active=False),
+)
+BARE = attrs.evolve(SCHEDULES[0], slug=None, parameters=None, max_scheduled_runs=None)
+LIMIT = {"limit": 2, "collision_strategy": "CANCEL_NEW", "grace_period_seconds": 60}
+OF_SCHEDULES = ["slug of schedules", "parameters of schedules"]
+
+
+@pytest.mark.parametrize(
+    ("release", "left_out", "expected"),
+    [
+        ("3.9.1", [], {}),
+        (
+            "3.4.13",
+            ["grace_period_seconds"],
+            {"concurrency_limit": {"limit": 2, "collision_strategy": "CANCEL_NEW"}},
+        ),
+        (
+            "3.0.11",
+            [*OF_SCHEDULES, "grace_period_seconds"],
+            {
+                "schedules": (attrs.evolve(BARE, max_scheduled_runs=3), SCHEDULES[1]),
+                "concurrency_limit": {"limit": 2, "collision_strategy": "CANCEL_NEW"},
+                "version": None,
+            },
+        ),
+        (
+            "2.18.0",
+            [*OF_SCHEDULES, "max_scheduled_runs of schedules", "concurrency_limit"],
+            {
+                "schedules": (BARE, SCHEDULES[1]),
+                "concurrency_limit": None,
+                "version": None,
+                "enforce_parameter_schema": False,
+            },
+        ),
+    ],
+)
+def test_make_fit(release, left_out, expected):
+    """What a release does not keep is left out, and its own client's defaults are taken."""
+    fields = {
+        "schedules": SCHEDULES,
+        "paused": UNSET,
+        "concurrency_limit": LIMIT,
+        "version": UNSET,
+        "enforce_parameter_schema": UNSET,
+    }
+    before = dict(fields)
+    assert dialect_for(release).make_fit(fields) == left_out
+    assert fields == {**before, **expected}
+
+
+@pytest.mark.parametrize("release", ["2.0b7", "2.14.21"])
+def test_make_fit_of_an_inactive_schedule(release):
+    """Where schedules are not switched off by themselves, the deployment is paused."""
+    fields: Dict[str, Any] = dict.fromkeys(
+        ("paused", "version", "enforce_parameter_schema", "concurrency_limit"), UNSET
+    )
+    fields["schedules"] = SCHEDULES[1:]
+    assert dialect_for(release).make_fit(fields) == []
+    assert fields["paused"] is True
+    assert fields["schedules"] == (attrs.evolve(SCHEDULES[1], active=True),)
+
+
+def test_make_fit_keeps_what_is_given():
+    """Where the version and the check of parameters are given, no default counts."""
+    given = {"version": "1", "enforce_parameter_schema": True, "concurrency_limit": 3}
+    fields = {**given, "schedules": UNSET, "paused": False}
+    assert dialect_for("3.9.1").make_fit(fields) == []
+    assert fields == {**given, "schedules": UNSET, "paused": False}
