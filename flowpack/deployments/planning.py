@@ -211,6 +211,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         size=package.content.size,
         notes=package.notes + notes + (() if kind == UNCHANGED else pool_notes),
         kept=spec.kept,
+        schedules=state.reader.dialect.all_schedules(new),
     )
 
 
@@ -228,11 +229,16 @@ def _describe(
     problems = [*dialect.problems(new), *_parameter_problems(spec, package, new)]
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
-    notes = dialect.notes(new, current)
+    notes = dialect.notes(new)
     if dialect.uses_work_pools:
+        notes += tuple(dialect.unkept(spec.concurrency_limit, spec.job_variables))
         return new, notes, check_pool(spec, new, state.reader, state.pools)
-    fields = attrs.fields(PoolFields)
-    given = ", ".join(each.name for each in fields if getattr(spec, each.name) != each.default)
+    given = ", ".join(
+        each.name
+        for each in attrs.fields(PoolFields)
+        if getattr(spec, each.name) not in (each.default, None, {})
+        and each.name != "check_job_variables"
+    )
     if given:
         notes += (f"this server has no place for {given}; they are left out",)
     return new, notes, ()
