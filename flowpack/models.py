@@ -300,8 +300,6 @@ class DeploymentCreate:
         current: The deployment as the server has it, for an update; set by the dialect, and so are
             the following.
         schedules: All schedules as they are sent, those of others included.
-        leaves_shared_limit: Whether the deployment gets a limit of its own, or none, in place
-            of one that others use.
     """
 
     name: str
@@ -327,7 +325,6 @@ class DeploymentCreate:
     current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
     job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)
-    leaves_shared_limit: bool = False
 
 
 def wanted_schedules(

@@ -9,6 +9,7 @@ from flowpack import __version__
 from flowpack.cli.parser import (
     Pairs,
     Parser,
+    Variables,
     count,
     full_name,
     json_object,
@@ -87,6 +88,11 @@ def _add_pairs(parser: Any, names: str, help: str) -> None:
     _add(parser, f"{names} KEY=VALUE", help, action=Pairs)
 
 
+def _add_variables(parser: Any, help: str) -> None:
+    rule = "VALUE is JSON if it is valid JSON; or a JSON object of several"
+    _add(parser, "--job-variable KEY=VALUE", f"{help}; {rule}", action=Variables)
+
+
 def _add_parameters(parser: Any, help: str) -> None:
     rule = "VALUE is JSON or text, as the parameter's type has it"
     _add_pairs(parser, "-p --param", f"{help}; {rule}")
@@ -148,7 +154,7 @@ def _prefect_yaml(group: Any) -> None:
         " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
     )
     _add(group, "-n --name NAME", help, action="append")
-    _add(group, "--all", "all deployments of the prefect.yaml, as without --name")
+    _add(group, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
     choices = ("build", "push", "triggers", "sla")
     help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
     _add(group, "--ignore KEY", help, action="append", choices=choices)
@@ -206,7 +212,8 @@ def _work_pool(group: Any) -> None:
     )
     help = "what workers install for flowpack's pull step, as in flowpack==1.0"
     _add(group, "--pull-requires REQ", help)
-    _add_pairs(group, "--job-variable", "a job variable of the work pool, as in env.NAME=VALUE")
+    help = "a job variable of the work pool, as in env.NAME=VALUE, in place of all that it has"
+    _add_variables(group, help)
     _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
     group.add_argument(
         "--collision-strategy",
@@ -254,8 +261,7 @@ def _trigger(parser: Any) -> None:
     )
     _add(parser, "-n --name NAME", "name of the flow run; default: one that the server makes up")
     _add(parser, "-t --tag TAG", "a tag, besides those of the deployment", action="append")
-    help = "a job variable of the work pool for this run, as in env.NAME=VALUE"
-    _add_pairs(parser, "--job-variable", help)
+    _add_variables(parser, "job variable, in place of the deployment's own")
     _add(parser, "--wait", "wait for its end; status 0 only if it completes")
     _add(parser, "--watch", "wait, and show its logs as they come")
     _add(parser, "--timeout SECONDS", "longest time to wait", type=seconds)

@@ -202,3 +202,25 @@ class Pairs(argparse.Action):
         if key in pairs:
             raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
         setattr(namespace, self.dest, {**pairs, key: text})
+
+
+class Variables(Pairs):
+    """Collects job variables: KEY=VALUE, or a JSON object of several as stock Prefect has it."""
+
+    def __call__(
+        self, parser: object, namespace: object, values: Any, option: object = None
+    ) -> None:
+        """Add the pair or the pairs in the text *values*."""
+        if not values.lstrip().startswith("{"):
+            super().__call__(parser, namespace, values, option)
+            return
+        import json  # Imported here because few commands need it.
+
+        try:
+            found = json_object(values)
+        except argparse.ArgumentTypeError as exc:
+            raise argparse.ArgumentError(self, str(exc)) from exc
+        for key, value in found.items():
+            is_text = isinstance(value, str) and key.startswith("env.")
+            pair = f"{key}={value if is_text else json.dumps(value)}"
+            super().__call__(parser, namespace, pair, option)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -101,7 +102,7 @@ def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) 
         return
     if spec.check_job_variables:
         check_variables(spec.full_name, spec.job_variables or (), pool)
-    unknown = _unknown_variables(new.job_variables or (), pool)
+    unknown = _unknown_variables(new.job_variables or (), pool)[:10]
     if unknown:
         names = ", ".join(map(quoted, unknown))
         yield f"the work pool {name} has no job variables {names}; its workers pass over them"
@@ -112,8 +113,8 @@ def check_variables(label: str, names: Iterable[str], pool: WorkPool) -> None:
     known = pool.variables or {}
     problems = [
         f"the work pool {quoted(pool.name)} has no job variable {quoted(each)}"
-        f"{suggestion(each, known) or '.'} It has {', '.join(map(printable, known))}"
-        for each in _unknown_variables(names, pool)
+        f"{suggestion(each, known) or '.'} It has {', '.join(map(printable, [*known][:50]))}"
+        for each in _unknown_variables(names, pool)[:10]
     ]
     if problems:
         raise DeploymentValidationError(label, problems)
@@ -128,7 +129,8 @@ def _state_notes(pool: WorkPool) -> Iterator[str]:
     if pool.is_paused:
         yield f"the work pool {quoted(pool.name)} is paused, and runs wait until it is resumed"
     elif pool.status == "NOT_READY" and not (pool.type or "").endswith((":push", ":managed")):
-        yield f"no worker is online in the work pool {quoted(pool.name)}"
+        start = printable(shlex.join(["prefect", "worker", "start", "--pool", pool.name]))
+        yield f"no worker is online in the work pool {quoted(pool.name)}; {start} starts one"
 
 
 def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:
