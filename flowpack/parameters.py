@@ -210,7 +210,8 @@ class _Checker:
         if not isinstance(schema, Mapping) or depth > 5:
             return "another value"
         if "const" in schema or "enum" in schema:
-            return " or ".join(map(_show, schema.get("enum", [schema.get("const")])[:_MOST]))
+            values = list(map(_show, schema.get("enum", [schema.get("const")])))
+            return " or ".join([*values[:_MOST], *(["others"] if values[_MOST:] else [])])
         choices = schema.get("anyOf") or schema.get("oneOf")
         if isinstance(choices, list):
             return " or ".join(dict.fromkeys(self._describe(each, depth + 1) for each in choices))
@@ -259,8 +260,9 @@ class _Checker:
         discriminator = schema.get("discriminator")
         if discriminator and isinstance(value, dict):
             name, mapping = discriminator["propertyName"], discriminator["mapping"]
-            if value.get(name) in mapping:
-                return self._check_ref(value, mapping[value[name]], schema)
+            reference = mapping.get(str(value.get(name)))
+            if reference is not None:
+                return self._check_ref(value, reference, schema)
             return [(_step(name), f"expected {self._describe({'enum': list(mapping)})}")]
         if sum(not self._problems(value, choice) for choice in choices) > 1:
             return [("", f"it fits several of {self._describe({'anyOf': choices})}")]
@@ -366,7 +368,8 @@ def _limit_problems(value: Any, keyword: str, limit: Any) -> List[Problem]:
     if not _is_a(value, kind) or holds(value, limit):
         return []
     expected = _FORMATS.get(limit, "") if keyword == "format" else words.format(printable(limit))
-    return [("", f"expected {expected}, not {_show(value)}")]
+    shown = _show(value) if kind in ("number", "string") else len(value)
+    return [("", f"expected {expected}, not {shown}")]
 
 
 def _is_multiple(value: Any, factor: Any) -> bool:
@@ -394,6 +397,8 @@ def _is_of_format(text: str, name: str) -> bool:
         return True
     with suppress(ValueError):
         return bool(uuid.UUID(text)) if name == "uuid" else float(text) is not None  # Seconds.
+    if len(text) > 100:  # No spelling is as long.
+        return False
     if name in ("uuid", "duration"):
         is_duration = re.fullmatch(_DURATION, text.strip(), re.IGNORECASE)
         return name == "duration" and bool(is_duration and re.search(r"(?i)\d|P", text))
@@ -440,5 +445,5 @@ def _step(name: str) -> str:
 
 def _show(value: Any) -> str:
     if isinstance(value, (dict, list, tuple)):
-        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+        return "an object" if isinstance(value, dict) else "a list"
     return quoted(value, 60) if isinstance(value, str) else printable(json.dumps(value), 60)

@@ -365,3 +365,19 @@ def test_spread_refuses(parameters, text):
 def test_spread_without_signature():
     """A builtin that has no signature is called as before."""
     assert spread(min, {"a": 1}) == ((), {"a": 1})
+
+
+def test_long_texts():
+    """They are looked through in no time, whatever the format."""
+    for annotation in ("date", "datetime", "time", "timedelta"):
+        (problem,) = value_problems(
+            {"p": "1" * 100_000 + "x"}, schema_of(f"datetime.{annotation}")
+        )
+        assert len(problem) < 200
+
+
+def test_many_choices():
+    """Ten of them are listed."""
+    schema = {"properties": {"p": {"enum": list(range(1000))}}}
+    (problem,) = value_problems({"p": "x"}, schema)
+    assert problem.endswith(" or 9 or others, not 'x'")

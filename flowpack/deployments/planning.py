@@ -262,6 +262,8 @@ def _parameter_problems(
     schema = package.parameter_schema
     if not schema and isinstance(spec.packager, SourcePackager):
         schema = known_schema(flow)  # Of a server that keeps none.
+    elif not schema:
+        return
     more = flow.definition.node.args.kwarg
     catch_all = more.arg if more else None
 

@@ -223,3 +223,13 @@ def test_kept_schedules_count(flowpack, server, script):
     server.deployments["d"]["schedules"] = [{**schedule, "parameters": {"n": 1}}]
     assert flowpack("plan", script, "-n", "d").status == 0
     json.dumps(server.deployments)
+
+
+def test_names_that_prefect_refuses(flowpack, tmp_path):
+    """Where the types cannot be known, as of a parameter with an underscore, names still are."""
+    path = tmp_path / "g.py"
+    path.write_text("from flowpack import flow\n@flow\ndef g(_x: int = 1): return _x\n")
+    deploy = ("deploy", path, "--storage", "file:s")
+    assert flowpack(*deploy, "-p", "_x=3").status == 0
+    assert flowpack("run", "g/g", "--json").json == 3
+    assert "no parameter 'z'" in flowpack(*deploy, "-p", "z=3").err
