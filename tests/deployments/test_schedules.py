@@ -117,6 +117,22 @@ def test_made_changed_and_removed(make, release):
     assert world.deploy(schedules=[]) == {}
 
 
+def test_plan_shows_the_schedules_that_change(make):
+    """Each has a line; those that stay as they are have none."""
+    world = make(SLUGS)
+    world.deploy(schedules=["0 6 * * *", "PT1H", "@daily"])
+    spec = attrs.evolve(world.spec, schedules=["0 7 * * *", "PT1H"])
+    shown = plan(spec, world.client)
+    (change,) = shown.actions[0].changes
+    assert (change.field, len(change.old), len(change.new)) == ("schedules", 3, 2)
+    lines = [line.strip() for line in str(shown).splitlines()]
+    cron = '{"cron": "%s", "timezone": null, "day_or": true}'
+    assert [line for line in lines if line.startswith("schedules:")] == [
+        f"schedules: {cron % '0 6 * * *'} -> {cron % '0 7 * * *'}",
+        f"schedules: {cron % '@daily'} -> null",
+    ]
+
+
 @several
 def test_slug_of_the_one_schedule_stays(make, release):
     """A list of one is what ``schedule`` is."""
