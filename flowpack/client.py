@@ -17,6 +17,7 @@ from flowpack.models import (
     DeploymentCreate,
     FlowRecord,
     FlowRun,
+    LogRecord,
     ScheduleRecord,
     WorkPool,
 )
@@ -27,6 +28,8 @@ from flowpack.wire.dialect import Dialect
 from flowpack.wire.encoding import path, request
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import requests
 
 #: An id, as it is or as text; text that is none is a ``ValueError``.
@@ -252,8 +255,10 @@ class Client(HidesLocals):
         tags: Iterable[str] = (),
         name: Optional[str] = None,
         idempotency_key: Optional[str] = None,
+        scheduled_time: Optional[datetime] = None,
+        job_variables: Optional[Mapping[str, Any]] = None,
     ) -> FlowRun:
-        """Create a flow run that is due now.
+        """Create a flow run.
 
         Args:
             deployment_id: What to run.
@@ -262,6 +267,12 @@ class Client(HidesLocals):
             name: None lets the server make one up.
             idempotency_key: A second request with it returns the first one's run; without it the
                 request is never repeated.
+            scheduled_time: When it is due, in local time if it has no zone; None means now.
+            job_variables: Laid over those of the deployment and its work pool.
+
+        Raises:
+            DeploymentValidationError: The server takes no *job_variables*; 2.16.4 is the first
+                that does.
         """
         id_ = _uuid(deployment_id)
         body: Dict[str, Any] = {
@@ -273,6 +284,11 @@ class Client(HidesLocals):
         }
         if name is not None:
             body["name"] = name
+        if scheduled_time is not None:
+            due = scheduled_time.astimezone().isoformat()
+            body["state"]["state_details"] = {"scheduled_time": due}
+        if job_variables:
+            body["job_variables"] = self.dialect.run_variables(job_variables)
         effect = Effect.UPSERT if idempotency_key else Effect.CREATE
         sent = request("POST", path("deployments", id_, "create_flow_run"), body, effect)
         return self._api.read(sent, FlowRun, deployment_id=id_)
@@ -281,6 +297,27 @@ class Client(HidesLocals):
         """Return a flow run by its id."""
         id_ = _uuid(flow_run_id)
         return self._api.read(request("GET", path("flow_runs", id_)), FlowRun, id=id_)
+
+    def read_flow_run_logs(
+        self, flow_run_id: Id, *, level: int = 0, offset: int = 0, last: Optional[int] = None
+    ) -> Tuple[LogRecord, ...]:
+        """Return what a flow run has logged so far, oldest first.
+
+        Records arrive some seconds late. Workers and flow runs send theirs apart, so one that
+        arrives later may be older than those that are there.
+
+        Args:
+            flow_run_id: The flow run.
+            level: The least level, a number as in :mod:`logging`.
+            offset: How many of the oldest to leave out.
+            last: Return only so many of the newest, 200 at most.
+        """
+        logs = {"flow_run_id": _any_of([str(_uuid(flow_run_id))]), "level": {"ge_": level}}
+        target = "/logs/filter"
+        if last is None:
+            return self._api.list(target, LogRecord, offset, logs=logs, sort="TIMESTAMP_ASC")
+        newest = self._api.list(target, LogRecord, 0, last, logs=logs, sort="TIMESTAMP_DESC")
+        return newest[::-1]
 
     # Blocks
 

@@ -19,6 +19,12 @@ CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 #: ``Deployed.action`` by ``Action.kind``.
 DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
 
+#: Fields that are shown part by part: job variables and runners, and variables in their ``env``.
+_BY_NAME = frozenset(
+    {"job_variables", "job_variables.env", "flow_runner", "flow_runner.env"}
+    | {"flow_runner.config", "flow_runner.config.env"}
+)
+
 #: The name of a deployment that failed, and its error.
 Failure = Tuple[str, FlowpackError]
 
@@ -271,23 +277,14 @@ def _details(action: Action) -> List[str]:
 
 
 def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
-    """Yield what differs: of job variables and a runner each by its name, of the others all."""
-    both = {**(old or {}), **(new or {})} if _has_parts(field, old, new) else {}
-    for key in both:
-        before, after = ((each or {}).get(key) for each in (old, new))
-        if before != after:
-            yield from _parts(f"{field}.{key}", before, after)
-    if not both:
+    """Yield field, old and new of what differs, those of :data:`_BY_NAME` part by part."""
+    before, after = old or {}, new or {}
+    if field not in _BY_NAME or not (isinstance(before, Mapping) and isinstance(after, Mapping)):
         yield field, old, new
-
-
-def _has_parts(field: str, *values: Any) -> bool:
-    path = field.split(".")
-    return (
-        path[0] in ("job_variables", "flow_runner")
-        and path[1:] in ([], ["env"], ["config"], ["config", "env"])
-        and all(isinstance(each, (Mapping, type(None))) for each in values)
-    )
+        return
+    for key in {**before, **after}:
+        if before.get(key) != after.get(key):
+            yield from _parts(f"{field}.{key}", before.get(key), after.get(key))
 
 
 def _html_table(

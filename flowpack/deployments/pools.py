@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from typing import Dict, Iterable, Iterator, Optional, Tuple
 
@@ -99,11 +100,11 @@ def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) 
                 " variables are not checked"
             )
         return
-    listed = ", ".join(map(printable, known))
-    unknown = [each for each in new.job_variables or () if each.partition(".")[0] not in known]
+    unknown = [each for each in new.job_variables or () if each.partition(".")[0] not in known][:10]
+    listed = ", ".join(map(printable, [*known][:50]))
     problems = [
-        f"the work pool {name} has no job variable {quoted(each)}{suggestion(each, known) or '.'} It"
-        f" has {listed}"
+        f"the work pool {name} has no job variable {quoted(each)}{suggestion(each, known)}"
+        f" (it has {listed})"
         for each in unknown
         if each in (spec.job_variables or ())
     ]
@@ -118,7 +119,8 @@ def _state_notes(pool: WorkPool) -> Iterator[str]:
     if pool.is_paused:
         yield f"the work pool {quoted(pool.name)} is paused, and runs wait until it is resumed"
     elif pool.status == "NOT_READY" and not (pool.type or "").endswith((":push", ":managed")):
-        yield f"no worker is online in the work pool {quoted(pool.name)}"
+        start = printable(shlex.join(["prefect", "worker", "start", "--pool", pool.name]))
+        yield f"no worker is online in the work pool {quoted(pool.name)}; {start} starts one"
 
 
 def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:

@@ -137,8 +137,8 @@ class DeploymentSpec(SpecFields):
         job_variables: Variables of the pool's jobs, as the pool's template has them; ``env`` is a
             mapping, ``env.NAME`` one of it. They are laid over those that *flow_runner* stands
             for, variables in ``env`` by name.
-        check_job_variables: Whether a name that the pool's template does not have is an error;
-            else it is a note.
+        check_job_variables: Whether a name that the pool's template does not have is an error,
+            and a concurrency limit or job variables on a server that keeps none; else a note.
         labels: Facts about the deployment: text, numbers and booleans.
         enforce_parameter_schema: Whether the server holds parameters against the function's.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
@@ -247,6 +247,8 @@ class DeploymentSpec(SpecFields):
         if isinstance(wanted, Unset) and self.replace_schedules:
             raise self._error("replace_schedules needs the schedules that are to be there")
         problems = client.dialect.schedule_problems(wanted or ())
+        if self.check_job_variables:
+            problems += client.dialect.unkept(self.concurrency_limit, self.job_variables)
         if problems:
             raise DeploymentValidationError(self.label, problems)
         full_name = f"{flow.name}/{name}"

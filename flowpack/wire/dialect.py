@@ -19,7 +19,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.exceptions import WireError, printable
+from flowpack.exceptions import DeploymentValidationError, WireError, printable
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
@@ -189,16 +189,20 @@ class Dialect:
         return [f"a {self.version} server {problem}" for problem in dict.fromkeys(found)]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return why this server or its workers could do nothing with *new*, which is settled."""
-        return tuple(
-            f"this server keeps no {field}, which would change how runs are made; leave it out, or"
-            " deploy to a server of Prefect 2.10.14 or later"
-            for field in ("job_variables", "concurrency_limit")
-            if getattr(new, field)
-        )
+        """Return why this server or its workers could do nothing with *new*."""
+        return ()
 
-    def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
-        """Return the notes of a plan on *new*, which takes the place of *current*."""
+    def unkept(self, concurrency_limit: Any, job_variables: Any) -> List[str]:
+        """Return which of these fields of a spec this server has no place for."""
+        given = {"concurrency_limit": concurrency_limit, "job_variables": job_variables}
+        return [
+            f"this server keeps no {field}: it is 2.0b7 or the embedded API. Leave it out, or name"
+            " a newer server (--api, PREFECT_API_URL)"
+            for field in filter(given.get, given)
+        ]
+
+    def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """Return the notes of a plan on *new*."""
         return ()
 
     def describe_pull(self, current: Deployment) -> str:
@@ -209,9 +213,10 @@ class Dialect:
         place = "storage block" if stored.block_document_id else "folder of temporary files"
         return f"agents and flowpack run read it from the {place}"
 
-    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return further notes on *new*, which are news even if nothing changes."""
-        return ()
+    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the job *variables* of one flow run as this server takes them."""
+        problem = f"Prefect {self.version} takes none for one flow run; 2.16.4 and later do"
+        raise DeploymentValidationError("job_variables", [problem])
 
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""

@@ -17,7 +17,6 @@ from flowpack.exceptions import (
     ObjectAlreadyExists,
     ObjectNotFound,
     WireError,
-    quoted,
 )
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
@@ -34,15 +33,16 @@ from flowpack.wire import prefect3_schedules as schedules
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.concurrency import (
-    needed_fields,
+    limit_fields,
+    limit_notes,
     read_limit,
+    reduced,
     same_limit,
-    shared_limit,
     write_limit,
 )
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
-from flowpack.wire.job_variables import merged_variables, variables_of
+from flowpack.wire.job_variables import merged_variables, variables_of, with_nested_env
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -53,6 +53,7 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "enforce_parameter_schema": (2, 13, 2),
     "paused": (2, 16, 0),
     "schedules": (2, 16, 0),
+    "run_variables": (2, 16, 4),  # Job variables of one flow run.
     "job_variables": (2, 17, 0),
     "concurrency_limit": (3, 0, 0),
     "runs": (3, 0, 0),  # In addresses of the user interface.
@@ -186,9 +187,7 @@ class Prefect3(Dialect):
         kept = self._kept(new, current)
         unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
         unset["job_variables"] = kept["job_variables"]
-        limit = unset.get("concurrency_limit", new.concurrency_limit)
-        shared = shared_limit(extra) is not None
-        unset["leaves_shared_limit"] = shared and not same_limit(read_limit(extra), limit)
+        unset.setdefault("concurrency_limit", reduced(new.concurrency_limit, self.has))
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
         sent, note = schedules.settle(new, extra, current.script, self.has("slug"))
@@ -247,11 +246,9 @@ class Prefect3(Dialect):
             "version": new.version,
             "work_pool_name": new.work_pool_name,
             "enforce_parameter_schema": new.enforce_parameter_schema,
-            **write_limit(new.concurrency_limit),
+            **write_limit(new),
             "labels": dict(new.labels or {}),
         }
-        if new.leaves_shared_limit:
-            body["global_concurrency_limit_id"] = None
         if new.work_queue_name is not None:
             body["work_queue_name"] = new.work_queue_name
         sent = list(new.schedules or ())
@@ -315,35 +312,36 @@ class Prefect3(Dialect):
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.problems`."""
-        missing = tuple(
-            f"a server of release {self.version} has no {field} for deployments, which came with"
-            f" {'.'.join(map(str, SINCE[field]))}; leave it out"
-            for field in needed_fields(new.concurrency_limit)
-            if not self.has(field)
-        )[:1]
-        return missing + (() if new.script is None else pulling.problems(new.script))
+        return () if new.script is None else pulling.problems(new.script)
 
-    def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
+    def unkept(self, concurrency_limit: Any, job_variables: Any) -> List[str]:
+        """See :meth:`Dialect.unkept`."""
+        limit = limit_fields(concurrency_limit)
+        used = [*filter(limit.get, limit), *(limit["concurrency_options"] or ())]
+        missing = [
+            f"a server of release {self.version} keeps no {field}, which came with"
+            f" {'.'.join(map(str, SINCE[field]))}"
+            for field in used
+            if not self.has(field)
+        ]
+        return missing[:1]
+
+    def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
-        notes = []
-        step, before = (
-            each and each.script and pulling.select_step(each.script) for each in (new, current)
-        )
+        notes = schedules.notes(new)
+        old = new.current and new.current.script
+        step, before = (each and pulling.select_step(each) for each in (new.script, old))
         if step and step != before:
             notes.append(f"workers pull it with the {step} step")
-        shared = current and shared_limit(current.extra)
-        if shared and new.leaves_shared_limit:
-            notes.append(f"the shared concurrency limit {quoted(shared)} stays, for others")
-        elif shared:
-            notes.append(f"the concurrency limit {quoted(shared)} is shared with others")
-        return tuple(notes)
-
-    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """See :meth:`Dialect.lasting_notes`."""
-        notes = schedules.notes(new)
         if new.labels and not self.has("labels"):
             notes.append(f"a server of release {self.version} keeps no labels")
-        return tuple(notes)
+        return (*notes, *limit_notes(new))
+
+    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :meth:`Dialect.run_variables`."""
+        if self.has("run_variables"):
+            return with_nested_env(variables)
+        return super().run_variables(variables)
 
     def describe_pull(self, current: Deployment) -> str:
         """See :meth:`Dialect.describe_pull`."""

@@ -206,6 +206,14 @@ def test_job_variables_and_limits(script):
         "env": {"A": "1", "B": "true", "C": "3"},
         **{"n": 2, "s": "x", "m": {}, "t": "a=b"},
     }
+    whole = ("--job-variable", '{"env.A": "1", "env": {"B": 2}, "n": "2"}')
+    assert options(*whole).job_variables == {"env": {"A": "1", "B": "2"}, "n": "2"}
+    assert options(*whole, "--job-variable", "s=x").job_variables["s"] == "x"
+    for wrong in ('{"a"', '{"a": NaN}', '{"a": 1}x', "x", '{"": 1}'):
+        with pytest.raises(SystemExit):
+            options("--job-variable", wrong)
+    with pytest.raises(SystemExit):
+        options(*whole, "--job-variable", "n=1")
     limit = options("--concurrency-limit", "3", "--collision-strategy", "CANCEL_NEW")
     assert limit.concurrency_limit == {"limit": 3, "collision_strategy": "CANCEL_NEW"}
     limit = options("--concurrency-limit", "3", "--grace-period", "90")

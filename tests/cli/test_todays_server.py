@@ -142,7 +142,8 @@ def test_inspect_shows_job_variables_and_limit(flowpack, server, script, tmp_pat
         assert done.out.startswith("created hello/d"), done.err
         shared = {"name": "team", "limit": 2}
         strategy = {"collision_strategy": "CANCEL_NEW"}
-        server.deployments["d"].update(global_concurrency_limit=shared, concurrency_options=strategy)
+        limit = {"global_concurrency_limit": shared, "concurrency_options": strategy}
+        server.deployments["d"].update(limit)
         shown = flowpack("inspect", "hello/d", "--api", url, "--json")
         lines = flowpack("inspect", "hello/d", "--api", url).out
     assert shown.json["job_variables"] == {"env": {"A": "**********"}, "command": "c"}
