@@ -5,20 +5,23 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any, Dict, Mapping, Optional, Sequence
 
-import attrs
-
 from flowpack.blocks.documents import built_in
-from flowpack.blocks.secret import masked_data
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
 from flowpack.client import Client
 from flowpack.deployments.load import fetch_script, find_deployment, find_deployments
-from flowpack.deployments.masking import mask_env
+from flowpack.deployments.masking import mask_env, mask_source
 from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted
 from flowpack.models import Deployment, ScheduleRecord
+from flowpack.parameters import known_parameters
 from flowpack.wire.concurrency import limit_runs, shared_limit
-from flowpack.wire.conversion import describe_schedule, write_schedule
+from flowpack.wire.conversion import (
+    describe_record,
+    describe_schedule,
+    write_record,
+    write_schedule,
+)
 from flowpack.wire.job_variables import variables_of
 
 #: What ``inspect`` shows besides where the server has it; none of it is secret.
@@ -42,7 +45,7 @@ def ls(arguments: Namespace) -> None:
         {
             "NAME": facts["name"],
             "POOL": facts["work_pool_name"],
-            "SCHEDULE": "; ".join(map(_describe_record, deployment.schedules)),
+            "SCHEDULE": "; ".join(map(describe_record, deployment.schedules)),
             **{name.upper(): facts[name] for name in ("active", "status", "tags", "runner")},
             "UPDATED": deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
         }
@@ -131,7 +134,7 @@ def _note_schedules(deployment: Deployment, name: str, *, resumed: bool) -> None
             further = f"stays inactive; flowpack resume {name} --schedules switches it on"
             output.note(f"the schedule {describe_schedule(each.schedule)} {further}")
         else:
-            output.note(f"{name} has the schedule {_describe_record(each)}")
+            output.note(f"{name} has the schedule {describe_record(each)}")
 
 
 def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> None:
@@ -148,10 +151,7 @@ def deployment_facts(name: str, deployment: Deployment, client: Client) -> Dict[
         "name": name,
         "flow_id": deployment.flow_id,
         "schedule": write_schedule(deployment.schedule),
-        "schedules": [
-            {**attrs.asdict(each, recurse=False), "schedule": write_schedule(each.schedule)}
-            for each in deployment.schedules
-        ],
+        "schedules": list(map(write_record, deployment.schedules)),
         "active": deployment.is_schedule_active,
         "status": deployment.extra.get("status"),
         "work_pool_name": deployment.extra.get("work_pool_name"),
@@ -161,12 +161,6 @@ def deployment_facts(name: str, deployment: Deployment, client: Client) -> Dict[
         "updated": deployment.updated,
         "url": client.ui_url("deployment", deployment.id),
     }
-
-
-def _describe_record(record: ScheduleRecord) -> str:
-    """Return one of a deployment's schedules in a few words, with what is special about it."""
-    marks = ("" if record.active else ", inactive", "" if record.own else ", not flowpack's")
-    return f"{describe_schedule(record.schedule)}{''.join(marks)}"
 
 
 def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
@@ -180,7 +174,7 @@ def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
             "parameters": each.parameters and output.cell(each.parameters),
         }
         words = [f", {name} {value}" for name, value in further.items() if value]
-        shown.append(_describe_record(each) + "".join(words))
+        shown.append(describe_record(each) + "".join(words))
     numbered = {str(number): text for number, text in enumerate(shown, 1)}
     return numbered if len(shown) > 1 else "".join(shown)
 
@@ -196,11 +190,8 @@ def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
             storage = {"id": stored.block_document_id, "name": "deleted"}
     script = deployment.script
     if storage is None and script is not None:
-        cls = built_in(script.storage_type)
-        # Where nobody knows what is secret, all of it is.
-        secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
-        data = masked_data(script.storage_data, secret)
-        storage = {"id": None, "type": script.storage_type, "name": None, "data": data}
+        storage = {"id": None, "type": script.storage_type, "name": None}
+        storage["data"] = mask_source(script, built_in(script.storage_type))
     return {
         "pull": client.dialect.describe_pull(deployment),
         "encoding": deployment.flow_data and deployment.flow_data.encoding,
@@ -217,38 +208,21 @@ def _find_schema(deployment: Deployment, client: Client) -> Any:
     """
     if "parameter_openapi_schema" in deployment.extra:
         return deployment.extra["parameter_openapi_schema"]
-    # Imported here because they are slow to load.
-    from flowpack.analysis.discovery import select_flow
-    from flowpack.analysis.parameters import parameter_schema
-    from flowpack.analysis.script import Script
-
     try:
-        fetched = fetch_script(deployment, client)
-        script = Script(fetched.content, fetched.filename)
-        flow = select_flow(script, fetched.flow_name)
-        if flow.definition is not None:
-            return parameter_schema(flow.definition, script.scope, where=script.name).schema
-        reason: object = "the script does not show which function the flow has"
+        return fetch_script(deployment, client).parameter_schema()
     except FlowpackError as exc:
-        reason = exc
-    output.note(f"note: which parameters it takes is not known: {reason}")
+        output.note(f"note: which parameters it takes is not known: {exc}")
     return None
 
 
 def describe_schema(schema: Any) -> Dict[str, str]:
     """Return what each parameter of *schema* may be, in a few words, by its name."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(properties, dict):
-        return {}
-    required = schema.get("required")
-    shown = {}
-    for name, field in properties.items():
-        text = _describe_type(field)
-        if isinstance(required, list) and name in required:
-            text += ", required"
-        elif isinstance(field, dict) and "default" in field:
-            text += f", default {output.in_json(field['default'])}"
-        shown[name] = text
+    whole = schema if isinstance(schema, dict) else {}
+    required, shown = whole.get("required"), {}
+    for name, field in known_parameters(whole).items():
+        further = f", default {output.in_json(field['default'])}" if "default" in field else ""
+        is_required = isinstance(required, list) and name in required
+        shown[name] = _describe_type(field) + (", required" if is_required else further)
     return shown
 
 

@@ -10,12 +10,14 @@ import attrs
 
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
-from flowpack.cli.parser import UsageError, read_values, read_variables
+from flowpack.cli.parameters import given_parameters, read_variables
+from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import printable, quoted
 from flowpack.models import FlowRunnerSettings
+from flowpack.packaging.script import known_schema
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
 from flowpack.urls import mask_text
 
@@ -30,12 +32,14 @@ _FIELDS = {
     "queue": "work_queue",
     "pull": "pull",
     "pull_requires": "pull_requires",
+    "no_enforce_parameters": "enforce_parameter_schema",
     "label": "labels",
 }
 
 #: All options that cannot be given with spec files, which have such things themselves.
 _FOR_SCRIPTS = (
-    *("name", "storage", "runner", "env", "image", "runner_config", "param", "no_tags"),
+    *("name", "storage", "runner", "env", "image", "runner_config", "no_tags"),
+    *("param", "params", "no_params"),
     *("cron", "interval", "rrule", "no_schedule", "timezone", "replace_schedules", *_FIELDS),
     *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
 )
@@ -58,6 +62,8 @@ def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     """Return the targets; options that do not go together are refused."""
     kinds = {name: getattr(arguments, name) for name in ("spec", "script", "prefect_file")}
     targets = tuple(find_target(text, **kinds) for text in arguments.targets)
+    if arguments.no_params and (arguments.param or arguments.params is not None):
+        raise UsageError("--no-params removes the parameters that -p and --params give")
     given = [name for name in _FOR_SCRIPTS if getattr(arguments, name) is not None]
     for target in targets:
         allowed = _FOR_PREFECT_YAML if target.is_prefect_yaml else ()
@@ -158,10 +164,8 @@ def make_specs(
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
         spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
-        if arguments.param is not None:
-            parameters = read_values(arguments.param, lambda: dict(spec.find_flow().parameters))
-            spec = attrs.evolve(spec, parameters=parameters)
-        specs.append(spec)
+        given = given_parameters(arguments, lambda: known_schema(spec.find_flow()))
+        specs.append(spec if given is None else attrs.evolve(spec, parameters=given))
     return tuple(specs)
 
 
@@ -187,6 +191,8 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
     options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
     if arguments.no_tags:
         options["tags"] = ()
+    if arguments.no_params:
+        options["parameters"] = {}
     options["concurrency_limit"] = _concurrency_limit(arguments)
     if arguments.job_variable is not None:
         options["job_variables"] = read_variables(arguments.job_variable)

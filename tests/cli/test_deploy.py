@@ -135,6 +135,32 @@ def test_options_reach_the_deployment(flowpack, files, deployed):
     assert found.flow_runner.config["stream_output"] is False
 
 
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        (["--replace-schedules"], "--replace-schedules needs schedules"),
+        (["--timezone", "UTC"], "--timezone can only be given with a schedule"),
+        (["--timezone", "UTC", "--no-schedule"], "--timezone can only be given"),
+    ],
+    ids=" ".join,
+)
+def test_options_that_need_a_schedule(flowpack, files, options, reason):
+    """They are wrong usage without one."""
+    done = flowpack("deploy", "flows.py:first", "--storage", "s", *options)
+    assert done.status == 2
+    assert reason in done.err
+
+
+def test_two_schedules_on_the_embedded_api(flowpack, files, deployed):
+    """It keeps one, as 2.0b7 does."""
+    base = ("deploy", "flows.py:first", "--storage", "s")
+    done = flowpack(*base, "--cron", "@daily", "--interval", "60")
+    assert done.status == 1
+    assert "keeps one schedule for each deployment, and 2 are given" in done.err
+    done = flowpack(*base, "--cron", "@daily", "--cron", "0 0 * * *", "--cron", "@daily")
+    assert "items 1 and 3 are equal" in done.err
+
+
 def test_what_is_not_given_is_kept(flowpack, files, deployed):
     """A redeploy without options changes nothing; --no-... clears."""
     base = ("deploy", "flows.py:second", "--storage", "s")
