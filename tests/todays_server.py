@@ -20,17 +20,17 @@ class TodaysServer:
     Attributes:
         sent: The requests, in order.
         refusal: Makes of a new deployment what it is refused with; None takes it.
-        release: Before 3.2.0 schedules have no slugs and no parameters.
+        version: Before 3.2.0 schedules have no slugs and no parameters.
     """
 
     url = "http://today/api"
     embedded = False
 
-    def __init__(self):
+    def __init__(self, version="3.4.13"):
+        self.version = version
         self.records = {}
         self.sent = []
         self.refusal = None
-        self.release = "3.4.13"
 
     def client(self):
         """Return a client of this server."""
@@ -64,7 +64,7 @@ class TodaysServer:
         self.sent.append(request)
         parts = request.path.strip("/").split("/")
         if parts == ["admin", "version"]:
-            return _answer(200, self.release)
+            return _answer(200, self.version)
         if parts[0] == "csrf-token":
             return _answer(422, {"detail": "disabled"})
         if request.method == "GET":
@@ -155,7 +155,7 @@ class TodaysServer:
 
     def _schedule(self, sent, **fields):
         known: dict[str, object] = {}
-        if self.release >= "3.2":
+        if self.version >= "3.2":
             known = {"slug": None, "parameters": {}}
         unknown = set(sent) - {"schedule", "active", "max_scheduled_runs", *known}
         assert not unknown, f"422: {unknown}"

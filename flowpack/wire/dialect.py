@@ -74,6 +74,8 @@ class Dialect:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        #: Fields as the stock client of this release sends them where a prefect.yaml has none.
+        self.stock_defaults: Dict[str, Json] = {}
 
     def ui_path(self, kind: str) -> Optional[str]:
         """Return where the user interface shows things of this *kind*; None where it does not."""

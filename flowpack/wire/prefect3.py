@@ -136,6 +136,10 @@ class Prefect3(Dialect):
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods = self.has("methods")
+        if self._release < (3, 3, 6):
+            self.stock_defaults = {"version": None}
+        if self.has("enforce_parameter_schema") and self._release < (3,):
+            self.stock_defaults["enforce_parameter_schema"] = False
         # Job variables that are an empty mapping: these releases keep what they have.
         self._ignores_empty = (3,) <= self._release < (3, 8, 8)
 
