@@ -132,8 +132,9 @@ def _note_schedules(deployment: Deployment, name: str, *, resumed: bool) -> None
         output.note(f"{name} has no schedule now")
     for each in deployment.schedules:
         if resumed and not each.active:
-            further = f"stays inactive; flowpack resume {name} --schedules switches it on"
-            output.note(f"the schedule {describe_schedule(each.schedule)} {further}")
+            schedule = describe_schedule(each.schedule)
+            further = "stays inactive; flowpack resume --schedules switches it on"
+            output.note(f"{name}: the schedule {schedule} {further}")
         else:
             output.note(f"{name} has the schedule {describe_record(each)}")
 

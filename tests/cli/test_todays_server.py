@@ -131,7 +131,7 @@ def test_pause_and_resume_name_the_schedules(flowpack, server, script, tmp_path)
     ]
     assert resumed.err.splitlines() == [
         "hello/d has the schedule cron 0 6 * * *, not flowpack's",
-        "the schedule every 1 h (UTC) stays inactive; flowpack resume hello/d"
+        "hello/d: the schedule every 1 h (UTC) stays inactive; flowpack resume"
         " --schedules switches it on",
     ]
     assert "inactive" not in active.err
