@@ -57,6 +57,7 @@ _PLACES = {
     **dict.fromkeys(("cron", "interval", "rrule", "timezone"), "in an item of schedules"),
     "work_queue": "under work_pool, as work_queue_name",
     "infra_overrides": "under work_pool, as job_variables",
+    "is_schedule_active": "in an item of schedules, as active",
 }
 
 

@@ -164,7 +164,7 @@ def facts(deployment):
         for schedule in kept.pop("schedules", None) or ()
     ]
     for each in schedules:
-        if (each["slug"] or "").startswith("flowpack-"):
+        if (each["slug"] or "").startswith("flowpack"):
             each["slug"] = None
     kept["schedules"] = sorted(schedules, key=repr)
     return kept
