@@ -108,6 +108,7 @@ def load_prefect_yaml(
     shown, source = os.fsdecode(path), os.path.abspath(os.fsdecode(path))
     file = _File(shown, os.path.dirname(source), ignore)
     roots = datafiles.parse_yaml(datafiles.read_text(shown), shown, stock=True)
+    names = [names] if isinstance(names, str) else names
     chosen = file.select(file.find_deployments(roots), names)
     read = [(line, file.read_fields(line, entries)) for line, entries in chosen]
     file.raise_problems()
