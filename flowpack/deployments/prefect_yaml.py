@@ -57,6 +57,7 @@ _PLACES = {
     **dict.fromkeys(("cron", "interval", "rrule", "timezone"), "in an item of schedules"),
     "work_queue": "under work_pool, as work_queue_name",
     "infra_overrides": "under work_pool, as job_variables",
+    "is_schedule_active": "in an item of schedules, as active",
 }
 
 
@@ -107,6 +108,7 @@ def load_prefect_yaml(
     shown, source = os.fsdecode(path), os.path.abspath(os.fsdecode(path))
     file = _File(shown, os.path.dirname(source), ignore)
     roots = datafiles.parse_yaml(datafiles.read_text(shown), shown, stock=True)
+    names = [names] if isinstance(names, str) else names
     chosen = file.select(file.find_deployments(roots), names)
     read = [(line, file.read_fields(line, entries)) for line, entries in chosen]
     file.raise_problems()

@@ -439,6 +439,7 @@ deployments:
     [
         ((), [2, 3, 4, 5]),
         (["named"], [2, 4]),
+        ("mod", [5]),
         (["mod", "named-two"], [3, 5]),
         (["named", "named"], [2, 4]),
         (["other/named"], [2]),
