@@ -90,13 +90,15 @@ def is_flag(value: object) -> Optional[str]:
     return None if isinstance(value, bool) else f"must be true or false, not {quoted(value)}"
 
 
-def at_least(least: int, unit: str) -> Check:
+def at_least(least: int, unit: str, most: Optional[int] = None) -> Check:
     """Return the check of a whole number of some *unit*."""
+    limits = f"from {least}" if most is None else f"from {least} to {most}"
 
     def check(value: object) -> Optional[str]:
         if isinstance(value, int) and not isinstance(value, bool) and value >= least:
-            return None
-        return f"must be a whole number of {unit} from {least}, not {quoted(value)}"
+            if most is None or value <= most:
+                return None
+        return f"must be a whole number of {unit} {limits}, not {quoted(value)}"
 
     return check
 

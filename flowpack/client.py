@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from flowpack.models import (
     DeploymentCreate,
     FlowRecord,
     FlowRun,
+    LogRecord,
     ScheduleRecord,
     WorkPool,
 )
@@ -252,8 +254,10 @@ class Client(HidesLocals):
         tags: Iterable[str] = (),
         name: Optional[str] = None,
         idempotency_key: Optional[str] = None,
+        scheduled_time: Optional[datetime] = None,
+        job_variables: Optional[Mapping[str, Any]] = None,
     ) -> FlowRun:
-        """Create a flow run that is due now.
+        """Create a flow run.
 
         Args:
             deployment_id: What to run.
@@ -262,6 +266,9 @@ class Client(HidesLocals):
             name: None lets the server make one up.
             idempotency_key: A second request with it returns the first one's run; without it the
                 request is never repeated.
+            scheduled_time: When it is due, in local time if it has no zone; None means now.
+            job_variables: Laid over those of the deployment and its work pool. Servers before
+                2.16.4 take none, which is a ``DeploymentValidationError``.
         """
         id_ = _uuid(deployment_id)
         body: Dict[str, Any] = {
@@ -273,6 +280,11 @@ class Client(HidesLocals):
         }
         if name is not None:
             body["name"] = name
+        if scheduled_time is not None:
+            due = scheduled_time.astimezone().isoformat()
+            body["state"]["state_details"] = {"scheduled_time": due}
+        if job_variables:
+            body["job_variables"] = self.dialect.run_variables(job_variables)
         effect = Effect.UPSERT if idempotency_key else Effect.CREATE
         sent = request("POST", path("deployments", id_, "create_flow_run"), body, effect)
         return self._api.read(sent, FlowRun, deployment_id=id_)
@@ -281,6 +293,19 @@ class Client(HidesLocals):
         """Return a flow run by its id."""
         id_ = _uuid(flow_run_id)
         return self._api.read(request("GET", path("flow_runs", id_)), FlowRun, id=id_)
+
+    def read_flow_run_logs(
+        self, flow_run_id: Id, *, level: int = 0, offset: int = 0, last: Optional[int] = None
+    ) -> Tuple[LogRecord, ...]:
+        """Return what a flow run has logged so far, oldest first.
+
+        Left out are records below *level*, a number as in :mod:`logging`, and the *offset* oldest;
+        with *last* all but so many of the newest, 200 at most. They arrive some seconds late.
+        """
+        logs = {"flow_run_id": _any_of([str(_uuid(flow_run_id))]), "level": {"ge_": level}}
+        sort = "TIMESTAMP_ASC" if last is None else "TIMESTAMP_DESC"
+        found = self._api.list("/logs/filter", LogRecord, offset, last, logs=logs, sort=sort)
+        return found if last is None else found[::-1]
 
     # Blocks
 

@@ -300,8 +300,6 @@ class DeploymentCreate:
         current: The deployment as the server has it, for an update; set by the dialect, and so are
             the following.
         schedules: All schedules as they are sent, those of others included.
-        leaves_shared_limit: Whether the deployment gets a limit of its own, or none, in place
-            of one that others use.
     """
 
     name: str
@@ -327,7 +325,6 @@ class DeploymentCreate:
     current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
     job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)
-    leaves_shared_limit: bool = False
 
 
 def wanted_schedules(
@@ -433,5 +430,18 @@ class FlowRun(Record):
     deployment_id: Optional[UUID] = None
     state_type: Optional[str] = None
     state_name: Optional[str] = None
+    expected_start_time: Optional[datetime] = None
     parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     tags: Tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class LogRecord(Record):
+    """One thing that a flow run logged; its *level* is a number as in :mod:`logging`."""
+
+    name: str
+    level: int
+    message: str
+    timestamp: datetime
+    flow_run_id: Optional[UUID] = None
+    task_run_id: Optional[UUID] = None

@@ -52,7 +52,10 @@ def value_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List
 
     Parameters that are missing, or that the schema does not have, are left to others.
     """
-    part = {"properties": _known(schema), "required": [n for n in _required(schema) if n in values]}
+    part = {
+        "properties": known_parameters(schema),
+        "required": [n for n in _required(schema) if n in values],
+    }
     found = _Checker(schema).problems(dict(values), part)
     listed = [f"parameter {printable(path.lstrip('.'))}: {text}" for path, text in found[:_MOST]]
     more = len(found) - _MOST
@@ -81,12 +84,12 @@ def unknown_names(
     unknown = {name: value for name, value in values.items() if name not in names}
     if not unknown:
         return None
-    start = f"{lead} {', '.join(map(quoted, unknown))}"
+    meant = "".join(suggestion(name, names) for name in list(unknown)[:1])
+    takes = f"it takes {printable(', '.join(names)) or 'none'}"
     if catch_all:
         form = printable(f"{catch_all}={json.dumps(unknown, ensure_ascii=False)}")
-        return f"{start}; values of its **{catch_all} stand under that name: -p '{form}'"
-    meant = "".join(suggestion(name, names) for name in list(unknown)[:1])
-    return f"{start}{meant}; it takes {printable(', '.join(names)) or 'none'}"
+        takes += f"; what is meant for **{catch_all} stands under that name: -p '{form}'"
+    return f"{lead} {', '.join(map(quoted, unknown))}{meant}; {takes}"
 
 
 def read_pairs(texts: Mapping[str, str], schema: Mapping[str, Any]) -> Dict[str, Any]:
@@ -95,7 +98,7 @@ def read_pairs(texts: Mapping[str, str], schema: Mapping[str, Any]) -> Dict[str,
     A text that is JSON is taken as that where it fits, else as text where that does. A parameter
     that takes any text gets it as it is.
     """
-    parts, checker = _known(schema), _Checker(schema)
+    parts, checker = known_parameters(schema), _Checker(schema)
     return {key: _read(text, parts.get(key, {}), checker) for key, text in texts.items()}
 
 
@@ -147,9 +150,11 @@ def spread(
     return (*by_place, *items), {**named, **entries}
 
 
-def _known(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def known_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of each parameter that the *schema* of all has."""
     parts = schema.get("properties")
-    return parts if isinstance(parts, Mapping) else {}
+    known = parts.items() if isinstance(parts, Mapping) else ()
+    return {name: part for name, part in known if isinstance(part, Mapping)}
 
 
 def _required(schema: Mapping[str, Any]) -> List[str]:

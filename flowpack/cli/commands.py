@@ -9,12 +9,15 @@ from flowpack import __version__
 from flowpack.cli.parser import (
     Pairs,
     Parser,
+    Variables,
     count,
     full_name,
     json_object,
     not_empty,
     parameters_object,
     seconds,
+    time_at,
+    time_in,
 )
 
 #: What ``--runner`` takes, so that no runner is loaded to parse it.
@@ -83,6 +86,11 @@ def _add_json(parser: Any, help: str = "print one JSON document") -> None:
 
 def _add_pairs(parser: Any, names: str, help: str) -> None:
     _add(parser, f"{names} KEY=VALUE", help, action=Pairs)
+
+
+def _add_variables(parser: Any, help: str) -> None:
+    rule = "VALUE is JSON if it is valid JSON; or a JSON object of several"
+    _add(parser, "--job-variable KEY=VALUE", f"{help}; {rule}", action=Variables)
 
 
 def _add_parameters(parser: Any, help: str) -> None:
@@ -204,7 +212,7 @@ def _work_pool(group: Any) -> None:
     )
     help = "what workers install for flowpack's pull step, as in flowpack==1.0"
     _add(group, "--pull-requires REQ", help)
-    _add_pairs(group, "--job-variable", "a job variable of the work pool, as in env.NAME=VALUE")
+    _add_variables(group, "a job variable of the work pool, as in env.NAME=VALUE")
     _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
     group.add_argument(
         "--collision-strategy",
@@ -240,8 +248,22 @@ def _verify(parser: Any) -> None:
 def _trigger(parser: Any) -> None:
     _add_deployment(parser)
     _add_parameters(parser, "parameter, in place of the deployment's own")
-    _add(parser, "--wait", "wait; status 0 only if the flow run completes")
-    _add(parser, "--timeout SECONDS", "longest time to --wait", type=seconds)
+    due = parser.add_mutually_exclusive_group()
+    help = "when it is due, as in 2030-12-24T18:00 (local time) or 2030-12-24T18:00Z; default: now"
+    _add(due, "--at TIME", help, type=time_at, dest="scheduled_time")
+    _add(
+        due,
+        "--in TIME",
+        "how long from now, as in 90s, 15m, 1h30m or 2d",
+        type=time_in,
+        dest="scheduled_time",
+    )
+    _add(parser, "-n --name NAME", "name of the flow run; default: one that the server makes up")
+    _add(parser, "-t --tag TAG", "a tag, besides those of the deployment", action="append")
+    _add_variables(parser, "job variable, in place of the deployment's own")
+    _add(parser, "--wait", "wait for its end; status 0 only if it completes")
+    _add(parser, "--watch", "wait, and show its logs as they come")
+    _add(parser, "--timeout SECONDS", "longest time to wait", type=seconds)
     _add_json(parser)
 
 

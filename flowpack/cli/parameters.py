@@ -8,7 +8,13 @@ from typing import Any, Callable, Dict, Mapping, Optional
 from flowpack.client import Client
 from flowpack.exceptions import SpecError
 from flowpack.models import Deployment
-from flowpack.parameters import missing_problems, read_pairs, unknown_names, value_problems
+from flowpack.parameters import (
+    known_parameters,
+    missing_problems,
+    read_pairs,
+    unknown_names,
+    value_problems,
+)
 
 
 def given_parameters(
@@ -35,15 +41,14 @@ def check_parameters(deployment: Deployment, given: Mapping[str, Any], client: C
 
     Types are checked where the server does so. 2.0b7 keeps no schema to go by.
     """
-    schema = deployment.extra.get("parameter_openapi_schema") or {}
     if not client.dialect.uses_work_pools:
         return
-    properties = schema.get("properties") or {}
-    # The last one, where it may be a function's **more.
-    last = max(properties, key=lambda name: properties[name].get("position", 0), default="")
-    open_ended = properties.get(last, {}).get("default") == {}
+    schema = deployment.extra.get("parameter_openapi_schema") or {}
+    known = known_parameters(schema)
+    # One that may be a function's **more.
+    more = [name for name, part in known.items() if part.get("default") == {}][-1:]
     lead = "The following parameters were specified but not found on the deployment:"
-    unknown = unknown_names(given, properties, last if open_ended else None, lead)
+    unknown = unknown_names(given, known, "".join(more), lead)
     problems = [unknown] if unknown else []
     if deployment.extra.get("enforce_parameter_schema"):
         values = {**deployment.parameters, **given}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from contextlib import suppress
+from datetime import datetime
 from typing import Any, Dict, Iterable, List, NoReturn
 
 from flowpack.exceptions import SpecError, printable, quoted, suggestion
@@ -120,6 +123,33 @@ def seconds(text: str) -> float:
     return number
 
 
+def time_at(text: str) -> datetime:
+    """Return a time; local where it has no zone."""
+    from flowpack.schedules import parse_time  # Imported here because few commands need it.
+
+    found = parse_time(text) or parse_time(f"{text.strip()}T00:00")
+    if found is None or not 1 < found.year < 9999:
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text)} is no time; write 2030-12-24T18:00 (local time), 2030-12-24T18:00Z or"
+            " 2030-12-24T18:00+01:00"
+        )
+    return found.astimezone()
+
+
+def time_in(text: str) -> datetime:
+    """Return the time that is so long from now."""
+    from flowpack.schedules import parse_duration  # As above.
+
+    short = re.sub("(?<=[wdhms])(eek|ay|our|r|in(ute)?|ec(ond)?)s?|[ ,]", "", text.lower())
+    match = re.fullmatch(r"((?:[\d.]+[wd])*)((?:[\d.]+[hms])*)", short)
+    iso = f"P{match[1]}{'T' if match[2] else ''}{match[2]}".upper() if match else text
+    with suppress(OverflowError):
+        duration = parse_duration(iso)
+        if duration is not None:
+            return datetime.now().astimezone() + duration
+    raise argparse.ArgumentTypeError(f"{quoted(text)} is no duration; write 90s, 15m, 1h30m or 2d")
+
+
 def json_object(text: str) -> Dict[str, Any]:
     """Return a JSON object."""
     try:
@@ -166,8 +196,31 @@ class Pairs(argparse.Action):
         key, equals, text = values.partition("=")
         pairs = getattr(namespace, self.dest) or {}
         if not (key.strip() and equals):
-            hint = "; a work pool is given with --pool" if hasattr(namespace, "pool") else ""
+            pools = option == "-p" and hasattr(namespace, "pool")  # Where Prefect's has -p POOL.
+            hint = "; a work pool is given with --pool" if pools else ""
             raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE{hint}")
         if key in pairs:
             raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
         setattr(namespace, self.dest, {**pairs, key: text})
+
+
+class Variables(Pairs):
+    """Collects job variables: KEY=VALUE, or a JSON object of several as stock Prefect has it."""
+
+    def __call__(
+        self, parser: object, namespace: object, values: Any, option: object = None
+    ) -> None:
+        """Add the pair or the pairs in the text *values*."""
+        if not values.lstrip().startswith("{"):
+            super().__call__(parser, namespace, values, option)
+            return
+        import json  # Imported here because few commands need it.
+
+        try:
+            found = json_object(values)
+        except argparse.ArgumentTypeError as exc:
+            raise argparse.ArgumentError(self, str(exc)) from exc
+        for key, value in found.items():
+            is_text = isinstance(value, str) and key.startswith("env.")
+            pair = f"{key}={value if is_text else json.dumps(value)}"
+            super().__call__(parser, namespace, pair, option)

@@ -8,7 +8,6 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
 from flowpack.cli.parameters import given_parameters, read_variables
 from flowpack.cli.parser import UsageError
@@ -23,6 +22,7 @@ from flowpack.urls import mask_text
 
 #: The options that set a field of a script's spec, and that field.
 _FIELDS = {
+    "storage": "flow_storage",
     "description": "description",
     "version": "version",
     "tag": "tags",
@@ -34,18 +34,22 @@ _FIELDS = {
     "pull_requires": "pull_requires",
     "no_enforce_parameters": "enforce_parameter_schema",
     "label": "labels",
+    "replace_schedules": "replace_schedules",
 }
 
 #: All options that cannot be given with spec files, which have such things themselves.
 _FOR_SCRIPTS = (
-    *("name", "storage", "runner", "env", "image", "runner_config", "no_tags"),
+    *("name", "runner", "env", "image", "runner_config", "no_tags"),
     *("param", "params", "no_params"),
-    *("cron", "interval", "rrule", "no_schedule", "timezone", "replace_schedules", *_FIELDS),
+    *("cron", "interval", "rrule", "no_schedule", "timezone", *_FIELDS),
     *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
 )
 
 #: Those that go with a prefect.yaml: what it does not have itself, and which part of it is meant.
-_FOR_PREFECT_YAML = ("storage", "create_pool", "pull", "pull_requires", "name", "all", "ignore")
+_FOR_PREFECT_YAML = (
+    *("storage", "create_pool", "pull", "pull_requires", "replace_schedules"),
+    *("name", "all", "ignore"),
+)
 
 
 class Target(NamedTuple):
@@ -166,11 +170,10 @@ def _load_prefect_yaml(
     # Imported here because it is slow to load, and most commands read none.
     from flowpack.deployments.prefect_yaml import load_prefect_yaml
 
-    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[1:4]}
-    if arguments.storage is not None:
-        options["flow_storage"] = parse_storage_url(arguments.storage)
+    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[:5]}
     given = {field: value for field, value in options.items() if value is not None}
-    file = load_prefect_yaml(path, arguments.name or (), ignore=arguments.ignore or (), **given)
+    ignore = arguments.ignore or ()
+    file = load_prefect_yaml(path, arguments.name or (), client, ignore=ignore, **given)
     for note in file.notes:
         output.note(f"note: {path}: {note}")
     return file.specs
@@ -178,7 +181,6 @@ def _load_prefect_yaml(
 
 def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
     """Return the fields of specs that the options set for every script."""
-    storage = arguments.storage
     options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
     if arguments.no_tags:
         options["tags"] = ()
@@ -191,7 +193,6 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),
         "flow_runner": _flow_runner(arguments),
-        "flow_storage": None if storage is None else parse_storage_url(storage),
         **{field: value for field, value in options.items() if value is not None},
     }
 
@@ -221,7 +222,7 @@ def _schedules(arguments: Namespace) -> Dict[str, Any]:
         if arguments.replace_schedules:
             raise UsageError("--replace-schedules needs schedules, or --no-schedule")
         return {}
-    return {"schedules": given, "replace_schedules": bool(arguments.replace_schedules)}
+    return {"schedules": given}
 
 
 def _flow_runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:

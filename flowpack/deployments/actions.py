@@ -12,12 +12,20 @@ from flowpack.analysis.discovery import FlowInfo
 from flowpack.client import Client
 from flowpack.exceptions import FlowpackError, SpecError, printable
 from flowpack.packaging.base import CompleteSpec, Package
+from flowpack.models import ScheduleRecord
+from flowpack.wire.conversion import describe_record, write_record
 from flowpack.wire.dialect import Change
 
 CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 
 #: ``Deployed.action`` by ``Action.kind``.
 DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
+
+#: Fields that are shown part by part: job variables and runners, and variables in their ``env``.
+_BY_NAME = frozenset(
+    {"job_variables", "job_variables.env", "flow_runner", "flow_runner.env"}
+    | {"flow_runner.config", "flow_runner.config.env"}
+)
 
 #: The name of a deployment that failed, and its error.
 Failure = Tuple[str, FlowpackError]
@@ -59,6 +67,7 @@ class Action:
         upload: Whether bytes are to be stored, if only to put back what is missing or damaged.
         sha256: Digest of the bytes in lower-case hex; None where a packager of your own decides
             when it packages.
+        schedules: All that the deployment is to have, with which are flowpack's (``own``).
         kept: Storage and runner that nobody named and that are taken from the deployment as it
             is, by the field's name. Secrets are masked.
     """
@@ -72,6 +81,7 @@ class Action:
     size: Optional[int] = None
     notes: Tuple[str, ...] = ()
     kept: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    schedules: Tuple[ScheduleRecord, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -111,7 +121,10 @@ class Plan:
 
     def to_json(self) -> str:
         """Return the plan as JSON; equal plans give equal text."""
-        actions = [attrs.asdict(action) for action in self.actions]
+        actions = [
+            {**attrs.asdict(action), "schedules": list(map(write_record, action.schedules))}
+            for action in self.actions
+        ]
         return _text({"api": self.api, "actions": actions}, indent=2)
 
     def __str__(self) -> str:
@@ -202,7 +215,7 @@ def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
 def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, ...]:
     """Return how the plan *now* differs from the one *planned*, one sentence each.
 
-    Notes do not count: a work pool's state is none of the plan's.
+    Notes and schedules of others do not count: a work pool's state is none of the plan's.
     """
     planned, now = _without_notes(planned), _without_notes(now)
     if _text(planned) == _text(now):
@@ -224,7 +237,10 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
 
 
 def _without_notes(plan: Mapping[str, Any]) -> Dict[str, Any]:
-    return {**plan, "actions": [{**action, "notes": ()} for action in plan["actions"]]}
+    return {
+        **plan,
+        "actions": [{**action, "notes": (), "schedules": ()} for action in plan["actions"]],
+    }
 
 
 def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
@@ -267,27 +283,21 @@ def _details(action: Action) -> List[str]:
             details.append(f"{printable(field)}: {move}")
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
+    if action.kind != CREATE and action.schedules:
+        shown = "; ".join(map(describe_record, action.schedules))
+        details.append(f"all schedules: {printable(shown, _LONGEST_NOTE)}")
     return details + [printable(note, _LONGEST_NOTE) for note in action.notes]
 
 
 def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
-    """Yield what differs: of job variables and a runner each by its name, of the others all."""
-    both = {**(old or {}), **(new or {})} if _has_parts(field, old, new) else {}
-    for key in both:
-        before, after = ((each or {}).get(key) for each in (old, new))
-        if before != after:
-            yield from _parts(f"{field}.{key}", before, after)
-    if not both:
+    """Yield field, old and new of what differs, those of :data:`_BY_NAME` part by part."""
+    before, after = old or {}, new or {}
+    if field not in _BY_NAME or not (isinstance(before, Mapping) and isinstance(after, Mapping)):
         yield field, old, new
-
-
-def _has_parts(field: str, *values: Any) -> bool:
-    path = field.split(".")
-    return (
-        path[0] in ("job_variables", "flow_runner")
-        and path[1:] in ([], ["env"], ["config"], ["config", "env"])
-        and all(isinstance(each, (Mapping, type(None))) for each in values)
-    )
+        return
+    for key in {**before, **after}:
+        if before.get(key) != after.get(key):
+            yield from _parts(f"{field}.{key}", before.get(key), after.get(key))
 
 
 def _html_table(

@@ -188,15 +188,18 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     current = spec.current or nothing
     stored = current.stored_object
     in_place = stored is not None and _is_same_storage(stored, current, package, state)
-    new, notes, pool_notes = _describe(spec, package, stored if in_place else None, state)
+    new, notes = _describe(spec, package, stored if in_place else None, state)
     changes, upload = _compare_code(package, current, stored, in_place, state)
-    if upload and {"code", "storage"}.isdisjoint(each.field for each in changes):
-        notes += ("the stored bytes are missing or damaged; the right ones are put back",)
+    restores = upload and {"code", "storage"}.isdisjoint(each.field for each in changes)
     given = spec.job_variables is not UNSET and state.reader.dialect.uses_work_pools
     names = {"flow_runner": "job_variables"} if given else {}
     for change in state.reader.dialect.differences(current, new):
         changes.append(attrs.evolve(change, field=names.get(change.field, change.field)))
     kind = UPDATE if changes else UNCHANGED
+    # The others are no news where nothing changes.
+    notes = _lasting_notes(spec, new, state) + (package.notes + notes if changes else ())
+    if restores:
+        notes += ("the stored bytes are missing or damaged; the right ones are put back",)
     if spec.current is None:
         kind = CREATE
         shown = [each for each in changes if each.field != "code"]
@@ -209,18 +212,16 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         upload=upload,
         sha256=package.content.sha256,
         size=package.content.size,
-        notes=package.notes + spec.notes + notes + (() if kind == UNCHANGED else pool_notes),
+        notes=notes,
         kept=spec.kept,
+        schedules=state.reader.dialect.all_schedules(new),
     )
 
 
 def _describe(
     spec: CompleteSpec, package: Package, in_place: Optional[StoredObject], state: PlanState
-) -> Tuple[DeploymentCreate, Tuple[str, ...], Tuple[str, ...]]:
-    """Return the deployment as it is to be, and notes, those on its pool apart.
-
-    Raises a DeploymentValidationError for what cannot work.
-    """
+) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
+    """Return the deployment as it is to be, and notes; refuse what cannot work."""
     dialect, current = state.reader.dialect, spec.current
     flow_id = _NO_ID if current is None else current.flow_id
     described = describe(spec, package, flow_id, _find_token(package, in_place))
@@ -228,14 +229,25 @@ def _describe(
     problems = [*dialect.problems(new), *_parameter_problems(spec, package, new)]
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
-    notes = dialect.notes(new, current)
+    pooled = dialect.uses_work_pools
+    pool_notes = check_pool(spec, new, state.reader, state.pools) if pooled else ()
+    return new, dialect.notes(new) + pool_notes
+
+
+def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) -> Tuple[str, ...]:
+    """Return the notes that are news even if nothing changes."""
+    dialect = state.reader.dialect
     if dialect.uses_work_pools:
-        return new, notes, check_pool(spec, new, state.reader, state.pools)
-    fields = attrs.fields(PoolFields)
-    given = ", ".join(each.name for each in fields if getattr(spec, each.name) != each.default)
-    if given:
-        notes += (f"this server has no place for {given}; they are left out",)
-    return new, notes, ()
+        unkept = dialect.unkept(spec.concurrency_limit, spec.job_variables)
+        return (*spec.notes, *dialect.lasting_notes(new), *unkept)
+    given = ", ".join(
+        each.name
+        for each in attrs.fields(PoolFields)
+        if getattr(spec, each.name) not in (each.default, None, {})
+        and each.name != "check_job_variables"
+    )
+    note = f"this server has no place for {given}; they are left out"
+    return (*spec.notes, note) if given else spec.notes
 
 
 def _parameter_problems(

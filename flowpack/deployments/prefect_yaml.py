@@ -16,12 +16,14 @@ import attrs
 
 from flowpack._files import absolute_path
 from flowpack._tracebacks import hides_locals
+from flowpack.client import Client
 from flowpack.deployments import datafiles
 from flowpack.deployments.datafiles import Pairs, Value, ValueReader
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.deployments.templating import fill_text
 from flowpack.exceptions import FlowpackError, SpecError, printable, quoted, suggestion
 from flowpack.schedules import parse_deployment_schedule, parse_time
+from flowpack.wire.dialect import Dialect
 
 #: The keys of a mapping, each with its line and what stands below.
 Entries = Dict[str, Tuple[int, Value]]
@@ -75,6 +77,7 @@ class PrefectFile:
 def load_prefect_yaml(
     path: Union[str, os.PathLike[str]],
     names: Collection[str] = (),
+    client: Optional[Client] = None,
     *,
     ignore: Collection[str] = (),
     **fields: Any,
@@ -90,6 +93,8 @@ def load_prefect_yaml(
         names: Which deployments: ``NAME``, ``FLOW/NAME`` or patterns of them, in which ``*``
             stands for one or more characters. FLOW is the flow's name or its function's, where
             ``-`` and ``_`` are one. Without any all are taken that have a name.
+        client: The server; what the file leaves open is as the stock client of its release has
+            it. None means the newest.
         ignore: Which of ``build``, ``push``, ``triggers`` and ``sla`` may stand in the file,
             without effect.
         **fields: Fields for every spec that a ``prefect.yaml`` does not have, such as
@@ -103,10 +108,17 @@ def load_prefect_yaml(
     file = _File(shown, os.path.dirname(source), ignore)
     roots = datafiles.parse_yaml(datafiles.read_text(shown), shown, stock=True)
     chosen = file.select(file.find_deployments(roots), names)
-    specs = [(line, {**file.read_fields(line, entries), **fields}) for line, entries in chosen]
+    read = [(line, file.read_fields(line, entries)) for line, entries in chosen]
     file.raise_problems()
-    made = [DeploymentSpec(source=f"{source}:{line}", **own) for line, own in specs]
-    return PrefectFile(tuple(made), file.notes())
+    specs = []
+    for line, own in read:
+        if client is not None:
+            own = _as_older_clients(own, client.dialect)
+        own = {**own, **fields}
+        if "schedules" not in own:  # Those that are there stay.
+            own.pop("replace_schedules", None)
+        specs.append(DeploymentSpec(source=f"{source}:{line}", **own))
+    return PrefectFile(tuple(specs), file.notes())
 
 
 class _File(ValueReader):
@@ -193,7 +205,7 @@ class _File(ValueReader):
     def read_fields(self, line: int, entries: Entries) -> Dict[str, Any]:
         """Return the arguments of a spec; what the file does not say of it is cleared."""
         fields: Dict[str, Any] = {"tags": (), "parameters": {}, "job_variables": {}}
-        fields.update(concurrency_limit=None, lenient=True)
+        fields.update(concurrency_limit=None, check_job_variables=False)
         self._read_keys({**self._shared, **entries}, "", fields)
         if "schedules" in entries and _is_filled(entries.get("schedule")):
             self.note(entries["schedule"][0], "schedule", "give schedules alone, it is there, too")
@@ -361,6 +373,15 @@ def _to_schedule(value: Any) -> Any:
     if moment is not None and moment.tzinfo is None:
         schedule["anchor_date"] = moment.replace(tzinfo=timezone.utc)
     return schedule
+
+
+def _as_older_clients(fields: Dict[str, Any], dialect: Dialect) -> Dict[str, Any]:
+    """Return the arguments of a spec as the stock client of a server's release means them."""
+    fields, schedules = {**dialect.stock_defaults, **fields}, fields.get("schedules", ())
+    if not dialect.has("schedules") and [each.active for each in schedules] == [False]:
+        # The only schedule is inactive where the deployment is paused.
+        fields.update(paused=True, schedules=(attrs.evolve(schedules[0], active=True),))
+    return fields
 
 
 def _to_flag(value: Any) -> Any:

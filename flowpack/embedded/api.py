@@ -177,9 +177,9 @@ def set_schedule(db: Session, body: Json, deployment_id: str, *, active: bool) -
 def create_flow_run(db: Session, body: Json, deployment_id: str) -> StatusAndJson:
     """Create a run of a deployment, once for each idempotency key of its flow."""
     deployment = find(db, "deployment", id=deployment_id)
-    key, due, state_id = body["idempotency_key"], now(), str(uuid.uuid4())
-    state = {"id": state_id, "name": "Scheduled", "timestamp": due, **body["state"]}
-    state["state_details"] = {"scheduled_time": due}
+    key, created_at, state_id = body["idempotency_key"], now(), str(uuid.uuid4())
+    state = {"id": state_id, "name": "Scheduled", "timestamp": created_at, **body["state"]}
+    due = state.setdefault("state_details", {}).setdefault("scheduled_time", created_at)
     values = {
         "name": body.get("name") or f"run-{state_id[:8]}",
         "flow_id": deployment["flow_id"],

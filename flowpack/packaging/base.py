@@ -6,18 +6,7 @@ import hashlib
 import inspect
 import io
 from abc import ABC, abstractmethod
-from typing import (
-    Any,
-    BinaryIO,
-    Callable,
-    Collection,
-    Iterable,
-    List,
-    Mapping,
-    Optional,
-    Tuple,
-    Union,
-)
+from typing import Any, BinaryIO, Callable, Collection, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -93,22 +82,17 @@ def _to_limit(value: Union[int, Mapping[str, Any], None, Unset]) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _grace_problem(value: Any) -> Optional[str]:
-    is_possible = type(value) is int and 60 <= value <= 86400
-    return None if is_possible else f"must be from 60 to 86400 seconds, not {quoted(value)}"
-
-
 #: What a concurrency limit may hold, where it is no mere number.
 _LIMIT: Mapping[str, Check] = {
     "limit": at_least(1, "runs"),
     "collision_strategy": optional(one_of("ENQUEUE", "CANCEL_NEW")),
-    "grace_period_seconds": optional(_grace_problem),
+    "grace_period_seconds": optional(at_least(60, "seconds", 86400)),
 }
 
 
-def _limit_problems(value: Any) -> Union[None, str, Iterable[str]]:
+def _limit_problems(value: Any) -> Any:
     if not isinstance(value, dict):
-        return at_least(1, "runs")(value)
+        return _LIMIT["limit"](value)
     listed = ", ".join(_LIMIT)
     unknown = [f"it has no {quoted(key)}; it takes {listed}" for key in value if key not in _LIMIT]
     problems = ((key, check(value.get(key))) for key, check in _LIMIT.items())
@@ -198,6 +182,7 @@ class PoolFields(HidesLocals):
     job_variables: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=to_job_variables, validator=validator(is_json_mapping), repr=False
     )
+    check_job_variables: bool = attrs.field(default=True, validator=_check_flag)
     pull: Optional[str] = attrs.field(
         default=None, validator=validator(one_of("stock", "flowpack"))
     )
@@ -225,7 +210,6 @@ class SpecFields(PoolFields):
         default=UNSET, converter=_to_tags, validator=validator(is_list_of_texts)
     )
     paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
-    lenient: bool = attrs.field(default=False, validator=_check_flag)
 
     def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
         """Return the spec with nothing missing, as *packager* wants it; only reads."""
@@ -244,7 +228,7 @@ class CompleteSpec(SpecFields):
         kept: What is taken from the deployment as it is, by the field's name, with secrets
             masked: storage and runner that nobody named.
         current: The deployment as the server has it; None where there is none.
-        notes: What was left out.
+        notes: What was left out, one sentence.
 
     The others are those of ``DeploymentSpec``; UNSET keeps what the server has.
     """

@@ -5,12 +5,14 @@ Since 3.0.3 servers keep the number in a global concurrency limit. Others may us
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
+from flowpack.exceptions import quoted
 from flowpack.jsonvalues import same_json
+from flowpack.models import DeploymentCreate
 from flowpack.wire.encoding import Json
 
-#: What a limit that is a mapping has besides its number, and its name in a response.
+#: What a limit that is a mapping has besides its number.
 _OPTIONS = ("collision_strategy", "grace_period_seconds")
 
 
@@ -27,13 +29,47 @@ def read_limit(extra: Mapping[str, Any]) -> Json:
     return {"limit": limit_runs(extra), **options} if options else limit_runs(extra)
 
 
-def write_limit(limit: Json) -> Dict[str, Json]:
-    """Return the fields of the body that hold *limit*."""
-    if not isinstance(limit, Mapping):
-        return {"concurrency_limit": limit, "concurrency_options": None}
-    given = {key: limit[key] for key in _OPTIONS if limit.get(key) is not None}
-    options = {"collision_strategy": "ENQUEUE", **given}
-    return {"concurrency_limit": limit.get("limit"), "concurrency_options": options}
+def write_limit(new: DeploymentCreate) -> Dict[str, Json]:
+    """Return the fields of the body that hold the limit of *new*, which is settled.
+
+    A limit that others use stays as it is: servers would change it, or delete it, for all.
+    """
+    fields = limit_fields(new.concurrency_limit)
+    return {**fields, "global_concurrency_limit_id": None} if _leaves_shared(new) else fields
+
+
+def limit_fields(limit: Any) -> Dict[str, Json]:
+    """Return the fields of the body that hold *limit*, of a number and of what is beside it."""
+    options: Optional[Dict[str, Json]] = None
+    if isinstance(limit, Mapping):
+        given = {key: limit[key] for key in _OPTIONS if limit.get(key) is not None}
+        limit, options = limit.get("limit"), {"collision_strategy": "ENQUEUE", **given}
+    return {"concurrency_limit": limit, "concurrency_options": options}
+
+
+def reduced(limit: Any, has: Callable[[str], bool]) -> Any:
+    """Return what is left of *limit* on a server that *has* some fields."""
+    if not has("concurrency_limit"):
+        return None
+    if not isinstance(limit, Mapping) or has("grace_period_seconds"):
+        return limit
+    if not has("concurrency_options"):
+        return limit["limit"]
+    return {key: value for key, value in limit.items() if key != "grace_period_seconds"}
+
+
+def limit_notes(new: DeploymentCreate) -> List[str]:
+    """Return the note of a plan on a limit that others use, if there is one."""
+    name = shared_limit(new.current.extra) if new.current else None
+    if _leaves_shared(new):
+        return [f"the shared concurrency limit {quoted(name)} stays, for others"]
+    return [f"the concurrency limit {quoted(name)} is shared with others"] if name else []
+
+
+def _leaves_shared(new: DeploymentCreate) -> bool:
+    extra = new.current.extra if new.current else {}
+    is_shared = shared_limit(extra) is not None
+    return is_shared and not same_limit(read_limit(extra), new.concurrency_limit)
 
 
 def same_limit(one: Json, other: Json) -> bool:
@@ -44,15 +80,6 @@ def same_limit(one: Json, other: Json) -> bool:
         return {"collision_strategy": "ENQUEUE", "grace_period_seconds": None, **given}
 
     return same_json(whole(one), whole(other))
-
-
-def needed_fields(limit: Json) -> Tuple[str, ...]:
-    """Return what a server must have for *limit*, by the names of the fields."""
-    if not isinstance(limit, Mapping):
-        return ("concurrency_limit",) if limit else ()
-    strategy = ("concurrency_options",) if limit.get("collision_strategy") == "CANCEL_NEW" else ()
-    grace = ("grace_period_seconds",) if limit.get("grace_period_seconds") else ()
-    return ("concurrency_limit", *strategy, *grace)
 
 
 def shared_limit(extra: Mapping[str, Any]) -> Optional[str]:

@@ -72,8 +72,19 @@ class Connection:
             log(__name__, INFO, "%s %s %s %s", verb, kind, quoted(name), id_)
         return model
 
-    def list(self, path: str, cls: Type[Item], **filters: Any) -> Tuple[Item, ...]:
-        """Return all records that the *filters* let through, page by page."""
+    def list(
+        self,
+        path: str,
+        cls: Type[Item],
+        start: int = 0,
+        most: Optional[int] = None,
+        /,
+        **filters: Any,
+    ) -> Tuple[Item, ...]:
+        """Return the records that the *filters* let through, page by page.
+
+        The first *start* are left out. With *most* it is one page, of so many records.
+        """
 
         def records(value: Json) -> List[Item]:
             if not isinstance(value, list):
@@ -83,10 +94,11 @@ class Connection:
         found: List[Item] = []
         ids: Set[UUID] = set()
         while True:
-            sent = request("POST", path, {"limit": _PAGE, "offset": len(found), **filters})
+            page = {"limit": min(_PAGE, most or _PAGE), "offset": start + len(found)}
+            sent = request("POST", path, {**page, **filters})
             items: List[Item] = self.json(sent, records)
             found += items
-            if len(items) < _PAGE:
+            if len(items) < _PAGE or most is not None:
                 return tuple(found)
             seen = len(ids)
             ids.update(item.id for item in items)

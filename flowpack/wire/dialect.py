@@ -19,7 +19,7 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.exceptions import WireError, printable
+from flowpack.exceptions import DeploymentValidationError, WireError, printable
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
@@ -49,12 +49,8 @@ NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=Non
 _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
 
 
-#: Fields of schedules that not all servers have, by the name for :meth:`Dialect.has`.
-_OF_SCHEDULES = {
-    "slug": "slug",
-    "schedule_parameters": "parameters",
-    "max_scheduled_runs": "max_scheduled_runs",
-}
+#: What schedules have besides when they make runs, where a server keeps it.
+_OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
 
 
 @attrs.frozen
@@ -82,6 +78,8 @@ class Dialect:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        #: Fields as the stock client of this release sends them where a prefect.yaml has none.
+        self.stock_defaults: Dict[str, Json] = {}
 
     def ui_path(self, kind: str) -> Optional[str]:
         """Return where the user interface shows things of this *kind*; None where it does not."""
@@ -151,6 +149,11 @@ class Dialect:
                 changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
         return tuple(changes)
 
+    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
+        """Return the schedules that a deployment is to have; *new* is settled."""
+        schedule: Any = new.schedule
+        return () if schedule is None else (ScheduleRecord(schedule=schedule, own=True),)
+
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
         return request("POST", "/deployments/", self.body(new), Effect.UPSERT)
@@ -177,18 +180,19 @@ class Dialect:
 
     def make_fit(self, fields: Dict[str, Any]) -> List[str]:
         """Take out of the *fields* of a spec what this server does not keep; return its names."""
-        found, schedules = [], []
-        for each in () if fields["schedules"] is UNSET else fields["schedules"]:
-            for field, name in _OF_SCHEDULES.items():
-                if getattr(each, name) is not None and not self.has(field):
-                    found.append(f"{name} of schedules")
-                    each = attrs.evolve(each, **{name: None})
-            schedules.append(each)
-        if len(schedules) == 1 and not (schedules[0].active or self.has("schedules")):
-            schedules = [attrs.evolve(schedules[0], active=True)]
+        schedules = fields["schedules"] or ()
+        found = [
+            name
+            for name in _OF_SCHEDULES
+            if any(getattr(each, name) is not None for each in schedules)
+            and not self.has(f"schedules.{name}")
+        ]
+        given = [attrs.evolve(each, **dict.fromkeys(found)) for each in schedules]
+        if len(given) == 1 and not (given[0].active or self.has("schedules")):
+            given = [attrs.evolve(given[0], active=True)]
             fields["paused"] = True
-        if fields["schedules"] is not UNSET:
-            fields["schedules"] = tuple(schedules)
+        if given:
+            fields["schedules"] = tuple(given)
         return found
 
     def schedule_problems(self, wanted: Sequence[DeploymentSchedule]) -> List[str]:
@@ -196,25 +200,29 @@ class Dialect:
         found = []
         if len(wanted) > 1 and not self.has("schedules"):
             found.append(f"keeps one schedule for each deployment, and {len(wanted)} are given")
-        for each in wanted:
-            if not each.active and not self.has("schedules"):
-                found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
-            for field, name in _OF_SCHEDULES.items():
-                if getattr(each, name) is not None and not self.has(field):
-                    found.append(f"keeps no {name} of schedules; leave it out")
-        return [f"a {self.version} server {problem}" for problem in dict.fromkeys(found)]
+        if not all(each.active for each in wanted) and not self.has("schedules"):
+            found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
+        for field in _OF_SCHEDULES:
+            is_given = any(getattr(each, field) is not None for each in wanted)
+            if is_given and not self.has(f"schedules.{field}"):
+                found.append(f"keeps no {field} of schedules; leave it out")
+        return [f"a {self.version} server {problem}" for problem in found]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
-        """Return why this server or its workers could do nothing with *new*, which is settled."""
-        return tuple(
-            f"this server keeps no {field}, which would change how runs are made; leave it out, or"
-            " deploy to a server of Prefect 2.10.14 or later"
-            for field in ("job_variables", "concurrency_limit")
-            if getattr(new, field)
-        )
+        """Return why this server or its workers could do nothing with *new*."""
+        return ()
 
-    def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
-        """Return the notes of a plan on *new*, which takes the place of *current*."""
+    def unkept(self, concurrency_limit: Any, job_variables: Any) -> List[str]:
+        """Return which of these fields of a spec this server has no place for."""
+        given = {"concurrency_limit": concurrency_limit, "job_variables": job_variables}
+        return [
+            f"this server keeps no {field}: it is 2.0b7 or the embedded API. Leave it out, or name"
+            " a newer server (--api, PREFECT_API_URL)"
+            for field in filter(given.get, given)
+        ]
+
+    def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """Return the notes of a plan on *new*."""
         return ()
 
     def describe_pull(self, current: Deployment) -> str:
@@ -224,6 +232,15 @@ class Dialect:
             return "it stands in the deployment itself" if current.flow_data else "unknown"
         place = "storage block" if stored.block_document_id else "folder of temporary files"
         return f"agents and flowpack run read it from the {place}"
+
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """Return further notes on *new*, which are news even if nothing changes."""
+        return ()
+
+    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the job *variables* of one flow run as this server takes them."""
+        problem = f"Prefect {self.version} takes none for one flow run; 2.16.4 and later do"
+        raise DeploymentValidationError("job_variables", [problem])
 
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""

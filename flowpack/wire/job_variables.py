@@ -30,7 +30,7 @@ _PULL_POLICIES = {"IF_NOT_PRESENT": "IfNotPresent", "ALWAYS": "Always", "NEVER":
 def pool_problem(settings: FlowRunnerSettings, pool_type: str) -> str:
     """Return why a runner does not fit a pool of *pool_type*; empty if it does."""
     if pool_type == "prefect-agent":
-        return "a work pool of type prefect-agent has agents, which run no deployments with steps"
+        return "agents run no deployments with pull steps, and a prefect-agent work pool has agents"
     fitting = POOL_TYPES.get(str(settings.type), (pool_type,))
     if pool_type in fitting:
         return ""

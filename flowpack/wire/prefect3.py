@@ -17,7 +17,6 @@ from flowpack.exceptions import (
     ObjectAlreadyExists,
     ObjectNotFound,
     WireError,
-    quoted,
 )
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
@@ -27,6 +26,7 @@ from flowpack.models import (
     DataDocument,
     Deployment,
     DeploymentCreate,
+    ScheduleRecord,
     ScriptSource,
 )
 from flowpack.transport import Effect, Request
@@ -34,15 +34,16 @@ from flowpack.wire import prefect3_schedules as schedules
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
 from flowpack.wire.concurrency import (
-    needed_fields,
+    limit_fields,
+    limit_notes,
     read_limit,
+    reduced,
     same_limit,
-    shared_limit,
     write_limit,
 )
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
-from flowpack.wire.job_variables import merged_variables, variables_of
+from flowpack.wire.job_variables import merged_variables, variables_of, with_nested_env
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -53,6 +54,7 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "enforce_parameter_schema": (2, 13, 2),
     "paused": (2, 16, 0),
     "schedules": (2, 16, 0),
+    "run_variables": (2, 16, 4),  # Job variables of one flow run.
     "job_variables": (2, 17, 0),
     "concurrency_limit": (3, 0, 0),
     "runs": (3, 0, 0),  # In addresses of the user interface.
@@ -60,9 +62,9 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "global_concurrency_limit_id": (3, 3, 6),
     "grace_period_seconds": (3, 6, 6),
     "labels": (3, 1, 5),
-    "max_scheduled_runs": (2, 19, 0),  # Of each schedule, and so are the following.
-    "slug": (3, 2, 0),
-    "schedule_parameters": (3, 2, 0),
+    "schedules.max_scheduled_runs": (2, 19, 0),
+    "schedules.slug": (3, 2, 0),
+    "schedules.parameters": (3, 2, 0),
     "methods": (3, 4, 13),  # As entry points, as far as was seen; not in 3.0.11.
 }
 
@@ -104,6 +106,7 @@ _SPEC_NAMES: Mapping[str, str] = {
 _SHAPES: Mapping[str, type] = {
     "schedule": dict,
     "schedules": list,
+    "parameter_openapi_schema": dict,
     "pull_steps": list,
     "labels": dict,
     "job_variables": dict,
@@ -133,6 +136,10 @@ class Prefect3(Dialect):
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods = self.has("methods")
+        if self._release < (3, 3, 6):
+            self.stock_defaults = {"version": None}
+        if self.has("enforce_parameter_schema") and self._release < (3,):
+            self.stock_defaults["enforce_parameter_schema"] = False
         # Job variables that are an empty mapping: these releases keep what they have.
         self._ignores_empty = (3,) <= self._release < (3, 8, 8)
 
@@ -180,19 +187,11 @@ class Prefect3(Dialect):
     def make_fit(self, fields: Dict[str, Any]) -> List[str]:
         """See :meth:`Dialect.make_fit`; defaults become those of the release's own client."""
         found = super().make_fit(fields)
-        limit = fields["concurrency_limit"]
-        unknown = [each for each in needed_fields(limit) if not self.has(each)]
-        if "concurrency_limit" in unknown:
-            limit, unknown = None, ["concurrency_limit"]
-        elif unknown:
-            names = {"collision_strategy": "concurrency_options"}
-            limit = {key: limit[key] for key in limit if names.get(key, key) not in unknown}
-        fields["concurrency_limit"] = limit
         if fields["version"] is UNSET and self._release < (3, 3, 6):
             fields["version"] = None
         if fields["enforce_parameter_schema"] is UNSET and self._release < (3,):
             fields["enforce_parameter_schema"] = False
-        return found + unknown
+        return found
 
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
@@ -203,14 +202,16 @@ class Prefect3(Dialect):
         kept = self._kept(new, current)
         unset = {field: kept[field] for field in kept if getattr(new, field) is UNSET}
         unset["job_variables"] = kept["job_variables"]
-        limit = unset.get("concurrency_limit", new.concurrency_limit)
-        shared = shared_limit(extra) is not None
-        unset["leaves_shared_limit"] = shared and not same_limit(read_limit(extra), limit)
+        unset.setdefault("concurrency_limit", reduced(new.concurrency_limit, self.has))
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
-        sent, note = schedules.settle(new, extra, current.script, self.has("slug"))
+        sent, note = schedules.settle(new, extra, current.script, self.has("schedules.slug"))
         script = new.script and attrs.evolve(new.script, **note)
         return attrs.evolve(new, schedules=sent, script=script, current=updated, **unset)
+
+    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
+        """See :meth:`Dialect.all_schedules`."""
+        return schedules.read_schedules({"schedules": new.schedules}, new.script)
 
     def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
         """Return the value of each field that *new* may leave unset."""
@@ -264,11 +265,9 @@ class Prefect3(Dialect):
             "version": new.version,
             "work_pool_name": new.work_pool_name,
             "enforce_parameter_schema": new.enforce_parameter_schema,
-            **write_limit(new.concurrency_limit),
+            **write_limit(new),
             "labels": dict(new.labels or {}),
         }
-        if new.leaves_shared_limit:
-            body["global_concurrency_limit_id"] = None
         if new.work_queue_name is not None:
             body["work_queue_name"] = new.work_queue_name
         sent = list(new.schedules or ())
@@ -305,17 +304,18 @@ class Prefect3(Dialect):
                 send(each)
         except APIStatusError:
             # A failure changes nothing: what came before it is undone.
-            now = read(request("GET", target)).extra["schedules"]
+            now = send(request("GET", target))["schedules"]
             for each in itertools.chain(*schedules.requests(current.id, now, before)):
                 send(each)
             raise
         for each in deletes:
-            send(each)
+            with suppress(ObjectNotFound):
+                send(each)
         return read(request("GET", target))
 
     def _is_patched(self, new: DeploymentCreate, current: Deployment) -> bool:
         labels = _comparable(current.extra)["labels"]
-        slugs = self.has("slug") and bool(current.extra.get("schedules"))
+        slugs = self.has("schedules.slug") and bool(current.extra.get("schedules"))
         return slugs and same_json(labels, dict(new.labels or {}))
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
@@ -332,26 +332,38 @@ class Prefect3(Dialect):
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.problems`."""
-        missing = tuple(
-            f"a server of release {self.version} has no {field} for deployments, which came with"
-            f" {'.'.join(map(str, SINCE[field]))}; leave it out"
-            for field in needed_fields(new.concurrency_limit)
-            if not self.has(field)
-        )[:1]
-        return missing + (() if new.script is None else pulling.problems(new.script))
+        return () if new.script is None else pulling.problems(new.script)
 
-    def notes(self, new: DeploymentCreate, current: Optional[Deployment]) -> Tuple[str, ...]:
+    def unkept(self, concurrency_limit: Any, job_variables: Any) -> List[str]:
+        """See :meth:`Dialect.unkept`."""
+        limit = limit_fields(concurrency_limit)
+        used = [*filter(limit.get, limit), *(limit["concurrency_options"] or ())]
+        missing = [
+            f"a server of release {self.version} keeps no {field}, which came with"
+            f" {'.'.join(map(str, SINCE[field]))}"
+            for field in used
+            if not self.has(field)
+        ]
+        return missing[:1]
+
+    def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
+        old, script = new.current and new.current.script, new.script
+        step, before = (each and pulling.select_step(each) for each in (script, old))
+        notes = [f"workers pull it with the {step} step"] if step and step != before else []
+        return (*notes, *limit_notes(new))
+
+    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :meth:`Dialect.run_variables`."""
+        if self.has("run_variables"):
+            return with_nested_env(variables)
+        return super().run_variables(variables)
+
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """See :meth:`Dialect.lasting_notes`."""
         notes = schedules.notes(new)
-        if new.script is not None:
-            notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
         if new.labels and not self.has("labels"):
             notes.append(f"a server of release {self.version} keeps no labels")
-        shared = current and shared_limit(current.extra)
-        if shared and new.leaves_shared_limit:
-            notes.append(f"the shared concurrency limit {quoted(shared)} stays, for others")
-        elif shared:
-            notes.append(f"the concurrency limit {quoted(shared)} is shared with others")
         return tuple(notes)
 
     def describe_pull(self, current: Deployment) -> str:

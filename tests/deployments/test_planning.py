@@ -362,6 +362,9 @@ def test_what_a_server_cannot_keep_is_noted(client, spec):
     assert "no place for work_pool, labels, pull" in note
     deploy(spec, client)
     assert kinds(plan(more, client)) == [("unchanged", False)]
+    empty = {"job_variables": {}, "concurrency_limit": None, "description": None}
+    nothing = attrs.evolve(spec, check_job_variables=False, **empty)
+    assert plan(nothing, client).actions[0].notes == ()
 
 
 @pytest.mark.parametrize(
@@ -377,6 +380,9 @@ def test_what_a_server_cannot_keep_and_runs_need(client, transport, spec, field,
     assert transport.writes() == []
     deploy(spec, client)
     assert kinds(plan(attrs.evolve(spec, **{field: empty}), client)) == [("unchanged", False)]
+    lenient = plan(attrs.evolve(wrong, check_job_variables=False), client)
+    assert f"has no place for {field}" in str(lenient.actions[0].notes)
+    assert kinds(lenient) == [("unchanged", False)]
 
 
 def test_schedule_on_the_embedded_api_is_a_warning(client, spec):

@@ -129,7 +129,7 @@ def pools(client):
         ("dock", UniversalFlowRunner(), "no work pool 'dock'; did you mean 'docks'?"),
         ("far-off", UniversalFlowRunner(), "no work pool 'far-off'."),
         ("here", DockerFlowRunner(), "type process; it fits docker ('here')."),
-        ("old", UniversalFlowRunner(), "type prefect-agent has agents"),
+        ("old", UniversalFlowRunner(), "agents run no deployments with pull steps"),
     ],
 )
 def test_errors_name_the_pools(client, server, spec_for, pools, pool, runner, words):

@@ -22,6 +22,7 @@ from flowpack.deployments.specfiles import load_specs
 from flowpack.deployments.spec import collecting
 from flowpack.exceptions import SpecError
 from flowpack.schedules import parse_schedule
+from tests.todays_server import TodaysServer
 
 STOCK = json.loads((Path(__file__).parent / "data" / "stock_deploys.json").read_text())
 
@@ -611,6 +612,29 @@ def test_keys_without_effect(write):
     )
 
 
+@pytest.mark.parametrize(
+    ("version", "defaults", "paused"),
+    [
+        ("3.9.1", (UNSET, UNSET), UNSET),
+        ("3.2.0", (UNSET, None), UNSET),
+        ("2.20.25", (False, None), UNSET),
+        ("2.14.21", (False, None), True),
+        ("2.10.21", (UNSET, None), True),
+    ],
+)
+def test_what_clients_of_the_release_do(one, version, defaults, paused):
+    """What the file leaves open is as the stock client of the server's release has it."""
+    server = TodaysServer(version)
+    keys = "schedule: {cron: 0 6 * * *, active: false}"
+    with server.client() as client:
+        (spec,) = one(keys, client=client).specs
+        (given,) = one(f"{keys}\nversion: x\nenforce_parameter_schema: true", client=client).specs
+    assert (spec.enforce_parameter_schema, spec.version) == defaults
+    assert (given.enforce_parameter_schema, given.version) == (True, "x")
+    assert spec.paused is paused
+    assert spec.schedules[0].active is (paused is True)
+
+
 # --- from Python ------------------------------------------------------------------------
 
 
@@ -628,6 +652,8 @@ def test_further_fields(one):
     storage = LocalStorageBlock(storage_path="/x")
     (spec,) = one(flow_storage=storage, create_work_pool=True).specs
     assert (spec.flow_storage, spec.create_work_pool) == (storage, True)
+    assert not one(replace_schedules=True).specs[0].replace_schedules
+    assert one("schedules: []", replace_schedules=True).specs[0].replace_schedules
 
 
 def test_other_names_are_spec_files(write):

@@ -74,8 +74,7 @@ def has(server, done) -> Dict[str, Any]:
 
 def test_runs_see_them(server, client, spec):
     """Those of the runner, of ``env`` and of ``env.NAME``; then names are checked, too."""
-    given = {"env": {"SHOWN_B": "{{ prefect.variables.none }}", "SHOWN_C": 3}, "env.SHOWN_D": "4"}
-    del given["env"]["SHOWN_B"]
+    given = {"env": {"SHOWN_C": 3}, "env.SHOWN_D": "4"}
     runner = SubprocessFlowRunner(env={"SHOWN_A": "1", "SHOWN_C": "2"})
     full = attrs.evolve(spec, flow_runner=runner, job_variables=given)
     notes = plan(full, client).actions[0].notes
@@ -96,7 +95,7 @@ def test_runs_see_them(server, client, spec):
     with pytest.raises(DeploymentValidationError, match="did you mean 'working_dir'.*stream_out"):
         deploy(wrong, client)
     assert client._transport.writes() == []
-    lenient = attrs.evolve(wrong, lenient=True)
+    lenient = attrs.evolve(wrong, check_job_variables=False)
     assert deploy(lenient, client)[0].action == "updated"
     assert has(server, done) == {"working-dir": "/"}
 
@@ -122,7 +121,7 @@ def test_concurrency_limit(server, client, spec):
     full = attrs.evolve(spec, concurrency_limit=limit)
     if server.environment.name.startswith("prefect-2"):
         client._transport.sent.clear()
-        with pytest.raises(DeploymentValidationError, match="no concurrency_limit"):
+        with pytest.raises(DeploymentValidationError, match="keeps no concurrency_limit"):
             deploy(full, client)
         assert client._transport.writes() == []
         return

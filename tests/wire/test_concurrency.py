@@ -3,6 +3,7 @@
 import attrs
 import pytest
 
+from flowpack.models import UNSET
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Change
 from tests.wire.test_prefect3 import body, on_server, to_create
@@ -47,21 +48,25 @@ def test_what_is_sent(release, limit, sent):
 
 
 @pytest.mark.parametrize(
-    ("release", "limit", "missing"),
+    ("release", "limit", "missing", "left"),
     [
-        ("2.20.25", 3, "concurrency_limit for deployments, which came with 3.0.0"),
-        ("3.0.2", CANCELLING, "concurrency_options for deployments, which came with 3.0.3"),
-        ("3.6.5", LIMITED, "grace_period_seconds for deployments, which came with 3.6.6"),
-        ("3.0.0", {"limit": 3, "collision_strategy": "ENQUEUE"}, None),
-        ("3.6.6", LIMITED, None),
-        ("2.20.25", None, None),
+        ("2.20.25", 3, "concurrency_limit, which came with 3.0.0", None),
+        ("2.20.25", LIMITED, "concurrency_limit, which came with 3.0.0", None),
+        ("3.0.2", CANCELLING, "concurrency_options, which came with 3.0.3", 3),
+        ("3.6.5", LIMITED, "grace_period_seconds, which came with 3.6.6", CANCELLING),
+        ("3.0.0", 3, None, 3),
+        ("3.6.6", LIMITED, None, LIMITED),
+        ("2.20.25", None, None, None),
     ],
 )
-def test_what_a_release_does_not_have(release, limit, missing):
-    """It is a problem, before anything is sent."""
+def test_what_a_release_does_not_have(release, limit, missing, left):
+    """It is said; what is left makes no difference every time."""
     dialect = dialect_for(release)
-    problems = dialect.problems(settled(dialect, None, limit))
+    problems = dialect.unkept(limit, UNSET)
     assert [missing in each for each in problems] == ([True] if missing else [])
+    assert settled(dialect, None, limit).concurrency_limit == left
+    current = on_server(dialect, to_create(concurrency_limit=limit))
+    assert dialect.differences(current, settled(dialect, current, limit)) == ()
 
 
 @pytest.mark.parametrize(
@@ -117,7 +122,7 @@ def test_shared_limit_is_left(given):
     (change,) = dialect.differences(current, new)
     assert change == Change("concurrency_limit", 5, given)
     assert dialect.body(new)["global_concurrency_limit_id"] is None
-    assert "the shared concurrency limit 'team' stays, for others" in dialect.notes(new, current)
+    assert "the shared concurrency limit 'team' stays, for others" in dialect.notes(new)
 
 
 def test_shared_limit_is_kept():
@@ -127,6 +132,6 @@ def test_shared_limit_is_kept():
     for new in (settled(dialect, current, 5), dialect.settled(to_create(), current)):
         assert dialect.differences(current, new) == ()
         assert "global_concurrency_limit_id" not in dialect.body(new)
-        assert "the concurrency limit 'team' is shared with others" in dialect.notes(new, current)
+        assert "the concurrency limit 'team' is shared with others" in dialect.notes(new)
     own = attrs.evolve(current, extra={**current.extra, "global_concurrency_limit": None})
-    assert not any("shared" in each for each in dialect.notes(new, own))
+    assert not any("shared" in each for each in dialect.notes(dialect.settled(to_create(), own)))

@@ -1,5 +1,7 @@
 """Job variables: what is given, what a runner stands for, what the server has."""
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -40,13 +42,13 @@ def test_merged(given, runner, expected):
 @pytest.mark.parametrize("release", RELEASES)
 def test_cleared(release):
     """3.0 to 3.8.3 keep what they have where the mapping is empty, so there it is not."""
-    dialect = dialect_for(release)
+    dialect: Any = dialect_for(release)
     bare = attrs.evolve(to_create(job_variables={}), flow_runner=None)
     field = "job_variables" if dialect.has("job_variables") else "infra_overrides"
     assert dialect.body(dialect.settled(bare, None))[field] == {}
     current = on_server(dialect, bare, **{field: {"memory": 5}})
     new = dialect.settled(bare, current)
-    sent = {"env": {}} if dialect.has("concurrency_limit") and release < "3.8.8" else {}
+    sent: Any = {"env": {}} if dialect.has("concurrency_limit") and release < "3.8.8" else {}
     assert dialect.body(new)[field] == sent
     (change,) = dialect.differences(current, new)
     assert (change.field, change.old) == ("flow_runner", {"memory": 5})
