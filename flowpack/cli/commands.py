@@ -212,7 +212,8 @@ def _work_pool(group: Any) -> None:
     )
     help = "what workers install for flowpack's pull step, as in flowpack==1.0"
     _add(group, "--pull-requires REQ", help)
-    _add_variables(group, "a job variable of the work pool, as in env.NAME=VALUE")
+    help = "a job variable of the work pool, as in env.NAME=VALUE, in place of all that it has"
+    _add_variables(group, help)
     _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
     group.add_argument(
         "--collision-strategy",

@@ -78,8 +78,9 @@ def inspect(arguments: Namespace) -> None:
         facts.update({key: extra[key] for key in _FURTHER if key in extra})
         if "concurrency_limit" in extra:
             facts["concurrency_limit"] = limit_runs(extra)
-            facts["concurrency_options"] = extra.get("concurrency_options")
-            facts["shared_concurrency_limit"] = shared_limit(extra)
+            more = {"concurrency_options": extra.get("concurrency_options")}
+            more["shared_concurrency_limit"] = shared_limit(extra)
+            facts.update({key: value for key, value in more.items() if value})
         facts["parameters"] = deployment.parameters
         if {"job_variables", "infra_overrides"} & extra.keys():
             facts["job_variables"] = mask_env(variables_of(extra))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import attrs
 
@@ -186,7 +186,16 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         options["tags"] = ()
     if arguments.no_params:
         options["parameters"] = {}
-    options["concurrency_limit"] = _concurrency_limit(arguments)
+    limit = {
+        "limit": arguments.concurrency_limit,
+        "collision_strategy": arguments.collision_strategy,
+        "grace_period_seconds": arguments.grace_period,
+    }
+    limit = {key: value for key, value in limit.items() if value is not None}
+    if limit and "limit" not in limit:
+        problem = "--collision-strategy and --grace-period can only be given with"
+        raise UsageError(f"{problem} --concurrency-limit")
+    options["concurrency_limit"] = limit if len(limit) > 1 else arguments.concurrency_limit
     if arguments.job_variable is not None:
         options["job_variables"] = read_variables(arguments.job_variable)
     return {
@@ -195,19 +204,6 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "flow_runner": _flow_runner(arguments),
         **{field: value for field, value in options.items() if value is not None},
     }
-
-
-def _concurrency_limit(arguments: Namespace) -> Union[int, Dict[str, Any], None]:
-    more = {
-        "collision_strategy": arguments.collision_strategy,
-        "grace_period_seconds": arguments.grace_period,
-    }
-    given = {key: value for key, value in more.items() if value is not None}
-    limit: Optional[int] = arguments.concurrency_limit
-    if given and limit is None:
-        problem = "--collision-strategy and --grace-period can only be given with"
-        raise UsageError(f"{problem} --concurrency-limit")
-    return {"limit": limit, **given} if given else limit
 
 
 def _schedules(arguments: Namespace) -> Dict[str, Any]:

@@ -63,10 +63,7 @@ def _to_mapping(value: Union[Mapping[str, Any], None, Unset]) -> Any:
 
 
 def to_job_variables(value: Union[Mapping[str, Any], None, Unset]) -> Any:
-    """Convert job variables: ``env.NAME`` goes into ``env``, whose numbers become text.
-
-    Workers before 3.6.5 know no other form.
-    """
+    """Convert job variables: ``env.NAME`` goes into ``env``, whose numbers become text."""
     variables = _to_mapping(value)
     if not variables or is_json_mapping(variables):
         return variables
