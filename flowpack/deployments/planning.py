@@ -237,14 +237,15 @@ def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) 
     """Return the notes that are news even if nothing changes."""
     dialect = state.reader.dialect
     if dialect.uses_work_pools:
-        return spec.notes + dialect.lasting_notes(new)
+        unkept = dialect.unkept(spec.concurrency_limit, spec.job_variables)
+        return (*spec.notes, *dialect.lasting_notes(new), *unkept)
     given = ", ".join(
         each.name
         for each in attrs.fields(PoolFields)
         if getattr(spec, each.name) not in (each.default, None, {})
     )
-    left_out = f"this server has no place for {given}; they are left out"
-    return (*spec.notes, left_out) if given else spec.notes
+    note = f"this server has no place for {given}; they are left out"
+    return (*spec.notes, note) if given else spec.notes
 
 
 def _parameter_problems(

@@ -100,7 +100,7 @@ def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) 
                 " variables are not checked"
             )
         return
-    if not spec.lenient:
+    if spec.check_job_variables:
         check_variables(spec.full_name, spec.job_variables or (), pool)
     unknown = _unknown_variables(new.job_variables or (), pool)[:10]
     if unknown:

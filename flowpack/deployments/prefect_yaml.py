@@ -207,7 +207,7 @@ class _File(ValueReader):
     def read_fields(self, line: int, entries: Entries) -> Dict[str, Any]:
         """Return the arguments of a spec; what the file does not say of it is cleared."""
         fields: Dict[str, Any] = {"tags": (), "parameters": {}, "job_variables": {}}
-        fields.update(concurrency_limit=None, lenient=True)
+        fields.update(concurrency_limit=None, check_job_variables=False)
         self._read_keys({**self._shared, **entries}, "", fields)
         if "schedules" in entries and _is_filled(entries.get("schedule")):
             self.note(entries["schedule"][0], "schedule", "give schedules alone, it is there, too")

@@ -139,9 +139,9 @@ class DeploymentSpec(SpecFields):
         job_variables: Variables of the pool's jobs, as the pool's template has them; ``env`` is a
             mapping, ``env.NAME`` one of it. They are laid over those that *flow_runner* stands
             for, variables in ``env`` by name.
-        lenient: Whether to leave out with a note what the server has no place for, pass over names
-            of job variables that the pool does not know, and default to what ``prefect deploy`` of
-            the server's release does.
+        check_job_variables: Whether a name that the pool's template does not have is an error, and
+            what the server keeps nothing of; else they are notes, and what is not given is as
+            ``prefect deploy`` of the server's release has it.
         labels: Facts about the deployment: text, numbers and booleans.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
             with a step that needs flowpack there; None is ``stock`` where that can read the
@@ -246,7 +246,7 @@ class DeploymentSpec(SpecFields):
         if problem:
             raise self._error(problem)
         fields = {each.name: getattr(self, each.name) for each in attrs.fields(SpecFields)}
-        left_out = client.dialect.make_fit(fields) if self.lenient else ()
+        left_out = () if self.check_job_variables else client.dialect.make_fit(fields)
         wanted = wanted_schedules(self.schedule, fields["schedules"])
         if isinstance(wanted, Unset) and self.replace_schedules:
             raise self._error("replace_schedules needs the schedules that are to be there")
@@ -269,7 +269,7 @@ class DeploymentSpec(SpecFields):
         if not isinstance(self.job_variables, Unset):  # They take the place of what is there.
             kept = {key: value for key, value in kept.items() if key != "flow_runner"}
         runner.to_settings()  # Raises where it is none that could be deployed.
-        listed = ", ".join(dict.fromkeys(left_out))
+        note = f"a {client.dialect.version} server keeps no {', '.join(left_out)} of schedules"
         return CompleteSpec(
             name=name,
             flow=flow,
@@ -280,7 +280,7 @@ class DeploymentSpec(SpecFields):
             runner_named=isinstance(self.flow_runner, FlowRunner),
             kept=kept,
             current=current,
-            notes=(f"a {client.dialect.version} server keeps no {listed}",) if listed else (),
+            notes=(note,) if left_out else (),
             **{**fields, "work_pool": pool},
         )
 

@@ -179,6 +179,7 @@ class PoolFields(HidesLocals):
     job_variables: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=to_job_variables, validator=validator(is_json_mapping), repr=False
     )
+    check_job_variables: bool = attrs.field(default=True, validator=_check_flag)
     pull: Optional[str] = attrs.field(
         default=None, validator=validator(one_of("stock", "flowpack"))
     )
@@ -206,7 +207,6 @@ class SpecFields(PoolFields):
         default=UNSET, converter=_to_tags, validator=validator(is_list_of_texts)
     )
     paused: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
-    lenient: bool = attrs.field(default=False, validator=_check_flag)
 
     def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:
         """Return the spec with nothing missing, as *packager* wants it; only reads."""
@@ -225,7 +225,7 @@ class CompleteSpec(SpecFields):
         kept: What is taken from the deployment as it is, by the field's name, with secrets
             masked: storage and runner that nobody named.
         current: The deployment as the server has it; None where there is none.
-        notes: What was left out.
+        notes: What was left out, one sentence.
 
     The others are those of ``DeploymentSpec``; UNSET keeps what the server has.
     """

@@ -53,6 +53,10 @@ _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active"
 _OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
 
 
+#: What schedules have besides when they make runs, where a server keeps it.
+_OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
+
+
 @attrs.frozen
 class Change:
     """One field of a deployment, as a spec names it, and its old and new values, as JSON."""
@@ -180,28 +184,19 @@ class Dialect:
 
     def make_fit(self, fields: Dict[str, Any]) -> List[str]:
         """Take out of the *fields* of a spec what this server does not keep; return its names."""
-        found, schedules = [], []
-        for each in () if fields["schedules"] is UNSET else fields["schedules"]:
-            for name in _OF_SCHEDULES:
-                if getattr(each, name) is not None and not self.has(f"schedules.{name}"):
-                    found.append(f"{name} of schedules")
-                    each = attrs.evolve(each, **{name: None})
-            schedules.append(each)
-        if len(schedules) == 1 and not (schedules[0].active or self.has("schedules")):
-            schedules = [attrs.evolve(schedules[0], active=True)]
+        schedules = fields["schedules"] or ()
+        found = [
+            name
+            for name in _OF_SCHEDULES
+            if any(getattr(each, name) is not None for each in schedules)
+            and not self.has(f"schedules.{name}")
+        ]
+        given = [attrs.evolve(each, **dict.fromkeys(found)) for each in schedules]
+        if len(given) == 1 and not (given[0].active or self.has("schedules")):
+            given = [attrs.evolve(given[0], active=True)]
             fields["paused"] = True
-        if fields["schedules"] is not UNSET:
-            fields["schedules"] = tuple(schedules)
-        limit = fields["concurrency_limit"]
-        if limit:
-            left = fields["concurrency_limit"] = reduced(limit, self.has)
-            options = limit if left and isinstance(limit, Mapping) else ()
-            kept = left if isinstance(left, Mapping) else ("limit",)
-            found += [key for key in options if key not in kept]
-            found += ["concurrency_limit"] if left is None else []
-        if fields.get("job_variables") and not self.uses_work_pools:
-            found.append("job_variables")
-            fields["job_variables"] = UNSET
+        if given:
+            fields["schedules"] = tuple(given)
         return found
 
     def schedule_problems(self, wanted: Sequence[DeploymentSchedule]) -> List[str]:
