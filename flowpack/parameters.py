@@ -58,8 +58,7 @@ def value_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List
     }
     found = _Checker(schema).problems(dict(values), part)
     listed = [f"parameter {printable(path.lstrip('.'))}: {text}" for path, text in found[:_MOST]]
-    more = len(found) - _MOST
-    return [*listed, f"and {more} problems more"] if more > 0 else listed
+    return [*listed, "and more"] if len(found) > _MOST else listed
 
 
 def missing_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List[str]:
@@ -188,20 +187,22 @@ class _Checker:
             return [("", f"expected {self._describe(schema)}, not {_show(value)}")]
         found: List[Problem] = []
         for keyword, argument in schema.items():
-            check = getattr(self, f"_check_{keyword.lstrip('$')}", None)
-            with suppress(*_SENSELESS):
+            try:
                 if keyword in _LIMITS:
                     found += _limit_problems(value, keyword, argument)
-                elif check is not None:
-                    found += check(value, argument, schema)
+                elif keyword in _CHECKED:
+                    found += getattr(self, _CHECKED[keyword])(value, argument, schema)
+            except _SENSELESS:
+                continue
         return found
 
     def _below(self, parts: Iterable[Tuple[str, Any, Any]]) -> List[Problem]:
-        return [
-            (step + path, text)
-            for step, value, schema in parts
-            for path, text in self._problems(value, schema)
-        ]
+        found: List[Problem] = []
+        for step, value, schema in parts:
+            found += [(step + path, text) for path, text in self._problems(value, schema)]
+            if len(found) > _MOST:  # More are not shown.
+                break
+        return found
 
     def _describe(self, schema: Any, depth: int = 0) -> str:
         """Return what *schema* expects."""
@@ -327,6 +328,14 @@ class _Checker:
         return [(_step(name), f"its name: {text}") for name, text in found]
 
 
+#: Keywords, and the methods for them.
+_CHECKED = {
+    name.replace("_check_ref", "_check_$ref")[len("_check_") :]: name
+    for name in vars(_Checker)
+    if name.startswith("_check_")
+}
+
+
 def _has(value: Any, key: str) -> bool:
     return isinstance(value, Mapping) and key in value
 
@@ -341,14 +350,15 @@ def _is_a(value: Any, kind: Any) -> bool:
 
 def _is_of_type(value: Any, schema: Mapping[str, Any]) -> bool:
     """Return True if *value* is of the type, or among the values, that *schema* names."""
-    kind = schema.get("type")
-    with suppress(*_SENSELESS):
-        kinds = kind if isinstance(kind, list) else [kind]
-        if kind is not None and not any(_is_a(value, each) for each in kinds):
+    try:
+        kind = schema.get("type", "any")
+        if not any(_is_a(value, each) for each in (kind if isinstance(kind, list) else [kind])):
             return False
-        is_const = same_json(value, schema.get("const", value))
-        return is_const and any(same_json(value, each) for each in schema.get("enum", [value]))
-    return True
+        if "const" in schema and not same_json(value, schema["const"]):
+            return False
+        return "enum" not in schema or any(same_json(value, each) for each in schema["enum"])
+    except _SENSELESS:
+        return True
 
 
 def _document_problems(reference: Any, slug: Any) -> List[Problem]:
