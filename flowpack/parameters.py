@@ -136,11 +136,10 @@ def spread(
         raise ParameterError(rows, f"expected a list, not {_show(items)}")
     if not isinstance(entries, dict):
         raise ParameterError(more or "", f"expected an object, not {_show(entries)}")
+    by_kind = [Parameter.POSITIONAL_ONLY, *([Parameter.POSITIONAL_OR_KEYWORD] if items else [])]
     by_place: List[Any] = []
     for name, each in known.items():
-        if each.kind is Parameter.POSITIONAL_ONLY or (
-            items and each.kind is Parameter.POSITIONAL_OR_KEYWORD
-        ):
+        if each.kind in by_kind:
             if name not in named and each.default is each.empty:
                 raise ParameterError(name, "it has no value, and the flow no default")
             by_place.append(named.pop(name, each.default))
@@ -370,28 +369,19 @@ def _document_problems(reference: Any, slug: Any) -> List[Problem]:
     return [("", f'expected {{"$ref": {{"block_document_slug": "{printable(slug)}/NAME"}}}}')]
 
 
-# What looks at texts and numbers
-
-
 def _limit_problems(value: Any, keyword: str, limit: Any) -> List[Problem]:
     kind, holds, words = _LIMITS[keyword]
-    if not _is_a(value, kind) or holds(value, limit):
+    if not _is_a(value, kind):
+        return []
+    measured = len(value) if holds in (operator.ge, operator.le) and kind != "number" else value
+    if holds(measured, limit):
         return []
     expected = _FORMATS.get(limit, "") if keyword == "format" else words.format(printable(limit))
-    shown = _show(value) if kind in ("number", "string") else len(value)
-    return [("", f"expected {expected}, not {shown}")]
+    return [("", f"expected {expected}, not {_show(measured)}")]
 
 
 def _is_multiple(value: Any, factor: Any) -> bool:
     return (value / factor).is_integer() if isinstance(factor, float) else not value % factor
-
-
-def _is_long_enough(value: Any, limit: int) -> bool:
-    return len(value) >= limit
-
-
-def _is_short_enough(value: Any, limit: int) -> bool:
-    return len(value) <= limit
 
 
 _DATE = r"(\d{4})-(\d\d?)-(\d\d?)"
@@ -429,14 +419,14 @@ _LIMITS: Mapping[str, Tuple[str, Callable[[Any, Any], Any], str]] = {
     "exclusiveMinimum": ("number", operator.gt, "more than {}"),
     "exclusiveMaximum": ("number", operator.lt, "less than {}"),
     "multipleOf": ("number", _is_multiple, "a multiple of {}"),
-    "minLength": ("string", _is_long_enough, "at least {} characters"),
-    "maxLength": ("string", _is_short_enough, "at most {} characters"),
+    "minLength": ("string", operator.ge, "at least {} characters"),
+    "maxLength": ("string", operator.le, "at most {} characters"),
     "pattern": ("string", lambda text, pattern: re.search(pattern, text), "text that matches {}"),
     "format": ("string", _is_of_format, ""),
-    "minItems": ("array", _is_long_enough, "at least {} items"),
-    "maxItems": ("array", _is_short_enough, "at most {} items"),
-    "minProperties": ("object", _is_long_enough, "at least {} members"),
-    "maxProperties": ("object", _is_short_enough, "at most {} members"),
+    "minItems": ("array", operator.ge, "at least {} items"),
+    "maxItems": ("array", operator.le, "at most {} items"),
+    "minProperties": ("object", operator.ge, "at least {} members"),
+    "maxProperties": ("object", operator.le, "at most {} members"),
 }
 
 
