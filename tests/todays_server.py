@@ -20,17 +20,17 @@ class TodaysServer:
     Attributes:
         sent: The requests, in order.
         refusal: Makes of a new deployment what it is refused with; None takes it.
-        release: Before 3.2.0 schedules have no slugs and no parameters.
+        version: Before 3.2.0 schedules have no slugs and no parameters.
     """
 
     url = "http://today/api"
     embedded = False
 
-    def __init__(self):
+    def __init__(self, version="3.4.13"):
+        self.version = version
         self.records = {}
         self.sent = []
         self.refusal = None
-        self.release = "3.4.13"
 
     def client(self):
         """Return a client of this server."""
@@ -64,7 +64,7 @@ class TodaysServer:
         self.sent.append(request)
         parts = request.path.strip("/").split("/")
         if parts == ["admin", "version"]:
-            return _answer(200, self.release)
+            return _answer(200, self.version)
         if parts[0] == "csrf-token":
             return _answer(422, {"detail": "disabled"})
         if request.method == "GET":
@@ -83,7 +83,24 @@ class TodaysServer:
                 return _answer(422, self.refusal(body))
             self._one(parts[0], id=parts[1]).update(body)
             return Response(204, b"")
+        if parts[-1] == "create_flow_run":
+            return _answer(201, self._flow_run(parts[1], body))
         return self._made(parts[0], body)
+
+    def _flow_run(self, deployment_id, body):
+        state = body["state"]
+        due = state.get("state_details", {}).get("scheduled_time")
+        record = {
+            **body,
+            "id": str(uuid4()),
+            "name": body.get("name", "able-ant"),
+            "deployment_id": deployment_id,
+            "state_type": state["type"],
+            "state_name": state["type"].title(),
+            "expected_start_time": due or "2026-01-01T00:00:00Z",
+        }
+        self._all("flow_runs").append(record)
+        return record
 
     def _all(self, kind):
         return self.records.setdefault(kind, [])
@@ -138,7 +155,7 @@ class TodaysServer:
 
     def _schedule(self, sent, **fields):
         known: dict[str, object] = {}
-        if self.release >= "3.2":
+        if self.version >= "3.2":
             known = {"slug": None, "parameters": {}}
         unknown = set(sent) - {"schedule", "active", "max_scheduled_runs", *known}
         assert not unknown, f"422: {unknown}"

@@ -63,10 +63,7 @@ def _to_mapping(value: Union[Mapping[str, Any], None, Unset]) -> Any:
 
 
 def to_job_variables(value: Union[Mapping[str, Any], None, Unset]) -> Any:
-    """Convert job variables: ``env.NAME`` goes into ``env``, whose numbers become text.
-
-    Workers before 3.6.5 know no other form.
-    """
+    """Convert job variables: ``env.NAME`` goes into ``env``, whose numbers become text."""
     variables = _to_mapping(value)
     if not variables or is_json_mapping(variables):
         return variables
@@ -183,7 +180,6 @@ class PoolFields(HidesLocals):
         default=UNSET, converter=to_job_variables, validator=validator(is_json_mapping), repr=False
     )
     check_job_variables: bool = attrs.field(default=True, validator=_check_flag)
-    enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
     pull: Optional[str] = attrs.field(
         default=None, validator=validator(one_of("stock", "flowpack"))
     )
@@ -199,6 +195,7 @@ class SpecFields(PoolFields):
     parameters: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=_to_mapping, validator=validator(is_json_mapping), repr=False
     )
+    enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
     schedule: Union[AnySchedule, None, Unset] = attrs.field(
         default=UNSET, converter=_to_schedule, validator=validator(optional(_is_schedule))
     )
@@ -228,6 +225,7 @@ class CompleteSpec(SpecFields):
         kept: What is taken from the deployment as it is, by the field's name, with secrets
             masked: storage and runner that nobody named.
         current: The deployment as the server has it; None where there is none.
+        notes: What was left out, one sentence.
 
     The others are those of ``DeploymentSpec``; UNSET keeps what the server has.
     """
@@ -241,6 +239,7 @@ class CompleteSpec(SpecFields):
     runner_named: bool = True
     kept: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
+    notes: Tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

@@ -34,6 +34,7 @@ from flowpack.models import (
 from flowpack.schedules import DeploymentSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import orion_schema
+from flowpack.wire.concurrency import reduced
 from flowpack.wire.conversion import make_converter, problems_of
 from flowpack.wire.encoding import Json, path, request
 
@@ -47,6 +48,13 @@ NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=Non
 
 #: The fields that 2.0b7 has and a spec need not give.
 _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
+
+#: What a schedule may have besides when it makes runs, on servers that keep it.
+_OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
+
+
+#: What schedules have besides when they make runs, where a server keeps it.
+_OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
 
 
 @attrs.frozen
@@ -74,6 +82,8 @@ class Dialect:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        #: Fields as the stock client of this release sends them where a prefect.yaml has none.
+        self.stock_defaults: Dict[str, Json] = {}
 
     def ui_path(self, kind: str) -> Optional[str]:
         """Return where the user interface shows things of this *kind*; None where it does not."""
@@ -172,6 +182,23 @@ class Dialect:
         """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
+    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
+        """Take out of the *fields* of a spec what this server does not keep; return its names."""
+        schedules = fields["schedules"] or ()
+        found = [
+            name
+            for name in _OF_SCHEDULES
+            if any(getattr(each, name) is not None for each in schedules)
+            and not self.has(f"schedules.{name}")
+        ]
+        given = [attrs.evolve(each, **dict.fromkeys(found)) for each in schedules]
+        if len(given) == 1 and not (given[0].active or self.has("schedules")):
+            given = [attrs.evolve(given[0], active=True)]
+            fields["paused"] = True
+        if given:
+            fields["schedules"] = tuple(given)
+        return found
+
     def schedule_problems(self, wanted: Sequence[DeploymentSchedule]) -> List[str]:
         """Return what this server cannot keep of the schedules of a deployment."""
         found = []
@@ -179,7 +206,7 @@ class Dialect:
             found.append(f"keeps one schedule for each deployment, and {len(wanted)} are given")
         if not all(each.active for each in wanted) and not self.has("schedules"):
             found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
-        for field in ("slug", "parameters", "max_scheduled_runs"):
+        for field in _OF_SCHEDULES:
             is_given = any(getattr(each, field) is not None for each in wanted)
             if is_given and not self.has(f"schedules.{field}"):
                 found.append(f"keeps no {field} of schedules; leave it out")
@@ -209,6 +236,10 @@ class Dialect:
             return "it stands in the deployment itself" if current.flow_data else "unknown"
         place = "storage block" if stored.block_document_id else "folder of temporary files"
         return f"agents and flowpack run read it from the {place}"
+
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """Return further notes on *new*, which are news even if nothing changes."""
+        return ()
 
     def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the job *variables* of one flow run as this server takes them."""

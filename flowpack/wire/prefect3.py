@@ -107,6 +107,7 @@ _SPEC_NAMES: Mapping[str, str] = {
 _SHAPES: Mapping[str, type] = {
     "schedule": dict,
     "schedules": list,
+    "parameter_openapi_schema": dict,
     "pull_steps": list,
     "labels": dict,
     "job_variables": dict,
@@ -136,6 +137,10 @@ class Prefect3(Dialect):
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods = self.has("methods")
+        if self._release < (3, 3, 6):
+            self.stock_defaults = {"version": None}
+        if self.has("enforce_parameter_schema") and self._release < (3,):
+            self.stock_defaults["enforce_parameter_schema"] = False
         # Job variables that are an empty mapping: these releases keep what they have.
         self._ignores_empty = (3,) <= self._release < (3, 8, 8)
 
@@ -179,6 +184,15 @@ class Prefect3(Dialect):
         )
 
     # Deployments
+
+    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
+        """See :meth:`Dialect.make_fit`; defaults become those of the release's own client."""
+        found = super().make_fit(fields)
+        if fields["version"] is UNSET and self._release < (3, 3, 6):
+            fields["version"] = None
+        if fields["enforce_parameter_schema"] is UNSET and self._release < (3,):
+            fields["enforce_parameter_schema"] = False
+        return found
 
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
@@ -336,11 +350,9 @@ class Prefect3(Dialect):
 
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
-        notes = schedules.notes(new)
-        if new.script is not None:
-            notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
-        if new.labels and not self.has("labels"):
-            notes.append(f"a server of release {self.version} keeps no labels")
+        old, script = new.current and new.current.script, new.script
+        step, before = (each and pulling.select_step(each) for each in (script, old))
+        notes = [f"workers pull it with the {step} step"] if step and step != before else []
         return (*notes, *limit_notes(new))
 
     def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -348,6 +360,13 @@ class Prefect3(Dialect):
         if self.has("run_variables"):
             return with_nested_env(variables)
         return super().run_variables(variables)
+
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """See :meth:`Dialect.lasting_notes`."""
+        notes = schedules.notes(new)
+        if new.labels and not self.has("labels"):
+            notes.append(f"a server of release {self.version} keeps no labels")
+        return tuple(notes)
 
     def describe_pull(self, current: Deployment) -> str:
         """See :meth:`Dialect.describe_pull`."""

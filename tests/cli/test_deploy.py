@@ -473,3 +473,32 @@ def test_script_from_a_url(flowpack):
         target = f"{url}/flows.py:second"
         done = flowpack("deploy", target, "--storage", "store")
     assert (done.status, done.out.split(" (")[0]) == (0, "created second/second")
+
+
+@pytest.fixture
+def set_of(script, tmp_path):
+    """Return the options for a spec file of deployments with these names."""
+
+    def write(*names, **fields):
+        path = tmp_path / "set.json"
+        spec = {"flow_location": str(script), **fields}
+        path.write_text(json.dumps([{"name": name, **spec} for name in names]))
+        return path
+
+    return write
+
+
+def test_summary_of_a_set(flowpack, set_of):
+    """One line on standard error says how many were created, updated and left alone."""
+    flowpack("deploy", set_of("a"))
+    done = flowpack("deploy", set_of("a", "b", "c"))
+    assert done.err.splitlines()[-1] == "2 created, 1 unchanged"
+    shown = flowpack("plan", set_of("a", "b", "d", tags=["x"]))
+    assert shown.err.splitlines()[-1] == "would create 1, update 2"
+    done = flowpack("deploy", set_of("a", "b", "d", tags=["x"]))
+    assert done.err.splitlines()[-1] == "1 created, 2 updated"
+    shown = flowpack("plan", set_of("a", "e"))
+    assert shown.err.splitlines()[-1] == "would create 1, leave 1 unchanged"
+    assert "unchanged" not in flowpack("deploy", set_of("a", "b"), "--json").err
+    assert flowpack("deploy", set_of("a", "b"), "-q").err.count("unchanged") == 0
+    assert "unchanged" not in flowpack("deploy", set_of("a")).err

@@ -1,5 +1,6 @@
 """What the command line shows of what only today's servers have."""
 
+import json
 import os
 import re
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from flowpack import DeploymentSpec, FileStorageBlock, deploy
+from flowpack.client import Client
 from tests.http_server import serve
 from tests.todays_server import TodaysServer
 
@@ -129,7 +131,7 @@ def test_pause_and_resume_name_the_schedules(flowpack, server, script, tmp_path)
     ]
     assert resumed.err.splitlines() == [
         "hello/d has the schedule cron 0 6 * * *, not flowpack's",
-        "the schedule every 1 h (UTC) stays inactive; flowpack resume hello/d"
+        "hello/d: the schedule every 1 h (UTC) stays inactive; flowpack resume"
         " --schedules switches it on",
     ]
     assert "inactive" not in active.err
@@ -372,3 +374,40 @@ def test_inspect_what_others_deployed(flowpack, server, record, text):
         shown = flowpack("inspect", "f/d", "--api", url)
     assert done.json["pull"] == text
     assert text in shown.out and "canary" not in shown.out + done.out + done.err
+
+
+def test_notes_only_where_there_is_news(flowpack, server, script, tmp_path):
+    """Equal notes of a set are one line; what is unchanged has none, nor what it did not change."""
+    path = tmp_path / "set.json"
+
+    def deploy_set(command, url, *names, **fields):
+        spec = {"flow_location": str(script), "work_pool": "pool", **fields}
+        spec["flow_storage"] = f"file:{tmp_path}/store"
+        path.write_text(json.dumps([{"name": each, **spec} for each in names]))
+        return flowpack(command, path, "--api", url)
+
+    with serve(server) as url:
+        done = deploy_set("deploy", url, "a", "b")
+        note = "workers pull it with the stock step"
+        assert f"note: 2 deployments: {note}\n" in done.err
+        assert deploy_set("deploy", url, "a", "b").err == "2 unchanged\n"
+        assert note not in deploy_set("plan", url, "a", "b").out
+        again = deploy_set("deploy", url, "a", "b", tags=["x"])
+        assert again.err == "2 updated\n"
+        mixed = deploy_set("deploy", url, "a", "c", tags=["x"])
+    assert mixed.err == f"note: hello/c: {note}\n1 created, 1 unchanged\n"
+
+
+def test_deploy_prints_the_address(flowpack, server, script, tmp_path):
+    """Of each deployment, in JSON as ``url``, and in Python as an attribute."""
+    options = ("-n", "d", "--storage", f"file:{tmp_path}/store", "--pool", "pool", "--api")
+    with serve(server) as url:
+        shown = flowpack("deploy", script, *options, url).out
+        root = f"{url[:-4]}/deployments/deployment"
+        address = f"{root}/{server.deployments['d']['id']}"
+        assert shown.splitlines()[1:] == [f"  {address}"]
+        assert flowpack("deploy", script, *options, url, "--json").json["url"] == address
+        storage = FileStorageBlock(str(tmp_path / "store"))
+        spec = DeploymentSpec(name="d", flow_location=script, flow_storage=storage)
+        with Client(url) as client:
+            assert deploy(spec, client)[0].url == address

@@ -135,7 +135,7 @@ def test_unknown_name(client, server, spec):
             attempt(wrong, client)
         first, second = caught.value.problems
         assert "no job variable 'working-dir'; did you mean 'working_dir'?" in first
-        assert f"'x.y' (it has {', '.join(NAMES)})" in second
+        assert f"'x.y'. It has {', '.join(NAMES)}" in second
         assert SECRET not in str(caught.value)
     assert len(server.records.get("deployments", ())) == before
     assert not any(each.effect.name != "READ" for each in server.sent[-5:])

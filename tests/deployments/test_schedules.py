@@ -33,7 +33,7 @@ class World:
 
     def __init__(self, release, spec):
         self.server = TodaysServer()
-        self.server.release = release
+        self.server.version = release
         self.client = self.server.client()
         self.spec = spec
 
@@ -402,7 +402,7 @@ def test_server_that_learned_slugs(make):
     """What flowpack made before the server was upgraded stays its own."""
     world = make(NO_SLUGS)
     world.deploy(schedules=["0 6 * * *"])
-    world.server.release = SLUGS
+    world.server.version = SLUGS
     world.client = world.server.client()
     for each in world.server.deployments["d"]["schedules"]:
         each.update(slug=None, parameters={})

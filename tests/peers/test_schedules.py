@@ -68,7 +68,7 @@ STOCK: dict[str, list[dict[str, Any]]] = {
     ],
     "list": [{"cron": "0 6 * * *"}, {"cron": "0 7 * * *", "active": False}],
     "stock-again": [{"cron": "0 6 * * *", "slug": "a"}],
-    "bare": [],
+    "twice": [{"cron": "0 6 * * *"}, {"cron": "0 6 * * *", "timezone": "UTC"}],
 }
 
 #: What differs between two answers about one schedule.
@@ -191,7 +191,7 @@ def noted(done, *texts):
 EQUAL = {
     "cron": SIX,
     "zone": CronSchedule("0 6 * * *", timezone="Europe/Paris"),
-    "interval": IntervalSchedule(86400, anchor_date=ANCHOR),
+    "interval": IntervalSchedule(86400, anchor_date="2020-01-01T05:00:00+01:00"),
     "rrule": RRuleSchedule("FREQ=DAILY;BYHOUR=6;BYMINUTE=0;BYSECOND=0"),
 }
 
@@ -234,6 +234,34 @@ def test_differing_schedule_stays_with_a_note(stock, client):
     (found,) = stock.schedules("differs")
     assert found["schedule"]["cron"] == "0 7 * * *"
     assert stock.times("differs") == {"07:00": 1}
+
+
+def test_of_two_equal_schedules_one_is_adopted(stock, client):
+    """The other stays, with a note, until the list is to be the whole set."""
+    before = stock.schedules("twice")
+    done = put(stock, client, "twice", schedule=SIX)
+    assert noted(done, "0 6 * * *", "stay")
+    assert stock.schedules("twice") == before
+    put(stock, client, "twice", schedule=SEVEN)
+    assert stock.times("twice") == {"06:00": 1, "07:00": 1}
+    put(stock, client, "twice", schedules=[SIX], replace_schedules=True)
+    assert len(stock.schedules("twice")) == 1
+    assert stock.times("twice") == {"06:00": 1}
+
+
+def test_adopted_schedule_is_changed_and_removed(stock, client):
+    """From then on it is flowpack's."""
+    name = stock_name("adopted")
+    put(stock, client, name)
+    for hour in "69":
+        body = {"schedule": {"cron": f"0 {hour} * * *"}, "active": True}
+        stock.send("POST", name, "schedules", body=[body])
+    put(stock, client, name, schedule=SIX)
+    put(stock, client, name, schedules=[SEVEN])
+    assert stock.times(name) == {"07:00": 1, "09:00": 1}
+    done = put(stock, client, name, schedules=[])
+    assert noted(done, "0 9 * * *")
+    assert stock.times(name) == {"09:00": 1}
 
 
 def test_command_line(stock, capsys):
@@ -468,9 +496,16 @@ def test_pause_and_resume(stock, capsys):
         assert all(each["active"] for each in found["schedules"])
         if count == 1:
             eight = {"schedule": {"cron": "0 8 * * *"}, "active": True}
+            eight["max_scheduled_runs"] = 2
+            if stock.slugs:
+                eight.update(slug="eight", parameters={"n": 2})
             stock.send("POST", name, "schedules", body=[eight])
+    before = stock.schedules(name)
     for each in stock.read(name)["schedules"]:
-        stock.send("PATCH", name, "schedules", each["id"], body={"active": False})
+        body = {"active": False}
+        if stock.slugs:  # A server clears parameters that are left out.
+            body["parameters"] = each["parameters"]
+        stock.send("PATCH", name, "schedules", each["id"], body=body)
     assert main(["resume", full_name, *api]) == 0
     said = capsys.readouterr().err
     for cron in ("0 6 * * *", "0 8 * * *"):
@@ -478,6 +513,7 @@ def test_pause_and_resume(stock, capsys):
     assert not stock.times(name)
     assert main(["resume", full_name, "--schedules", *api]) == 0
     assert stock.times(name) == {"06:00": 1, "08:00": 1}
+    assert stock.schedules(name) == before
 
 
 def stock_name(prefix):
