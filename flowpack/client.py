@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
@@ -28,8 +29,6 @@ from flowpack.wire.dialect import Dialect
 from flowpack.wire.encoding import path, request
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import requests
 
 #: An id, as it is or as text; text that is none is a ``ValueError``.
@@ -268,11 +267,8 @@ class Client(HidesLocals):
             idempotency_key: A second request with it returns the first one's run; without it the
                 request is never repeated.
             scheduled_time: When it is due, in local time if it has no zone; None means now.
-            job_variables: Laid over those of the deployment and its work pool.
-
-        Raises:
-            DeploymentValidationError: The server takes no *job_variables*; 2.16.4 is the first
-                that does.
+            job_variables: Laid over those of the deployment and its work pool. Servers before
+                2.16.4 take none, which is a ``DeploymentValidationError``.
         """
         id_ = _uuid(deployment_id)
         body: Dict[str, Any] = {
@@ -303,21 +299,13 @@ class Client(HidesLocals):
     ) -> Tuple[LogRecord, ...]:
         """Return what a flow run has logged so far, oldest first.
 
-        Records arrive some seconds late. Workers and flow runs send theirs apart, so one that
-        arrives later may be older than those that are there.
-
-        Args:
-            flow_run_id: The flow run.
-            level: The least level, a number as in :mod:`logging`.
-            offset: How many of the oldest to leave out.
-            last: Return only so many of the newest, 200 at most.
+        Left out are records below *level*, a number as in :mod:`logging`, and the *offset* oldest;
+        with *last* all but so many of the newest, 200 at most. They arrive some seconds late.
         """
         logs = {"flow_run_id": _any_of([str(_uuid(flow_run_id))]), "level": {"ge_": level}}
-        target = "/logs/filter"
-        if last is None:
-            return self._api.list(target, LogRecord, offset, logs=logs, sort="TIMESTAMP_ASC")
-        newest = self._api.list(target, LogRecord, 0, last, logs=logs, sort="TIMESTAMP_DESC")
-        return newest[::-1]
+        sort = "TIMESTAMP_ASC" if last is None else "TIMESTAMP_DESC"
+        found = self._api.list("/logs/filter", LogRecord, offset, last, logs=logs, sort=sort)
+        return found if last is None else found[::-1]
 
     # Blocks
 

@@ -1,4 +1,4 @@
-"""Values of JSON: copied, compared, checked before they travel."""
+"""Values of JSON: read, copied, compared, checked before they travel."""
 
 from __future__ import annotations
 
@@ -12,6 +12,20 @@ DEEPEST = 200
 
 #: Python and others refuse to read or write integers of more than 4300 digits.
 LONGEST_INTEGER = 14_000
+
+
+def parse_json(text: str) -> Any:
+    """Return the JSON value that *text* is; a ValueError if none, as for NaN and infinity."""
+    import json  # Imported here because few commands need it.
+
+    try:
+        value = json.loads(text)
+    except RecursionError as exc:
+        raise ValueError("nested too deep") from exc
+    problem = json_problem(value)  # NaN, and numbers that came out as infinity.
+    if problem:
+        raise ValueError(problem)
+    return value
 
 
 def json_copy(value: Any) -> Any:

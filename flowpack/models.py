@@ -423,10 +423,7 @@ class BlockDefinition:
 
 @attrs.frozen(kw_only=True)
 class FlowRun(Record):
-    """A run of a flow; its *state_type*, such as ``SCHEDULED``, is None before the first state.
-
-    It is due at *expected_start_time*.
-    """
+    """A run of a flow; its *state_type*, such as ``SCHEDULED``, is None before the first state."""
 
     name: str
     flow_id: Optional[UUID] = None

@@ -15,7 +15,7 @@ LAYERS = (
     {"_callers", "_files", "_interpreter", "_type_hints"},
     {"jsonvalues", "transport", "urls"},
     {"_validators"},
-    {"schedule_texts"},
+    {"parameters", "schedule_texts"},
     {"schedules"},
     {"models"},
     {"_http", "analysis", "arguments", "flow_runners", "settings", "wire"},

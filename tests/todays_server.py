@@ -4,6 +4,8 @@ The tests marked ``peer`` run the real ones; this one is for what they cannot be
 to do, and for cases by the hundred.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from uuid import uuid4
@@ -18,12 +20,14 @@ class TodaysServer:
     Attributes:
         sent: The requests, in order.
         refusal: Makes of a new deployment what it is refused with; None takes it.
+        version: Before 3.2.0 schedules have no slugs and no parameters.
     """
 
     url = "http://today/api"
     embedded = False
 
-    def __init__(self):
+    def __init__(self, version="3.4.13"):
+        self.version = version
         self.records = {}
         self.sent = []
         self.refusal = None
@@ -60,7 +64,7 @@ class TodaysServer:
         self.sent.append(request)
         parts = request.path.strip("/").split("/")
         if parts == ["admin", "version"]:
-            return _answer(200, "3.4.13")
+            return _answer(200, self.version)
         if parts[0] == "csrf-token":
             return _answer(422, {"detail": "disabled"})
         if request.method == "GET":
@@ -72,14 +76,31 @@ class TodaysServer:
                 found = [each for each in found if self._flow_name(each) in flows]
             return _answer(200, [_without_secrets(each) for each in found])
         body = json.loads(request.body) if request.body else {}
+        if parts[2:3] == ["schedules"]:
+            return self._scheduled(request.method, parts, body)
         if request.method == "PATCH":
-            changed = self._one(parts[0], id=parts[1])
-            if parts[2:3] == ["schedules"]:
-                listed = changed["schedules"]
-                changed = next(each for each in listed if each["id"] == parts[3])
-            changed.update(body)
+            if parts[0] == "deployments" and self.refusal is not None:
+                return _answer(422, self.refusal(body))
+            self._one(parts[0], id=parts[1]).update(body)
             return Response(204, b"")
+        if parts[-1] == "create_flow_run":
+            return _answer(201, self._flow_run(parts[1], body))
         return self._made(parts[0], body)
+
+    def _flow_run(self, deployment_id, body):
+        state = body["state"]
+        due = state.get("state_details", {}).get("scheduled_time")
+        record = {
+            **body,
+            "id": str(uuid4()),
+            "name": body.get("name", "able-ant"),
+            "deployment_id": deployment_id,
+            "state_type": state["type"],
+            "state_name": state["type"].title(),
+            "expected_start_time": due or "2026-01-01T00:00:00Z",
+        }
+        self._all("flow_runs").append(record)
+        return record
 
     def _all(self, kind):
         return self.records.setdefault(kind, [])
@@ -115,9 +136,42 @@ class TodaysServer:
             return {**record, "block_schema": whole, "block_type": whole["block_type"]}
         return record
 
+    def _scheduled(self, method, parts, body):
+        """Respond to a request for the schedules of a deployment."""
+        listed = self._one("deployments", id=parts[1])["schedules"]
+        if method == "POST":
+            made = [self._schedule(each) for each in body]
+            listed[:0] = made  # The newest first.
+            return _answer(201, made)
+        (found,) = (each for each in listed if each["id"] == parts[3])
+        if method == "DELETE":
+            listed.remove(found)
+        else:
+            # Parameters that are left out are cleared.
+            if "parameters" in found:
+                found["parameters"] = {}
+            found.update(body)
+        return Response(204, b"")
+
+    def _schedule(self, sent, **fields):
+        known: dict[str, object] = {}
+        if self.version >= "3.2":
+            known = {"slug": None, "parameters": {}}
+        unknown = set(sent) - {"schedule", "active", "max_scheduled_runs", *known}
+        assert not unknown, f"422: {unknown}"
+        defaults = {"id": str(uuid4()), "active": True, "max_scheduled_runs": None}
+        return {**defaults, **known, **sent, **fields}
+
     def _made(self, kind, body):
         if kind == "deployments" and self.refusal is not None:
             return _answer(422, self.refusal(body))
+        if kind == "deployments" and "schedules" in body:
+            # All are made anew, and none remembers how many runs it makes ahead.
+            made = [
+                self._schedule(each, max_scheduled_runs=None)
+                for each in reversed(body["schedules"])
+            ]
+            body = {**body, "schedules": made}
         named = None if kind == "block_schemas" else self._one(kind, name=body["name"])
         if named is not None and kind in ("flows", "deployments"):
             named.update(body)

@@ -14,6 +14,7 @@ from flowpack.cli.parser import (
     full_name,
     json_object,
     not_empty,
+    parameters_object,
     seconds,
     time_at,
     time_in,
@@ -93,8 +94,10 @@ def _add_variables(parser: Any, help: str) -> None:
 
 
 def _add_parameters(parser: Any, help: str) -> None:
-    rule = "VALUE is JSON if it is valid JSON, unless the parameter is a str"
+    rule = "VALUE is JSON or text, as the parameter's type has it"
     _add_pairs(parser, "-p --param", f"{help}; {rule}")
+    help = "parameters as one JSON object, in a file, in - (standard input) or as text"
+    _add(parser, "--params FILE|JSON", help, type=parameters_object)
 
 
 def _add_deployment(parser: Any) -> None:
@@ -151,7 +154,7 @@ def _prefect_yaml(group: Any) -> None:
         " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
     )
     _add(group, "-n --name NAME", help, action="append")
-    _add(group, "--all", "all deployments of the prefect.yaml, as without --name")
+    _add(group, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
     choices = ("build", "push", "triggers", "sla")
     help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
     _add(group, "--ignore KEY", help, action="append", choices=choices)
@@ -168,6 +171,10 @@ def _script(group: Any) -> None:
     _add(group, "--image IMAGE", "image of the flow runs, in Docker or Kubernetes")
     _add(group, "--runner-config JSON", "fields of the flow runner", type=json_object)
     _add_parameters(group, "default parameter of the flow runs")
+    _add(group, "--no-params", "remove the parameters", default=None)
+    keep = {"action": "store_false", "default": None}
+    help = "do not hold parameters against the types of the function, here and on the server"
+    _add(group, "--no-enforce-parameters", help, **keep)
     tags = group.add_mutually_exclusive_group()
     _add(tags, "-t --tag TAG", "a tag", action="append")
     _add(tags, "--no-tags", "remove the tags", default=None)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.deployments import applying, planning
-from flowpack.deployments.actions import Deployed
+from flowpack.deployments.actions import CREATE, DONE, UNCHANGED, UPDATE, Deployed
 from flowpack.exceptions import DeploymentsFailedError, SpecError, printable
 
 #: Longest file with a plan that is read, in bytes.
@@ -27,7 +27,7 @@ def deploy(arguments: Namespace) -> None:
     with connect(arguments) as client:
         specs = make_specs(targets, arguments, client)
         try:
-            with _progress(len(specs)) as progress:
+            with _progress(0 if arguments.verbose else len(specs)) as progress:
                 deployed = applying.deploy(
                     specs,
                     client,
@@ -38,9 +38,9 @@ def deploy(arguments: Namespace) -> None:
                     planned=planned,
                 )
         except DeploymentsFailedError as exc:
-            _print_deployed(exc.deployed, as_json=arguments.json, many=True)
+            _print_deployed(exc.deployed, as_json=arguments.json, failed=len(exc.failed))
             raise
-    _print_deployed(deployed, as_json=arguments.json, many=len(specs) > 1)
+    _print_deployed(deployed, as_json=arguments.json, is_set=len(specs) > 1)
 
 
 def plan(arguments: Namespace) -> None:
@@ -51,6 +51,9 @@ def plan(arguments: Namespace) -> None:
         made = planning.plan(specs, client, confirm=arguments.confirm)
     for line in [made.to_json()] if arguments.json else output.escaped(made):
         output.text(line)
+    if len(specs) > 1 and not arguments.json:
+        words = {CREATE: "create {}", UPDATE: "update {}", UNCHANGED: "leave {} unchanged"}
+        output.note(f"would {_counts([each.kind for each in made.actions], words)}")
 
 
 def _read_plan(path: str) -> str:
@@ -66,13 +69,28 @@ def _read_plan(path: str) -> str:
     return text
 
 
-def _print_deployed(deployed: Sequence[Deployed], *, as_json: bool, many: bool) -> None:
+def _print_deployed(
+    deployed: Sequence[Deployed], *, as_json: bool, failed: int = 0, is_set: bool = True
+) -> None:
     documents = [_document(each) for each in deployed]
     lines = [line for each in deployed for line in _lines(each)]
-    output.result(documents if many else documents[0], lines, as_json=as_json)
+    output.result(documents if is_set else documents[0], lines, as_json=as_json)
+    names: Dict[str, List[str]] = {}
     for each in deployed:
         for note in each.notes:
-            output.note(f"note: {each.full_name}: {note}")
+            names.setdefault(note, []).append(each.full_name)
+    for note, noted in names.items():
+        subject = noted[0] if len(noted) == 1 else f"{len(noted)} deployments"
+        output.note(f"note: {subject}: {note}")
+    if is_set and not as_json:
+        actions = [each.action for each in deployed] + ["failed"] * failed
+        output.note(_counts(actions, {each: f"{{}} {each}" for each in (*DONE.values(), "failed")}))
+
+
+def _counts(actions: Sequence[str], words: Mapping[str, str]) -> str:
+    """Return how many there are of each action, in *words* such as ``{} created``."""
+    counts = ((words[each], actions.count(each)) for each in words)
+    return ", ".join(text.format(count) for text, count in counts if count)
 
 
 def _lines(each: Deployed) -> List[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any, Dict, Mapping, Optional, Sequence
 
-import attrs
-
 from flowpack.blocks.documents import built_in
 from flowpack.blocks.secret import masked_data
 from flowpack.cli import output
@@ -18,7 +16,12 @@ from flowpack.deployments.masking import mask_env
 from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted
 from flowpack.models import Deployment, ScheduleRecord
 from flowpack.wire.concurrency import limit_runs, shared_limit
-from flowpack.wire.conversion import describe_schedule, write_schedule
+from flowpack.wire.conversion import (
+    describe_record,
+    describe_schedule,
+    write_record,
+    write_schedule,
+)
 from flowpack.wire.job_variables import variables_of
 
 #: What ``inspect`` shows besides where the server has it; none of it is secret.
@@ -42,7 +45,7 @@ def ls(arguments: Namespace) -> None:
         {
             "NAME": facts["name"],
             "POOL": facts["work_pool_name"],
-            "SCHEDULE": "; ".join(map(_describe_record, deployment.schedules)),
+            "SCHEDULE": "; ".join(map(describe_record, deployment.schedules)),
             **{name.upper(): facts[name] for name in ("active", "status", "tags", "runner")},
             "UPDATED": deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
         }
@@ -132,7 +135,7 @@ def _note_schedules(deployment: Deployment, name: str, *, resumed: bool) -> None
             further = f"stays inactive; flowpack resume {name} --schedules switches it on"
             output.note(f"the schedule {describe_schedule(each.schedule)} {further}")
         else:
-            output.note(f"{name} has the schedule {_describe_record(each)}")
+            output.note(f"{name} has the schedule {describe_record(each)}")
 
 
 def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> None:
@@ -149,10 +152,7 @@ def deployment_facts(name: str, deployment: Deployment, client: Client) -> Dict[
         "name": name,
         "flow_id": deployment.flow_id,
         "schedule": write_schedule(deployment.schedule),
-        "schedules": [
-            {**attrs.asdict(each, recurse=False), "schedule": write_schedule(each.schedule)}
-            for each in deployment.schedules
-        ],
+        "schedules": list(map(write_record, deployment.schedules)),
         "active": deployment.is_schedule_active,
         "status": deployment.extra.get("status"),
         "work_pool_name": deployment.extra.get("work_pool_name"),
@@ -162,12 +162,6 @@ def deployment_facts(name: str, deployment: Deployment, client: Client) -> Dict[
         "updated": deployment.updated,
         "url": client.ui_url("deployment", deployment.id),
     }
-
-
-def _describe_record(record: ScheduleRecord) -> str:
-    """Return one of a deployment's schedules in a few words, with what is special about it."""
-    marks = ("" if record.active else ", inactive", "" if record.own else ", not flowpack's")
-    return f"{describe_schedule(record.schedule)}{''.join(marks)}"
 
 
 def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
@@ -181,7 +175,7 @@ def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
             "parameters": each.parameters and output.cell(each.parameters),
         }
         words = [f", {name} {value}" for name, value in further.items() if value]
-        shown.append(_describe_record(each) + "".join(words))
+        shown.append(describe_record(each) + "".join(words))
     numbered = {str(number): text for number, text in enumerate(shown, 1)}
     return numbered if len(shown) > 1 else "".join(shown)
 

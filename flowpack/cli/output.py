@@ -19,7 +19,7 @@ LINE = 4000
 #: Longest cell of a table: nothing is cut but on a terminal, to the column's width.
 _CELL = 1 << 30
 #: A column of a table is not made narrower than this to fit the terminal, in characters.
-_NARROWEST = 8
+_NARROWEST = 10
 
 #: Whether no notes are printed.
 _quiet = False

@@ -7,10 +7,13 @@ import re
 import sys
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NoReturn
+from typing import Any, Dict, Iterable, List, NoReturn
 
-from flowpack.exceptions import printable, quoted, suggestion
-from flowpack.jsonvalues import json_problem
+from flowpack.exceptions import SpecError, printable, quoted, suggestion
+from flowpack.jsonvalues import parse_json
+
+#: Longest file with parameters that is read, in bytes.
+_LIMIT = 16 * 1024 * 1024
 
 #: What is called otherwise elsewhere, in Prefect's own command line above all.
 _SYNONYMS = {
@@ -159,6 +162,30 @@ def json_object(text: str) -> Dict[str, Any]:
     return value
 
 
+def parameters_object(source: str) -> Dict[str, Any]:
+    """Return the JSON object that *source* is, or that stands in the file that it names.
+
+    Raises:
+        SpecError: There is none.
+    """
+    from flowpack._files import UNREADABLE, read_file, reason  # Few commands need them.
+
+    where, content = "--params", source.encode("utf-8", "surrogateescape")
+    if not source.lstrip().startswith("{"):
+        where = f"--params {source}"
+        try:
+            content = sys.stdin.buffer.read() if source == "-" else read_file(source, _LIMIT)
+        except UNREADABLE as exc:
+            raise SpecError(where, [f"{reason(exc)}; give a file or a JSON object"]) from exc
+    try:
+        value = parse_json(content.decode("utf-8-sig"))
+    except ValueError as exc:
+        raise SpecError(where, [f"it is not JSON: {printable(exc)}"]) from exc
+    if not isinstance(value, dict):
+        raise SpecError(where, ["it must be a JSON object: names of parameters, and values"])
+    return value
+
+
 class Pairs(argparse.Action):
     """Collects the texts of KEY=VALUE in a mapping; a key that comes twice is refused."""
 
@@ -169,7 +196,8 @@ class Pairs(argparse.Action):
         key, equals, text = values.partition("=")
         pairs = getattr(namespace, self.dest) or {}
         if not (key.strip() and equals):
-            hint = "; a work pool is given with --pool" if hasattr(namespace, "pool") else ""
+            pools = option == "-p" and hasattr(namespace, "pool")  # Where Prefect's has -p POOL.
+            hint = "; a work pool is given with --pool" if pools else ""
             raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE{hint}")
         if key in pairs:
             raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
@@ -196,51 +224,3 @@ class Variables(Pairs):
             is_text = isinstance(value, str) and key.startswith("env.")
             pair = f"{key}={value if is_text else json.dumps(value)}"
             super().__call__(parser, namespace, pair, option)
-
-
-# The values in KEY=VALUE.
-
-
-def read_values(
-    texts: Mapping[str, str], load_annotations: Callable[[], Mapping[str, object]] = dict
-) -> Dict[str, Any]:
-    """Return the values of parameters: JSON where the text is JSON, else the text.
-
-    *load_annotations*, called only if a text is JSON, returns the annotations, a class or its
-    source each: a parameter that is a ``str`` takes the text as it is.
-    """
-    values: Dict[str, Any] = {}
-    for key, text in texts.items():
-        with suppress(ValueError):
-            values[key] = parse_json(text)
-    annotations = load_annotations() if values else {}
-    return {
-        key: text if key not in values or is_str(annotations.get(key)) else values[key]
-        for key, text in texts.items()
-    }
-
-
-def read_variables(texts: Mapping[str, str]) -> Dict[str, Any]:
-    """Return the values of job variables: JSON where the text is JSON; ``env.NAME`` is text."""
-    return read_values(texts, lambda: {key: "str" for key in texts if key.startswith("env.")})
-
-
-def parse_json(text: str) -> Any:
-    """Return the JSON value that *text* is; a ValueError if none, as for NaN and infinity."""
-    import json  # Imported here because few commands need it.
-
-    try:
-        value = json.loads(text)
-    except RecursionError as exc:
-        raise ValueError("nested too deep") from exc
-    problem = json_problem(value)  # NaN, and numbers that came out as infinity.
-    if problem:
-        raise ValueError(problem)
-    return value
-
-
-def is_str(annotation: object) -> bool:
-    """Return True if *annotation*, a class or its source, is ``str``."""
-    if isinstance(annotation, str):
-        return annotation.strip("'\" ") == "str"
-    return annotation is str

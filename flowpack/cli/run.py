@@ -9,10 +9,11 @@ from typing import Any, Mapping
 from flowpack._interpreter import restored
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parser import read_values
-from flowpack.deployments.load import find_deployment, load_flow_from_deployment
+from flowpack.cli.parameters import given_parameters
+from flowpack.deployments.load import fetch_script, find_deployment
 from flowpack.exceptions import FlowpackError, quoted
 from flowpack.loading import script_error
+from flowpack.parameters import spread
 
 
 def run(arguments: Namespace) -> None:
@@ -22,18 +23,20 @@ def run(arguments: Namespace) -> None:
         name = arguments.deployment
         with connect(arguments) as client:
             deployment = find_deployment(name, client)
-            flow = load_flow_from_deployment(deployment, client, unverified=arguments.unverified)
+            fetched = fetch_script(deployment, client, unverified=arguments.unverified)
+        flow = fetched.load_flow()
         output.keep(flow)
-        given = read_values(arguments.param or {}, lambda: getattr(flow.fn, "__annotations__", {}))
+        given = given_parameters(arguments, fetched.parameter_schema) or {}
         value = _call(flow, {**deployment.parameters, **given}, name)
     output.returned(value, as_json=arguments.json)
 
 
 def _call(flow: Any, parameters: Mapping[str, Any], name: str) -> Any:
     """Return what *flow*, of flowpack or of Prefect, returns; *name* is for messages."""
+    args, kwargs = spread(flow.fn, parameters)
     try:
         with restored():
-            result = flow(**parameters)
+            result = flow(*args, **kwargs)
     except (FlowpackError, KeyboardInterrupt):
         raise
     except BaseException as exc:  # A SystemExit is a failure too.

@@ -8,19 +8,21 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import attrs
 
-from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.cli import output
-from flowpack.cli.parser import UsageError, read_values, read_variables
+from flowpack.cli.parameters import given_parameters, read_variables
+from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import printable, quoted
 from flowpack.models import FlowRunnerSettings
+from flowpack.packaging.script import known_schema
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
 from flowpack.urls import mask_text
 
 #: The options that set a field of a script's spec, and that field.
 _FIELDS = {
+    "storage": "flow_storage",
     "description": "description",
     "version": "version",
     "tag": "tags",
@@ -30,19 +32,24 @@ _FIELDS = {
     "queue": "work_queue",
     "pull": "pull",
     "pull_requires": "pull_requires",
+    "no_enforce_parameters": "enforce_parameter_schema",
     "label": "labels",
+    "replace_schedules": "replace_schedules",
 }
 
 #: All options that cannot be given with spec files, which have such things themselves.
 _FOR_SCRIPTS = (
-    *("name", "storage", "runner", "env", "image", "runner_config", "param", "no_tags"),
-    *("cron", "interval", "rrule", "no_schedule", "timezone", "replace_schedules", *_FIELDS),
+    *("name", "runner", "env", "image", "runner_config", "no_tags"),
+    *("param", "params", "no_params"),
+    *("cron", "interval", "rrule", "no_schedule", "timezone", *_FIELDS),
     *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
 )
 
-
-#: Those of them that go with a prefect.yaml, which does not have such things.
-_FOR_PREFECT_YAML = ("name", "storage", "create_pool", "pull", "pull_requires")
+#: Those that go with a prefect.yaml: what it does not have itself, and which part of it is meant.
+_FOR_PREFECT_YAML = (
+    *("storage", "create_pool", "pull", "pull_requires", "replace_schedules"),
+    *("name", "all", "ignore"),
+)
 
 
 class Target(NamedTuple):
@@ -58,36 +65,30 @@ def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     """Return the targets; options that do not go together are refused."""
     kinds = {name: getattr(arguments, name) for name in ("spec", "script", "prefect_file")}
     targets = tuple(find_target(text, **kinds) for text in arguments.targets)
-    given = [name for name in _FOR_SCRIPTS if getattr(arguments, name) is not None]
+    if arguments.no_params and (arguments.param or arguments.params is not None):
+        raise UsageError("--no-params removes the parameters that -p and --params give")
+    options = (*_FOR_SCRIPTS, "all", "ignore")
+    given = [name for name in options if getattr(arguments, name) is not None]
     for target in targets:
-        allowed = _FOR_PREFECT_YAML if target.is_prefect_yaml else ()
-        refused = [
-            "--paused, --active" if name == "paused" else f"--{name.replace('_', '-')}"
-            for name in given
-            if name not in allowed
-        ]
-        if target.is_spec_file and refused:
-            kind = "a prefect.yaml" if allowed else "a spec file"
-            hint = "" if allowed else "; if it is a script, give --script"
-            raise UsageError(
-                f"{', '.join(refused)} cannot be given with {kind}, which has such things itself,"
-                f" and {printable(target.location)} is one{hint}"
-            )
-    _check_names(targets, arguments)
+        kind, hint = "a script", ""
+        refused = [name for name in given if name in ("all", "ignore")]
+        if target.is_prefect_yaml:
+            kind = "a prefect.yaml, which has such things itself"
+            refused = [name for name in given if name not in _FOR_PREFECT_YAML]
+        elif target.is_spec_file:
+            kind, refused = "a spec file, which has such things itself", given
+            hint = "; if it is a script, give --script"
+        if refused:
+            shown = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
+            shown = shown.replace("--paused", "--paused, --active")
+            where = printable(target.location)
+            raise UsageError(f"{shown} cannot be given with {kind}, and {where} is one{hint}")
+    if arguments.name and any(target.is_prefect_yaml for target in targets):
+        if arguments.all:
+            raise UsageError("--name and --all exclude each other")
+        if len(targets) > 1:
+            raise UsageError("--name means deployments of the prefect.yaml; give that alone")
     return targets
-
-
-def _check_names(targets: Tuple[Target, ...], arguments: Namespace) -> None:
-    """Refuse the options that choose deployments of a prefect.yaml where there is none."""
-    names = arguments.name or ()
-    if not any(target.is_prefect_yaml for target in targets):
-        for option in ("all", "ignore"):
-            if getattr(arguments, option):
-                raise UsageError(f"--{option} can only be given with a prefect.yaml")
-    elif names and len(targets) > 1:
-        raise UsageError("--name means deployments of a prefect.yaml here; give that alone")
-    elif names and arguments.all:
-        raise UsageError("--name and --all exclude each other")
 
 
 def find_target(
@@ -158,10 +159,8 @@ def make_specs(
         if options is None:  # Only now, for it may ask the server.
             options = _script_options(arguments, client)
         spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
-        if arguments.param is not None:
-            parameters = read_values(arguments.param, lambda: dict(spec.find_flow().parameters))
-            spec = attrs.evolve(spec, parameters=parameters)
-        specs.append(spec)
+        given = given_parameters(arguments, lambda: known_schema(spec.find_flow()))
+        specs.append(spec if given is None else attrs.evolve(spec, parameters=given))
     return tuple(specs)
 
 
@@ -171,11 +170,10 @@ def _load_prefect_yaml(
     # Imported here because it is slow to load, and most commands read none.
     from flowpack.deployments.prefect_yaml import load_prefect_yaml
 
-    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[2:]}
-    if arguments.storage is not None:
-        options["flow_storage"] = parse_storage_url(arguments.storage)
+    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[:5]}
     given = {field: value for field, value in options.items() if value is not None}
-    file = load_prefect_yaml(path, arguments.name or (), ignore=arguments.ignore or (), **given)
+    ignore = arguments.ignore or ()
+    file = load_prefect_yaml(path, arguments.name or (), client, ignore=ignore, **given)
     for note in file.notes:
         output.note(f"note: {path}: {note}")
     return file.specs
@@ -183,10 +181,11 @@ def _load_prefect_yaml(
 
 def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
     """Return the fields of specs that the options set for every script."""
-    storage = arguments.storage
     options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
     if arguments.no_tags:
         options["tags"] = ()
+    if arguments.no_params:
+        options["parameters"] = {}
     limit = {
         "limit": arguments.concurrency_limit,
         "collision_strategy": arguments.collision_strategy,
@@ -203,7 +202,6 @@ def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
         "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),
         "flow_runner": _flow_runner(arguments),
-        "flow_storage": None if storage is None else parse_storage_url(storage),
         **{field: value for field, value in options.items() if value is not None},
     }
 
@@ -220,7 +218,7 @@ def _schedules(arguments: Namespace) -> Dict[str, Any]:
         if arguments.replace_schedules:
             raise UsageError("--replace-schedules needs schedules, or --no-schedule")
         return {}
-    return {"schedules": given, "replace_schedules": bool(arguments.replace_schedules)}
+    return {"schedules": given}
 
 
 def _flow_runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:

@@ -6,15 +6,16 @@ import logging
 import math
 import time
 from argparse import Namespace
-from datetime import datetime
 from typing import Callable, Iterable, List, Optional, Set
 from uuid import UUID, uuid4
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parser import UsageError, read_values, read_variables
+from flowpack.cli.parameters import check_parameters, given_parameters, read_variables
+from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
+from flowpack.deployments.pools import check_variables
 from flowpack.exceptions import FlowpackError, printable, quoted
 from flowpack.models import FlowRun, LogRecord
 
@@ -41,28 +42,17 @@ def trigger(arguments: Namespace) -> None:
     if arguments.timeout is not None and not waits:
         raise UsageError("--timeout can only be given with --wait or --watch")
     name, as_json = arguments.deployment, arguments.json
-    parameters = read_values(arguments.param or {})
     with connect(arguments) as client:
-        deployment = find_deployment(name, client)
-        if client.embedded:
-            raise FlowpackError(
-                "no server runs behind the embedded API, so a flow run would wait for ever;"
-                f" run it here: flowpack run {printable(name)}"
-            )
-        flow_run = client.create_flow_run_from_deployment(
-            deployment.id,
-            parameters=parameters,
-            tags=arguments.tag or (),
-            name=arguments.name,
-            idempotency_key=uuid4().hex,
-            scheduled_time=arguments.scheduled_time,
-            job_variables=read_variables(arguments.job_variable or {}),
-        )
+        flow_run = _create_flow_run(arguments, client)
         url = client.ui_url("flow-run", flow_run.id)
         if not as_json:
             output.text(str(flow_run.id))
             output.flush()
-        _note_created(flow_run, url, arguments.scheduled_time)
+        due = arguments.scheduled_time
+        more = f", due {due.isoformat(' ', 'seconds')}" if due else ""
+        output.note(f"created flow run {flow_run.name} ({flow_run.id}){more}")
+        if url:
+            output.note(f"  {url}")
         if waits:
             flow_run = _wait(flow_run, client, arguments, url)
     document = {
@@ -79,17 +69,34 @@ def trigger(arguments: Namespace) -> None:
         _check_completed(flow_run, name, url)
 
 
-def _note_created(
-    flow_run: FlowRun, url: Optional[str], scheduled_time: Optional[datetime]
-) -> None:
-    due = f", due {scheduled_time.isoformat(' ', 'seconds')}" if scheduled_time else ""
-    output.note(f"created flow run {flow_run.name} ({flow_run.id}){due}")
-    if url:
-        output.note(f"  {url}")
+def _create_flow_run(arguments: Namespace, client: Client) -> FlowRun:
+    name = arguments.deployment
+    deployment = find_deployment(name, client)
+    if client.embedded:
+        raise FlowpackError(
+            "no server runs behind the embedded API, so a flow run would wait for ever;"
+            f" run it here: flowpack run {printable(name)}"
+        )
+    schema = deployment.extra.get("parameter_openapi_schema") or {}
+    parameters = given_parameters(arguments, lambda: schema) or {}
+    check_parameters(deployment, parameters, client)
+    job_variables = read_variables(arguments.job_variable or {})
+    pool = deployment.extra.get("work_pool_name")
+    if job_variables and pool:
+        check_variables(name, job_variables, client.read_work_pool(pool))
+    return client.create_flow_run_from_deployment(
+        deployment.id,
+        parameters=parameters,
+        tags=arguments.tag or (),
+        name=arguments.name,
+        idempotency_key=uuid4().hex,
+        scheduled_time=arguments.scheduled_time,
+        job_variables=job_variables,
+    )
 
 
 def _wait(flow_run: FlowRun, client: Client, arguments: Namespace, url: Optional[str]) -> FlowRun:
-    """Return the flow run as it is at the end, its logs printed."""
+    """Return the flow run as it is at the end; the last logs of one that failed are printed."""
     watch = arguments.watch
     try:
         ended = wait_for(flow_run.id, client, timeout=arguments.timeout, watch=watch)
@@ -97,19 +104,14 @@ def _wait(flow_run: FlowRun, client: Client, arguments: Namespace, url: Optional
         output.note(f"{flow_run.name} goes on; see {url or client.url}")
         raise
     if ended.state_type in FINAL - {"COMPLETED"} and not watch:
-        _show_last_logs(ended.id, client)
+        try:
+            newest = client.read_flow_run_logs(ended.id, last=LAST)
+            warnings = client.read_flow_run_logs(ended.id, last=LAST, level=logging.WARNING)
+            records = {each.id: each for each in (*newest, *warnings)}
+            _show(sorted(records.values(), key=lambda each: each.timestamp))
+        except FlowpackError as exc:  # How the flow run ended matters more.
+            output.note(f"its logs cannot be read: {exc}")
     return ended
-
-
-def _show_last_logs(flow_run_id: UUID, client: Client) -> None:
-    try:
-        newest = client.read_flow_run_logs(flow_run_id, last=LAST)
-        warnings = client.read_flow_run_logs(flow_run_id, last=LAST, level=logging.WARNING)
-    except FlowpackError as exc:  # How the flow run ended matters more.
-        output.note(f"its logs cannot be read: {exc}")
-    else:
-        records = {each.id: each for each in (*newest, *warnings)}
-        _show(sorted(records.values(), key=lambda each: each.timestamp))
 
 
 def wait_for(

@@ -12,6 +12,8 @@ from flowpack.analysis.discovery import FlowInfo
 from flowpack.client import Client
 from flowpack.exceptions import FlowpackError, SpecError, printable
 from flowpack.packaging.base import CompleteSpec, Package
+from flowpack.models import ScheduleRecord
+from flowpack.wire.conversion import describe_record, write_record
 from flowpack.wire.dialect import Change
 
 CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
@@ -65,6 +67,7 @@ class Action:
         upload: Whether bytes are to be stored, if only to put back what is missing or damaged.
         sha256: Digest of the bytes in lower-case hex; None where a packager of your own decides
             when it packages.
+        schedules: All that the deployment is to have, with which are flowpack's (``own``).
         kept: Storage and runner that nobody named and that are taken from the deployment as it
             is, by the field's name. Secrets are masked.
     """
@@ -78,6 +81,7 @@ class Action:
     size: Optional[int] = None
     notes: Tuple[str, ...] = ()
     kept: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    schedules: Tuple[ScheduleRecord, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -117,7 +121,10 @@ class Plan:
 
     def to_json(self) -> str:
         """Return the plan as JSON; equal plans give equal text."""
-        actions = [attrs.asdict(action) for action in self.actions]
+        actions = [
+            {**attrs.asdict(action), "schedules": list(map(write_record, action.schedules))}
+            for action in self.actions
+        ]
         return _text({"api": self.api, "actions": actions}, indent=2)
 
     def __str__(self) -> str:
@@ -208,7 +215,7 @@ def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
 def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, ...]:
     """Return how the plan *now* differs from the one *planned*, one sentence each.
 
-    Notes do not count: a work pool's state is none of the plan's.
+    Notes and schedules of others do not count: a work pool's state is none of the plan's.
     """
     planned, now = _without_notes(planned), _without_notes(now)
     if _text(planned) == _text(now):
@@ -230,7 +237,10 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
 
 
 def _without_notes(plan: Mapping[str, Any]) -> Dict[str, Any]:
-    return {**plan, "actions": [{**action, "notes": ()} for action in plan["actions"]]}
+    return {
+        **plan,
+        "actions": [{**action, "notes": (), "schedules": ()} for action in plan["actions"]],
+    }
 
 
 def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
@@ -273,6 +283,9 @@ def _details(action: Action) -> List[str]:
             details.append(f"{printable(field)}: {move}")
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
+    if action.kind != CREATE and action.schedules:
+        shown = "; ".join(map(describe_record, action.schedules))
+        details.append(f"all schedules: {printable(shown, _LONGEST_NOTE)}")
     return details + [printable(note, _LONGEST_NOTE) for note in action.notes]
 
 

@@ -272,7 +272,11 @@ def _construct_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
 
 # --- from values to Python's own ----------------------------------------------------------
 
-_FLAGS = {"yes": True, "on": True, "no": False, "off": False}
+#: What text means where a truth value is expected.
+FLAGS = {
+    **dict.fromkeys(("yes", "on", "true", "1"), True),
+    **dict.fromkeys(("no", "off", "false", "0"), False),
+}
 
 
 class ValueReader:
@@ -323,8 +327,8 @@ class ValueReader:
             kind = re.sub(r"\[\d+\]", "[]", path)
             if kind in self._texts:
                 return content
-            if kind in self._flags and content.lower() in _FLAGS:
-                return _FLAGS[content.lower()]
+            if kind in self._flags and content.lower() in FLAGS:
+                return FLAGS[content.lower()]
             self.note(value.line, path, value.problem)
         elif isinstance(content, float) and not math.isfinite(content):
             self.note(value.line, path, "numbers must be finite")

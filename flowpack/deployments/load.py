@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from typing import Any, BinaryIO, Dict, Iterable, NamedTuple, Optional, Tuple, Union, cast
+from typing import Any, BinaryIO, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Union, cast
 from uuid import UUID
 
 import attrs
@@ -19,6 +19,7 @@ from flowpack.client import Client
 from flowpack.connect import using
 from flowpack.exceptions import (
     BlockError,
+    DiscoveryError,
     FlowpackError,
     IdentifierError,
     ObjectNotFound,
@@ -58,6 +59,25 @@ class FetchedScript:
     filename: str
     variable: Optional[str] = None
 
+    def load_flow(self) -> Any:
+        """Run the script and return its flow; see :func:`load_flow_from_deployment`."""
+        # Imported here because it is slow to load, and most who import this module run no script.
+        from flowpack.loading import load_flow_from_script
+
+        script = Script(self.content, self.filename)
+        return load_flow_from_script(script, self.flow_name, variable=self.variable)
+
+    def parameter_schema(self) -> Mapping[str, Any]:
+        """Return the schema of the flow's parameters, read from the script; empty if unknown."""
+        from flowpack.analysis.discovery import select_flow
+        from flowpack.packaging.script import known_schema
+
+        script = Script(self.content, self.filename)
+        try:
+            return known_schema(select_flow(script, self.variable or self.flow_name))
+        except DiscoveryError:
+            return {}
+
 
 def load_flow_from_deployment(
     deployment: Union[Deployment, UUID, str],
@@ -83,12 +103,7 @@ def load_flow_from_deployment(
         ScriptError: The script failed.
         MissingFlowError: The script does not define the flow.
     """
-    # Imported here because it is slow to load, and most who import this module run no script.
-    from flowpack.loading import load_flow_from_script
-
-    fetched = fetch_script(deployment, client, unverified=unverified, sha256=sha256)
-    script = Script(fetched.content, fetched.filename)
-    return load_flow_from_script(script, fetched.flow_name, variable=fetched.variable)
+    return fetch_script(deployment, client, unverified=unverified, sha256=sha256).load_flow()
 
 
 def fetch_script(

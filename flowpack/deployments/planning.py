@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -47,9 +47,9 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
+from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject, Unset
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
-from flowpack.packaging.script import describe, has_bytes
+from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
 from flowpack.wire.dialect import Change
 
 Specs = Union[Spec, Iterable[Spec]]
@@ -188,15 +188,18 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     current = spec.current or nothing
     stored = current.stored_object
     in_place = stored is not None and _is_same_storage(stored, current, package, state)
-    new, notes, pool_notes = _describe(spec, package, stored if in_place else None, state)
+    new, notes = _describe(spec, package, stored if in_place else None, state)
     changes, upload = _compare_code(package, current, stored, in_place, state)
-    if upload and {"code", "storage"}.isdisjoint(each.field for each in changes):
-        notes += ("the stored bytes are missing or damaged; the right ones are put back",)
+    restores = upload and {"code", "storage"}.isdisjoint(each.field for each in changes)
     given = spec.job_variables is not UNSET and state.reader.dialect.uses_work_pools
     names = {"flow_runner": "job_variables"} if given else {}
     for change in state.reader.dialect.differences(current, new):
         changes.append(attrs.evolve(change, field=names.get(change.field, change.field)))
     kind = UPDATE if changes else UNCHANGED
+    # The others are no news where nothing changes.
+    notes = _lasting_notes(spec, new, state) + (package.notes + notes if changes else ())
+    if restores:
+        notes += ("the stored bytes are missing or damaged; the right ones are put back",)
     if spec.current is None:
         kind = CREATE
         shown = [each for each in changes if each.field != "code"]
@@ -209,38 +212,91 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         upload=upload,
         sha256=package.content.sha256,
         size=package.content.size,
-        notes=package.notes + notes + (() if kind == UNCHANGED else pool_notes),
+        notes=notes,
         kept=spec.kept,
+        schedules=state.reader.dialect.all_schedules(new),
     )
 
 
 def _describe(
     spec: CompleteSpec, package: Package, in_place: Optional[StoredObject], state: PlanState
-) -> Tuple[DeploymentCreate, Tuple[str, ...], Tuple[str, ...]]:
-    """Return the deployment as it is to be, and notes, those on its pool apart.
-
-    Raises a DeploymentValidationError for what cannot work.
-    """
+) -> Tuple[DeploymentCreate, Tuple[str, ...]]:
+    """Return the deployment as it is to be, and notes; refuse what cannot work."""
     dialect, current = state.reader.dialect, spec.current
     flow_id = _NO_ID if current is None else current.flow_id
     described = describe(spec, package, flow_id, _find_token(package, in_place))
     new = dialect.settled(described, current)
-    problems = dialect.problems(new)
+    problems = [*dialect.problems(new), *_parameter_problems(spec, package, new)]
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
-    notes = dialect.notes(new)
+    pooled = dialect.uses_work_pools
+    pool_notes = check_pool(spec, new, state.reader, state.pools) if pooled else ()
+    return new, dialect.notes(new) + pool_notes
+
+
+def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) -> Tuple[str, ...]:
+    """Return the notes that are news even if nothing changes."""
+    dialect = state.reader.dialect
     if dialect.uses_work_pools:
-        notes += tuple(dialect.unkept(spec.concurrency_limit, spec.job_variables))
-        return new, notes, check_pool(spec, new, state.reader, state.pools)
+        unkept = dialect.unkept(spec.concurrency_limit, spec.job_variables)
+        return (*dialect.lasting_notes(new), *unkept)
     given = ", ".join(
         each.name
         for each in attrs.fields(PoolFields)
         if getattr(spec, each.name) not in (each.default, None, {})
         and each.name != "check_job_variables"
     )
-    if given:
-        notes += (f"this server has no place for {given}; they are left out",)
-    return new, notes, ()
+    return (f"this server has no place for {given}; they are left out",) if given else ()
+
+
+def _parameter_problems(
+    spec: CompleteSpec, package: Package, new: DeploymentCreate
+) -> Iterator[str]:
+    """Yield what the flow could not take of the parameters of *new*, which is settled."""
+    flow, parameters = spec.flow, new.parameters or {}
+    schedules = list(_active_schedules(new))
+    if flow.definition is None or not (parameters or schedules):
+        return
+    # Imported here because many deployments have no parameters.
+    from flowpack.parameters import missing_problems, unknown_names, value_problems
+
+    schema = package.parameter_schema
+    if not schema and isinstance(spec.packager, SourcePackager):
+        schema = known_schema(flow)  # Of a server that keeps none.
+    more = flow.definition.node.args.kwarg
+    catch_all = more.arg if more else None
+
+    def problems(values: Mapping[str, Any]) -> Iterator[str]:
+        unknown = unknown_names(values, flow.parameters, catch_all)
+        yield from [unknown] if unknown else []
+        yield from () if new.enforce_parameter_schema is False else value_problems(values, schema)
+
+    remedy = ""
+    if spec.parameters is UNSET:
+        remedy = " (kept from the server; --no-params, or parameters={}, removes what is there)"
+    for problem in problems(parameters):
+        yield f"{problem}{remedy}"
+    for label, own in schedules:
+        for problem in problems(own):
+            yield f"{problem}, in the parameters of the schedule{label}"
+        # What is paused starts no runs.
+        values, wanted = {**parameters, **own}, schema if new.is_schedule_active else {}
+        for problem in missing_problems(values, wanted):
+            yield f"{problem}: the schedule{label} would start runs without it"
+
+
+def _active_schedules(new: DeploymentCreate) -> Iterator[Tuple[str, Mapping[str, Any]]]:
+    """Yield what names each schedule that is switched on, and its own parameters."""
+    if isinstance(new.schedules, Unset):
+        if new.schedule and not isinstance(new.schedule, Unset):
+            yield "", {}  # The only one.
+        return
+    for each in new.schedules:
+        if each.get("active", True):
+            schedule = each.get("schedule") or {}
+            words = (each.get("slug"), *map(schedule.get, ("cron", "rrule", "interval")))
+            label = quoted(next(filter(None, words), "without a slug"))
+            yield f" {label}", each.get("parameters") or {}
 
 
 def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
-from typing import Dict, Iterable, Iterator, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from flowpack.client import Client
 from flowpack.exceptions import (
@@ -92,27 +92,37 @@ def check_runner(label: str, new: DeploymentCreate, pool: WorkPool, client: Clie
 
 def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) -> Iterator[str]:
     """Yield notes on job variables; raise for those of *spec* that the pool does not have."""
-    name, known = quoted(pool.name), pool.variables
-    if known is None:
+    name = quoted(pool.name)
+    if pool.variables is None:
         if spec.job_variables:
             yield (
                 f"the work pool {name} has no job template before its first worker, so the job"
                 " variables are not checked"
             )
         return
-    unknown = [each for each in new.job_variables or () if each.partition(".")[0] not in known][:10]
-    listed = ", ".join(map(printable, [*known][:50]))
-    problems = [
-        f"the work pool {name} has no job variable {quoted(each)}{suggestion(each, known)}"
-        f" (it has {listed})"
-        for each in unknown
-        if each in (spec.job_variables or ())
-    ]
-    if problems and spec.check_job_variables:
-        raise DeploymentValidationError(spec.full_name, problems)
+    if spec.check_job_variables:
+        check_variables(spec.full_name, spec.job_variables or (), pool)
+    unknown = _unknown_variables(new.job_variables or (), pool)[:10]
     if unknown:
         names = ", ".join(map(quoted, unknown))
         yield f"the work pool {name} has no job variables {names}; its workers pass over them"
+
+
+def check_variables(label: str, names: Iterable[str], pool: WorkPool) -> None:
+    """Raise a DeploymentValidationError for *names* that are no job variables of *pool*."""
+    known = pool.variables or {}
+    problems = [
+        f"the work pool {quoted(pool.name)} has no job variable {quoted(each)}"
+        f"{suggestion(each, known) or '.'} It has {', '.join(map(printable, [*known][:50]))}"
+        for each in _unknown_variables(names, pool)[:10]
+    ]
+    if problems:
+        raise DeploymentValidationError(label, problems)
+
+
+def _unknown_variables(names: Iterable[str], pool: WorkPool) -> List[str]:
+    known = pool.variables
+    return [] if known is None else [each for each in names if each.partition(".")[0] not in known]
 
 
 def _state_notes(pool: WorkPool) -> Iterator[str]:

@@ -6,7 +6,6 @@ itself, and ``paused`` and schedules, which stay where the file says nothing of 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from contextlib import suppress
@@ -17,11 +16,14 @@ import attrs
 
 from flowpack._files import absolute_path
 from flowpack._tracebacks import hides_locals
-from flowpack.deployments.datafiles import Pairs, Value, ValueReader, parse_yaml, read_text
+from flowpack.client import Client
+from flowpack.deployments import datafiles
+from flowpack.deployments.datafiles import Pairs, Value, ValueReader
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.deployments.templating import fill_text
 from flowpack.exceptions import FlowpackError, SpecError, printable, quoted, suggestion
 from flowpack.schedules import parse_deployment_schedule, parse_time
+from flowpack.wire.dialect import Dialect
 
 #: The keys of a mapping, each with its line and what stands below.
 Entries = Dict[str, Tuple[int, Value]]
@@ -46,25 +48,15 @@ _NOT_DONE = {
 #: The sections that deployments without one of their own have from the top of the file.
 _SHARED = ("pull", "build", "push")
 
-_KEYS = (
-    *("work_pool", "schedule", "schedules", "flow_name", "version_type", "pull"),
-    *(*_FIELDS, *_NOT_DONE),
-)
+_KEYS = (*_FIELDS, *_NOT_DONE, "pull", "work_pool", "schedule", "schedules", "flow_name")
 
 #: Where keys belong that people write where the stock client passes over them.
 _PLACES = {
-    "under work_pool": ("job_variables", "work_queue_name"),
-    "under work_pool, as job_variables": ("infra_overrides",),
-    "under work_pool, as work_queue_name": ("work_queue",),
-    "under work_pool, as name": ("work_pool_name",),
-    "under job_variables of work_pool": ("env", "image", "working_dir"),
-    "in an item of schedules": ("cron", "interval", "rrule", "timezone"),
-}
-
-#: What pydantic, by which the stock client reads, takes for truth values.
-_FLAGS = {
-    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+    **dict.fromkeys(("job_variables", "work_queue_name"), "under work_pool"),
+    **dict.fromkeys(("env", "image", "working_dir"), "under job_variables of work_pool"),
+    **dict.fromkeys(("cron", "interval", "rrule", "timezone"), "in an item of schedules"),
+    "work_queue": "under work_pool, as work_queue_name",
+    "infra_overrides": "under work_pool, as job_variables",
 }
 
 
@@ -85,6 +77,7 @@ class PrefectFile:
 def load_prefect_yaml(
     path: Union[str, os.PathLike[str]],
     names: Collection[str] = (),
+    client: Optional[Client] = None,
     *,
     ignore: Collection[str] = (),
     **fields: Any,
@@ -100,6 +93,8 @@ def load_prefect_yaml(
         names: Which deployments: ``NAME``, ``FLOW/NAME`` or patterns of them, in which ``*``
             stands for one or more characters. FLOW is the flow's name or its function's, where
             ``-`` and ``_`` are one. Without any all are taken that have a name.
+        client: The server; what the file leaves open is as the stock client of its release has
+            it. None means the newest.
         ignore: Which of ``build``, ``push``, ``triggers`` and ``sla`` may stand in the file,
             without effect.
         **fields: Fields for every spec that a ``prefect.yaml`` does not have, such as
@@ -110,28 +105,29 @@ def load_prefect_yaml(
             listed at once, each with its line.
     """
     shown, source = os.fsdecode(path), os.path.abspath(os.fsdecode(path))
-    file = _File(shown, source, ignore)
-    found = file.find_deployments(parse_yaml(read_text(shown), shown, stock=True))
-    if names:
-        file.raise_problems()
-        found = file.select(found, names)
-    else:
-        found = [each for each in found if file.is_named(*each)]
-    specs = [(line, file.read_fields(line, entries)) for line, entries in found]
+    file = _File(shown, os.path.dirname(source), ignore)
+    roots = datafiles.parse_yaml(datafiles.read_text(shown), shown, stock=True)
+    chosen = file.select(file.find_deployments(roots), names)
+    read = [(line, file.read_fields(line, entries)) for line, entries in chosen]
     file.raise_problems()
-    if not specs:
-        raise SpecError(shown, ["there are no deployments with a name in it"])
-    made = [DeploymentSpec(source=f"{source}:{line}", **{**own, **fields}) for line, own in specs]
-    return PrefectFile(tuple(made), file.notes())
+    specs = []
+    for line, own in read:
+        if client is not None:
+            own = _as_older_clients(own, client.dialect)
+        own = {**own, **fields}
+        if "schedules" not in own:  # Those that are there stay.
+            own.pop("replace_schedules", None)
+        specs.append(DeploymentSpec(source=f"{source}:{line}", **own))
+    return PrefectFile(tuple(specs), file.notes())
 
 
 class _File(ValueReader):
     """A ``prefect.yaml`` while it is read; notes what is wrong and what has no effect."""
 
-    def __init__(self, shown: str, path: str, ignore: Collection[str]) -> None:
+    def __init__(self, shown: str, folder: str, ignore: Collection[str]) -> None:
         super().__init__(shown, fill=_fill)
         self._shown = shown
-        self._folder = os.path.dirname(path)
+        self._folder = folder
         self._ignore = ignore
         self._shared: Entries = {}
         self._steps: Dict[str, None] = {}
@@ -152,9 +148,8 @@ class _File(ValueReader):
         """Return line and keys of each deployment, with or without a name."""
         for root in roots[1:]:
             self.note(root.line, "", "here starts a second document; a prefect.yaml is one")
-        top: Entries = {}
-        for root in roots[:1]:
-            top = self.entries(self._expect(Pairs, root, "").content, "")
+        root = self._expect(Pairs, roots[0] if roots else Value(1, None), "")
+        top = self.entries(root.content, "")
         self._shared = {key: top[key] for key in _SHARED if key in top}
         items = self._expect(list, top.get("deployments", (0, Value(0, None)))[1], "deployments")
         found = [self._expect(Pairs, item, "deployments") for item in items.content]
@@ -170,22 +165,24 @@ class _File(ValueReader):
             self.note(value.line, path, value.problem or problem)
         return empty
 
-    def is_named(self, line: int, entries: Entries) -> bool:
-        """Return True if a deployment has a name; note that one without is left out."""
-        if not _is_filled(entries.get("name")):
-            self._notes.setdefault("without a name, so it is left out", {})[line] = None
-        return _is_filled(entries.get("name"))
-
     def select(
         self, found: List[Tuple[int, Entries]], patterns: Collection[str]
     ) -> List[Tuple[int, Entries]]:
-        """Return what fits one of *patterns*; one that nothing fits is an error."""
-        fitting = {each: [self._fits(each, entries) for _, entries in found] for each in patterns}
-        known = sorted({_text(entries, "name") for _, entries in found} - {""})
-        listed = ", ".join(map(quoted, known[:20])) or "none with a name"
+        """Return what fits a pattern, or without any what has a name; each must fit something."""
+        self.raise_problems()
+        known = {_text(entries, "name"): None for _, entries in found}
+        listed = [name for name in known if name]
+        if not listed:
+            raise SpecError(self._shown, ["there are no deployments with a name in it"])
+        for line, entries in found:
+            if not patterns and not _text(entries, "name"):
+                self._notes.setdefault("without a name, so it is left out", {})[line] = None
+        fitting = {
+            each: [self._fits(each, entries) for _, entries in found] for each in patterns or "*"
+        }
         problems = [
-            f"there is no deployment {quoted(each)}; it has {listed}"
-            + suggestion(each.rpartition("/")[2], known)
+            f"there is no deployment {quoted(each)}; it has {', '.join(map(quoted, listed[:20]))}"
+            + suggestion(each.rpartition("/")[2], listed)
             for each, fits in fitting.items()
             if not any(fits)
         ]
@@ -228,10 +225,14 @@ class _File(ValueReader):
             elif path == "work_pool":
                 pool = self.entries(self._expect(Pairs, value, path).content, path)
                 self._read_keys(pool, "work_pool.", fields)
-            elif path in (*_NOT_DONE, "pull"):
-                self._check_steps(key, line, value)
-            elif path not in _KEYS or (key == "version_type" and value.content is not None):
-                self._notes.setdefault(_describe_unused(path, prefix), {})[line] = None
+            elif path == "pull" and _is_filled((line, value)):
+                steps = value.content if isinstance(value.content, list) else [value]
+                self._steps.update(dict.fromkeys(map(_step_name, steps)))
+            elif path in _NOT_DONE and _is_filled((line, value)) and path not in self._ignore:
+                advice = f"give --ignore {key} (ignore=) to deploy without"
+                self.note(line, key, f"flowpack {_NOT_DONE[key]}; {advice}")
+            elif path not in _KEYS and not (key == "version_type" and value.content is None):
+                self._notes.setdefault(_describe_unused(key, prefix), {})[line] = None
 
     def _read_field(self, path: str, line: int, value: Value, fields: Dict[str, Any]) -> None:
         noted, field = len(self.problems), _FIELDS[path]
@@ -247,17 +248,21 @@ class _File(ValueReader):
                 self.note(line, path, problem.removeprefix(f"{field}: "))
 
     def _to_argument(self, field: str, value: Any) -> Any:
+        """Return what the value of a key means, as pydantic takes it for the stock client."""
         if field == "entrypoint" and isinstance(value, str):
             return _find_script(value, self._folder)
-        if field == "tags":
-            tags = [value] if isinstance(value, str) else value
-            return _to_tags(tags) if isinstance(tags, list) else tags
+        if field == "tags" and isinstance(value, (str, list)):
+            tags = value if isinstance(value, list) else [value]
+            texts = [str(tag) if isinstance(tag, (bool, int, float)) else tag for tag in tags]
+            return [text for text in texts if not isinstance(text, str) or text.strip()]
         if field in ("paused", "enforce_parameter_schema"):
             return _to_flag(value)
-        if field == "concurrency_limit" and isinstance(value, dict):
-            limit = {key: _to_count(item) for key, item in value.items() if item is not None}
-            return limit if "limit" in limit else None
-        return _to_count(value) if field == "concurrency_limit" else value
+        if field != "concurrency_limit":
+            return value
+        if not isinstance(value, dict):
+            return _to_count(value)
+        limit = {key: _to_count(item) for key, item in value.items() if item is not None}
+        return limit if "limit" in limit else None
 
     def _read_schedules(self, key: str, value: Value, fields: Dict[str, Any]) -> None:
         if value.content is None or (key == "schedule" and value.content == Pairs([])):
@@ -273,18 +278,6 @@ class _File(ValueReader):
                     for problem in exc.problems:
                         self.note(item.line, key, problem)
         fields["schedules"] = tuple(schedules)
-
-    def _check_steps(self, key: str, line: int, value: Value) -> None:
-        """Refuse what flowpack does not do, and remember what it replaces."""
-        if not _is_filled((line, value)) or key in self._ignore:
-            return
-        if key != "pull":
-            problem = f"flowpack {_NOT_DONE[key]}; give --ignore {key} (ignore=) to deploy without"
-            self.note(line, key, problem)
-            return
-        for step in value.content if isinstance(value.content, list) else [value]:
-            for name, _ in step.content.pairs if isinstance(step.content, Pairs) else ():
-                self._steps[printable(name.content).rpartition(".")[2]] = None
 
 
 # --- what single values mean ----------------------------------------------------------------
@@ -304,9 +297,9 @@ def _fill(text: str, path: str) -> Tuple[str, List[str]]:
 
 
 def _text(entries: Entries, key: str) -> str:
-    """Return the text under *key*, filled as far as it can be, or an empty one."""
+    """Return what stands under *key* as text, filled as far as it can be; empty for nothing."""
     content = entries[key][1].content if key in entries else None
-    return fill_text(content)[0] if isinstance(content, str) else ""
+    return "" if content is None else fill_text(str(content))[0]
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -319,14 +312,21 @@ def _is_filled(entry: Optional[Tuple[int, Value]]) -> bool:
     return entry is not None and entry[1].content not in (None, "", [], Pairs([]))
 
 
-def _describe_unused(path: str, prefix: str) -> str:
+def _step_name(step: Value) -> str:
+    """Return the last part of the name of a step."""
+    names = (
+        [key.content for key, _ in step.content.pairs] if isinstance(step.content, Pairs) else []
+    )
+    return printable(", ".join(map(str, names))).rpartition(".")[2]
+
+
+def _describe_unused(key: str, prefix: str) -> str:
     """Return the note on a key that is not sent."""
-    if path == "version_type":
+    if key == "version_type":
         return "version_type is not sent"
-    key = path[len(prefix) :]
-    place = next((place for place, keys in _PLACES.items() if path in keys), "")
-    hint = suggestion(key, [each[len(prefix) :] for each in _KEYS if each.startswith(prefix)])
-    return f"{quoted(path)} has no effect{f' here; it belongs {place}' if place else hint}"
+    known = [each[len(prefix) :] for each in _KEYS if each.startswith(prefix)]
+    place = f" here; it belongs {_PLACES[key]}" if key in _PLACES and not prefix else ""
+    return f"{quoted(prefix + key)} has no effect{place or suggestion(key, known)}"
 
 
 def _find_script(entrypoint: str, folder: str) -> str:
@@ -344,10 +344,8 @@ def _find_script(entrypoint: str, folder: str) -> str:
     splits = [(parts[:at], ".".join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
     for module, function in [(path.split("."), function)] if colon else splits:
         for root in (folder, os.path.join(folder, "src")):
-            for file in (
-                f"{os.path.join(root, *module)}.py",
-                os.path.join(root, *module, "__init__.py"),
-            ):
+            base = os.path.join(root, *module)
+            for file in (f"{base}.py", os.path.join(base, "__init__.py")):
                 if os.path.isfile(file):
                     return f"{file}:{function}"
     raise ValueError(
@@ -361,11 +359,7 @@ def _to_schedule(value: Any) -> Any:
     if not isinstance(value, dict):
         raise SpecError("", ["must be a mapping with one of cron, interval and rrule"])
     schedule = {key: item for key, item in value.items() if item is not None}
-    rule = schedule.get("rrule")
-    if isinstance(rule, str) and rule.lstrip().startswith("{"):  # As the stock client takes it.
-        with suppress(ValueError):
-            schedule = {**json.loads(rule), **{k: v for k, v in schedule.items() if k != "rrule"}}
-    if schedule.get("catchup") is False:  # Written by clients of 2.19 to 3.0; means nothing.
+    if schedule.get("catchup") is False:  # Clients of 2.19 to 3.0 wrote it, and it means nothing.
         del schedule["catchup"]
     for key, kind in (("day_or", "cron"), ("anchor_date", "interval")):
         if kind not in schedule:
@@ -379,13 +373,17 @@ def _to_schedule(value: Any) -> Any:
     return schedule
 
 
-def _to_tags(tags: List[Any]) -> List[Any]:
-    texts = [str(tag) if isinstance(tag, (bool, int, float)) else tag for tag in tags]
-    return [tag for tag in texts if not isinstance(tag, str) or tag.strip()]
+def _as_older_clients(fields: Dict[str, Any], dialect: Dialect) -> Dict[str, Any]:
+    """Return the arguments of a spec as the stock client of a server's release means them."""
+    fields, schedules = {**dialect.stock_defaults, **fields}, fields.get("schedules", ())
+    if not dialect.has("schedules") and [each.active for each in schedules] == [False]:
+        # The only schedule is inactive where the deployment is paused.
+        fields.update(paused=True, schedules=(attrs.evolve(schedules[0], active=True),))
+    return fields
 
 
 def _to_flag(value: Any) -> Any:
-    return _FLAGS.get(str(value).lower(), value)
+    return datafiles.FLAGS.get(str(value).lower(), value)
 
 
 def _to_count(value: Any) -> Any:

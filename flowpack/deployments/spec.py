@@ -107,6 +107,8 @@ class DeploymentSpec(SpecFields):
         flow_location: Path or ``http(s)://`` URL of the script; a relative path is taken from
             the working folder.
         parameters: Default parameters, JSON values.
+        enforce_parameter_schema: Whether their values are held against the types of the function,
+            here and on servers that can; their names always are.
         schedule: When the server makes runs, as a schedule, a mapping or text (``"0 6 * * *"``,
             ``"PT1H"``, ``"FREQ=DAILY"``); None for never.
         schedules: The same, where there may be several: :class:`DeploymentSchedule`, a mapping as
@@ -140,7 +142,6 @@ class DeploymentSpec(SpecFields):
         check_job_variables: Whether a name that the pool's template does not have is an error,
             and a concurrency limit or job variables on a server that keeps none; else a note.
         labels: Facts about the deployment: text, numbers and booleans.
-        enforce_parameter_schema: Whether the server holds parameters against the function's.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
             with a step that needs flowpack there; None is ``stock`` where that can read the
             storage.

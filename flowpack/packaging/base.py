@@ -180,7 +180,6 @@ class PoolFields(HidesLocals):
         default=UNSET, converter=to_job_variables, validator=validator(is_json_mapping), repr=False
     )
     check_job_variables: bool = attrs.field(default=True, validator=_check_flag)
-    enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
     pull: Optional[str] = attrs.field(
         default=None, validator=validator(one_of("stock", "flowpack"))
     )
@@ -196,6 +195,7 @@ class SpecFields(PoolFields):
     parameters: Union[Mapping[str, Any], Unset] = attrs.field(
         default=UNSET, converter=_to_mapping, validator=validator(is_json_mapping), repr=False
     )
+    enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
     schedule: Union[AnySchedule, None, Unset] = attrs.field(
         default=UNSET, converter=_to_schedule, validator=validator(optional(_is_schedule))
     )

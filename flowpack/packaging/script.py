@@ -27,6 +27,7 @@ from flowpack.connect import using
 from flowpack.exceptions import (
     BlockError,
     DeploymentValidationError,
+    DiscoveryError,
     ObjectMissingError,
     SpecError,
     StorageUnavailableError,
@@ -135,7 +136,7 @@ class SourcePackager(HidesLocals, Packager):
             spec = self._complete(deployment, api)
             content, entrypoint = self.content(spec)
             wants_schema = api.dialect.uses_work_pools
-            schema, notes = _parameter_schema(spec.flow) if wants_schema else ({}, ())
+            schema, notes = parameter_schema(spec.flow) if wants_schema else ({}, ())
             return Package(
                 content=Content(content),
                 entrypoint=entrypoint,
@@ -181,9 +182,14 @@ class SourcePackager(HidesLocals, Packager):
         return LocalStorageBlock() if document is None else StorageBlock.from_document(document)
 
 
-def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...]]:
+def parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...]]:
+    """Return the schema of the parameters of *flow*, and notes on what is open in it.
+
+    Raises:
+        DiscoveryError: A parameter has a name that Prefect refuses.
+    """
     # Imported here because it is slow to load.
-    from flowpack.analysis.parameters import parameter_schema
+    from flowpack.analysis import parameters as analysis
 
     if flow.definition is None:
         # Some releases refuse to run a deployment that has no schema at all.
@@ -191,7 +197,9 @@ def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...
             "which function the flow has is not known from the source, so it gets no schema of"
             " parameters",
         )
-    parameters = parameter_schema(flow.definition, flow.script.scope, where=flow.script.name)
+    parameters = analysis.parameter_schema(
+        flow.definition, flow.script.scope, where=flow.script.name
+    )
     first, notes = next(iter(flow.parameters), ""), parameters.notes
     if flow.is_method and first in ("self", "cls"):
         notes += (
@@ -199,6 +207,14 @@ def _parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...
             " value, or make it a static method",
         )
     return parameters.schema, notes
+
+
+def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
+    """Return the schema of the parameters of *flow*; empty where there is none."""
+    try:
+        return parameter_schema(flow)[0]
+    except DiscoveryError:
+        return {}
 
 
 @attrs.frozen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, TypeVar
 from uuid import UUID, uuid4
@@ -74,7 +73,13 @@ class Connection:
         return model
 
     def list(
-        self, path: str, cls: Type[Item], start: int = 0, most: float = math.inf, /, **filters: Any
+        self,
+        path: str,
+        cls: Type[Item],
+        start: int = 0,
+        most: Optional[int] = None,
+        /,
+        **filters: Any,
     ) -> Tuple[Item, ...]:
         """Return the records that the *filters* let through, page by page.
 
@@ -89,11 +94,11 @@ class Connection:
         found: List[Item] = []
         ids: Set[UUID] = set()
         while True:
-            page = {"limit": min(_PAGE, most), "offset": start + len(found)}
+            page = {"limit": min(_PAGE, most or _PAGE), "offset": start + len(found)}
             sent = request("POST", path, {**page, **filters})
             items: List[Item] = self.json(sent, records)
             found += items
-            if len(items) < _PAGE or most < math.inf:
+            if len(items) < _PAGE or most is not None:
                 return tuple(found)
             seen = len(ids)
             ids.update(item.id for item in items)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import collections.abc
 import functools
 from datetime import datetime, timedelta
-from typing import Any, Callable, List, Optional, Tuple, Type, Union, get_args, get_origin
+from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union, get_args, get_origin
 from uuid import UUID
 
 import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from flowpack.models import UNSET, OpaqueSchedule, Unset
+from flowpack.models import UNSET, OpaqueSchedule, ScheduleRecord, Unset
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, parse_schedule
 
 Json = Any
@@ -126,6 +126,17 @@ def describe_schedule(schedule: Any) -> Optional[str]:
     if isinstance(schedule, IntervalSchedule):
         text = f"every {_in_largest_unit(schedule.interval)}"
     return f"{text} ({value['timezone']})" if value.get("timezone") else text
+
+
+def write_record(record: ScheduleRecord) -> Dict[str, Any]:
+    """Return one of a deployment's schedules as plans and lists show it."""
+    return {**attrs.asdict(record, recurse=False), "schedule": write_schedule(record.schedule)}
+
+
+def describe_record(record: ScheduleRecord) -> str:
+    """Return one of a deployment's schedules in a few words, with what is special about it."""
+    marks = ("" if record.active else ", inactive", "" if record.own else ", not flowpack's")
+    return f"{describe_schedule(record.schedule)}{''.join(marks)}"
 
 
 def _in_largest_unit(interval: timedelta) -> str:

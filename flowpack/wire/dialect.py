@@ -49,14 +49,6 @@ NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=Non
 _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
 
 
-#: Fields of schedules that not all servers have, by the name for :meth:`Dialect.has`.
-_OF_SCHEDULES = {
-    "slug": "slug",
-    "schedule_parameters": "parameters",
-    "max_scheduled_runs": "max_scheduled_runs",
-}
-
-
 @attrs.frozen
 class Change:
     """One field of a deployment, as a spec names it, and its old and new values, as JSON."""
@@ -82,6 +74,8 @@ class Dialect:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        #: Fields as the stock client of this release sends them where a prefect.yaml has none.
+        self.stock_defaults: Dict[str, Json] = {}
 
     def ui_path(self, kind: str) -> Optional[str]:
         """Return where the user interface shows things of this *kind*; None where it does not."""
@@ -151,6 +145,11 @@ class Dialect:
                 changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
         return tuple(changes)
 
+    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
+        """Return the schedules that a deployment is to have; *new* is settled."""
+        schedule: Any = new.schedule
+        return () if schedule is None else (ScheduleRecord(schedule=schedule, own=True),)
+
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
         return request("POST", "/deployments/", self.body(new), Effect.UPSERT)
@@ -180,13 +179,13 @@ class Dialect:
         found = []
         if len(wanted) > 1 and not self.has("schedules"):
             found.append(f"keeps one schedule for each deployment, and {len(wanted)} are given")
-        for each in wanted:
-            if not each.active and not self.has("schedules"):
-                found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
-            for field, name in _OF_SCHEDULES.items():
-                if getattr(each, name) is not None and not self.has(field):
-                    found.append(f"keeps no {name} of schedules; leave it out")
-        return [f"a {self.version} server {problem}" for problem in dict.fromkeys(found)]
+        if not all(each.active for each in wanted) and not self.has("schedules"):
+            found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
+        for field in ("slug", "parameters", "max_scheduled_runs"):
+            is_given = any(getattr(each, field) is not None for each in wanted)
+            if is_given and not self.has(f"schedules.{field}"):
+                found.append(f"keeps no {field} of schedules; leave it out")
+        return [f"a {self.version} server {problem}" for problem in found]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return why this server or its workers could do nothing with *new*."""
@@ -212,6 +211,10 @@ class Dialect:
             return "it stands in the deployment itself" if current.flow_data else "unknown"
         place = "storage block" if stored.block_document_id else "folder of temporary files"
         return f"agents and flowpack run read it from the {place}"
+
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """Return further notes on *new*, which are news even if nothing changes."""
+        return ()
 
     def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the job *variables* of one flow run as this server takes them."""

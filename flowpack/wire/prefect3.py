@@ -26,6 +26,7 @@ from flowpack.models import (
     DataDocument,
     Deployment,
     DeploymentCreate,
+    ScheduleRecord,
     ScriptSource,
 )
 from flowpack.transport import Effect, Request
@@ -61,9 +62,9 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "global_concurrency_limit_id": (3, 3, 6),
     "grace_period_seconds": (3, 6, 6),
     "labels": (3, 1, 5),
-    "max_scheduled_runs": (2, 19, 0),  # Of each schedule, and so are the following.
-    "slug": (3, 2, 0),
-    "schedule_parameters": (3, 2, 0),
+    "schedules.max_scheduled_runs": (2, 19, 0),
+    "schedules.slug": (3, 2, 0),
+    "schedules.parameters": (3, 2, 0),
     "methods": (3, 4, 13),  # As entry points, as far as was seen; not in 3.0.11.
 }
 
@@ -105,6 +106,7 @@ _SPEC_NAMES: Mapping[str, str] = {
 _SHAPES: Mapping[str, type] = {
     "schedule": dict,
     "schedules": list,
+    "parameter_openapi_schema": dict,
     "pull_steps": list,
     "labels": dict,
     "job_variables": dict,
@@ -134,6 +136,10 @@ class Prefect3(Dialect):
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods = self.has("methods")
+        if self._release < (3, 3, 6):
+            self.stock_defaults = {"version": None}
+        if self.has("enforce_parameter_schema") and self._release < (3,):
+            self.stock_defaults["enforce_parameter_schema"] = False
         # Job variables that are an empty mapping: these releases keep what they have.
         self._ignores_empty = (3,) <= self._release < (3, 8, 8)
 
@@ -190,9 +196,13 @@ class Prefect3(Dialect):
         unset.setdefault("concurrency_limit", reduced(new.concurrency_limit, self.has))
         if extra and new.work_queue_name is None:
             unset["work_queue_name"] = "default"
-        sent, note = schedules.settle(new, extra, current.script, self.has("slug"))
+        sent, note = schedules.settle(new, extra, current.script, self.has("schedules.slug"))
         script = new.script and attrs.evolve(new.script, **note)
         return attrs.evolve(new, schedules=sent, script=script, current=updated, **unset)
+
+    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
+        """See :meth:`Dialect.all_schedules`."""
+        return schedules.read_schedules({"schedules": new.schedules}, new.script)
 
     def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
         """Return the value of each field that *new* may leave unset."""
@@ -285,17 +295,18 @@ class Prefect3(Dialect):
                 send(each)
         except APIStatusError:
             # A failure changes nothing: what came before it is undone.
-            now = read(request("GET", target)).extra["schedules"]
+            now = send(request("GET", target))["schedules"]
             for each in itertools.chain(*schedules.requests(current.id, now, before)):
                 send(each)
             raise
         for each in deletes:
-            send(each)
+            with suppress(ObjectNotFound):
+                send(each)
         return read(request("GET", target))
 
     def _is_patched(self, new: DeploymentCreate, current: Deployment) -> bool:
         labels = _comparable(current.extra)["labels"]
-        slugs = self.has("slug") and bool(current.extra.get("schedules"))
+        slugs = self.has("schedules.slug") and bool(current.extra.get("schedules"))
         return slugs and same_json(labels, dict(new.labels or {}))
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
@@ -328,11 +339,9 @@ class Prefect3(Dialect):
 
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
-        notes = schedules.notes(new)
-        if new.script is not None:
-            notes.append(f"workers pull it with the {pulling.select_step(new.script)} step")
-        if new.labels and not self.has("labels"):
-            notes.append(f"a server of release {self.version} keeps no labels")
+        old, script = new.current and new.current.script, new.script
+        step, before = (each and pulling.select_step(each) for each in (script, old))
+        notes = [f"workers pull it with the {step} step"] if step and step != before else []
         return (*notes, *limit_notes(new))
 
     def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -340,6 +349,13 @@ class Prefect3(Dialect):
         if self.has("run_variables"):
             return with_nested_env(variables)
         return super().run_variables(variables)
+
+    def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
+        """See :meth:`Dialect.lasting_notes`."""
+        notes = schedules.notes(new)
+        if new.labels and not self.has("labels"):
+            notes.append(f"a server of release {self.version} keeps no labels")
+        return tuple(notes)
 
     def describe_pull(self, current: Deployment) -> str:
         """See :meth:`Dialect.describe_pull`."""

@@ -13,7 +13,6 @@ from functools import partial
 from typing import (
     Any,
     Callable,
-    Collection,
     Dict,
     Iterable,
     List,
@@ -105,23 +104,18 @@ def settle(
     """
     own, others, _ = split(extra, script)
     wanted = wanted_schedules(new.schedule, new.own_schedules)
-    given: List[Dict[str, Any]] = [_without(each, _OF_THE_SERVER) for each in own]
-    fixed = [False] * len(given)
+    given, fixed = list(map(_sendable, own)), [False] * len(own)
     if wanted is not UNSET:
         given, others = _match(wanted, own, others, slugs)
         fixed = [not each.active for each in wanted]
     if new.is_schedule_active is True:
         given = [each if off else {**each, "active": True} for each, off in zip(given, fixed)]
-    if new.replace_schedules:
-        others = []
-    noted = [each.get("slug") or each["schedule"] for each in given]
-    noted = [each for each in noted if isinstance(each, dict) or not _is_named(each)]
-    note: Dict[str, Any] = {"schedules": noted or None, "other_schedules": None}
-    if any(isinstance(each, dict) for each in noted):
-        note["other_schedules"] = [
-            each["schedule"] for each in others if not each.get("slug")
-        ] or None
-    return (*(_without(each, _OF_THE_SERVER) for each in others), *given), note
+    others = [] if new.replace_schedules else list(map(_sendable, others))
+    named = [each.get("slug") or each["schedule"] for each in given]
+    noted = [each for each in named if isinstance(each, dict) or not _is_named(each)]
+    seen = [each["schedule"] for each in others if not each.get("slug")]
+    has_json = any(isinstance(each, dict) for each in noted)
+    return (*others, *given), {"schedules": noted, "other_schedules": seen if has_json else []}
 
 
 def _match(
@@ -146,17 +140,16 @@ def _match(
     given = []
     for index, each in enumerate(wanted):
         old = found[index] or changed.get(index)
-        item = {"active": each.active, **_without(old or {}, _OF_THE_SERVER)}
+        item = {"active": each.active, **_sendable(old or {})}
         if not each.active or each.switches_on or (index in changed and len(left) != len(own)):
             item["active"] = each.active
-        is_new = old is None or not _runs_at(each.schedule, old)
-        if is_new:
+        if old is None or not _runs_at(each.schedule, old):
             item["schedule"] = write_anchored(each.schedule)
         if each.parameters is not None:
             item["parameters"] = dict(each.parameters)
         if each.max_scheduled_runs is not None:
             item["max_scheduled_runs"] = each.max_scheduled_runs
-        if slugs and (each.slug or is_new):
+        if slugs and (each.slug or found[index] is None):
             item["slug"] = each.slug or item.get("slug") or next(free)
         given.append(item)
     return given, others
@@ -185,13 +178,20 @@ def notes(new: DeploymentCreate) -> List[str]:
     adopted = [each for each in after.own if any(_is_same(old, each) for old in before.others)]
     if adopted:
         found.append(f"schedules that are there are flowpack's from now on: {_show(adopted)}")
-    remedy = "--replace-schedules (replace_schedules) removes them"
     if before.unknown:
         found.append(
             "flowpack's schedule is not there any more, and several may be it, edited:"
             f" {_show(before.unknown)}. They stay"
         )
-    if wanted_schedules(new.schedule, new.own_schedules) is not UNSET and after.others:
+    wanted = wanted_schedules(new.schedule, new.own_schedules)
+    on = [each.schedule for each in wanted or () if each.active]
+    inactive = [each for each in after.own if not _is_active(each)]
+    inactive = [each for each in inactive if any(_runs_at(schedule, each) for schedule in on)]
+    if inactive:
+        remedy = "--active (paused=False) switches them on"
+        found.append(f"schedules that are inactive stay inactive: {_show(inactive)}; {remedy}")
+    if wanted is not UNSET and after.others:
+        remedy = "--replace-schedules (replace_schedules) removes them"
         beside = " and make runs beside flowpack's" if after.own else ""
         found.append(f"schedules that others made stay{beside}: {_show(after.others)}; {remedy}")
     return found
@@ -220,8 +220,8 @@ def requests(
             elif fits is not _is_same:
                 body = {key: each[key] for key in _SENT if each.get(key) is not None}
                 writes.append(request("PATCH", target(found["id"]), body, Effect.UPSERT))
-    if want:
-        writes.append(request("POST", target(), want, Effect.CREATE))
+    if want:  # Each has a slug, of which there is one: a second POST would not double it.
+        writes.append(request("POST", target(), want, Effect.UPSERT))
     deletes = [request("DELETE", target(each["id"]), effect=Effect.UPSERT) for each in have]
     return writes, deletes
 
@@ -278,8 +278,8 @@ def _take(pool: List[Item], fits: Callable[[Item], bool]) -> Optional[Item]:
     return None
 
 
-def _without(item: Item, keys: Collection[str]) -> Dict[str, Any]:
-    return {key: value for key, value in item.items() if key not in keys}
+def _sendable(item: Item) -> Dict[str, Any]:
+    return {key: value for key, value in item.items() if key not in _OF_THE_SERVER}
 
 
 def _is_named(slug: str) -> bool:

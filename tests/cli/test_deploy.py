@@ -135,6 +135,32 @@ def test_options_reach_the_deployment(flowpack, files, deployed):
     assert found.flow_runner.config["stream_output"] is False
 
 
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        (["--replace-schedules"], "--replace-schedules needs schedules"),
+        (["--timezone", "UTC"], "--timezone can only be given with a schedule"),
+        (["--timezone", "UTC", "--no-schedule"], "--timezone can only be given"),
+    ],
+    ids=" ".join,
+)
+def test_options_that_need_a_schedule(flowpack, files, options, reason):
+    """They are wrong usage without one."""
+    done = flowpack("deploy", "flows.py:first", "--storage", "s", *options)
+    assert done.status == 2
+    assert reason in done.err
+
+
+def test_two_schedules_on_the_embedded_api(flowpack, files, deployed):
+    """It keeps one, as 2.0b7 does."""
+    base = ("deploy", "flows.py:first", "--storage", "s")
+    done = flowpack(*base, "--cron", "@daily", "--interval", "60")
+    assert done.status == 1
+    assert "keeps one schedule for each deployment, and 2 are given" in done.err
+    done = flowpack(*base, "--cron", "@daily", "--cron", "0 0 * * *", "--cron", "@daily")
+    assert "items 1 and 3 are equal" in done.err
+
+
 def test_what_is_not_given_is_kept(flowpack, files, deployed):
     """A redeploy without options changes nothing; --no-... clears."""
     base = ("deploy", "flows.py:second", "--storage", "s")
@@ -447,3 +473,32 @@ def test_script_from_a_url(flowpack):
         target = f"{url}/flows.py:second"
         done = flowpack("deploy", target, "--storage", "store")
     assert (done.status, done.out.split(" (")[0]) == (0, "created second/second")
+
+
+@pytest.fixture
+def set_of(script, tmp_path):
+    """Return the options for a spec file of deployments with these names."""
+
+    def write(*names, **fields):
+        path = tmp_path / "set.json"
+        spec = {"flow_location": str(script), **fields}
+        path.write_text(json.dumps([{"name": name, **spec} for name in names]))
+        return path
+
+    return write
+
+
+def test_summary_of_a_set(flowpack, set_of):
+    """One line on standard error says how many were created, updated and left alone."""
+    flowpack("deploy", set_of("a"))
+    done = flowpack("deploy", set_of("a", "b", "c"))
+    assert done.err.splitlines()[-1] == "2 created, 1 unchanged"
+    shown = flowpack("plan", set_of("a", "b", "d", tags=["x"]))
+    assert shown.err.splitlines()[-1] == "would create 1, update 2"
+    done = flowpack("deploy", set_of("a", "b", "d", tags=["x"]))
+    assert done.err.splitlines()[-1] == "1 created, 2 updated"
+    shown = flowpack("plan", set_of("a", "e"))
+    assert shown.err.splitlines()[-1] == "would create 1, leave 1 unchanged"
+    assert "unchanged" not in flowpack("deploy", set_of("a", "b"), "--json").err
+    assert flowpack("deploy", set_of("a", "b"), "-q").err.count("unchanged") == 0
+    assert "unchanged" not in flowpack("deploy", set_of("a")).err

@@ -222,8 +222,8 @@ class Terminal(io.StringIO):
     ("width", "lines"),
     [
         (30, ["NAME      TAGS           SEEN", "flow/dep  a, b, c, d, e  today"]),
-        (26, ["NAME      TAGS       SEEN", "flow/dep  a, b, c,…  today"]),
-        (20, ["NAME      TAGS      SEEN", "flow/dep  a, b, c…  today"]),
+        (28, ["NAME      TAGS         SEEN", "flow/dep  a, b, c, d…  today"]),
+        (20, ["NAME      TAGS        SEEN", "flow/dep  a, b, c, …  today"]),
     ],
 )
 def test_table_fits_the_terminal(monkeypatch, width, lines):
@@ -239,10 +239,10 @@ def test_names_are_cut_last(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setattr(output, "columns", lambda stream: 30)
     ((_, shown), (_, narrow)) = (
-        output.table(("NAME", "A"), [("f" * length, "x" * 40)]) for length in (20, 90)
+        output.table(("NAME", "A"), [("f" * length, "x" * 40)]) for length in (18, 90)
     )
-    assert shown == "f" * 20 + "  " + "x" * 7 + "\u2026"
-    assert narrow == "f" * 19 + "\u2026  " + "x" * 7 + "\u2026"
+    assert shown == "f" * 18 + "  " + "x" * 9 + "\u2026"
+    assert narrow == "f" * 17 + "\u2026  " + "x" * 9 + "\u2026"
 
 
 def test_wide_characters(monkeypatch):
@@ -250,8 +250,8 @@ def test_wide_characters(monkeypatch):
     rows = [("\u6d41\u7a0b", 1), ("e\u0301", 2)]
     assert output.table(("N", "X"), rows) == ["N     X", "\u6d41\u7a0b  1", "e\u0301     2"]
     monkeypatch.setattr(sys, "stdout", Terminal())
-    monkeypatch.setattr(output, "columns", lambda stream: 8)
-    assert output.table(("N",), [("\u6d41" * 9,)])[1] == "\u6d41\u6d41\u6d41\u2026"
+    monkeypatch.setattr(output, "columns", lambda stream: 10)
+    assert output.table(("N",), [("\u6d41" * 9,)])[1] == "\u6d41\u6d41\u6d41\u6d41\u2026"
 
 
 def test_nothing_is_cut_in_a_pipe():

@@ -170,6 +170,7 @@ def test_wrong_usage(flowpack, argv):
         ("deploy x.py -d text", "-d text; did you mean '--description'?"),
         ("deploy x.py -p my-pool", "'my-pool' is not KEY=VALUE; a work pool is given with --pool"),
         ("trigger a/b -p my-pool", "'my-pool' is not KEY=VALUE\n"),
+        ("deploy x.py --env A", "'A' is not KEY=VALUE\n"),
         ("deploy x.py --runner process", "'process'; did you mean 'subprocess'?; choose from "),
         ("deploy x.py --runner docker-container", "did you mean 'docker'?"),
         ("deploy x.py --runner kubernetes-job", "did you mean 'kubernetes'?"),

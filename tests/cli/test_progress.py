@@ -85,7 +85,7 @@ def test_plain_line(specs):
         *("1/3 created hello/d0", "2/3 created hello/d1", "3/3 created hello/d2")
     ]
     last = shown.rstrip("\n").split("\r")
-    assert (last[-2].strip(), last[-1]) == ("", "")
+    assert [each.strip() for each in last[-3:]] == ["", "3 created", ""]
 
 
 @pytest.mark.parametrize("size", [(24, 80), (0, 0)])

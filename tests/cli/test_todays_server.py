@@ -1,5 +1,6 @@
 """What the command line shows of what only today's servers have."""
 
+import json
 import os
 import re
 from uuid import UUID
@@ -40,7 +41,7 @@ OF_OTHERS = (
         "schedule": {
             "interval": 3600.0,
             "timezone": "UTC",
-            "anchor_date": "2020-01-01T00:00:00Z",
+            "anchor_date": "2021-02-03T00:30:00Z",
         },
         "active": False,
         "slug": "hourly",
@@ -70,7 +71,7 @@ def test_all_schedules_are_shown(flowpack, server, script, tmp_path):
     assert "schedule.1 cron 0 6 * * *, not flowpack's" in lines
     assert (
         "schedule.2 every 1 h (UTC), inactive, not flowpack's, slug hourly,"
-        " max_scheduled_runs 3, anchor 2020-01-01 00:00:00+00:00,"
+        " max_scheduled_runs 3, anchor 2021-02-03 00:30:00+00:00,"
         ' parameters {"name": "Ada"}'
     ) in lines
     assert as_json["schedules"] == document["schedules"]
@@ -81,7 +82,7 @@ def test_all_schedules_are_shown(flowpack, server, script, tmp_path):
         "schedule": {
             "interval": 3600.0,
             "timezone": "UTC",
-            "anchor_date": "2020-01-01T00:00:00+00:00",
+            "anchor_date": "2021-02-03T00:30:00+00:00",
         },
         "active": False,
         "parameters": {"name": "Ada"},
@@ -89,6 +90,28 @@ def test_all_schedules_are_shown(flowpack, server, script, tmp_path):
         "max_scheduled_runs": 3,
         "own": False,
     }
+
+
+def test_plan_shows_all_schedules(flowpack, server, script, tmp_path):
+    """Also where nothing is to be done; those of others may change before it is applied."""
+    scheduled(server, script, tmp_path, *OF_OTHERS, OWN)
+    options = ["-n", "d", "--storage", f"file:{tmp_path / 'store'}", "--pool", "pool"]
+    with serve(server) as url:
+        command = [script, *options, "--api", url]
+        shown = flowpack("plan", *command).out.splitlines()
+        planned = flowpack("plan", *command, "--json")
+        del server.deployments["d"]["schedules"][0]
+        (tmp_path / "plan.json").write_text(planned.out)
+        done = flowpack("deploy", *command, "--plan-file", tmp_path / "plan.json")
+    assert shown[0].startswith("unchanged  hello/d")
+    assert shown[1].strip() == (
+        "all schedules: cron 0 6 * * *, not flowpack's; every 1 h (UTC), inactive,"
+        " not flowpack's; rrule DTSTART:20200101T000000 FREQ=DAILY (UTC)"
+    )
+    (action,) = planned.json["actions"]
+    assert [each["own"] for each in action["schedules"]] == [False, False, True]
+    assert action["schedules"][1]["parameters"] == {"name": "Ada"}
+    assert done.status == 0, done.err
 
 
 def test_pause_and_resume_name_the_schedules(flowpack, server, script, tmp_path):
@@ -173,6 +196,51 @@ def test_script_whose_name_is_not_utf8(flowpack, server, script, tmp_path):
     assert done.status == 1
     assert "not UTF-8" in done.err and "rename the script" in done.err
     assert not server.deployments and not (tmp_path / "s").exists()
+
+
+def test_schedules_of_the_command_line(flowpack, server, script, tmp_path):
+    """The options may be repeated and mixed; the time zone holds for all."""
+    store = str(tmp_path / "store")
+    words = "--cron @daily --cron @hourly --interval PT1H --rrule FREQ=DAILY"
+    all_four = (*words.split(), "--timezone", "Asia/Tokyo")
+
+    def deploying(*options):
+        where = ("--storage", f"file:{store}", "--pool", "pool", "--api", url)
+        done = flowpack("deploy", str(script), *where, *options)
+        assert done.status == 0
+        return done
+
+    def schedules():
+        return server.deployments["hello"]["schedules"]
+
+    with serve(server) as url:
+        deploying(*all_four)
+        listed = [each["schedule"] for each in schedules()]
+        values = [{**each}.popitem() for each in map(_kind, listed)]
+        assert values == [
+            ("rrule", "FREQ=DAILY"),
+            ("interval", 3600.0),
+            ("cron", "@hourly"),
+            ("cron", "@daily"),
+        ]
+        assert {each["timezone"] for each in listed} == {"Asia/Tokyo"}
+        assert deploying(*all_four).out.startswith("unchanged")
+        schedules()[0].update(slug="theirs", active=False)
+        assert deploying("--active").out.startswith("unchanged")
+        cleared = deploying("--no-schedule")
+        assert "others made stay: rrule FREQ=DAILY (Asia/Tokyo) (inactive)" in cleared.err
+        assert len(schedules()) == 1
+        deploying("--cron", "@daily", "--replace-schedules")
+        (made,) = schedules()
+        assert made["schedule"]["cron"] == "@daily"
+        made["active"] = False
+        assert deploying().out.startswith("unchanged")
+        assert deploying("--active").out.startswith("updated")
+        assert made["active"] is True
+
+
+def _kind(schedule):
+    return {key: schedule[key] for key in ("cron", "interval", "rrule") if key in schedule}
 
 
 @pytest.fixture
@@ -305,3 +373,25 @@ def test_inspect_what_others_deployed(flowpack, server, record, text):
         shown = flowpack("inspect", "f/d", "--api", url)
     assert done.json["pull"] == text
     assert text in shown.out and "canary" not in shown.out + done.out + done.err
+
+
+def test_notes_only_where_there_is_news(flowpack, server, script, tmp_path):
+    """Equal notes of a set are one line; what is unchanged has none, nor what it did not change."""
+    path = tmp_path / "set.json"
+
+    def deploy_set(command, url, *names, **fields):
+        spec = {"flow_location": str(script), "work_pool": "pool", **fields}
+        spec["flow_storage"] = f"file:{tmp_path}/store"
+        path.write_text(json.dumps([{"name": each, **spec} for each in names]))
+        return flowpack(command, path, "--api", url)
+
+    with serve(server) as url:
+        done = deploy_set("deploy", url, "a", "b")
+        note = "workers pull it with the stock step"
+        assert f"note: 2 deployments: {note}\n" in done.err
+        assert deploy_set("deploy", url, "a", "b").err == "2 unchanged\n"
+        assert note not in deploy_set("plan", url, "a", "b").out
+        again = deploy_set("deploy", url, "a", "b", tags=["x"])
+        assert again.err == "2 updated\n"
+        mixed = deploy_set("deploy", url, "a", "c", tags=["x"])
+    assert mixed.err == f"note: hello/c: {note}\n1 created, 1 unchanged\n"

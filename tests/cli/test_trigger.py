@@ -19,6 +19,7 @@ from flowpack.exceptions import DeploymentValidationError
 from flowpack.transport import Response
 from flowpack.wire.prefect3 import Prefect3
 from tests.http_server import serve
+from tests.todays_server import TodaysServer
 
 
 class Agent:
@@ -381,6 +382,45 @@ def test_job_variables_of_an_old_server(flowpack, agent):
     done = flowpack("trigger", "hello/d", "--job-variable", "env.A=1")
     assert (done.status, done.out, agent.bodies) == (1, "", [])
     assert "job_variables: Prefect 2.0b7 takes none for one flow run" in done.err
+
+
+@pytest.fixture
+def todays(flowpack, script, monkeypatch):
+    """A server of today's Prefect that has ``hello/d`` in a pool."""
+    server = TodaysServer()
+    with server.client() as client, serve(server) as url:
+        client.create_work_pool("pool", "process")
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        options = ("-n", "d", "--pool", "pool", "--storage", "file:store")
+        assert flowpack("deploy", script, *options).status == 0
+        yield server
+
+
+def test_address_of_the_run(flowpack, todays):
+    """It is printed for people, and stands in the JSON."""
+    done = flowpack("trigger", "hello/d")
+    address = f"/runs/flow-run/{done.out.strip()}"
+    assert done.status == 0
+    assert done.err.splitlines()[1].endswith(address)
+    shown = flowpack("trigger", "hello/d", "--at", "2030-01-01T00:00Z", "--json").json
+    assert shown["url"].endswith(f"/runs/flow-run/{shown['id']}")
+    assert shown["scheduled_time"] == "2030-01-01T00:00:00+00:00"
+
+
+def test_job_variables(flowpack, todays):
+    """Values are JSON, those of env are nested, and others are refused by name."""
+    pool = todays.pools["pool"]
+    options = ["--job-variable", "env.A=1", "--job-variable", "stream_output=false"]
+    assert flowpack("trigger", "hello/d", *options).status == 0
+    sent = todays.records["flow_runs"].pop()["job_variables"]
+    assert sent == {"env": {"A": "1"}, "stream_output": False}
+    variables = {name: {"type": "x"} for name in ("env", "command", "stream_output")}
+    pool["base_job_template"] = {"variables": {"properties": variables}}
+    assert flowpack("trigger", "hello/d", *options).status == 0
+    todays.records["flow_runs"].clear()
+    done = flowpack("trigger", "hello/d", "--job-variable", "comand=x")
+    assert (done.status, done.out, todays.records["flow_runs"]) == (1, "", [])
+    assert "'comand'; did you mean 'command'? It has env, command" in done.err
 
 
 def test_job_variables_by_release():

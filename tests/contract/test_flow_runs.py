@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -60,3 +61,22 @@ def test_deletion_of_the_deployment(client):
     client.delete_deployment(deployed.id)
     with pytest.raises(ObjectNotFound, match="Flow run not found"):
         client.read_flow_run(run.id)
+
+
+@pytest.mark.parametrize("zone", [timezone(timedelta(hours=-5)), None], ids=["zone", "local"])
+def test_scheduled_time(client, deployed, zone):
+    """A run is due at a time of any zone, which is the local one where none is given."""
+    due = datetime(2033, 5, 6, 7, 8, 9, tzinfo=zone)
+    run = client.create_flow_run_from_deployment(deployed.id, scheduled_time=due)
+    assert (run.state_type, run.expected_start_time) == ("SCHEDULED", due.astimezone())
+    found = client.read_flow_run(run.id)
+    assert found.expected_start_time == due.astimezone()
+    details = found.extra["state"]["state_details"]
+    assert datetime.fromisoformat(details["scheduled_time"]) == due.astimezone()
+
+
+def test_no_logs(client, deployed):
+    """A run that did not begin has none."""
+    run = client.create_flow_run_from_deployment(deployed.id)
+    assert client.read_flow_run_logs(run.id) == ()
+    assert client.read_flow_run_logs(str(run.id), last=5, level=30) == ()

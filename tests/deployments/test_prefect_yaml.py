@@ -21,6 +21,8 @@ from flowpack.deployments.prefect_yaml import load_prefect_yaml
 from flowpack.deployments.specfiles import load_specs
 from flowpack.deployments.spec import collecting
 from flowpack.exceptions import SpecError
+from flowpack.schedules import parse_schedule
+from tests.todays_server import TodaysServer
 
 STOCK = json.loads((Path(__file__).parent / "data" / "stock_deploys.json").read_text())
 
@@ -105,13 +107,9 @@ def to_schedule(sent):
     """Return a schedule as the stock client sent it."""
     schedule = dict(sent["schedule"])
     if "rrule" in schedule:  # The client adds a start.
-        rule = schedule["rrule"].removeprefix("DTSTART:20200101T000000\n")
-        made = RRuleSchedule(rule, timezone=schedule["timezone"])
-    elif "cron" in schedule:
-        made = CronSchedule(**schedule)
-    else:
-        made = IntervalSchedule(**schedule)
-    return made, sent["active"], sent.get("parameters", {}), sent.get("slug")
+        start = "DTSTART:20200101T000000\n"
+        schedule["rrule"] = schedule["rrule"].removeprefix(start)
+    return parse_schedule(schedule), sent["active"], sent.get("parameters", {}), sent.get("slug")
 
 
 @pytest.mark.parametrize("case", STOCK)
@@ -272,8 +270,7 @@ def test_schedules(one):
         - {interval: 1:30, anchor_date: 2024-01-01, timezone: null, day_or: true}
         - {interval: 3600, anchor_date: "2024-01-01T00:00:00+02:00"}
         - {rrule: FREQ=DAILY, anchor_date: 2024-01-01, parameters: {n: 2}, max_scheduled_runs: 3}
-        - {rrule: '{"rrule": "FREQ=DAILY", "timezone": "Europe/Rome"}', max_active_runs: null,
-           catchup: false}
+        - {rrule: FREQ=DAILY, timezone: Europe/Rome, max_active_runs: null, catchup: false}
     """).specs
     utc = datetime(2024, 1, 1, tzinfo=timezone.utc)
     assert spec.schedules == (
@@ -470,14 +467,14 @@ def test_selection(write, names, chosen):
         assert "there is no deployment" in problems(load_prefect_yaml, path, names)[0]
         return
     specs = load_prefect_yaml(path, names).specs
-    assert [int(spec.source.rpartition(":")[2]) for spec in specs] == chosen
+    assert [int(str(spec.source).rpartition(":")[2]) for spec in specs] == chosen
 
 
 def test_a_name_that_is_not_there(write):
     """The error lists what there is, and says what may have been meant."""
     (problem,) = problems(load_prefect_yaml, write(SEVERAL), ["named-too"])
     assert problem == (
-        "there is no deployment 'named-too'; it has 'mod', 'named', 'named-two'; did you"
+        "there is no deployment 'named-too'; it has 'named', 'named-two', 'mod'; did you"
         " mean 'named-two'?"
     )
 
@@ -615,6 +612,29 @@ def test_keys_without_effect(write):
     )
 
 
+@pytest.mark.parametrize(
+    ("version", "defaults", "paused"),
+    [
+        ("3.9.1", (UNSET, UNSET), UNSET),
+        ("3.2.0", (UNSET, None), UNSET),
+        ("2.20.25", (False, None), UNSET),
+        ("2.14.21", (False, None), True),
+        ("2.10.21", (UNSET, None), True),
+    ],
+)
+def test_what_clients_of_the_release_do(one, version, defaults, paused):
+    """What the file leaves open is as the stock client of the server's release has it."""
+    server = TodaysServer(version)
+    keys = "schedule: {cron: 0 6 * * *, active: false}"
+    with server.client() as client:
+        (spec,) = one(keys, client=client).specs
+        (given,) = one(f"{keys}\nversion: x\nenforce_parameter_schema: true", client=client).specs
+    assert (spec.enforce_parameter_schema, spec.version) == defaults
+    assert (given.enforce_parameter_schema, given.version) == (True, "x")
+    assert spec.paused is paused
+    assert spec.schedules[0].active is (paused is True)
+
+
 # --- from Python ------------------------------------------------------------------------
 
 
@@ -632,6 +652,8 @@ def test_further_fields(one):
     storage = LocalStorageBlock(storage_path="/x")
     (spec,) = one(flow_storage=storage, create_work_pool=True).specs
     assert (spec.flow_storage, spec.create_work_pool) == (storage, True)
+    assert not one(replace_schedules=True).specs[0].replace_schedules
+    assert one("schedules: []", replace_schedules=True).specs[0].replace_schedules
 
 
 def test_other_names_are_spec_files(write):

@@ -20,18 +20,20 @@ from hypothesis import strategies as st
 from flowpack import (
     UNSET,
     CronSchedule,
+    DeploymentSchedule,
     DeploymentSpec,
     DockerFlowRunner,
     FileStorageBlock,
     FlowpackError,
     IntervalSchedule,
+    RRuleSchedule,
     LocalStorageBlock,
     SubprocessFlowRunner,
     TempStorageBlock,
     deploy,
     plan,
 )
-from flowpack.deployments import datafiles, specfiles
+from flowpack.deployments import datafiles
 from flowpack.deployments.datafiles import parse_yaml
 from flowpack.deployments.specfiles import KEYS, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import collecting
@@ -534,6 +536,93 @@ def test_yaml_times_where_times_are_meant(write):
     (spec,) = load_specs(write("a.yaml", text))
     anchor = datetime(2020, 1, 1, tzinfo=timezone.utc)
     assert spec.schedule == IntervalSchedule(5400, anchor_date=anchor)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_list_of_schedules(write, suffix):
+    """An item is a text or a mapping as in prefect.yaml."""
+    schedules = [
+        "0 6 * * *",
+        {"interval": 3600, "active": False, "slug": "hourly"},
+        {"rrule": "FREQ=DAILY", "parameters": {"x": 1}, "max_scheduled_runs": 2},
+    ]
+    entry = {
+        "flow_location": "a.py",
+        "schedules": schedules,
+        "replace_schedules": True,
+    }
+    (spec,) = load_specs(write(f"a{suffix}", json.dumps(entry)))
+    assert spec.replace_schedules is True
+    assert spec.schedules == (
+        DeploymentSchedule(CronSchedule("0 6 * * *")),
+        DeploymentSchedule(IntervalSchedule(3600), active=False, slug="hourly"),
+        DeploymentSchedule(RRuleSchedule("FREQ=DAILY"), True, {"x": 1}, None, 2),
+    )
+    entry["schedules"] = []
+    (spec,) = load_specs(write(f"a{suffix}", json.dumps(entry)))
+    assert spec.schedules == ()
+
+
+def test_yaml_list_of_schedules(write):
+    """Its times and flags need no quotes, either, nor does a text."""
+    text = """\
+        flow_location: a.py
+        replace_schedules: no
+        schedules:
+        - 1:30:00
+        - interval: 2:00:00
+          anchor_date: 2020-01-01T00:00:00+00:00
+          active: off
+        - {cron: 0 6 * * *, day_or: no}
+        - FREQ=DAILY
+        """
+    (spec,) = load_specs(write("a.yaml", text))
+    anchor = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    assert spec.replace_schedules is False
+    assert spec.schedules == (
+        DeploymentSchedule(IntervalSchedule(5400)),
+        DeploymentSchedule(IntervalSchedule(7200, anchor_date=anchor), active=False),
+        DeploymentSchedule(CronSchedule("0 6 * * *", day_or=False)),
+        DeploymentSchedule(RRuleSchedule("FREQ=DAILY")),
+    )
+    (spec,) = load_specs(write("b.yaml", "{flow_location: a.py, schedule: 1:30:00}"))
+    assert spec.schedule == IntervalSchedule(5400)
+
+
+def test_problems_of_schedules_carry_their_lines(write):
+    """Each is told on the line of its item."""
+    text = """\
+        flow_location: a.py
+        schedules:
+        - noon
+        - cron: 0 6 * * *
+          parameters: {x: no}
+        ---
+        flow_location: a.py
+        schedules:
+        - 0 6 * * *
+        - cron: 0 7 * * *
+          catchup: true
+        ---
+        flow_location: a.py
+        schedule: "@daily"
+        schedules: ["@daily"]
+        ---
+        flow_location: a.py
+        schedules: ["@daily", 0 0 * * *, "@daily"]
+        replace_schedules: perhaps
+        """
+    wanted = [
+        (5, "schedules[1].parameters.x: readers of YAML do not"),
+        (10, "schedules: item 2: a schedule with 'cron' has no 'catchup'"),
+        (15, "schedules: schedule is given, too"),
+        (18, "schedules: items 1 and 3 are equal"),
+        (19, "replace_schedules: must be true or false"),
+    ]
+    found = problems(write("a.yaml", text))
+    assert len(found) == len(wanted)
+    for problem, (line, message) in zip(found, wanted):
+        assert problem.startswith(f"line {line}: {message}")
 
 
 def test_yaml_merges(write):

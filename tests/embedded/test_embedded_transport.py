@@ -80,6 +80,7 @@ def send_everything(client):
     client.set_schedule_active(deployment_id, False)
     run = client.create_flow_run_from_deployment(deployment_id)
     client.read_flow_run(run.id)
+    client.read_flow_run_logs(run.id)
     client.delete_deployment(deployment_id)
     new_block = definition()
     block_type = client.create_block_type(new_block)

@@ -57,9 +57,11 @@ class Server:
         return _request(self.api + path, method, body)
 
     def run(
-        self, *command: str | Path, **variables: str
+        self, *command: str | Path, folder: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment to its end and return what it printed.
+
+        It runs in *folder*, or else in its home.
 
         Raises:
             subprocess.CalledProcessError: It failed.
@@ -67,7 +69,7 @@ class Server:
         program = self.environment.folder / "bin" / command[0]
         result = subprocess.run(
             [program, *command[1:]],
-            cwd=self.home,
+            cwd=folder or self.home,
             env={**self.variables, **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -48,7 +48,7 @@ OWN = {
 FILES = {
     "minimal": """\
         deployments:
-        - {name: d, entrypoint: "flows/count.py:count_up", work_pool: {name: $POOL}}
+        - {name: d-$POOL, entrypoint: "flows/count.py:count_up", work_pool: {name: $POOL}}
     """,
     "full": """\
         definitions:
@@ -57,21 +57,21 @@ FILES = {
             work_queue_name: q1
             job_variables: {env: {LEVEL: "{{ $LEVEL }}"}, working_dir: null}
         deployments:
-        - name: "d-{{ $LEVEL }}"
+        - name: "d-$POOL-{{ $LEVEL }}"
           version: "1.2"
           tags: [b, "a-{{ $LEVEL }}"]
           description: A long one
           entrypoint: ./flows/count.py:count_up
           parameters: {n: 010, s: "é {{ $LEVEL }}"}
           work_pool: *pool
-        - name: e
-          tags: one
+        - name: e-$POOL
+          tags: [one]
           entrypoint: flows/count.py:other
           work_pool: {<<: *pool, job_variables: {}}
     """,
     "schedules": """\
         deployments:
-        - name: d
+        - name: d-$POOL
           entrypoint: flows/count.py:count_up
           work_pool: {name: $POOL}
           schedules:
@@ -81,7 +81,7 @@ FILES = {
     """,
     "slugs": """\
         deployments:
-        - name: d
+        - name: d-$POOL
           paused: true
           entrypoint: flows.count:count_up
           enforce_parameter_schema: false
@@ -89,11 +89,11 @@ FILES = {
           work_pool: {name: $POOL}
           schedules:
           - {cron: 0 6 * * 1, day_or: no, slug: a, parameters: {n: 3}}
-          - {interval: 90, anchor_date: 2024-01-01, slug: b}
+          - {interval: 90, anchor_date: "2024-01-01", slug: b}
     """,
     "old": """\
         deployments:
-        - name: d
+        - name: d-$POOL
           entrypoint: flows/count.py:count_up
           work_pool: {name: $POOL}
           schedule: {cron: 0 6 * * *, timezone: Europe/Paris, active: false}
@@ -129,15 +129,16 @@ def make_pool(server):
 def stock_deploy(server, project):
     """Have the stock client deploy all of the file."""
     program = server.environment.folder / "bin" / "prefect"
-    subprocess.run(
+    done = subprocess.run(
         [program, "--no-prompt", "deploy", "--all"],
         cwd=project,
         env={**server.variables, "LEVEL": os.environ["LEVEL"]},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        check=True,
+        text=True,
         timeout=120,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def deployed(server, pool):
@@ -158,7 +159,7 @@ def facts(deployment):
             **schedule["schedule"],
             "active": schedule["active"],
             "slug": schedule.get("slug"),
-            "parameters": schedule.get("parameters"),
+            "parameters": schedule.get("parameters") or {},
         }
         for schedule in kept.pop("schedules", None) or ()
     ]
@@ -167,6 +168,17 @@ def facts(deployment):
             each["slug"] = None
     kept["schedules"] = sorted(schedules, key=repr)
     return kept
+
+
+def differences(found, expected):
+    """Return what differs."""
+    assert found.keys() == expected.keys()
+    return [
+        (name, field, found[name].get(field), value)
+        for name, facts in expected.items()
+        for field, value in facts.items()
+        if found[name].get(field) != value
+    ]
 
 
 def flowpack_deploy(server, project, *options):
@@ -190,8 +202,8 @@ def test_fields(request, project, capsys, name, case):
             server.request("DELETE", f"/deployments/{each['id']}")
     assert flowpack_deploy(server, project) == 0
     made = deployed(server, pool)
-    assert taken_over == stock
-    assert made == stock
+    assert differences(taken_over, stock) == []
+    assert differences(made, stock) == []
     capsys.readouterr()
     assert flowpack_deploy(server, project) == 0
     assert set(capsys.readouterr().out.split()) & {"created", "updated"} == set()
