@@ -23,7 +23,12 @@ _SYNONYMS = {
     **{"process": "subprocess", "docker-container": "docker", "kubernetes-job": "kubernetes"},
     **{"-jv": "--job-variable", "--jv": "--job-variable", "--variable": "--job-variable"},
     **{"--work-pool": "--pool", "--work-queue": "--queue", "-d": "--description"},
-    **{"--schedule": "--cron", "--start-in": "--in", "--start-at": "--at", "--flow-run-name": "--name"},
+    **{
+        "--schedule": "--cron",
+        "--start-in": "--in",
+        "--start-at": "--at",
+        "--flow-run-name": "--name",
+    },
     **{"--watch-timeout": "--timeout", "--follow": "--watch", "--infra": "--runner"},
 }
 
