@@ -131,8 +131,8 @@ def test_pause_and_resume_name_the_schedules(flowpack, server, script, tmp_path)
     ]
     assert resumed.err.splitlines() == [
         "hello/d has the schedule cron 0 6 * * *, not flowpack's",
-        "hello/d: the schedule every 1 h (UTC) stays inactive; flowpack resume"
-        " --schedules switches it on",
+        "hello/d has the schedule every 1 h (UTC), inactive, not flowpack's; it stays"
+        " inactive until flowpack resume --schedules",
     ]
     assert "inactive" not in active.err
     found = server.deployments["d"]
