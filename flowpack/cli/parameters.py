@@ -36,7 +36,9 @@ def read_variables(texts: Mapping[str, str]) -> Dict[str, Any]:
     return read_pairs(texts, {"properties": {key: text for key in texts if key[:4] == "env."}})
 
 
-def check_parameters(deployment: Deployment, given: Mapping[str, Any], client: Client) -> None:
+def check_parameters(
+    name: str, deployment: Deployment, given: Mapping[str, Any], client: Client
+) -> None:
     """Raise a SpecError for the parameters *given* to a flow run that could not be.
 
     Types are checked where the server does so. 2.0b7 keeps no schema to go by.
@@ -55,4 +57,4 @@ def check_parameters(deployment: Deployment, given: Mapping[str, Any], client: C
         problems += value_problems(values, schema)
         problems += missing_problems(values, schema)
     if problems:
-        raise SpecError(deployment.name, problems)
+        raise SpecError(name, problems)

@@ -177,22 +177,28 @@ def parameters_object(source: str) -> Dict[str, Any]:
     Raises:
         SpecError: There is none.
     """
-    from flowpack._files import UNREADABLE, read_file, reason  # Few commands need them.
-
-    where, content = "--params", source.encode("utf-8", "surrogateescape")
+    where, text = "--params", source
     if not source.lstrip().startswith("{"):
         where = f"--params {source}"
-        try:
-            content = sys.stdin.buffer.read() if source == "-" else read_file(source, _LIMIT)
-        except UNREADABLE as exc:
-            raise SpecError(where, [f"{reason(exc)}; give a file or a JSON object"]) from exc
+        text = read_text(source, _LIMIT, where, "give a file or a JSON object")
     try:
-        value = parse_json(content.decode("utf-8-sig"))
+        value = parse_json(text)
     except ValueError as exc:
         raise SpecError(where, [f"it is not JSON: {printable(exc)}"]) from exc
     if not isinstance(value, dict):
         raise SpecError(where, ["it must be a JSON object: names of parameters, and values"])
     return value
+
+
+def read_text(path: str, limit: int, where: str, advice: str) -> str:
+    """Return the text of a file of at most *limit* bytes, or of standard input for ``-``."""
+    from flowpack._files import UNREADABLE, read_file, reason  # Few commands need them.
+
+    try:
+        content = sys.stdin.buffer.read() if path == "-" else read_file(path, limit)
+    except UNREADABLE as exc:
+        raise SpecError(where, [f"{reason(exc)}; {advice}"]) from exc
+    return content.decode("utf-8-sig", "surrogateescape")
 
 
 class Pairs(argparse.Action):
