@@ -207,35 +207,38 @@ class Pairs(argparse.Action):
     def __call__(
         self, parser: object, namespace: object, values: Any, option: object = None
     ) -> None:
-        """Add the pair in the text *values*."""
-        key, equals, text = values.partition("=")
+        """Add what is in the text *values*."""
         pairs = getattr(namespace, self.dest) or {}
-        if not (key.strip() and equals):
+        try:
+            found = self.read(values)
+        except argparse.ArgumentTypeError as exc:
             pools = option == "-p" and hasattr(namespace, "pool")  # Where Prefect's has -p POOL.
             hint = "; a work pool is given with --pool" if pools else ""
-            raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE{hint}")
-        if key in pairs:
-            raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
-        setattr(namespace, self.dest, {**pairs, key: text})
+            raise argparse.ArgumentError(self, f"{exc}{hint}") from exc
+        for key in found:
+            if key in pairs or not key.strip():
+                problem = "is given twice" if key in pairs else "is no name"
+                raise argparse.ArgumentError(self, f"{quoted(key)} {problem}")
+        setattr(namespace, self.dest, {**pairs, **found})
+
+    def read(self, text: str) -> Dict[str, Any]:
+        """Return the pair in *text*."""
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise argparse.ArgumentTypeError(f"{quoted(text)} is not KEY=VALUE")
+        return {key: value}
 
 
 class Variables(Pairs):
     """Collects job variables: KEY=VALUE, or a JSON object of several as stock Prefect has it."""
 
-    def __call__(
-        self, parser: object, namespace: object, values: Any, option: object = None
-    ) -> None:
-        """Add the pair or the pairs in the text *values*."""
-        if not values.lstrip().startswith("{"):
-            super().__call__(parser, namespace, values, option)
-            return
-        import json  # Imported here because few commands need it.
+    def read(self, text: str) -> Dict[str, Any]:
+        """Return the pairs in *text*; a VALUE is JSON if it can be, that of env.NAME is text."""
+        if text.lstrip().startswith("{"):
+            return json_object(text)
+        pair = super().read(text)
+        if text.startswith("env."):
+            return pair
+        from flowpack.parameters import read_pairs  # Imported here because it is slow to load.
 
-        try:
-            found = json_object(values)
-        except argparse.ArgumentTypeError as exc:
-            raise argparse.ArgumentError(self, str(exc)) from exc
-        for key, value in found.items():
-            is_text = isinstance(value, str) and key.startswith("env.")
-            pair = f"{key}={value if is_text else json.dumps(value)}"
-            super().__call__(parser, namespace, pair, option)
+        return read_pairs(pair, {})

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import attrs
 
 from flowpack.cli import output
-from flowpack.cli.parameters import given_parameters, read_variables
+from flowpack.cli.parameters import given_parameters
 from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
@@ -34,6 +34,7 @@ _FIELDS = {
     "pull_requires": "pull_requires",
     "no_enforce_parameters": "enforce_parameter_schema",
     "label": "labels",
+    "job_variable": "job_variables",
     "replace_schedules": "replace_schedules",
 }
 
@@ -41,7 +42,7 @@ _FIELDS = {
 _FOR_SCRIPTS = (
     *("name", "runner", "env", "image", "runner_config", "no_tags", *_FIELDS),
     *("param", "params", "no_params", "cron", "interval", "rrule", "no_schedule", "timezone"),
-    *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
+    *("concurrency_limit", "collision_strategy", "grace_period"),
 )
 
 #: Those that set what a prefect.yaml does not have itself, and all that go with one.
@@ -187,8 +188,6 @@ def _script_options(arguments: Namespace) -> Dict[str, Any]:
             problem = "--collision-strategy and --grace-period can only be given with"
             raise UsageError(f"{problem} --concurrency-limit")
         options["concurrency_limit"] = {"limit": limit, **beside}
-    if arguments.job_variable is not None:
-        options["job_variables"] = read_variables(arguments.job_variable)
     return {
         "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parameters import check_parameters, given_parameters, read_variables
+from flowpack.cli.parameters import check_parameters, given_parameters
 from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
@@ -81,7 +81,7 @@ def _create_flow_run(arguments: Namespace, client: Client) -> FlowRun:
     schema = deployment.extra.get("parameter_openapi_schema") or {}
     parameters = given_parameters(arguments, lambda: schema) or {}
     check_parameters(name, deployment, parameters, client)
-    job_variables = read_variables(arguments.job_variable or {})
+    job_variables = arguments.job_variable or {}
     pool = deployment.extra.get("work_pool_name")
     if job_variables and pool:
         check_variables(name, job_variables, client.read_work_pool(pool))
