@@ -138,12 +138,8 @@ def _plan(parser: Any) -> None:
     _schedule(parser.add_argument_group("the schedules of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
-    _add(
-        group,
-        "--confirm",
-        "read the stored bytes, put damaged ones back, and read deployment and bytes once"
-        " more after the last write",
-    )
+    help = "read the stored bytes, put damaged ones back, and read all again after the last write"
+    _add(group, "--confirm", help)
     _add(group, "--jobs N", "how many deployments at a time", type=count)
     _add(group, "--fail-fast", "stop at the first that fails")
     _add_json(group)
@@ -151,31 +147,29 @@ def _plan(parser: Any) -> None:
 
 def _prefect_yaml(group: Any) -> None:
     help = (
-        "a script's deployment is called so, by default as its flow; of a prefect.yaml which to"
-        " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
+        "name of a script's deployment; of a prefect.yaml which: NAME, FLOW/NAME, a pattern with *"
     )
     chosen = group.add_mutually_exclusive_group()
     _add(chosen, "-n --name NAME", help, action="append")
     _add(chosen, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
-    choices = ("build", "push", "triggers", "sla")
-    help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
-    _add(group, "--ignore KEY", help, action="append", choices=choices)
+    ignored = {"action": "append", "choices": ("build", "push", "triggers", "sla")}
+    _add(
+        group, "--ignore KEY", "leave out build, push, triggers or sla; may be repeated", **ignored
+    )
 
 
 def _script(group: Any) -> None:
     _add(group, "--description TEXT", "its description; default: the flow's", type=str)
     _add(group, "--version TEXT", "its version; default: the flow's", type=str)
-    help = "where the script is stored; default: where it is now, else the server's default storage"
-    _add(group, "--storage WHERE", help)
-    help = f"type of the flow runner: {', '.join(RUNNERS)}; default: as it is now"
-    _add(group, "--runner TYPE", help, choices=RUNNERS)
+    _add(group, "--storage WHERE", "where the script is stored, see below")
+    _add(group, "--runner TYPE", f"type of flow runner: {', '.join(RUNNERS)}", choices=RUNNERS)
     _add_pairs(group, "--env", "environment variable of the flow runs")
     _add(group, "--image IMAGE", "image of the flow runs, in Docker or Kubernetes")
     _add(group, "--runner-config JSON", "fields of the flow runner", type=json_object)
     _add_parameters(group, "default parameter of the flow runs")
     _add(group, "--no-params", "remove the parameters", default=None)
     keep = {"action": "store_false", "default": None}
-    help = "do not hold parameters against the types of the function, here and on the server"
+    help = "do not check the types of parameters, here and on the server"
     _add(group, "--no-enforce-parameters", help, **keep)
     tags = group.add_mutually_exclusive_group()
     _add(tags, "-t --tag TAG", "a tag", action="append")
@@ -183,9 +177,8 @@ def _script(group: Any) -> None:
 
 
 def _schedule(group: Any) -> None:
-    removed = group.add_argument(
-        "--no-schedule", action="store_true", default=None, help="remove flowpack's schedules"
-    )
+    _add(group, "--no-schedule", "remove flowpack's schedules", default=None)
+    removed = group._group_actions[-1]
     for words, help in (
         ("--cron EXPR", "a cron schedule; it and the next two may be repeated"),
         ("--interval DURATION", "an interval schedule: seconds, HH:MM:SS or PT1H"),
@@ -206,22 +199,14 @@ def _work_pool(group: Any) -> None:
     _add(group, "--pool NAME", "work pool; default: that of the settings")
     _add(group, "--create-pool", "create the work pool if it is missing", default=None)
     _add(group, "--queue NAME", "work queue in the work pool")
-    group.add_argument(
-        "--pull",
-        choices=("stock", "flowpack"),
-        help="how workers fetch the script: with the steps that every worker has, or with a"
-        " pull step that needs flowpack there",
-    )
-    help = "what workers install for flowpack's pull step, as in flowpack==1.0"
-    _add(group, "--pull-requires REQ", help)
+    help = "how workers fetch the script: stock, or flowpack, which needs flowpack there"
+    _add(group, "--pull STEP", help, choices=("stock", "flowpack"))
+    _add(group, "--pull-requires REQ", "what workers install for the pull step flowpack")
     help = "a job variable of the work pool, as in env.NAME=VALUE, in place of all that it has"
     _add_variables(group, help)
     _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
-    group.add_argument(
-        "--collision-strategy",
-        choices=("ENQUEUE", "CANCEL_NEW"),
-        help="what becomes of flow runs above --concurrency-limit; default: ENQUEUE",
-    )
+    help = "flow runs above --concurrency-limit: ENQUEUE (default) or CANCEL_NEW"
+    _add(group, "--collision-strategy NAME", help, choices=("ENQUEUE", "CANCEL_NEW"))
     help = "how long a flow run that has a slot may take to start"
     _add(group, "--grace-period SECONDS", help, type=count)
     _add_pairs(group, "--label", "a label; VALUE is text")
@@ -243,8 +228,8 @@ def _pull(parser: Any) -> None:
 
 
 def _verify(parser: Any) -> None:
-    settings = {"nargs": "*", "type": full_name}
-    _add(parser, "deployments FLOW/DEPLOYMENT", "which to verify; default: all", **settings)
+    names = {"nargs": "*", "type": full_name}
+    _add(parser, "deployments FLOW/DEPLOYMENT", "which to verify; default: all", **names)
     _add_json(parser)
 
 

@@ -168,8 +168,7 @@ def _json(value: object, indent: Optional[int] = 2) -> str:
 def _plain(value: Any) -> Any:
     """Return *value* as JSON has it, what it lacks as text."""
     if isinstance(value, dict):
-        names = (key if isinstance(key, str) else str(key) for key in value)
-        return dict(zip(names, map(_plain, value.values())))
+        return {k if isinstance(k, str) else str(k): _plain(item) for k, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value - value != 0:
@@ -190,7 +189,7 @@ def _plain(value: Any) -> Any:
 def note(line: str) -> None:
     """Print *line* on standard error, unless only results are wanted."""
     if not _quiet:
-        _write_line(line)
+        _write_aside(printable(line, LINE))
 
 
 def notes(block: str) -> None:
@@ -224,7 +223,8 @@ def _shown_logs(verbose: int) -> Iterator[None]:
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            _write_line(f"{record.levelname.lower()}: {record.getMessage()}")
+            line = f"{record.levelname.lower()}: {record.getMessage()}"
+            _write_aside(printable(line, LINE))
 
     logger, handler = logging.getLogger("flowpack"), Lines()
     before = logger.level
@@ -245,7 +245,7 @@ def warnings_as_lines() -> Iterator[None]:
 
         def show(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
             if issubclass(category, UserWarning):
-                _write_line(f"warning: {message}")
+                _write_aside(printable(f"warning: {message}", LINE))
             else:
                 show_others(message, category, *args, **kwargs)
 
@@ -282,10 +282,6 @@ def columns(stream: Optional[TextIO] = None) -> int:
         return os.get_terminal_size((stream or sys.stderr).fileno()).columns or 80
     except (AttributeError, OSError, ValueError):
         return 80
-
-
-def _write_line(line: str) -> None:
-    _write_aside(printable(line, LINE))
 
 
 def _write_aside(block: str) -> None:
