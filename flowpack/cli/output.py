@@ -47,7 +47,7 @@ def result(document: object, lines: Sequence[str], *, as_json: bool, if_empty: s
 
     Without lines, *if_empty* is printed aside.
     """
-    for line in [_json(document)] if as_json else lines:
+    for line in [in_json(document, 2)] if as_json else lines:
         text(line)
     if if_empty and not (lines or as_json):
         note(if_empty)
@@ -61,19 +61,18 @@ def text(line: str) -> None:
 
 def returned(value: object, *, as_json: bool) -> None:
     """Print *value*, which a flow returned: as some JSON, or as text unless it is None."""
+    if value is None and not as_json:
+        return
     try:
-        shown = _json(value) if as_json else _in_words(value)
+        words = value if isinstance(value, str) else repr(value)
     except Exception:  # It may be of the user's own classes.
-        shown = _json(_in_words(value))
-    if as_json or value is not None:
-        text(shown)
-
-
-def _in_words(value: object) -> str:
-    try:
-        return value if isinstance(value, str) else repr(value)
-    except Exception:  # As above.
-        return f"a {type(value).__name__} that cannot be shown"
+        words = f"a {type(value).__name__} that cannot be shown"
+    if as_json:
+        try:
+            words = in_json(value, 2)
+        except Exception:  # As above.
+            words = in_json(words)
+    text(words)
 
 
 def content(data: bytes) -> None:
@@ -154,12 +153,8 @@ def cell(value: object) -> str:
     return printable(value, _CELL)
 
 
-def in_json(value: object) -> str:
-    """Return *value* as JSON in one line."""
-    return _json(value, indent=None)
-
-
-def _json(value: object, indent: Optional[int] = 2) -> str:
+def in_json(value: object, indent: Optional[int] = None) -> str:
+    """Return *value* as JSON, in one line or with *indent*."""
     import json  # Imported here because few commands need it.
 
     return json.dumps(_plain(value), indent=indent)
