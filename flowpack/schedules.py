@@ -9,7 +9,7 @@ import math
 import re
 from datetime import datetime, timedelta
 from datetime import timezone as fixed_zone
-from typing import Any, ClassVar, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, ClassVar, Dict, Mapping, Optional, Sequence, Tuple, Type, Union
 
 import attrs
 
@@ -361,11 +361,12 @@ def parse_deployment_schedule(value: object) -> DeploymentSchedule:
 
 def schedules_problem(schedules: Sequence[DeploymentSchedule]) -> Optional[str]:
     """Return what is wrong with several schedules of one deployment, each of which is right."""
-    for position, each in enumerate(schedules):
-        for number, other in enumerate(schedules[:position], 1):
-            if each.slug is not None and each.slug == other.slug:
-                return f"items {number} and {position + 1} have the same slug {quoted(each.slug)}"
-            same = _normal_form(each.schedule) == _normal_form(other.schedule)
-            if same and (each.parameters or {}) == (other.parameters or {}):
-                return f"items {number} and {position + 1} are equal; each run would be made twice"
+    seen: Dict[Any, int] = {}
+    for number, each in enumerate(schedules, 1):
+        runs = f"{_normal_form(each.schedule)} {sorted((each.parameters or {}).items())}"
+        slug = number if each.slug is None else each.slug
+        if seen.setdefault(slug, number) != number:
+            return f"items {seen[slug]} and {number} have the same slug {quoted(slug)}"
+        if seen.setdefault(runs, number) != number:
+            return f"items {seen[runs]} and {number} are equal; each run would be made twice"
     return None

@@ -49,7 +49,7 @@ TARGET is one of
                                it has what the options for scripts would set
   prefect.yaml                 the file of "prefect deploy": all its deployments,
                                or those that --name means; it goes with --storage,
-                               --pull, --pull-requires and --create-pool
+                               --pull, --create-pool, --replace-schedules
 
 """
 

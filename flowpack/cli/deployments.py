@@ -6,15 +6,15 @@ from argparse import Namespace
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from flowpack.blocks.documents import built_in
-from flowpack.blocks.secret import masked_data
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
 from flowpack.client import Client
 from flowpack.deployments.load import fetch_script, find_deployment, find_deployments
-from flowpack.deployments.masking import mask_env
+from flowpack.deployments.masking import mask_env, mask_source
 from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted
 from flowpack.models import Deployment, ScheduleRecord
+from flowpack.parameters import known_parameters
 from flowpack.wire.concurrency import limit_runs, shared_limit
 from flowpack.wire.conversion import (
     describe_record,
@@ -132,8 +132,9 @@ def _note_schedules(deployment: Deployment, name: str, *, resumed: bool) -> None
         output.note(f"{name} has no schedule now")
     for each in deployment.schedules:
         if resumed and not each.active:
-            further = f"stays inactive; flowpack resume {name} --schedules switches it on"
-            output.note(f"the schedule {describe_schedule(each.schedule)} {further}")
+            schedule = describe_schedule(each.schedule)
+            further = "stays inactive; flowpack resume --schedules switches it on"
+            output.note(f"{name}: the schedule {schedule} {further}")
         else:
             output.note(f"{name} has the schedule {describe_record(each)}")
 
@@ -191,11 +192,8 @@ def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
             storage = {"id": stored.block_document_id, "name": "deleted"}
     script = deployment.script
     if storage is None and script is not None:
-        cls = built_in(script.storage_type)
-        # Where nobody knows what is secret, all of it is.
-        secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
-        data = masked_data(script.storage_data, secret)
-        storage = {"id": None, "type": script.storage_type, "name": None, "data": data}
+        storage = {"id": None, "type": script.storage_type, "name": None}
+        storage["data"] = mask_source(script, built_in(script.storage_type))
     return {
         "pull": client.dialect.describe_pull(deployment),
         "encoding": deployment.flow_data and deployment.flow_data.encoding,
@@ -212,38 +210,21 @@ def _find_schema(deployment: Deployment, client: Client) -> Any:
     """
     if "parameter_openapi_schema" in deployment.extra:
         return deployment.extra["parameter_openapi_schema"]
-    # Imported here because they are slow to load.
-    from flowpack.analysis.discovery import select_flow
-    from flowpack.analysis.parameters import parameter_schema
-    from flowpack.analysis.script import Script
-
     try:
-        fetched = fetch_script(deployment, client)
-        script = Script(fetched.content, fetched.filename)
-        flow = select_flow(script, fetched.flow_name)
-        if flow.definition is not None:
-            return parameter_schema(flow.definition, script.scope, where=script.name).schema
-        reason: object = "the script does not show which function the flow has"
+        return fetch_script(deployment, client).parameter_schema()
     except FlowpackError as exc:
-        reason = exc
-    output.note(f"note: which parameters it takes is not known: {reason}")
+        output.note(f"note: which parameters it takes is not known: {exc}")
     return None
 
 
 def describe_schema(schema: Any) -> Dict[str, str]:
     """Return what each parameter of *schema* may be, in a few words, by its name."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(properties, dict):
-        return {}
-    required = schema.get("required")
-    shown = {}
-    for name, field in properties.items():
-        text = _describe_type(field)
-        if isinstance(required, list) and name in required:
-            text += ", required"
-        elif isinstance(field, dict) and "default" in field:
-            text += f", default {output.in_json(field['default'])}"
-        shown[name] = text
+    whole = schema if isinstance(schema, dict) else {}
+    required, shown = whole.get("required"), {}
+    for name, field in known_parameters(whole).items():
+        further = f", default {output.in_json(field['default'])}" if "default" in field else ""
+        is_required = isinstance(required, list) and name in required
+        shown[name] = _describe_type(field) + (", required" if is_required else further)
     return shown
 
 

@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         """Parse, and refuse what is unknown here, where the options of the command are known."""
         options = self._option_string_actions
         first = args[0].partition("=")[0] if args else ""
-        if self._subparsers and first.startswith("--") and first not in options:
+        if self._subparsers and first[:2] == "--" != first and first not in options:
             self._refuse(args[:1])  # Else its value would be taken for a command.
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
@@ -66,8 +66,10 @@ class Parser(argparse.ArgumentParser):
         return found, unknown
 
     def _refuse(self, unknown: List[str]) -> NoReturn:
-        hint = _suggestion(unknown[0].partition("=")[0], self._option_string_actions)
-        self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        # Without the values: there may be secrets in them.
+        options = [each.partition("=")[0] for each in unknown if each.startswith("-")]
+        hint = _suggestion(options[0], self._option_string_actions) if options else ""
+        self.error(f"unrecognized arguments: {' '.join(options or unknown)}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse what is no choice, in the same words on every Python."""

@@ -32,6 +32,8 @@ LATE = 2.5
 #: How many of the newest records of a flow run that failed are shown, and of its warnings.
 LAST = 10
 
+_WHO_RUNS_IT = "does an agent or worker look for it?"
+
 #: How far a look for records that came late goes back at a time.
 _PAGE = 200
 
@@ -142,7 +144,8 @@ def wait_for(
                     return flow_run
                 end, pause = min(end, clock() + LATE), FIRST_PAUSE
             else:
-                output.note(f"{flow_run.name} is {_describe_state(flow_run)}")
+                hint = f"; {_WHO_RUNS_IT}" if flow_run.state_name == "Late" else ""
+                output.note(f"{flow_run.name} is {_describe_state(flow_run)}{hint}")
         remaining = end - clock()
         if remaining <= 0:
             return flow_run
@@ -188,6 +191,5 @@ def _check_completed(flow_run: FlowRun, name: str, url: Optional[str]) -> None:
         raise FlowpackError(f"{subject} ended as {state}{reason}{where}")
     else:
         raise FlowpackError(
-            f"{subject} is still {state} after the time-out and goes on; does an agent or worker"
-            f" look for it?{where[1:]}"
+            f"{subject} is still {state} after the time-out and goes on; {_WHO_RUNS_IT}{where[1:]}"
         )

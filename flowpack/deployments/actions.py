@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import zip_longest
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple
 from uuid import UUID
 
@@ -290,7 +291,12 @@ def _details(action: Action) -> List[str]:
 
 
 def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
-    """Yield field, old and new of what differs, those of :data:`_BY_NAME` part by part."""
+    """Yield field, old and new of what differs, schedules and :data:`_BY_NAME` part by part."""
+    if field == "schedules":
+        gone = [each for each in old or () if each not in (new or ())]
+        made = [each for each in new or () if each not in (old or ())]
+        yield from ((field, *pair) for pair in zip_longest(gone, made))
+        return
     before, after = old or {}, new or {}
     if field not in _BY_NAME or not (isinstance(before, Mapping) and isinstance(after, Mapping)):
         yield field, old, new

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Type
 
 from flowpack.blocks.secret import MASK, masked_data, without_credentials
 from flowpack.blocks.storage import StorageBlock
 from flowpack.jsonvalues import json_copy, replaced_env
+from flowpack.models import ScriptSource
 from flowpack.wire.dialect import Change
 
 
@@ -35,6 +36,13 @@ def _step_names(steps: Any) -> Any:
     if not isinstance(steps, list):
         return steps
     return [", ".join(step) if isinstance(step, Mapping) else "?" for step in steps]
+
+
+def mask_source(script: ScriptSource, cls: Optional[Type[Any]]) -> Dict[str, Any]:
+    """Return the data of the storage of *script*, whose class is *cls*, without secrets."""
+    # Where nobody knows what is secret, all of it is.
+    secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
+    return masked_data(script.storage_data, secret)
 
 
 def mask_storage(storage: StorageBlock, old: Optional[StorageBlock] = None) -> Dict[str, Any]:

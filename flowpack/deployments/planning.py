@@ -12,7 +12,6 @@ import attrs
 from flowpack._validators import describe_type
 from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.documents import built_in, describe_difference
-from flowpack.blocks.secret import masked_data
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
@@ -29,7 +28,7 @@ from flowpack.deployments.actions import (
     parse_plan,
     plan_diff,
 )
-from flowpack.deployments.masking import mask_change, mask_storage
+from flowpack.deployments.masking import mask_change, mask_source, mask_storage
 from flowpack.deployments.pools import check_pool
 from flowpack.exceptions import (
     APIConnectionError,
@@ -240,14 +239,15 @@ def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) 
     dialect = state.reader.dialect
     if dialect.uses_work_pools:
         unkept = dialect.unkept(spec.concurrency_limit, spec.job_variables)
-        return (*dialect.lasting_notes(new), *unkept)
+        return (*spec.notes, *dialect.lasting_notes(new), *unkept)
     given = ", ".join(
         each.name
         for each in attrs.fields(PoolFields)
         if getattr(spec, each.name) not in (each.default, None, {})
         and each.name != "check_job_variables"
     )
-    return (f"this server has no place for {given}; they are left out",) if given else ()
+    note = f"this server has no place for {given}; they are left out"
+    return (*spec.notes, note) if given else spec.notes
 
 
 def _parameter_problems(
@@ -403,9 +403,7 @@ def _storage_change(
         # Workers go by what the script's source says, whatever the block holds.
         is_same_type = script.storage_type == storage.block_type_name
         cls = type(storage) if is_same_type else built_in(script.storage_type)
-        # Where nobody knows what is secret, all of it is.
-        secret = tuple(script.storage_data) if cls is None else cls.definition().secret_fields
-        old = {"type": script.storage_type, **masked_data(script.storage_data, secret)}
+        old = {"type": script.storage_type, **mask_source(script, cls)}
     elif stored is not None:
         # Imported here because it is slow to load, and few deployments move.
         from flowpack.deployments.load import find_storage

@@ -46,9 +46,9 @@ _NOT_DONE = {
 }
 
 #: The sections that deployments without one of their own have from the top of the file.
-_SHARED = ("pull", "build", "push")
+_SHARED = ("pull", *_NOT_DONE)
 
-_KEYS = (*_FIELDS, *_NOT_DONE, "pull", "work_pool", "schedule", "schedules", "flow_name")
+_KEYS = (*_FIELDS, *_SHARED, "work_pool", "schedule", "schedules", "flow_name")
 
 #: Where keys belong that people write where the stock client passes over them.
 _PLACES = {
@@ -57,6 +57,7 @@ _PLACES = {
     **dict.fromkeys(("cron", "interval", "rrule", "timezone"), "in an item of schedules"),
     "work_queue": "under work_pool, as work_queue_name",
     "infra_overrides": "under work_pool, as job_variables",
+    "is_schedule_active": "in an item of schedules, as active",
 }
 
 
@@ -107,6 +108,7 @@ def load_prefect_yaml(
     shown, source = os.fsdecode(path), os.path.abspath(os.fsdecode(path))
     file = _File(shown, os.path.dirname(source), ignore)
     roots = datafiles.parse_yaml(datafiles.read_text(shown), shown, stock=True)
+    names = [names] if isinstance(names, str) else names
     chosen = file.select(file.find_deployments(roots), names)
     read = [(line, file.read_fields(line, entries)) for line, entries in chosen]
     file.raise_problems()
@@ -364,6 +366,8 @@ def _to_schedule(value: Any) -> Any:
     for key, kind in (("day_or", "cron"), ("anchor_date", "interval")):
         if kind not in schedule:
             schedule.pop(key, None)
+    if "rrule" in schedule:  # As the stock client writes it.
+        schedule.setdefault("timezone", "UTC")
     for key in {"active", "day_or"} & schedule.keys():
         schedule[key] = _to_flag(schedule[key])
     anchor = schedule.get("anchor_date")

@@ -140,8 +140,9 @@ class DeploymentSpec(SpecFields):
         job_variables: Variables of the pool's jobs, as the pool's template has them; ``env`` is a
             mapping, ``env.NAME`` one of it. They are laid over those that *flow_runner* stands
             for, variables in ``env`` by name.
-        check_job_variables: Whether a name that the pool's template does not have is an error,
-            and a concurrency limit or job variables on a server that keeps none; else a note.
+        check_job_variables: Whether a name that the pool's template does not have is an error, and
+            what the server keeps nothing of; else they are notes, and what is not given is as
+            ``prefect deploy`` of the server's release has it.
         labels: Facts about the deployment: text, numbers and booleans.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
             with a step that needs flowpack there; None is ``stock`` where that can read the
@@ -245,7 +246,9 @@ class DeploymentSpec(SpecFields):
         problem = name_problem(flow.name) or name_problem(name) or _flow_problem(flow, client)
         if problem:
             raise self._error(problem)
-        wanted = wanted_schedules(self.schedule, self.schedules)
+        fields = {each.name: getattr(self, each.name) for each in attrs.fields(SpecFields)}
+        left_out = () if self.check_job_variables else client.dialect.make_fit(fields)
+        wanted = wanted_schedules(self.schedule, fields["schedules"])
         if isinstance(wanted, Unset) and self.replace_schedules:
             raise self._error("replace_schedules needs the schedules that are to be there")
         problems = client.dialect.schedule_problems(wanted or ())
@@ -268,7 +271,7 @@ class DeploymentSpec(SpecFields):
         if not isinstance(self.job_variables, Unset):  # They take the place of what is there.
             kept = {key: value for key, value in kept.items() if key != "flow_runner"}
         runner.to_settings()  # Raises where it is none that could be deployed.
-        fields = {each.name: getattr(self, each.name) for each in attrs.fields(SpecFields)}
+        note = f"a {client.dialect.version} server keeps no {', '.join(left_out)} of schedules"
         return CompleteSpec(
             name=name,
             flow=flow,
@@ -279,6 +282,7 @@ class DeploymentSpec(SpecFields):
             runner_named=isinstance(self.flow_runner, FlowRunner),
             kept=kept,
             current=current,
+            notes=(note,) if left_out else (),
             **{**fields, "work_pool": pool},
         )
 

@@ -225,6 +225,7 @@ class CompleteSpec(SpecFields):
         kept: What is taken from the deployment as it is, by the field's name, with secrets
             masked: storage and runner that nobody named.
         current: The deployment as the server has it; None where there is none.
+        notes: What was left out, one sentence.
 
     The others are those of ``DeploymentSpec``; UNSET keeps what the server has.
     """
@@ -238,6 +239,7 @@ class CompleteSpec(SpecFields):
     runner_named: bool = True
     kept: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
+    notes: Tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

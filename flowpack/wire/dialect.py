@@ -49,6 +49,10 @@ NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=Non
 _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
 
 
+#: What schedules have besides when they make runs, where a server keeps it.
+_OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
+
+
 @attrs.frozen
 class Change:
     """One field of a deployment, as a spec names it, and its old and new values, as JSON."""
@@ -174,6 +178,23 @@ class Dialect:
         """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
+    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
+        """Take out of the *fields* of a spec what this server does not keep; return its names."""
+        schedules = fields["schedules"] or ()
+        found = [
+            name
+            for name in _OF_SCHEDULES
+            if any(getattr(each, name) is not None for each in schedules)
+            and not self.has(f"schedules.{name}")
+        ]
+        given = [attrs.evolve(each, **dict.fromkeys(found)) for each in schedules]
+        if len(given) == 1 and not (given[0].active or self.has("schedules")):
+            given = [attrs.evolve(given[0], active=True)]
+            fields["paused"] = True
+        if given:
+            fields["schedules"] = tuple(given)
+        return found
+
     def schedule_problems(self, wanted: Sequence[DeploymentSchedule]) -> List[str]:
         """Return what this server cannot keep of the schedules of a deployment."""
         found = []
@@ -181,7 +202,7 @@ class Dialect:
             found.append(f"keeps one schedule for each deployment, and {len(wanted)} are given")
         if not all(each.active for each in wanted) and not self.has("schedules"):
             found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
-        for field in ("slug", "parameters", "max_scheduled_runs"):
+        for field in _OF_SCHEDULES:
             is_given = any(getattr(each, field) is not None for each in wanted)
             if is_given and not self.has(f"schedules.{field}"):
                 found.append(f"keeps no {field} of schedules; leave it out")

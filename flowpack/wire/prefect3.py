@@ -14,6 +14,7 @@ import attrs
 from flowpack.exceptions import (
     APIStatusError,
     DeploymentValidationError,
+    FlowpackError,
     ObjectAlreadyExists,
     ObjectNotFound,
     WireError,
@@ -184,6 +185,15 @@ class Prefect3(Dialect):
 
     # Deployments
 
+    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
+        """See :meth:`Dialect.make_fit`; defaults become those of the release's own client."""
+        found = super().make_fit(fields)
+        if fields["version"] is UNSET and self._release < (3, 3, 6):
+            fields["version"] = None
+        if fields["enforce_parameter_schema"] is UNSET and self._release < (3,):
+            fields["enforce_parameter_schema"] = False
+        return found
+
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
         if new.schedules is not UNSET:
@@ -295,9 +305,10 @@ class Prefect3(Dialect):
                 send(each)
         except APIStatusError:
             # A failure changes nothing: what came before it is undone.
-            now = send(request("GET", target))["schedules"]
-            for each in itertools.chain(*schedules.requests(current.id, now, before)):
-                send(each)
+            with suppress(FlowpackError):
+                now = send(request("GET", target))["schedules"]
+                for each in itertools.chain(*schedules.requests(current.id, now, before)):
+                    send(each)
             raise
         for each in deletes:
             with suppress(ObjectNotFound):
@@ -428,7 +439,7 @@ def _check_shapes(value: Mapping[str, Any]) -> None:
         if isinstance(member, list):
             fits = fits and all(isinstance(each, dict) for each in member)
         if fits and name == "schedules":
-            fits = all(isinstance(each.get("schedule"), dict) for each in member or ())
+            fits = all(map(schedules.is_item, member or ()))
         if not fits:
             expected = "an object" if kind is dict else "an array of objects"
             raise WireError(f"a response is no Deployment: {name} must be {expected}")

@@ -64,6 +64,13 @@ class Schedules(NamedTuple):
     unknown: List[Item]
 
 
+def is_item(value: Item) -> bool:
+    """Return True if what a server lists under ``schedules`` can be read."""
+    kinds = {"id": str, "slug": str, "parameters": dict, "max_scheduled_runs": int}
+    fits = all(isinstance(value.get(key), (kind, type(None))) for key, kind in kinds.items())
+    return fits and isinstance(value.get("schedule"), dict)
+
+
 def split(extra: Mapping[str, Any], script: Optional[ScriptSource]) -> Schedules:
     """Return whose the schedules of a deployment are; the only one of old servers is flowpack's."""
     if "schedules" not in extra:
@@ -173,9 +180,11 @@ def changes(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
 def notes(new: DeploymentCreate) -> List[str]:
     """Return the notes of a plan on the schedules of *new*, which is settled."""
     before = split(*((new.current.extra, new.current.script) if new.current else ({}, None)))
-    after = _split_new(new)
-    found = []
-    adopted = [each for each in after.own if any(_is_same(old, each) for old in before.others)]
+    after, found = _split_new(new), []
+    made = list(after.own)
+    for each in before.own:
+        _take(made, partial(_is_same, each))
+    adopted = [each for each in made if any(_is_same(old, each) for old in before.others)]
     if adopted:
         found.append(f"schedules that are there are flowpack's from now on: {_show(adopted)}")
     if before.unknown:
@@ -219,10 +228,10 @@ def requests(
                 want.append(each)
             elif fits is not _is_same:
                 body = {key: each[key] for key in _SENT if each.get(key) is not None}
-                writes.append(request("PATCH", target(found["id"]), body, Effect.UPSERT))
+                writes.append(request("PATCH", target(found.get("id", "")), body, Effect.UPSERT))
     if want:  # Each has a slug, of which there is one: a second POST would not double it.
         writes.append(request("POST", target(), want, Effect.UPSERT))
-    deletes = [request("DELETE", target(each["id"]), effect=Effect.UPSERT) for each in have]
+    deletes = [request("DELETE", target(each.get("id", "")), effect=Effect.UPSERT) for each in have]
     return writes, deletes
 
 
@@ -335,10 +344,8 @@ def _describe(item: Item) -> Json:
         shown["active"] = False
     if item.get("slug") and not _is_named(item["slug"]):
         shown["slug"] = item["slug"]
-    for field in ("parameters", "max_scheduled_runs"):
-        if item.get(field):
-            shown[field] = item[field]
-    return shown
+    further = ("parameters", "max_scheduled_runs")
+    return {**shown, **{field: item[field] for field in further if item.get(field)}}
 
 
 def _show(items: Iterable[Item]) -> str:

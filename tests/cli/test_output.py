@@ -257,3 +257,13 @@ def test_wide_characters(monkeypatch):
 def test_nothing_is_cut_in_a_pipe():
     """Whoever reads it by machine gets all of it."""
     assert output.table(("N",), [("x" * 9999,)])[1] == "x" * 9999
+
+
+@pytest.mark.parametrize(
+    "argv", [("-vv", "storage", "ls"), ("storage", "-vv", "ls"), ("storage", "ls", "-vv")]
+)
+def test_verbose_anywhere(flowpack, argv):
+    """Before the command, between, or behind it."""
+    done = flowpack(*argv)
+    assert done.status == 0
+    assert "debug: POST /block_documents/filter: 200 in " in done.err

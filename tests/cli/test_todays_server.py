@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from flowpack import DeploymentSpec, FileStorageBlock, deploy
+from flowpack.client import Client
 from tests.http_server import serve
 from tests.todays_server import TodaysServer
 
@@ -130,7 +131,7 @@ def test_pause_and_resume_name_the_schedules(flowpack, server, script, tmp_path)
     ]
     assert resumed.err.splitlines() == [
         "hello/d has the schedule cron 0 6 * * *, not flowpack's",
-        "the schedule every 1 h (UTC) stays inactive; flowpack resume hello/d"
+        "hello/d: the schedule every 1 h (UTC) stays inactive; flowpack resume"
         " --schedules switches it on",
     ]
     assert "inactive" not in active.err
@@ -395,3 +396,18 @@ def test_notes_only_where_there_is_news(flowpack, server, script, tmp_path):
         assert again.err == "2 updated\n"
         mixed = deploy_set("deploy", url, "a", "c", tags=["x"])
     assert mixed.err == f"note: hello/c: {note}\n1 created, 1 unchanged\n"
+
+
+def test_deploy_prints_the_address(flowpack, server, script, tmp_path):
+    """Of each deployment, in JSON as ``url``, and in Python as an attribute."""
+    options = ("-n", "d", "--storage", f"file:{tmp_path}/store", "--pool", "pool", "--api")
+    with serve(server) as url:
+        shown = flowpack("deploy", script, *options, url).out
+        root = f"{url[:-4]}/deployments/deployment"
+        address = f"{root}/{server.deployments['d']['id']}"
+        assert shown.splitlines()[1:] == [f"  {address}"]
+        assert flowpack("deploy", script, *options, url, "--json").json["url"] == address
+        storage = FileStorageBlock(str(tmp_path / "store"))
+        spec = DeploymentSpec(name="d", flow_location=script, flow_storage=storage)
+        with Client(url) as client:
+            assert deploy(spec, client)[0].url == address

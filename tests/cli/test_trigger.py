@@ -61,6 +61,8 @@ class Agent:
             run = json.loads(answer.body)
             state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
             run.update(state_type=state, state_name=state.title())
+            if state == "LATE":
+                run["state_type"] = "SCHEDULED"
             run["state"]["message"] = "It went \x1b[31mwrong."
             if self.logs:
                 level, message, *seconds = self.logs.pop(0)
@@ -149,6 +151,14 @@ def test_wait_until_failed(flowpack, agent, state):
     assert done.status == 1
     assert done.json["state"] == state
     assert f"ended as {state}" in done.err
+
+
+def test_wait_for_nobody(flowpack, agent):
+    """A run that is late may have nobody to run it, which is said once."""
+    agent.states = ["SCHEDULED", "LATE", "LATE", "COMPLETED"]
+    done = flowpack("trigger", "hello/d", "--wait")
+    assert done.status == 0
+    assert done.err.count("is SCHEDULED (Late); does an agent or worker look") == 1
 
 
 def test_wait_too_long(flowpack, agent):

@@ -135,13 +135,29 @@ def test_unknown_name(client, server, spec):
             attempt(wrong, client)
         first, second = caught.value.problems
         assert "no job variable 'working-dir'; did you mean 'working_dir'?" in first
-        assert f"'x.y' (it has {', '.join(NAMES)})" in second
+        assert f"'x.y'. It has {', '.join(NAMES)}" in second
         assert SECRET not in str(caught.value)
     assert len(server.records.get("deployments", ())) == before
     assert not any(each.effect.name != "READ" for each in server.sent[-5:])
     lenient = attrs.evolve(wrong, check_job_variables=False)
     assert "no job variables 'working-dir', 'x.y'" in str(only(lenient, client).notes)
     assert deploy(lenient, client)[0].action == "created"
+
+
+def test_value_that_the_pool_does_not_take(client, server, spec):
+    """It is an error before any write; what workers fill in is left to them."""
+    properties = {"env": {"type": "object"}, "cpu": {"$ref": "#/definitions/Cpu"}}
+    definitions = {"Cpu": {"type": "integer"}}
+    template = {"variables": {"properties": properties, "definitions": definitions}}
+    server.pools["pool"]["base_job_template"] = template
+    for lenient in (True, False):
+        wrong = attrs.evolve(spec, job_variables={"cpu": "x"}, check_job_variables=lenient)
+        with pytest.raises(DeploymentValidationError) as caught:
+            deploy(wrong, client)
+        assert "work pool 'pool': job variable cpu: expected an integer" in str(caught.value)
+    assert not server.deployments
+    for right in (1, "{{ prefect.variables.cpu }}"):
+        assert deploy(attrs.evolve(spec, job_variables={"cpu": right}), client)
 
 
 def test_unknown_name_that_is_kept(client, server, spec):

@@ -362,7 +362,7 @@ def test_what_a_server_cannot_keep_is_noted(client, spec):
     assert "no place for work_pool, labels, pull" in note
     deploy(spec, client)
     assert kinds(plan(more, client)) == [("unchanged", False)]
-    empty = {"job_variables": {}, "concurrency_limit": None, "description": None}
+    empty: Any = {"job_variables": {}, "concurrency_limit": None, "description": None}
     nothing = attrs.evolve(spec, check_job_variables=False, **empty)
     assert plan(nothing, client).actions[0].notes == ()
 

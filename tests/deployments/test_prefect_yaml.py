@@ -282,7 +282,7 @@ def test_schedules(one):
         DeploymentSchedule(IntervalSchedule(90, anchor_date=utc)),
         DeploymentSchedule(IntervalSchedule(3600, anchor_date=utc - timedelta(hours=2))),
         DeploymentSchedule(
-            RRuleSchedule("FREQ=DAILY"), parameters={"n": 2}, max_scheduled_runs=3
+            RRuleSchedule("FREQ=DAILY", timezone="UTC"), parameters={"n": 2}, max_scheduled_runs=3
         ),
         DeploymentSchedule(RRuleSchedule("FREQ=DAILY", timezone="Europe/Rome")),
     )
@@ -439,6 +439,7 @@ deployments:
     [
         ((), [2, 3, 4, 5]),
         (["named"], [2, 4]),
+        ("mod", [5]),
         (["mod", "named-two"], [3, 5]),
         (["named", "named"], [2, 4]),
         (["other/named"], [2]),
@@ -576,6 +577,9 @@ def test_what_flowpack_does_not_do(write):
     assert not load_prefect_yaml(path, ["b"]).notes
     (problem,) = problems(load_prefect_yaml, path, ["c"], ignore=["push", "sla"])
     assert "give --ignore triggers (ignore=) to deploy without" in problem
+    at_top = write("triggers: [{}]\n" + SEVERAL)
+    assert problems(load_prefect_yaml, at_top)[0].startswith("line 1: triggers: ")
+    path = write(STEPS)
     every = ("build", "push", "triggers", "sla")
     assert len(load_prefect_yaml(path, ignore=every).specs) == 3
 

@@ -117,6 +117,22 @@ def test_made_changed_and_removed(make, release):
     assert world.deploy(schedules=[]) == {}
 
 
+def test_plan_shows_the_schedules_that_change(make):
+    """Each has a line; those that stay as they are have none."""
+    world = make(SLUGS)
+    world.deploy(schedules=["0 6 * * *", "PT1H", "@daily"])
+    spec = attrs.evolve(world.spec, schedules=["0 7 * * *", "PT1H"])
+    shown = plan(spec, world.client)
+    (change,) = shown.actions[0].changes
+    assert (change.field, len(change.old), len(change.new)) == ("schedules", 3, 2)
+    lines = [line.strip() for line in str(shown).splitlines()]
+    cron = '{"cron": "%s", "timezone": null, "day_or": true}'
+    assert [line for line in lines if line.startswith("schedules:")] == [
+        f"schedules: {cron % '0 6 * * *'} -> {cron % '0 7 * * *'}",
+        f"schedules: {cron % '@daily'} -> null",
+    ]
+
+
 @several
 def test_slug_of_the_one_schedule_stays(make, release):
     """A list of one is what ``schedule`` is."""
@@ -145,6 +161,21 @@ def test_equal_schedule_is_adopted(make, release):
         assert found["1 1 * * *"] == theirs
     assert world.deploy(tags=["x"]).keys() == found.keys()
     assert [*world.deploy(schedules=[])] == [7200.0]
+
+
+@several
+def test_one_of_two_equal_schedules_is_adopted(make, release):
+    """The other stays beside it, with a note; the adoption is noted once."""
+    world = make(release)
+    world.deploy()
+    world.add()
+    world.add()
+    notes = world.plan(schedules=["1 1 * * *"]).notes
+    assert len([each for each in notes if "schedules that" in each]) == 2
+    world.deploy(schedules=["1 1 * * *"])
+    assert len(world.server.deployments["d"]["schedules"]) == 2
+    (note,) = [n for n in world.plan(schedules=["1 1 * * *"]).notes if "schedules" in n]
+    assert "others made stay" in note
 
 
 @several

@@ -18,8 +18,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*current machine:UserWarning"),
 ]
 
-SERVERS = {"prefect214": "2.14.21", "prefect2": "2.20.25", "prefect3": "3.9.1"}
-
 SCRIPT = '''\
 import os
 
@@ -100,8 +98,8 @@ FILES = {
     """,
 }
 CASES = [
-    *(("prefect214", case) for case in ("minimal", "full", "old")),
-    *(("prefect2", case) for case in ("minimal", "full", "old", "schedules")),
+    *(("prefect214", case) for case in ("full", "old")),
+    *((server, case) for server in ("prefect2", "prefect34") for case in ("full", "schedules")),
     *(("prefect3", case) for case in FILES),
 ]
 
@@ -164,7 +162,7 @@ def facts(deployment):
         for schedule in kept.pop("schedules", None) or ()
     ]
     for each in schedules:
-        if (each["slug"] or "").startswith("flowpack-"):
+        if (each["slug"] or "").startswith("flowpack"):
             each["slug"] = None
     kept["schedules"] = sorted(schedules, key=repr)
     return kept

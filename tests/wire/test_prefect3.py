@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Dict
 from uuid import UUID
 
 import attrs
@@ -19,7 +20,7 @@ from flowpack.models import (
     ScriptSource,
     StoredObject,
 )
-from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from flowpack.schedules import CronSchedule, DeploymentSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.wire import dialect_for
 from flowpack.wire.dialect import Change
 from flowpack.wire.job_variables import pool_problem, runner_variables
@@ -100,12 +101,7 @@ def test_only_fields_that_the_release_knows_are_sent(release):
     for field in sent:
         first, last = introduced(field)
         assert first <= parse_version(release) <= last, field
-    for field in (
-        "entrypoint",
-        "pull_steps",
-        "parameter_openapi_schema",
-        "work_pool_name",
-    ):
+    for field in ("entrypoint", "pull_steps", "parameter_openapi_schema", "work_pool_name"):
         assert field in sent
     with_slug = '"slug"' in json.dumps(sent)
     assert with_slug is (parse_version(release) >= (3, 2, 0))
@@ -122,9 +118,7 @@ def test_variables_that_older_releases_wrote(release, named):
     old = {"env.A": "1", "env.B": "2", "env": {"B": "3"}, "image": "i"}
     current = on_server(dialect, to_create(), **{field: old})
     runner = FlowRunnerSettings("docker", {"env": {"A": "1", "B": "3"}, "image": "i"})
-    new = attrs.evolve(
-        to_create(job_variables=None if named else UNSET), flow_runner=runner
-    )
+    new = attrs.evolve(to_create(job_variables=None if named else UNSET), flow_runner=runner)
     settled = dialect.settled(new, current)
     (change,) = dialect.differences(current, settled)
     better = {"env": {"A": "1", "B": "3"}, "image": "i"}
@@ -181,21 +175,10 @@ def test_what_was_sent_is_no_difference(release, schedule):
 @pytest.mark.parametrize(
     ("release", "added"),
     [
-        (
-            "3.8.8",
-            {
-                "interval": 3600.0,
-                "anchor_date": "2020-01-01T00:00:00Z",
-                "timezone": "UTC",
-            },
-        ),
+        ("3.8.8", {"interval": 3600.0, "anchor_date": "2020-01-01T00:00:00Z", "timezone": "UTC"}),
         (
             "2.20.25",
-            {
-                "interval": 3600.0,
-                "anchor_date": "2026-01-01T00:00:00+00:00",
-                "timezone": "UTC",
-            },
+            {"interval": 3600.0, "anchor_date": "2026-01-01T00:00:00+00:00", "timezone": "UTC"},
         ),
     ],
 )
@@ -215,10 +198,7 @@ def test_schedules_of_others_are_sent_again(release):
     dialect = dialect_for(release)
     own = to_create(schedule=CronSchedule("0 6 * * *"))
     sent = body(dialect, own)["schedules"]
-    theirs = {
-        "schedule": {"cron": "1 1 * * *", "timezone": "UTC", "day_or": True},
-        "active": False,
-    }
+    theirs = {"schedule": {"cron": "1 1 * * *", "timezone": "UTC", "day_or": True}, "active": False}
     listed = [{**theirs, "id": "1", "created": "x", "deployment_id": "y"}, *sent]
     current = on_server(dialect, own, schedules=listed)
     changed = dialect.settled(to_create(schedule=CronSchedule("0 7 * * *")), current)
@@ -258,19 +238,11 @@ def test_unset_fields_keep_what_the_server_has():
     )
     labels = {"prefect.flow.id": "1", "x": 1}
     current = on_server(
-        dialect,
-        full,
-        labels=labels,
-        global_concurrency_limit={"limit": 2},
-        concurrency_limit=None,
+        dialect, full, labels=labels, global_concurrency_limit={"limit": 2}, concurrency_limit=None
     )
     settled = dialect.settled(to_create(), current)
     sent = json.loads(dialect.create_deployment(settled).body or b"")
-    assert (sent["parameters"], sent["tags"], sent["labels"]) == (
-        {"n": 1},
-        ["a"],
-        {"x": 1},
-    )
+    assert (sent["parameters"], sent["tags"], sent["labels"]) == ({"n": 1}, ["a"], {"x": 1})
     assert (sent["description"], sent["version"]) == ("theirs", "v7")
     assert (sent["concurrency_limit"], sent["work_queue_name"]) == (2, "q")
     assert sent["paused"] is True
@@ -278,8 +250,7 @@ def test_unset_fields_keep_what_the_server_has():
 
 
 @pytest.mark.parametrize(
-    "release, loads",
-    [("2.20.25", False), ("3.0.11", False), ("3.4.13", True), ("3.8.8", True)],
+    "release, loads", [("2.20.25", False), ("3.0.11", False), ("3.4.13", True), ("3.8.8", True)]
 )
 def test_flows_in_classes(release, loads):
     """Which workers load ``Class.method`` depends on the release."""
@@ -294,12 +265,8 @@ def test_computed_version_follows_the_code():
     assert dialect.settled(to_create(script=script), current).version == "e" * 32
 
 
-@pytest.mark.parametrize(
-    "release", ["2.10.21", "2.14.21", "2.20.25", "3.0.11", "3.4.13", "3.8.8"]
-)
-@pytest.mark.parametrize(
-    "trace", ["recommended_local", "recommended_stdlib", "recommended_pkg"]
-)
+@pytest.mark.parametrize("release", ["2.10.21", "2.14.21", "2.20.25", "3.0.11", "3.4.13", "3.8.8"])
+@pytest.mark.parametrize("trace", ["recommended_local", "recommended_stdlib", "recommended_pkg"])
 def test_recorded_deployments_of_others_are_read(release, trace):
     """A deployment that another tool made is read; it says not where its script is."""
     dialect = dialect_for(release)
@@ -308,9 +275,7 @@ def test_recorded_deployments_of_others_are_read(release, trace):
     for exchange in exchanges:
         value = exchange["response"]["json"]
         if isinstance(value, dict) and "pull_steps" in value:
-            text = re.sub(
-                r"<uuid-(\d+)>", lambda m: str(UUID(int=int(m[1]))), json.dumps(value)
-            )
+            text = re.sub(r"<uuid-(\d+)>", lambda m: str(UUID(int=int(m[1]))), json.dumps(value))
             text = text.replace("<timestamp>", "2026-01-01T00:00:00Z")
             deployment = dialect.structure(json.loads(text), Deployment)
             assert deployment.flow_data is None
@@ -423,18 +388,14 @@ def test_job_variables_of_others_stay_where_no_runner_is_named(release):
     """Variables that somebody set in the UI are kept, as they are."""
     dialect = dialect_for(release)
     variables = {"env": {"UI": "1"}, "memory": 5}
-    current = on_server(
-        dialect, to_create(), job_variables=variables, infra_overrides=variables
-    )
+    current = on_server(dialect, to_create(), job_variables=variables, infra_overrides=variables)
     unnamed = attrs.evolve(to_create(job_variables=UNSET), flow_runner=None)
     kept = dialect.settled(unnamed, current)
     assert dialect.differences(current, kept) == ()
     sent = json.loads(dialect.create_deployment(kept).body or b"")
     assert variables in (sent.get("job_variables"), sent.get("infra_overrides"))
     named = dialect.settled(to_create(), current)
-    assert [each.field for each in dialect.differences(current, named)] == [
-        "flow_runner"
-    ]
+    assert [each.field for each in dialect.differences(current, named)] == ["flow_runner"]
 
 
 def test_true_is_not_one():
@@ -464,9 +425,7 @@ def test_slug(name, expected):
     [
         (FlowRunnerSettings("universal", {"env": {}}), {}),
         (
-            FlowRunnerSettings(
-                "subprocess", {"env": {"A": "1"}, "stream_output": False}
-            ),
+            FlowRunnerSettings("subprocess", {"env": {"A": "1"}, "stream_output": False}),
             {"env": {"A": "1"}, "stream_output": False},
         ),
         (
@@ -515,3 +474,62 @@ def test_runner_and_pool(runner, pool, fits):
     assert bool(problem) is not fits
     if problem:
         assert runner in problem and pool in problem
+
+
+SCHEDULES = (
+    DeploymentSchedule("0 6 * * *", slug="a", parameters={"n": 1}, max_scheduled_runs=3),
+    DeploymentSchedule("0 7 * * *", active=False),
+)
+BARE = attrs.evolve(SCHEDULES[0], slug=None, parameters=None, max_scheduled_runs=None)
+OF_SCHEDULES = ["slug", "parameters"]
+
+
+@pytest.mark.parametrize(
+    ("release", "left_out", "expected"),
+    [
+        ("3.9.1", [], {}),
+        ("3.4.13", [], {}),
+        (
+            "3.0.11",
+            OF_SCHEDULES,
+            {
+                "schedules": (attrs.evolve(BARE, max_scheduled_runs=3), SCHEDULES[1]),
+                "version": None,
+            },
+        ),
+        (
+            "2.18.0",
+            [*OF_SCHEDULES, "max_scheduled_runs"],
+            {"schedules": (BARE, SCHEDULES[1]), "version": None, "enforce_parameter_schema": False},
+        ),
+    ],
+)
+def test_make_fit(release, left_out, expected):
+    """What a release does not keep is left out, and its own client's defaults are taken."""
+    fields = {
+        "schedules": SCHEDULES,
+        "paused": UNSET,
+        "version": UNSET,
+        "enforce_parameter_schema": UNSET,
+    }
+    before = dict(fields)
+    assert dialect_for(release).make_fit(fields) == left_out
+    assert fields == {**before, **expected}
+
+
+@pytest.mark.parametrize("release", ["2.0b7", "2.14.21"])
+def test_make_fit_of_an_inactive_schedule(release):
+    """Where schedules are not switched off by themselves, the deployment is paused."""
+    fields: Dict[str, Any] = dict.fromkeys(("paused", "version", "enforce_parameter_schema"), UNSET)
+    fields["schedules"] = SCHEDULES[1:]
+    assert dialect_for(release).make_fit(fields) == []
+    assert fields["paused"] is True
+    assert fields["schedules"] == (attrs.evolve(SCHEDULES[1], active=True),)
+
+
+def test_make_fit_keeps_what_is_given():
+    """Where the version and the check of parameters are given, no default counts."""
+    given = {"version": "1", "enforce_parameter_schema": True}
+    fields = {**given, "schedules": UNSET, "paused": False}
+    assert dialect_for("3.9.1").make_fit(fields) == []
+    assert fields == {**given, "schedules": UNSET, "paused": False}
