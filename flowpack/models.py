@@ -355,10 +355,10 @@ class WorkPool(Record):
 
     @property
     def variables(self) -> Optional[Mapping[str, Any]]:
-        """The schemas of the job variables; None where no worker has filled in the template."""
+        """The schema of the job variables; None where no worker has filled in the template."""
         found: Any = self.base_job_template.get("variables")
-        found = found.get("properties") if isinstance(found, Mapping) else None
-        return found if isinstance(found, Mapping) else None
+        properties = found.get("properties") if isinstance(found, Mapping) else None
+        return found if isinstance(properties, Mapping) else None
 
 
 @attrs.frozen(kw_only=True)

@@ -58,8 +58,7 @@ def value_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List
     }
     found = _Checker(schema).problems(dict(values), part)
     listed = [f"parameter {printable(path.lstrip('.'))}: {text}" for path, text in found[:_MOST]]
-    more = len(found) - _MOST
-    return [*listed, f"and {more} problems more"] if more > 0 else listed
+    return [*listed, "and more"] if len(found) > _MOST else listed
 
 
 def missing_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List[str]:
@@ -137,11 +136,10 @@ def spread(
         raise ParameterError(rows, f"expected a list, not {_show(items)}")
     if not isinstance(entries, dict):
         raise ParameterError(more or "", f"expected an object, not {_show(entries)}")
+    by_kind = [Parameter.POSITIONAL_ONLY, *([Parameter.POSITIONAL_OR_KEYWORD] if items else [])]
     by_place: List[Any] = []
     for name, each in known.items():
-        if each.kind is Parameter.POSITIONAL_ONLY or (
-            items and each.kind is Parameter.POSITIONAL_OR_KEYWORD
-        ):
+        if each.kind in by_kind:
             if name not in named and each.default is each.empty:
                 raise ParameterError(name, "it has no value, and the flow no default")
             by_place.append(named.pop(name, each.default))
@@ -188,20 +186,22 @@ class _Checker:
             return [("", f"expected {self._describe(schema)}, not {_show(value)}")]
         found: List[Problem] = []
         for keyword, argument in schema.items():
-            check = getattr(self, f"_check_{keyword.lstrip('$')}", None)
-            with suppress(*_SENSELESS):
+            try:
                 if keyword in _LIMITS:
                     found += _limit_problems(value, keyword, argument)
-                elif check is not None:
-                    found += check(value, argument, schema)
+                elif keyword in _CHECKED:
+                    found += getattr(self, _CHECKED[keyword])(value, argument, schema)
+            except _SENSELESS:
+                continue
         return found
 
     def _below(self, parts: Iterable[Tuple[str, Any, Any]]) -> List[Problem]:
-        return [
-            (step + path, text)
-            for step, value, schema in parts
-            for path, text in self._problems(value, schema)
-        ]
+        found: List[Problem] = []
+        for step, value, schema in parts:
+            found += [(step + path, text) for path, text in self._problems(value, schema)]
+            if len(found) > _MOST:  # More are not shown.
+                break
+        return found
 
     def _describe(self, schema: Any, depth: int = 0) -> str:
         """Return what *schema* expects."""
@@ -327,6 +327,14 @@ class _Checker:
         return [(_step(name), f"its name: {text}") for name, text in found]
 
 
+#: Keywords, and the methods for them.
+_CHECKED = {
+    name.replace("_check_ref", "_check_$ref")[len("_check_") :]: name
+    for name in vars(_Checker)
+    if name.startswith("_check_")
+}
+
+
 def _has(value: Any, key: str) -> bool:
     return isinstance(value, Mapping) and key in value
 
@@ -341,14 +349,15 @@ def _is_a(value: Any, kind: Any) -> bool:
 
 def _is_of_type(value: Any, schema: Mapping[str, Any]) -> bool:
     """Return True if *value* is of the type, or among the values, that *schema* names."""
-    kind = schema.get("type")
-    with suppress(*_SENSELESS):
-        kinds = kind if isinstance(kind, list) else [kind]
-        if kind is not None and not any(_is_a(value, each) for each in kinds):
+    try:
+        kind = schema.get("type", "any")
+        if not any(_is_a(value, each) for each in (kind if isinstance(kind, list) else [kind])):
             return False
-        is_const = same_json(value, schema.get("const", value))
-        return is_const and any(same_json(value, each) for each in schema.get("enum", [value]))
-    return True
+        if "const" in schema and not same_json(value, schema["const"]):
+            return False
+        return "enum" not in schema or any(same_json(value, each) for each in schema["enum"])
+    except _SENSELESS:
+        return True
 
 
 def _document_problems(reference: Any, slug: Any) -> List[Problem]:
@@ -360,28 +369,19 @@ def _document_problems(reference: Any, slug: Any) -> List[Problem]:
     return [("", f'expected {{"$ref": {{"block_document_slug": "{printable(slug)}/NAME"}}}}')]
 
 
-# What looks at texts and numbers
-
-
 def _limit_problems(value: Any, keyword: str, limit: Any) -> List[Problem]:
     kind, holds, words = _LIMITS[keyword]
-    if not _is_a(value, kind) or holds(value, limit):
+    if not _is_a(value, kind):
+        return []
+    measured = len(value) if holds in (operator.ge, operator.le) and kind != "number" else value
+    if holds(measured, limit):
         return []
     expected = _FORMATS.get(limit, "") if keyword == "format" else words.format(printable(limit))
-    shown = _show(value) if kind in ("number", "string") else len(value)
-    return [("", f"expected {expected}, not {shown}")]
+    return [("", f"expected {expected}, not {_show(measured)}")]
 
 
 def _is_multiple(value: Any, factor: Any) -> bool:
     return (value / factor).is_integer() if isinstance(factor, float) else not value % factor
-
-
-def _is_long_enough(value: Any, limit: int) -> bool:
-    return len(value) >= limit
-
-
-def _is_short_enough(value: Any, limit: int) -> bool:
-    return len(value) <= limit
 
 
 _DATE = r"(\d{4})-(\d\d?)-(\d\d?)"
@@ -419,14 +419,14 @@ _LIMITS: Mapping[str, Tuple[str, Callable[[Any, Any], Any], str]] = {
     "exclusiveMinimum": ("number", operator.gt, "more than {}"),
     "exclusiveMaximum": ("number", operator.lt, "less than {}"),
     "multipleOf": ("number", _is_multiple, "a multiple of {}"),
-    "minLength": ("string", _is_long_enough, "at least {} characters"),
-    "maxLength": ("string", _is_short_enough, "at most {} characters"),
+    "minLength": ("string", operator.ge, "at least {} characters"),
+    "maxLength": ("string", operator.le, "at most {} characters"),
     "pattern": ("string", lambda text, pattern: re.search(pattern, text), "text that matches {}"),
     "format": ("string", _is_of_format, ""),
-    "minItems": ("array", _is_long_enough, "at least {} items"),
-    "maxItems": ("array", _is_short_enough, "at most {} items"),
-    "minProperties": ("object", _is_long_enough, "at least {} members"),
-    "maxProperties": ("object", _is_short_enough, "at most {} members"),
+    "minItems": ("array", operator.ge, "at least {} items"),
+    "maxItems": ("array", operator.le, "at most {} items"),
+    "minProperties": ("object", operator.ge, "at least {} members"),
+    "maxProperties": ("object", operator.le, "at most {} members"),
 }
 
 

@@ -207,10 +207,10 @@ def test_null(default, fits):
 
 
 def test_all_problems_at_once():
-    """Ten are listed, and how many more there are."""
+    """Ten are listed, and whether there are more."""
     problems = value_problems({"p": ["x"] * 100_000}, schema_of("List[int]"))
     assert problems[0] == "parameter p[0]: expected an integer, not 'x'"
-    assert problems[10:] == ["and 99990 problems more"]
+    assert problems[10:] == ["and more"]
 
 
 DEEP = {"value": 1, "children": []}

@@ -243,6 +243,7 @@ def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) 
         each.name
         for each in attrs.fields(PoolFields)
         if getattr(spec, each.name) not in (each.default, None, {})
+        and each.name != "check_job_variables"
     )
     note = f"this server has no place for {given}; they are left out"
     return (*spec.notes, note) if given else spec.notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from flowpack.client import Client
 from flowpack.exceptions import (
@@ -17,6 +17,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import DeploymentCreate, FlowRunnerSettings, WorkPool
 from flowpack.packaging.base import CompleteSpec
+from flowpack.parameters import value_problems
 from flowpack.settings import load_settings
 
 
@@ -91,38 +92,48 @@ def check_runner(label: str, new: DeploymentCreate, pool: WorkPool, client: Clie
 
 
 def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) -> Iterator[str]:
-    """Yield notes on job variables; raise for those of *spec* that the pool does not have."""
-    name = quoted(pool.name)
-    if pool.variables is None:
-        if spec.job_variables:
-            yield (
-                f"the work pool {name} has no job template before its first worker, so the job"
-                " variables are not checked"
-            )
-        return
-    if spec.check_job_variables:
-        check_variables(spec.full_name, spec.job_variables or (), pool)
+    """Yield notes on job variables; raise for those of *spec* that do not fit the pool."""
+    name, given = quoted(pool.name), spec.job_variables or {}
+    if pool.variables is None and given:
+        yield (
+            f"the work pool {name} has no job template before its first worker, so the job"
+            " variables are not checked"
+        )
+    check_variables(spec.full_name, given, pool, lenient=not spec.check_job_variables)
     unknown = _unknown_variables(new.job_variables or (), pool)[:10]
     if unknown:
         names = ", ".join(map(quoted, unknown))
         yield f"the work pool {name} has no job variables {names}; its workers pass over them"
 
 
-def check_variables(label: str, names: Iterable[str], pool: WorkPool) -> None:
-    """Raise a DeploymentValidationError for *names* that are no job variables of *pool*."""
-    known = pool.variables or {}
+def check_variables(
+    label: str, given: Mapping[str, Any], pool: WorkPool, *, lenient: bool = False
+) -> None:
+    """Raise a DeploymentValidationError for job variables that *pool* does not take.
+
+    Where it is *lenient*, names that the pool does not have pass.
+    """
+    name, schema = quoted(pool.name), pool.variables or {}
+    # Workers fill in placeholders; env is left to the server, for errors show values.
+    whole = {key: each for key, each in given.items() if key != "env" and "{{" not in str(each)}
     problems = [
-        f"the work pool {quoted(pool.name)} has no job variable {quoted(each)}"
-        f"{suggestion(each, known) or '.'} It has {', '.join(map(printable, [*known][:50]))}"
-        for each in _unknown_variables(names, pool)[:10]
+        each.replace("parameter", f"work pool {name}: job variable", 1)
+        for each in value_problems(whole, schema)
+    ]
+    listed = ", ".join(map(printable, list(schema.get("properties", ()))[:50]))
+    problems += [
+        f"the work pool {name} has no job variable {quoted(each)}"
+        f"{suggestion(each, schema['properties']) or '.'} It has {listed}"
+        for each in ([] if lenient else _unknown_variables(given, pool)[:10])
     ]
     if problems:
         raise DeploymentValidationError(label, problems)
 
 
 def _unknown_variables(names: Iterable[str], pool: WorkPool) -> List[str]:
-    known = pool.variables
-    return [] if known is None else [each for each in names if each.partition(".")[0] not in known]
+    schema = pool.variables
+    known = () if schema is None else schema["properties"]
+    return [each for each in names if schema and each.partition(".")[0] not in known]
 
 
 def _state_notes(pool: WorkPool) -> Iterator[str]:

@@ -46,9 +46,9 @@ _NOT_DONE = {
 }
 
 #: The sections that deployments without one of their own have from the top of the file.
-_SHARED = ("pull", "build", "push")
+_SHARED = ("pull", *_NOT_DONE)
 
-_KEYS = (*_FIELDS, *_NOT_DONE, "pull", "work_pool", "schedule", "schedules", "flow_name")
+_KEYS = (*_FIELDS, *_SHARED, "work_pool", "schedule", "schedules", "flow_name")
 
 #: Where keys belong that people write where the stock client passes over them.
 _PLACES = {

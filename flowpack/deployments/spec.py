@@ -251,7 +251,8 @@ class DeploymentSpec(SpecFields):
         if isinstance(wanted, Unset) and self.replace_schedules:
             raise self._error("replace_schedules needs the schedules that are to be there")
         problems = client.dialect.schedule_problems(wanted or ())
-        problems += client.dialect.unkept(fields["concurrency_limit"], fields["job_variables"])
+        if self.check_job_variables:
+            problems += client.dialect.unkept(self.concurrency_limit, self.job_variables)
         if problems:
             raise DeploymentValidationError(self.label, problems)
         full_name = f"{flow.name}/{name}"

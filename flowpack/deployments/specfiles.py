@@ -13,6 +13,7 @@ as data::
     flow_storage: s3://bucket          # or an id, or what --storage takes
 
 JSON holds one such object or a list of them; YAML has one or a list of them in each document.
+In texts ``{{ $NAME }}`` stands for an environment variable, which must be set.
 The keys are the fields of :class:`~flowpack.DeploymentSpec`, which describes what null and a
 missing key mean.
 """

@@ -34,7 +34,6 @@ from flowpack.models import (
 from flowpack.schedules import DeploymentSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import orion_schema
-from flowpack.wire.concurrency import reduced
 from flowpack.wire.conversion import make_converter, problems_of
 from flowpack.wire.encoding import Json, path, request
 
@@ -48,9 +47,6 @@ NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=Non
 
 #: The fields that 2.0b7 has and a spec need not give.
 _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
-
-#: What a schedule may have besides when it makes runs, on servers that keep it.
-_OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
 
 
 #: What schedules have besides when they make runs, where a server keeps it.

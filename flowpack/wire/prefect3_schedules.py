@@ -180,9 +180,11 @@ def changes(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
 def notes(new: DeploymentCreate) -> List[str]:
     """Return the notes of a plan on the schedules of *new*, which is settled."""
     before = split(*((new.current.extra, new.current.script) if new.current else ({}, None)))
-    after = _split_new(new)
-    found = []
-    adopted = [each for each in after.own if any(_is_same(old, each) for old in before.others)]
+    after, found = _split_new(new), []
+    made = list(after.own)
+    for each in before.own:
+        _take(made, partial(_is_same, each))
+    adopted = [each for each in made if any(_is_same(old, each) for old in before.others)]
     if adopted:
         found.append(f"schedules that are there are flowpack's from now on: {_show(adopted)}")
     if before.unknown:

@@ -187,3 +187,35 @@ deployments:
     done = run(command, "prefect.yaml", "--storage", f"file:{tmp_path}/s")
     assert "line 5: parameters.y: {{ $NOT_SET }} is not set" in done.err
     assert "canary" not in done.err + done.out
+
+
+def test_the_pool_of_the_settings_fills_gaps_only(run, server, monkeypatch, tmp_path):
+    """A deployment that names a pool keeps it, also where it is the only one."""
+    monkeypatch.setenv("PREFECT_DEPLOYMENTS_DEFAULT_WORK_POOL_NAME", "usual")
+    with server.client() as client:
+        client.create_work_pool("usual", "process")
+    path = tmp_path / "work" / "prefect.yaml"
+    path.write_text(FILE + '- {name: c, entrypoint: "f.py:one"}\n')
+    storage = ("--storage", f"file:{tmp_path}/s")
+    for name in ("a", "c"):
+        assert run("deploy", "prefect.yaml", "-n", name, *storage).status == 0
+    pools = {name: each["work_pool_name"] for name, each in server.deployments.items()}
+    assert pools == {"a": "pool", "c": "usual"}
+
+
+def test_what_the_file_no_longer_says_is_cleared(run, server, tmp_path):
+    """As by the stock client, but for the pause, which stays."""
+    path = tmp_path / "work" / "prefect.yaml"
+    argv = ("deploy", "prefect.yaml", "--storage", f"file:{tmp_path}/s")
+    start = 'deployments:\n- {name: d, entrypoint: "f.py:two", work_pool: {name: pool'
+    more = ", job_variables: {a: b}}, tags: [x], parameters: {n: 2}, paused: on}"
+    path.write_text(start + more)
+    assert run(*argv).status == 0
+    first = dict(server.deployments["d"])
+    path.write_text(f"{start}}}}}")
+    assert run(*argv).status == 0
+    second = server.deployments["d"]
+    fields = ("tags", "parameters", "job_variables", "paused")
+    assert [first[field] for field in fields] == [["x"], {"n": 2}, {"a": "b"}, True]
+    assert [second[field] for field in fields[:2]] == [[], {}]
+    assert "a" not in second["job_variables"] and second["paused"] is True

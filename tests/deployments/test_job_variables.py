@@ -144,6 +144,22 @@ def test_unknown_name(client, server, spec):
     assert deploy(lenient, client)[0].action == "created"
 
 
+def test_value_that_the_pool_does_not_take(client, server, spec):
+    """It is an error before any write; what workers fill in is left to them."""
+    properties = {"env": {"type": "object"}, "cpu": {"$ref": "#/definitions/Cpu"}}
+    definitions = {"Cpu": {"type": "integer"}}
+    template = {"variables": {"properties": properties, "definitions": definitions}}
+    server.pools["pool"]["base_job_template"] = template
+    for lenient in (True, False):
+        wrong = attrs.evolve(spec, job_variables={"cpu": "x"}, check_job_variables=lenient)
+        with pytest.raises(DeploymentValidationError) as caught:
+            deploy(wrong, client)
+        assert "work pool 'pool': job variable cpu: expected an integer" in str(caught.value)
+    assert not server.deployments
+    for right in (1, "{{ prefect.variables.cpu }}"):
+        assert deploy(attrs.evolve(spec, job_variables={"cpu": right}), client)
+
+
 def test_unknown_name_that_is_kept(client, server, spec):
     """What others have set is a note, where there is something to do."""
     deploy(spec, client)

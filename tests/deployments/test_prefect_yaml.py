@@ -577,6 +577,9 @@ def test_what_flowpack_does_not_do(write):
     assert not load_prefect_yaml(path, ["b"]).notes
     (problem,) = problems(load_prefect_yaml, path, ["c"], ignore=["push", "sla"])
     assert "give --ignore triggers (ignore=) to deploy without" in problem
+    at_top = write("triggers: [{}]\n" + SEVERAL)
+    assert problems(load_prefect_yaml, at_top)[0].startswith("line 1: triggers: ")
+    path = write(STEPS)
     every = ("build", "push", "triggers", "sla")
     assert len(load_prefect_yaml(path, ignore=every).specs) == 3
 

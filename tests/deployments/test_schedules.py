@@ -164,6 +164,21 @@ def test_equal_schedule_is_adopted(make, release):
 
 
 @several
+def test_one_of_two_equal_schedules_is_adopted(make, release):
+    """The other stays beside it, with a note; the adoption is noted once."""
+    world = make(release)
+    world.deploy()
+    world.add()
+    world.add()
+    notes = world.plan(schedules=["1 1 * * *"]).notes
+    assert len([each for each in notes if "schedules that" in each]) == 2
+    world.deploy(schedules=["1 1 * * *"])
+    assert len(world.server.deployments["d"]["schedules"]) == 2
+    (note,) = [n for n in world.plan(schedules=["1 1 * * *"]).notes if "schedules" in n]
+    assert "others made stay" in note
+
+
+@several
 def test_differing_schedule_stays(make, release):
     """Those of others stay beside flowpack's, as they are, unless they are to be replaced."""
     world = make(release)
