@@ -156,7 +156,7 @@ def _get(where: str, url: str, headers: Mapping[str, str], size: int) -> bytes:
     trusted = next(filter(None, map(os.environ.get, own + CA_VARIABLES)), "")
     options = HTTPOptions(deadline=DEADLINE, verify=os.path.expanduser(trusted) or True)
     try:
-        with ObjectClient(what=where, headers=headers, options=options) as client:
+        with ObjectClient(headers=headers, options=options) as client:
             response = client.get(url, limit=size + 1)
     except (APIConnectionError, SettingsError) as exc:
         reason = getattr(exc, "reason", str(exc))

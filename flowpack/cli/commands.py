@@ -155,8 +155,8 @@ def _prefect_yaml(group: Any) -> None:
     )
     _add(group, "-n --name NAME", help, action="append")
     _add(group, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
-    choices = ("build", "push", "triggers", "sla")
-    help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
+    choices = ("build", "push", "triggers", "sla", "pull")
+    help = f"deploy without this section of the file: {', '.join(choices)}; may be repeated"
     _add(group, "--ignore KEY", help, action="append", choices=choices)
 
 

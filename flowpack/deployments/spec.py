@@ -106,7 +106,8 @@ class DeploymentSpec(SpecFields):
             the variable.
         flow_location: Path or ``http(s)://`` URL of the script; a relative path is taken from
             the working folder.
-        parameters: Default parameters, JSON values.
+        parameters: Default parameters, JSON values; those of ``*rows`` and ``**more`` stand under
+            these names, as a list and an object.
         enforce_parameter_schema: Whether their values are held against the types of the function,
             here and on servers that can; their names always are.
         schedule: When the server makes runs, as a schedule, a mapping or text (``"0 6 * * *"``,

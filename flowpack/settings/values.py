@@ -12,7 +12,7 @@ from typing import FrozenSet, Mapping
 
 from flowpack.exceptions import quoted
 from flowpack.jsonvalues import json_problem
-from flowpack.urls import URL, as_address, mask_text, mask_url, parse_url, url_of
+from flowpack.urls import URL, as_address, mask_text, mask_url, parse_root, url_of
 
 #: What is shown in place of a secret.
 MASK = "********"
@@ -45,8 +45,7 @@ def parse_api_url(value: object) -> URL:
     """Return the root of an API without slashes at its end."""
     text = parse_text(url_of(value))
     try:
-        if parse_url(text).query:
-            raise ValueError("has a query, which an API's root cannot have")
+        parse_root(text)
     except ValueError as exc:
         raise ValueError(f"({quoted(mask_url(text))}) {exc}") from None
     return as_address(text.rstrip("/"))
