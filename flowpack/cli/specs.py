@@ -156,8 +156,8 @@ def make_specs(
             with output.user_code(aside=True):
                 specs += load_specs(target.location)
             continue
-        if options is None:  # Only now, for it may ask the server.
-            options = _script_options(arguments, client)
+        if options is None:
+            options = _script_options(arguments)
         spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
         given = given_parameters(arguments, lambda: known_schema(spec.find_flow()))
         specs.append(spec if given is None else attrs.evolve(spec, parameters=given))
@@ -179,7 +179,7 @@ def _load_prefect_yaml(
     return file.specs
 
 
-def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:
+def _script_options(arguments: Namespace) -> Dict[str, Any]:
     """Return the fields of specs that the options set for every script."""
     options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
     if arguments.no_tags:
