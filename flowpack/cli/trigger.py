@@ -81,7 +81,7 @@ def _create_flow_run(arguments: Namespace, client: Client) -> FlowRun:
         )
     schema = deployment.extra.get("parameter_openapi_schema") or {}
     parameters = given_parameters(arguments, lambda: schema) or {}
-    check_parameters(deployment, parameters, client)
+    check_parameters(name, deployment, parameters, client)
     job_variables = read_variables(arguments.job_variable or {})
     pool = deployment.extra.get("work_pool_name")
     if job_variables and pool:
