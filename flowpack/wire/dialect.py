@@ -180,7 +180,7 @@ class Dialect:
         return self.unstructure(current.flow_runner)
 
     def make_fit(self, fields: Dict[str, Any]) -> List[str]:
-        """Take out of the *fields* of a spec what this server does not keep; return its names."""
+        """Take what is not kept here out of the schedules of a spec; return its names."""
         schedules = fields["schedules"] or ()
         found = [
             name
@@ -188,11 +188,8 @@ class Dialect:
             if any(getattr(each, name) is not None for each in schedules)
             and not self.has(f"schedules.{name}")
         ]
-        given = [attrs.evolve(each, **dict.fromkeys(found)) for each in schedules]
-        if len(given) == 1 and not (given[0].active or self.has("schedules")):
-            given = [attrs.evolve(given[0], active=True)]
-            fields["paused"] = True
-        if given:
+        if found:
+            given = (attrs.evolve(each, **dict.fromkeys(found)) for each in schedules)
             fields["schedules"] = tuple(given)
         return found
 

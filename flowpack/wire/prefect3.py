@@ -186,15 +186,6 @@ class Prefect3(Dialect):
 
     # Deployments
 
-    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
-        """See :meth:`Dialect.make_fit`; defaults become those of the release's own client."""
-        found = super().make_fit(fields)
-        if fields["version"] is UNSET and self._release < (3, 3, 6):
-            fields["version"] = None
-        if fields["enforce_parameter_schema"] is UNSET and self._release < (3,):
-            fields["enforce_parameter_schema"] = False
-        return found
-
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """See :meth:`Dialect.settled`; schedules of others are sent again."""
         if new.schedules is not UNSET:
