@@ -51,12 +51,11 @@ def get_client(
         api_key: Sent as a bearer token.
         session: Used for HTTP in place of a new one, and left open. Its adapters, ``auth``,
             headers, ``params``, cookies, hooks, proxies and certificates hold; ``auth`` wins over
-            the API key, and the key and flowpack's own headers, such as ``User-Agent``, over its
-            headers. Of its methods ``send`` is called, ``request`` is not. Plain adapters are
-            replaced by such that keep the deadline of a call and repeat nothing. With one of
-            another class the deadline holds only between attempts and between reads; what must
-            not be sent twice goes through a copy of it that repeats nothing. ``.netrc`` is not
-            read, redirects are not followed.
+            the API key, and key and flowpack's own headers over its headers. Its ``send`` is
+            called, not ``request``. Plain adapters are replaced by such that keep the deadline
+            of a call and repeat nothing. With one of another class the deadline holds only
+            between attempts and reads, and a copy that repeats nothing sends what creates
+            something. ``.netrc`` is not read, redirects are not followed.
         timeout: Longest wait for each network step, in seconds.
         settings: Used in place of those that are found, with *profile* and *environ* ignored.
             *api*, *api_key* and *timeout* still win.
@@ -100,30 +99,24 @@ def get_client(
         headers=settings.custom_headers,
         options=_http_options(settings, verify=settings.verify, session=session),
     )
-    credential, renewing = _describe_credential(settings), settings.csrf_support_enabled
+    kinds = {"api_auth_string": "auth string", "api_key": "API key"}
+    sent = (f"the {kinds[name]} from {sources[name]}" for name in kinds if getattr(settings, name))
+    credential, renewing = next(sent, ""), settings.csrf_support_enabled
     return Client(transport=transport, credential=credential, renewing=renewing, ui=settings.ui_url)
-
-
-def _describe_credential(settings: Settings) -> str:
-    for name, kind in (("api_auth_string", "auth string"), ("api_key", "API key")):
-        if getattr(settings, name):
-            return f"the {kind} from {settings.sources[name]}"
-    return ""
 
 
 def _http_options(settings: Settings, **options: Any) -> HTTPOptions:
     """Return how calls are made."""
     from flowpack._http import HTTPOptions, RetryPolicy
 
-    policy = RetryPolicy()
-    if settings.max_retries is not None:
-        policy = attrs.evolve(policy, attempts=1 + settings.max_retries)
-    return HTTPOptions(
-        timeout=settings.request_timeout,
-        deadline=max(_DEADLINE, settings.request_timeout),
-        retries=attrs.evolve(policy, statuses=policy.statuses | settings.retry_extra_codes),
-        **options,
+    usual, retries = RetryPolicy(), settings.max_retries
+    policy = RetryPolicy(
+        attempts=usual.attempts if retries is None else 1 + retries,
+        statuses=usual.statuses | settings.retry_extra_codes,
     )
+    timeout = settings.request_timeout
+    deadline = max(_DEADLINE, timeout)
+    return HTTPOptions(timeout=timeout, deadline=deadline, retries=policy, **options)
 
 
 _has_warned = False
@@ -190,14 +183,12 @@ _making = threading.Lock()
 def shared_connections() -> Iterator[None]:
     """Have the object clients made inside the block share settings and connections.
 
-    A storage makes a client for each of its operations. The connections are closed at the
-    end. Threads share them where they run in a copy of the context.
+    A storage makes a client for each of its operations. Threads share them where they run in a
+    copy of the context.
     """
-    if _shared.get() is not None:
-        yield
-        return
-    sessions: List[HTTPSession] = []
-    token = _shared.set(sessions)
+    outer = _shared.get()
+    sessions: List[HTTPSession] = []  # It stays empty inside another such block.
+    token = _shared.set(sessions if outer is None else outer)
     try:
         yield
     finally:
@@ -207,16 +198,12 @@ def shared_connections() -> Iterator[None]:
 
 
 @hides_locals
-def object_client(what: str, *, headers: Optional[Mapping[str, str]] = None) -> ObjectClient:
-    """Return a client for objects on HTTP servers; close it.
+def object_client(headers: Optional[Mapping[str, str]] = None) -> ObjectClient:
+    """Return a client for objects on HTTP servers, which sends *headers*; close it.
 
-    It has the time-out and the retries of the API's settings and trusts the same CA
-    certificates. It always checks certificates and sends none of the API's headers and
-    credentials. Within :func:`shared_connections` it uses what is open already.
-
-    Args:
-        what: What it is for: the storage's name.
-        headers: Sent with each request.
+    It has the time-out, the retries and the trusted CA certificates of the API's settings, always
+    checks certificates, and sends none of the API's headers and credentials. Within
+    :func:`shared_connections` it uses what is open already.
 
     Raises:
         SettingsError: A setting cannot be used, or a header cannot be sent.
@@ -225,11 +212,11 @@ def object_client(what: str, *, headers: Optional[Mapping[str, str]] = None) -> 
 
     sessions = _shared.get()
     if sessions is None:
-        return ObjectClient(what=what, headers=headers, options=_object_options())
+        return ObjectClient(headers=headers, options=_object_options())
     with _making:
         if not sessions:
             sessions.append(HTTPSession(_object_options()))
-    return ObjectClient(what=what, headers=headers, session=sessions[0])
+    return ObjectClient(headers=headers, session=sessions[0])
 
 
 def _object_options() -> HTTPOptions:

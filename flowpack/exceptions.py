@@ -21,7 +21,7 @@ The tree::
 
 Facts are attributes, in the order of the constructor's arguments, and the text is built from
 them, so that errors survive pickling. Wrong use of a function stays ``TypeError`` or
-``ValueError``. Beside the tree stands :class:`EmbeddedAPIWarning`, which is no error.
+``ValueError``.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ _END = 400
 def printable(value: object, limit: int = 200) -> str:
     """Return *value* as text that is safe to print in one line, cut after *limit* characters.
 
-    What prints nothing comes out as escapes: control characters, bidirectional overrides, lone
-    surrogates, line separators.
+    What is not printable, such as control characters and lone surrogates, comes out escaped.
     """
     try:
         text = value if isinstance(value, str) else str(value)
@@ -107,7 +106,7 @@ class SpecError(FlowpackError):
     def __init__(self, where: str, problems: Iterable[str]) -> None:
         self.where = where
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__(self.where, self.problems)
+        super().__init__(where, self.problems)
 
     def _text(self) -> str:
         where = printable(self.where)
@@ -129,8 +128,7 @@ class DiscoveryError(FlowpackError):
     """
 
     def __init__(self, where: str, reason: str) -> None:
-        self.where = where
-        self.reason = reason
+        self.where, self.reason = where, reason
         super().__init__(where, reason)
 
     def _text(self) -> str:
@@ -155,9 +153,7 @@ class ScriptError(FlowpackError):
     """
 
     def __init__(self, where: str, user_exc: BaseException, advice: str = "") -> None:
-        self.where = where
-        self.user_exc = user_exc
-        self.advice = advice
+        self.where, self.user_exc, self.advice = where, user_exc, advice
         super().__init__(where, user_exc, advice)
 
     def _text(self) -> str:
@@ -170,8 +166,7 @@ class ParameterError(FlowpackError, TypeError):
     """An argument does not fit the flow's *parameter*, or all do not, where that is empty."""
 
     def __init__(self, parameter: str, reason: str) -> None:
-        self.parameter = parameter
-        self.reason = reason
+        self.parameter, self.reason = parameter, reason
         super().__init__(parameter, reason)
 
     def _text(self) -> str:
@@ -207,8 +202,7 @@ class DeploymentsFailedError(FlowpackError):
     def __init__(
         self, failed: Iterable[tuple[str, FlowpackError]], deployed: Iterable[Any] = ()
     ) -> None:
-        self.failed = tuple(failed)
-        self.deployed = tuple(deployed)
+        self.failed, self.deployed = tuple(failed), tuple(deployed)
         super().__init__(self.failed, self.deployed)
 
     def _text(self) -> str:
@@ -242,9 +236,7 @@ class StorageError(FlowpackError):
     """
 
     def __init__(self, storage: str, token: str, reason: str) -> None:
-        self.storage = storage
-        self.token = token
-        self.reason = reason
+        self.storage, self.token, self.reason = storage, token, reason
         super().__init__(storage, token, reason)
 
     def _text(self) -> str:
@@ -271,17 +263,12 @@ class StorageUnavailableError(StorageError):
 
 
 class StorageIntegrityError(StorageError):
-    """The stored bytes are not those that were stored: their digest is another.
-
-    Digests are lower-case hex; *remedy* is what to do next.
-    """
+    """The stored bytes are not those that were stored; digests are lower-case hex."""
 
     def __init__(
         self, storage: str, token: str, expected: str, found: str, remedy: str = ""
     ) -> None:
-        self.expected = expected
-        self.found = found
-        self.remedy = remedy or _REMEDY
+        self.expected, self.found, self.remedy = expected, found, remedy or _REMEDY
         reason = (
             f"the stored bytes were changed: expected digest {expected}, found {found};"
             f" nothing of them was used; {self.remedy}"
@@ -295,15 +282,10 @@ class APIError(FlowpackError):
 
 
 class APIConnectionError(APIError):
-    """No usable response came back: refused, timed out, broken off, too large.
-
-    The *url* is without credentials and query.
-    """
+    """No usable response came back; the *url* is without credentials and query."""
 
     def __init__(self, method: str, url: str, reason: str) -> None:
-        self.method = method
-        self.url = url
-        self.reason = reason
+        self.method, self.url, self.reason = method, url, reason
         super().__init__(method, url, reason)
 
     def _text(self) -> str:
@@ -313,15 +295,11 @@ class APIConnectionError(APIError):
 class APIStatusError(APIError):
     """The server's response has a *status* that is not success.
 
-    The *url* is without credentials and query. The *detail* is the server's words, bounded and
-    without what the request held.
+    The *url* is as above; the *detail* is the server's words, bounded and without the request's.
     """
 
     def __init__(self, status: int, method: str, url: str, detail: str) -> None:
-        self.status = status
-        self.method = method
-        self.url = url
-        self.detail = detail
+        self.status, self.method, self.url, self.detail = status, method, url, detail
         super().__init__(status, method, url, detail)
 
     def _text(self) -> str:

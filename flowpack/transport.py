@@ -1,7 +1,6 @@
 """Requests to an API and responses of it, and what carries them.
 
-There are two transports: ``_http`` speaks HTTP, ``embedded`` answers in process from SQLite. Both
-take and return the bytes that travel, so that one contract holds for both.
+``_http`` speaks HTTP, ``embedded`` answers in process from SQLite; one contract holds for both.
 """
 
 from __future__ import annotations
@@ -46,10 +45,6 @@ class Request:
     query: str = ""
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
-    def adding(self, headers: Mapping[str, str]) -> Request:
-        """Return the request with *headers*, too; of equal names they win."""
-        return attrs.evolve(self, headers={**self.headers, **headers})
-
 
 @attrs.frozen
 class Response:
@@ -72,15 +67,15 @@ class Response:
 
         Shorter ones than four characters are left: they are part of many words.
         """
-        body, location = self.body, self.headers.get("location", "")
+        body, headers = self.body, dict(self.headers)
         long = {secret for secret in secrets if len(secret) > 3}
         for secret in sorted(long, key=len, reverse=True):
-            location = location.replace(secret, _MASK)
+            if "location" in headers:
+                headers["location"] = headers["location"].replace(secret, _MASK)
             # As it is, or in JSON, or in JSON that stands in JSON.
             for _ in range(3):
                 body = body.replace(secret.encode("utf-8", "replace"), _MASK.encode())
                 secret = json.dumps(secret)[1:-1]
-        headers = {**self.headers, "location": location} if location else self.headers
         return attrs.evolve(self, body=body, headers=headers)
 
 
@@ -113,10 +108,9 @@ _Key = Tuple[str, str, str, Optional[bytes]]
 
 
 class Snapshot:
-    """A transport that sends only reads, through another, and remembers the responses.
+    """A transport that sends only reads, through another, and remembers what did not fail.
 
-    Threads may share it; two that ask for the same thing send one request. What failed is sent
-    again when it is asked for again.
+    Threads may share it; two that ask for the same thing send one request.
     """
 
     def __init__(self, transport: Transport) -> None:

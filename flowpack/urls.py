@@ -36,8 +36,7 @@ _PROBLEMS = (
 class Address(HidesLocals):
     """A URL with credentials, or text with one in it; printed without them.
 
-    It is no ``str``, for what is printed is not what is sent, and no attrs class, which
-    ``attrs.asdict`` would take apart. Two are equal if their ``url`` is.
+    It is no attrs class, which ``attrs.asdict`` would take apart.
     """
 
     __slots__ = ("_url",)
@@ -84,22 +83,17 @@ def url_of(value: Union[Value, Address]) -> Union[Value, str]:
 
 
 def mask_url(url: URL) -> str:
-    """Return *url* without credentials, query and fragment; never fails.
-
-    Where a secret cannot be told from the rest, everything after the scheme is hidden.
-    """
+    """Return *url* without credentials, query and fragment; where that is in doubt, the scheme."""
     text = url_of(url)
-    scheme, mark, rest = text.partition("://")
-    if not mark:
-        scheme, rest = "", text
-    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
-    host, tail = authority.rpartition("@")[2], rest[len(authority) :]
+    start = text.find("://") + 3 if "://" in text else 0
+    authority = re.split(r"[/?#\\]", text[start:], maxsplit=1)[0]
+    host, tail = authority.rpartition("@")[2], text[start + len(authority) :]
     # In "ann:80/secret@host" the password holds a slash: a path with an "@" behind a port is
     # hidden, and so is another URL.
     doubtful = "@" in tail and (":" in authority or "://" in tail)
-    if (mark or "@" in text) and (doubtful or not re.match(_HOST_AND_PORT, host)):
-        return f"{scheme}{mark}***"
-    return f"{scheme}{mark}{host}{re.split('[?#]', tail, maxsplit=1)[0]}"
+    if (start or "@" in text) and (doubtful or not re.match(_HOST_AND_PORT, host)):
+        return f"{text[:start]}***"
+    return text[:start] + host + re.split("[?#]", tail, maxsplit=1)[0]
 
 
 def mask_text(text: str) -> str:
@@ -125,8 +119,7 @@ class ParsedURL:
         scheme: ``http`` or ``https``.
         host: In lower case and ASCII; IPv6 without brackets.
         port: Also where the URL names none.
-        path: Percent-encoded, as it stands in the URL; may be empty.
-        query: Percent-encoded, without the question mark.
+        path: Percent-encoded, as it stands in the URL; may be empty. So is the query.
         credentials: ``user:password``, decoded, or None.
     """
 
@@ -136,10 +129,6 @@ class ParsedURL:
     path: str
     query: str = attrs.field(default="", repr=False)
     credentials: Optional[str] = attrs.field(default=None, repr=False)
-
-    def at(self, path: str, query: str = "") -> ParsedURL:
-        """Return another URL of the same server, without credentials."""
-        return attrs.evolve(self, path=path, query=query, credentials=None)
 
     @property
     def origin(self) -> str:
@@ -160,9 +149,7 @@ class ParsedURL:
 
 
 def parse_url(url: URL) -> ParsedURL:
-    """Take an ``http(s)://`` URL apart.
-
-    Spaces and characters beyond ASCII are percent-encoded in path and query.
+    """Take an ``http(s)://`` URL apart; path and query are percent-encoded where they must be.
 
     Raises:
         ValueError: It cannot be sent. The text begins with a verb, and holds nothing of the URL.
@@ -191,6 +178,14 @@ def parse_url(url: URL) -> ParsedURL:
         query=quote(parts.query, safe=f"{_SAFE}?"),
         credentials=unquote(userinfo) if at else None,
     )
+
+
+def parse_root(url: URL) -> ParsedURL:
+    """Take the URL of an API's root apart, as :func:`parse_url`; slashes at its end go."""
+    root = parse_url(url)
+    if root.query:
+        raise ValueError("has a query, which an API's root cannot have")
+    return attrs.evolve(root, path=root.path.rstrip("/"))
 
 
 def _host(parts: SplitResult) -> str:

@@ -235,14 +235,14 @@ def test_objects_under_the_settings(monkeypatch):
     monkeypatch.setenv("PREFECT_CLIENT_CUSTOM_HEADERS", '{"X-Team": "blue"}')
     with FaultProxy(context=context) as store:
         monkeypatch.setenv("PREFECT_API_SSL_CERT_FILE", str(CERTIFICATES / "ca.pem"))
-        with object_client("store", headers={"X-Own": "1"}) as client:
+        with object_client(headers={"X-Own": "1"}) as client:
             assert client.get(f"{store.url}/a").status == 200
         sent = store.seen[0].headers
         assert sent["x-own"] == "1"
         assert not {"authorization", "x-team"} & sent.keys()
         monkeypatch.setenv("PREFECT_API_SSL_CERT_FILE", "")
         monkeypatch.setenv("PREFECT_API_TLS_INSECURE_SKIP_VERIFY", "1")
-        with object_client("store") as client:
+        with object_client() as client:
             with pytest.raises(APIConnectionError, match="not trusted"):
                 client.get(f"{store.url}/a")
 
@@ -250,20 +250,20 @@ def test_objects_under_the_settings(monkeypatch):
 def test_objects_over_shared_connections():
     """Clients that follow each other use one connection, and it ends with the block."""
     with FaultProxy() as store:
-        with object_client("store") as client:
+        with object_client() as client:
             client.get(store.url)
         with shared_connections():
             for secret in "ab":
                 with shared_connections():
-                    with object_client("store", headers={"X-Own": secret}) as client:
+                    with object_client(headers={"X-Own": secret}) as client:
                         client.get(store.url)
-            with object_client("store") as client:
+            with object_client() as client:
                 client.get(store.url)
         assert [each.connection for each in store.seen] == [1, 2, 2, 2]
         assert [each.headers.get("x-own") for each in store.seen] == [
             *(None, "a", "b", None)
         ]
-        with object_client("store") as client:
+        with object_client() as client:
             client.get(store.url)
         assert store.seen[-1].connection == 3
 
@@ -273,7 +273,7 @@ def test_threads_over_shared_connections():
     with FaultProxy(answer=lambda seen: reply(seen.target.encode())) as store:
 
         def get(number):
-            with object_client("store") as client:
+            with object_client() as client:
                 return client.get(f"{store.url}/{number}").body
 
         with shared_connections(), ThreadPoolExecutor(8) as pool:

@@ -21,10 +21,8 @@ from flowpack._http.retries import Deadline, Failure
 
 #: Longest head of a response, in bytes.
 _HEAD_LIMIT = 512 * 1024
-
 #: Most that is sent in one step, in bytes: TLS takes all of it within one time-out.
 _PIECE = 64 * 1024
-
 #: What a socket raises where the peer has hung up; over TLS that differs with Python.
 DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -88,7 +86,7 @@ class _DeadlineSocket:
         self._timeout = seconds
 
     def limit_step(self) -> Optional[Attempt]:
-        """Set what is left of the time, and return the attempt that the step is for."""
+        """Set the time that is left for a step, and return the attempt that it is for."""
         attempt = Attempt.current.get()
         timeout = attempt.remaining() if attempt else self._timeout
         if self._sock.gettimeout() != timeout:
@@ -130,8 +128,7 @@ class _DeadlineReader(io.RawIOBase):
             attempt.count_received(size)
         return size
 
-    def readall(self) -> bytes:
-        """Refuse: only a chunk of less than no bytes is read so."""
+    def readall(self) -> bytes:  # Only a chunk of less than no bytes is read so.
         raise Failure("the size of a chunk is negative")
 
     def close(self) -> None:
@@ -202,10 +199,6 @@ class DeadlineAdapter(HTTPAdapter):
         return manager
 
 
-def _is_outside_of_calls(record: logging.LogRecord) -> bool:
-    return Attempt.current.get() is None
-
-
 # They log whole URLs, with the tokens that some have in their query.
 for _name in ("connection", "connectionpool", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_name}").addFilter(_is_outside_of_calls)
+    logging.getLogger(f"urllib3.{_name}").addFilter(lambda _: Attempt.current.get() is None)

@@ -21,7 +21,7 @@ _LIBRARIES = (requests.RequestException, urllib3.HTTPError)
 #: Everything that a call may raise because of the network.
 FOREIGN = (http.HTTPException, OSError, ValueError, *_LIBRARIES)
 
-#: A text of the proxy's follows: some repeat the password that they were sent.
+#: Of a text of the proxy's; some repeat the password that they were sent.
 _PROXY_STATUS = r"Tunnel connection failed: (\d{3})"
 
 #: Errors, the reason that stands for them, and whether another attempt may go better. Subclasses
@@ -33,14 +33,13 @@ _REASONS = (
         " set PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE) to a file with that CA's certificate",
         False,
     ),
-    ((ssl.SSLEOFError, ssl.SSLZeroReturnError), "the connection was closed {stage}", True),
-    (ssl.SSLError, "TLS failed ({words}); does the server speak https on this port?", False),
     (
         ConnectionRefusedError,
         "the connection was refused; is the server running, and is this its address?",
         True,
     ),
-    (ConnectionError, "the connection was closed {stage}", True),
+    (DROPPED, "the connection was closed {stage}", True),
+    (ssl.SSLError, "TLS failed ({words}); does the server speak https on this port?", False),
     (
         (http.IncompleteRead, urllib3.ProtocolError, urllib3.InvalidHeader),
         "the response broke off before its end",
@@ -76,11 +75,16 @@ def bare(error: BaseException) -> BaseException:
 def explain(
     error: BaseException, attempt: Attempt, handled: Optional[BaseException] = None
 ) -> Failure:
-    """Return what *error* means for the *attempt* that it ended.
-
-    *handled* is what the caller was handling already, which is no part of it.
-    """
-    root = _root(error, handled)
+    """Return what *error*, which is none of *handled*, means for the *attempt* that it ended."""
+    root = error
+    while isinstance(root, _LIBRARIES):  # They wrap others in their own.
+        below = root.__cause__ or root.__context__
+        if below is None or below is handled:  # Some were made and not raised.
+            inner = (*root.args, getattr(root, "reason", None))
+            below = next((each for each in inner if isinstance(each, BaseException)), None)
+        if below is None:
+            break
+        root = below
     reason, passing = _describe(root, attempt)
     own = (http.IncompleteRead, http.RemoteDisconnected, OSError)
     # A text of the proxy's, a server's or with a URL in it is not shown.
@@ -90,19 +94,6 @@ def explain(
     return Failure(reason, passing, attempt.sent, bare(root) if harmless else None, idle)
 
 
-def _root(error: BaseException, handled: Optional[BaseException]) -> BaseException:
-    """Return the outermost error that is not one that requests and urllib3 wrap others in."""
-    while isinstance(error, _LIBRARIES):
-        below = error.__cause__ or error.__context__
-        if below is None or below is handled:  # Some were made and not raised.
-            inner = (*error.args, getattr(error, "reason", None))
-            below = next((each for each in inner if isinstance(each, BaseException)), None)
-        if below is None:
-            break
-        error = below
-    return error
-
-
 def _describe(error: BaseException, attempt: Attempt) -> Tuple[str, bool]:
     """Return what happened, and whether another attempt may go better."""
     text, kind = str(getattr(error, "verify_message", error)), type(error).__name__
@@ -110,8 +101,8 @@ def _describe(error: BaseException, attempt: Attempt) -> Tuple[str, bool]:
     if isinstance(error, socket.timeout):
         if attempt.deadline.left() > 0:
             return f"nothing came within {attempt.timeout:g} s, {attempt.stage}", True
-        allowed = round(attempt.deadline.allowed, 1)
-        return f"no complete response within {allowed:g} s, all in all", True
+        allowed = f"{round(attempt.deadline.allowed, 1):g} s"
+        return f"no complete response within {allowed}, all in all", True
     if isinstance(error, socket.gaierror):
         return f"the host name cannot be resolved ({words})", error.errno == socket.EAI_AGAIN
     if "Could not find the TLS" in text:  # The client certificate of the session.

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Mapping, Optional
 
+import attrs
 import requests
 
 from flowpack._http.session import Headers, HTTPOptions, HTTPSession, common_headers
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.transport import Request, Response
-from flowpack.urls import URL, mask_url, parse_url
+from flowpack.urls import URL, mask_url, parse_root
 
 
 class HTTPTransport(HidesLocals):
     """Carries requests to an API over HTTP; threads may share it, and forked processes."""
 
-    #: A server is there.
     embedded = False
 
     def __init__(
@@ -37,14 +37,11 @@ class HTTPTransport(HidesLocals):
             SettingsError: The URL, a credential or a header cannot be sent.
         """
         try:
-            root = parse_url(api_url)
-            problem = "has a query, which an API's root cannot have" if root.query else ""
+            self._root = parse_root(api_url)
         except ValueError as exc:
-            problem = str(exc)
-        if problem:
-            raise SettingsError(f"the API URL {quoted(mask_url(api_url))} {problem}")
-        self._root = root.at(root.path.rstrip("/"))
-        self._headers = common_headers(headers or {}, api_key, auth_string or root.credentials)
+            raise SettingsError(f"the API URL {quoted(mask_url(api_url))} {exc}") from None
+        credentials = auth_string or self._root.credentials
+        self._headers = common_headers(headers or {}, api_key, credentials)
         self._session = HTTPSession(options)
 
     @property
@@ -58,7 +55,7 @@ class HTTPTransport(HidesLocals):
         headers = Headers({**self._headers, **kind, **request.headers})
         return self._session.call(
             requests.Request(request.method, headers=headers, data=request.body or b""),
-            self._root.at(self._root.path + request.path, request.query),
+            attrs.evolve(self._root, path=self._root.path + request.path, query=request.query),
             request.effect,
         )
 

@@ -33,20 +33,17 @@ class ObjectClient(HidesLocals):
     def __init__(
         self,
         *,
-        what: str,
         headers: Optional[Mapping[str, str]] = None,
         options: HTTPOptions = HTTPOptions(),
         session: Optional[HTTPSession] = None,
     ) -> None:
-        """Make a client for the storage *what*; nothing is sent yet.
+        """Make a client, which sends *headers* with each request, to every URL that is given.
 
-        *headers* are sent with each request, to every URL that is given. A *session* is used in
-        place of one with *options*, and left open.
+        A *session* is used in place of one with *options*, and left open.
 
         Raises:
             SettingsError: A header cannot be sent.
         """
-        self._what = what
         self._headers = common_headers(headers or {})
         self._session = session or HTTPSession(options)
         self._shared = session is not None
@@ -56,9 +53,6 @@ class ObjectClient(HidesLocals):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(what={self._what!r})"
 
     def close(self) -> None:
         """Close the connections that are its own. A second call does nothing."""

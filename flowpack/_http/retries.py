@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
 import random
 import re
 import time
 from collections import defaultdict, deque
-from typing import Callable, Dict, FrozenSet, Optional, Tuple, Union
+from typing import Callable, Deque, Dict, FrozenSet, Optional, Tuple, Union
 
 import attrs
 from urllib3 import Retry
 from urllib3.exceptions import InvalidHeader
 
+from flowpack._logs import INFO, log
 from flowpack.transport import Effect, Response
-
-_log = logging.getLogger(__name__)
 
 
 @attrs.define
@@ -32,16 +29,14 @@ class Failure(Exception):
 
 
 Result = Union[Response, Failure]
+Clock = Callable[[], float]
 
 
 class Deadline:
     """When a call ends: so many seconds from now, and some more for each MiB that it moves."""
 
     def __init__(
-        self,
-        seconds: float,
-        seconds_per_mib: float = 0.0,
-        clock: Callable[[], float] = time.monotonic,
+        self, seconds: float, seconds_per_mib: float = 0.0, clock: Clock = time.monotonic
     ) -> None:
         self._clock, self._started = clock, clock()
         self._seconds, self._seconds_per_byte = seconds, seconds_per_mib / 2**20
@@ -65,9 +60,9 @@ class Deadline:
 class RetryPolicy:
     """Which requests are repeated, and how patiently.
 
-    Waits double from *first_wait* to *longest_wait* seconds, each cut by up to a half by chance.
-    A server that asks for more than *longest_retry_after* seconds is not asked again. What creates
-    something is never repeated once a byte of it may have reached the server.
+    Waits, in seconds, double from the first to the longest, each cut by up to a half by chance. A
+    server that asks for more than *longest_retry_after* is not asked again. What creates something
+    is never repeated once a byte of it may have reached the server.
     """
 
     attempts: int = 5
@@ -101,26 +96,14 @@ def _retry_after(response: Response) -> float:
         return 0.0
 
 
-class RetryBudget:
-    """How many retries a server gets from this process: many calls spare one that is down."""
-
-    def __init__(self, size: int = 100) -> None:
-        # Adding and taking are atomic, so that no lock is held across a fork.
-        self._retries = deque([True] * size, maxlen=size)
-
-    def spend(self) -> bool:
-        """Take one retry; return False when there is none left."""
-        with contextlib.suppress(IndexError):
-            return self._retries.pop()
-        return False
-
-    def earn(self) -> None:
-        """Give one retry back, for a success."""
-        self._retries.append(True)
+def retry_budget(size: int = 100) -> Deque[None]:
+    """Return so many retries; adding and taking are atomic, so that a fork finds no lock held."""
+    return deque([None] * size, maxlen=size)
 
 
-#: The budgets of this process, by the origins of servers.
-BUDGETS: Dict[str, RetryBudget] = defaultdict(RetryBudget)
+#: The retries that servers, by origin, still get from this process: many calls spare one that is
+#: down. Each success gives one back.
+BUDGETS: Dict[str, Deque[None]] = defaultdict(retry_budget)
 
 
 def run_with_retries(
@@ -129,7 +112,7 @@ def run_with_retries(
     effect: Effect,
     policy: RetryPolicy,
     deadline: Deadline,
-    budget: RetryBudget,
+    budget: Deque[None],
     sleep: Callable[[float], object],
     label: str,
 ) -> Tuple[Result, int]:
@@ -141,13 +124,17 @@ def run_with_retries(
         attempts += not idle
         if not policy.repeats(effect, result):
             if isinstance(result, Response):
-                budget.earn()
+                budget.append(None)
             return result, attempts
         if idle:
             continue
         wait = policy.wait(attempts, result, random.random())
-        if attempts >= policy.attempts or wait >= deadline.left() or not budget.spend():
+        if attempts >= policy.attempts or wait >= deadline.left():
+            return result, attempts
+        try:
+            budget.pop()
+        except IndexError:
             return result, attempts
         reason = f"status {result.status}" if isinstance(result, Response) else result.reason
-        _log.info("%s: %s; again in %.1f s", label, reason, wait)
+        log(__name__, INFO, "%s: %s; again in %.1f s", label, reason, wait)
         sleep(wait)

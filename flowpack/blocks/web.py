@@ -88,7 +88,7 @@ class _Server(ABC):
 
         check_key(key, self.label)
         try:
-            with object_client(self.label, headers=self.headers) as client:
+            with object_client(headers=self.headers) as client:
                 yield client
         except APIConnectionError as exc:
             raise StorageUnavailableError(self.label, key, str(exc)) from exc

@@ -152,10 +152,9 @@ def _prefect_yaml(group: Any) -> None:
     chosen = group.add_mutually_exclusive_group()
     _add(chosen, "-n --name NAME", help, action="append")
     _add(chosen, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
-    ignored = {"action": "append", "choices": ("build", "push", "triggers", "sla")}
-    _add(
-        group, "--ignore KEY", "leave out build, push, triggers or sla; may be repeated", **ignored
-    )
+    ignored = {"action": "append", "choices": ("build", "push", "triggers", "sla", "pull")}
+    help = f"leave out this section: {', '.join(ignored['choices'])}; may be repeated"
+    _add(group, "--ignore KEY", help, **ignored)
 
 
 def _script(group: Any) -> None:

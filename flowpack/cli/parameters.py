@@ -35,14 +35,15 @@ def check_parameters(
 ) -> None:
     """Raise a SpecError for the parameters *given* to a flow run that could not be.
 
-    Types are checked where the server does so. 2.0b7 keeps no schema to go by.
+    Types are checked where the server does so; 2.0b7 keeps no schema to go by. The *name* is that
+    of the deployment, for messages.
     """
     if not client.dialect.uses_work_pools:
         return
     schema = deployment.extra.get("parameter_openapi_schema") or {}
     known = known_parameters(schema)
     # One that may be a function's **more.
-    more = [name for name, part in known.items() if part.get("default") == {}][-1:]
+    more = [each for each, part in known.items() if part.get("default") == {}][-1:]
     lead = "The following parameters were specified but not found on the deployment:"
     unknown = unknown_names(given, known, "".join(more), lead)
     problems = [unknown] if unknown else []

@@ -91,7 +91,7 @@ def read_script(location: URL) -> Script:
         return Script.read(location)
     shown = mask_url(location)
     try:
-        with object_client(shown) as client:
+        with object_client() as client:
             response = client.get(location, limit=SCRIPT_LIMIT)
     except APIConnectionError as exc:
         raise DiscoveryError(shown, f"the script cannot be fetched: {exc}") from exc

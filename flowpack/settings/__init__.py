@@ -62,8 +62,8 @@ class Settings(HidesLocals):
             :class:`~flowpack.urls.Address` where it has credentials; None for no server.
         api_key: Sent as a bearer token.
         api_auth_string: ``user:password``; wins over the key.
-        home: Folder of flowpack's own database and storage; it and the two below are None where
-            the user has no home folder. See :meth:`known_home`.
+        home: Folder of flowpack's own database and storage; see :meth:`known_home`. It and the
+            two below are None where the user has no home folder.
         prefect_home: Folder of Prefect's files.
         profiles_path: Prefect's file of profiles.
         profile: Name of the profile in force.
@@ -121,7 +121,7 @@ class Settings(HidesLocals):
 
     @property
     def verify(self) -> Union[bool, str]:
-        """Whether certificates are checked, or the CA certificates to trust."""
+        """False for no checks of certificates, True, or the CA certificates to trust."""
         return not self.tls_insecure_skip_verify and (self.ssl_cert_file or True)
 
     def known_home(self) -> str:
@@ -142,11 +142,8 @@ class Settings(HidesLocals):
 
 
 _SETTINGS: Mapping[str, _Setting] = {
-    field.name: field.metadata["setting"]
-    for field in attrs.fields(Settings)
-    if field.name != "sources"
+    field.name: field.metadata["setting"] for field in attrs.fields(Settings) if field.metadata
 }
-
 _DEFAULT = "default"
 
 
@@ -161,8 +158,7 @@ def load_settings(
     """Read the settings from all their sources.
 
     Args:
-        environ: The environment; None for this process's own.
-        cwd: The working folder; None for this process's own.
+        environ: The environment; this process's own by default. Likewise the working folder *cwd*.
         profile: Name of the profile to use.
         api: The API's root; an empty text means no server.
 
@@ -183,13 +179,13 @@ def load_settings(
         search.add(search.load_profile)
     search.add(load_environment, environ, CA_VARIABLES)
     search.find(*_SETTINGS)
-    if len(search.problems) == 1:
-        raise SettingsError(search.problems[0])
-    if search.problems:
-        lines = "".join(f"\n  - {problem}" for problem in search.problems)
-        raise SettingsError(f"{len(search.problems)} settings cannot be used:{lines}")
-    places = {name: search.places[name] for name in _SETTINGS}
-    return Settings(**search.values, sources=places)
+    problems = search.problems
+    if len(problems) > 1:
+        listed = "\n  - ".join([f"{len(problems)} settings cannot be used:", *problems])
+        raise SettingsError(listed)
+    if problems:
+        raise SettingsError(problems[0])
+    return Settings(**search.values, sources={name: search.places[name] for name in _SETTINGS})
 
 
 def _working_folder() -> Optional[str]:
@@ -198,10 +194,8 @@ def _working_folder() -> Optional[str]:
     except FileNotFoundError:
         return None  # It was deleted, so it holds no settings.
     except OSError as exc:
-        raise SettingsError(
-            "the working folder, which may hold settings, is not known:"
-            f" {exc.strerror}; go to another one"
-        ) from exc
+        problem = f"the working folder, which may hold settings, is not known: {exc.strerror}"
+        raise SettingsError(f"{problem}; go to another one") from exc
 
 
 class _Search:

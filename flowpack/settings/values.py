@@ -6,13 +6,12 @@ The text of each ValueError follows the setting's name, and never shows a secret
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import FrozenSet, Mapping
 
 from flowpack.exceptions import quoted
 from flowpack.jsonvalues import json_problem
-from flowpack.urls import URL, as_address, mask_text, mask_url, parse_url, url_of
+from flowpack.urls import URL, as_address, mask_text, mask_url, parse_root, url_of
 
 #: What is shown in place of a secret.
 MASK = "********"
@@ -45,8 +44,7 @@ def parse_api_url(value: object) -> URL:
     """Return the root of an API without slashes at its end."""
     text = parse_text(url_of(value))
     try:
-        if parse_url(text).query:
-            raise ValueError("has a query, which an API's root cannot have")
+        parse_root(text)
     except ValueError as exc:
         raise ValueError(f"({quoted(mask_url(text))}) {exc}") from None
     return as_address(text.rstrip("/"))
@@ -60,10 +58,11 @@ def parse_ui_url(value: object) -> URL:
 def parse_seconds(value: object) -> float:
     """Return a number of seconds, a day at most."""
     try:
-        number = float(value)  # type: ignore[arg-type] # it raises TypeError
+        # What is no number raises a TypeError.
+        number = 0.0 if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not 0 < number <= 86400:
+        number = 0.0
+    if not 0 < number <= 86400:
         raise ValueError(f"({quoted(value)}) must be a number of seconds, above 0, up to 86400")
     return number
 

@@ -7,6 +7,8 @@ import re
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, TypeVar
 from uuid import UUID, uuid4
 
+import attrs
+
 from flowpack._logs import INFO, log
 from flowpack.exceptions import WireError, printable, quoted
 from flowpack.models import Record
@@ -119,7 +121,7 @@ class Connection:
 
     def _send_once(self, sent: Request) -> Response:
         csrf = {} if sent.method == "GET" else self.csrf
-        return self.transport.send(sent.adding({**self.dialect.headers, **csrf}))
+        return self.transport.send(attrs.evolve(sent, headers={**self.dialect.headers, **csrf}))
 
     def _renew_csrf(self) -> bool:
         """Fetch a CSRF token; return False where the server gives none."""

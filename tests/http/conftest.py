@@ -25,7 +25,7 @@ def split(options):
 
 def object_client(**options):
     """Return a client that does not really wait between attempts."""
-    return ObjectClient(**split({"what": "store", **options}))
+    return ObjectClient(**split(options))
 
 
 @pytest.fixture

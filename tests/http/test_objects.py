@@ -246,7 +246,7 @@ def test_header_that_cannot_be_sent(server, client, url):
         client.put(url, b"", headers={"X-A": "canary\n"})
     assert "canary" not in str(caught.value)
     with pytest.raises(SettingsError, match="'X-B'"):
-        ObjectClient(what="x", headers={"X-B": "canary\n"})
+        ObjectClient(headers={"X-B": "canary\n"})
     assert "canary" not in str(caught.value)
     assert server.connections == 0
 
@@ -258,7 +258,7 @@ def test_memory_is_constant(server, tmp_path):
         from flowpack._http import ObjectClient
         size, url = 100 * 2**20, sys.argv[1]
         peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        with open(sys.argv[2], "w+b") as file, ObjectClient(what="x") as client:
+        with open(sys.argv[2], "w+b") as file, ObjectClient() as client:
             file.truncate(size)
             client.head(url)
             before = peak()

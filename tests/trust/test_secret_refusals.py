@@ -174,7 +174,7 @@ REFUSED = {
         "http://h/api", headers={"X-Token": f"{CANARY}\r\n"}
     ),
     "transport_auth": lambda: HTTPTransport("http://h", auth_string=f"u:{CANARY}\n"),
-    "object_headers": lambda: ObjectClient(what="x", headers={"X": f"{CANARY}\n"}),
+    "object_headers": lambda: ObjectClient(headers={"X": f"{CANARY}\n"}),
     "settings_url": lambda: load_settings(environ={"PREFECT_API_URL": URL}),
     "settings_headers": lambda: load_settings(
         environ={"PREFECT_CLIENT_CUSTOM_HEADERS": f'{{"X": ["{CANARY}"]}}'}
