@@ -12,7 +12,7 @@ from flowpack.cli.storage import block_facts
 from flowpack.client import Client
 from flowpack.deployments.load import fetch_script, find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env, mask_source
-from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted
+from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted, suggestion
 from flowpack.models import Deployment, ScheduleRecord
 from flowpack.parameters import known_parameters
 from flowpack.wire.concurrency import limit_runs, shared_limit
@@ -32,10 +32,7 @@ def ls(arguments: Namespace) -> None:
         found = find_deployments(client, arguments.flow)
         deployments = {name: each for name, each in found.items() if _is_listed(each, arguments)}
         documents = [deployment_facts(name, each, client) for name, each in deployments.items()]
-        nothing = f"no deployments at {client.url}"
-    for words in ("of the flow", "with the tag", "in the work pool"):
-        given = getattr(arguments, words.rpartition(" ")[2]) or ()
-        nothing += "".join(f" {words} {quoted(each)}" for each in given)
+        nothing = "" if deployments else _describe_nothing(arguments, client)
     rows: List[Dict[str, object]] = []
     for facts, each in zip(documents, deployments.values()):
         row = {"NAME": facts["name"], "POOL": facts["work_pool_name"]}
@@ -52,6 +49,21 @@ def ls(arguments: Namespace) -> None:
         for number, facts in enumerate(documents, 1):
             lines[number] += f"\n  {printable(facts['url'] or facts['id'])}"
     output.result(documents, lines, as_json=arguments.json, if_empty=nothing)
+
+
+def _describe_nothing(arguments: Namespace, client: Client) -> str:
+    """Return what there is none of, and what may have been meant."""
+    every = find_deployments(client)
+    known = {
+        "of the flow": [name.partition("/")[0] for name in every],
+        "with the tag": [tag for each in every.values() for tag in each.tags],
+        "in the work pool": [str(each.extra.get("work_pool_name")) for each in every.values()],
+    }
+    text = f"no deployments at {client.url}"
+    for words, names in known.items():
+        for given in getattr(arguments, words.rpartition(" ")[2]) or ():
+            text += f" {words} {quoted(given)}{'' if given in names else suggestion(given, names)}"
+    return text
 
 
 def _is_listed(deployment: Deployment, arguments: Namespace) -> bool:

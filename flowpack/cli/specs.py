@@ -89,11 +89,8 @@ def find_target(
 ) -> Target:
     """Return what ``SCRIPT[:FLOW]`` or ``SPECFILE`` means.
 
-    Args:
-        text: One of the two.
-        spec: Whether Python files are spec files, whatever they look like.
-        script: Whether they are scripts.
-        prefect_file: Whether it is a ``prefect.yaml``, whatever its name.
+    Python files are spec files with *spec*, scripts with *script*, whatever they look like; with
+    *prefect_file* it is a ``prefect.yaml``, whatever its name.
     """
     if prefect_file:
         return Target(text, None, True, True)

@@ -302,6 +302,8 @@ def test_ls_of_nothing_that_is_there(listed):
     assert done.err.endswith(
         "/api of the flow 'hello' with the tag 'z' in the work pool 'big'\n"
     )
+    for option, given, meant in (("--flow", "helo", "hello"), ("--pool", "pol", "pool")):
+        assert listed(option, given).err.endswith(f"'{given}'; did you mean '{meant}'?\n")
 
 
 def test_inspect_shows_where_the_code_is(listed, server, flowpack, tmp_path):
