@@ -295,6 +295,7 @@ class DeploymentCreate:
             ``grace_period_seconds``.
         own_schedules: What is to be flowpack's, in place of *schedule*, where there may be several.
         replace_schedules: Whether these are all; those of others are removed.
+        name_schedules: Whether those without a slug get one, where the server keeps slugs.
         job_variables: Variables of the pool's jobs, laid over those of the runner, ``env`` by
             name; UNSET lays the runner's over those that the server has.
         current: The deployment as the server has it, for an update; set by the dialect, and so are
@@ -322,6 +323,7 @@ class DeploymentCreate:
     labels: Union[Mapping[str, Any], Unset] = attrs.field(default=UNSET, repr=False)
     own_schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = UNSET
     replace_schedules: bool = False
+    name_schedules: bool = True
     current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
     schedules: Union[Tuple[Any, ...], Unset] = UNSET
     job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)

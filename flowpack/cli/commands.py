@@ -110,8 +110,9 @@ def _add_unverified(parser: Any) -> None:
 
 def _add_settings(parser: Any, default: Any) -> None:
     settings = parser.add_argument_group("settings")
-    _add(settings, "--api URL", "URL of the API, with /api", type=not_empty, default=default)
-    _add(settings, "--profile NAME", "Prefect profile to use", type=not_empty, default=default)
+    given = {"type": not_empty, "default": default}
+    _add(settings, "--api URL", "URL of the API, with /api", **given)
+    _add(settings, "--profile NAME", "Prefect profile to use", **given)
     group = parser.add_argument_group("what is printed").add_mutually_exclusive_group()
     help = "each write, too, and more of a list; -vv each request"
     _add(group, "-v --verbose", help, action="count", default=default)
@@ -153,10 +154,11 @@ def _prefect_yaml(group: Any) -> None:
         "a script's deployment is called so, by default as its flow; of a prefect.yaml which to"
         " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
     )
-    _add(group, "-n --name NAME", help, action="append")
-    _add(group, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
-    choices = ("build", "push", "triggers", "sla")
-    help = f"deploy without these sections of the file: {', '.join(choices)}; may be repeated"
+    chosen = group.add_mutually_exclusive_group()
+    _add(chosen, "-n --name NAME", help, action="append")
+    _add(chosen, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
+    choices = ("build", "push", "triggers", "sla", "pull")
+    help = f"deploy without this section of the file: {', '.join(choices)}; may be repeated"
     _add(group, "--ignore KEY", help, action="append", choices=choices)
 
 
@@ -250,15 +252,11 @@ def _trigger(parser: Any) -> None:
     _add_deployment(parser)
     _add_parameters(parser, "parameter, in place of the deployment's own")
     due = parser.add_mutually_exclusive_group()
-    help = "when it is due, as in 2030-12-24T18:00 (local time) or 2030-12-24T18:00Z; default: now"
-    _add(due, "--at TIME", help, type=time_at, dest="scheduled_time")
-    _add(
-        due,
-        "--in TIME",
-        "how long from now, as in 90s, 15m, 1h30m or 2d",
-        type=time_in,
-        dest="scheduled_time",
-    )
+    for words, help, read in (
+        ("--at TIME", "when it is due: 2030-12-24T18:00 (local time), 2030-12-24T18:00Z", time_at),
+        ("--in TIME", "how long from now, as in 90s, 15m, 1h30m or 2d", time_in),
+    ):
+        _add(due, words, f"{help}; default: now", type=read, dest="scheduled_time")
     _add(parser, "-n --name NAME", "name of the flow run; default: one that the server makes up")
     _add(parser, "-t --tag TAG", "a tag, besides those of the deployment", action="append")
     _add_variables(parser, "job variable, in place of the deployment's own")
@@ -269,16 +267,12 @@ def _trigger(parser: Any) -> None:
 
 
 def _ls(parser: Any) -> None:
-    _add(parser, "--flow NAME", "only those of this flow, or of any that is given", action="append")
-    _add(
-        parser, "--tag TAG", "only those with this tag, or with all that are given", action="append"
-    )
-    _add(
-        parser,
-        "--pool NAME",
-        "only those of this work pool, or of any that is given",
-        action="append",
-    )
+    for words, help in (
+        ("--flow NAME", "only those of this flow, or of any that is given"),
+        ("--tag TAG", "only those with this tag, or with all that are given"),
+        ("--pool NAME", "only those of this work pool, or of any that is given"),
+    ):
+        _add(parser, words, help, action="append")
     _add_json(parser)
 
 
@@ -321,8 +315,8 @@ class Command(NamedTuple):
 
     function: str  # ``module.name`` in flowpack.cli, called with the arguments.
     help: str
-    example: str  # What may follow its name.
-    add_options: Callable[[Any], None] = _add_json
+    add_options: Callable[[Any], None]
+    example: str = "hello/nightly"  # What may follow its name.
     notes: str = ""  # Further text of its help.
     commands: Sequence[Command] = ()  # Its own commands, in place of options.
 
@@ -332,21 +326,21 @@ class Command(NamedTuple):
         return self.function.rpartition(".")[2]
 
 
-STORAGE_COMMANDS = (
-    Command("storage.ls", "list storage blocks", "", _storage_ls),
-    Command("storage.show", "show a storage block, its secrets masked", "flows", _storage_show),
+STORAGE = (
+    Command("storage.ls", "list storage blocks", _storage_ls, ""),
+    Command("storage.show", "show a storage block, its secrets masked", _storage_show, "flows"),
     Command(
         "storage.save",
         "save a storage block under a name",
-        "https://files.example.com/flows/ flows",
         _storage_save,
+        "https://files.example.com/flows/ flows",
         WHERE,
     ),
     Command(
         "storage.default",
         "show or set the server's default storage",
-        "--set flows",
         _storage_default,
+        "--set flows",
     ),
 )
 
@@ -354,60 +348,54 @@ COMMANDS = (
     Command(
         "deploy.deploy",
         "package flows and register them as deployments",
-        "flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
         _deploy,
+        "flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
         TARGET + WHERE,
     ),
     Command(
         "deploy.plan",
         "show what deploy would do with the same arguments; reads only",
-        "specs.yaml",
         _plan,
+        "specs.yaml",
         TARGET + WHERE,
     ),
     Command(
         "run.run",
         "fetch a deployment's script, verify it and run its flow here",
-        "hello/nightly -p name=Ada",
         _run,
+        "hello/nightly -p name=Ada",
     ),
-    Command("deployments.ls", "list deployments", "--flow hello --tag nightly", _ls),
-    Command(
-        "deployments.inspect", "show a deployment and where its script is", "hello/nightly", _named
-    ),
+    Command("deployments.ls", "list deployments", _ls, "--flow hello --tag nightly"),
+    Command("deployments.inspect", "show a deployment and where its script is", _named),
     Command(
         "pull.pull",
         "fetch a deployment's script, verify it and write it out",
-        "hello/nightly -o flows.py",
         _pull,
+        "hello/nightly -o flows.py",
     ),
     Command(
-        "verify.verify",
-        "read and hash again what deployments point at",
-        "hello/nightly",
-        _verify,
-        VERIFY,
+        "verify.verify", "read and hash again what deployments point at", _verify, notes=VERIFY
     ),
-    Command(
-        "deployments.delete", "delete a deployment; what it stored stays", "hello/nightly", _named
-    ),
+    Command("deployments.delete", "delete a deployment; what it stored stays", _named),
     Command(
         "trigger.trigger",
         "create a flow run on the server and print its id",
-        "hello/nightly -p name=Ada --wait --timeout 600",
         _trigger,
+        "hello/nightly -p name=Ada --wait --timeout 600",
     ),
-    Command("deployments.pause", "pause a deployment: no schedule runs", "hello/nightly", _named),
-    Command("deployments.resume", "resume a paused deployment", "hello/nightly", _resume),
+    Command("deployments.pause", "pause a deployment: no schedule runs", _named),
+    Command("deployments.resume", "resume a paused deployment", _resume),
     Command(
         "storage",
         "list, show and save storage blocks, and set the default",
+        _add_json,
         "ls",
-        commands=STORAGE_COMMANDS,
+        commands=STORAGE,
     ),
     Command(
         "config.config",
         "show each setting's value and where it came from, secrets masked",
+        _add_json,
         "--profile staging",
     ),
 )

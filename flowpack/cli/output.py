@@ -18,7 +18,7 @@ from flowpack.exceptions import FlowpackError, printable
 LINE = 4000
 #: Longest cell of a table: nothing is cut but on a terminal, to the column's width.
 _CELL = 1 << 30
-#: A column of a table is not made narrower than this to fit the terminal, in characters.
+#: No column of a table is made narrower than this before the first one is, in characters.
 _NARROWEST = 10
 
 #: Whether no notes are printed.
@@ -98,10 +98,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> List[str
     widths = [max(map(_width, column)) for column in zip(*lines)]
     stream = _stream()
     excess = sum(widths) + 2 * len(widths) - 2 - columns(stream) if _is_terminal(stream) else 0
-    while excess > 0 and max(widths) > _NARROWEST:
-        # The first column has the name, which is cut last.
-        others = [width if width > _NARROWEST else 0 for width in widths[1:]]
-        widest = 1 + others.index(max(others)) if any(others) else 0
+    while excess > 0 and max(widths) > 1:
+        # The first column has the name, and is cut when all are narrow.
+        narrow = max(widths[1:], default=0) <= _NARROWEST
+        widest = max(range(0 if narrow else 1, len(widths)), key=widths.__getitem__)
         widths[widest] -= 1
         excess -= 1
     return ["  ".join(map(_fitted, line, widths)).rstrip() for line in lines]

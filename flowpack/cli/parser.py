@@ -7,6 +7,7 @@ import re
 import sys
 from contextlib import suppress
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Dict, Iterable, List, NoReturn
 
 from flowpack.exceptions import SpecError, printable, quoted, suggestion
@@ -22,7 +23,12 @@ _SYNONYMS = {
     **{"process": "subprocess", "docker-container": "docker", "kubernetes-job": "kubernetes"},
     **{"-jv": "--job-variable", "--jv": "--job-variable", "--variable": "--job-variable"},
     **{"--work-pool": "--pool", "--work-queue": "--queue", "-d": "--description"},
-    **{"--start-in": "--in", "--start-at": "--at", "--flow-run-name": "--name"},
+    **{
+        "--schedule": "--cron",
+        "--start-in": "--in",
+        "--start-at": "--at",
+        "--flow-run-name": "--name",
+    },
     **{"--watch-timeout": "--timeout", "--follow": "--watch", "--infra": "--runner"},
 }
 
@@ -56,10 +62,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and refuse what is unknown here, where the options of the command are known."""
-        options = self._option_string_actions
-        first = args[0].partition("=")[0] if args else ""
-        if self._subparsers and first[:2] == "--" != first and first not in options:
-            self._refuse(args[:1])  # Else its value would be taken for a command.
+        if self._subparsers:  # Else the value of an unknown option would be taken for a command.
+            commands = self._subparsers._group_actions[0].choices or ()
+            for each in takewhile(lambda word: word not in commands, args):
+                if each[:2] == "--" and each.partition("=")[0] not in self._option_string_actions:
+                    self._refuse([each])
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self._refuse(unknown)
@@ -80,8 +87,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage and *message*, and end with status 2."""
-        self.print_usage(sys.stderr)
-        self.exit(2, f"flowpack: error: {printable(message, 1000)}\n")
+        usage = f"usage: {self.prog} ...; {self.prog} --help shows how"
+        self.exit(2, f"{usage}\nflowpack: error: {printable(message, 1000)}\n")
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:

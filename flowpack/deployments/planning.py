@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 
 from flowpack._validators import describe_type
+from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.documents import built_in, describe_difference
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import storage_errors
@@ -226,6 +227,8 @@ def _describe(
     described = describe(spec, package, flow_id, _find_token(package, in_place))
     new = dialect.settled(described, current)
     problems = [*dialect.problems(new), *_parameter_problems(spec, package, new)]
+    if not (dialect.fills_in or state.reader.embedded):
+        problems += _order_problems(spec.flow, new.parameters or {})
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
     pooled = dialect.uses_work_pools
@@ -253,38 +256,64 @@ def _parameter_problems(
     spec: CompleteSpec, package: Package, new: DeploymentCreate
 ) -> Iterator[str]:
     """Yield what the flow could not take of the parameters of *new*, which is settled."""
-    flow, parameters = spec.flow, new.parameters or {}
-    schedules = list(_active_schedules(new))
-    if flow.definition is None or not (parameters or schedules):
+    parameters, schedules = new.parameters or {}, list(_active_schedules(new))
+    has_schema = package.parameter_schema or isinstance(spec.packager, SourcePackager)
+    if spec.flow.definition is None or not has_schema or not (parameters or schedules):
         return
     # Imported here because many deployments have no parameters.
-    from flowpack.parameters import missing_problems, unknown_names, value_problems
+    from flowpack.parameters import missing_problems
 
-    schema = package.parameter_schema
-    if not schema and isinstance(spec.packager, SourcePackager):
-        schema = known_schema(flow)  # Of a server that keeps none.
-    elif not schema:
-        return
-    more = flow.definition.node.args.kwarg
-    catch_all = more.arg if more else None
-
-    def problems(values: Mapping[str, Any]) -> Iterator[str]:
-        unknown = unknown_names(values, flow.parameters, catch_all)
-        yield from [unknown] if unknown else []
-        yield from () if new.enforce_parameter_schema is False else value_problems(values, schema)
-
+    schema = package.parameter_schema or known_schema(spec.flow)
     remedy = ""
     if spec.parameters is UNSET:
         remedy = " (kept from the server; --no-params, or parameters={}, removes what is there)"
-    for problem in problems(parameters):
+    for problem in _value_problems(parameters, schema, spec.flow, new):
         yield f"{problem}{remedy}"
     for label, own in schedules:
-        for problem in problems(own):
+        for problem in _value_problems(own, schema, spec.flow, new):
             yield f"{problem}, in the parameters of the schedule{label}"
         # What is paused starts no runs.
         values, wanted = {**parameters, **own}, schema if new.is_schedule_active else {}
         for problem in missing_problems(values, wanted):
             yield f"{problem}: the schedule{label} would start runs without it"
+
+
+def _value_problems(
+    values: Mapping[str, Any], schema: Mapping[str, Any], flow: FlowInfo, new: DeploymentCreate
+) -> Iterator[str]:
+    from flowpack.parameters import known_parameters, unknown_names, value_problems
+
+    more = flow.definition.node.args.kwarg if flow.definition else None
+    unknown = unknown_names(values, flow.parameters, more.arg if more else None)
+    if unknown:
+        yield unknown
+    if new.enforce_parameter_schema is not False:
+        kept = values
+        if not new.parameter_openapi_schema:
+            # A server that keeps none looks at no types, and flows take None where it is default.
+            parts = known_parameters(schema)
+            kept = {
+                name: value
+                for name, value in values.items()
+                if value is not None or parts.get(name, {}).get("default", ...) is not None
+            }
+        yield from value_problems(kept, schema)
+
+
+def _order_problems(flow: FlowInfo, values: Mapping[str, Any]) -> List[str]:
+    """Return what is missing before ``*rows``, which older workers give to other parameters."""
+    arguments = flow.definition.node.args if flow.definition else None
+    if arguments is None or arguments.vararg is None or arguments.vararg.arg not in values:
+        return []
+    optional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+    optional = optional[len(optional) - len(arguments.defaults) :]
+    missing = ", ".join(name for name in optional if name not in values)
+    rows = printable(arguments.vararg.arg)
+    problem = (
+        f"parameter {rows}: give {printable(missing)} a value, too; without it workers before"
+        f" Prefect 3.9 pass the items of *{rows} wrongly"
+    )
+    return [problem] if missing else []
 
 
 def _active_schedules(new: DeploymentCreate) -> Iterator[Tuple[str, Mapping[str, Any]]]:

@@ -97,7 +97,7 @@ def load_prefect_yaml(
         client: The server; what the file leaves open is as the stock client of its release has
             it. None means the newest.
         ignore: Which of ``build``, ``push``, ``triggers`` and ``sla`` may stand in the file,
-            without effect.
+            without effect; with ``pull`` no note says that it is replaced.
         **fields: Fields for every spec that a ``prefect.yaml`` does not have, such as
             ``flow_storage``.
 
@@ -143,7 +143,10 @@ class _File(ValueReader):
         ]
         if self._steps:
             steps = ", ".join(self._steps)
-            notes += [f"pull ({steps}) is replaced: workers fetch the code that flowpack stores"]
+            notes += [
+                f"pull ({steps}) is replaced: workers fetch the code that flowpack stores, and run"
+                " none of these steps"
+            ]
         return tuple(notes)
 
     def find_deployments(self, roots: List[Value]) -> List[Tuple[int, Entries]]:
@@ -227,10 +230,12 @@ class _File(ValueReader):
             elif path == "work_pool":
                 pool = self.entries(self._expect(Pairs, value, path).content, path)
                 self._read_keys(pool, "work_pool.", fields)
+            elif path in self._ignore:
+                continue
             elif path == "pull" and _is_filled((line, value)):
                 steps = value.content if isinstance(value.content, list) else [value]
                 self._steps.update(dict.fromkeys(map(_step_name, steps)))
-            elif path in _NOT_DONE and _is_filled((line, value)) and path not in self._ignore:
+            elif path in _NOT_DONE and _is_filled((line, value)):
                 advice = f"give --ignore {key} (ignore=) to deploy without"
                 self.note(line, key, f"flowpack {_NOT_DONE[key]}; {advice}")
             elif path not in _KEYS and not (key == "version_type" and value.content is None):

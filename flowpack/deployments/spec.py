@@ -106,7 +106,8 @@ class DeploymentSpec(SpecFields):
             the variable.
         flow_location: Path or ``http(s)://`` URL of the script; a relative path is taken from
             the working folder.
-        parameters: Default parameters, JSON values.
+        parameters: Default parameters, JSON values; those of ``*rows`` and ``**more`` stand under
+            these names, as a list and an object.
         enforce_parameter_schema: Whether their values are held against the types of the function,
             here and on servers that can; their names always are.
         schedule: When the server makes runs, as a schedule, a mapping or text (``"0 6 * * *"``,
@@ -140,8 +141,7 @@ class DeploymentSpec(SpecFields):
             mapping, ``env.NAME`` one of it. They are laid over those that *flow_runner* stands
             for, variables in ``env`` by name.
         check_job_variables: Whether a name that the pool's template does not have is an error, and
-            what the server keeps nothing of; else they are notes, and what is not given is as
-            ``prefect deploy`` of the server's release has it.
+            what the server keeps nothing of; else they are notes.
         labels: Facts about the deployment: text, numbers and booleans.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
             with a step that needs flowpack there; None is ``stock`` where that can read the

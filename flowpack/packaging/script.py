@@ -278,6 +278,8 @@ def describe(
         schedule=deployment.schedule,
         own_schedules=deployment.schedules,
         replace_schedules=deployment.replace_schedules,
+        # Where they have none in a prefect.yaml, the stock client refuses to change those with one.
+        name_schedules=deployment.check_job_variables,
         is_schedule_active=paused if isinstance(paused, Unset) else not paused,
         parameters=deployment.parameters,
         tags=deployment.tags,

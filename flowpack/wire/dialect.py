@@ -70,6 +70,7 @@ class Dialect:
 
     name: ClassVar[str] = "orion"  # Or ``prefect3``.
     uses_work_pools: ClassVar[bool] = False  # A deployment needs a work pool to be run.
+    fills_in: bool = False  # Workers give parameters before ``*rows`` their defaults.
     loads_methods: bool = False  # Workers load flows in classes: ``file.py:Class.method``.
     workers: ClassVar[int] = 8  # Requests at a time that the server is glad of.
     with_secrets: ClassVar[str] = ""  # Query under which block documents hold their secrets.
@@ -179,7 +180,7 @@ class Dialect:
         return self.unstructure(current.flow_runner)
 
     def make_fit(self, fields: Dict[str, Any]) -> List[str]:
-        """Take out of the *fields* of a spec what this server does not keep; return its names."""
+        """Take what is not kept here out of the schedules of a spec; return its names."""
         schedules = fields["schedules"] or ()
         found = [
             name
@@ -187,11 +188,8 @@ class Dialect:
             if any(getattr(each, name) is not None for each in schedules)
             and not self.has(f"schedules.{name}")
         ]
-        given = [attrs.evolve(each, **dict.fromkeys(found)) for each in schedules]
-        if len(given) == 1 and not (given[0].active or self.has("schedules")):
-            given = [attrs.evolve(given[0], active=True)]
-            fields["paused"] = True
-        if given:
+        if found:
+            given = (attrs.evolve(each, **dict.fromkeys(found)) for each in schedules)
             fields["schedules"] = tuple(given)
         return found
 

@@ -113,7 +113,7 @@ def settle(
     wanted = wanted_schedules(new.schedule, new.own_schedules)
     given, fixed = list(map(_sendable, own)), [False] * len(own)
     if wanted is not UNSET:
-        given, others = _match(wanted, own, others, slugs)
+        given, others = _match(wanted, own, others, slugs, new.name_schedules)
         fixed = [not each.active for each in wanted]
     if new.is_schedule_active is True:
         given = [each if off else {**each, "active": True} for each, off in zip(given, fixed)]
@@ -126,7 +126,11 @@ def settle(
 
 
 def _match(
-    wanted: Sequence[DeploymentSchedule], own: List[Item], others: List[Item], slugs: bool
+    wanted: Sequence[DeploymentSchedule],
+    own: List[Item],
+    others: List[Item],
+    slugs: bool,
+    named: bool,
 ) -> Tuple[List[Dict[str, Any]], List[Item]]:
     """Return the *wanted* schedules as they are to be, and which of *others* are none of them.
 
@@ -156,7 +160,7 @@ def _match(
             item["parameters"] = dict(each.parameters)
         if each.max_scheduled_runs is not None:
             item["max_scheduled_runs"] = each.max_scheduled_runs
-        if slugs and (each.slug or found[index] is None):
+        if slugs and (each.slug or (found[index] is None and named)):
             item["slug"] = each.slug or item.get("slug") or next(free)
         given.append(item)
     return given, others

@@ -325,9 +325,13 @@ def test_delete_as_json(flowpack, hello):
 
 def test_pause_and_resume(flowpack, hello):
     """The schedule is switched off and on again."""
-    assert flowpack("pause", "hello/d").out == "paused hello/d\n"
+    paused = flowpack("pause", "hello/d")
+    assert paused.out == "paused hello/d\n"
+    assert "hello/d has the schedule cron 0 6 * * *\n" in paused.err
     assert flowpack("ls", "--json").json[0]["active"] is False
-    shown = flowpack("resume", "hello/d", "--json").json
+    resumed = flowpack("resume", "hello/d", "--schedules", "--json")
+    assert "inactive" not in resumed.err
+    shown = resumed.json
     assert shown == {"id": hello["id"], "name": "hello/d", "action": "resumed"}
     assert flowpack("ls", "--json").json[0]["active"] is True
 

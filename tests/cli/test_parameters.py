@@ -30,6 +30,10 @@ def f(
     return [n, s, o, str(day), list(names), list(rows), more]
 
 @flow
+def old(x: str = None):
+    return x
+
+@flow
 def plain(s: str = "a"):
     return s
 """
@@ -94,6 +98,17 @@ def test_names_are_checked_without_types(deployed):
     """``--no-enforce-parameters`` skips types, and no names."""
     assert deployed("--no-enforce-parameters", "-p", "n=x") == {"n": "x"}
     assert "no parameter 'a'" in deployed("--no-enforce-parameters", "-p", "a=1")
+
+
+def test_null_for_a_default_of_none(flowpack, script, server, monkeypatch):
+    """Flows take it, and servers of today do not."""
+    script = script.replace(":f", ":old")
+    given = ("deploy", script, "-n", "d", "--storage", "file:s", "--params", '{"x": null}')
+    done = flowpack(*given, "--pool", "pool")
+    assert "parameter x: expected text, not null" in done.err
+    monkeypatch.delenv("PREFECT_API_URL")
+    assert flowpack(*given).status == 0
+    assert flowpack("run", "old/d", "--json").json is None
 
 
 def test_schedule_needs_values(deployed):
@@ -210,6 +225,14 @@ def test_trigger_names_what_there_is(flowpack, server):
     """The parameters that the deployment has are listed."""
     done = flowpack("trigger", "plain/p", "-p", "x=1")
     assert "'x'; it takes s" in done.err
+
+
+def test_what_stands_before_rows(flowpack, server, script):
+    """Workers before 3.9 would not run it well without; the embedded API's ``run`` does."""
+    given = ("plan", script, "-n", "d", "-p", "n=1", "-p", "rows=[1]")
+    done = flowpack(*given)
+    assert "parameter rows: give s, o, day, names a value, too" in done.err
+    assert flowpack(*given, *TEXTS[2:], "-p", "names=[]").status == 0
 
 
 def test_kept_schedules_count(flowpack, server, script):

@@ -146,11 +146,11 @@ def test_a_missing_pool_can_be_made(run, server, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "reason"),
     [
-        (("prefect.yaml", "-n", "a", "--all"), "--name and --all exclude each other"),
+        (("prefect.yaml", "-n", "a", "--all"), "--all: not allowed with argument -n/--name"),
         (("prefect.yaml", "-t", "x"), "--tag cannot be given with a prefect.yaml"),
         (("prefect.yaml", "--pool", "x"), "--pool cannot be given with a prefect.yaml"),
         (("prefect.yaml", "f.py:one", "-n", "a"), "give that alone"),
-        (("prefect.yaml", "--ignore", "pull"), "invalid choice: 'pull'"),
+        (("prefect.yaml", "--ignore", "name"), "invalid choice: 'name'"),
         (("f.py", "--all"), "--all cannot be given with a script, and f.py is one"),
         (("f.py", "--ignore", "sla"), "--ignore cannot be given with a script"),
         (("prefect.yaml", "--prefect-file", "--spec"), "not allowed with argument"),

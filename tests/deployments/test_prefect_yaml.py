@@ -549,8 +549,9 @@ def test_pull_is_replaced(write):
     """)
     assert load_prefect_yaml(path).notes == (
         "pull (git_clone, pip_install_requirements, other_step) is replaced: workers fetch the"
-        " code that flowpack stores",
+        " code that flowpack stores, and run none of these steps",
     )
+    assert not load_prefect_yaml(path, ignore=["pull"]).notes
     assert not load_prefect_yaml(path, ["d"]).notes
 
 

@@ -19,10 +19,12 @@ ORION = "prefect-2.0b7"
 
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 
-#: What every program is told: no statistics to other machines, quick look-outs.
+#: What every program is told: no statistics to other machines, quick look-outs, and
+#: runs of schedules only when a test asks for them.
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_AGENT_QUERY_INTERVAL": "1",
+    "PREFECT_API_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.2",
     "PREFECT_LOGGING_TO_ORION_BATCH_INTERVAL": "0.2",
     "PREFECT_ORION_ANALYTICS_ENABLED": "false",

@@ -229,7 +229,7 @@ def test_runs(prefect3, project, capsys):
     assert "pull (set_working_directory) is replaced" in capsys.readouterr().err
     with prefect_worker(prefect3, pool), get_client(prefect3.api) as client:
         found = client.read_deployment_by_name("count-up/runs")
-        run = client.create_flow_run_from_deployment(found.id)
+        run = client.create_flow_run_from_deployment(found.id, idempotency_key=word)
         state, logs = prefect3.outcome(str(run.id), "counted")
     assert state == "COMPLETED"
     assert "counted 5 x seven hidden" in logs
