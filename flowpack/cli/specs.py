@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import attrs
 
@@ -19,6 +19,9 @@ from flowpack.models import FlowRunnerSettings
 from flowpack.packaging.script import known_schema
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
 from flowpack.urls import mask_text
+
+if TYPE_CHECKING:
+    from flowpack.deployments.prefect_yaml import PrefectFile
 
 #: The options that set a field of a script's spec, and that field.
 _FIELDS = {
@@ -63,8 +66,10 @@ class Target(NamedTuple):
 
 def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     """Return the targets; options that do not go together are refused."""
-    kinds = {name: getattr(arguments, name) for name in ("spec", "script", "prefect_file")}
-    targets = tuple(find_target(text, **kinds) for text in arguments.targets)
+    files = arguments.prefect_file
+    kinds = {"spec": arguments.spec, "script": arguments.script, "prefect_file": files is not None}
+    texts = [*filter(None, files or ()), *arguments.targets]
+    targets = tuple(find_target(text, **kinds) for text in texts)
     if arguments.no_params and (arguments.param or arguments.params is not None):
         raise UsageError("--no-params removes the parameters that -p and --params give")
     options = (*_FOR_SCRIPTS, "all", "ignore")
@@ -102,7 +107,7 @@ def find_target(
         script: Whether they are scripts.
         prefect_file: Whether it is a ``prefect.yaml``, whatever its name.
     """
-    if prefect_file:
+    if prefect_file and text.strip():
         return Target(text, None, True, True)
     location, flow_name = split_target(text)
     if not location.strip() or (flow_name is not None and not flow_name.strip()):
@@ -141,13 +146,16 @@ def _is_url(text: str) -> bool:
 
 def make_specs(
     targets: Iterable[Target], arguments: Namespace, client: Client
-) -> Tuple[DeploymentSpec, ...]:
-    """Return the specs of all *targets*, in order; spec files in Python are run."""
+) -> Tuple[Tuple[DeploymentSpec, ...], Tuple[str, ...]]:
+    """Return the specs of all *targets*, in order, and notes; spec files in Python are run."""
     specs: List[DeploymentSpec] = []
+    notes: List[str] = []
     options: Optional[Dict[str, Any]] = None
     for target in targets:
         if target.is_prefect_yaml:
-            specs += _load_prefect_yaml(target.location, arguments, client)
+            file = _load_prefect_yaml(target.location, arguments)
+            specs += file.specs
+            notes += [f"note: {target.location}: {note}" for note in file.notes]
             continue
         if target.is_spec_file:
             if runs_code(target.location):
@@ -161,22 +169,17 @@ def make_specs(
         spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
         given = given_parameters(arguments, lambda: known_schema(spec.find_flow()))
         specs.append(spec if given is None else attrs.evolve(spec, parameters=given))
-    return tuple(specs)
+    return tuple(specs), tuple(notes)
 
 
-def _load_prefect_yaml(
-    path: str, arguments: Namespace, client: Client
-) -> Tuple[DeploymentSpec, ...]:
+def _load_prefect_yaml(path: str, arguments: Namespace) -> PrefectFile:
     # Imported here because it is slow to load, and most commands read none.
     from flowpack.deployments.prefect_yaml import load_prefect_yaml
 
     options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[:5]}
     given = {field: value for field, value in options.items() if value is not None}
     ignore = arguments.ignore or ()
-    file = load_prefect_yaml(path, arguments.name or (), client, ignore=ignore, **given)
-    for note in file.notes:
-        output.note(f"note: {path}: {note}")
-    return file.specs
+    return load_prefect_yaml(path, arguments.name or (), ignore=ignore, **given)
 
 
 def _script_options(arguments: Namespace, client: Client) -> Dict[str, Any]:

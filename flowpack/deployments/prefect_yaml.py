@@ -16,14 +16,12 @@ import attrs
 
 from flowpack._files import absolute_path
 from flowpack._tracebacks import hides_locals
-from flowpack.client import Client
 from flowpack.deployments import datafiles
 from flowpack.deployments.datafiles import Pairs, Value, ValueReader
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.deployments.templating import fill_text
 from flowpack.exceptions import FlowpackError, SpecError, printable, quoted, suggestion
 from flowpack.schedules import parse_deployment_schedule, parse_time
-from flowpack.wire.dialect import Dialect
 
 #: The keys of a mapping, each with its line and what stands below.
 Entries = Dict[str, Tuple[int, Value]]
@@ -78,7 +76,6 @@ class PrefectFile:
 def load_prefect_yaml(
     path: Union[str, os.PathLike[str]],
     names: Collection[str] = (),
-    client: Optional[Client] = None,
     *,
     ignore: Collection[str] = (),
     **fields: Any,
@@ -94,8 +91,6 @@ def load_prefect_yaml(
         names: Which deployments: ``NAME``, ``FLOW/NAME`` or patterns of them, in which ``*``
             stands for one or more characters. FLOW is the flow's name or its function's, where
             ``-`` and ``_`` are one. Without any all are taken that have a name.
-        client: The server; what the file leaves open is as the stock client of its release has
-            it. None means the newest.
         ignore: Which of ``build``, ``push``, ``triggers`` and ``sla`` may stand in the file,
             without effect; with ``pull`` no note says that it is replaced.
         **fields: Fields for every spec that a ``prefect.yaml`` does not have, such as
@@ -114,8 +109,6 @@ def load_prefect_yaml(
     file.raise_problems()
     specs = []
     for line, own in read:
-        if client is not None:
-            own = _as_older_clients(own, client.dialect)
         own = {**own, **fields}
         if "schedules" not in own:  # Those that are there stay.
             own.pop("replace_schedules", None)
@@ -157,8 +150,13 @@ class _File(ValueReader):
         top = self.entries(root.content, "")
         self._shared = {key: top[key] for key in _SHARED if key in top}
         items = self._expect(list, top.get("deployments", (0, Value(0, None)))[1], "deployments")
-        found = [self._expect(Pairs, item, "deployments") for item in items.content]
-        return [(item.line, self.entries(item.content, "")) for item in found]
+        found = []
+        for item in items.content:
+            keys = self.entries(self._expect(Pairs, item, "deployments").content, "")
+            if "name" in keys and keys["name"][1].problem:  # Else it would not be chosen.
+                self.note(keys["name"][0], "name", keys["name"][1].problem)
+            found.append((item.line, keys))
+        return found
 
     def _expect(self, kind: type, value: Value, path: str) -> Value:
         """Return *value* if it is a *kind*, list or Pairs, else an empty one; null is one."""
@@ -174,10 +172,9 @@ class _File(ValueReader):
         self, found: List[Tuple[int, Entries]], patterns: Collection[str]
     ) -> List[Tuple[int, Entries]]:
         """Return what fits a pattern, or without any what has a name; each must fit something."""
-        self.raise_problems()
-        known = {_text(entries, "name"): None for _, entries in found}
-        listed = [name for name in known if name]
+        listed = [name for name in {_text(entries, "name"): None for _, entries in found} if name]
         if not listed:
+            self.raise_problems()
             raise SpecError(self._shown, ["there are no deployments with a name in it"])
         for line, entries in found:
             if not patterns and not _text(entries, "name"):
@@ -187,12 +184,12 @@ class _File(ValueReader):
         }
         problems = [
             f"there is no deployment {quoted(each)}; it has {', '.join(map(quoted, listed[:20]))}"
-            + suggestion(each.rpartition("/")[2], listed)
+            + suggestion(each.rpartition("/")[2], {*listed} - {each.rpartition("/")[2]})
             for each, fits in fitting.items()
             if not any(fits)
         ]
         if problems:
-            raise SpecError(self._shown, problems)
+            raise SpecError(self._shown, [*self._report(), *problems])
         return [each for each, *fits in zip(found, *fitting.values()) if any(fits)]
 
     def _fits(self, pattern: str, entries: Entries) -> bool:
@@ -380,15 +377,6 @@ def _to_schedule(value: Any) -> Any:
     if moment is not None and moment.tzinfo is None:
         schedule["anchor_date"] = moment.replace(tzinfo=timezone.utc)
     return schedule
-
-
-def _as_older_clients(fields: Dict[str, Any], dialect: Dialect) -> Dict[str, Any]:
-    """Return the arguments of a spec as the stock client of a server's release means them."""
-    fields, schedules = {**dialect.stock_defaults, **fields}, fields.get("schedules", ())
-    if not dialect.has("schedules") and [each.active for each in schedules] == [False]:
-        # The only schedule is inactive where the deployment is paused.
-        fields.update(paused=True, schedules=(attrs.evolve(schedules[0], active=True),))
-    return fields
 
 
 def _to_flag(value: Any) -> Any:

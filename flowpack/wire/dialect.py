@@ -78,8 +78,6 @@ class Dialect:
 
     def __init__(self, version: str) -> None:
         self.version = version
-        #: Fields as the stock client of this release sends them where a prefect.yaml has none.
-        self.stock_defaults: Dict[str, Json] = {}
 
     def ui_path(self, kind: str) -> Optional[str]:
         """Return where the user interface shows things of this *kind*; None where it does not."""
@@ -178,8 +176,11 @@ class Dialect:
         """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
-    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
-        """Take out of the *fields* of a spec what this server does not keep; return its names."""
+    def make_fit(self, fields: Dict[str, Any], flow: Mapping[str, Any]) -> List[str]:
+        """Make *fields* of a prefect.yaml what the stock client of this server's release sends.
+
+        *flow* has what the flow stands in for. Returns what is left out, by name.
+        """
         schedules = fields["schedules"] or ()
         found = [
             name

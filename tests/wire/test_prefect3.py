@@ -513,7 +513,7 @@ def test_make_fit(release, left_out, expected):
         "enforce_parameter_schema": UNSET,
     }
     before = dict(fields)
-    assert dialect_for(release).make_fit(fields) == left_out
+    assert dialect_for(release).make_fit(fields, {}) == left_out
     assert fields == {**before, **expected}
 
 
@@ -522,7 +522,7 @@ def test_make_fit_of_an_inactive_schedule(release):
     """Where schedules are not switched off by themselves, the deployment is paused."""
     fields: Dict[str, Any] = dict.fromkeys(("paused", "version", "enforce_parameter_schema"), UNSET)
     fields["schedules"] = SCHEDULES[1:]
-    assert dialect_for(release).make_fit(fields) == []
+    assert dialect_for(release).make_fit(fields, {}) == []
     assert fields["paused"] is True
     assert fields["schedules"] == (attrs.evolve(SCHEDULES[1], active=True),)
 
@@ -531,5 +531,5 @@ def test_make_fit_keeps_what_is_given():
     """Where the version and the check of parameters are given, no default counts."""
     given = {"version": "1", "enforce_parameter_schema": True}
     fields = {**given, "schedules": UNSET, "paused": False}
-    assert dialect_for("3.9.1").make_fit(fields) == []
+    assert dialect_for("3.9.1").make_fit(fields, {}) == []
     assert fields == {**given, "schedules": UNSET, "paused": False}
