@@ -21,7 +21,7 @@ from flowpack.deployments.datafiles import Pairs, Value, ValueReader
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.deployments.templating import fill_text
 from flowpack.exceptions import FlowpackError, SpecError, printable, quoted, suggestion
-from flowpack.schedules import parse_deployment_schedule, parse_time
+from flowpack.schedules import parse_time
 
 #: The keys of a mapping, each with its line and what stands below.
 Entries = Dict[str, Tuple[int, Value]]
@@ -29,11 +29,17 @@ Entries = Dict[str, Tuple[int, Value]]
 #: The field of a spec for each key that has one.
 _FIELDS = {
     **{key: key for key in ("name", "version", "description", "tags", "entrypoint", "parameters")},
-    **{key: key for key in ("paused", "enforce_parameter_schema", "concurrency_limit")},
+    **{
+        key: key for key in ("paused", "enforce_parameter_schema", "concurrency_limit", "schedules")
+    },
+    "schedule": "schedules",
     "work_pool.name": "work_pool",
     "work_pool.work_queue_name": "work_queue",
     "work_pool.job_variables": "job_variables",
 }
+
+#: Where what is empty is as null to the stock client.
+_LIKE_NULL = ("description", "version", "schedule")
 
 #: What the stock client does beside a deployment, and why it is refused.
 _NOT_DONE = {
@@ -46,7 +52,7 @@ _NOT_DONE = {
 #: The sections that deployments without one of their own have from the top of the file.
 _SHARED = ("pull", *_NOT_DONE)
 
-_KEYS = (*_FIELDS, *_SHARED, "work_pool", "schedule", "schedules", "flow_name")
+_KEYS = (*_FIELDS, *_SHARED, "work_pool", "flow_name")
 
 #: Where keys belong that people write where the stock client passes over them.
 _PLACES = {
@@ -221,9 +227,12 @@ class _File(ValueReader):
         for key, (line, value) in entries.items():
             path = f"{prefix}{key}"
             if path in _FIELDS:
-                self._read_field(path, line, value, fields)
-            elif path in ("schedule", "schedules"):
-                self._read_schedules(key, value, fields)
+                is_left_out = path in _LIKE_NULL and not _is_filled((line, value))
+                if value.content is not None and not is_left_out:
+                    field, convert = _FIELDS[path], self._to_argument
+                    if path == "schedule":  # There was one alone before there were several.
+                        value = attrs.evolve(value, content=[value])
+                    fields.update(self.read_field(field, line, value, path, convert))
             elif path == "work_pool":
                 pool = self.entries(self._expect(Pairs, value, path).content, path)
                 self._read_keys(pool, "work_pool.", fields)
@@ -238,19 +247,6 @@ class _File(ValueReader):
             elif path not in _KEYS and not (key == "version_type" and value.content is None):
                 self._notes.setdefault(_describe_unused(key, prefix), {})[line] = None
 
-    def _read_field(self, path: str, line: int, value: Value, fields: Dict[str, Any]) -> None:
-        noted, field = len(self.problems), _FIELDS[path]
-        plain = self.read(value, path)
-        if plain is None or len(self.problems) > noted:
-            return
-        try:
-            fields[field] = self._to_argument(field, plain)
-            with collecting():  # So that nobody else collects this one.
-                DeploymentSpec(**{field: fields[field]})
-        except ValueError as exc:  # As those of specs are.
-            for problem in getattr(exc, "problems", [str(exc)]):
-                self.note(line, path, problem.removeprefix(f"{field}: "))
-
     def _to_argument(self, field: str, value: Any) -> Any:
         """Return what the value of a key means, as pydantic takes it for the stock client."""
         if field == "entrypoint" and isinstance(value, str):
@@ -259,6 +255,8 @@ class _File(ValueReader):
             tags = value if isinstance(value, list) else [value]
             texts = [str(tag) if isinstance(tag, (bool, int, float)) else tag for tag in tags]
             return [text for text in texts if not isinstance(text, str) or text.strip()]
+        if field == "schedules" and isinstance(value, list):
+            return _to_schedules(value)
         if field in ("paused", "enforce_parameter_schema"):
             return _to_flag(value)
         if field != "concurrency_limit":
@@ -267,21 +265,6 @@ class _File(ValueReader):
             return _to_count(value)
         limit = {key: _to_count(item) for key, item in value.items() if item is not None}
         return limit if "limit" in limit else None
-
-    def _read_schedules(self, key: str, value: Value, fields: Dict[str, Any]) -> None:
-        if value.content is None or (key == "schedule" and value.content == Pairs([])):
-            return
-        schedules = []
-        for item in [value] if key == "schedule" else self._expect(list, value, key).content:
-            noted = len(self.problems)
-            plain = self.read(item, key)
-            if len(self.problems) == noted:
-                try:
-                    schedules.append(parse_deployment_schedule(_to_schedule(plain)))
-                except SpecError as exc:
-                    for problem in exc.problems:
-                        self.note(item.line, key, problem)
-        fields["schedules"] = tuple(schedules)
 
 
 # --- what single values mean ----------------------------------------------------------------
@@ -358,10 +341,16 @@ def _find_script(entrypoint: str, folder: str) -> str:
     )
 
 
-def _to_schedule(value: Any) -> Any:
+def _to_schedules(items: List[Any]) -> List[Any]:
+    problem = "must be a mapping with one of cron, interval and rrule"
+    wrong = [number for number, item in enumerate(items, 1) if not isinstance(item, dict)]
+    if wrong:
+        raise SpecError("", [f"item {number}: {problem}" for number in wrong])
+    return list(map(_to_schedule, items))
+
+
+def _to_schedule(value: Dict[str, Any]) -> Dict[str, Any]:
     """Return an item of ``schedules`` as flowpack has it, without what its kind does not know."""
-    if not isinstance(value, dict):
-        raise SpecError("", ["must be a mapping with one of cron, interval and rrule"])
     schedule = {key: item for key, item in value.items() if item is not None}
     if schedule.get("catchup") is False:  # Clients of 2.19 to 3.0 wrote it, and it means nothing.
         del schedule["catchup"]

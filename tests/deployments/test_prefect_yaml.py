@@ -304,7 +304,7 @@ def test_the_old_schedule(one):
     ("keys", "line", "reason"),
     [
         ("schedule: {cron: '* * * * *'}\nschedules: []", 4, "give schedules alone"),
-        ("schedules: {cron: '* * * * *'}", 4, "must be a list, not a mapping"),
+        ("schedules: {cron: '* * * * *'}", 4, "must be a list of schedules, not dict"),
         ("schedules:\n- cron: '* * * * *'\n- {}", 6, "exactly one of"),
         ("schedules:\n- 0 6 * * *", 5, "must be a mapping with one of cron"),
         ("schedules:\n- {cron: a}", 5, "has 1 fields"),
