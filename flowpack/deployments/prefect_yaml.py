@@ -188,12 +188,12 @@ class _File(ValueReader):
         fitting = {
             each: [self._fits(each, entries) for _, entries in found] for each in patterns or "*"
         }
-        problems = [
-            f"there is no deployment {quoted(each)}; it has {', '.join(map(quoted, listed[:20]))}"
-            + suggestion(each.rpartition("/")[2], {*listed} - {each.rpartition("/")[2]})
-            for each, fits in fitting.items()
-            if not any(fits)
-        ]
+        problems = []
+        for each in (each for each, fits in fitting.items() if not any(fits)):
+            name = each.rpartition("/")[2]
+            hint = "" if name in listed else suggestion(name, listed)
+            shown = ", ".join(map(quoted, listed[:20]))
+            problems.append(f"there is no deployment {quoted(each)}; it has {shown}{hint}")
         if problems:
             raise SpecError(self._shown, [*self._report(), *problems])
         return [each for each, *fits in zip(found, *fitting.values()) if any(fits)]

@@ -541,6 +541,8 @@ def test_all_problems_at_once(write):
     found = problems(load_prefect_yaml, path)
     assert [each[:13] for each in found] == ["line 2: tags:", "line 3: deplo", "line 4: name:"]
     assert len(problems(load_prefect_yaml, path, ["b"])) == 3
+    (found,) = problems(load_prefect_yaml, write(SEVERAL), ["nope/named"])
+    assert "did you mean" not in found
 
 
 def test_missing_file(tmp_path):
