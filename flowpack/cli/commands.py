@@ -128,11 +128,12 @@ def _deploy(parser: Any) -> None:
 
 
 def _plan(parser: Any) -> None:
-    _add(parser, "targets TARGET", "see below", nargs="+")
+    _add(parser, "targets TARGET", "see below", nargs="*")
     kind = parser.add_mutually_exclusive_group()
     _add(kind, "--spec", "a .py TARGET is a spec file; it is run")
     _add(kind, "--script", "a .py TARGET is a script with flows")
-    _add(kind, "--prefect-file", "TARGET is a prefect.yaml of another name")
+    help = "a prefect.yaml of another name, in place of TARGET or before it"
+    _add(kind, "--prefect-file PATH", help, action="append", nargs="?", const=False)
     _prefect_yaml(parser.add_argument_group("deployments of a prefect.yaml"))
     _script(parser.add_argument_group("the deployment of a script"))
     _schedule(parser.add_argument_group("the schedules of a script's deployment"))

@@ -26,9 +26,11 @@ def deploy(arguments: Namespace) -> None:
     targets = read_targets(arguments)
     planned = None if arguments.plan_file is None else _read_plan(arguments.plan_file)
     with connect(arguments) as client:
-        specs = make_specs(targets, arguments, client)
+        specs, notes = make_specs(targets, arguments)
         try:
-            with _progress(0 if arguments.verbose else len(specs)) as progress:
+            with _news(notes) as actions, _progress(
+                0 if arguments.verbose else len(specs)
+            ) as progress:
                 deployed = applying.deploy(
                     specs,
                     client,
@@ -38,6 +40,7 @@ def deploy(arguments: Namespace) -> None:
                     progress=progress,
                     planned=planned,
                 )
+                actions += [each.action for each in deployed]
         except DeploymentsFailedError as exc:
             _print_deployed(exc.deployed, as_json=arguments.json, failed=len(exc.failed))
             raise
@@ -48,13 +51,27 @@ def plan(arguments: Namespace) -> None:
     """Show what ``deploy`` would do; nothing is written."""
     targets = read_targets(arguments)
     with connect(arguments) as client:
-        specs = make_specs(targets, arguments, client)
-        made = planning.plan(specs, client, confirm=arguments.confirm)
+        specs, notes = make_specs(targets, arguments)
+        with _news(notes) as actions:
+            made = planning.plan(specs, client, confirm=arguments.confirm)
+            actions += [each.kind for each in made.actions]
     for line in [made.to_json()] if arguments.json else output.escaped(made):
         output.text(line)
     if len(specs) > 1 and not arguments.json:
         words = {CREATE: "create {}", UPDATE: "update {}", UNCHANGED: "leave {} unchanged"}
         output.note(f"would {_counts([each.kind for each in made.actions], words)}")
+
+
+@contextmanager
+def _news(notes: Sequence[str]) -> Iterator[List[str]]:
+    """Print *notes* at the end, unless all actions, which the caller adds, are unchanged."""
+    actions: List[str] = []
+    try:
+        yield actions
+    finally:
+        if {*actions} != {UNCHANGED}:
+            for note in notes:
+                output.note(note)
 
 
 def _read_plan(path: str) -> str:

@@ -70,6 +70,8 @@ class Parser(argparse.ArgumentParser):
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self._refuse(unknown)
+        if not (getattr(found, "targets", True) or any(found.prefect_file or ())):
+            self.error("the following arguments are required: TARGET")
         return found, unknown
 
     def _refuse(self, unknown: List[str]) -> NoReturn:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import attrs
 
 from flowpack.cli import output
 from flowpack.cli.parameters import given_parameters
 from flowpack.cli.parser import UsageError
-from flowpack.client import Client
 from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
 from flowpack.deployments.spec import DeploymentSpec
 from flowpack.exceptions import printable, quoted
@@ -19,6 +18,9 @@ from flowpack.models import FlowRunnerSettings
 from flowpack.packaging.script import known_schema
 from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, Schedule
 from flowpack.urls import mask_text
+
+if TYPE_CHECKING:
+    from flowpack.deployments.prefect_yaml import PrefectFile
 
 #: The options that set a field of a script's spec, and that field.
 _FIELDS = {
@@ -61,8 +63,10 @@ class Target(NamedTuple):
 
 def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     """Return the targets; options that do not go together are refused."""
-    kinds = {name: getattr(arguments, name) for name in ("spec", "script", "prefect_file")}
-    targets = tuple(find_target(text, **kinds) for text in arguments.targets)
+    files = arguments.prefect_file
+    kinds = {"spec": arguments.spec, "script": arguments.script, "prefect_file": files is not None}
+    texts = [*filter(None, files or ()), *arguments.targets]
+    targets = tuple(find_target(text, **kinds) for text in texts)
     if arguments.no_params and (arguments.param or arguments.params is not None):
         raise UsageError("--no-params removes the parameters that -p and --params give")
     options = (*_FOR_SCRIPTS, "all", "ignore")
@@ -92,7 +96,7 @@ def find_target(
     Python files are spec files with *spec*, scripts with *script*, whatever they look like; with
     *prefect_file* it is a ``prefect.yaml``, whatever its name.
     """
-    if prefect_file:
+    if prefect_file and text.strip():
         return Target(text, None, True, True)
     location, flow_name = split_target(text)
     if not location.strip() or (flow_name is not None and not flow_name.strip()):
@@ -130,15 +134,18 @@ def _is_url(text: str) -> bool:
 
 
 def make_specs(
-    targets: Sequence[Target], arguments: Namespace, client: Client
-) -> Tuple[DeploymentSpec, ...]:
-    """Return the specs of all *targets*, in order; spec files in Python are run."""
+    targets: Sequence[Target], arguments: Namespace
+) -> Tuple[Tuple[DeploymentSpec, ...], Tuple[str, ...]]:
+    """Return the specs of all *targets*, in order, and notes; spec files in Python are run."""
     specs: List[DeploymentSpec] = []
+    notes: List[str] = []
     options = {} if all(each.is_spec_file for each in targets) else _script_options(arguments)
     for target in targets:
         path = target.location
         if target.is_prefect_yaml:
-            specs += _load_prefect_yaml(path, arguments, client)
+            file = _load_prefect_yaml(path, arguments)
+            specs += file.specs
+            notes += [f"note: {path}: {note}" for note in file.notes]
         elif target.is_spec_file:
             if runs_code(path):
                 output.note(f"running {path} for its deployments")
@@ -149,22 +156,17 @@ def make_specs(
             spec = DeploymentSpec(flow_location=path, flow_name=target.flow_name, **options)
             given = given_parameters(arguments, lambda: known_schema(spec.find_flow()))
             specs.append(spec if given is None else attrs.evolve(spec, parameters=given))
-    return tuple(specs)
+    return tuple(specs), tuple(notes)
 
 
-def _load_prefect_yaml(
-    path: str, arguments: Namespace, client: Client
-) -> Tuple[DeploymentSpec, ...]:
+def _load_prefect_yaml(path: str, arguments: Namespace) -> PrefectFile:
     # Imported here because it is slow to load, and most commands read none.
     from flowpack.deployments.prefect_yaml import load_prefect_yaml
 
     options = {_FIELDS[name]: getattr(arguments, name) for name in _BESIDE_PREFECT_YAML}
     given = {field: value for field, value in options.items() if value is not None}
     ignore = arguments.ignore or ()
-    file = load_prefect_yaml(path, arguments.name or (), client, ignore=ignore, **given)
-    for note in file.notes:
-        output.note(f"note: {path}: {note}")
-    return file.specs
+    return load_prefect_yaml(path, arguments.name or (), ignore=ignore, **given)
 
 
 def _script_options(arguments: Namespace) -> Dict[str, Any]:

@@ -18,7 +18,8 @@ from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tup
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
-from flowpack.exceptions import SpecError, printable, quoted
+from flowpack.deployments.spec import DeploymentSpec, collecting
+from flowpack.exceptions import BlockError, SpecError, printable, quoted
 from flowpack.jsonvalues import DEEPEST, LONGEST_INTEGER
 
 #: Longest file that is read, in bytes: some ten thousand specs.
@@ -350,6 +351,30 @@ class ValueReader:
                 for key, (_, item) in self.entries(content, path, depth).items()
             }
         return None
+
+    def read_field(
+        self, field: str, line: int, value: Value, path: str, convert: Callable[[str, Any], Any]
+    ) -> Dict[str, Any]:
+        """Return *field* of a spec with its argument; nothing where *value* cannot be one.
+
+        *convert* returns the argument that the value of a field means, or raises.
+        """
+        noted = len(self.problems)
+        plain = self.read(value, path)
+        if len(self.problems) > noted:
+            return {}
+        try:
+            with collecting():  # So that nobody else collects this one.
+                argument = convert(field, plain)
+                DeploymentSpec(**{field: argument})
+            return {field: argument}
+        except (SpecError, BlockError, ValueError) as exc:
+            for problem in getattr(exc, "problems", [str(exc)]):
+                at = re.match("item ([0-9]+): ", problem) if field == "schedules" else None
+                is_item = at is not None and isinstance(value.content, list)
+                where = value.content[int(at[1]) - 1].line if at and is_item else line
+                self.note(where, path, problem.removeprefix(f"{field}: "))
+        return {}
 
     def entries(self, content: Pairs, path: str, depth: int = 0) -> Dict[str, Tuple[int, Value]]:
         """Return what a mapping holds by key, each with its line; merged keys come last."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import suppress
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -47,10 +46,11 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject, Unset
+from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
 from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
-from flowpack.wire.dialect import Change
+from flowpack.wire.conversion import describe_schedule
+from flowpack.wire.dialect import Change, Dialect
 
 Specs = Union[Spec, Iterable[Spec]]
 
@@ -140,11 +140,7 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
             if isinstance(exc, APIStatusError) and exc.status in (401, 403):
                 raise
             failed[position] = label, exc
-    problems += [
-        f"{quoted(name)} is deployed {count} times in one set; give each its own name"
-        for name, count in Counter(step.spec.full_name for step in steps).items()
-        if count > 1
-    ]
+    problems += _doubles(steps, chosen)
     if problems:
         raise DeploymentValidationError(f"{len(chosen)} deployments", problems)
     return Plan(
@@ -155,6 +151,20 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
         steps=tuple(steps),
         failed=failed,
     )
+
+
+def _doubles(steps: Iterable[Step], chosen: Sequence[Spec]) -> Iterator[str]:
+    """Yield which deployments stand more than once in a set, and where."""
+    named: Dict[str, List[Optional[str]]] = {}
+    for step in steps:
+        named.setdefault(step.spec.full_name, []).append(chosen[step.position].source)
+    for name, sources in named.items():
+        if len(sources) > 1:
+            places = ", ".join(filter(None, sources))
+            yield (
+                f"{quoted(name)} is deployed {len(sources)} times in one set; give each its own"
+                f" name{places and f' ({places})'}"
+            )
 
 
 def _format_problem(spec: Spec, error: FlowpackError) -> str:
@@ -226,7 +236,7 @@ def _describe(
     flow_id = _NO_ID if current is None else current.flow_id
     described = describe(spec, package, flow_id, _find_token(package, in_place))
     new = dialect.settled(described, current)
-    problems = [*dialect.problems(new), *_parameter_problems(spec, package, new)]
+    problems = [*dialect.problems(new), *_parameter_problems(spec, package, new, dialect)]
     if not (dialect.fills_in or state.reader.embedded):
         problems += _order_problems(spec.flow, new.parameters or {})
     if problems:
@@ -253,10 +263,10 @@ def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) 
 
 
 def _parameter_problems(
-    spec: CompleteSpec, package: Package, new: DeploymentCreate
+    spec: CompleteSpec, package: Package, new: DeploymentCreate, dialect: Dialect
 ) -> Iterator[str]:
     """Yield what the flow could not take of the parameters of *new*, which is settled."""
-    parameters, schedules = new.parameters or {}, list(_active_schedules(new))
+    parameters, schedules = new.parameters or {}, dialect.all_schedules(new)
     has_schema = package.parameter_schema or isinstance(spec.packager, SourcePackager)
     if spec.flow.definition is None or not has_schema or not (parameters or schedules):
         return
@@ -269,13 +279,17 @@ def _parameter_problems(
         remedy = " (kept from the server; --no-params, or parameters={}, removes what is there)"
     for problem in _value_problems(parameters, schema, spec.flow, new):
         yield f"{problem}{remedy}"
-    for label, own in schedules:
+    for each in schedules:
+        if not each.active:
+            continue
+        label = quoted(not each.own and each.slug or describe_schedule(each.schedule))
+        own = each.parameters or {}
         for problem in _value_problems(own, schema, spec.flow, new):
-            yield f"{problem}, in the parameters of the schedule{label}"
+            yield f"{problem}, in the parameters of the schedule {label}"
         # What is paused starts no runs.
         values, wanted = {**parameters, **own}, schema if new.is_schedule_active else {}
         for problem in missing_problems(values, wanted):
-            yield f"{problem}: the schedule{label} would start runs without it"
+            yield f"{problem}: the schedule {label} would start runs without it"
 
 
 def _value_problems(
@@ -314,20 +328,6 @@ def _order_problems(flow: FlowInfo, values: Mapping[str, Any]) -> List[str]:
         f" Prefect 3.9 pass the items of *{rows} wrongly"
     )
     return [problem] if missing else []
-
-
-def _active_schedules(new: DeploymentCreate) -> Iterator[Tuple[str, Mapping[str, Any]]]:
-    """Yield what names each schedule that is switched on, and its own parameters."""
-    if isinstance(new.schedules, Unset):
-        if new.schedule and not isinstance(new.schedule, Unset):
-            yield "", {}  # The only one.
-        return
-    for each in new.schedules:
-        if each.get("active", True):
-            schedule = each.get("schedule") or {}
-            words = (each.get("slug"), *map(schedule.get, ("cron", "rrule", "interval")))
-            label = quoted(next(filter(None, words), "without a slug"))
-            yield f" {label}", each.get("parameters") or {}
 
 
 def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:

@@ -16,14 +16,12 @@ import attrs
 
 from flowpack._files import absolute_path
 from flowpack._tracebacks import hides_locals
-from flowpack.client import Client
 from flowpack.deployments import datafiles
 from flowpack.deployments.datafiles import Pairs, Value, ValueReader
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.deployments.templating import fill_text
 from flowpack.exceptions import FlowpackError, SpecError, printable, quoted, suggestion
-from flowpack.schedules import parse_deployment_schedule, parse_time
-from flowpack.wire.dialect import Dialect
+from flowpack.schedules import parse_time
 
 #: The keys of a mapping, each with its line and what stands below.
 Entries = Dict[str, Tuple[int, Value]]
@@ -31,11 +29,17 @@ Entries = Dict[str, Tuple[int, Value]]
 #: The field of a spec for each key that has one.
 _FIELDS = {
     **{key: key for key in ("name", "version", "description", "tags", "entrypoint", "parameters")},
-    **{key: key for key in ("paused", "enforce_parameter_schema", "concurrency_limit")},
+    **{
+        key: key for key in ("paused", "enforce_parameter_schema", "concurrency_limit", "schedules")
+    },
+    "schedule": "schedules",
     "work_pool.name": "work_pool",
     "work_pool.work_queue_name": "work_queue",
     "work_pool.job_variables": "job_variables",
 }
+
+#: Where what is empty is as null to the stock client.
+_LIKE_NULL = ("description", "version", "schedule")
 
 #: What the stock client does beside a deployment, and why it is refused.
 _NOT_DONE = {
@@ -48,7 +52,7 @@ _NOT_DONE = {
 #: The sections that deployments without one of their own have from the top of the file.
 _SHARED = ("pull", *_NOT_DONE)
 
-_KEYS = (*_FIELDS, *_SHARED, "work_pool", "schedule", "schedules", "flow_name")
+_KEYS = (*_FIELDS, *_SHARED, "work_pool", "flow_name")
 
 #: Where keys belong that people write where the stock client passes over them.
 _PLACES = {
@@ -78,7 +82,6 @@ class PrefectFile:
 def load_prefect_yaml(
     path: Union[str, os.PathLike[str]],
     names: Collection[str] = (),
-    client: Optional[Client] = None,
     *,
     ignore: Collection[str] = (),
     **fields: Any,
@@ -94,8 +97,6 @@ def load_prefect_yaml(
         names: Which deployments: ``NAME``, ``FLOW/NAME`` or patterns of them, in which ``*``
             stands for one or more characters. FLOW is the flow's name or its function's, where
             ``-`` and ``_`` are one. Without any all are taken that have a name.
-        client: The server; what the file leaves open is as the stock client of its release has
-            it. None means the newest.
         ignore: Which of ``build``, ``push``, ``triggers`` and ``sla`` may stand in the file,
             without effect; with ``pull`` no note says that it is replaced.
         **fields: Fields for every spec that a ``prefect.yaml`` does not have, such as
@@ -114,8 +115,6 @@ def load_prefect_yaml(
     file.raise_problems()
     specs = []
     for line, own in read:
-        if client is not None:
-            own = _as_older_clients(own, client.dialect)
         own = {**own, **fields}
         if "schedules" not in own:  # Those that are there stay.
             own.pop("replace_schedules", None)
@@ -157,8 +156,13 @@ class _File(ValueReader):
         top = self.entries(root.content, "")
         self._shared = {key: top[key] for key in _SHARED if key in top}
         items = self._expect(list, top.get("deployments", (0, Value(0, None)))[1], "deployments")
-        found = [self._expect(Pairs, item, "deployments") for item in items.content]
-        return [(item.line, self.entries(item.content, "")) for item in found]
+        found = []
+        for item in items.content:
+            keys = self.entries(self._expect(Pairs, item, "deployments").content, "")
+            if "name" in keys and keys["name"][1].problem:  # Else it would not be chosen.
+                self.note(keys["name"][0], "name", keys["name"][1].problem)
+            found.append((item.line, keys))
+        return found
 
     def _expect(self, kind: type, value: Value, path: str) -> Value:
         """Return *value* if it is a *kind*, list or Pairs, else an empty one; null is one."""
@@ -174,10 +178,9 @@ class _File(ValueReader):
         self, found: List[Tuple[int, Entries]], patterns: Collection[str]
     ) -> List[Tuple[int, Entries]]:
         """Return what fits a pattern, or without any what has a name; each must fit something."""
-        self.raise_problems()
-        known = {_text(entries, "name"): None for _, entries in found}
-        listed = [name for name in known if name]
+        listed = [name for name in {_text(entries, "name"): None for _, entries in found} if name]
         if not listed:
+            self.raise_problems()
             raise SpecError(self._shown, ["there are no deployments with a name in it"])
         for line, entries in found:
             if not patterns and not _text(entries, "name"):
@@ -185,14 +188,14 @@ class _File(ValueReader):
         fitting = {
             each: [self._fits(each, entries) for _, entries in found] for each in patterns or "*"
         }
-        problems = [
-            f"there is no deployment {quoted(each)}; it has {', '.join(map(quoted, listed[:20]))}"
-            + suggestion(each.rpartition("/")[2], listed)
-            for each, fits in fitting.items()
-            if not any(fits)
-        ]
+        problems = []
+        for each in (each for each, fits in fitting.items() if not any(fits)):
+            name = each.rpartition("/")[2]
+            hint = "" if name in listed else suggestion(name, listed)
+            shown = ", ".join(map(quoted, listed[:20]))
+            problems.append(f"there is no deployment {quoted(each)}; it has {shown}{hint}")
         if problems:
-            raise SpecError(self._shown, problems)
+            raise SpecError(self._shown, [*self._report(), *problems])
         return [each for each, *fits in zip(found, *fitting.values()) if any(fits)]
 
     def _fits(self, pattern: str, entries: Entries) -> bool:
@@ -224,9 +227,12 @@ class _File(ValueReader):
         for key, (line, value) in entries.items():
             path = f"{prefix}{key}"
             if path in _FIELDS:
-                self._read_field(path, line, value, fields)
-            elif path in ("schedule", "schedules"):
-                self._read_schedules(key, value, fields)
+                is_left_out = path in _LIKE_NULL and not _is_filled((line, value))
+                if value.content is not None and not is_left_out:
+                    field, convert = _FIELDS[path], self._to_argument
+                    if path == "schedule":  # There was one alone before there were several.
+                        value = attrs.evolve(value, content=[value])
+                    fields.update(self.read_field(field, line, value, path, convert))
             elif path == "work_pool":
                 pool = self.entries(self._expect(Pairs, value, path).content, path)
                 self._read_keys(pool, "work_pool.", fields)
@@ -241,19 +247,6 @@ class _File(ValueReader):
             elif path not in _KEYS and not (key == "version_type" and value.content is None):
                 self._notes.setdefault(_describe_unused(key, prefix), {})[line] = None
 
-    def _read_field(self, path: str, line: int, value: Value, fields: Dict[str, Any]) -> None:
-        noted, field = len(self.problems), _FIELDS[path]
-        plain = self.read(value, path)
-        if plain is None or len(self.problems) > noted:
-            return
-        try:
-            fields[field] = self._to_argument(field, plain)
-            with collecting():  # So that nobody else collects this one.
-                DeploymentSpec(**{field: fields[field]})
-        except ValueError as exc:  # As those of specs are.
-            for problem in getattr(exc, "problems", [str(exc)]):
-                self.note(line, path, problem.removeprefix(f"{field}: "))
-
     def _to_argument(self, field: str, value: Any) -> Any:
         """Return what the value of a key means, as pydantic takes it for the stock client."""
         if field == "entrypoint" and isinstance(value, str):
@@ -262,6 +255,8 @@ class _File(ValueReader):
             tags = value if isinstance(value, list) else [value]
             texts = [str(tag) if isinstance(tag, (bool, int, float)) else tag for tag in tags]
             return [text for text in texts if not isinstance(text, str) or text.strip()]
+        if field == "schedules" and isinstance(value, list):
+            return _to_schedules(value)
         if field in ("paused", "enforce_parameter_schema"):
             return _to_flag(value)
         if field != "concurrency_limit":
@@ -270,21 +265,6 @@ class _File(ValueReader):
             return _to_count(value)
         limit = {key: _to_count(item) for key, item in value.items() if item is not None}
         return limit if "limit" in limit else None
-
-    def _read_schedules(self, key: str, value: Value, fields: Dict[str, Any]) -> None:
-        if value.content is None or (key == "schedule" and value.content == Pairs([])):
-            return
-        schedules = []
-        for item in [value] if key == "schedule" else self._expect(list, value, key).content:
-            noted = len(self.problems)
-            plain = self.read(item, key)
-            if len(self.problems) == noted:
-                try:
-                    schedules.append(parse_deployment_schedule(_to_schedule(plain)))
-                except SpecError as exc:
-                    for problem in exc.problems:
-                        self.note(item.line, key, problem)
-        fields["schedules"] = tuple(schedules)
 
 
 # --- what single values mean ----------------------------------------------------------------
@@ -361,10 +341,16 @@ def _find_script(entrypoint: str, folder: str) -> str:
     )
 
 
-def _to_schedule(value: Any) -> Any:
+def _to_schedules(items: List[Any]) -> List[Any]:
+    problem = "must be a mapping with one of cron, interval and rrule"
+    wrong = [number for number, item in enumerate(items, 1) if not isinstance(item, dict)]
+    if wrong:
+        raise SpecError("", [f"item {number}: {problem}" for number in wrong])
+    return list(map(_to_schedule, items))
+
+
+def _to_schedule(value: Dict[str, Any]) -> Dict[str, Any]:
     """Return an item of ``schedules`` as flowpack has it, without what its kind does not know."""
-    if not isinstance(value, dict):
-        raise SpecError("", ["must be a mapping with one of cron, interval and rrule"])
     schedule = {key: item for key, item in value.items() if item is not None}
     if schedule.get("catchup") is False:  # Clients of 2.19 to 3.0 wrote it, and it means nothing.
         del schedule["catchup"]
@@ -380,15 +366,6 @@ def _to_schedule(value: Any) -> Any:
     if moment is not None and moment.tzinfo is None:
         schedule["anchor_date"] = moment.replace(tzinfo=timezone.utc)
     return schedule
-
-
-def _as_older_clients(fields: Dict[str, Any], dialect: Dialect) -> Dict[str, Any]:
-    """Return the arguments of a spec as the stock client of a server's release means them."""
-    fields, schedules = {**dialect.stock_defaults, **fields}, fields.get("schedules", ())
-    if not dialect.has("schedules") and [each.active for each in schedules] == [False]:
-        # The only schedule is inactive where the deployment is paused.
-        fields.update(paused=True, schedules=(attrs.evolve(schedules[0], active=True),))
-    return fields
 
 
 def _to_flag(value: Any) -> Any:

@@ -246,7 +246,8 @@ class DeploymentSpec(SpecFields):
         if problem:
             raise self._error(problem)
         fields = {each.name: getattr(self, each.name) for each in attrs.fields(SpecFields)}
-        left_out = () if self.check_job_variables else client.dialect.make_fit(fields)
+        stock = {"description": flow.description, "version": flow.version}
+        left_out = () if self.check_job_variables else client.dialect.make_fit(fields, stock)
         wanted = wanted_schedules(self.schedule, fields["schedules"])
         if isinstance(wanted, Unset) and self.replace_schedules:
             raise self._error("replace_schedules needs the schedules that are to be there")

@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import attrs
@@ -37,7 +37,6 @@ from flowpack.analysis.values import Scope, Symbol, alternatives
 from flowpack.blocks.storage_url import parse_storage_url
 from flowpack.deployments.spec import DeploymentSpec, collecting
 from flowpack.exceptions import (
-    BlockError,
     DeploymentValidationError,
     DiscoveryError,
     MissingFlowError,
@@ -207,8 +206,7 @@ def _load_data(path: str, suffix: str) -> Tuple[DeploymentSpec, ...]:
     text = read_text(path)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
     reader = ValueReader(path, _TEXTS, _FLAGS, lambda text, path: fill_text(text))
-    file = _File(path, reader)
-    specs = [(value.line, file.read_fields(value)) for value in file.find_mappings(roots)]
+    specs = [(value.line, _read_fields(value, path, reader)) for value in _mappings(roots, reader)]
     reader.raise_problems()
     if not specs:
         raise SpecError(path, ["there are no deployments in it"])
@@ -216,68 +214,49 @@ def _load_data(path: str, suffix: str) -> Tuple[DeploymentSpec, ...]:
     return tuple(DeploymentSpec(source=f"{source}:{line}", **fields) for line, fields in specs)
 
 
-class _File:
-    """A JSON or YAML file while it is read; *reader* notes what is wrong."""
-
-    def __init__(self, path: str, reader: ValueReader) -> None:
-        self._folder = os.path.dirname(os.path.abspath(path))
-        self._reader = reader
-
-    def find_mappings(self, roots: Iterable[Value]) -> Iterator[Value]:
-        """Yield what is to become a spec; an empty document is nothing."""
-        for root in roots:
-            values = root.content if isinstance(root.content, list) else [root]
-            for value in values if root.content is not None else []:
-                if value.kind == "a mapping":
-                    yield value
-                    continue
-                expected = f"expected a mapping with {', '.join(KEYS[:3])}, ..., not"
-                self._reader.note(value.line, "", value.problem or f"{expected} {value.kind}")
-
-    def read_fields(self, value: Value) -> Dict[str, Any]:
-        """Return the arguments of one spec."""
-        fields: Dict[str, Any] = {}
-        entries = self._reader.entries(value.content, "")
-        for key, (line, below) in entries.items():
-            if key not in KEYS:
-                self._reader.note(line, "", _unknown_key(key))
+def _mappings(roots: Iterable[Value], reader: ValueReader) -> Iterator[Value]:
+    """Yield what is to become a spec; an empty document is nothing."""
+    for root in roots:
+        values = root.content if isinstance(root.content, list) else [root]
+        for value in values if root.content is not None else []:
+            if value.kind == "a mapping":
+                yield value
                 continue
-            noted = len(self._reader.problems)
-            plain = self._reader.read(below, key)
-            if len(self._reader.problems) > noted:
-                continue
+            expected = f"expected a mapping with {', '.join(KEYS[:3])}, ..., not"
+            reader.note(value.line, "", value.problem or f"{expected} {value.kind}")
+
+
+def _read_fields(value: Value, path: str, reader: ValueReader) -> Dict[str, Any]:
+    """Return the arguments of one spec in the file at *path*."""
+    to_argument = partial(_to_argument, os.path.dirname(os.path.abspath(path)))
+    fields: Dict[str, Any] = {}
+    entries = reader.entries(value.content, "")
+    for key, (line, below) in entries.items():
+        if key in KEYS:
+            fields.update(reader.read_field(key, line, below, key, to_argument))
+        else:
+            reader.note(line, "", _unknown_key(key))
+    if {"schedule", "schedules"} <= entries.keys():
+        problem = "schedule is given, too; give one of them"
+        reader.note(entries["schedules"][0], "schedules", problem)
+    if not {"flow_location", "entrypoint"} & entries.keys():
+        reader.note(value.line, "", "flow_location is missing; give the path or URL of the script")
+    return fields
+
+
+def _to_argument(folder: str, key: str, value: Any) -> Any:
+    """Return the argument that *value* means; paths are taken from *folder*."""
+    if key in ("flow_location", "entrypoint"):
+        if value is None:
+            raise ValueError("give the path or URL of the script")
+        if isinstance(value, str) and value.strip() and "://" not in value:
             try:
-                fields[key] = self._to_argument(key, plain)
-            except SpecError as exc:
-                for problem in exc.problems:
-                    at = re.match("item ([0-9]+): ", problem)
-                    line = below.content[int(at[1]) - 1].line if at and key == "schedules" else line
-                    self._reader.note(line, key, problem.removeprefix(f"{key}: "))
-            except BlockError as exc:
-                self._reader.note(line, key, str(exc))
-        if {"schedule", "schedules"} <= entries.keys():
-            problem = "schedule is given, too; give one of them"
-            self._reader.note(entries["schedules"][0], "schedules", problem)
-        if not {"flow_location", "entrypoint"} & entries.keys():
-            missing = "flow_location is missing; give the path or URL of the script"
-            self._reader.note(value.line, "", missing)
-        return fields
-
-    def _to_argument(self, key: str, value: Any) -> Any:
-        """Return the argument that *value* means; raise where no other fields make it right."""
-        if key in ("flow_location", "entrypoint"):
-            if value is None:
-                raise SpecError(key, ["give the path or URL of the script"])
-            if isinstance(value, str) and value.strip() and "://" not in value:
-                try:
-                    value = absolute_path(value, cwd=self._folder)
-                except ValueError as exc:
-                    raise SpecError(key, [f"{quoted(value)}: {exc}"]) from exc
-        elif key == "flow_storage" and isinstance(value, str):
-            value = parse_storage_url(value, folder=self._folder)
-        with collecting():  # So that nobody else collects this one.
-            DeploymentSpec(**{key: value})
-        return value
+                return absolute_path(value, cwd=folder)
+            except ValueError as exc:
+                raise ValueError(f"{quoted(value)}: {exc}") from exc
+    if key == "flow_storage" and isinstance(value, str):
+        return parse_storage_url(value, folder=folder)
+    return value
 
 
 def _unknown_key(key: str) -> str:

@@ -75,13 +75,24 @@ def to_job_variables(value: Union[Mapping[str, Any], None, Unset]) -> Any:
     return variables
 
 
+def _variables_problem(value: Any) -> Optional[str]:
+    problem = is_json_mapping(value)
+    env = None if problem else value.get("env")
+    for name, item in env.items() if isinstance(env, dict) else ():
+        if isinstance(item, (list, dict)):  # Servers would show what it holds.
+            return (
+                f"env.{printable(name)} must be text, a number or null, not {describe_type(item)}"
+            )
+    return problem
+
+
 def _to_limit(value: Union[int, Mapping[str, Any], None, Unset]) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
 #: What a concurrency limit may hold, where it is no mere number.
 _LIMIT: Mapping[str, Check] = {
-    "limit": at_least(1, "runs"),
+    "limit": at_least(1, "runs", 2**31 - 1),
     "collision_strategy": optional(one_of("ENQUEUE", "CANCEL_NEW")),
     "grace_period_seconds": optional(at_least(60, "seconds", 86400)),
 }
@@ -115,13 +126,14 @@ def _to_schedules(value: Any) -> Any:
         return ()
     if not isinstance(value, (list, tuple)):
         return value
-    schedules = []
+    schedules, problems = [], []
     for number, item in enumerate(value, 1):
         try:
             schedules.append(parse_deployment_schedule(item))
         except DeploymentValidationError as exc:
-            problems = [f"item {number}: {problem}" for problem in exc.problems]
-            raise DeploymentValidationError("schedules", problems) from exc
+            problems += [f"item {number}: {problem}" for problem in exc.problems]
+    if problems:
+        raise DeploymentValidationError("schedules", problems)
     return tuple(schedules)
 
 
@@ -177,7 +189,10 @@ class PoolFields(HidesLocals):
         default=UNSET, converter=_to_mapping, validator=validator(_labels_problem)
     )
     job_variables: Union[Mapping[str, Any], Unset] = attrs.field(
-        default=UNSET, converter=to_job_variables, validator=validator(is_json_mapping), repr=False
+        default=UNSET,
+        converter=to_job_variables,
+        validator=validator(_variables_problem),
+        repr=False,
     )
     check_job_variables: bool = attrs.field(default=True, validator=_check_flag)
     pull: Optional[str] = attrs.field(

@@ -79,8 +79,6 @@ class Dialect:
 
     def __init__(self, version: str) -> None:
         self.version = version
-        #: Fields as the stock client of this release sends them where a prefect.yaml has none.
-        self.stock_defaults: Dict[str, Json] = {}
 
     def ui_path(self, kind: str) -> Optional[str]:
         """Return where the user interface shows things of this *kind*; None where it does not."""
@@ -179,8 +177,11 @@ class Dialect:
         """Return where the runs of *current* are executed, as JSON."""
         return self.unstructure(current.flow_runner)
 
-    def make_fit(self, fields: Dict[str, Any]) -> List[str]:
-        """Take what is not kept here out of the schedules of a spec; return its names."""
+    def make_fit(self, fields: Dict[str, Any], flow: Mapping[str, Any]) -> List[str]:
+        """Make *fields* of a prefect.yaml what the stock client of this server's release sends.
+
+        *flow* has what the flow stands in for. Returns what is left out, by name.
+        """
         schedules = fields["schedules"] or ()
         found = [
             name
@@ -188,8 +189,11 @@ class Dialect:
             if any(getattr(each, name) is not None for each in schedules)
             and not self.has(f"schedules.{name}")
         ]
-        if found:
-            given = (attrs.evolve(each, **dict.fromkeys(found)) for each in schedules)
+        given = [attrs.evolve(each, **dict.fromkeys(found)) for each in schedules]
+        if len(given) == 1 and not (given[0].active or self.has("schedules")):
+            given = [attrs.evolve(given[0], active=True)]
+            fields["paused"] = True
+        if given:
             fields["schedules"] = tuple(given)
         return found
 

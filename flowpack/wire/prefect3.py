@@ -138,10 +138,6 @@ class Prefect3(Dialect):
         super().__init__(version)
         self._release = parse_version(version)
         self.loads_methods, self.fills_in = self.has("methods"), self.has("fills_in")
-        if self._release < (3, 3, 6):
-            self.stock_defaults = {"version": None}
-        if self.has("enforce_parameter_schema") and self._release < (3,):
-            self.stock_defaults["enforce_parameter_schema"] = False
         # Job variables that are an empty mapping: these releases keep what they have.
         self._ignores_empty = (3,) <= self._release < (3, 8, 8)
 
@@ -185,6 +181,16 @@ class Prefect3(Dialect):
         )
 
     # Deployments
+
+    def make_fit(self, fields: Dict[str, Any], flow: Mapping[str, Any]) -> List[str]:
+        """See :meth:`Dialect.make_fit`."""
+        defaults = dict(flow)
+        if self._release < (3, 3, 6):
+            defaults["version"] = None
+        if self._release < (3,):
+            defaults["enforce_parameter_schema"] = False
+        fields.update({key: each for key, each in defaults.items() if fields[key] is UNSET})
+        return super().make_fit(fields, flow)
 
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """See :meth:`Dialect.settled`; schedules of others are sent again."""

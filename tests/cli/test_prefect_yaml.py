@@ -119,6 +119,64 @@ def test_by_another_name(run, server, tmp_path):
     assert sorted(server.deployments) == ["a"]
 
 
+@pytest.mark.parametrize("argv", [("--prefect-file", "b.yaml"), ("--prefect-file=b.yaml",)])
+def test_as_the_stock_client_takes_it(run, server, tmp_path, argv):
+    """--prefect-file takes the path, as often as given and beside targets."""
+    work = tmp_path / "work"
+    (work / "prefect.yaml").rename(work / "a.yaml")
+    (work / "b.yaml").write_text(
+        'deployments: [{name: z, entrypoint: "f.py:one", work_pool: {name: pool}}]\n'
+    )
+    storage = ("--storage", f"file:{tmp_path}/s")
+    assert run("deploy", *argv, *storage).status == 0
+    assert sorted(server.deployments) == ["z"]
+    for files in ([*argv, "a.yaml"], ["--prefect-file=a.yaml", *argv]):
+        done = run("plan", *files, *storage, "--json")
+        assert sorted(each["name"] for each in done.json["actions"]) == ["a", "b", "b-new", "z"]
+    assert run("deploy").status == run("deploy", "--prefect-file=").status == 2
+
+
+def test_notes_only_where_there_is_news(run, server, tmp_path):
+    """What flowpack replaces is no news where nothing changes, but is beside an error."""
+    path = tmp_path / "work" / "prefect.yaml"
+    argv = ("prefect.yaml", "--storage", f"file:{tmp_path}/s")
+    for command, noted in (("plan", True), ("deploy", True), ("deploy", False), ("plan", False)):
+        assert ("is replaced" in run(command, *argv).err) is noted
+    path.write_text(path.read_text().replace("pool}", "none}"))
+    done = run("deploy", *argv)
+    assert done.status == 1 and "is replaced" in done.err
+
+
+def test_description_and_version_follow_the_flow(run, server, tmp_path):
+    """Where the file has none they are the flow's, also of a deployment that had others."""
+    path, script = tmp_path / "work" / "prefect.yaml", tmp_path / "work" / "f.py"
+    text = path.read_text()
+    argv = ("deploy", "prefect.yaml", "-n", "a", "--storage", f"file:{tmp_path}/s")
+    more = "{name: a, description: Own, version: v9,"
+    path.write_text(text.replace("{name: a,", more, 1))
+    assert run(*argv).status == 0
+    assert server.deployments["a"]["description"] == "Own"
+    path.write_text(text)
+    assert run(*argv).status == 0
+    made = server.deployments["a"]
+    assert made["description"] is None and len(made["version"]) == 32
+    script.write_text(script.read_text().replace("def one():", 'def one():\n    """New."""', 1))
+    assert run(*argv).status == 0
+    assert server.deployments["a"]["description"] == "New."
+
+
+def test_one_that_stands_twice(run, server, tmp_path):
+    """The error says where both stand."""
+    path = tmp_path / "work" / "prefect.yaml"
+    path.write_text(
+        "deployments:\n" + '- {name: a, entrypoint: "f.py:one", work_pool: {name: pool}}\n' * 2
+    )
+    done = run("plan", "prefect.yaml", "--storage", f"file:{tmp_path}/s")
+    assert done.status == 1
+    assert "'one/a' is deployed 2 times" in done.err
+    assert f"({path}:2, {path}:3)" in done.err
+
+
 def test_what_is_refused_may_be_ignored(run, server, tmp_path):
     """Each key is named, and --ignore may be repeated."""
     (tmp_path / "work" / "prefect.yaml").write_text(

@@ -15,6 +15,7 @@ from flowpack import (
     DeploymentSchedule,
     IntervalSchedule,
     LocalStorageBlock,
+    S3StorageBlock,
     RRuleSchedule,
 )
 from flowpack.deployments.prefect_yaml import load_prefect_yaml
@@ -26,19 +27,22 @@ from tests.todays_server import TodaysServer
 
 STOCK = json.loads((Path(__file__).parent / "data" / "stock_deploys.json").read_text())
 
-SCRIPT = """\
+SCRIPT = '''\
 from prefect import flow
 
 
 @flow
 def hello_flow(n: int = 1, s: str = "x"):
-    pass
+    """Say hello."""
 
 
 @flow(name="other name", version="7")
 def other():
     pass
-"""
+'''
+
+#: Needs no warning.
+SHARED = S3StorageBlock("bucket")
 
 
 @pytest.fixture
@@ -300,7 +304,7 @@ def test_the_old_schedule(one):
     ("keys", "line", "reason"),
     [
         ("schedule: {cron: '* * * * *'}\nschedules: []", 4, "give schedules alone"),
-        ("schedules: {cron: '* * * * *'}", 4, "must be a list, not a mapping"),
+        ("schedules: {cron: '* * * * *'}", 4, "must be a list of schedules, not dict"),
         ("schedules:\n- cron: '* * * * *'\n- {}", 6, "exactly one of"),
         ("schedules:\n- 0 6 * * *", 5, "must be a mapping with one of cron"),
         ("schedules:\n- {cron: a}", 5, "has 1 fields"),
@@ -526,6 +530,21 @@ def test_files_of_another_form(write, text, problem):
     assert found.startswith(problem)
 
 
+def test_all_problems_at_once(write):
+    """What has another form hides nothing of the others, and a name that is not clear counts."""
+    path = write("""\
+        deployments:
+        - {name: a, entrypoint: "hello.py:other", tags: 5}
+        - just text
+        - {name: !!python/name:os.system x, entrypoint: "hello.py:other"}
+    """)
+    found = problems(load_prefect_yaml, path)
+    assert [each[:13] for each in found] == ["line 2: tags:", "line 3: deplo", "line 4: name:"]
+    assert len(problems(load_prefect_yaml, path, ["b"])) == 3
+    (found,) = problems(load_prefect_yaml, write(SEVERAL), ["nope/named"])
+    assert "did you mean" not in found
+
+
 def test_missing_file(tmp_path):
     """A file that is not there is an error, not an empty one."""
     (problem,) = problems(load_prefect_yaml, tmp_path / "prefect.yaml")
@@ -618,24 +637,27 @@ def test_keys_without_effect(write):
 
 
 @pytest.mark.parametrize(
-    ("version", "defaults", "paused"),
+    ("version", "enforced", "has_version", "paused"),
     [
-        ("3.9.1", (UNSET, UNSET), UNSET),
-        ("3.2.0", (UNSET, None), UNSET),
-        ("2.20.25", (False, None), UNSET),
-        ("2.14.21", (False, None), True),
-        ("2.10.21", (UNSET, None), True),
+        ("3.9.1", UNSET, True, UNSET),
+        ("3.2.0", UNSET, False, UNSET),
+        ("2.20.25", False, False, UNSET),
+        ("2.14.21", False, False, True),
+        ("2.10.21", False, False, True),
     ],
 )
-def test_what_clients_of_the_release_do(one, version, defaults, paused):
+def test_what_clients_of_the_release_do(one, version, enforced, has_version, paused):
     """What the file leaves open is as the stock client of the server's release has it."""
     server = TodaysServer(version)
-    keys = "schedule: {cron: 0 6 * * *, active: false}"
+    keys = "schedule: {cron: 0 6 * * *, active: false}\nwork_pool: {name: pool}"
     with server.client() as client:
-        (spec,) = one(keys, client=client).specs
-        (given,) = one(f"{keys}\nversion: x\nenforce_parameter_schema: true", client=client).specs
-    assert (spec.enforce_parameter_schema, spec.version) == defaults
-    assert (given.enforce_parameter_schema, given.version) == (True, "x")
+        spec = one(keys, flow_storage=SHARED).specs[0].validate(client)
+        more = "version: x\ndescription: y\nenforce_parameter_schema: true"
+        given = one(f"{keys}\n{more}", flow_storage=SHARED).specs[0].validate(client)
+    assert spec.enforce_parameter_schema is enforced
+    assert spec.version == (spec.flow.version if has_version else None)
+    assert spec.description == spec.flow.description == "Say hello."
+    assert (given.enforce_parameter_schema, given.version, given.description) == (True, "x", "y")
     assert spec.paused is paused
     assert spec.schedules[0].active is (paused is True)
 

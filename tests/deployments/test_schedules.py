@@ -469,6 +469,7 @@ def test_old_server_keeps_one(make):
         ({"schedules": {"cron": "0 6 * * *"}}, "must be a list of schedules, not dict"),
         ({"schedules": [5]}, "item 1: .*must be a schedule"),
         ({"schedules": ["PT1H", "noon"]}, "item 2: .*'noon'"),
+        ({"schedules": [5, "PT1H", "noon"]}, "(?s)item 1: .*item 3: .*'noon'"),
         ({"schedules": ["PT1H", "01:00:00"]}, "items 1 and 2 are equal"),
         ({"schedules": ["@daily", {"cron": "@daily", "timezone": "UTC"}]}, "are equal"),
         (

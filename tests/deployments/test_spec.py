@@ -101,6 +101,8 @@ def test_bad_name_is_refused_at_once(name):
         ("flow_name", 5),
         ("paused", "yes"),
         ("packager", "script"),
+        ("concurrency_limit", 2**31),
+        ("job_variables", {"env": {"A": ["secret"]}}),
     ],
 )
 def test_bad_value_is_refused_at_once(field, value):

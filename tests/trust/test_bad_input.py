@@ -261,7 +261,7 @@ OTHERS = {
     "tags_nested": {"tags": [["a"]]},
     "schedule_text": {"schedule": "daily"},
     "schedule_number": {"schedule": 60},
-    "storage_text": {"flow_storage": "s3"},
+    "storage_text": {"flow_storage": "s3:"},
     "storage_class": {"flow_storage": FileStorageBlock},
     "storage_unknown": {"flow_storage": uuid.uuid4()},
     "runner_text": {"flow_runner": "no such runner"},

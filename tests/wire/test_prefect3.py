@@ -487,17 +487,49 @@ OF_SCHEDULES = ["slug", "parameters"]
 @pytest.mark.parametrize(
     ("release", "left_out", "expected"),
     [
-        ("3.9.1", [], SCHEDULES),
-        ("3.0.11", OF_SCHEDULES, (attrs.evolve(BARE, max_scheduled_runs=3), SCHEDULES[1])),
-        ("2.18.0", [*OF_SCHEDULES, "max_scheduled_runs"], (BARE, SCHEDULES[1])),
-        ("2.0b7", [*OF_SCHEDULES, "max_scheduled_runs"], (BARE, SCHEDULES[1])),
+        ("3.9.1", [], {}),
+        ("3.4.13", [], {}),
+        (
+            "3.0.11",
+            OF_SCHEDULES,
+            {
+                "schedules": (attrs.evolve(BARE, max_scheduled_runs=3), SCHEDULES[1]),
+                "version": None,
+            },
+        ),
+        (
+            "2.18.0",
+            [*OF_SCHEDULES, "max_scheduled_runs"],
+            {"schedules": (BARE, SCHEDULES[1]), "version": None, "enforce_parameter_schema": False},
+        ),
     ],
 )
 def test_make_fit(release, left_out, expected):
-    """What a release does not keep of schedules is left out; the rest stays."""
-    fields: Dict[str, Any] = {"schedules": SCHEDULES, "version": UNSET}
-    assert dialect_for(release).make_fit(fields) == left_out
-    assert fields == {"schedules": expected, "version": UNSET}
-    nothing: Dict[str, Any] = {"schedules": UNSET}
-    assert dialect_for(release).make_fit(nothing) == []
-    assert nothing == {"schedules": UNSET}
+    """What a release does not keep is left out, and its own client's defaults are taken."""
+    fields = {
+        "schedules": SCHEDULES,
+        "paused": UNSET,
+        "version": UNSET,
+        "enforce_parameter_schema": UNSET,
+    }
+    before = dict(fields)
+    assert dialect_for(release).make_fit(fields, {}) == left_out
+    assert fields == {**before, **expected}
+
+
+@pytest.mark.parametrize("release", ["2.0b7", "2.14.21"])
+def test_make_fit_of_an_inactive_schedule(release):
+    """Where schedules are not switched off by themselves, the deployment is paused."""
+    fields: Dict[str, Any] = dict.fromkeys(("paused", "version", "enforce_parameter_schema"), UNSET)
+    fields["schedules"] = SCHEDULES[1:]
+    assert dialect_for(release).make_fit(fields, {}) == []
+    assert fields["paused"] is True
+    assert fields["schedules"] == (attrs.evolve(SCHEDULES[1], active=True),)
+
+
+def test_make_fit_keeps_what_is_given():
+    """Where the version and the check of parameters are given, no default counts."""
+    given = {"version": "1", "enforce_parameter_schema": True}
+    fields = {**given, "schedules": UNSET, "paused": False}
+    assert dialect_for("3.9.1").make_fit(fields, {}) == []
+    assert fields == {**given, "schedules": UNSET, "paused": False}
