@@ -189,10 +189,11 @@ class HTTPSession:
             attempt.ssl_context = self._ssl_context(trusted)
         if not isinstance(session.get_adapter(url), DeadlineAdapter):
             attempt.sent = True  # For the user's own that is unknown.
-        options.update(timeout=(attempt.remaining(),) * 2, allow_redirects=False)
+        timeout = (attempt.remaining(),) * 2
         create = effect is Effect.CREATE
         with _for_creation(session, url) if create else contextlib.nullcontext(session) as sender:
-            with sender.send(prepared, **options) as incoming:
+            sending = sender.send(prepared, timeout=timeout, allow_redirects=False, **options)
+            with sending as incoming:
                 response = receive(incoming, attempt, sink)
         secrets = secrets_in(prepared.headers)
         if proxy and proxy.credentials:

@@ -207,10 +207,11 @@ def create_block_type(db: Session, body: Json) -> StatusAndJson:
 def create_block_schema(db: Session, body: Json) -> StatusAndJson:
     """Create a schema, known by its checksum. Those of blocks inside it came before."""
     fields = {key: value for key, value in body["fields"].items() if key != "definitions"}
-    values = {"checksum": orion_checksum(fields), "fields": fields}
-    values.update({column: body[column] for column in ("capabilities", "block_type_id")})
+    checksum = orion_checksum(fields)
+    own = {column: body[column] for column in ("capabilities", "block_type_id")}
+    values = {"checksum": checksum, "fields": fields, **own}
     db.insert("block_schema", values, conflict="Identical block schema already exists.")
-    return 201, _find_schema(db, checksum=values["checksum"])
+    return 201, _find_schema(db, checksum=checksum)
 
 
 def read_block_schema_by_checksum(db: Session, body: Json, checksum: str) -> StatusAndJson:

@@ -167,7 +167,9 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     cwd = _working_folder() if cwd is None else os.path.abspath(cwd)
-    search = _Search({"api_url": api, "profile": profile}, cwd, environ)
+    given = {"FLOWPACK_API_URL": api, "FLOWPACK_PROFILE": profile}
+    arguments = {name: (value, "argument") for name, value in given.items() if value is not None}
+    search = _Search([arguments, load_environment(environ)], cwd, environ)
     # Only the environment decides where Prefect's files are, and which profile counts.
     search.find("prefect_home", "profile")
     if cwd is not None:
@@ -202,10 +204,9 @@ class _Search:
     """Looks for each setting in source after source, and collects all problems."""
 
     def __init__(
-        self, given: Mapping[str, Any], cwd: Optional[str], environ: Mapping[str, str]
+        self, sources: List[Source], cwd: Optional[str], environ: Mapping[str, str]
     ) -> None:
-        self._given, self._cwd, self._environ = given, cwd, environ
-        self._sources = [load_environment(environ)]
+        self._sources, self._cwd, self._environ = sources, cwd, environ
         self.values: Dict[str, Any] = {}
         self.places: Dict[str, str] = {}
         self.problems: List[str] = []
@@ -237,8 +238,6 @@ class _Search:
         pairs = ((source, each) for source in self._sources for each in setting.names)
         found = (source[each] for source, each in pairs if each in source)
         value, place = next(found, (None, _DEFAULT))
-        if self._given.get(name) is not None:
-            value, place = self._given[name], "argument"
         if value is None or value == "":
             value = setting.default
             if setting.is_path and value:  # It may be missing, for nobody named it.
