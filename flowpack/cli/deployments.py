@@ -29,8 +29,13 @@ _FURTHER = (
 def ls(arguments: Namespace) -> None:
     """List deployments by name."""
     with connect(arguments) as client:
-        found = find_deployments(client, arguments.flow)
-        deployments = {name: each for name, each in found.items() if _is_listed(each, arguments)}
+        pools, tags = arguments.pool, set(arguments.tag or ())
+        deployments = {
+            name: each
+            for name, each in find_deployments(client, arguments.flow).items()
+            if tags <= set(each.tags)
+            and (pools is None or each.extra.get("work_pool_name") in pools)
+        }
         documents = [deployment_facts(name, each, client) for name, each in deployments.items()]
         nothing = "" if deployments else _describe_nothing(arguments, client)
     rows: List[Dict[str, object]] = []
@@ -64,13 +69,6 @@ def _describe_nothing(arguments: Namespace, client: Client) -> str:
         for given in getattr(arguments, words.rpartition(" ")[2]) or ():
             text += f" {words} {quoted(given)}{'' if given in names else suggestion(given, names)}"
     return text
-
-
-def _is_listed(deployment: Deployment, arguments: Namespace) -> bool:
-    """Return True if *deployment* is in one of the pools and has all of the tags."""
-    pool = deployment.extra.get("work_pool_name")
-    in_pool = arguments.pool is None or pool in arguments.pool
-    return in_pool and set(arguments.tag or ()) <= set(deployment.tags)
 
 
 def inspect(arguments: Namespace) -> None:
