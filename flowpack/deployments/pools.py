@@ -31,15 +31,8 @@ def check_pool(
 ) -> Tuple[str, ...]:
     """Check runner and job variables of *new* against its pool; return what a plan notes of it.
 
-    Args:
-        spec: What *new* was made of.
-        new: Settled; names a pool, or none.
-        client: The server; nothing is written.
-        planned: The pools that the same set would make: their types, and for whom. This one is
-            added.
-
-    Raises:
-        DeploymentValidationError: There is no such pool, or *new* does not fit it.
+    *planned* has the pools that the same set would make: their types, and for whom. What *new*
+    would make is added; what does not fit its pool raises a DeploymentValidationError.
     """
     label, name = spec.full_name, new.work_pool_name
     if not name:
