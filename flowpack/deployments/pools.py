@@ -36,7 +36,12 @@ def check_pool(
     """
     label, name = spec.full_name, new.work_pool_name
     if not name:
-        raise _no_pool(label, "no work pool is named", "Name one with --pool (work_pool=)", client)
+        raise _no_pool(
+            label,
+            "no work pool is named",
+            "Name one with --pool (work_pool, in a prefect.yaml work_pool.name)",
+            client,
+        )
     try:
         pool = client.read_work_pool(name)
     except ObjectNotFound:
