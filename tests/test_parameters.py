@@ -2,6 +2,7 @@
 
 import ast
 import json
+from typing import Any, Dict, List
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,7 @@ def schema_of(annotation, default=""):
     return known_schema(select_flow(Script(text.encode(), "f.py")))
 
 
-FITTING = {
+FITTING: Dict[str, List[Any]] = {
     "int": [0, -5, 3.0, 10**30],
     "float": [1, 1.5, -0.0],
     "str": ["", "a"],
@@ -111,7 +112,7 @@ FITTING = {
     "Unheard": [1, None, "a"],
 }
 
-REFUSED = {
+REFUSED: Dict[str, Dict[Any, str]] = {
     "int": {
         "3": "p: expected an integer, not '3'",
         1.5: "1.5",
@@ -249,7 +250,7 @@ def test_deep_values():
         "properties": {"p": {"$ref": "#/definitions/U"}},
         "definitions": {"U": unions},
     }
-    value = 1
+    value: Any = 1
     for _ in range(60):
         value = [value]
     assert value_problems({"p": value}, schema)
@@ -271,7 +272,7 @@ def test_nothing_else_is_raised(schema, value):
     )
 
 
-PAIRS = {
+PAIRS: Dict[str, Dict[str, Any]] = {
     "str": {"12": "12", "null": "null", "": "", '"a"': '"a"', "[1]": "[1]"},
     "Optional[str]": {"12": "12", "null": None, "a": "a", "true": "true"},
     "Union[int, str]": {"12": 12, "1.5": "1.5", "a": "a"},
@@ -310,13 +311,12 @@ def test_read_pairs_of_any_text(text):
 def test_names():
     """Unknown names are listed with those that there are, or with the form for ``**more``."""
     assert unknown_names({"a": 1}, ["a", "b"]) is None
-    assert unknown_names({"x": 1}, ["a", "b"]).endswith(
+    assert str(unknown_names({"x": 1}, ["a", "b"])).endswith(
         "no parameter 'x'; it takes a, b"
     )
-    assert unknown_names({"x": 1}, []).endswith("; it takes none")
-    assert """-p 'more={"a": 1, "b": "x"}'""" in unknown_names(
-        {"a": 1, "b": "x"}, ["more"], "more"
-    )
+    assert str(unknown_names({"x": 1}, [])).endswith("; it takes none")
+    text = unknown_names({"a": 1, "b": "x"}, ["more"], "more")
+    assert """-p 'more={"a": 1, "b": "x"}'""" in str(text)
 
 
 def test_missing():

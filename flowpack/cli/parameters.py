@@ -1,4 +1,4 @@
-"""The options ``-p`` and ``--params``: parameters of flow runs; and job variables."""
+"""The options ``-p`` and ``--params``: parameters of flow runs."""
 
 from __future__ import annotations
 
@@ -30,23 +30,20 @@ def given_parameters(
     return {**(arguments.params or {}), **pairs}
 
 
-def read_variables(texts: Mapping[str, str]) -> Dict[str, Any]:
-    """Return the values of job variables: JSON where the text is JSON; ``env.NAME`` is text."""
-    text = {"type": "string"}
-    return read_pairs(texts, {"properties": {key: text for key in texts if key[:4] == "env."}})
-
-
-def check_parameters(deployment: Deployment, given: Mapping[str, Any], client: Client) -> None:
+def check_parameters(
+    name: str, deployment: Deployment, given: Mapping[str, Any], client: Client
+) -> None:
     """Raise a SpecError for the parameters *given* to a flow run that could not be.
 
-    Types are checked where the server does so. 2.0b7 keeps no schema to go by.
+    Types are checked where the server does so; 2.0b7 keeps no schema to go by. The *name* is that
+    of the deployment, for messages.
     """
     if not client.dialect.uses_work_pools:
         return
     schema = deployment.extra.get("parameter_openapi_schema") or {}
     known = known_parameters(schema)
     # One that may be a function's **more.
-    more = [name for name, part in known.items() if part.get("default") == {}][-1:]
+    more = [each for each, part in known.items() if part.get("default") == {}][-1:]
     lead = "The following parameters were specified but not found on the deployment:"
     unknown = unknown_names(given, known, "".join(more), lead)
     problems = [unknown] if unknown else []
@@ -55,4 +52,4 @@ def check_parameters(deployment: Deployment, given: Mapping[str, Any], client: C
         problems += value_problems(values, schema)
         problems += missing_problems(values, schema)
     if problems:
-        raise SpecError(deployment.name, problems)
+        raise SpecError(name, problems)

@@ -237,6 +237,8 @@ def _describe(
     described = describe(spec, package, flow_id, _find_token(package, in_place))
     new = dialect.settled(described, current)
     problems = [*dialect.problems(new), *_parameter_problems(spec, package, new, dialect)]
+    if not (dialect.fills_in or state.reader.embedded):
+        problems += _order_problems(spec.flow, new.parameters or {})
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
     pooled = dialect.uses_work_pools
@@ -311,6 +313,22 @@ def _value_problems(
                 if value is not None or parts.get(name, {}).get("default", ...) is not None
             }
         yield from value_problems(kept, schema)
+
+
+def _order_problems(flow: FlowInfo, values: Mapping[str, Any]) -> List[str]:
+    """Return what is missing before ``*rows``, which older workers give to other parameters."""
+    arguments = flow.definition.node.args if flow.definition else None
+    if arguments is None or arguments.vararg is None or arguments.vararg.arg not in values:
+        return []
+    optional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+    optional = optional[len(optional) - len(arguments.defaults) :]
+    missing = ", ".join(name for name in optional if name not in values)
+    rows = printable(arguments.vararg.arg)
+    problem = (
+        f"parameter {rows}: give {printable(missing)} a value, too; without it workers before"
+        f" Prefect 3.9 pass the items of *{rows} wrongly"
+    )
+    return [problem] if missing else []
 
 
 def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:

@@ -70,6 +70,7 @@ class Dialect:
 
     name: ClassVar[str] = "orion"  # Or ``prefect3``.
     uses_work_pools: ClassVar[bool] = False  # A deployment needs a work pool to be run.
+    fills_in: bool = False  # Workers give parameters before ``*rows`` their defaults.
     loads_methods: bool = False  # Workers load flows in classes: ``file.py:Class.method``.
     workers: ClassVar[int] = 8  # Requests at a time that the server is glad of.
     with_secrets: ClassVar[str] = ""  # Query under which block documents hold their secrets.

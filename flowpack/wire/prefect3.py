@@ -66,6 +66,7 @@ SINCE: Mapping[str, Tuple[int, ...]] = {
     "schedules.max_scheduled_runs": (2, 19, 0),
     "schedules.slug": (3, 2, 0),
     "schedules.parameters": (3, 2, 0),
+    "fills_in": (3, 9, 0),  # What stands before ``*rows``; not in 3.8.8.
     "methods": (3, 4, 13),  # As entry points, as far as was seen; not in 3.0.11.
 }
 
@@ -136,7 +137,7 @@ class Prefect3(Dialect):
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
-        self.loads_methods = self.has("methods")
+        self.loads_methods, self.fills_in = self.has("methods"), self.has("fills_in")
         # Job variables that are an empty mapping: these releases keep what they have.
         self._ignores_empty = (3,) <= self._release < (3, 8, 8)
 
@@ -348,7 +349,9 @@ class Prefect3(Dialect):
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
         old, script = new.current and new.current.script, new.script
-        step, before = (each and pulling.select_step(each) for each in (script, old))
+        step = script and pulling.select_step(script)
+        # A new deployment with the stock step is as everybody expects.
+        before = pulling.select_step(old) if old else pulling.STOCK
         notes = [f"workers pull it with the {step} step"] if step and step != before else []
         return (*notes, *limit_notes(new))
 

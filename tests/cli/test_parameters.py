@@ -227,6 +227,14 @@ def test_trigger_names_what_there_is(flowpack, server):
     assert "'x'; it takes s" in done.err
 
 
+def test_what_stands_before_rows(flowpack, server, script):
+    """Workers before 3.9 would not run it well without; the embedded API's ``run`` does."""
+    given = ("plan", script, "-n", "d", "-p", "n=1", "-p", "rows=[1]")
+    done = flowpack(*given)
+    assert "parameter rows: give s, o, day, names a value, too" in done.err
+    assert flowpack(*given, *TEXTS[2:], "-p", "names=[]").status == 0
+
+
 def test_kept_schedules_count(flowpack, server, script):
     """A schedule that others made would start runs, too, and has parameters of its own."""
     schedule = {"schedule": {"cron": "0 6 * * *"}, "active": True, "slug": "theirs"}

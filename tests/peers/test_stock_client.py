@@ -217,7 +217,8 @@ def test_takeover_and_back(project):
     done = project.deploy()
     assert {each["action"] for each in done} == {"updated"}
     ours = project.deployments()
-    assert schedule_ids(ours) == schedule_ids(stock)
+    if project.server.environment.name != "prefect-2.20.25":  # That one makes all schedules anew.
+        assert schedule_ids(ours) == schedule_ids(stock)
     assert schedules(ours) == schedules(stock)
     for name, deployment in ours.items():
         assert deployment["id"] == stock[name]["id"]
