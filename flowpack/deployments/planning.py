@@ -282,7 +282,8 @@ def _parameter_problems(
     for each in schedules:
         if not each.active:
             continue
-        label = quoted(not each.own and each.slug or describe_schedule(each.schedule))
+        named = each.slug if not each.own else None  # Ours are called by what they are.
+        label = quoted(named or describe_schedule(each.schedule))
         own = each.parameters or {}
         for problem in _value_problems(own, schema, spec.flow, new):
             yield f"{problem}, in the parameters of the schedule {label}"

@@ -31,19 +31,17 @@ def check_pool(
 ) -> Tuple[str, ...]:
     """Check runner and job variables of *new* against its pool; return what a plan notes of it.
 
-    Args:
-        spec: What *new* was made of.
-        new: Settled; names a pool, or none.
-        client: The server; nothing is written.
-        planned: The pools that the same set would make: their types, and for whom. This one is
-            added.
-
-    Raises:
-        DeploymentValidationError: There is no such pool, or *new* does not fit it.
+    *planned* has the pools that the same set would make: their types, and for whom. What *new*
+    would make is added; what does not fit its pool raises a DeploymentValidationError.
     """
     label, name = spec.full_name, new.work_pool_name
     if not name:
-        raise _no_pool(label, "no work pool is named", "Name one with --pool (work_pool=)", client)
+        raise _no_pool(
+            label,
+            "no work pool is named",
+            "Name one with --pool (work_pool, in a prefect.yaml work_pool.name)",
+            client,
+        )
     try:
         pool = client.read_work_pool(name)
     except ObjectNotFound:

@@ -10,7 +10,7 @@ import os
 import re
 from contextlib import suppress
 from datetime import timezone
-from typing import Any, Collection, Dict, List, Optional, Tuple, Union
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import attrs
 
@@ -65,14 +65,8 @@ _PLACES = {
 }
 
 
-@attrs.frozen
-class PrefectFile:
-    """What a ``prefect.yaml`` holds.
-
-    Attributes:
-        specs: The deployments that were chosen, in the order of the file.
-        notes: What flowpack does otherwise than the stock client, and what has no effect.
-    """
+class PrefectFile(NamedTuple):
+    """The deployments that were chosen in a ``prefect.yaml``, and what is otherwise in effect."""
 
     specs: Tuple[DeploymentSpec, ...]
     notes: Tuple[str, ...] = ()
@@ -317,11 +311,7 @@ def _describe_unused(key: str, prefix: str) -> str:
 
 
 def _find_script(entrypoint: str, folder: str) -> str:
-    """Return ``/path/file.py:function`` for an entrypoint with a path or a module.
-
-    Raises:
-        ValueError: It is neither, or there is no such module.
-    """
+    """Return ``/path/file.py:function`` for an entrypoint with a path or a module that is there."""
     path, colon, function = entrypoint.rpartition(":")
     if (path or entrypoint).endswith(".py") or "/" in entrypoint:
         if path and function:

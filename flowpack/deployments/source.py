@@ -54,12 +54,7 @@ def parse_location(value: object) -> Optional[URL]:
 def find_flow(
     label: str, flow: Optional[Any], location: Optional[URL], flow_name: Optional[str]
 ) -> FlowInfo:
-    """Return the flow that a spec means, with the bytes of its script; no user code is run.
-
-    Raises:
-        DeploymentValidationError: Flow and location are missing or do not fit each other.
-        DiscoveryError: The flows of the script cannot be read from its source.
-    """
+    """Return what :meth:`flowpack.DeploymentSpec.find_flow` does; no user code is run."""
     if flow is None:
         if location is None:
             raise DeploymentValidationError(label, ["either flow or flow_location must be given"])

@@ -141,7 +141,8 @@ class DeploymentSpec(SpecFields):
             mapping, ``env.NAME`` one of it. They are laid over those that *flow_runner* stands
             for, variables in ``env`` by name.
         check_job_variables: Whether a name that the pool's template does not have is an error, and
-            what the server keeps nothing of; else they are notes.
+            what the server keeps nothing of; else they are notes, and what is not given is as
+            ``prefect deploy`` of the server's release has it.
         labels: Facts about the deployment: text, numbers and booleans.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
             with a step that needs flowpack there; None is ``stock`` where that can read the

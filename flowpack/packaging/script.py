@@ -329,10 +329,6 @@ def store(
 
     The caller has checked the document that the storage names, and creates the deployment, which
     points at the stored bytes, last. Others of the same set share the *registry*.
-
-    Raises:
-        StorageError: The bytes could not be stored, or are not there afterwards.
-        APIError: Flow or storage block could not be registered.
     """
     registry = registry or Registry(client)
     token = put_bytes(package, confirm)

@@ -54,7 +54,7 @@ def deployed(flowpack):
     """Read a deployment by its name."""
 
     def read(name):
-        with get_client():
+        with get_client() as client:
             return client.read_deployment_by_name(name)
 
     return read
@@ -180,8 +180,7 @@ def test_description_and_version(files):
     def fields(*options):
         argv = ["deploy", "flows.py:second", *options]
         arguments = make_parser(argv).parse_args(argv)
-        with get_client():
-            ((spec,), _) = make_specs(read_targets(arguments), arguments)
+        ((spec,), _) = make_specs(read_targets(arguments), arguments)
         return spec.description, spec.version
 
     assert fields("--description", "", "--version", "1.0") == ("", "1.0")
@@ -203,8 +202,7 @@ def test_options_of_work_pools(files):
     def specs(*options):
         argv = ["deploy", "flows.py:second", *options]
         arguments = make_parser(argv).parse_args(argv)
-        with get_client():
-            return make_specs(read_targets(arguments), arguments)[0]
+        return make_specs(read_targets(arguments), arguments)[0]
 
     (spec,) = specs(*flat, *labels)
     assert (spec.work_pool, spec.work_queue) == ("main", "high")
@@ -223,8 +221,7 @@ def test_job_variables_and_limits(script):
 
     def options(*argv):
         arguments = make_parser(["plan"]).parse_args(["plan", str(script), *argv])
-        with get_client():
-            return make_specs(read_targets(arguments), arguments)[0][0]
+        return make_specs(read_targets(arguments), arguments)[0][0]
 
     given = ("env.A=1", "env.B=true", 'env={"C": "3"}', "n=2", "s=x", "m={}", "t=a=b")
     flat = (word for each in given for word in ("--job-variable", each))
