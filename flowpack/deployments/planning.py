@@ -47,9 +47,10 @@ from flowpack.exceptions import (
     printable,
     quoted,
 )
-from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject, Unset
+from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
 from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
+from flowpack.wire.conversion import describe_schedule
 from flowpack.wire.dialect import Change
 
 Specs = Union[Spec, Iterable[Spec]]
@@ -214,7 +215,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         size=package.content.size,
         notes=notes,
         kept=spec.kept,
-        schedules=state.reader.dialect.all_schedules(new),
+        schedules=new.schedules or (),
     )
 
 
@@ -318,16 +319,10 @@ def _order_problems(flow: FlowInfo, values: Mapping[str, Any]) -> List[str]:
 
 def _active_schedules(new: DeploymentCreate) -> Iterator[Tuple[str, Mapping[str, Any]]]:
     """Yield what names each schedule that is switched on, and its own parameters."""
-    if isinstance(new.schedules, Unset):
-        if new.schedule and not isinstance(new.schedule, Unset):
-            yield "", {}  # The only one.
-        return
-    for each in new.schedules:
-        if each.get("active", True):
-            schedule = each.get("schedule") or {}
-            words = (each.get("slug"), *map(schedule.get, ("cron", "rrule", "interval")))
-            label = quoted(next(filter(None, words), "without a slug"))
-            yield f" {label}", each.get("parameters") or {}
+    for each in new.schedules or ():
+        if each.active:
+            label = each.slug or describe_schedule(each.schedule)
+            yield f" {quoted(label)}", each.parameters
 
 
 def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
