@@ -215,7 +215,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         size=package.content.size,
         notes=notes,
         kept=spec.kept,
-        schedules=new.schedules or (),
+        schedules=state.reader.dialect.all_schedules(new),
     )
 
 

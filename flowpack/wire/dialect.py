@@ -151,6 +151,10 @@ class Dialect:
                 changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
         return tuple(changes)
 
+    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
+        """Return the schedules that a deployment is to have; *new* is settled."""
+        return new.schedules or ()
+
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
         return request("POST", "/deployments/", self.body(new), Effect.UPSERT)

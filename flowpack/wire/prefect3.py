@@ -177,7 +177,7 @@ class Prefect3(Dialect):
             flow_data=None if stored is None else DataDocument.encode("blockstorage", stored),
             script=script,
             script_problem=problem,
-            schedule=schedules.first_own(own),
+            schedule=schedules.first(own),
             is_schedule_active=active,
             schedules=(*own, *others),
             extra=value,

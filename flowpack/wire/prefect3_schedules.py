@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from operator import attrgetter
 from typing import (
@@ -56,8 +57,8 @@ from flowpack.wire.encoding import Json, path, request
 #: The slug of the first schedule that flowpack makes; further ones have a number at its end.
 SLUG = "flowpack"
 
-#: What a schedule has beside its times, and need not have.
-_FURTHER = ("slug", "parameters", "max_scheduled_runs")
+#: What a PATCH of a schedule changes, and does not clear.
+_NEVER_CLEARED = ("slug", "max_scheduled_runs")
 
 
 class Schedules(NamedTuple):
@@ -233,11 +234,8 @@ def update(
 ) -> None:
     """Make the schedules *want* of those that a deployment has."""
     for each in requests(deployment_id, have, want):
-        try:
+        with suppress(*([ObjectNotFound] if each.method == "DELETE" else [])):
             send(each)
-        except ObjectNotFound:
-            if each.method != "DELETE":
-                raise
 
 
 def requests(
@@ -253,8 +251,8 @@ def requests(
             old = key(each) and _take(have, lambda item: key(item) == key(each))  # noqa: B023
             if not old:
                 want.append(each)
-            elif any(getattr(old, f) and not getattr(each, f) for f in ("slug", _FURTHER[2])):
-                have.append(old)  # A PATCH clears neither.
+            elif any(getattr(old, name) and not getattr(each, name) for name in _NEVER_CLEARED):
+                have.append(old)
                 want.append(attrs.evolve(each, id=None))
             elif _key(old) != _key(each):
                 found.append(request("PATCH", target(old.id), write(each), Effect.UPSERT))
@@ -282,9 +280,9 @@ def involved(
     ]
 
 
-def first_own(records: Iterable[ScheduleRecord]) -> Optional[AnySchedule]:
-    """Return the schedule of the first that is flowpack's, without the anchor that it would add."""
-    found = next((each.schedule for each in records if each.own), None)
+def first(records: Iterable[ScheduleRecord]) -> Optional[AnySchedule]:
+    """Return the first schedule, without the anchor that flowpack would add."""
+    found = next((each.schedule for each in records), None)
     if isinstance(found, IntervalSchedule):
         bare = attrs.evolve(found, anchor_date=None)
         return bare if bare.anchored().anchor_date == found.anchor_date else found
@@ -293,9 +291,9 @@ def first_own(records: Iterable[ScheduleRecord]) -> Optional[AnySchedule]:
 
 def write(record: ScheduleRecord) -> Dict[str, Any]:
     """Return a schedule as it is sent; servers clear *parameters* that are left out."""
-    further = {field: getattr(record, field) for field in _FURTHER}
+    further = {name: getattr(record, name) for name in ("parameters", *_NEVER_CLEARED)}
     sent = {"schedule": write_schedule(record.schedule), "active": record.active}
-    return {**sent, **{field: value for field, value in further.items() if value}}
+    return {**sent, **{name: value for name, value in further.items() if value}}
 
 
 def _read(schedule: Json) -> AnySchedule:
