@@ -325,7 +325,7 @@ class DeploymentCreate:
     replace_schedules: bool = False
     name_schedules: bool = True
     current: Optional[Deployment] = attrs.field(default=None, repr=False, eq=False)
-    schedules: Union[Tuple[Any, ...], Unset] = UNSET
+    schedules: Union[Tuple[ScheduleRecord, ...], Unset] = UNSET
     job_variables: Union[Mapping[str, Any], None, Unset] = attrs.field(default=None, repr=False)
 
 

@@ -282,10 +282,11 @@ def same_runs(current: AnySchedule, wanted: AnySchedule) -> bool:
     if isinstance(wanted, IntervalSchedule) and wanted.anchor_date is None:
         anchor = getattr(current, "anchor_date", None)
         wanted = attrs.evolve(wanted, anchor_date=anchor)
-    return _normal_form(current) == _normal_form(wanted)
+    return normal_form(current) == normal_form(wanted)
 
 
-def _normal_form(schedule: AnySchedule) -> Tuple[Any, ...]:
+def normal_form(schedule: AnySchedule) -> Tuple[Any, ...]:
+    """Return what schedules have in common that make the same runs; see :func:`same_runs`."""
     if isinstance(schedule, OpaqueSchedule):
         return (schedule.json,)
     zone = schedule.timezone or "UTC"
@@ -363,7 +364,7 @@ def schedules_problem(schedules: Sequence[DeploymentSchedule]) -> Optional[str]:
     """Return what is wrong with several schedules of one deployment, each of which is right."""
     seen: Dict[Any, int] = {}
     for number, each in enumerate(schedules, 1):
-        runs = f"{_normal_form(each.schedule)} {sorted((each.parameters or {}).items())}"
+        runs = f"{normal_form(each.schedule)} {sorted((each.parameters or {}).items())}"
         slug = number if each.slug is None else each.slug
         if seen.setdefault(slug, number) != number:
             return f"items {seen[slug]} and {number} have the same slug {quoted(slug)}"

@@ -139,11 +139,18 @@ class TodaysServer:
     def _scheduled(self, method, parts, body):
         """Respond to a request for the schedules of a deployment."""
         listed = self._one("deployments", id=parts[1])["schedules"]
+        slugs = {each.get("slug") for each in listed} - {None}
         if method == "POST":
+            if slugs.intersection(each.get("slug") for each in body):
+                return _answer(409, {"detail": "Data integrity conflict"})
             made = [self._schedule(each) for each in body]
             listed[:0] = made  # The newest first.
             return _answer(201, made)
-        (found,) = (each for each in listed if each["id"] == parts[3])
+        found = next((each for each in listed if each["id"] == parts[3]), None)
+        if found is None:
+            return _answer(404, {"detail": "Schedule not found."})
+        if body.get("slug") in slugs - {found.get("slug")}:
+            return _answer(409, {"detail": "Data integrity conflict"})
         if method == "DELETE":
             listed.remove(found)
         else:

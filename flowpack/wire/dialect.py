@@ -123,14 +123,15 @@ class Dialect:
         if wanted is not UNSET:
             kept["schedule"] = wanted[0].schedule if wanted else None
         whole = attrs.evolve(new, **kept, own_schedules=UNSET)
-        schedule = whole.schedule
+        schedule: Any = whole.schedule
         # 2.0b7 refuses an interval that has both a time zone and an anchor, and fails on one
         # that has a zone only; an anchor with an offset is what works.
         if isinstance(schedule, IntervalSchedule):
             schedule = schedule.without_timezone()
         if isinstance(schedule, RRuleSchedule) and schedule.timezone is None:
             schedule = attrs.evolve(schedule, timezone="UTC")
-        return attrs.evolve(whole, schedule=schedule)
+        only = [] if schedule is None else [ScheduleRecord(schedule=schedule, own=True)]
+        return attrs.evolve(whole, schedule=schedule, schedules=tuple(only))
 
     def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
         """Return which fields that this server keeps differ in *new*, which is settled.
@@ -150,8 +151,7 @@ class Dialect:
 
     def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
         """Return the schedules that a deployment is to have; *new* is settled."""
-        schedule: Any = new.schedule
-        return () if schedule is None else (ScheduleRecord(schedule=schedule, own=True),)
+        return new.schedules or ()
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""

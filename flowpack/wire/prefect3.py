@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from contextlib import suppress
 from functools import partial
@@ -162,7 +161,7 @@ class Prefect3(Dialect):
         except WireError as exc:
             # One deployment that was edited must not hide all the others.
             problem = str(exc)
-        listed = schedules.read_schedules(value, script)
+        own, others, _ = schedules.split(value, script)
         if self.has("paused"):
             active = not value.get("paused", False)
         else:
@@ -174,9 +173,9 @@ class Prefect3(Dialect):
             flow_data=None if stored is None else DataDocument.encode("blockstorage", stored),
             script=script,
             script_problem=problem,
-            schedule=schedules.first_own(listed),
+            schedule=schedules.first(own),
             is_schedule_active=active,
-            schedules=listed,
+            schedules=(*own, *others),
             extra=value,
         )
 
@@ -207,10 +206,6 @@ class Prefect3(Dialect):
         sent, note = schedules.settle(new, extra, current.script, self.has("schedules.slug"))
         script = new.script and attrs.evolve(new.script, **note)
         return attrs.evolve(new, schedules=sent, script=script, current=updated, **unset)
-
-    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
-        """See :meth:`Dialect.all_schedules`."""
-        return schedules.read_schedules({"schedules": new.schedules}, new.script)
 
     def _kept(self, new: DeploymentCreate, current: Deployment) -> Dict[str, Any]:
         """Return the value of each field that *new* may leave unset."""
@@ -269,7 +264,7 @@ class Prefect3(Dialect):
         }
         if new.work_queue_name is not None:
             body["work_queue_name"] = new.work_queue_name
-        sent = list(new.schedules or ())
+        sent = list(map(schedules.write, new.schedules or ()))
         if self.has("schedules"):
             body.update(schedules=sent, paused=not new.is_schedule_active)
         else:
@@ -286,31 +281,34 @@ class Prefect3(Dialect):
 
         A POST would make all of them anew, and forget how many runs they make ahead.
         """
-        current, wanted = new.current, list(new.schedules or ())
+        current, wanted = new.current, new.schedules or ()
         if current is None or not self._is_patched(new, current):
             made = read(self.create_deployment(new))
-            again, _ = schedules.requests(made.id, made.extra.get("schedules") or (), wanted)
+            again = schedules.requests(made.id, made.schedules, wanted)
             again = [each for each in again if each.method == "PATCH"]
             for each in again:
                 send(each)
             return read(request("GET", path("deployments", made.id))) if again else made
         target = path("deployments", current.id)
-        before = current.extra["schedules"]
-        writes, deletes = schedules.requests(current.id, before, wanted)
+        before = schedules.read_items(current.extra["schedules"])
         patched = {key: each for key, each in self.body(new).items() if key not in _NOT_PATCHED}
+
+        def now() -> List[ScheduleRecord]:
+            listed = send(request("GET", target))["schedules"]
+            return schedules.involved(listed, before, wanted)
+
         try:
-            for each in (*writes, request("PATCH", target, patched, Effect.UPSERT)):
-                send(each)
+            try:
+                schedules.update(current.id, before, wanted, send)
+            except ObjectAlreadyExists:  # Another deploy was faster, or a request came twice.
+                schedules.update(current.id, now(), wanted, send)
+            # Last, since its pull step notes which schedules are flowpack's.
+            send(request("PATCH", target, patched, Effect.UPSERT))
         except APIStatusError:
             # A failure changes nothing: what came before it is undone.
             with suppress(FlowpackError):
-                now = send(request("GET", target))["schedules"]
-                for each in itertools.chain(*schedules.requests(current.id, now, before)):
-                    send(each)
+                schedules.update(current.id, now(), before, send)
             raise
-        for each in deletes:
-            with suppress(ObjectNotFound):
-                send(each)
         return read(request("GET", target))
 
     def _is_patched(self, new: DeploymentCreate, current: Deployment) -> bool:

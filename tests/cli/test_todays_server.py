@@ -65,20 +65,20 @@ def test_all_schedules_are_shown(flowpack, server, script, tmp_path):
         text = flowpack("inspect", "hello/d", "--api", url).out
         document = flowpack("inspect", "hello/d", "--api", url, "--json").json
     assert (
-        "cron 0 6 * * *, not flowpack's; every 1 h (UTC), inactive, not flowpack's;"
-        " rrule DTSTART:20200101T000000 FREQ=DAILY (UTC)  yes"
+        "rrule DTSTART:20200101T000000 FREQ=DAILY (UTC); cron 0 6 * * *, not flowpack's;"
+        " every 1 h (UTC), inactive, not flowpack's  yes"
     ) in listed
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "schedule.1 cron 0 6 * * *, not flowpack's" in lines
+    assert "schedule.2 cron 0 6 * * *, not flowpack's" in lines
     assert (
-        "schedule.2 every 1 h (UTC), inactive, not flowpack's, slug hourly,"
+        "schedule.3 every 1 h (UTC), inactive, not flowpack's, slug hourly,"
         " max_scheduled_runs 3, anchor 2021-02-03 00:30:00+00:00,"
         ' parameters {"name": "Ada"}'
     ) in lines
     assert as_json["schedules"] == document["schedules"]
     assert document["schedule"] == OWN["schedule"]
-    assert [each["own"] for each in document["schedules"]] == [False, False, True]
-    assert document["schedules"][1] == {
+    assert [each["own"] for each in document["schedules"]] == [True, False, False]
+    assert document["schedules"][2] == {
         "id": str(UUID(int=2)),
         "schedule": {
             "interval": 3600.0,
@@ -106,12 +106,12 @@ def test_plan_shows_all_schedules(flowpack, server, script, tmp_path):
         done = flowpack("deploy", *command, "--plan-file", tmp_path / "plan.json")
     assert shown[0].startswith("unchanged  hello/d")
     assert shown[1].strip() == (
-        "all schedules: cron 0 6 * * *, not flowpack's; every 1 h (UTC), inactive,"
-        " not flowpack's; rrule DTSTART:20200101T000000 FREQ=DAILY (UTC)"
+        "all schedules: rrule DTSTART:20200101T000000 FREQ=DAILY (UTC); cron 0 6 * * *,"
+        " not flowpack's; every 1 h (UTC), inactive, not flowpack's"
     )
     (action,) = planned.json["actions"]
-    assert [each["own"] for each in action["schedules"]] == [False, False, True]
-    assert action["schedules"][1]["parameters"] == {"name": "Ada"}
+    assert [each["own"] for each in action["schedules"]] == [True, False, False]
+    assert action["schedules"][2]["parameters"] == {"name": "Ada"}
     assert done.status == 0, done.err
 
 
@@ -229,7 +229,7 @@ def test_schedules_of_the_command_line(flowpack, server, script, tmp_path):
         schedules()[0].update(slug="theirs", active=False)
         assert deploying("--active").out.startswith("unchanged")
         cleared = deploying("--no-schedule")
-        assert "others made stay: rrule FREQ=DAILY (Asia/Tokyo) (inactive)" in cleared.err
+        assert "others made stay: rrule FREQ=DAILY (Asia/Tokyo), inactive" in cleared.err
         assert len(schedules()) == 1
         deploying("--cron", "@daily", "--replace-schedules")
         (made,) = schedules()

@@ -3,10 +3,13 @@
 What the server in memory does was seen on the real ones, which the peer tests start.
 """
 
+from typing import Any
+
 import attrs
 import pytest
 
 from flowpack import (
+    Client,
     CronSchedule,
     DeploymentSchedule,
     DeploymentSpec,
@@ -18,7 +21,12 @@ from flowpack import (
     deploy,
     plan,
 )
-from flowpack.exceptions import APIStatusError, DeploymentValidationError
+from flowpack.exceptions import (
+    APIConnectionError,
+    APIStatusError,
+    DeploymentValidationError,
+)
+from flowpack.transport import Effect
 from tests.todays_server import TodaysServer
 
 SLUGS, NO_SLUGS, ONE = "3.9.1", "2.20.25", "2.14.21"
@@ -65,11 +73,8 @@ class World:
     def owned(self):
         """Return what flowpack takes for its own."""
         (found,) = self.client.read_deployments()
-        shown = [
-            (each.own, self.server.deployments["d"]["schedules"][index])
-            for index, each in enumerate(found.schedules)
-        ]
-        return {_what(each) for own, each in shown if own}
+        own = {each.id for each in found.schedules if each.own}
+        return {what for what, each in self.listed().items() if each["id"] in own}
 
 
 def _what(each):
@@ -190,7 +195,7 @@ def test_differing_schedule_stays(make, release):
     assert kept == theirs
     assert {*world.deploy(schedules=["0 7 * * *"])} == {"0 7 * * *", "1 1 * * *"}
     action = world.plan(schedules=[])
-    assert any("others made stay: cron 1 1 * * * (UTC) (inactive)" in n for n in action.notes)
+    assert any("others made stay: cron 1 1 * * * (UTC), inactive" in n for n in action.notes)
     action = world.plan(schedules=["0 7 * * *"], replace_schedules=True)
     (change,) = action.changes
     assert (change.field, len(change.old), len(change.new)) == ("schedules", 2, 1)
@@ -367,6 +372,131 @@ def test_schedule_of_an_unknown_kind(make, release):
     assert lunar in [each["schedule"] for each in found.values()]
     found = world.deploy(schedules=["0 6 * * *"], replace_schedules=True)
     assert [*found] == ["0 6 * * *"]
+
+
+class Breaking(TodaysServer):
+    """A transport to a server that is gone at the nth write, before or after it is done."""
+
+    def __init__(self, server, writes, done):
+        super().__init__(server.version)
+        self.server, self.left, self.done = server, writes, done
+
+    def send(self, request):
+        """Pass a request on, or fail from one write on."""
+        self.left -= request.effect is not Effect.READ
+        if self.left > 0:
+            return self.server.send(request)
+        if self.left == 0 and self.done:
+            self.server.send(request)
+            self.left -= 1
+        raise APIConnectionError(request.method, self.url, "gone")
+
+
+#: What is deployed first, what others add then, and what is deployed where the server breaks.
+BROKEN: dict[str, Any] = {
+    "adopted one is removed": ([], [{}], ["1 1 * * *"], []),
+    "adopted one changes": ([], [{}], ["1 1 * * *"], ["0 6 * * *"]),
+    "adopted one gets a slug": ([], [{}], ["1 1 * * *"], [{"cron": "1 1 * * *", "slug": "x"}]),
+    "one with a slug is removed": (
+        [{"cron": "0 6 * * *", "slug": "six"}, {"cron": "0 7 * * *", "slug": "seven"}],
+        [{}],
+        None,
+        [{"cron": "0 8 * * *", "slug": "seven"}],
+    ),
+    "all change": (
+        ["0 6 * * *", "0 7 * * *"],
+        [{}, {"schedule": EDITED}],
+        None,
+        ["0 8 * * *", "0 9 * * *", "0 10 * * *"],
+    ),
+    "slugs change": (
+        [{"cron": "0 6 * * *", "slug": "a"}, {"cron": "0 7 * * *", "slug": "b"}],
+        [],
+        None,
+        [{"cron": "0 7 * * *", "slug": "a"}, {"cron": "0 6 * * *", "slug": "c"}],
+    ),
+}
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("case", BROKEN)
+def test_update_that_breaks_off(make, case, done, named, monkeypatch):
+    """Deployed again the schedules are what they are after one that does not break off."""
+    first, added, adopted, last = BROKEN[case]
+
+    def deployed(writes):
+        world = make(SLUGS)
+        world.spec = attrs.evolve(world.spec, check_job_variables=named)
+        deploy(attrs.evolve(world.spec, schedules=first), world.client)
+        for fields in added:
+            world.add(**fields)
+        if adopted is not None:
+            deploy(attrs.evolve(world.spec, schedules=adopted), world.client)
+        spec = attrs.evolve(world.spec, schedules=last, tags=["x"])
+        if writes:
+            broken = Client(transport=Breaking(world.server, writes, done))
+            try:
+                deploy(spec, broken)
+            except APIConnectionError:
+                pass
+            else:
+                return None
+        deploy(spec, world.client)
+        assert deploy(spec, world.client)[0].action == "unchanged"
+        kept = ("schedule", "slug", "active", "parameters")
+        listed = world.server.deployments["d"]["schedules"]
+        found = sorted((str([each[key] for key in kept]) for each in listed))
+        return found, world.owned()
+
+    whole = deployed(0)
+    for writes in range(1, 20):
+        found = deployed(writes)
+        if found is None:
+            break
+        assert found == whole, writes
+    assert writes > 2
+
+
+def test_two_deploys_at_once(make):
+    """Who comes second finds what the first has made, and loses nothing of others."""
+    world = make(SLUGS)
+    world.deploy(schedules=["0 6 * * *"])
+    spec = attrs.evolve(world.spec, schedules=["0 7 * * *", "0 8 * * *"], tags=["x"])
+
+    class Later(TodaysServer):
+        def send(self, request):
+            if request.method == "POST" and request.path.endswith("/schedules"):
+                faster = attrs.evolve(spec, schedules=["0 7 * * *", "0 9 * * *"])
+                deploy(faster, world.client)
+                world.add()
+            return world.server.send(request)
+
+    deploy(spec, Client(transport=Later(SLUGS)))
+    assert {*world.listed()} == {"0 7 * * *", "0 8 * * *", "1 1 * * *"}
+    assert world.owned() == {"0 7 * * *", "0 8 * * *"}
+
+
+def test_refused_update_leaves_what_others_did_since(make):
+    """Only what the update itself made is undone."""
+    world = make(SLUGS)
+    world.deploy(schedules=["0 6 * * *"])
+    theirs = world.add(max_scheduled_runs=2)
+    before = world.listed()
+
+    def refusal(_):
+        world.add(schedule=EDITED)
+        return {"detail": "no"}
+
+    world.server.refusal = refusal
+    item = {"cron": "1 1 * * *", "slug": "x", "max_scheduled_runs": 3}
+    with pytest.raises(APIStatusError):
+        world.deploy(schedules=[item, "0 8 * * *"], tags=["x"])
+    after = world.listed()
+    assert after.pop("9 9 * * *")
+    assert after.pop("1 1 * * *")["max_scheduled_runs"] == 2
+    assert before.pop("1 1 * * *") == theirs
+    assert after == before
 
 
 class Plain(Packager):

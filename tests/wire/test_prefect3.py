@@ -202,12 +202,12 @@ def test_schedules_of_others_are_sent_again(release):
     listed = [{**theirs, "id": "1", "created": "x", "deployment_id": "y"}, *sent]
     current = on_server(dialect, own, schedules=listed)
     changed = dialect.settled(to_create(schedule=CronSchedule("0 7 * * *")), current)
-    crons = {each["schedule"]["cron"]: each for each in changed.schedules or ()}
+    crons = {each["schedule"]["cron"]: each for each in dialect.body(changed)["schedules"]}
     assert set(crons) == {"0 7 * * *", "1 1 * * *"}
     assert crons["1 1 * * *"] == theirs
     cleared = dialect.settled(to_create(schedule=None), current)
     (left,) = cleared.schedules or ()
-    assert left["schedule"]["cron"] == "1 1 * * *"
+    assert left.schedule == CronSchedule("1 1 * * *", timezone="UTC")
     kept = dialect.settled(to_create(), current)
     assert len(kept.schedules or ()) == 2
 
@@ -220,7 +220,7 @@ def test_own_schedule_switched_off_stays_off():
     assert own["slug"] == SLUG
     current = on_server(dialect, new, schedules=[{**own, "active": False}])
     later = dialect.settled(to_create(schedule=CronSchedule("0 7 * * *")), current)
-    assert (later.schedules or ())[0]["active"] is False
+    assert (later.schedules or ())[0].active is False
 
 
 def test_unset_fields_keep_what_the_server_has():
