@@ -168,7 +168,8 @@ REFUSED: Dict[str, Dict[Any, str]] = {
     },
     "Annotated[float, Field(multiple_of=0.5)]": {"0.3": "a multiple of 0.5"},
     "Annotated[str, Field(min_length=1, pattern='a')]": {"'b'": "matches a, not 'b'"},
-    "Dict[Literal['a', 'b'], int]": {},
+    "Dict[Literal['a', 'b'], int]": {"{'c': 1}": "p.c: its name: expected 'a' or 'b'"},
+    "Set[float]": {"[1, 1.0]": "p[1]: it is there twice"},
     "Secret": {"{'$ref': 'x'}": '{"block_document_slug": "secret/NAME"}'},
 }
 
