@@ -60,16 +60,12 @@ _FORMATS: Mapping[str, Tuple[str, str]] = {
     ),
     "uuid": (r"(?:urn:)?(?:uuid:)?\{?-*(?:[0-9a-f]-*){32}\}?", "a UUID"),
 }
-#: Reference to a block document.
+#: What refers to a block document: its id, or names.
 _DOCUMENT = {
-    "properties": {
-        "$ref": {
-            "anyOf": [
-                {"type": "string", "format": "uuid"},
-                {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1},
-            ]
-        }
-    }
+    "anyOf": [
+        {"type": "string", "format": "uuid"},
+        {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1},
+    ]
 }
 #: What a schema raises that makes no sense.
 _SENSELESS = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, re.error)
@@ -251,12 +247,12 @@ class _Checker:
             self._referred[key] = []  # What it refers to may refer to it.
             schema = self._find(reference)
             slug = schema.get("block_type_slug")
-            # A block document is referred to by its id, or by names.
-            is_document = slug and _has(value, "$ref")
-            found = self._first(value, _DOCUMENT if is_document else schema)
-            if found and is_document:
+            if slug and _has(value, "$ref"):
                 form = f'{{"$ref": {{"block_document_slug": "{printable(slug)}/NAME"}}}}'
-                found = [("", f"expected {form}")]
+                is_reference = not self._first(value["$ref"], _DOCUMENT)
+                found = [] if is_reference else [("", f"expected {form}")]
+            else:
+                found = self._first(value, schema)
             self._referred[key] = found
         return self._referred[key]
 
