@@ -15,8 +15,7 @@ from contextlib import suppress
 from datetime import date
 from inspect import Parameter
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional
-from typing import Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 from urllib.parse import unquote
 
 from flowpack.exceptions import ParameterError, printable, quoted, suggestion
@@ -87,10 +86,8 @@ def value_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List
 
 def missing_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List[str]:
     """Return a sentence for each parameter that the *schema* of all requires and *values* lack."""
-    missing = [name for name in _required(schema) if name not in values]
-    return [
-        f"parameter {printable(name)} has no value, and the flow no default" for name in missing
-    ]
+    text = "parameter {} has no value, and the flow no default"
+    return [text.format(printable(name)) for name in _required(schema) if name not in values]
 
 
 def unknown_names(
@@ -324,7 +321,7 @@ def _is_a(value: Any, kind: str) -> bool:
     return isinstance(value, expected)
 
 
-def _items(value: Sequence[Any], schema: Mapping[str, Any]) -> Iterator[Tuple[str, Any, Any]]:
+def _items(value: Iterable[Any], schema: Mapping[str, Any]) -> Iterator[Tuple[str, Any, Any]]:
     """Yield where each item of a list is, the item and its schema."""
     first, others = schema.get("prefixItems", ()), schema.get("items")
     if isinstance(others, list):
@@ -349,12 +346,13 @@ def _members(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Tu
 
 
 def _check_limits(value: Any, schema: Mapping[str, Any]) -> Iterator[Problem]:
-    for keyword in _LIMITS.keys() & schema.keys():
-        kind, measure, holds, words = _LIMITS[keyword]
-        limit = schema[keyword]
-        if _is_a(value, kind) and not holds(measure(value), limit):
+    for keyword, (kind, measure, holds, words) in _LIMITS.items():
+        if keyword not in schema or not _is_a(value, kind):
+            continue
+        limit, measured = schema[keyword], measure(value) if measure else value
+        if not holds(measured, limit):
             words = _FORMATS[limit][1] if keyword == "format" else words.format(printable(limit))
-            yield "", f"expected {words}, not {_show(measure(value))}"
+            yield "", f"expected {words}, not {_show(measured)}"
     if schema.get("uniqueItems") and isinstance(value, (list, tuple)):
         seen: Set[Any] = set()
         for number, item in enumerate(value):
@@ -386,21 +384,19 @@ def _is_of_format(text: str, name: str) -> bool:
     return False
 
 
-def _itself(value: Any) -> Any:
-    return value
-
-
-#: By keyword: the type that it limits, what of a value, what must hold, and words.
-_LIMITS: Mapping[str, Tuple[str, Callable[[Any], Any], Callable[[Any, Any], Any], str]] = {
-    "minimum": ("number", _itself, operator.ge, "at least {}"),
-    "maximum": ("number", _itself, operator.le, "at most {}"),
-    "exclusiveMinimum": ("number", _itself, operator.gt, "more than {}"),
-    "exclusiveMaximum": ("number", _itself, operator.lt, "less than {}"),
-    "multipleOf": ("number", _itself, _is_multiple, "a multiple of {}"),
+#: By keyword: the type that it limits, what of a value if not itself, what must hold, and words.
+_LIMITS: Mapping[
+    str, Tuple[str, Optional[Callable[[Any], int]], Callable[[Any, Any], Any], str]
+] = {
+    "minimum": ("number", None, operator.ge, "at least {}"),
+    "maximum": ("number", None, operator.le, "at most {}"),
+    "exclusiveMinimum": ("number", None, operator.gt, "more than {}"),
+    "exclusiveMaximum": ("number", None, operator.lt, "less than {}"),
+    "multipleOf": ("number", None, _is_multiple, "a multiple of {}"),
     "minLength": ("string", len, operator.ge, "at least {} characters"),
     "maxLength": ("string", len, operator.le, "at most {} characters"),
-    "pattern": ("string", _itself, _matches, "text that matches {}"),
-    "format": ("string", _itself, _is_of_format, ""),
+    "pattern": ("string", None, _matches, "text that matches {}"),
+    "format": ("string", None, _is_of_format, ""),
     "minItems": ("array", len, operator.ge, "at least {} items"),
     "maxItems": ("array", len, operator.le, "at most {} items"),
     "minProperties": ("object", len, operator.ge, "at least {} members"),
