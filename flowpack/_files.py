@@ -6,6 +6,7 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import stat
 from typing import Mapping, Optional, Union
 
@@ -26,9 +27,7 @@ _BLOCK = 1 << 16
 def absolute_path(
     path: str, *, cwd: Optional[str] = None, environ: Mapping[str, str] = os.environ
 ) -> str:
-    """Return *path*, which a person wrote, as an absolute one; links stay.
-
-    A ``~`` at its start is a home folder; *cwd* is this process's own by default.
+    """Return *path*, which a person wrote, as an absolute one; links stay, ``~`` is a home folder.
 
     Raises:
         ValueError: It cannot be made absolute; the text does not name it.
@@ -47,21 +46,16 @@ def absolute_path(
             path = os.path.join(os.getcwd() if cwd is None else cwd, path)
         except OSError:
             raise ValueError("it is relative, and the working folder is gone") from None
-    plain = os.path.normpath(path)
-    if plain.startswith("//"):
-        plain = plain[1:]
-    # "link/.." is not where it seems to be.
-    if os.pardir in path.split(os.sep):
-        return plain if os.path.realpath(plain) == os.path.realpath(path) else path
-    return plain
+    plain = re.sub("^//", "/", os.path.normpath(path))
+    is_same = os.pardir not in path.split(os.sep)  # "link/.." is not where it seems to be.
+    return plain if is_same or os.path.realpath(plain) == os.path.realpath(path) else path
 
 
 def path_of_file_url(url: str) -> str:
     """Return the path in a ``file:`` URL, relative if there is no slash behind the colon.
 
     Raises:
-        ValueError: It names no path of this machine. The text begins with a verb and does not
-            name the URL.
+        ValueError: It names no path of this machine; the text begins with a verb.
     """
     from urllib.parse import unquote
 
@@ -89,8 +83,7 @@ def read_file(path: Union[str, os.PathLike[str]], limit: int) -> bytes:
     """
 
     def open_without_waiting(name: str, flags: int) -> int:
-        """Open a file; a FIFO must not keep us waiting for its writer."""
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # A FIFO may have no writer.
 
     with open(path, "rb", opener=open_without_waiting) as file:
         status = os.fstat(file.fileno())
@@ -118,10 +111,7 @@ def reason(error: BaseException) -> str:
 
 
 def make_folder(path: str) -> None:
-    """Make the folder *path*, absolute, and what is missing above it, for its owner alone.
-
-    A folder that exists is left as it is. See :func:`keep_folder`, too.
-    """
+    """Make the folder *path*, absolute, and what is missing above it, for its owner alone."""
     if os.path.isdir(path):
         return
     above = os.path.dirname(path)
@@ -138,10 +128,9 @@ def make_folder(path: str) -> None:
 
 
 def keep_folder(path: str) -> None:
-    """Bring to the disk that the folder *path* is there.
+    """Bring to the disk that the folder *path* is there, before the first thing is put into it.
 
-    Call it before the first thing is put into the folder, whoever made it: another process may
-    have been killed, or stopped, between making it and this.
+    Whoever made it may have been killed, or stopped, between making it and this.
     """
     above = os.path.dirname(path)
     with contextlib.suppress(PermissionError):  # Who may not read it did not make it.

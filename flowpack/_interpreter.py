@@ -26,10 +26,8 @@ _Copied = Tuple[int, int, os.stat_result]
 def restored(folder: Optional[str] = None) -> Iterator[None]:
     """Run the body, then restore what it changed.
 
-    That is: the working folder, ``sys.argv``, ``sys.path``, the standard streams and their
-    descriptors, signal handlers (in the main thread), a lowered recursion limit, and
-    ``sys.modules``, where imported modules stay, but for those from *folder*: the body may import
-    from there, as a script may from beside itself, and another may have others of those names.
+    Imported modules stay, but for those from *folder*: the body may import from there, as a script
+    may from beside itself, and another may have others of those names.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path
@@ -68,11 +66,7 @@ def _getcwd() -> Optional[str]:
 
 
 def copy_descriptor(number: int) -> int:
-    """Return a copy of a descriptor, which no child process inherits.
-
-    Raises:
-        OSError: It is closed, or there are too many.
-    """
+    """Return a copy of a descriptor, which no child inherits; an OSError where it is closed."""
     try:
         import fcntl
 

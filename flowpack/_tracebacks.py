@@ -1,8 +1,4 @@
-"""Tracebacks without the values of variables, which some tools print.
-
-A constructor that refuses a secret raises an error whose traceback leads through frames
-that hold it. The frames stay, for their lines help; their variables go.
-"""
+"""Tracebacks without the values of variables, which some tools print and which may be secret."""
 
 from __future__ import annotations
 
@@ -84,11 +80,7 @@ def _repr_of_unfinished(method: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 class HidesLocals:
-    """Base of classes whose constructors take secrets.
-
-    :func:`hides_locals` is applied to the constructor of each class below, also where attrs
-    or a user has written it.
-    """
+    """Base of classes whose constructors take secrets: :func:`hides_locals` is applied to each."""
 
     __slots__ = ()
 

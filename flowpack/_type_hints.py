@@ -1,7 +1,4 @@
-"""What a type hint means, with all that stands around the type taken off.
-
-Fields of blocks and arguments of flows are read by it alike.
-"""
+"""What a type hint means, for fields of blocks and arguments of flows."""
 
 from __future__ import annotations
 
@@ -39,23 +36,15 @@ _CONTAINERS: Mapping[Any, Shape] = {
 
 @attrs.frozen
 class TypeHint:
-    """What a type hint means.
-
-    Attributes:
-        shape: Its kind.
-        parts: The hints of a union's members and the values of a literal, both without None;
-            the hints of a tuple's items; the hint of the items of a list or set, or of a
-            mapping's values; a class itself.
-        optional: Whether None fits, too.
-        origin: The class of containers and instances, also where it is generic.
-        key: The hint of a mapping's keys.
-    """
+    """What a type hint means."""
 
     shape: Shape
+    # The hints of a union's members and the values of a literal, both without None; the hints of
+    # a tuple's items; the hint of other items, or of a mapping's values; a class itself.
     parts: Tuple[Any, ...] = ()
-    optional: bool = False
-    origin: Any = None
-    key: Any = Any
+    optional: bool = False  # None fits, too.
+    origin: Any = None  # The class of containers and instances, also where it is generic.
+    key: Any = Any  # The hint of a mapping's keys.
 
 
 def parse_hint(hint: Any) -> TypeHint:
@@ -65,7 +54,12 @@ def parse_hint(hint: Any) -> TypeHint:
         return TypeHint(Shape.ANY, optional=True)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Union or getattr(origin, "__name__", "") == "UnionType":
-        return _union(arguments)
+        parts = tuple(member for member in arguments if member is not NONE)
+        optional = len(parts) < len(arguments)
+        if len(parts) > 1:
+            return TypeHint(Shape.UNION, parts, optional)
+        only = parse_hint(parts[0])
+        return attrs.evolve(only, optional=optional or only.optional)
     if getattr(origin, "_name", "") == "Literal":  # Also that of typing_extensions.
         values = tuple(value for value in arguments if value is not None)
         return TypeHint(Shape.LITERAL, values, optional=len(values) < len(arguments))
@@ -101,15 +95,6 @@ def _unqualified(hint: Any) -> Any:
             return NONE if hint is None else hint
 
 
-def _union(members: Tuple[Any, ...]) -> TypeHint:
-    parts = tuple(member for member in members if member is not NONE)
-    optional = len(parts) < len(members)
-    if len(parts) > 1:
-        return TypeHint(Shape.UNION, parts, optional)
-    only = parse_hint(parts[0])
-    return attrs.evolve(only, optional=optional or only.optional)
-
-
 def _tuple(hint: Any, arguments: Tuple[Any, ...]) -> TypeHint:
     if hint in (tuple, typing.Tuple) or arguments[1:] == (Ellipsis,):
         return TypeHint(Shape.LIST, arguments[:1] or (Any,), origin=tuple)
@@ -118,9 +103,5 @@ def _tuple(hint: Any, arguments: Tuple[Any, ...]) -> TypeHint:
 
 
 def resolve_hints(annotated: Any, scope: Any = None) -> Dict[str, Any]:
-    """Return the annotations of *annotated*, forward references in them resolved.
-
-    Raises:
-        Exception: Any at all: to resolve text is to run an expression.
-    """
+    """Return the annotations of *annotated*, resolved; that runs them and may raise anything."""
     return typing.get_type_hints(annotated, scope, include_extras=True)

@@ -40,9 +40,6 @@ def describe_type(value: object) -> str:
     return f"the class {name}" if isinstance(value, type) else name
 
 
-# --- converters, which leave what they cannot convert to the validator --------------------
-
-
 def plain(value: Any) -> Any:
     """Return the value of a member of an enumeration; others as they are."""
     return value.value if isinstance(value, enum.Enum) else value
@@ -51,9 +48,6 @@ def plain(value: Any) -> Any:
 def copied_json(value: Any) -> Any:
     """Return a copy of *value* if it is JSON, else *value*."""
     return value if json_problem(value) else json_copy(value)
-
-
-# --- checks -------------------------------------------------------------------------------
 
 
 def optional(check: Check) -> Check:
@@ -105,12 +99,8 @@ def at_least(least: int, unit: str, most: Optional[int] = None) -> Check:
 
 def one_of(*choices: str) -> Check:
     """Return the check of a value that is one of *choices*."""
-
-    def check(value: object) -> Optional[str]:
-        listed = ", ".join(choices)
-        return None if value in choices else f"must be one of {listed}, not {quoted(value)}"
-
-    return check
+    expected = f"must be one of {', '.join(choices)}"
+    return lambda value: None if value in choices else f"{expected}, not {quoted(value)}"
 
 
 def is_list_of_texts(value: object) -> List[str]:
@@ -123,7 +113,9 @@ def is_list_of_texts(value: object) -> List[str]:
 
 def is_json_mapping(value: object) -> Optional[str]:
     """Check a mapping of JSON values."""
-    return json_problem(value) if isinstance(value, dict) else _no_mapping(value)
+    if isinstance(value, dict):
+        return json_problem(value)
+    return f"must be a mapping, not {describe_type(value)}"
 
 
 def is_json_list(value: object) -> Optional[str]:
@@ -136,7 +128,7 @@ def is_json_list(value: object) -> Optional[str]:
 def is_text_mapping(value: object) -> List[str]:
     """Check a mapping from names to texts; no problem shows a text, which may be secret."""
     if not isinstance(value, Mapping):
-        return [_no_mapping(value)]
+        return [f"must be a mapping, not {describe_type(value)}"]
     problems = []
     for name, item in value.items():
         if not isinstance(name, str):
@@ -146,7 +138,3 @@ def is_text_mapping(value: object) -> List[str]:
         elif json_problem(name) or json_problem(item):
             problems.append(f"{quoted(name)} holds half a surrogate pair, which cannot travel")
     return problems
-
-
-def _no_mapping(value: object) -> str:
-    return f"must be a mapping, not {describe_type(value)}"

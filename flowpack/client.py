@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 from uuid import UUID
@@ -22,7 +23,7 @@ from flowpack.models import (
     ScheduleRecord,
     WorkPool,
 )
-from flowpack.transport import Effect, Request, Snapshot, Transport
+from flowpack.transport import Effect, Snapshot, Transport
 from flowpack.urls import URL, ui_root
 from flowpack.wire.connection import Connection
 from flowpack.wire.dialect import Dialect
@@ -41,11 +42,9 @@ class Client(HidesLocals):
     Threads may share a client, and a process that was forked may go on with it. Use it as a context
     manager, or call :meth:`close`.
 
-    Every method may raise :class:`~flowpack.exceptions.APIConnectionError` (no usable response),
-    :class:`~flowpack.exceptions.APIStatusError` (the server refused;
-    :class:`~flowpack.exceptions.ObjectNotFound` for 404,
-    :class:`~flowpack.exceptions.ObjectAlreadyExists` for 409) and
-    :class:`~flowpack.exceptions.WireError` (a request or a response is not as it must be).
+    Every method may raise ``APIConnectionError`` (no usable response), ``APIStatusError`` (the
+    server refused; ``ObjectNotFound`` for 404, ``ObjectAlreadyExists`` for 409) and ``WireError``
+    (a request or a response is not as it must be); see :mod:`flowpack.exceptions`.
     """
 
     def __init__(
@@ -131,21 +130,15 @@ class Client(HidesLocals):
         where = self.dialect.ui_path(kind)
         if where is None:
             return None
-        from urllib.parse import quote  # slow to load
-
         root = str(self._ui or ui_root(self.url)).rstrip("/")
-        return f"{root}/{where}/{quote(str(id), safe='')}"
+        return f"{root}/{where}{path(id)}"
 
     def snapshot(self) -> Client:
         """Return a client that only reads, and reads each thing once; it refuses all writes."""
-        snapshot = Client(
-            transport=Snapshot(self._transport),
-            dialect=self.dialect,
-            credential=self._api.credential,
-            renewing=self._api.renewing,
-            ui=self._ui,
-        )
-        snapshot._api.csrf = self._api.csrf
+        snapshot, transport, api = copy(self), Snapshot(self._transport), self._api
+        snapshot._transport = transport
+        snapshot._api = Connection(transport, self.dialect, api.credential, api.renewing)
+        snapshot._api.csrf = api.csrf
         return snapshot
 
     # Flows
@@ -181,11 +174,9 @@ class Client(HidesLocals):
         """Create or update a deployment and return its id; what is UNSET gets its default."""
         settled = self.dialect.settled(deployment, None)
         expected = {name: getattr(settled, name) for name in ("name", "flow_id", "flow_data")}
-
-        def read(sent: Request) -> Deployment:
-            return self._api.read(sent, Deployment, **expected)
-
-        made = self.dialect.write_deployment(settled, self._api.json, read)
+        made = self.dialect.write_deployment(
+            settled, self._api.json, lambda sent: self._api.read(sent, Deployment, **expected)
+        )
         other = [each.field for each in self.dialect.differences(made, settled)]
         if other:  # Without the values: a runner's variables may be secret.
             sent = request("POST", "/deployments/")
@@ -206,22 +197,18 @@ class Client(HidesLocals):
         """
         names = name.split("/") if isinstance(name, str) else []  # type: ignore[redundant-expr]
         if len(names) != 2 or not all(map(str.strip, names)):
-            raise IdentifierError(
-                f"{quoted(name)} names no deployment; write FLOW/DEPLOYMENT, as flowpack ls lists"
-                " them"
-            )
-        flow_name, own_name = names
-        sent = request("GET", path("deployments", "name", flow_name, own_name))
-        return self._api.read(sent, Deployment, name=own_name)
+            advice = "write FLOW/DEPLOYMENT, as flowpack ls lists them"
+            raise IdentifierError(f"{quoted(name)} names no deployment; {advice}")
+        sent = request("GET", path("deployments", "name", *names))
+        return self._api.read(sent, Deployment, name=names[1])
 
     def read_deployments(
         self, *, flow_names: Optional[Iterable[str]] = None, names: Optional[Iterable[str]] = None
     ) -> Tuple[Deployment, ...]:
         """Return all deployments, or those with any of the names, by name."""
+        given = {"flows": flow_names, "deployments": names}
         filters = {
-            kind: {"name": _any_of(given)}
-            for kind, given in (("flows", flow_names), ("deployments", names))
-            if given is not None
+            kind: {"name": _any_of(each)} for kind, each in given.items() if each is not None
         }
         return self._api.list("/deployments/filter", Deployment, **filters)
 
@@ -239,10 +226,9 @@ class Client(HidesLocals):
     ) -> None:
         """Switch one schedule of a deployment on or off, on servers of release 2.16 and later."""
         target = path("deployments", _uuid(deployment_id), "schedules", _uuid(schedule.id or ""))
-        body: Dict[str, Any] = {"active": active}
-        if schedule.parameters:  # Servers clear them where they are left out.
-            body["parameters"] = dict(schedule.parameters)
-        self._api.json(request("PATCH", target, body, Effect.UPSERT))
+        # Servers clear parameters that are left out; older ones know none.
+        kept = {"parameters": dict(schedule.parameters)} if schedule.parameters else {}
+        self._api.json(request("PATCH", target, {"active": active, **kept}, Effect.UPSERT))
 
     # Flow runs
 
@@ -271,18 +257,19 @@ class Client(HidesLocals):
                 2.16.4 take none, which is a ``DeploymentValidationError``.
         """
         id_ = _uuid(deployment_id)
+        # Without a state the run would stay PENDING, where no agent ever picks it up.
+        state: Dict[str, Any] = {"type": "SCHEDULED"}
+        if scheduled_time is not None:
+            due = scheduled_time.astimezone().isoformat()
+            state["state_details"] = {"scheduled_time": due}
         body: Dict[str, Any] = {
             "parameters": dict(parameters or {}),
             "tags": list(tags),
             "idempotency_key": idempotency_key,
-            # Without a state the run would stay PENDING, where no agent ever picks it up.
-            "state": {"type": "SCHEDULED"},
+            "state": state,
         }
         if name is not None:
             body["name"] = name
-        if scheduled_time is not None:
-            due = scheduled_time.astimezone().isoformat()
-            body["state"]["state_details"] = {"scheduled_time": due}
         if job_variables:
             body["job_variables"] = self.dialect.run_variables(job_variables)
         effect = Effect.UPSERT if idempotency_key else Effect.CREATE
@@ -357,12 +344,13 @@ class Client(HidesLocals):
         """Create a block document, or read the anonymous one with equal content."""
         schema_id = _uuid(block_schema_id)
         body = {
-            **({} if name is None else {"name": name}),
             "data": dict(data),  # In the order given: 2.0b7 derives anonymous names from it.
             "block_schema_id": str(schema_id),
             "block_type_id": str(_uuid(block_type_id)),
             "is_anonymous": is_anonymous,
         }
+        if name is not None:
+            body["name"] = name
         sent = request("POST", "/block_documents/", body, Effect.UPSERT)
         document = self._api.read(sent, BlockDocument, block_schema_id=schema_id)
         if not self.dialect.echoes(document, data):

@@ -53,9 +53,8 @@ def replaced_env(
 ) -> Any:
     """Return a runner's settings, or job variables, with *replace* called on variables' values.
 
-    Environment variables stand under ``env``, wherever that is: as a mapping, or as the list of
-    a Kubernetes manifest. Older servers flatten them to ``env.NAME``. Operations of a JSON patch
-    may put them in, too. A part is *in_env*, and one entry of such a list, which keeps its name.
+    They stand under ``env``, wherever that is, as a mapping or as the list of a Kubernetes
+    manifest, whose entries keep their name; under ``env.NAME``; or in operations of a JSON patch.
     """
     if isinstance(value, list):
         return [replaced_env(item, replace, in_env, in_env) for item in value]
@@ -71,11 +70,7 @@ def replaced_env(
 
 
 def json_problem(value: Any, path: str = "", depth: int = 0) -> Optional[str]:
-    """Return what in *value*, which is at *path*, is not JSON and where, or None.
-
-    Tuples count as arrays. NaN and infinity are not JSON, nor are keys that are not text, nor
-    half surrogate pairs, nor integers of thousands of digits.
-    """
+    """Return what in *value*, which is at *path*, cannot travel as JSON and where, or None."""
     problem: Optional[str] = None
     if not isinstance(value, (dict, list, tuple)):
         problem = _scalar_problem(value)
@@ -90,7 +85,7 @@ def json_problem(value: Any, path: str = "", depth: int = 0) -> Optional[str]:
             found = json_problem(key, below, depth) or json_problem(item, below, depth + 1)
             if found:
                 return found
-    else:
+    else:  # Tuples count as arrays.
         items = (json_problem(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value))
         return next(filter(None, items), None)
     return f"at {printable(path)}: {problem}" if problem and path else problem

@@ -1,15 +1,13 @@
 """The pull step that a Prefect worker runs: fetch the script, check it, write it.
 
-The worker calls ``flowpack.steps.pull`` with the inputs in the deployment, the storage block's data
-among them. Beyond the standard library it imports only what the storage needs: requests and attrs
-over HTTP, boto3 for S3.
+Beyond the standard library it imports only what the storage needs: requests and attrs over HTTP,
+boto3 for S3.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import Any, Callable, Dict, Mapping
 
 from flowpack._tracebacks import hides_locals
@@ -87,7 +85,8 @@ def _write(content: bytes, filename: str) -> str:
     if filename != os.path.basename(filename) or filename in ("", ".", ".."):
         raise StorageUnavailableError("pull step", filename, "is no plain file name")
     try:
-        Path(folder, filename).write_bytes(content)
+        with open(os.path.join(folder, filename), "wb") as file:
+            file.write(content)
     except OSError as exc:
         reason = f"the script cannot be written: {exc.strerror}"
         raise StorageUnavailableError(folder, filename, reason) from exc
@@ -181,11 +180,10 @@ def _from_s3(token: str, storage: Mapping[str, Any], size: int) -> bytes:
         reason = "this worker lacks boto3; install flowpack[s3] there"
         raise StorageUnavailableError(where, token, reason) from exc
     except Exception as exc:  # Its text, and what it holds, may show credentials.
-        code = getattr(exc, "response", {}).get("Error", {}).get("Code", "")
-        if code in ("NoSuchKey", "404"):
-            raise ObjectMissingError(where, token, "there is no such object") from None
-        reason = f"S3 refused: {code or type(exc).__name__}"
-        raise StorageUnavailableError(where, token, reason) from None
+        code = getattr(exc, "response", {}).get("Error", {}).get("Code", type(exc).__name__)
+    if code in ("NoSuchKey", "404"):
+        raise ObjectMissingError(where, token, "there is no such object")
+    raise StorageUnavailableError(where, token, f"S3 refused: {code}")
 
 
 _FETCHERS: Mapping[str, Callable[[str, Mapping[str, Any], int], bytes]] = {

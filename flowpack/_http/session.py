@@ -51,7 +51,7 @@ _PUBLIC = [*_OWN, "accept", "content-type", "user-agent", "x-prefect-api-version
 
 @attrs.frozen(kw_only=True)
 class HTTPOptions:
-    """How calls are made; all that speaks HTTP takes the same.
+    """How calls are made.
 
     Attributes:
         timeout: Longest wait for each network step, in seconds.
@@ -59,8 +59,6 @@ class HTTPOptions:
         verify: Whether certificates are checked, or the file or folder of CA certificates to
             trust. None takes that from the environment, else those that come with requests.
         session: Used in place of a new one, and left open.
-        retries: What is repeated.
-        sleep: Waits so many seconds.
     """
 
     timeout: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
@@ -73,10 +71,7 @@ class HTTPOptions:
 
 
 class Sink:
-    """Takes the body of a response 200: no more than *limit* bytes, into *file* or memory.
-
-    Without a limit it takes any number into a file, 8 MiB into memory.
-    """
+    """Takes the body of a response 200, into *file* or memory; see :meth:`ObjectClient.get`."""
 
     def __init__(self, file: Optional[BinaryIO] = None, limit: Optional[int] = None) -> None:
         usual = _BODY_LIMIT if file is None else math.inf
@@ -135,11 +130,8 @@ class HTTPSession:
         """Send *request* to *address* and return the response, whatever its status.
 
         The body of a 200 goes into *sink*. Each MiB moved gives the call *seconds_per_mib* more.
-
-        Raises:
-            APIConnectionError: No usable response came back.
-            SettingsError: The proxy or the CA certificates cannot be used.
-            OSError: The caller's own file failed.
+        Raises APIConnectionError, SettingsError for proxy or CA certificates, and what the
+        caller's own file raises.
         """
         request.url = address.url
         options, sink = self._options, sink or Sink()
@@ -154,14 +146,12 @@ class HTTPSession:
             sleep=options.sleep,
             label=label,
         )
-        status = result.status if isinstance(result, Response) else result.reason
-        took = 1000 * deadline.elapsed()
-        log(__name__, DEBUG, "%s: %s in %.0f ms, attempts: %d", label, status, took, attempts)
+        took = deadline.elapsed()
+        came = result.status if isinstance(result, Response) else result.reason
+        log(__name__, DEBUG, "%s: %s in %.0f ms, attempts: %d", label, came, 1000 * took, attempts)
         if isinstance(result, Response):
             return result
-        reason = result.reason
-        if attempts > 1:
-            reason += f" ({attempts} attempts in {deadline.elapsed():.1f} s)"
+        reason = result.reason + (f" ({attempts} attempts in {took:.1f} s)" if attempts > 1 else "")
         raise APIConnectionError(str(request.method), address.shown, reason) from result.cause
 
     def _attempt(
@@ -236,13 +226,13 @@ def _prepare(session: requests.Session, request: requests.Request) -> requests.P
 
 
 def _hide_redirect(response: requests.Response, **_: Any) -> None:
-    """Hide where it points: requests would read its body without a limit, and go on."""
+    """Hide where it points: requests would read its body without a limit."""
     if response.is_redirect:
         del response.headers["location"]
 
 
 def _proxy(url: str, proxies: Mapping[str, str]) -> Optional[ParsedURL]:
-    """Return the proxy that requests takes for *url*; None for none, or for SOCKS."""
+    """Return the proxy that requests takes for *url*, unless it is of SOCKS."""
     proxy = select_proxy(url, proxies)
     if not proxy or proxy.lower().startswith("socks"):
         return None
@@ -312,8 +302,7 @@ def common_headers(
 ) -> Headers:
     """Return the headers that each request has; an ``Authorization`` that is given wins.
 
-    Raises:
-        SettingsError: One cannot be sent; the text does not show its value.
+    Raises a SettingsError, which does not show the value, for one that cannot be sent.
     """
     for name, value in given.items():
         fits = re.match(_NAME, name) and isinstance(value, str) and re.match(_VALUE, value)
@@ -379,11 +368,7 @@ def own_file() -> Iterator[None]:
 
 
 def receive(incoming: requests.Response, attempt: Attempt, sink: Sink) -> Response:
-    """Read a response whose head has been read to its end.
-
-    Raises:
-        Failure: It is too long, packed, or not as HTTP wants it.
-    """
+    """Read a response whose head has been read; raise a Failure if it is too long or broken."""
     # The parser does not notice that a head is not whole; what stands in for a server has none.
     if attempt.ended:
         raise Failure("the response broke off in its head")
@@ -391,10 +376,9 @@ def receive(incoming: requests.Response, attempt: Attempt, sink: Sink) -> Respon
     if isinstance(head, HTTPMessage) and head.defects:
         raise Failure("a line in the head of the response is no header")
     sink.clear()
-    headers = {name.lower(): value.strip() for name, value in incoming.headers.items()}
-    location = getattr(incoming.raw, "headers", {}).get("location")
-    if location:  # The session has hidden it from requests.
-        headers["location"] = location
+    # In the first alone is a location that was hidden from requests.
+    shown = {**getattr(incoming.raw, "headers", {}), **incoming.headers}
+    headers = {name.lower(): value.strip() for name, value in shown.items()}
     # As it came: with a blank behind it the parser takes the marks of chunks for the body.
     coding = incoming.headers.get("transfer-encoding", "").lower()
     status = incoming.status_code

@@ -63,13 +63,10 @@ class SchemaWriter:
 
     Like ``ast.NodeVisitor`` it has a method for each kind of value that an annotation may stand
     for, and one for each shape of generic types in ``known_types.GENERICS``.
-
-    Attributes:
-        notes: Why any value is allowed somewhere, in the order found.
     """
 
     def __init__(self) -> None:
-        self.notes: List[str] = []
+        self.notes: List[str] = []  # Why any value is allowed somewhere, in the order found.
         self._defined: Dict[str, Tuple[object, Json]] = {}
         self._names = Scope()  # Where the names in text are looked up.
         self._steps = 0
@@ -80,10 +77,7 @@ class SchemaWriter:
         return {name: schema for name, (_, schema) in sorted(self._defined.items())}
 
     def write(self, annotation: object, names: Scope) -> Json:
-        """Return the schema of *annotation*, empty where it has none.
-
-        The names in text inside it are looked up in *names*.
-        """
+        """Return the schema of *annotation*, in which text uses *names*; empty for none."""
         self._steps = 0
         before = dict(self._defined)
         try:
@@ -365,10 +359,8 @@ class SchemaWriter:
 
 
 def _block(title: str, slug: str, fields: Json) -> Json:
-    """Return the schema of a block: by its slug the UI lets users pick a block document.
-
-    The server takes a reference to one beside *fields*, and refuses what both take.
-    """
+    """Return the schema of a block: by its slug the UI lets users pick a block document."""
+    # The server takes a reference to one beside *fields*, and refuses what both take.
     properties = fields.get("properties", {})
     keywords = {
         "block_type_slug": slug,

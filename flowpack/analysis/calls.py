@@ -1,7 +1,4 @@
-"""What attributes, calls and operators give, and which names are known constants.
-
-Operators and constructors of plain values are applied for real, under limits.
-"""
+"""What attributes, calls and operators give; those of plain values are made for real."""
 
 from __future__ import annotations
 
@@ -124,11 +121,7 @@ def attribute_of(value: Any, name: str) -> object:
 
 
 def iterated(value: object) -> List[object]:
-    """Return the items of *value*.
-
-    Raises:
-        TypeError: It is not known what they are.
-    """
+    """Return the items of *value*; a TypeError where it is not known what they are."""
     value = _listed(value)
     if isinstance(value, SIZED) and len(value) <= LONGEST and not is_changed(value):
         return list(value)
@@ -171,10 +164,6 @@ def _returns_argument(function: object) -> bool:
     return path_of(function) in _RETURNING
 
 
-def _type_variable(name: object, *constraints: object, **options: object) -> object:
-    return TypeVariable(options.get("bound"), constraints)
-
-
 def _enumeration(base: str, name: str, members: Any, **options: object) -> object:
     if isinstance(members, str):
         members = members.replace(",", " ").split()
@@ -188,7 +177,7 @@ def _enumeration(base: str, name: str, members: Any, **options: object) -> objec
 
 _MAKERS: Mapping[str, Callable[..., object]] = {
     "typing.NewType": lambda name, inner: inner,
-    "typing.TypeVar": _type_variable,
+    "typing.TypeVar": lambda name, *types, **options: TypeVariable(options.get("bound"), types),
     **{name: partial(_enumeration, name) for name in ENUMERATIONS},
 }
 

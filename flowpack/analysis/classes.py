@@ -60,27 +60,16 @@ _MAKERS = ("_missing_", "__new__", "__init__", "__init_subclass__", "__pydantic_
 
 @attrs.frozen(kw_only=True)
 class Field:
-    """A field of a class.
-
-    Attributes:
-        name: The attribute's name.
-        key: Its name in JSON.
-        annotation: What its annotation stands for; Undefined if a name in it is not bound.
-        owner: The class whose body has it; text in *annotation* is looked up there.
-        required: Whether instances cannot be made without it.
-        default: The default; UNKNOWN if there is none.
-        positional: Whether the constructor takes it by position.
-        options: What ``Field(...)`` was given besides; a factory makes the default.
-    """
+    """A field of a class."""
 
     name: str
-    key: str
-    annotation: Any
-    owner: Class
-    required: bool
-    default: object
-    positional: bool
-    options: Mapping[str, object]
+    key: str  # Its name in JSON.
+    annotation: Any  # What that stands for; Undefined if a name in it is not bound.
+    owner: Class  # The class whose body has it; text in *annotation* is looked up there.
+    required: bool  # Instances cannot be made without it.
+    default: object  # UNKNOWN if there is none.
+    positional: bool  # The constructor takes it by position.
+    options: Mapping[str, object]  # What ``Field(...)`` was given besides the default.
 
 
 def full_name(value: object) -> str:

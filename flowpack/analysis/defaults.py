@@ -38,27 +38,21 @@ _IN_JSON = ("str", "int", "float", "list", "tuple", "dict", "set")
 
 
 class UnknownValue(Exception):
-    """The value is known only when the script runs."""
+    """The value is known, in full, only when the script runs."""
 
 
 class Unserialisable(Exception):
-    """The value is known, and JSON cannot hold it."""
+    """The value is known, and JSON cannot hold it; the official client leaves it out."""
 
 
 def encode(value: object) -> Any:
-    """Return *value* as JSON.
-
-    Raises:
-        UnknownValue: It is not known in full.
-        Unserialisable: JSON cannot hold it; the official client leaves it out.
-    """
+    """Return *value* as JSON; raise UnknownValue or Unserialisable."""
     return _Encoder().encode(value)
 
 
 class _Encoder:
     def __init__(self) -> None:
-        self.steps = 0
-        self.depth = 0
+        self.steps = self.depth = 0
 
     def encode(self, value: Any) -> Any:
         self.steps += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Dict, FrozenSet, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -40,11 +40,10 @@ class FlowInfo:
         line: Where it is made.
         origin: The libraries whose ``flow`` makes it: ``prefect``, ``flowpack`` or, where an
             import has a fallback, both.
-        namesakes: Names of other flows in the script that have this one's name. A server
-            that knows flows by name alone cannot tell them apart.
+        namesakes: Names of other flows in the script that have this one's name, by which alone
+            servers know flows.
         renamed: Whether the script has it under another name, for it was renamed elsewhere.
-        definition: Its function; None if that is not in the script, or if it is not known
-            which of several it is.
+        definition: Its function; None if that is not in the script or not known.
     """
 
     script: Script
@@ -87,22 +86,13 @@ class FlowInfo:
 
 @attrs.frozen(kw_only=True)
 class Undetermined:
-    """A flow, by the look of it, of which something is not known from the source.
+    """A flow, by the look of it, of which something is not known; else as :class:`FlowInfo`."""
 
-    Attributes:
-        where: File and line.
-        function: The name of its function; may be empty.
-        variables: The names that it is bound to.
-        name: The flow's name, if that is known.
-        reason: What is not known and what to write instead.
-        definition: As in :class:`FlowInfo`.
-    """
-
-    where: str
-    function: str
+    where: str  # File and line.
+    function: str  # May be empty.
     variables: Tuple[str, ...]
     name: Optional[str]
-    reason: str
+    reason: str  # What is not known and what to write instead.
     definition: Optional[Function] = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -118,18 +108,11 @@ _Bound = Tuple[Tuple[MadeFlow, ...], Tuple[str, ...]]
 
 @attrs.frozen(kw_only=True)
 class Discovery:
-    """All that the source of a script says of its flows.
-
-    Attributes:
-        script: The script.
-        flows: The flows at module level of which everything is known, by their lines.
-        methods: The flows in classes of which everything is known.
-        undetermined: The flows, or what looks like them, of which it is not.
-    """
+    """All that the source of a script says of its flows."""
 
     script: Script
-    flows: Tuple[FlowInfo, ...]
-    methods: Tuple[FlowInfo, ...]
+    flows: Tuple[FlowInfo, ...]  # At module level, by their lines; all is known of them.
+    methods: Tuple[FlowInfo, ...]  # In classes; likewise.
     undetermined: Tuple[Undetermined, ...]
 
     def select(self, name: Optional[str] = None) -> FlowInfo:
@@ -178,10 +161,8 @@ class Discovery:
 def select_flow(script: Script, name: Optional[str] = None) -> FlowInfo:
     """Return the flow that *name* means, read from the source; runs nothing.
 
-    Args:
-        script: The script.
-        name: The flow's name, the module-level name that it is bound to, its function's, or
-            ``Class.method``. None means the only flow of the script.
+    That is the flow's name, the module-level name that it is bound to, its function's, or
+    ``Class.method``. None means the only flow of the script.
 
     Raises:
         UnspecifiedFlowError: Several flows are meant.
@@ -203,9 +184,10 @@ def find_flows(script: Script) -> Discovery:
     except RecursionError as exc:
         raise DiscoveryError(script.name, "it is nested too deeply to be followed") from exc
     known = [each for each in found if isinstance(each, FlowInfo)]
+    flows = [each for each in known if not each.is_method]
     return Discovery(
         script=script,
-        flows=tuple(_with_namesakes([each for each in known if not each.is_method])),
+        flows=tuple(attrs.evolve(each, namesakes=_namesakes(each, flows)) for each in flows),
         methods=tuple(each for each in known if each.is_method),
         undetermined=tuple(each for each in found if isinstance(each, Undetermined)),
     )
@@ -245,10 +227,8 @@ def _flows_of_classes(scope: Scope) -> List[_Bound]:
     return in_scope(scope)
 
 
-def _with_namesakes(flows: List[FlowInfo]) -> Iterator[FlowInfo]:
-    for flow in flows:
-        others = [each.variable for each in flows if each is not flow and each.name == flow.name]
-        yield attrs.evolve(flow, namesakes=tuple(others))
+def _namesakes(flow: FlowInfo, flows: List[FlowInfo]) -> Tuple[str, ...]:
+    return tuple(f.variable for f in flows if f is not flow and f.name == flow.name)
 
 
 class _UnknownError(ValueError):

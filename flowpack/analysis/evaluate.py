@@ -56,11 +56,7 @@ MODULE_NAME = Symbol("__name__")
 
 
 def evaluate(node: ast.expr, scope: Scope, *, strict: bool = True) -> object:
-    """Return what the expression *node* stands for in *scope*.
-
-    Raises:
-        Undefined: A name in it is not bound; if not *strict*, it is unknown.
-    """
+    """Return what *node* stands for; a name that is not bound is Undefined, or just unknown."""
     try:
         return _Evaluation(scope, strict).visit(node)
     except RecursionError:
@@ -70,11 +66,6 @@ def evaluate(node: ast.expr, scope: Scope, *, strict: bool = True) -> object:
 def read_value(node: ast.expr, scope: Scope) -> object:
     """Return what *node* stands for; names in it that are not bound are unknown."""
     return evaluate(node, scope, strict=False)
-
-
-def truth(node: ast.expr, scope: Scope) -> Optional[bool]:
-    """Return True or False if the condition *node* is known to be so, else None."""
-    return _truth_of(read_value(node, scope))
 
 
 def parse_and_evaluate(source: str, scope: Scope) -> object:
@@ -135,9 +126,7 @@ class _Evaluation(ast.NodeVisitor):
     """Evaluates by kind of node; what has no method here is unknown."""
 
     def __init__(self, scope: Scope, strict: bool) -> None:
-        self.scope = scope
-        self.strict = strict
-        self.steps = 0
+        self.scope, self.strict, self.steps = scope, strict, 0
 
     def visit(self, node: ast.AST) -> Any:
         """Return what *node* stands for."""
@@ -215,7 +204,7 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> object:
         if isinstance(node.op, ast.Not):
-            holds = _truth_of(self.visit(node.operand))
+            holds = truth(self.visit(node.operand))
             return UNKNOWN if holds is None else not holds
         return calls.operate(node.op, self.visit(node.operand))
 
@@ -232,7 +221,7 @@ class _Evaluation(ast.NodeVisitor):
         possible: List[object] = []
         for each in node.values:
             value = self.visit(each)
-            holds = _truth_of(value)
+            holds = truth(value)
             if holds is isinstance(node.op, ast.Or):
                 return one_of([*possible, value], _CONDITION)
             if holds is None:
@@ -253,7 +242,7 @@ class _Evaluation(ast.NodeVisitor):
         return True
 
     def visit_IfExp(self, node: ast.IfExp) -> object:
-        test = _truth_of(self.visit(node.test))
+        test = truth(self.visit(node.test))
         if test is None:
             return one_of([self.visit(node.body), self.visit(node.orelse)], _CONDITION)
         return self.visit(node.body if test else node.orelse)
@@ -360,7 +349,7 @@ class _Evaluation(ast.NodeVisitor):
         try:
             for item in items:
                 bind(self.scope, generator.target, item)
-                tests = [_truth_of(self.visit(test)) for test in generator.ifs]
+                tests = [truth(self.visit(test)) for test in generator.ifs]
                 if None in tests or self.steps > _MOST_STEPS:
                     return UNKNOWN
                 if all(tests):
@@ -372,7 +361,8 @@ class _Evaluation(ast.NodeVisitor):
     visit_GeneratorExp = visit_ListComp
 
 
-def _truth_of(value: object) -> Optional[bool]:
+def truth(value: object) -> Optional[bool]:
+    """Return True or False if *value* is known to be so in a condition, else None."""
     if is_plain(value):
         return bool(value)
     return True if isinstance(value, (Class, Function)) else None

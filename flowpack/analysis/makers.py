@@ -38,27 +38,16 @@ Options = Tuple[ast.Call, Mapping[str, object]]
 
 @attrs.frozen(eq=False)
 class MadeFlow:
-    """A flow, or what makes flows: ``flow``, ``flow(name=...)``.
+    """A flow, or what makes flows: ``flow``, ``flow(name=...)``."""
 
-    Attributes:
-        library: Where ``flow`` comes from; empty where it only looks like one.
-        doubt: Why it may not be one, or nothing.
-        calls: The calls so far, earliest first.
-        target: What the flow is made of: a Function, where the script defines it.
-        called: The function's name as far as the source tells.
-        line: Where it is made.
-        wrapped_by: The decorator below, which may have changed name and parameters.
-        wrapper: What may have made something else of the flow.
-    """
-
-    library: str
-    doubt: str = ""
-    calls: Tuple[Options, ...] = ()
-    target: object = None
-    called: str = ""
-    line: int = 0
-    wrapped_by: str = ""
-    wrapper: str = ""
+    library: str  # Where ``flow`` comes from; empty where it only looks like one.
+    doubt: str = ""  # Why it may not be one.
+    calls: Tuple[Options, ...] = ()  # Those so far, earliest first.
+    target: object = None  # What the flow is made of: a Function, where the script defines it.
+    called: str = ""  # The function's name as far as the source tells.
+    line: int = 0  # Where it is made.
+    wrapped_by: str = ""  # The decorator below, which may have changed name and parameters.
+    wrapper: str = ""  # What may have made something else of the flow.
 
     def after(self, call: Options) -> MadeFlow:
         """Return this with the options of one more call."""

@@ -38,29 +38,19 @@ _FORWARD.bind("t", Symbol("typing"))
 
 @attrs.frozen
 class ParameterSchema:
-    """What is known of a function's parameters.
+    """What is known of a function's parameters, and notes on what is left open and why."""
 
-    Attributes:
-        schema: The value of ``parameter_openapi_schema``.
-        notes: What is left open and why, one sentence each.
-    """
-
-    schema: Dict[str, Any]
+    schema: Dict[str, Any]  # The value of ``parameter_openapi_schema``.
     notes: Tuple[str, ...] = ()
 
 
 def parameter_schema(
     function: Function, scope: Scope, *, where: str = "<script>"
 ) -> ParameterSchema:
-    """Return the schema of the parameters of *function*.
-
-    Args:
-        function: A function that the script defines.
-        scope: The names of the script.
-        where: What the script is called in errors.
+    """Return the schema of the parameters of *function* in a script with the names in *scope*.
 
     Raises:
-        DiscoveryError: A parameter has a name that Prefect refuses.
+        DiscoveryError: A parameter has a name that Prefect refuses; *where* is the script.
     """
     try:
         parameters = dict(_read_parameters(function, scope))

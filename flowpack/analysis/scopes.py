@@ -57,16 +57,10 @@ def read_module(tree: ast.Module) -> Scope:
     indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
     scope = Scope()
     _note_changes(tree, scope)
-    scope.names["__name__"] = MODULE_NAME
-    scope.names["__file__"] = UNKNOWN
-    scope.names["__doc__"] = UNKNOWN if indented else doc
-    postponed = any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == "__future__"
-        and any(alias.name == "annotations" for alias in node.names)
-        for node in tree.body
-    )
-    _Reader(scope, postponed=postponed).read(tree.body)
+    scope.names.update(__name__=MODULE_NAME, __file__=UNKNOWN, __doc__=UNKNOWN if indented else doc)
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    future = [alias.name for node in imports if node.module == "__future__" for alias in node.names]
+    _Reader(scope, postponed="annotations" in future).read(tree.body)
     return scope
 
 
@@ -96,17 +90,14 @@ def _note_changes(tree: ast.Module, scope: Scope) -> None:
 class _Reader(ast.NodeVisitor):
     """Follows statements in order and keeps what they bind in a scope.
 
-    Where it is not known here which statements run, all are followed, and a name is one of
-    what each of them makes of it. With *postponed* annotations stay text; *bases* are those of
-    the class whose body is read. ``ended`` is True once a statement raises or leaves Python.
+    Where it is not known which statements run, all are followed, and a name is one of what each
+    makes of it. With *postponed* annotations stay text; *bases* are those of the class read.
     """
 
     def __init__(self, scope: Scope, *, postponed: bool, bases: Tuple[object, ...] = ()) -> None:
-        self.scope = scope
-        self.postponed = postponed
-        self.bases = bases
+        self.scope, self.postponed, self.bases = scope, postponed, bases
         self.annotations: Dict[str, object] = {}
-        self.ended = False
+        self.ended = False  # A statement has raised or left Python.
 
     def read(self, statements: List[ast.stmt]) -> None:
         """Follow *statements*."""
@@ -244,7 +235,7 @@ class _Reader(ast.NodeVisitor):
         rest: List[ast.stmt] = [node]
         while len(rest) == 1 and isinstance(rest[0], ast.If):  # a chain of elif
             chained = rest[0]
-            holds = truth(chained.test, self.scope)
+            holds = truth(self.value(chained.test))
             if holds is not False:
                 branches.append(self.follow(chained.body))
             rest = chained.orelse
@@ -283,7 +274,7 @@ class _Reader(ast.NodeVisitor):
     visit_AsyncWith = visit_With
 
     def visit_While(self, node: Any) -> None:
-        if isinstance(node, ast.While) and truth(node.test, self.scope) is False:
+        if isinstance(node, ast.While) and truth(self.value(node.test)) is False:
             return
         self.generic_visit(node)  # What one round binds and changes, the next one finds.
         cases = getattr(node, "cases", ())[:_MOST_CASES]
@@ -299,11 +290,8 @@ class _Reader(ast.NodeVisitor):
         annotations: Dict[str, object] = {}
         for each in every_argument(node.args):
             if each.annotation is not None:
-                annotations[each.arg] = (
-                    source_of(each.annotation)
-                    if self.postponed
-                    else evaluate(each.annotation, inner, strict=False)
-                )
+                text = source_of(each.annotation) if self.postponed else None
+                annotations[each.arg] = text or evaluate(each.annotation, inner, strict=False)
         nodes = defaults_of(node.args)
         defaults = {name: self.value(default) for name, default in nodes.items()}
         function = Function(node, self.scope, annotations, defaults, decorators)
@@ -330,8 +318,8 @@ class _Reader(ast.NodeVisitor):
         self.scope.bind(node.name, cls)
 
     def visit_TypeAlias(self, node: Any) -> None:
-        alias = Alias(node.name.id, node.value, self.inner_scope(node))
-        self.scope.bind(alias.name, alias)
+        name = node.name.id
+        self.scope.bind(name, Alias(name, node.value, self.inner_scope(node)))
 
     def inner_scope(self, node: Any) -> Scope:
         """Return a scope below this one, with the type parameters of *node*."""

@@ -1,8 +1,4 @@
-"""A script's bytes, read once, and the syntax tree that they spell.
-
-What flowpack says about a script, stores of it and runs of it comes from one
-:class:`Script`, so that name, digest and code always belong together.
-"""
+"""A script's bytes, read once, so that name, digest and code belong together; and its tree."""
 
 from __future__ import annotations
 
@@ -43,17 +39,11 @@ _TOO_DEEP = f"it is nested too deeply for {_PARSER} to read"
 # Without slots, for the cached properties.
 @attrs.frozen(slots=False)
 class Script:
-    """The bytes of a Python script, and what they are called.
-
-    Attributes:
-        content: The bytes, exactly as they were read.
-        name: Path or URL for people to read.
-        path: Absolute path of the file; None where there is none.
-    """
+    """The bytes of a Python script; its *name* is a path or URL for people to read."""
 
     content: bytes = attrs.field(repr=False)
     name: str
-    path: Optional[str] = None
+    path: Optional[str] = None  # Absolute; None where there is no file.
 
     @classmethod
     def read(cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT) -> Script:
@@ -66,8 +56,7 @@ class Script:
             name = os.fsdecode(path)
             content = read_file(name, limit)
         except UNREADABLE as exc:
-            problem = f"{reason(exc)}; give a script"
-            raise DiscoveryError(printable(path), problem) from exc
+            raise DiscoveryError(printable(path), f"{reason(exc)}; give a script") from exc
         return cls(content, name, os.path.abspath(name))
 
     @property
@@ -110,15 +99,12 @@ class Script:
             warnings.filterwarnings("ignore", module=ours.pattern)
         try:
             return ast.parse(self.content, PARSED_AS)
-        except SyntaxError as exc:
-            problem = f"{_PARSER} cannot read it: {printable(exc.msg)}"
-            raise DiscoveryError(self.at(exc.lineno), problem) from exc
         except (RecursionError, MemoryError) as exc:
             raise DiscoveryError(self.name, _TOO_DEEP) from exc
         except Exception as exc:
             # What a parser raises on odd bytes and codecs differs between releases.
-            problem = f"{_PARSER} cannot read it: {printable(exc)}"
-            raise DiscoveryError(self.name, problem) from exc
+            problem = f"{_PARSER} cannot read it: {printable(getattr(exc, 'msg', exc))}"
+            raise DiscoveryError(self.at(getattr(exc, "lineno", None)), problem) from exc
 
     @functools.cached_property
     def scope(self) -> Scope:
@@ -157,11 +143,10 @@ def longest_chain(source: bytes) -> int:
 
     Counted are the operators between commas, summed over open brackets.
     """
-    total = _count_links(source)
     longest = depth = 0
     links = [0]  # So many for each bracket that is open, outermost first; *depth* is their sum.
-    if total <= CHAIN_LIMIT:
-        return total
+    if _count_links(source) <= CHAIN_LIMIT:
+        return _count_links(source)
     # What cannot be split into tokens is no Python.
     with suppress(tokenize.TokenError, SyntaxError, ValueError, LookupError):
         for kind, text, *_ in tokenize.tokenize(io.BytesIO(source).readline):

@@ -45,11 +45,9 @@ def defaults_of(arguments: ast.arguments) -> Dict[str, ast.expr]:
     """Return the expression of each default value, by the parameter's name."""
     positional = [*arguments.posonlyargs, *arguments.args]
     with_default = positional[len(positional) - len(arguments.defaults) :]
-    found = {arg.arg: node for arg, node in zip(with_default, arguments.defaults)}
-    for arg, node in zip(arguments.kwonlyargs, arguments.kw_defaults):
-        if node is not None:
-            found[arg.arg] = node
-    return found
+    keyword_only = zip(arguments.kwonlyargs, arguments.kw_defaults)
+    pairs = [*zip(with_default, arguments.defaults), *keyword_only]
+    return {arg.arg: node for arg, node in pairs if node is not None}
 
 
 def stored_names(node: ast.AST) -> List[str]:

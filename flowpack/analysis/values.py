@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections import deque
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
@@ -36,12 +37,7 @@ class Value:
 
 @attrs.frozen(eq=False)
 class Unknown(Value):
-    """A value that only running the script would tell.
-
-    Attributes:
-        node: The expression.
-        why: The reason, as a clause; empty where the expression says it all.
-    """
+    """A value that only running the script would tell; *why*, as a clause, may be empty."""
 
     node: Optional[ast.AST] = attrs.field(default=None, repr=False)
     why: str = ""
@@ -116,22 +112,18 @@ ABSENT = object()
 
 @attrs.define(eq=False)
 class Scope:
-    """The names that a module or a class body binds.
+    """The names that a module or a class body binds."""
 
-    Attributes:
-        names: What each stands for; later statements change it.
-        outer: Where names are looked up that are not here.
-        stars: Where more names come from that are not known.
-        rebound: Names that functions or expressions bind as well.
-        filled: Names of which functions change the items.
-        replaced: What names stood for since somebody began to record it.
-    """
-
+    # What each stands for; later statements change it.
     names: Dict[str, object] = attrs.field(factory=dict, repr=False)
+    # Where names are looked up that are not here.
     outer: Optional[Scope] = attrs.field(default=None, repr=False)
+    # Where more names come from that are not known.
     stars: List[str] = attrs.field(factory=list)
+    # Names that functions or expressions bind as well, and those whose items functions change.
     rebound: Set[str] = attrs.field(factory=set, repr=False)
     filled: Set[str] = attrs.field(factory=set, repr=False)
+    # What names stood for since somebody began to record it.
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
 
     def bind(self, name: str, value: object) -> None:
@@ -180,13 +172,8 @@ class Scope:
 class Function(Value):
     """A function of the script, or a lambda.
 
-    Attributes:
-        node: Its definition.
-        scope: Where it is defined.
-        annotations: What each annotation stood for at the definition, or the source where
-            evaluation is postponed.
-        defaults: What the default values stood for.
-        decorators: What the decorators stood for, in the order of the source.
+    Annotations, defaults and decorators are what they stood for at the definition; annotations
+    are source where their evaluation is postponed.
     """
 
     node: Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda] = attrs.field(repr=False)
@@ -223,11 +210,10 @@ class Class(Value):
     Attributes:
         bases: What the bases stand for; likewise the decorators and keyword arguments.
         scope: What the body binds, in order.
-        annotations: The annotations in the body, in order: expressions, or what they stand
-            for; UNKNOWN under a condition.
-        lineage: The class and its bases in the script, the farthest first. For several bases
-            this is the order of plain inheritance, which differs from Python's only where
-            they share a base.
+        annotations: Those in the body, in order: expressions, or what they stand for; UNKNOWN
+            under a condition.
+        lineage: The class and its bases in the script, the farthest first; the order differs
+            from Python's only where several share a base.
         ancestors: The names of all symbols among its bases and theirs.
     """
 
@@ -244,11 +230,8 @@ class Class(Value):
 
     @lineage.default
     def _find_lineage(self) -> Tuple[Class, ...]:
-        found: Dict[Class, None] = {}
-        for base in map(_origin, reversed(self.bases)):
-            if isinstance(base, Class):
-                found.update(dict.fromkeys(base.lineage))
-        return (*found, self)
+        bases = [each for each in map(_origin, reversed(self.bases)) if isinstance(each, Class)]
+        return (*dict.fromkeys(cls for base in bases for cls in base.lineage), self)
 
     @ancestors.default
     def _find_ancestors(self) -> FrozenSet[str]:
@@ -317,11 +300,8 @@ def is_plain(value: object) -> bool:
         item = waiting.pop()
         if isinstance(item, Value):
             return False
-        if isinstance(item, dict):
-            waiting.extend(item)
-            waiting.extend(item.values())
-        elif isinstance(item, CONTAINERS):
-            waiting.extend(item)
+        if isinstance(item, CONTAINERS):
+            waiting += [*item, *item.values()] if isinstance(item, dict) else item
     return False
 
 
@@ -390,9 +370,7 @@ def is_changed(value: object) -> bool:
 # Enumerations
 
 #: Bases that make a class an enumeration.
-ENUMERATIONS = frozenset(
-    f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag")
-)
+ENUMERATIONS = frozenset("enum.Enum enum.IntEnum enum.StrEnum enum.Flag enum.IntFlag".split())
 
 
 def is_enumeration(value: object) -> bool:
@@ -402,13 +380,9 @@ def is_enumeration(value: object) -> bool:
 
 def members_of(cls: Class) -> Tuple[Member, ...]:
     """Return the members of *cls*, in order, aliases included."""
-    return tuple(
-        Member(cls, name)
-        for name, value in cls.scope.names.items()
-        if not name.startswith("__")
-        and not (name.startswith("_") and name.endswith("_"))
-        and not isinstance(value, (Function, Class))
-    )
+    named = cls.scope.names.items()
+    names = (name for name, value in named if not isinstance(value, (Function, Class)))
+    return tuple(Member(cls, each) for each in names if not re.match("__|_.*_$|_$", each))
 
 
 def values_of(cls: Class) -> List[object]:

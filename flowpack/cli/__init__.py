@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from argparse import Namespace
 from importlib import import_module
-from typing import Optional, Sequence, Union
+from typing import Optional, Sequence
 
 from flowpack import __version__
 from flowpack.cli import output
@@ -52,9 +51,11 @@ def run_command(argv: Optional[Sequence[str]] = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     try:
-        arguments = _parse(argv)
-        if isinstance(arguments, int):
-            return arguments
+        try:
+            with output.guarded():
+                arguments = make_parser(argv).parse_args(argv)
+        except SystemExit as exc:  # After --help, --version and wrong usage.
+            return int(exc.code or DONE)
         module, _, function = arguments.function.partition(".")
         with output.verbosity(arguments.verbose or 0, quiet=bool(arguments.quiet)):
             getattr(import_module(f"flowpack.cli.{module}"), function)(arguments)
@@ -66,15 +67,6 @@ def _run(argv: Sequence[str]) -> int:
     except BaseException as exc:
         return _report(exc)
     return DONE
-
-
-def _parse(argv: Sequence[str]) -> Union[Namespace, int]:
-    """Return the arguments, or the status after ``--help`` and wrong usage."""
-    try:
-        with output.guarded():
-            return make_parser(argv).parse_args(argv)
-    except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else DONE
 
 
 def _report(exc: BaseException) -> int:
@@ -135,9 +127,8 @@ def _write_log(exc: BaseException) -> str:
             number, path = mkstemp(".log", "flowpack-error-")
         except OSError as problem:
             return f"nothing, for no log can be written ({problem.strerror})"
-    python = sys.version.replace("\n", " ")
-    traceback = "".join(format_exception(type(exc), exc, exc.__traceback__))
-    with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
-        command = " ".join(sys.argv[1:2])
-        file.write(f"flowpack {__version__} {command}\nPython {python}\n{traceback}")
+    with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+        print("flowpack", __version__, *sys.argv[1:2], file=file)
+        print("Python", sys.version.replace("\n", " "), file=file)
+        file.writelines(format_exception(type(exc), exc, exc.__traceback__))
     return path

@@ -110,8 +110,9 @@ def _add_unverified(parser: Any) -> None:
 
 def _add_settings(parser: Any, default: Any) -> None:
     settings = parser.add_argument_group("settings")
-    _add(settings, "--api URL", "URL of the API, with /api", type=not_empty, default=default)
-    _add(settings, "--profile NAME", "Prefect profile to use", type=not_empty, default=default)
+    given = {"type": not_empty, "default": default}
+    _add(settings, "--api URL", "URL of the API, with /api", **given)
+    _add(settings, "--profile NAME", "Prefect profile to use", **given)
     group = parser.add_argument_group("what is printed").add_mutually_exclusive_group()
     help = "each write, too, and more of a list; -vv each request"
     _add(group, "-v --verbose", help, action="count", default=default)
@@ -137,12 +138,8 @@ def _plan(parser: Any) -> None:
     _schedule(parser.add_argument_group("the schedules of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
-    _add(
-        group,
-        "--confirm",
-        "read the stored bytes, put damaged ones back, and read deployment and bytes once"
-        " more after the last write",
-    )
+    help = "read the stored bytes, put damaged ones back, and read all again after the last write"
+    _add(group, "--confirm", help)
     _add(group, "--jobs N", "how many deployments at a time", type=count)
     _add(group, "--fail-fast", "stop at the first that fails")
     _add_json(group)
@@ -150,30 +147,28 @@ def _plan(parser: Any) -> None:
 
 def _prefect_yaml(group: Any) -> None:
     help = (
-        "a script's deployment is called so, by default as its flow; of a prefect.yaml which to"
-        " deploy: NAME, FLOW/NAME, or a pattern with *; may be repeated"
+        "name of a script's deployment; of a prefect.yaml which: NAME, FLOW/NAME, a pattern with *"
     )
-    _add(group, "-n --name NAME", help, action="append")
-    _add(group, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
-    choices = ("build", "push", "triggers", "sla", "pull")
-    help = f"deploy without this section of the file: {', '.join(choices)}; may be repeated"
-    _add(group, "--ignore KEY", help, action="append", choices=choices)
+    chosen = group.add_mutually_exclusive_group()
+    _add(chosen, "-n --name NAME", help, action="append")
+    _add(chosen, "--all", "all deployments of the prefect.yaml, as without --name", default=None)
+    ignored = {"action": "append", "choices": ("build", "push", "triggers", "sla", "pull")}
+    help = f"leave out this section: {', '.join(ignored['choices'])}; may be repeated"
+    _add(group, "--ignore KEY", help, **ignored)
 
 
 def _script(group: Any) -> None:
     _add(group, "--description TEXT", "its description; default: the flow's", type=str)
     _add(group, "--version TEXT", "its version; default: the flow's", type=str)
-    help = "where the script is stored; default: where it is now, else the server's default storage"
-    _add(group, "--storage WHERE", help)
-    help = f"type of the flow runner: {', '.join(RUNNERS)}; default: as it is now"
-    _add(group, "--runner TYPE", help, choices=RUNNERS)
+    _add(group, "--storage WHERE", "where the script is stored, see below")
+    _add(group, "--runner TYPE", f"type of flow runner: {', '.join(RUNNERS)}", choices=RUNNERS)
     _add_pairs(group, "--env", "environment variable of the flow runs")
     _add(group, "--image IMAGE", "image of the flow runs, in Docker or Kubernetes")
     _add(group, "--runner-config JSON", "fields of the flow runner", type=json_object)
     _add_parameters(group, "default parameter of the flow runs")
     _add(group, "--no-params", "remove the parameters", default=None)
     keep = {"action": "store_false", "default": None}
-    help = "do not hold parameters against the types of the function, here and on the server"
+    help = "do not check the types of parameters, here and on the server"
     _add(group, "--no-enforce-parameters", help, **keep)
     tags = group.add_mutually_exclusive_group()
     _add(tags, "-t --tag TAG", "a tag", action="append")
@@ -181,9 +176,8 @@ def _script(group: Any) -> None:
 
 
 def _schedule(group: Any) -> None:
-    removed = group.add_argument(
-        "--no-schedule", action="store_true", default=None, help="remove flowpack's schedules"
-    )
+    _add(group, "--no-schedule", "remove flowpack's schedules", default=None)
+    removed = group._group_actions[-1]
     for words, help in (
         ("--cron EXPR", "a cron schedule; it and the next two may be repeated"),
         ("--interval DURATION", "an interval schedule: seconds, HH:MM:SS or PT1H"),
@@ -204,22 +198,14 @@ def _work_pool(group: Any) -> None:
     _add(group, "--pool NAME", "work pool; default: that of the settings")
     _add(group, "--create-pool", "create the work pool if it is missing", default=None)
     _add(group, "--queue NAME", "work queue in the work pool")
-    group.add_argument(
-        "--pull",
-        choices=("stock", "flowpack"),
-        help="how workers fetch the script: with the steps that every worker has, or with a"
-        " pull step that needs flowpack there",
-    )
-    help = "what workers install for flowpack's pull step, as in flowpack==1.0"
-    _add(group, "--pull-requires REQ", help)
+    help = "how workers fetch the script: stock, or flowpack, which needs flowpack there"
+    _add(group, "--pull STEP", help, choices=("stock", "flowpack"))
+    _add(group, "--pull-requires REQ", "what workers install for the pull step flowpack")
     help = "a job variable of the work pool, as in env.NAME=VALUE, in place of all that it has"
     _add_variables(group, help)
     _add(group, "--concurrency-limit N", "how many flow runs at a time", type=count)
-    group.add_argument(
-        "--collision-strategy",
-        choices=("ENQUEUE", "CANCEL_NEW"),
-        help="what becomes of flow runs above --concurrency-limit; default: ENQUEUE",
-    )
+    help = "flow runs above --concurrency-limit: ENQUEUE (default) or CANCEL_NEW"
+    _add(group, "--collision-strategy NAME", help, choices=("ENQUEUE", "CANCEL_NEW"))
     help = "how long a flow run that has a slot may take to start"
     _add(group, "--grace-period SECONDS", help, type=count)
     _add_pairs(group, "--label", "a label; VALUE is text")
@@ -241,8 +227,8 @@ def _pull(parser: Any) -> None:
 
 
 def _verify(parser: Any) -> None:
-    settings = {"nargs": "*", "type": full_name}
-    _add(parser, "deployments FLOW/DEPLOYMENT", "which to verify; default: all", **settings)
+    names = {"nargs": "*", "type": full_name}
+    _add(parser, "deployments FLOW/DEPLOYMENT", "which to verify; default: all", **names)
     _add_json(parser)
 
 
@@ -250,15 +236,11 @@ def _trigger(parser: Any) -> None:
     _add_deployment(parser)
     _add_parameters(parser, "parameter, in place of the deployment's own")
     due = parser.add_mutually_exclusive_group()
-    help = "when it is due, as in 2030-12-24T18:00 (local time) or 2030-12-24T18:00Z; default: now"
-    _add(due, "--at TIME", help, type=time_at, dest="scheduled_time")
-    _add(
-        due,
-        "--in TIME",
-        "how long from now, as in 90s, 15m, 1h30m or 2d",
-        type=time_in,
-        dest="scheduled_time",
-    )
+    for words, help, read in (
+        ("--at TIME", "when it is due: 2030-12-24T18:00 (local time), 2030-12-24T18:00Z", time_at),
+        ("--in TIME", "how long from now, as in 90s, 15m, 1h30m or 2d", time_in),
+    ):
+        _add(due, words, f"{help}; default: now", type=read, dest="scheduled_time")
     _add(parser, "-n --name NAME", "name of the flow run; default: one that the server makes up")
     _add(parser, "-t --tag TAG", "a tag, besides those of the deployment", action="append")
     _add_variables(parser, "job variable, in place of the deployment's own")
@@ -269,16 +251,12 @@ def _trigger(parser: Any) -> None:
 
 
 def _ls(parser: Any) -> None:
-    _add(parser, "--flow NAME", "only those of this flow, or of any that is given", action="append")
-    _add(
-        parser, "--tag TAG", "only those with this tag, or with all that are given", action="append"
-    )
-    _add(
-        parser,
-        "--pool NAME",
-        "only those of this work pool, or of any that is given",
-        action="append",
-    )
+    for words, help in (
+        ("--flow NAME", "only those of this flow, or of any that is given"),
+        ("--tag TAG", "only those with this tag, or with all that are given"),
+        ("--pool NAME", "only those of this work pool, or of any that is given"),
+    ):
+        _add(parser, words, help, action="append")
     _add_json(parser)
 
 
@@ -321,8 +299,8 @@ class Command(NamedTuple):
 
     function: str  # ``module.name`` in flowpack.cli, called with the arguments.
     help: str
-    example: str  # What may follow its name.
-    add_options: Callable[[Any], None] = _add_json
+    add_options: Callable[[Any], None]
+    example: str = "hello/nightly"  # What may follow its name.
     notes: str = ""  # Further text of its help.
     commands: Sequence[Command] = ()  # Its own commands, in place of options.
 
@@ -332,21 +310,21 @@ class Command(NamedTuple):
         return self.function.rpartition(".")[2]
 
 
-STORAGE_COMMANDS = (
-    Command("storage.ls", "list storage blocks", "", _storage_ls),
-    Command("storage.show", "show a storage block, its secrets masked", "flows", _storage_show),
+STORAGE = (
+    Command("storage.ls", "list storage blocks", _storage_ls, ""),
+    Command("storage.show", "show a storage block, its secrets masked", _storage_show, "flows"),
     Command(
         "storage.save",
         "save a storage block under a name",
-        "https://files.example.com/flows/ flows",
         _storage_save,
+        "https://files.example.com/flows/ flows",
         WHERE,
     ),
     Command(
         "storage.default",
         "show or set the server's default storage",
-        "--set flows",
         _storage_default,
+        "--set flows",
     ),
 )
 
@@ -354,60 +332,54 @@ COMMANDS = (
     Command(
         "deploy.deploy",
         "package flows and register them as deployments",
-        "flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
         _deploy,
+        "flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
         TARGET + WHERE,
     ),
     Command(
         "deploy.plan",
         "show what deploy would do with the same arguments; reads only",
-        "specs.yaml",
         _plan,
+        "specs.yaml",
         TARGET + WHERE,
     ),
     Command(
         "run.run",
         "fetch a deployment's script, verify it and run its flow here",
-        "hello/nightly -p name=Ada",
         _run,
+        "hello/nightly -p name=Ada",
     ),
-    Command("deployments.ls", "list deployments", "--flow hello --tag nightly", _ls),
-    Command(
-        "deployments.inspect", "show a deployment and where its script is", "hello/nightly", _named
-    ),
+    Command("deployments.ls", "list deployments", _ls, "--flow hello --tag nightly"),
+    Command("deployments.inspect", "show a deployment and where its script is", _named),
     Command(
         "pull.pull",
         "fetch a deployment's script, verify it and write it out",
-        "hello/nightly -o flows.py",
         _pull,
+        "hello/nightly -o flows.py",
     ),
     Command(
-        "verify.verify",
-        "read and hash again what deployments point at",
-        "hello/nightly",
-        _verify,
-        VERIFY,
+        "verify.verify", "read and hash again what deployments point at", _verify, notes=VERIFY
     ),
-    Command(
-        "deployments.delete", "delete a deployment; what it stored stays", "hello/nightly", _named
-    ),
+    Command("deployments.delete", "delete a deployment; what it stored stays", _named),
     Command(
         "trigger.trigger",
         "create a flow run on the server and print its id",
-        "hello/nightly -p name=Ada --wait --timeout 600",
         _trigger,
+        "hello/nightly -p name=Ada --wait --timeout 600",
     ),
-    Command("deployments.pause", "pause a deployment: no schedule runs", "hello/nightly", _named),
-    Command("deployments.resume", "resume a paused deployment", "hello/nightly", _resume),
+    Command("deployments.pause", "pause a deployment: no schedule runs", _named),
+    Command("deployments.resume", "resume a paused deployment", _resume),
     Command(
         "storage",
         "list, show and save storage blocks, and set the default",
+        _add_json,
         "ls",
-        commands=STORAGE_COMMANDS,
+        commands=STORAGE,
     ),
     Command(
         "config.config",
         "show each setting's value and where it came from, secrets masked",
+        _add_json,
         "--profile staging",
     ),
 )

@@ -8,10 +8,11 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
+from flowpack.cli.parser import read_text
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.deployments import applying, planning
 from flowpack.deployments.actions import CREATE, DONE, UNCHANGED, UPDATE, Deployed
-from flowpack.exceptions import DeploymentsFailedError, SpecError, printable
+from flowpack.exceptions import DeploymentsFailedError, printable
 
 #: Longest file with a plan that is read, in bytes.
 PLAN_LIMIT = 64 * 1024 * 1024
@@ -58,13 +59,9 @@ def plan(arguments: Namespace) -> None:
 
 def _read_plan(path: str) -> str:
     """Return the plan in the file at *path*, as JSON."""
-    from flowpack._files import UNREADABLE, read_file, reason
     from flowpack.deployments.actions import parse_plan
 
-    try:
-        text = read_file(path, PLAN_LIMIT).decode("utf-8-sig", "replace")
-    except UNREADABLE as exc:
-        raise SpecError(path, [f"{reason(exc)}; give a plan"]) from exc
+    text = read_text(path, PLAN_LIMIT, path, "give a plan")
     parse_plan(text, path)
     return text
 
@@ -72,8 +69,14 @@ def _read_plan(path: str) -> str:
 def _print_deployed(
     deployed: Sequence[Deployed], *, as_json: bool, failed: int = 0, is_set: bool = True
 ) -> None:
-    documents = [_document(each) for each in deployed]
-    lines = [line for each in deployed for line in _lines(each)]
+    documents, lines = [], []
+    for each in deployed:
+        documents.append(_document(each))
+        facts = (each.storage_type, each.sha256 and each.sha256[:12], each.api)
+        shown = ", ".join(printable(fact) for fact in facts if fact)
+        lines.append(f"{each.action} {printable(each.full_name)} ({shown})")
+        if each.url:
+            lines.append(f"  {printable(each.url)}")
     output.result(documents if is_set else documents[0], lines, as_json=as_json)
     names: Dict[str, List[str]] = {}
     for each in deployed:
@@ -91,13 +94,6 @@ def _counts(actions: Sequence[str], words: Mapping[str, str]) -> str:
     """Return how many there are of each action, in *words* such as ``{} created``."""
     counts = ((words[each], actions.count(each)) for each in words)
     return ", ".join(text.format(count) for text, count in counts if count)
-
-
-def _lines(each: Deployed) -> List[str]:
-    facts = (each.storage_type, each.sha256 and each.sha256[:12], each.api)
-    shown = ", ".join(printable(fact) for fact in facts if fact)
-    first = f"{each.action} {printable(each.full_name)} ({shown})"
-    return [first, f"  {printable(each.url)}"] if each.url else [first]
 
 
 def _document(each: Deployed) -> Dict[str, Any]:

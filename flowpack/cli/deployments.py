@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from flowpack.blocks.documents import built_in
 from flowpack.cli import output
@@ -12,16 +12,11 @@ from flowpack.cli.storage import block_facts
 from flowpack.client import Client
 from flowpack.deployments.load import fetch_script, find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env, mask_source
-from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted
+from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted, suggestion
 from flowpack.models import Deployment, ScheduleRecord
 from flowpack.parameters import known_parameters
 from flowpack.wire.concurrency import limit_runs, shared_limit
-from flowpack.wire.conversion import (
-    describe_record,
-    describe_schedule,
-    write_record,
-    write_schedule,
-)
+from flowpack.wire.conversion import describe_record, write_record, write_schedule
 from flowpack.wire.job_variables import variables_of
 
 #: What ``inspect`` shows besides where the server has it; none of it is secret.
@@ -37,29 +32,38 @@ def ls(arguments: Namespace) -> None:
         found = find_deployments(client, arguments.flow)
         deployments = {name: each for name, each in found.items() if _is_listed(each, arguments)}
         documents = [deployment_facts(name, each, client) for name, each in deployments.items()]
-        nothing = f"no deployments at {client.url}"
-    for words in ("of the flow", "with the tag", "in the work pool"):
-        given = getattr(arguments, words.rpartition(" ")[2]) or ()
-        nothing += "".join(f" {words} {quoted(each)}" for each in given)
-    rows = [
-        {
-            "NAME": facts["name"],
-            "POOL": facts["work_pool_name"],
-            "SCHEDULE": "; ".join(map(describe_record, deployment.schedules)),
-            **{name.upper(): facts[name] for name in ("active", "status", "tags", "runner")},
-            "UPDATED": deployment.updated and deployment.updated.strftime("%Y-%m-%d %H:%M:%S"),
-        }
-        for facts, deployment in zip(documents, deployments.values())
-    ]
+        nothing = "" if deployments else _describe_nothing(arguments, client)
+    rows: List[Dict[str, object]] = []
+    for facts, each in zip(documents, deployments.values()):
+        row = {"NAME": facts["name"], "POOL": facts["work_pool_name"]}
+        row["SCHEDULE"] = "; ".join(map(describe_record, each.schedules))
+        row.update((name.upper(), facts[name]) for name in ("active", "status", "tags", "runner"))
+        row["UPDATED"] = each.updated and each.updated.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        rows.append(row)
     # Which of these there are depends on the server.
     for heading in ("POOL", "STATUS", "RUNNER"):
         if not any(row[heading] for row in rows):
             rows = [{key: row[key] for key in row if key != heading} for row in rows]
     lines = output.table(list(*rows[:1]), [list(row.values()) for row in rows])
     if arguments.verbose:
-        further = [""] + [f"\n  {printable(each['url'] or each['id'])}" for each in documents]
-        lines = [line + more for line, more in zip(lines, further)]
+        for number, facts in enumerate(documents, 1):
+            lines[number] += f"\n  {printable(facts['url'] or facts['id'])}"
     output.result(documents, lines, as_json=arguments.json, if_empty=nothing)
+
+
+def _describe_nothing(arguments: Namespace, client: Client) -> str:
+    """Return what there is none of, and what may have been meant."""
+    every = find_deployments(client)
+    known = {
+        "of the flow": [name.partition("/")[0] for name in every],
+        "with the tag": [tag for each in every.values() for tag in each.tags],
+        "in the work pool": [str(each.extra.get("work_pool_name")) for each in every.values()],
+    }
+    text = f"no deployments at {client.url}"
+    for words, names in known.items():
+        for given in getattr(arguments, words.rpartition(" ")[2]) or ():
+            text += f" {words} {quoted(given)}{'' if given in names else suggestion(given, names)}"
+    return text
 
 
 def _is_listed(deployment: Deployment, arguments: Namespace) -> bool:
@@ -74,7 +78,7 @@ def inspect(arguments: Namespace) -> None:
     with connect(arguments) as client:
         deployment = find_deployment(arguments.deployment, client)
         facts = deployment_facts(arguments.deployment, deployment, client)
-        extra = deployment.extra
+        extra, runner = deployment.extra, deployment.flow_runner
         facts.update({key: extra[key] for key in _FURTHER if key in extra})
         if "concurrency_limit" in extra:
             facts["concurrency_limit"] = limit_runs(extra)
@@ -84,16 +88,15 @@ def inspect(arguments: Namespace) -> None:
         facts["parameters"] = deployment.parameters
         if {"job_variables", "infra_overrides"} & extra.keys():
             facts["job_variables"] = mask_env(variables_of(extra))
-        config = deployment.flow_runner and deployment.flow_runner.config
-        config = mask_env(config) if isinstance(config, Mapping) else {}
+        config = mask_env(runner.config) if runner and isinstance(runner.config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment, client))
         facts["parameter_openapi_schema"] = _find_schema(deployment, client)
-    shown = {**facts, "schedule": _schedule_lines(deployment.schedules)}
-    shown["schema"] = describe_schema(shown.pop("parameter_openapi_schema"))
-    del shown["schedules"]
-    lines = output.facts(shown)
-    output.result(facts, lines, as_json=arguments.json)
+    hidden = {"schedules", "parameter_openapi_schema", *(() if runner else ("runner",))}
+    shown = {key: value for key, value in facts.items() if key not in hidden}
+    shown["schedule"] = _schedule_lines(deployment.schedules)
+    shown["schema"] = describe_schema(facts["parameter_openapi_schema"])
+    output.result(facts, output.facts(shown), as_json=arguments.json)
 
 
 def delete(arguments: Namespace) -> None:
@@ -109,7 +112,7 @@ def pause(arguments: Namespace) -> None:
     with connect(arguments) as client:
         deployment = find_deployment(arguments.deployment, client)
         client.set_schedule_active(deployment.id, False)
-    _note_schedules(deployment, arguments.deployment, resumed=False)
+    _note_schedules(deployment, arguments.deployment)
     _print_action("paused", deployment, arguments)
 
 
@@ -122,21 +125,18 @@ def resume(arguments: Namespace) -> None:
                 client.set_one_schedule_active(deployment.id, each, True)
         client.set_schedule_active(deployment.id, True)
         deployment = client.read_deployment(deployment.id)
-    _note_schedules(deployment, arguments.deployment, resumed=True)
+    hint = "; it stays inactive until flowpack resume --schedules"
+    _note_schedules(deployment, arguments.deployment, hint)
     _print_action("resumed", deployment, arguments)
 
 
-def _note_schedules(deployment: Deployment, name: str, *, resumed: bool) -> None:
-    """Print which schedules a deployment has, and which stay inactive though it was resumed."""
+def _note_schedules(deployment: Deployment, name: str, if_inactive: str = "") -> None:
+    """Print which schedules a deployment has."""
     if not deployment.schedules:
         output.note(f"{name} has no schedule now")
     for each in deployment.schedules:
-        if resumed and not each.active:
-            schedule = describe_schedule(each.schedule)
-            further = "stays inactive; flowpack resume --schedules switches it on"
-            output.note(f"{name}: the schedule {schedule} {further}")
-        else:
-            output.note(f"{name} has the schedule {describe_record(each)}")
+        hint = "" if each.active else if_inactive
+        output.note(f"{name} has the schedule {describe_record(each)}{hint}")
 
 
 def _print_action(action: str, deployment: Deployment, arguments: Namespace) -> None:
@@ -167,8 +167,8 @@ def deployment_facts(name: str, deployment: Deployment, client: Client) -> Dict[
 
 def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
     """Return all there is to know of each schedule; of several, under its number."""
-    shown = []
-    for each in schedules:
+    shown = {}
+    for number, each in enumerate(schedules, 1):
         further: Dict[str, Any] = {
             "slug": each.slug,
             "max_scheduled_runs": each.max_scheduled_runs,
@@ -176,22 +176,20 @@ def _schedule_lines(schedules: Sequence[ScheduleRecord]) -> Any:
             "parameters": each.parameters and output.cell(each.parameters),
         }
         words = [f", {name} {value}" for name, value in further.items() if value]
-        shown.append(describe_record(each) + "".join(words))
-    numbered = {str(number): text for number, text in enumerate(shown, 1)}
-    return numbered if len(shown) > 1 else "".join(shown)
+        shown[str(number)] = describe_record(each) + "".join(words)
+    return shown if len(shown) > 1 else shown.get("1")
 
 
 def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
     """Return where a deployment's script is, as far as that is known."""
     storage: Optional[Dict[str, Any]] = None
-    stored = deployment.stored_object
+    stored, script = deployment.stored_object, deployment.script
     if stored and stored.block_document_id is not None:
         try:
             storage = block_facts(client.read_block_document(stored.block_document_id))
         except ObjectNotFound:
             storage = {"id": stored.block_document_id, "name": "deleted"}
-    script = deployment.script
-    if storage is None and script is not None:
+    elif script is not None:
         storage = {"id": None, "type": script.storage_type, "name": None}
         storage["data"] = mask_source(script, built_in(script.storage_type))
     return {
@@ -223,8 +221,9 @@ def describe_schema(schema: Any) -> Dict[str, str]:
     required, shown = whole.get("required"), {}
     for name, field in known_parameters(whole).items():
         further = f", default {output.in_json(field['default'])}" if "default" in field else ""
-        is_required = isinstance(required, list) and name in required
-        shown[name] = _describe_type(field) + (", required" if is_required else further)
+        if isinstance(required, list) and name in required:
+            further = ", required"
+        shown[name] = _describe_type(field) + further
     return shown
 
 
@@ -234,13 +233,13 @@ def _describe_type(field: Any, depth: int = 4) -> str:
         return "any"
     if "$ref" in field:
         return str(field["$ref"]).rpartition("/")[2]
-    for choices in (field.get("anyOf"), field.get("oneOf"), field.get("allOf")):
-        if isinstance(choices, list):
-            return " or ".join(dict.fromkeys(_describe_type(each, depth - 1) for each in choices))
     if "enum" in field or "const" in field:
         return f"one of {output.in_json(field.get('enum', [field.get('const')]))}"
+    choices = field.get("anyOf") or field.get("oneOf") or field.get("allOf")
+    if isinstance(choices, list):
+        return " or ".join(dict.fromkeys(_describe_type(each, depth - 1) for each in choices))
     kind = field.get("type", "any")
-    if kind == "array" and field.get("items"):
-        return f"array of {_describe_type(field['items'], depth - 1)}"
     words = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+    if kind == "array" and field.get("items"):
+        words += f" of {_describe_type(field['items'], depth - 1)}"
     return f"{words} ({field['format']})" if "format" in field else words

@@ -18,7 +18,7 @@ from flowpack.exceptions import FlowpackError, printable
 LINE = 4000
 #: Longest cell of a table: nothing is cut but on a terminal, to the column's width.
 _CELL = 1 << 30
-#: A column of a table is not made narrower than this to fit the terminal, in characters.
+#: No column of a table is made narrower than this before the first one is, in characters.
 _NARROWEST = 10
 
 #: Whether no notes are printed.
@@ -47,7 +47,7 @@ def result(document: object, lines: Sequence[str], *, as_json: bool, if_empty: s
 
     Without lines, *if_empty* is printed aside.
     """
-    for line in [_json(document)] if as_json else lines:
+    for line in [in_json(document, 2)] if as_json else lines:
         text(line)
     if if_empty and not (lines or as_json):
         note(if_empty)
@@ -61,19 +61,18 @@ def text(line: str) -> None:
 
 def returned(value: object, *, as_json: bool) -> None:
     """Print *value*, which a flow returned: as some JSON, or as text unless it is None."""
+    if value is None and not as_json:
+        return
     try:
-        shown = _json(value) if as_json else _in_words(value)
+        words = value if isinstance(value, str) else repr(value)
     except Exception:  # It may be of the user's own classes.
-        shown = _json(_in_words(value))
-    if as_json or value is not None:
-        text(shown)
-
-
-def _in_words(value: object) -> str:
-    try:
-        return value if isinstance(value, str) else repr(value)
-    except Exception:  # As above.
-        return f"a {type(value).__name__} that cannot be shown"
+        words = f"a {type(value).__name__} that cannot be shown"
+    if as_json:
+        try:
+            words = in_json(value, 2)
+        except Exception:  # As above.
+            words = in_json(words)
+    text(words)
 
 
 def content(data: bytes) -> None:
@@ -98,10 +97,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> List[str
     widths = [max(map(_width, column)) for column in zip(*lines)]
     stream = _stream()
     excess = sum(widths) + 2 * len(widths) - 2 - columns(stream) if _is_terminal(stream) else 0
-    while excess > 0 and max(widths) > _NARROWEST:
-        # The first column has the name, which is cut last.
-        others = [width if width > _NARROWEST else 0 for width in widths[1:]]
-        widest = 1 + others.index(max(others)) if any(others) else 0
+    while excess > 0 and max(widths) > 1:
+        # The first column has the name, and is cut when all are narrow.
+        narrow = max(widths[1:], default=0) <= _NARROWEST
+        widest = max(range(0 if narrow else 1, len(widths)), key=widths.__getitem__)
         widths[widest] -= 1
         excess -= 1
     return ["  ".join(map(_fitted, line, widths)).rstrip() for line in lines]
@@ -154,12 +153,8 @@ def cell(value: object) -> str:
     return printable(value, _CELL)
 
 
-def in_json(value: object) -> str:
-    """Return *value* as JSON in one line."""
-    return _json(value, indent=None)
-
-
-def _json(value: object, indent: Optional[int] = 2) -> str:
+def in_json(value: object, indent: Optional[int] = None) -> str:
+    """Return *value* as JSON, in one line or with *indent*."""
     import json  # Imported here because few commands need it.
 
     return json.dumps(_plain(value), indent=indent)
@@ -168,8 +163,7 @@ def _json(value: object, indent: Optional[int] = 2) -> str:
 def _plain(value: Any) -> Any:
     """Return *value* as JSON has it, what it lacks as text."""
     if isinstance(value, dict):
-        names = (key if isinstance(key, str) else str(key) for key in value)
-        return dict(zip(names, map(_plain, value.values())))
+        return {k if isinstance(k, str) else str(k): _plain(item) for k, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value - value != 0:
@@ -190,7 +184,7 @@ def _plain(value: Any) -> Any:
 def note(line: str) -> None:
     """Print *line* on standard error, unless only results are wanted."""
     if not _quiet:
-        _write_line(line)
+        _write_aside(printable(line, LINE))
 
 
 def notes(block: str) -> None:
@@ -224,7 +218,8 @@ def _shown_logs(verbose: int) -> Iterator[None]:
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            _write_line(f"{record.levelname.lower()}: {record.getMessage()}")
+            line = f"{record.levelname.lower()}: {record.getMessage()}"
+            _write_aside(printable(line, LINE))
 
     logger, handler = logging.getLogger("flowpack"), Lines()
     before = logger.level
@@ -245,7 +240,7 @@ def warnings_as_lines() -> Iterator[None]:
 
         def show(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
             if issubclass(category, UserWarning):
-                _write_line(f"warning: {message}")
+                _write_aside(printable(f"warning: {message}", LINE))
             else:
                 show_others(message, category, *args, **kwargs)
 
@@ -282,10 +277,6 @@ def columns(stream: Optional[TextIO] = None) -> int:
         return os.get_terminal_size((stream or sys.stderr).fileno()).columns or 80
     except (AttributeError, OSError, ValueError):
         return 80
-
-
-def _write_line(line: str) -> None:
-    _write_aside(printable(line, LINE))
 
 
 def _write_aside(block: str) -> None:

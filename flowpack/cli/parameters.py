@@ -1,4 +1,4 @@
-"""The options ``-p`` and ``--params``: parameters of flow runs; and job variables."""
+"""The options ``-p`` and ``--params``: parameters of flow runs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,6 @@ def given_parameters(
         return None
     pairs = read_pairs(arguments.param, load_schema()) if arguments.param else {}
     return {**(arguments.params or {}), **pairs}
-
-
-def read_variables(texts: Mapping[str, str]) -> Dict[str, Any]:
-    """Return the values of job variables: JSON where the text is JSON; ``env.NAME`` is text."""
-    text = {"type": "string"}
-    return read_pairs(texts, {"properties": {key: text for key in texts if key[:4] == "env."}})
 
 
 def check_parameters(

@@ -7,6 +7,7 @@ import re
 import sys
 from contextlib import suppress
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Dict, Iterable, List, NoReturn
 
 from flowpack.exceptions import SpecError, printable, quoted, suggestion
@@ -22,7 +23,12 @@ _SYNONYMS = {
     **{"process": "subprocess", "docker-container": "docker", "kubernetes-job": "kubernetes"},
     **{"-jv": "--job-variable", "--jv": "--job-variable", "--variable": "--job-variable"},
     **{"--work-pool": "--pool", "--work-queue": "--queue", "-d": "--description"},
-    **{"--start-in": "--in", "--start-at": "--at", "--flow-run-name": "--name"},
+    **{
+        "--schedule": "--cron",
+        "--start-in": "--in",
+        "--start-at": "--at",
+        "--flow-run-name": "--name",
+    },
     **{"--watch-timeout": "--timeout", "--follow": "--watch", "--infra": "--runner"},
 }
 
@@ -56,10 +62,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and refuse what is unknown here, where the options of the command are known."""
-        options = self._option_string_actions
-        first = args[0].partition("=")[0] if args else ""
-        if self._subparsers and first[:2] == "--" != first and first not in options:
-            self._refuse(args[:1])  # Else its value would be taken for a command.
+        if self._subparsers:  # Else the value of an unknown option would be taken for a command.
+            commands = self._subparsers._group_actions[0].choices or ()
+            for each in takewhile(lambda word: word not in commands, args):
+                if each[:2] == "--" and each.partition("=")[0] not in self._option_string_actions:
+                    self._refuse([each])
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self._refuse(unknown)
@@ -80,8 +87,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage and *message*, and end with status 2."""
-        self.print_usage(sys.stderr)
-        self.exit(2, f"flowpack: error: {printable(message, 1000)}\n")
+        usage = f"usage: {self.prog} ...; {self.prog} --help shows how"
+        self.exit(2, f"{usage}\nflowpack: error: {printable(message, 1000)}\n")
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
@@ -170,22 +177,28 @@ def parameters_object(source: str) -> Dict[str, Any]:
     Raises:
         SpecError: There is none.
     """
-    from flowpack._files import UNREADABLE, read_file, reason  # Few commands need them.
-
-    where, content = "--params", source.encode("utf-8", "surrogateescape")
+    where, text = "--params", source
     if not source.lstrip().startswith("{"):
         where = f"--params {source}"
-        try:
-            content = sys.stdin.buffer.read() if source == "-" else read_file(source, _LIMIT)
-        except UNREADABLE as exc:
-            raise SpecError(where, [f"{reason(exc)}; give a file or a JSON object"]) from exc
+        text = read_text(source, _LIMIT, where, "give a file or a JSON object")
     try:
-        value = parse_json(content.decode("utf-8-sig"))
+        value = parse_json(text)
     except ValueError as exc:
         raise SpecError(where, [f"it is not JSON: {printable(exc)}"]) from exc
     if not isinstance(value, dict):
         raise SpecError(where, ["it must be a JSON object: names of parameters, and values"])
     return value
+
+
+def read_text(path: str, limit: int, where: str, advice: str) -> str:
+    """Return the text of a file of at most *limit* bytes, or of standard input for ``-``."""
+    from flowpack._files import UNREADABLE, read_file, reason  # Few commands need them.
+
+    try:
+        content = sys.stdin.buffer.read() if path == "-" else read_file(path, limit)
+    except UNREADABLE as exc:
+        raise SpecError(where, [f"{reason(exc)}; {advice}"]) from exc
+    return content.decode("utf-8-sig", "surrogateescape")
 
 
 class Pairs(argparse.Action):
@@ -194,35 +207,38 @@ class Pairs(argparse.Action):
     def __call__(
         self, parser: object, namespace: object, values: Any, option: object = None
     ) -> None:
-        """Add the pair in the text *values*."""
-        key, equals, text = values.partition("=")
+        """Add what is in the text *values*."""
         pairs = getattr(namespace, self.dest) or {}
-        if not (key.strip() and equals):
+        try:
+            found = self.read(values)
+        except argparse.ArgumentTypeError as exc:
             pools = option == "-p" and hasattr(namespace, "pool")  # Where Prefect's has -p POOL.
             hint = "; a work pool is given with --pool" if pools else ""
-            raise argparse.ArgumentError(self, f"{quoted(values)} is not KEY=VALUE{hint}")
-        if key in pairs:
-            raise argparse.ArgumentError(self, f"{quoted(key)} is given twice")
-        setattr(namespace, self.dest, {**pairs, key: text})
+            raise argparse.ArgumentError(self, f"{exc}{hint}") from exc
+        for key in found:
+            if key in pairs or not key.strip():
+                problem = "is given twice" if key in pairs else "is no name"
+                raise argparse.ArgumentError(self, f"{quoted(key)} {problem}")
+        setattr(namespace, self.dest, {**pairs, **found})
+
+    def read(self, text: str) -> Dict[str, Any]:
+        """Return the pair in *text*."""
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise argparse.ArgumentTypeError(f"{quoted(text)} is not KEY=VALUE")
+        return {key: value}
 
 
 class Variables(Pairs):
     """Collects job variables: KEY=VALUE, or a JSON object of several as stock Prefect has it."""
 
-    def __call__(
-        self, parser: object, namespace: object, values: Any, option: object = None
-    ) -> None:
-        """Add the pair or the pairs in the text *values*."""
-        if not values.lstrip().startswith("{"):
-            super().__call__(parser, namespace, values, option)
-            return
-        import json  # Imported here because few commands need it.
+    def read(self, text: str) -> Dict[str, Any]:
+        """Return the pairs in *text*; a VALUE is JSON if it can be, that of env.NAME is text."""
+        if text.lstrip().startswith("{"):
+            return json_object(text)
+        pair = super().read(text)
+        if text.startswith("env."):
+            return pair
+        from flowpack.parameters import read_pairs  # Imported here because it is slow to load.
 
-        try:
-            found = json_object(values)
-        except argparse.ArgumentTypeError as exc:
-            raise argparse.ArgumentError(self, str(exc)) from exc
-        for key, value in found.items():
-            is_text = isinstance(value, str) and key.startswith("env.")
-            pair = f"{key}={value if is_text else json.dumps(value)}"
-            super().__call__(parser, namespace, pair, option)
+        return read_pairs(pair, {})

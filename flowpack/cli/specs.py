@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import attrs
 
 from flowpack.cli import output
-from flowpack.cli.parameters import given_parameters, read_variables
+from flowpack.cli.parameters import given_parameters
 from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.specfiles import is_prefect_yaml, is_spec_file, load_specs, runs_code
@@ -34,22 +34,20 @@ _FIELDS = {
     "pull_requires": "pull_requires",
     "no_enforce_parameters": "enforce_parameter_schema",
     "label": "labels",
+    "job_variable": "job_variables",
     "replace_schedules": "replace_schedules",
 }
 
-#: All options that cannot be given with spec files, which have such things themselves.
+#: All options that set something of a script's spec; spec files have such things themselves.
 _FOR_SCRIPTS = (
-    *("name", "runner", "env", "image", "runner_config", "no_tags"),
-    *("param", "params", "no_params"),
-    *("cron", "interval", "rrule", "no_schedule", "timezone", *_FIELDS),
-    *("job_variable", "concurrency_limit", "collision_strategy", "grace_period"),
+    *("name", "runner", "env", "image", "runner_config", "no_tags", *_FIELDS),
+    *("param", "params", "no_params", "cron", "interval", "rrule", "no_schedule", "timezone"),
+    *("concurrency_limit", "collision_strategy", "grace_period"),
 )
 
-#: Those that go with a prefect.yaml: what it does not have itself, and which part of it is meant.
-_FOR_PREFECT_YAML = (
-    *("storage", "create_pool", "pull", "pull_requires", "replace_schedules"),
-    *("name", "all", "ignore"),
-)
+#: Those that set what a prefect.yaml does not have itself, and all that go with one.
+_BESIDE_PREFECT_YAML = ("storage", "create_pool", "pull", "pull_requires", "replace_schedules")
+_FOR_PREFECT_YAML = (*_BESIDE_PREFECT_YAML, "name", "all", "ignore")
 
 
 class Target(NamedTuple):
@@ -70,24 +68,19 @@ def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
     options = (*_FOR_SCRIPTS, "all", "ignore")
     given = [name for name in options if getattr(arguments, name) is not None]
     for target in targets:
-        kind, hint = "a script", ""
-        refused = [name for name in given if name in ("all", "ignore")]
+        kind, hint, fitting = "a script", "", _FOR_SCRIPTS
         if target.is_prefect_yaml:
-            kind = "a prefect.yaml, which has such things itself"
-            refused = [name for name in given if name not in _FOR_PREFECT_YAML]
+            kind, fitting = "a prefect.yaml, which has such things itself", _FOR_PREFECT_YAML
         elif target.is_spec_file:
-            kind, refused = "a spec file, which has such things itself", given
+            kind, fitting = "a spec file, which has such things itself", ()
             hint = "; if it is a script, give --script"
+        refused = [f"--{name.replace('_', '-')}" for name in given if name not in fitting]
         if refused:
-            shown = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
-            shown = shown.replace("--paused", "--paused, --active")
+            shown = ", ".join(refused).replace("--paused", "--paused, --active")
             where = printable(target.location)
             raise UsageError(f"{shown} cannot be given with {kind}, and {where} is one{hint}")
-    if arguments.name and any(target.is_prefect_yaml for target in targets):
-        if arguments.all:
-            raise UsageError("--name and --all exclude each other")
-        if len(targets) > 1:
-            raise UsageError("--name means deployments of the prefect.yaml; give that alone")
+    if arguments.name and len(targets) > 1 and any(each.is_prefect_yaml for each in targets):
+        raise UsageError("--name means deployments of the prefect.yaml; give that alone")
     return targets
 
 
@@ -96,11 +89,8 @@ def find_target(
 ) -> Target:
     """Return what ``SCRIPT[:FLOW]`` or ``SPECFILE`` means.
 
-    Args:
-        text: One of the two.
-        spec: Whether Python files are spec files, whatever they look like.
-        script: Whether they are scripts.
-        prefect_file: Whether it is a ``prefect.yaml``, whatever its name.
+    Python files are spec files with *spec*, scripts with *script*, whatever they look like; with
+    *prefect_file* it is a ``prefect.yaml``, whatever its name.
     """
     if prefect_file:
         return Target(text, None, True, True)
@@ -140,27 +130,25 @@ def _is_url(text: str) -> bool:
 
 
 def make_specs(
-    targets: Iterable[Target], arguments: Namespace, client: Client
+    targets: Sequence[Target], arguments: Namespace, client: Client
 ) -> Tuple[DeploymentSpec, ...]:
     """Return the specs of all *targets*, in order; spec files in Python are run."""
     specs: List[DeploymentSpec] = []
-    options: Optional[Dict[str, Any]] = None
+    options = {} if all(each.is_spec_file for each in targets) else _script_options(arguments)
     for target in targets:
+        path = target.location
         if target.is_prefect_yaml:
-            specs += _load_prefect_yaml(target.location, arguments, client)
-            continue
-        if target.is_spec_file:
-            if runs_code(target.location):
-                output.note(f"running {target.location} for its deployments")
+            specs += _load_prefect_yaml(path, arguments, client)
+        elif target.is_spec_file:
+            if runs_code(path):
+                output.note(f"running {path} for its deployments")
             # What the file prints is no result of ours.
             with output.user_code(aside=True):
-                specs += load_specs(target.location)
-            continue
-        if options is None:
-            options = _script_options(arguments)
-        spec = DeploymentSpec(flow_location=target.location, flow_name=target.flow_name, **options)
-        given = given_parameters(arguments, lambda: known_schema(spec.find_flow()))
-        specs.append(spec if given is None else attrs.evolve(spec, parameters=given))
+                specs += load_specs(path)
+        else:
+            spec = DeploymentSpec(flow_location=path, flow_name=target.flow_name, **options)
+            given = given_parameters(arguments, lambda: known_schema(spec.find_flow()))
+            specs.append(spec if given is None else attrs.evolve(spec, parameters=given))
     return tuple(specs)
 
 
@@ -170,7 +158,7 @@ def _load_prefect_yaml(
     # Imported here because it is slow to load, and most commands read none.
     from flowpack.deployments.prefect_yaml import load_prefect_yaml
 
-    options = {_FIELDS[name]: getattr(arguments, name) for name in _FOR_PREFECT_YAML[:5]}
+    options = {_FIELDS[name]: getattr(arguments, name) for name in _BESIDE_PREFECT_YAML}
     given = {field: value for field, value in options.items() if value is not None}
     ignore = arguments.ignore or ()
     file = load_prefect_yaml(path, arguments.name or (), client, ignore=ignore, **given)
@@ -186,18 +174,17 @@ def _script_options(arguments: Namespace) -> Dict[str, Any]:
         options["tags"] = ()
     if arguments.no_params:
         options["parameters"] = {}
-    limit = {
-        "limit": arguments.concurrency_limit,
+    limit = options["concurrency_limit"] = arguments.concurrency_limit
+    beside = {
         "collision_strategy": arguments.collision_strategy,
         "grace_period_seconds": arguments.grace_period,
     }
-    limit = {key: value for key, value in limit.items() if value is not None}
-    if limit and "limit" not in limit:
-        problem = "--collision-strategy and --grace-period can only be given with"
-        raise UsageError(f"{problem} --concurrency-limit")
-    options["concurrency_limit"] = limit if len(limit) > 1 else arguments.concurrency_limit
-    if arguments.job_variable is not None:
-        options["job_variables"] = read_variables(arguments.job_variable)
+    beside = {key: value for key, value in beside.items() if value is not None}
+    if beside:
+        if limit is None:
+            problem = "--collision-strategy and --grace-period can only be given with"
+            raise UsageError(f"{problem} --concurrency-limit")
+        options["concurrency_limit"] = {"limit": limit, **beside}
     return {
         "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),
@@ -214,11 +201,11 @@ def _schedules(arguments: Namespace) -> Dict[str, Any]:
     given += [RRuleSchedule(text, timezone=zone) for text in arguments.rrule or ()]
     if zone is not None and not given:
         raise UsageError("--timezone can only be given with a schedule")
-    if not given and not arguments.no_schedule:
-        if arguments.replace_schedules:
-            raise UsageError("--replace-schedules needs schedules, or --no-schedule")
-        return {}
-    return {"schedules": given}
+    if given or arguments.no_schedule:
+        return {"schedules": given}
+    if arguments.replace_schedules:
+        raise UsageError("--replace-schedules needs schedules, or --no-schedule")
+    return {}
 
 
 def _flow_runner(arguments: Namespace) -> Optional[FlowRunnerSettings]:

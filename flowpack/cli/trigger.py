@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from flowpack.cli import output
 from flowpack.cli.config import connect
-from flowpack.cli.parameters import check_parameters, given_parameters, read_variables
+from flowpack.cli.parameters import check_parameters, given_parameters
 from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
@@ -43,20 +43,19 @@ def trigger(arguments: Namespace) -> None:
     waits = arguments.wait or arguments.watch
     if arguments.timeout is not None and not waits:
         raise UsageError("--timeout can only be given with --wait or --watch")
-    name, as_json = arguments.deployment, arguments.json
+    name, as_json, due = arguments.deployment, arguments.json, arguments.scheduled_time
     with connect(arguments) as client:
         flow_run = _create_flow_run(arguments, client)
         url = client.ui_url("flow-run", flow_run.id)
         if not as_json:
             output.text(str(flow_run.id))
             output.flush()
-        due = arguments.scheduled_time
         more = f", due {due.isoformat(' ', 'seconds')}" if due else ""
         output.note(f"created flow run {flow_run.name} ({flow_run.id}){more}")
         if url:
             output.note(f"  {url}")
         if waits:
-            flow_run = _wait(flow_run, client, arguments, url)
+            flow_run = _wait(flow_run, client, arguments, url or client.url)
     document = {
         "id": flow_run.id,
         "name": flow_run.name,
@@ -68,7 +67,7 @@ def trigger(arguments: Namespace) -> None:
     }
     output.result(document, (), as_json=as_json)
     if waits:
-        _check_completed(flow_run, name, url)
+        _check_completed(flow_run, name, url or "its logs on the server")
 
 
 def _create_flow_run(arguments: Namespace, client: Client) -> FlowRun:
@@ -82,7 +81,7 @@ def _create_flow_run(arguments: Namespace, client: Client) -> FlowRun:
     schema = deployment.extra.get("parameter_openapi_schema") or {}
     parameters = given_parameters(arguments, lambda: schema) or {}
     check_parameters(name, deployment, parameters, client)
-    job_variables = read_variables(arguments.job_variable or {})
+    job_variables = arguments.job_variable or {}
     pool = deployment.extra.get("work_pool_name")
     if job_variables and pool:
         check_variables(name, job_variables, client.read_work_pool(pool))
@@ -97,15 +96,14 @@ def _create_flow_run(arguments: Namespace, client: Client) -> FlowRun:
     )
 
 
-def _wait(flow_run: FlowRun, client: Client, arguments: Namespace, url: Optional[str]) -> FlowRun:
+def _wait(flow_run: FlowRun, client: Client, arguments: Namespace, url: str) -> FlowRun:
     """Return the flow run as it is at the end; the last logs of one that failed are printed."""
-    watch = arguments.watch
     try:
-        ended = wait_for(flow_run.id, client, timeout=arguments.timeout, watch=watch)
+        ended = wait_for(flow_run.id, client, timeout=arguments.timeout, watch=arguments.watch)
     except (KeyboardInterrupt, FlowpackError):
-        output.note(f"{flow_run.name} goes on; see {url or client.url}")
+        output.note(f"{flow_run.name} goes on; see {url}")
         raise
-    if ended.state_type in FINAL - {"COMPLETED"} and not watch:
+    if ended.state_type in FINAL - {"COMPLETED"} and not arguments.watch:
         try:
             newest = client.read_flow_run_logs(ended.id, last=LAST)
             warnings = client.read_flow_run_logs(ended.id, last=LAST, level=logging.WARNING)
@@ -178,18 +176,16 @@ def _show(records: Iterable[LogRecord]) -> None:
         output.notes(f"{clock} | {logging.getLevelName(each.level):<8} | {each.message}")
 
 
-def _check_completed(flow_run: FlowRun, name: str, url: Optional[str]) -> None:
-    subject = f"the flow run {quoted(flow_run.name)} of {quoted(name)}"
-    where = f"; see {url}" if url else "; see its logs on the server"
+def _check_completed(flow_run: FlowRun, name: str, where: str) -> None:
     state = printable(_describe_state(flow_run))
     if flow_run.state_type == "COMPLETED":
         output.note(f"{flow_run.name} is {state}")
-    elif flow_run.state_type in FINAL:
-        details = flow_run.extra.get("state")
-        message = details.get("message") if isinstance(details, dict) else None
-        reason = f": {printable(message).rstrip('.')}" if message else ""
-        raise FlowpackError(f"{subject} ended as {state}{reason}{where}")
-    else:
-        raise FlowpackError(
-            f"{subject} is still {state} after the time-out and goes on; {_WHO_RUNS_IT}{where[1:]}"
-        )
+        return
+    subject = f"the flow run {quoted(flow_run.name)} of {quoted(name)}"
+    if flow_run.state_type not in FINAL:
+        problem = f"is still {state} after the time-out and goes on; {_WHO_RUNS_IT}"
+        raise FlowpackError(f"{subject} {problem} see {where}")
+    details = flow_run.extra.get("state")
+    message = details.get("message") if isinstance(details, dict) else None
+    reason = f": {printable(message).rstrip('.')}" if message else ""
+    raise FlowpackError(f"{subject} ended as {state}{reason}; see {where}")

@@ -186,16 +186,9 @@ class Deployments(Tuple[Deployed, ...]):
         return _html_table(
             ("Action", "Deployment", "Storage", "Code", "Notes"),
             [
-                (
-                    each.action,
-                    each.full_name,
-                    each.storage_type,
-                    (each.sha256 or "")[:12],
-                    each.notes,
-                )
+                (each.action, each, each.storage_type, (each.sha256 or "")[:12], each.notes)
                 for each in self
             ],
-            [each.url for each in self],
         )
 
 
@@ -218,9 +211,12 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
 
     Notes and schedules of others do not count: a work pool's state is none of the plan's.
     """
-    planned, now = _without_notes(planned), _without_notes(now)
-    if _text(planned) == _text(now):
-        return ()
+
+    def counting(plan: Mapping[str, Any]) -> Dict[str, Any]:
+        actions = [{**action, "notes": (), "schedules": ()} for action in plan["actions"]]
+        return {**plan, "actions": actions}
+
+    planned, now = counting(planned), counting(now)
     old, new = _facts(planned), _facts(now)
     found: List[str] = []
     for name in dict.fromkeys([*old, *new]):
@@ -234,14 +230,9 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
                 if before != after:
                     before, after = (printable(each, _LONGEST_VALUE) for each in (before, after))
                     found.append(f"{name}: {printable(field)} was {before}, and is {after}")
-    return tuple(found) or ("the plan says other things than planned",)
-
-
-def _without_notes(plan: Mapping[str, Any]) -> Dict[str, Any]:
-    return {
-        **plan,
-        "actions": [{**action, "notes": (), "schedules": ()} for action in plan["actions"]],
-    }
+    if not found and _text(planned) != _text(now):
+        found.append("the plan says other things than planned")
+    return tuple(found)
 
 
 def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
@@ -306,22 +297,19 @@ def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
             yield from _parts(f"{field}.{key}", before.get(key), after.get(key))
 
 
-def _html_table(
-    headings: Sequence[str], rows: Iterable[Sequence[object]], links: Sequence[Optional[str]] = ()
-) -> str:
-    """Return a table of HTML; the second cells of the *rows* lead to *links*."""
-    # Imported here because only notebooks need them.
-    from html import escape
-    from itertools import zip_longest
+def _html_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table of HTML."""
+    from html import escape  # Imported here because only notebooks need it.
 
     def cell(value: object) -> str:
+        if isinstance(value, Deployed):
+            text = escape(printable(value.full_name))
+            is_link = (value.url or "").startswith(("http://", "https://"))
+            return f'<a href="{escape(value.url or "")}">{text}</a>' if is_link else text
         lines = value if isinstance(value, (list, tuple)) else [value or ""]
         return "<br>".join(escape(printable(line, _LONGEST_NOTE)) for line in lines)
 
     lines = ["".join(f"<th>{heading}</th>" for heading in headings)]
-    for row, link in zip_longest(rows, links):
-        cells = [cell(value) for value in row]
-        if link and link.startswith(("http://", "https://")):
-            cells[1] = f'<a href="{escape(link)}">{cells[1]}</a>'
-        lines.append("".join(f'<td style="text-align: left">{each}</td>' for each in cells))
+    for row in rows:
+        lines.append("".join(f'<td style="text-align: left">{cell(each)}</td>' for each in row))
     return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

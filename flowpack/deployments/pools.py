@@ -57,7 +57,8 @@ def check_pool(
     pool_type = type_for(new)
     first, other = planned.setdefault(name, (pool_type, label))
     if first == pool_type:
-        return (f"the work pool {quoted(name)} of type {pool_type} is made",)
+        made = f"the work pool {quoted(name)} of type {pool_type} is created"
+        return (f"{made}; {_start_worker(name)} starts a worker for it",)
     problem = (
         f"the work pool {quoted(name)} would be made of type {pool_type}, and for"
         f" {quoted(other)} of type {first}; give them a pool each, or make it before"
@@ -140,8 +141,12 @@ def _state_notes(pool: WorkPool) -> Iterator[str]:
     if pool.is_paused:
         yield f"the work pool {quoted(pool.name)} is paused, and runs wait until it is resumed"
     elif pool.status == "NOT_READY" and not (pool.type or "").endswith((":push", ":managed")):
-        start = printable(shlex.join(["prefect", "worker", "start", "--pool", pool.name]))
+        start = _start_worker(pool.name)
         yield f"no worker is online in the work pool {quoted(pool.name)}; {start} starts one"
+
+
+def _start_worker(pool: str) -> str:
+    return printable(shlex.join(["prefect", "worker", "start", "--pool", pool]))
 
 
 def ensure_pool(name: str, new: DeploymentCreate, client: Client) -> WorkPool:

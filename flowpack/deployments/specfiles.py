@@ -160,7 +160,7 @@ def _calls(script: Script) -> Iterator[Tuple[ast.Call, Scope]]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             scope = read_body(node, scope)
         elif isinstance(node, ast.If):
-            holds = truth(node.test, scope)
+            holds = truth(read_value(node.test, scope))
             children = [node.test, *(node.body if holds is not False else [])]
             children += node.orelse if holds is not True else []
         waiting += ((child, scope) for child in children)

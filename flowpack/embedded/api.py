@@ -1,10 +1,8 @@
 """What the embedded API answers: one function for each request of flowpack's client.
 
-Statuses and JSON are those of Prefect 2.0b7. The client has validated what it sends: checked
-are only names and what a server alone can know (a name is taken, an object is missing).
-
-Each function takes the transaction, the JSON of the body and the variable parts of the path.
-It may run twice, if the database was busy, so it leaves the body as it is.
+Statuses and JSON are those of Prefect 2.0b7. Checked are only names and what a server alone can
+know, for the client has validated the rest. Each function takes the transaction, the JSON of the
+body, which it leaves as it is, for it may run twice, and the variable parts of the path.
 """
 
 from __future__ import annotations
@@ -37,12 +35,11 @@ def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
     """Return a *row* of *table* as the JSON of the API; without one it is not found."""
     if row is None:
         raise _not_found(table)
-    values: Dict[str, Any] = {}
-    for column in row.keys():
-        value = row[column]
-        if column in _JSON_COLUMNS and value is not None:
-            value = json.loads(value)
-        values[column] = bool(value) if column in _BOOLEAN_COLUMNS else value
+    values: Dict[str, Any] = dict(row)
+    for column in _JSON_COLUMNS & values.keys():
+        values[column] = values[column] and json.loads(values[column])
+    for column in _BOOLEAN_COLUMNS & values.keys():
+        values[column] = bool(values[column])
     if "flow_runner_type" in values:
         kind, config = values.pop("flow_runner_type"), values.pop("flow_runner_config")
         values["flow_runner"] = {"type": kind, "config": config}
@@ -52,8 +49,7 @@ def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
 def find(db: Session, table: str, **wanted: str) -> Dict[str, Any]:
     """Return the record of *table* whose columns have the *wanted* values, as JSON."""
     condition = " AND ".join(f"{column} = ?" for column in wanted)
-    row = db.one(f"SELECT * FROM {table} WHERE {condition}", *wanted.values())
-    return record(table, row)
+    return record(table, db.one(f"SELECT * FROM {table} WHERE {condition}", *wanted.values()))
 
 
 def read(db: Session, body: Json, value: str, *, table: str, by: str = "id") -> StatusAndJson:
@@ -118,10 +114,7 @@ _UPSERT_WITH_RUNNER = f"""{_UPSERT},
 
 
 def create_deployment(db: Session, body: Json) -> StatusAndJson:
-    """Create a deployment, or update the flow's one of that name in place.
-
-    Without a flow runner an update keeps the one that is there.
-    """
+    """Create a deployment, or update the flow's one of that name; a runner stays unless given."""
     _check_name(body["name"])
     values = {column: body[column] for column in _DEPLOYMENT_COLUMNS}
     runner = body["flow_runner"]
@@ -137,12 +130,8 @@ def create_deployment(db: Session, body: Json) -> StatusAndJson:
 
 def read_deployment_by_name(db: Session, body: Json, flow_name: str, name: str) -> StatusAndJson:
     """Read a deployment by the names of its flow and its own."""
-    row = db.one(
-        "SELECT d.* FROM deployment AS d JOIN flow AS f ON f.id = d.flow_id"
-        " WHERE f.name = ? AND d.name = ?",
-        flow_name,
-        name,
-    )
+    tables = "deployment AS d JOIN flow AS f ON f.id = d.flow_id"
+    row = db.one(f"SELECT d.* FROM {tables} WHERE f.name = ? AND d.name = ?", flow_name, name)
     return 200, record("deployment", row)
 
 
@@ -218,14 +207,11 @@ def create_block_type(db: Session, body: Json) -> StatusAndJson:
 def create_block_schema(db: Session, body: Json) -> StatusAndJson:
     """Create a schema, known by its checksum. Those of blocks inside it came before."""
     fields = {key: value for key, value in body["fields"].items() if key != "definitions"}
-    values = {
-        "checksum": orion_checksum(fields),
-        "fields": fields,
-        "capabilities": body["capabilities"],
-        "block_type_id": body["block_type_id"],
-    }
+    checksum = orion_checksum(fields)
+    own = {column: body[column] for column in ("capabilities", "block_type_id")}
+    values = {"checksum": checksum, "fields": fields, **own}
     db.insert("block_schema", values, conflict="Identical block schema already exists.")
-    return 201, _find_schema(db, checksum=values["checksum"])
+    return 201, _find_schema(db, checksum=checksum)
 
 
 def read_block_schema_by_checksum(db: Session, body: Json, checksum: str) -> StatusAndJson:
@@ -241,21 +227,18 @@ def _find_schema(db: Session, **wanted: str) -> Json:
 
 # Block documents and the default storage
 
+_DOCUMENT_COLUMNS = "data is_anonymous block_schema_id block_type_id".split()
+
 
 def create_block_document(db: Session, body: Json) -> StatusAndJson:
     """Create a document; an anonymous one is created once for each content."""
     anonymous = body["is_anonymous"]
-    values = {
-        "name": _anonymous_name(body) if anonymous else _check_name(body["name"]),
-        "data": body["data"],
-        "is_anonymous": anonymous,
-        "block_schema_id": body["block_schema_id"],
-        "block_type_id": body["block_type_id"],
-    }
+    name = _anonymous_name(body) if anonymous else _check_name(body["name"])
     once = "ON CONFLICT (block_type_id, name) DO NOTHING" if anonymous else ""
+    values = {"name": name, **{column: body[column] for column in _DOCUMENT_COLUMNS}}
     created = db.insert("block_document", values, once, "Block already exists")
-    wanted = {"block_type_id": values["block_type_id"], "name": values["name"]}
-    return (201 if created else 200), _find_document(db, **wanted)
+    document = _find_document(db, block_type_id=body["block_type_id"], name=name)
+    return (201 if created else 200), document
 
 
 def read_block_document(db: Session, body: Json, document_id: str) -> StatusAndJson:
@@ -267,12 +250,8 @@ def read_block_document_by_name(
     db: Session, body: Json, type_name: str, name: str
 ) -> StatusAndJson:
     """Read a document by the names of its type and its own."""
-    row = db.one(
-        "SELECT b.* FROM block_document AS b JOIN block_type AS t ON t.id = b.block_type_id"
-        " WHERE t.name = ? AND b.name = ?",
-        type_name,
-        name,
-    )
+    tables = "block_document AS b JOIN block_type AS t ON t.id = b.block_type_id"
+    row = db.one(f"SELECT b.* FROM {tables} WHERE t.name = ? AND b.name = ?", type_name, name)
     return 200, _complete_document(db, record("block_document", row))
 
 

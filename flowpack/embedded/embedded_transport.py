@@ -36,13 +36,12 @@ class EmbeddedTransport:
         busy_timeout: float = 60.0,
         before_write: Optional[Callable[[], object]] = None,
     ) -> None:
-        """Nothing is opened or made before the first request.
+        """Make a transport; nothing is opened before the first request.
 
         Args:
             database: The file. It is made if it is missing, and so is its folder.
             busy_timeout: Longest wait for other writers, in seconds.
-            before_write: Called before each request that changes something; the request
-                is not done if it raises.
+            before_write: Called before each request that changes something; may raise.
         """
         self._before_write = before_write
         self._store = Store(os.path.abspath(os.fspath(database)), busy_timeout)
@@ -59,9 +58,7 @@ class EmbeddedTransport:
         """Return the response to *request*.
 
         Raises:
-            APIConnectionError: The database cannot be used: it is damaged, busy,
-                read-only or not flowpack's, or the disk is full. Nothing of the
-                request is done then.
+            APIConnectionError: The database cannot be used; nothing of the request is done.
         """
         started = time.monotonic()
         if self._before_write is not None and request.effect is not Effect.READ:
@@ -85,29 +82,22 @@ class EmbeddedTransport:
 
     def _respond(self, request: Request) -> api.StatusAndJson:
         route, values = find_route(request.method, request.path)
-        if isinstance(route.handler, str):
-            return 200, route.handler
-        handler, body = route.handler, json.loads(request.body or b"{}")
+        handler = route.handler
+        if isinstance(handler, str):
+            return 200, handler
+        body = json.loads(request.body or b"{}")
         run = self._store.write if route.writes else self._store.read
         return run(lambda db: handler(db, body, *values))
 
 
 @attrs.frozen
 class Route:
-    """A kind of request, and what answers it, or the answer where that is always the same.
-
-    A variable part of the path, in braces, matches one segment.
-    """
+    """A kind of request, and what answers it, or the answer where that is always the same."""
 
     method: str
     path: str
     handler: Union[Callable[..., api.StatusAndJson], str]
     writes: bool = False
-
-    def match(self, path: str) -> Optional[List[str]]:
-        """Return the variable parts of *path*, decoded, if it is one of these; else None."""
-        found = re.fullmatch(re.sub(r"\{\w+\}", "([^/]*)", self.path), path)
-        return [unquote(value) for value in found.groups()] if found else None
 
 
 _SCHEDULE_ON = partial(api.set_schedule, active=True)
@@ -156,7 +146,8 @@ ROUTES = (
 def find_route(method: str, path: str) -> Tuple[Route, List[str]]:
     """Return the route of a request and the variable parts of its *path*, decoded."""
     for route in ROUTES:
-        values = route.match(path) if route.method == method else None
-        if values is not None:
-            return route, values
+        if route.method == method:
+            found = re.fullmatch(re.sub(r"\{\w+\}", "([^/]*)", route.path), path)
+            if found:
+                return route, [unquote(value) for value in found.groups()]
     raise Refused(404, "Not Found")

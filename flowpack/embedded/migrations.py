@@ -1,7 +1,6 @@
 """The tables, and how a database of an older release gets there.
 
-``PRAGMA user_version`` counts the steps that a database has taken. A step that was
-released is never changed; a change of the tables is a further step.
+A step that was released is never changed; a change of the tables is a further step.
 """
 
 from __future__ import annotations
@@ -42,9 +41,7 @@ _FIRST_TABLES = (
         reference_id TEXT NOT NULL REFERENCES block_document ON DELETE CASCADE,
         PRIMARY KEY (parent_id, name)
     )""",
-    """
-    CREATE INDEX block_document_reference_by_reference
-    ON block_document_reference (reference_id)""",
+    "CREATE INDEX block_document_reference_by_reference ON block_document_reference (reference_id)",
     """
     CREATE TABLE default_storage (
         only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
@@ -86,5 +83,5 @@ def _first(session: Session) -> None:
         session.insert("block_schema", {**schema, "block_type_id": type_id})
 
 
-#: Each takes a database from the version of its place in the list to the next.
+#: Each takes a database from the ``user_version`` of its place in the list to the next.
 STEPS: Tuple[Callable[[Session], None], ...] = (_first,)

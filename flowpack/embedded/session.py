@@ -20,17 +20,12 @@ class Refused(Exception):
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(status, detail)
-        self.status = status
-        self.detail = detail
+        self.status, self.detail = status, detail
 
 
 @attrs.frozen
 class Session:
-    """Runs statements inside one transaction.
-
-    A write that a constraint forbids, as something is taken or refers to nothing, is refused
-    with the text *conflict*.
-    """
+    """Runs statements in one transaction; what a constraint forbids is refused as a *conflict*."""
 
     _connection: sqlite3.Connection
 

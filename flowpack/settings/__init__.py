@@ -62,8 +62,8 @@ class Settings(HidesLocals):
             :class:`~flowpack.urls.Address` where it has credentials; None for no server.
         api_key: Sent as a bearer token.
         api_auth_string: ``user:password``; wins over the key.
-        home: Folder of flowpack's own database and storage; it and the two below are None where
-            the user has no home folder. See :meth:`known_home`.
+        home: Folder of flowpack's own database and storage; see :meth:`known_home`. It and the
+            two below are None where the user has no home folder.
         prefect_home: Folder of Prefect's files.
         profiles_path: Prefect's file of profiles.
         profile: Name of the profile in force.
@@ -121,7 +121,7 @@ class Settings(HidesLocals):
 
     @property
     def verify(self) -> Union[bool, str]:
-        """Whether certificates are checked, or the CA certificates to trust."""
+        """False for no checks of certificates, True, or the CA certificates to trust."""
         return not self.tls_insecure_skip_verify and (self.ssl_cert_file or True)
 
     def known_home(self) -> str:
@@ -142,11 +142,8 @@ class Settings(HidesLocals):
 
 
 _SETTINGS: Mapping[str, _Setting] = {
-    field.name: field.metadata["setting"]
-    for field in attrs.fields(Settings)
-    if field.name != "sources"
+    field.name: field.metadata["setting"] for field in attrs.fields(Settings) if field.metadata
 }
-
 _DEFAULT = "default"
 
 
@@ -161,8 +158,7 @@ def load_settings(
     """Read the settings from all their sources.
 
     Args:
-        environ: The environment; None for this process's own.
-        cwd: The working folder; None for this process's own.
+        environ: The environment; this process's own by default. Likewise the working folder *cwd*.
         profile: Name of the profile to use.
         api: The API's root; an empty text means no server.
 
@@ -171,7 +167,9 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     cwd = _working_folder() if cwd is None else os.path.abspath(cwd)
-    search = _Search({"api_url": api, "profile": profile}, cwd, environ)
+    given = {"FLOWPACK_API_URL": api, "FLOWPACK_PROFILE": profile}
+    arguments = {name: (value, "argument") for name, value in given.items() if value is not None}
+    search = _Search([arguments, load_environment(environ)], cwd, environ)
     # Only the environment decides where Prefect's files are, and which profile counts.
     search.find("prefect_home", "profile")
     if cwd is not None:
@@ -183,13 +181,13 @@ def load_settings(
         search.add(search.load_profile)
     search.add(load_environment, environ, CA_VARIABLES)
     search.find(*_SETTINGS)
-    if len(search.problems) == 1:
-        raise SettingsError(search.problems[0])
-    if search.problems:
-        lines = "".join(f"\n  - {problem}" for problem in search.problems)
-        raise SettingsError(f"{len(search.problems)} settings cannot be used:{lines}")
-    places = {name: search.places[name] for name in _SETTINGS}
-    return Settings(**search.values, sources=places)
+    problems = search.problems
+    if len(problems) > 1:
+        listed = "\n  - ".join([f"{len(problems)} settings cannot be used:", *problems])
+        raise SettingsError(listed)
+    if problems:
+        raise SettingsError(problems[0])
+    return Settings(**search.values, sources={name: search.places[name] for name in _SETTINGS})
 
 
 def _working_folder() -> Optional[str]:
@@ -198,20 +196,17 @@ def _working_folder() -> Optional[str]:
     except FileNotFoundError:
         return None  # It was deleted, so it holds no settings.
     except OSError as exc:
-        raise SettingsError(
-            "the working folder, which may hold settings, is not known:"
-            f" {exc.strerror}; go to another one"
-        ) from exc
+        problem = f"the working folder, which may hold settings, is not known: {exc.strerror}"
+        raise SettingsError(f"{problem}; go to another one") from exc
 
 
 class _Search:
     """Looks for each setting in source after source, and collects all problems."""
 
     def __init__(
-        self, given: Mapping[str, Any], cwd: Optional[str], environ: Mapping[str, str]
+        self, sources: List[Source], cwd: Optional[str], environ: Mapping[str, str]
     ) -> None:
-        self._given, self._cwd, self._environ = given, cwd, environ
-        self._sources = [load_environment(environ)]
+        self._sources, self._cwd, self._environ = sources, cwd, environ
         self.values: Dict[str, Any] = {}
         self.places: Dict[str, str] = {}
         self.problems: List[str] = []
@@ -243,8 +238,6 @@ class _Search:
         pairs = ((source, each) for source in self._sources for each in setting.names)
         found = (source[each] for source, each in pairs if each in source)
         value, place = next(found, (None, _DEFAULT))
-        if self._given.get(name) is not None:
-            value, place = self._given[name], "argument"
         if value is None or value == "":
             value = setting.default
             if setting.is_path and value:  # It may be missing, for nobody named it.

@@ -22,7 +22,6 @@ _PREFIXES = ("FLOWPACK_", "PREFECT_")
 #: Longest file that is read, in bytes, and most parts of a key in TOML.
 _LONGEST, _MOST_PARTS = 4 * 1024 * 1024, 100
 
-
 #: Value and place of each setting, by variable, in capitals, or by table and key: ``api.url``.
 Source = Mapping[str, Tuple[Any, str]]
 
@@ -34,10 +33,10 @@ def _source(values: Mapping[str, Any], before: str = "", after: str = "") -> Sou
 def load_environment(environ: Mapping[str, str], others: Iterable[str] = ()) -> Source:
     """Return the variables of flowpack and Prefect, or *others*."""
     found = {name: environ[name] for name in others if name in environ}
-    return _source(found if others else _own_variables(environ), "environment variable ")
+    return _source(found if others else _own(environ), "environment variable ")
 
 
-def _own_variables(variables: Mapping[str, str]) -> Dict[str, str]:
+def _own(variables: Mapping[str, str]) -> Dict[str, str]:
     """Return the variables that are settings, in capitals or not; those in capitals win."""
     names = sorted(variables, reverse=True)  # Capitals come last.
     return {name.upper(): variables[name] for name in names if name.upper().startswith(_PREFIXES)}
@@ -68,7 +67,7 @@ def load_dot_env(path: str, environ: Mapping[str, str]) -> Optional[Source]:
             if name.upper().startswith(_PREFIXES):
                 where = f"{printable(path)}, line {number}: {name}"
                 raise SettingsError(f"{where} {exc}") from None
-    return _source(_own_variables(variables), after=f" in {printable(path)}")
+    return _source(_own(variables), after=f" in {printable(path)}")
 
 
 def _dot_env_value(text: str, variables: Mapping[str, str]) -> str:
@@ -100,10 +99,8 @@ def load_toml(path: str, *tables: str) -> Optional[Source]:
 
 
 def _flattened(table: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return the values of a TOML table and of the tables in it, by dotted name.
-
-    Names in capitals, as variables have them, mean nothing in these files.
-    """
+    """Return the values of a TOML table and of the tables in it, by dotted name."""
+    # Names in capitals, as variables have them, mean nothing in these files.
     values = {key: value for key, value in table.items() if not key.isupper()}
     for key, inner in table.items():
         if isinstance(inner, dict):
@@ -116,10 +113,8 @@ def load_profile(
 ) -> Tuple[str, str, Source]:
     """Return the name of the profile in force, where it is chosen, and its settings.
 
-    Args:
-        path: Of Prefect's ``profiles.toml``; None where it is not known.
-        asked: The profile that was asked for and where; None leaves the choice to the file.
-        named_by: What names *path*, which need not exist if nothing does.
+    The profile and its place are those *asked* for, else those of Prefect's ``profiles.toml`` at
+    *path*, where that is known. What *named_by* is, if anything, says that the file must exist.
     """
     content = b""
     if path is not None:
@@ -130,8 +125,9 @@ def load_profile(
     tables = profiles.values() if isinstance(profiles, dict) else [None]
     if not all(isinstance(each, dict) for each in tables):
         raise SettingsError(f"{place}: [profiles] must be a table of profiles, which are tables")
-    chosen_by = f"'active' in {place}" if "active" in document else "default"
-    name, chosen_by = asked or (str(document.get("active", "default")), chosen_by)
+    name, chosen_by = asked or ("default", "default")
+    if asked is None and "active" in document:
+        name, chosen_by = str(document["active"]), f"'active' in {place}"
     if name not in profiles and name not in BUILT_IN_PROFILES:
         names = ", ".join(quoted(each, 60) for each in sorted(profiles)[:20])
         raise SettingsError(
@@ -162,8 +158,8 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
 
 def _has_long_key(text: str) -> bool:
     """Return True if a key in TOML has very many parts; parsing takes time by their square."""
-    parts = re.split("[=,\n]", text) if text.count(".") > _MOST_PARTS else ()
     # Dots in a row, as in comments, are none of a key.
+    parts = re.split("[=,\n]", text) if text.count(".") > _MOST_PARTS else ()
     return any(len(re.findall(r"[\w'\"]\s*\.", part)) > _MOST_PARTS for part in parts)
 
 
@@ -175,19 +171,19 @@ def _read(path: str, named_by: str = "", advice: str = "") -> Optional[bytes]:
     try:
         return read_file(path, _LONGEST)
     except UNREADABLE as exc:
-        cause, problem = exc, reason(exc)
-    if isinstance(cause, FileNotFoundError) and not named_by:
-        above = path
-        while not os.path.lexists(above):
-            above = os.path.dirname(above)
-        if os.path.exists(above):
-            return None
-        problem = "it is a link that leads nowhere"
-    where = f"{named_by}: {printable(path)}" if named_by else printable(path)
-    raise SettingsError(
-        f"{where}: {problem}. There may be settings in it; make it a file that this user"
-        f" can read, or move it away{advice}"
-    ) from cause
+        problem = reason(exc)
+        if isinstance(exc, FileNotFoundError) and not named_by:
+            above = path
+            while not os.path.lexists(above):
+                above = os.path.dirname(above)
+            if os.path.exists(above):
+                return None
+            problem = "it is a link that leads nowhere"
+        where = f"{named_by}: {printable(path)}" if named_by else printable(path)
+        raise SettingsError(
+            f"{where}: {problem}. There may be settings in it; make it a file that this user"
+            f" can read, or move it away{advice}"
+        ) from exc
 
 
 def _decode(content: bytes, path: str) -> str:

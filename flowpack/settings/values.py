@@ -6,7 +6,6 @@ The text of each ValueError follows the setting's name, and never shows a secret
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import FrozenSet, Mapping
 
@@ -59,10 +58,11 @@ def parse_ui_url(value: object) -> URL:
 def parse_seconds(value: object) -> float:
     """Return a number of seconds, a day at most."""
     try:
-        number = float(value)  # type: ignore[arg-type] # it raises TypeError
+        # What is no number raises a TypeError.
+        number = 0.0 if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not 0 < number <= 86400:
+        number = 0.0
+    if not 0 < number <= 86400:
         raise ValueError(f"({quoted(value)}) must be a number of seconds, above 0, up to 86400")
     return number
 

@@ -343,7 +343,9 @@ class Prefect3(Dialect):
     def notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.notes`."""
         old, script = new.current and new.current.script, new.script
-        step, before = (each and pulling.select_step(each) for each in (script, old))
+        step = script and pulling.select_step(script)
+        # A new deployment with the stock step is as everybody expects.
+        before = pulling.select_step(old) if old else pulling.STOCK
         notes = [f"workers pull it with the {step} step"] if step and step != before else []
         return (*notes, *limit_notes(new))
 

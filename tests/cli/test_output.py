@@ -223,7 +223,9 @@ class Terminal(io.StringIO):
     [
         (30, ["NAME      TAGS           SEEN", "flow/dep  a, b, c, d, e  today"]),
         (28, ["NAME      TAGS         SEEN", "flow/dep  a, b, c, d…  today"]),
-        (20, ["NAME      TAGS        SEEN", "flow/dep  a, b, c, …  today"]),
+        (27, ["NAME      TAGS        SEEN", "flow/dep  a, b, c, …  today"]),
+        (20, ["NAME   TAGS    SEEN", "flow…  a, b,…  today"]),
+        (2, ["…  …  …", "…  …  …"]),
     ],
 )
 def test_table_fits_the_terminal(monkeypatch, width, lines):

@@ -160,6 +160,8 @@ def test_wrong_usage(flowpack, argv):
         ("storage lsit", "'lsit'; did you mean 'ls'?; choose from ls, show, save, default"),
         ("frobnicate", "'frobnicate'; choose from deploy, "),
         ("--aip http://x/api ls", "unrecognized arguments: --aip; did you mean '--api'?"),
+        ("-q --aip http://x/api ls", "unrecognized arguments: --aip; did you mean"),
+        ("deploy x.py --schedule x", "--schedule; did you mean '--cron'?"),
         ("--verison", "unrecognized arguments: --verison; did you mean '--version'?"),
         ("ls --jsno", "unrecognized arguments: --jsno; did you mean '--json'?"),
         ("storage ls --al", "unrecognized arguments: --al; did you mean '--all'?"),

@@ -146,7 +146,7 @@ def test_a_missing_pool_can_be_made(run, server, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "reason"),
     [
-        (("prefect.yaml", "-n", "a", "--all"), "--name and --all exclude each other"),
+        (("prefect.yaml", "-n", "a", "--all"), "--all: not allowed with argument -n/--name"),
         (("prefect.yaml", "-t", "x"), "--tag cannot be given with a prefect.yaml"),
         (("prefect.yaml", "--pool", "x"), "--pool cannot be given with a prefect.yaml"),
         (("prefect.yaml", "f.py:one", "-n", "a"), "give that alone"),

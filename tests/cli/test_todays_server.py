@@ -131,8 +131,8 @@ def test_pause_and_resume_name_the_schedules(flowpack, server, script, tmp_path)
     ]
     assert resumed.err.splitlines() == [
         "hello/d has the schedule cron 0 6 * * *, not flowpack's",
-        "hello/d: the schedule every 1 h (UTC) stays inactive; flowpack resume"
-        " --schedules switches it on",
+        "hello/d has the schedule every 1 h (UTC), inactive, not flowpack's; it stays"
+        " inactive until flowpack resume --schedules",
     ]
     assert "inactive" not in active.err
     found = server.deployments["d"]
@@ -302,6 +302,8 @@ def test_ls_of_nothing_that_is_there(listed):
     assert done.err.endswith(
         "/api of the flow 'hello' with the tag 'z' in the work pool 'big'\n"
     )
+    for option, given, meant in (("--flow", "helo", "hello"), ("--pool", "pol", "pool")):
+        assert listed(option, given).err.endswith(f"'{given}'; did you mean '{meant}'?\n")
 
 
 def test_inspect_shows_where_the_code_is(listed, server, flowpack, tmp_path):
@@ -381,14 +383,14 @@ def test_notes_only_where_there_is_news(flowpack, server, script, tmp_path):
     path = tmp_path / "set.json"
 
     def deploy_set(command, url, *names, **fields):
-        spec = {"flow_location": str(script), "work_pool": "pool", **fields}
+        spec = {"flow_location": str(script), "work_pool": "pool", "pull": "flowpack", **fields}
         spec["flow_storage"] = f"file:{tmp_path}/store"
         path.write_text(json.dumps([{"name": each, **spec} for each in names]))
         return flowpack(command, path, "--api", url)
 
     with serve(server) as url:
         done = deploy_set("deploy", url, "a", "b")
-        note = "workers pull it with the stock step"
+        note = "workers pull it with the flowpack step"
         assert f"note: 2 deployments: {note}\n" in done.err
         assert deploy_set("deploy", url, "a", "b").err == "2 unchanged\n"
         assert note not in deploy_set("plan", url, "a", "b").out
@@ -396,6 +398,18 @@ def test_notes_only_where_there_is_news(flowpack, server, script, tmp_path):
         assert again.err == "2 updated\n"
         mixed = deploy_set("deploy", url, "a", "c", tags=["x"])
     assert mixed.err == f"note: hello/c: {note}\n1 created, 1 unchanged\n"
+
+
+def test_first_deploy(flowpack, server, script, tmp_path):
+    """Notes say what to do next, and nothing of what is as usual."""
+    options = ("--storage", f"file:{tmp_path}/store", "--pool", "new pool", "--create-pool")
+    with serve(server) as url:
+        done = flowpack("deploy", script, *options, "--api", url)
+        assert done.out.startswith("created hello/hello (File Storage, ")
+        assert done.err == (
+            "note: hello/hello: the work pool 'new pool' of type process is created; prefect"
+            " worker start --pool 'new pool' starts a worker for it\n"
+        )
 
 
 def test_deploy_prints_the_address(flowpack, server, script, tmp_path):

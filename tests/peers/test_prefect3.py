@@ -132,9 +132,9 @@ def test_stock_worker_runs_what_every_worker_can_pull(
         for name, storage in storages.items()
     ]
     found = plan(specs, client)
-    assert all(
-        "workers pull it with the stock step" in each.notes for each in found.actions
-    )
+    for action in found.actions:
+        changes = {each.field: each.new for each in action.changes}
+        assert changes["pull"] == "stock"
     done = deploy(specs, client, confirm=True)
     again = deploy(specs, client)
     assert [each.action for each in again] == ["unchanged"] * 3

@@ -509,7 +509,7 @@ def test_pause_and_resume(stock, capsys):
     assert main(["resume", full_name, *api]) == 0
     said = capsys.readouterr().err
     for cron in ("0 6 * * *", "0 8 * * *"):
-        assert f"schedule cron {cron} stays inactive" in said
+        assert f"schedule cron {cron}, inactive; it stays inactive" in said
     assert not stock.times(name)
     assert main(["resume", full_name, "--schedules", *api]) == 0
     assert stock.times(name) == {"06:00": 1, "08:00": 1}

@@ -42,7 +42,8 @@ def test_trigger(server, tmp_path, capsys, monkeypatch):
     version = server.request("GET", "/admin/version")
     script = tmp_path / "work.py"
     script.write_text(SCRIPT)
-    pool: dict[str, Any] = {} if version == "2.0b7" else {"work_pool": name, "create_work_pool": True}
+    pool: dict[str, Any] = {"work_pool": name, "create_work_pool": True}
+    pool = {} if version == "2.0b7" else pool
     storage = FileStorageBlock(str(tmp_path / "files"))
     spec = DeploymentSpec(
         name=name, flow_location=script, flow_storage=storage, tags=[name], **pool
