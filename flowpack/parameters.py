@@ -41,6 +41,7 @@ _CLOCK = rf"(?:[01]?\d|2[0-3]):[0-5]?\d(?::[0-5]?\d(?:[.,]\d+)?)?{_ZONE}"
 _DATE = r"(\d{4})-(\d\d?)-(\d\d?)"
 _SECONDS = r"[-+]?\d+(?:\.\d*)?"
 _AMOUNT = r"(?:\d+(?:[.,]\d*)?[YMWDHS])*"
+_COUNT = r"(?:[-+]?\d+(?::\d+){0,2}(?:[.,]\d*)?)?"
 _DAYS = r"\d+ *(?:d|days?)?,? *"
 #: By format: the spellings that some release of pydantic takes, its groups those of a date; words.
 _FORMATS: Mapping[str, Tuple[str, str]] = {
@@ -54,7 +55,7 @@ _FORMATS: Mapping[str, Tuple[str, str]] = {
     ),
     "time": (rf"{_CLOCK}|{_SECONDS}", "a time of day such as 06:00:00"),
     "duration": (
-        rf"\s*(?=.*[\dP])[-+]?(?:P{_AMOUNT}(?:T{_AMOUNT})?|(?:{_DAYS})?[-+]?[\d:.,]*Z?)\s*",
+        rf"\s*(?=.*[\dP])[-+]?(?:P{_AMOUNT}(?:T{_AMOUNT})?|(?:{_DAYS})?{_COUNT})\s*",
         "a duration such as PT1H30M",
     ),
     "uuid": (r"(?:urn:)?(?:uuid:)?\{?-*(?:[0-9a-f]-*){32}\}?", "a UUID"),

@@ -152,7 +152,11 @@ REFUSED: Dict[str, Dict[Any, str]] = {
         "'2026-01-31T25:00'": "a time such as",
     },
     "datetime.time": {"'25:00'": "a time of day"},
-    "datetime.timedelta": {"'1 hour'": "a duration such as", "''": "a duration"},
+    "datetime.timedelta": {
+        "'1 hour'": "a duration such as",
+        "''": "a duration",
+        "'31.01.2026'": "a duration",
+    },
     "uuid.UUID": {"'abc'": "expected a UUID, not 'abc'"},
     "Tree": {
         "{'value': 1, 'children': [{'value': 'x'}]}": "p.children[0].value: expected an integer"
