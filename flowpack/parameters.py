@@ -11,11 +11,11 @@ import inspect
 import json
 import operator
 import re
-import uuid
 from contextlib import suppress
-from datetime import date, time
+from datetime import date
 from inspect import Parameter
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 from urllib.parse import unquote
 
 from flowpack.exceptions import ParameterError, printable, quoted, suggestion
@@ -36,12 +36,36 @@ _TYPES: Mapping[str, Tuple[Any, str]] = {
     "object": (dict, "an object"),
     "null": (type(None), "null"),
 }
-_FORMATS: Mapping[str, str] = {
-    "date": "a date such as 2026-01-31",
-    "date-time": "a time such as 2026-01-31T06:00:00+00:00",
-    "time": "a time of day such as 06:00:00",
-    "duration": "a duration such as PT1H30M",
-    "uuid": "a UUID",
+_ZONE = r" *(?:Z|[-+\u2212]\d\d(?::?\d\d)?)?"
+_CLOCK = rf"(?:[01]?\d|2[0-3]):[0-5]?\d(?::[0-5]?\d(?:[.,]\d+)?)?{_ZONE}"
+_DATE = r"(\d{4})-(\d\d?)-(\d\d?)"
+_SECONDS = r"[-+]?\d+(?:\.\d*)?"
+_AMOUNT = r"(?:\d+(?:[.,]\d*)?[YMWDHS])*"
+_COUNT = r"(?:[-+]?\d+(?::\d+){0,2}(?:[.,]\d*)?)?"
+_DAYS = r"\d+ *(?:d|days?)?,? *"
+#: By format: the spellings that some release of pydantic takes, its groups those of a date; words.
+_FORMATS: Mapping[str, Tuple[str, str]] = {
+    "date": (
+        rf"{_DATE}(?:[T _]0?0:0?0(?::0?0(?:[.,]0+)?)?{_ZONE})?|{_SECONDS}",
+        "a date such as 2026-01-31",
+    ),
+    "date-time": (
+        rf"{_DATE}(?:[T _]{_CLOCK})?|{_SECONDS}",
+        "a time such as 2026-01-31T06:00:00+00:00",
+    ),
+    "time": (rf"{_CLOCK}|{_SECONDS}", "a time of day such as 06:00:00"),
+    "duration": (
+        rf"\s*(?=.*[\dP])[-+]?(?:P{_AMOUNT}(?:T{_AMOUNT})?|(?:{_DAYS})?{_COUNT})\s*",
+        "a duration such as PT1H30M",
+    ),
+    "uuid": (r"(?:urn:)?(?:uuid:)?\{?-*(?:[0-9a-f]-*){32}\}?", "a UUID"),
+}
+#: What refers to a block document: its id, or names.
+_DOCUMENT = {
+    "anyOf": [
+        {"type": "string", "format": "uuid"},
+        {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1},
+    ]
 }
 #: What a schema raises that makes no sense.
 _SENSELESS = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, re.error)
@@ -63,10 +87,8 @@ def value_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List
 
 def missing_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List[str]:
     """Return a sentence for each parameter that the *schema* of all requires and *values* lack."""
-    missing = [name for name in _required(schema) if name not in values]
-    return [
-        f"parameter {printable(name)} has no value, and the flow no default" for name in missing
-    ]
+    text = "parameter {} has no value, and the flow no default"
+    return [text.format(printable(name)) for name in _required(schema) if name not in values]
 
 
 def unknown_names(
@@ -102,14 +124,17 @@ def read_pairs(texts: Mapping[str, str], schema: Mapping[str, Any]) -> Dict[str,
 
 
 def _read(text: str, schema: Any, checker: _Checker) -> Any:
-    takes_text = isinstance(schema, Mapping) and schema.get("type") == "string"
-    candidates: List[Any] = [text]
-    for parse in (parse_json, lambda word: parse_json(word.lower()), int, float):
+    first = (str, parse_json) if schema.get("type") == "string" else (parse_json, str)
+    candidates: List[Any] = []
+    for parse in (*first, _parse_boolean, int, float):
         with suppress(ValueError):
-            first = parse is parse_json and not takes_text
-            candidates.insert(0 if first else len(candidates), parse(text))
+            candidates.append(parse(text))
     fitting = (each for each in candidates if not checker.problems(each, schema))
     return next((each for each in fitting if not json_problem(each)), candidates[0])
+
+
+def _parse_boolean(text: str) -> bool:
+    return bool(["false", "true"].index(text.lower()))
 
 
 def spread(
@@ -123,29 +148,30 @@ def spread(
         ParameterError: A name is unknown or missing, or a value cannot be spread.
     """
     try:
-        known = inspect.signature(function).parameters
+        signature = inspect.signature(function)
     except (ValueError, TypeError):
         return (), dict(parameters)  # A builtin without a signature.
-    named, catch_all = dict(parameters), {each.kind: name for name, each in known.items()}
-    rows, more = catch_all.get(Parameter.VAR_POSITIONAL, ""), catch_all.get(Parameter.VAR_KEYWORD)
-    problem = unknown_names(named, known, more)
+    known = signature.parameters
+    kinds = {each.kind: name for name, each in known.items()}
+    rows, more = kinds.get(Parameter.VAR_POSITIONAL, ""), kinds.get(Parameter.VAR_KEYWORD, "")
+    problem = unknown_names(parameters, known, more)
     if problem:
         raise ParameterError("", problem)
-    items, entries = named.pop(rows, ()), named.pop(more or "", {})
+    items, entries = parameters.get(rows, []), parameters.get(more, {})
     if not isinstance(items, (list, tuple)):
         raise ParameterError(rows, f"expected a list, not {_show(items)}")
     if not isinstance(entries, dict):
-        raise ParameterError(more or "", f"expected an object, not {_show(entries)}")
-    by_kind = [Parameter.POSITIONAL_ONLY, *([Parameter.POSITIONAL_OR_KEYWORD] if items else [])]
-    by_place: List[Any] = []
+        raise ParameterError(more, f"expected an object, not {_show(entries)}")
     for name, each in known.items():
-        if each.kind in by_kind:
-            if name not in named and each.default is each.empty:
-                raise ParameterError(name, "it has no value, and the flow no default")
-            by_place.append(named.pop(name, each.default))
-        elif name in entries:
-            raise ParameterError(more or "", f"{quoted(name)} is a parameter of its own")
-    return (*by_place, *items), {**named, **entries}
+        if each.default is each.empty and name not in (*parameters, rows, more):
+            raise ParameterError(name, "it has no value, and the flow no default")
+        if name in entries and each.kind is not each.POSITIONAL_ONLY:
+            raise ParameterError(more, f"{quoted(name)} is a parameter of its own")
+    bound = signature.bind_partial()
+    bound.arguments.update({name: parameters[name] for name in known if name in parameters})
+    if items:
+        bound.apply_defaults()  # Of those before *rows.
+    return bound.args, bound.kwargs
 
 
 def known_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -161,10 +187,7 @@ def _required(schema: Mapping[str, Any]) -> List[str]:
 
 
 class _Checker:
-    """Holds values against parts of the schema *root*, whose definitions they may refer to.
-
-    Like ``ast.NodeVisitor`` it has a method for each keyword that looks into values.
-    """
+    """Holds values against parts of the schema *root*, whose definitions they may refer to."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
@@ -174,54 +197,81 @@ class _Checker:
         """Return where *value* does not fit *schema*; nothing where both are too deep."""
         self._referred.clear()  # Other values may have the ids of those before.
         try:
-            return self._problems(value, schema)
+            return self._first(value, schema)
         except RecursionError:
             return []
 
-    def _problems(self, value: Any, schema: Any) -> List[Problem]:
+    def _first(self, value: Any, schema: Any) -> List[Problem]:
+        return list(islice(self._check(value, schema), _MOST + 1))  # More are not shown.
+
+    def _check(self, value: Any, schema: Any) -> Iterator[Problem]:
         # A server puts another value in the place of one that has a __prefect_kind.
         if not isinstance(schema, Mapping) or _has(value, "__prefect_kind"):
-            return [("", "nothing is expected here")] if schema is False else []
-        if not _is_of_type(value, schema):
-            return [("", f"expected {self._describe(schema)}, not {_show(value)}")]
-        found: List[Problem] = []
-        for keyword, argument in schema.items():
-            try:
-                if keyword in _LIMITS:
-                    found += _limit_problems(value, keyword, argument)
-                elif keyword in _CHECKED:
-                    found += getattr(self, _CHECKED[keyword])(value, argument, schema)
-            except _SENSELESS:
-                continue
-        return found
+            return
+        for rule in (self._check_type, _check_limits, self._check_choices, self._check_inside):
+            with suppress(*_SENSELESS):
+                yield from rule(value, schema)
 
-    def _below(self, parts: Iterable[Tuple[str, Any, Any]]) -> List[Problem]:
-        found: List[Problem] = []
-        for step, value, schema in parts:
-            found += [(step + path, text) for path, text in self._problems(value, schema)]
-            if len(found) > _MOST:  # More are not shown.
-                break
-        return found
+    def _check_type(self, value: Any, schema: Mapping[str, Any]) -> Iterator[Problem]:
+        kinds, values = _listed(schema.get("type", "any")), _values(schema)
+        is_value = values is None or any(same_json(value, each) for each in values)
+        if not (is_value and any(_is_a(value, kind) for kind in kinds)):
+            yield "", f"expected {self._describe(schema)}, not {_show(value)}"
 
-    def _describe(self, schema: Any, depth: int = 0) -> str:
-        """Return what *schema* expects."""
-        if _has(schema, "$ref"):
-            schema = self._find(schema["$ref"])
-        if not isinstance(schema, Mapping) or depth > 5:
-            return "another value"
-        if "const" in schema or "enum" in schema:
-            values = list(map(_show, schema.get("enum", [schema.get("const")])))
-            return " or ".join([*values[:_MOST], *(["others"] if values[_MOST:] else [])])
-        choices = schema.get("anyOf") or schema.get("oneOf")
-        if isinstance(choices, list):
-            return " or ".join(dict.fromkeys(self._describe(each, depth + 1) for each in choices))
-        kind, title = schema.get("type"), schema.get("title")
-        kinds = kind if isinstance(kind, list) else [kind]
-        words = " or ".join(_TYPES.get(str(each), ("", "another value"))[1] for each in kinds)
-        words = _FORMATS.get(str(schema.get("format")), words)
-        return f"{words} ({printable(title)})" if kind == "object" and title else words
+    def _check_choices(self, value: Any, schema: Mapping[str, Any]) -> Iterator[Problem]:
+        if "$ref" in schema:
+            yield from self._refer(value, schema["$ref"])
+        for part in schema.get("allOf", ()):
+            yield from self._check(value, part)
+        choices, discriminator = _choices(schema), schema.get("discriminator")
+        if discriminator and isinstance(value, dict):
+            name, mapping = discriminator["propertyName"], discriminator["mapping"]
+            reference = mapping.get(str(value.get(name)))
+            if reference:
+                yield from self._refer(value, reference)
+            else:
+                yield _step(name), f"expected {self._describe({'enum': list(mapping)})}"
+            return
+        found = [self._first(value, choice) for choice in choices]
+        if found and all(found):
+            # If the value is of a type that may stand here, what is wrong is inside it.
+            inside = [problems for problems in found if all(path for path, _ in problems)]
+            expected = f"expected {self._describe(schema)}, not {_show(value)}"
+            yield from min(inside, key=len, default=[("", expected)])
 
-    # What refers to other schemas
+    def _refer(self, value: Any, reference: str) -> List[Problem]:
+        key = id(value), reference
+        if key not in self._referred:
+            self._referred[key] = []  # What it refers to may refer to it.
+            schema = self._find(reference)
+            slug = schema.get("block_type_slug")
+            if slug and _has(value, "$ref"):
+                form = f'{{"$ref": {{"block_document_slug": "{printable(slug)}/NAME"}}}}'
+                is_reference = not self._first(value["$ref"], _DOCUMENT)
+                found = [] if is_reference else [("", f"expected {form}")]
+            else:
+                found = self._first(value, schema)
+            self._referred[key] = found
+        return self._referred[key]
+
+    def _check_inside(self, value: Any, schema: Mapping[str, Any]) -> Iterator[Problem]:
+        parts: Iterable[Tuple[str, Any, Any]] = ()
+        if isinstance(value, (list, tuple)):
+            parts = _items(value, schema)
+        elif isinstance(value, dict):
+            for name in schema.get("required", ()):
+                if name not in value:
+                    yield _step(name), "it is required"
+            for name in value:
+                for _, text in self._check(name, schema.get("propertyNames")):
+                    yield _step(name), f"its name: {text}"
+            parts = _members(value, schema)
+        for step, item, part in parts:
+            if part is False:
+                known = ", ".join(schema.get("properties", ()))
+                yield step, f"it is unknown; known is {printable(known) or 'nothing'}"
+            for path, text in self._check(item, part):
+                yield step + path, text
 
     def _find(self, reference: str) -> Any:
         found: Any = self._root
@@ -229,214 +279,130 @@ class _Checker:
             found = found[step.replace("~1", "/").replace("~0", "~")]
         return found
 
-    def _check_ref(self, value: Any, reference: str, _: object) -> List[Problem]:
-        key = id(value), reference
-        if key not in self._referred:
-            self._referred[key] = []  # What it refers to may refer to it.
-            schema = self._find(reference)
-            slug = schema.get("block_type_slug")
-            # A block document is referred to by its id, or by names.
-            is_block = slug and _has(value, "$ref")
-            self._referred[key] = (
-                _document_problems(value["$ref"], slug)
-                if is_block
-                else self._problems(value, schema)
-            )
-        return self._referred[key]
-
-    def _check_allOf(self, value: Any, parts: List[Any], _: object) -> List[Problem]:
-        return self._below(("", value, part) for part in parts)
-
-    def _check_anyOf(self, value: Any, choices: List[Any], _: object) -> List[Problem]:
-        found = [self._problems(value, choice) for choice in choices]
-        if not all(found):
-            return []
-        # If the value is of a type that may stand here, what is wrong is inside it.
-        inside = [problems for problems in found if all(path for path, _ in problems)]
-        expected = f"expected {self._describe({'anyOf': choices})}, not {_show(value)}"
-        return min(inside, key=len, default=[("", expected)])
-
-    def _check_oneOf(self, value: Any, choices: List[Any], schema: Any) -> List[Problem]:
-        discriminator = schema.get("discriminator")
-        if discriminator and isinstance(value, dict):
-            name, mapping = discriminator["propertyName"], discriminator["mapping"]
-            reference = mapping.get(str(value.get(name)))
-            if reference is not None:
-                return self._check_ref(value, reference, schema)
-            return [(_step(name), f"expected {self._describe({'enum': list(mapping)})}")]
-        if sum(not self._problems(value, choice) for choice in choices) > 1:
-            return [("", f"it fits several of {self._describe({'anyOf': choices})}")]
-        return self._check_anyOf(value, choices, schema)
-
-    # What looks into lists and objects
-
-    def _check_prefixItems(self, value: Any, parts: List[Any], _: object) -> List[Problem]:
-        pairs = zip(value, parts) if isinstance(value, (list, tuple)) else ()
-        return self._below((f"[{n}]", item, part) for n, (item, part) in enumerate(pairs))
-
-    def _check_items(self, value: Any, items: Any, schema: Any) -> List[Problem]:
-        if not isinstance(value, (list, tuple)) or isinstance(items, list):
-            return self._check_prefixItems(value, items, schema)  # pydantic 1 writes a list.
-        first = len(schema.get("prefixItems", ()))
-        return self._below((f"[{n}]", v, items) for n, v in enumerate(value[first:], first))
-
-    def _check_uniqueItems(self, value: Any, wanted: Any, _: object) -> List[Problem]:
-        seen = set()
-        for number, item in enumerate(value if wanted and isinstance(value, (list, tuple)) else ()):
-            key = _hashable(item)
-            if key in seen:
-                return [(f"[{number}]", "it is there twice")]
-            seen.add(key)
-        return []
-
-    def _check_properties(self, value: Any, parts: Any, schema: Any) -> List[Problem]:
-        required = schema.get("required") or ()
-        present = [(name, part) for name, part in parts.items() if _has(value, name)]
-        # Servers let null stand for what need not be given and has a type but no default.
-        return self._below(
-            (_step(name), value[name], part)
-            for name, part in present
-            if name in required
-            or not (value[name] is None and _has(part, "type") and "default" not in part)
-        )
-
-    def _check_required(self, value: Any, names: List[str], _: object) -> List[Problem]:
-        missing = [name for name in names if name not in value] if isinstance(value, dict) else []
-        return [(_step(name), "it is required") for name in missing]
-
-    def _check_additionalProperties(self, value: Any, part: Any, schema: Any) -> List[Problem]:
-        known, patterns = schema.get("properties", {}), schema.get("patternProperties", ())
-        others = [
-            name
-            for name in (value if isinstance(value, dict) else ())
-            if name not in known and not any(re.search(each, name) for each in patterns)
-        ]
-        if part is False:
-            takes = printable(", ".join(known)) or "nothing"
-            return [(_step(name), f"it is unknown; known is {takes}") for name in others]
-        return self._below((_step(name), value[name], part) for name in others)
-
-    def _check_patternProperties(self, value: Any, parts: Any, _: object) -> List[Problem]:
-        items = value.items() if isinstance(value, dict) else ()
-        pairs = [(name, item, pattern) for name, item in items for pattern in parts]
-        return self._below((_step(n), v, parts[p]) for n, v, p in pairs if re.search(p, n))
-
-    def _check_propertyNames(self, value: Any, part: Any, _: object) -> List[Problem]:
-        names = value if isinstance(value, dict) else ()
-        found = [(name, text) for name in names for _, text in self._problems(name, part)]
-        return [(_step(name), f"its name: {text}") for name, text in found]
-
-
-#: Keywords, and the methods for them.
-_CHECKED = {
-    name.replace("_check_ref", "_check_$ref")[len("_check_") :]: name
-    for name in vars(_Checker)
-    if name.startswith("_check_")
-}
+    def _describe(self, schema: Mapping[str, Any], depth: int = 0) -> str:
+        """Return what *schema* expects."""
+        if "$ref" in schema:
+            schema = self._find(schema["$ref"])
+        choices, values = _choices(schema), _values(schema)
+        if values is not None:
+            more = ["others"] if values[_MOST:] else []
+            return " or ".join([*map(_show, values[:_MOST]), *more])
+        if choices and depth < 5:
+            return " or ".join(dict.fromkeys(self._describe(each, depth + 1) for each in choices))
+        if schema.get("format") in _FORMATS:
+            return _FORMATS[schema["format"]][1]
+        kinds = _listed(schema.get("type"))
+        words = " or ".join(_TYPES.get(kind, (object, "another value"))[1] for kind in kinds)
+        return f"{words} ({printable(schema['title'])})" if _has(schema, "properties") else words
 
 
 def _has(value: Any, key: str) -> bool:
     return isinstance(value, Mapping) and key in value
 
 
-def _is_a(value: Any, kind: Any) -> bool:
-    if kind not in _TYPES or isinstance(value, bool):
-        return kind not in _TYPES or kind == "boolean"
+def _listed(value: Any) -> List[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _choices(schema: Mapping[str, Any]) -> List[Any]:
+    return schema.get("anyOf") or schema.get("oneOf") or []
+
+
+def _values(schema: Mapping[str, Any]) -> Optional[List[Any]]:
+    """Return the values that alone fit *schema*; None where it names none."""
+    return [schema["const"]] if "const" in schema else schema.get("enum")
+
+
+def _is_a(value: Any, kind: str) -> bool:
+    expected: Any = _TYPES.get(kind, (object, ""))[0]
+    if isinstance(value, bool):
+        return expected in (bool, object)
     if kind == "integer" and isinstance(value, float):
         return value.is_integer()
-    return isinstance(value, _TYPES[kind][0])
+    return isinstance(value, expected)
 
 
-def _is_of_type(value: Any, schema: Mapping[str, Any]) -> bool:
-    """Return True if *value* is of the type, or among the values, that *schema* names."""
-    try:
-        kind = schema.get("type", "any")
-        if not any(_is_a(value, each) for each in (kind if isinstance(kind, list) else [kind])):
-            return False
-        if "const" in schema and not same_json(value, schema["const"]):
-            return False
-        return "enum" not in schema or any(same_json(value, each) for each in schema["enum"])
-    except _SENSELESS:
-        return True
+def _items(value: Iterable[Any], schema: Mapping[str, Any]) -> Iterator[Tuple[str, Any, Any]]:
+    """Yield where each item of a list is, the item and its schema."""
+    first, others = schema.get("prefixItems", ()), schema.get("items")
+    if isinstance(others, list):
+        first, others = others, None  # As pydantic 1 writes it.
+    for number, item in enumerate(value):
+        yield f"[{number}]", item, first[number] if number < len(first) else others
 
 
-def _document_problems(reference: Any, slug: Any) -> List[Problem]:
-    """Return what is wrong with the *reference* to a block document."""
-    names = reference.values() if isinstance(reference, dict) else [None]
-    is_id = isinstance(reference, str) and _is_of_format(reference, "uuid")
-    if is_id or all(isinstance(name, str) for name in names):
-        return []
-    return [("", f'expected {{"$ref": {{"block_document_slug": "{printable(slug)}/NAME"}}}}')]
+def _members(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Tuple[str, Any, Any]]:
+    """Yield where each member of an object is, its value and the schema for that."""
+    known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    for name, item in value.items():
+        parts = [part for pattern, part in patterns.items() if re.search(pattern, name)]
+        if name in known:
+            part = known[name]
+            # Servers let null stand for what need not be given and has a type but no default.
+            if _has(part, "type") and not (name in schema.get("required", ()) or "default" in part):
+                part = {**part, "type": [*_listed(part["type"]), "null"]}
+            parts.append(part)
+        for part in parts or [schema.get("additionalProperties")]:
+            yield _step(name), item, part
 
 
-def _limit_problems(value: Any, keyword: str, limit: Any) -> List[Problem]:
-    kind, holds, words = _LIMITS[keyword]
-    if not _is_a(value, kind):
-        return []
-    measured = len(value) if holds in (operator.ge, operator.le) and kind != "number" else value
-    if holds(measured, limit):
-        return []
-    expected = _FORMATS.get(limit, "") if keyword == "format" else words.format(printable(limit))
-    return [("", f"expected {expected}, not {_show(measured)}")]
+def _check_limits(value: Any, schema: Mapping[str, Any]) -> Iterator[Problem]:
+    for keyword, (kind, measure, holds, words) in _LIMITS.items():
+        if keyword not in schema or not _is_a(value, kind):
+            continue
+        limit, measured = schema[keyword], measure(value) if measure else value
+        if not holds(measured, limit):
+            words = _FORMATS[limit][1] if keyword == "format" else words.format(printable(limit))
+            yield "", f"expected {words}, not {_show(measured)}"
+    if schema.get("uniqueItems") and isinstance(value, (list, tuple)):
+        seen: Set[Any] = set()
+        for number, item in enumerate(value):
+            is_container = isinstance(item, (dict, list, tuple))
+            text = json.dumps(item, sort_keys=True) if is_container else ""
+            key = text or (item, isinstance(item, bool))
+            if key in seen:
+                yield f"[{number}]", "it is there twice"
+            seen.add(key)
 
 
 def _is_multiple(value: Any, factor: Any) -> bool:
     return (value / factor).is_integer() if isinstance(factor, float) else not value % factor
 
 
-_DATE = r"(\d{4})-(\d\d?)-(\d\d?)"
-_CLOCK = r"(\d\d?):(\d\d?)(?::(\d\d?)(?:[.,]\d+)?)?\s*(?:[Zz]|[-+\u2212]\d\d(?::?\d\d)?)?"
-_INSTANT = rf"{_DATE}(?:[Tt _]{_CLOCK})?"
-_AMOUNT = r"(?:\d+(?:[.,]\d*)?[YMWDHS])*"
-_DURATION = rf"[-+]?P{_AMOUNT}(?:T{_AMOUNT})?|[-+]?(?:\d+ *(?:d|days?)?,? *)?[-+]?[\d:.,]*z?"
+def _matches(text: str, pattern: str) -> bool:
+    return bool(re.search(pattern, text))
 
 
 def _is_of_format(text: str, name: str) -> bool:
     """Return True if some release of pydantic may take *text* for a value of the format."""
     if name not in _FORMATS:
         return True
+    # No spelling is as long.
+    match = re.fullmatch(_FORMATS[name][0], text, re.I) if len(text) < 100 else None
     with suppress(ValueError):
-        return bool(uuid.UUID(text)) if name == "uuid" else float(text) is not None  # Seconds.
-    if len(text) > 100:  # No spelling is as long.
-        return False
-    if name in ("uuid", "duration"):
-        is_duration = re.fullmatch(_DURATION, text.strip(), re.IGNORECASE)
-        return name == "duration" and bool(is_duration and re.search(r"(?i)\d|P", text))
-    match = re.fullmatch(f"()()(){_CLOCK}" if name == "time" else _INSTANT, text)
-    with suppress(ValueError):
-        numbers = [int(each or 0) for each in match.groups()] if match else []
-        at = time(*numbers[3:6]) if numbers else None  # type: ignore[arg-type]
-        if name == "time" or at is None:
-            return at is not None
-        return bool(date(*numbers[:3]).year) and (name == "date-time" or at == time())
+        day = [int(each) for each in match.groups() if each] if match else [0, 0, 0]
+        return not day or bool(date(*day))
     return False
 
 
-#: By keyword: the type that it limits, what must hold, and words.
-_LIMITS: Mapping[str, Tuple[str, Callable[[Any, Any], Any], str]] = {
-    "minimum": ("number", operator.ge, "at least {}"),
-    "maximum": ("number", operator.le, "at most {}"),
-    "exclusiveMinimum": ("number", operator.gt, "more than {}"),
-    "exclusiveMaximum": ("number", operator.lt, "less than {}"),
-    "multipleOf": ("number", _is_multiple, "a multiple of {}"),
-    "minLength": ("string", operator.ge, "at least {} characters"),
-    "maxLength": ("string", operator.le, "at most {} characters"),
-    "pattern": ("string", lambda text, pattern: re.search(pattern, text), "text that matches {}"),
-    "format": ("string", _is_of_format, ""),
-    "minItems": ("array", operator.ge, "at least {} items"),
-    "maxItems": ("array", operator.le, "at most {} items"),
-    "minProperties": ("object", operator.ge, "at least {} members"),
-    "maxProperties": ("object", operator.le, "at most {} members"),
+#: By keyword: the type that it limits, what of a value if not itself, what must hold, and words.
+_LIMITS: Mapping[
+    str, Tuple[str, Optional[Callable[[Any], int]], Callable[[Any, Any], Any], str]
+] = {
+    "minimum": ("number", None, operator.ge, "at least {}"),
+    "maximum": ("number", None, operator.le, "at most {}"),
+    "exclusiveMinimum": ("number", None, operator.gt, "more than {}"),
+    "exclusiveMaximum": ("number", None, operator.lt, "less than {}"),
+    "multipleOf": ("number", None, _is_multiple, "a multiple of {}"),
+    "minLength": ("string", len, operator.ge, "at least {} characters"),
+    "maxLength": ("string", len, operator.le, "at most {} characters"),
+    "pattern": ("string", None, _matches, "text that matches {}"),
+    "format": ("string", None, _is_of_format, ""),
+    "minItems": ("array", len, operator.ge, "at least {} items"),
+    "maxItems": ("array", len, operator.le, "at most {} items"),
+    "minProperties": ("object", len, operator.ge, "at least {} members"),
+    "maxProperties": ("object", len, operator.le, "at most {} members"),
 }
-
-
-def _hashable(value: Any) -> Any:
-    """Return what is equal for two values that are the same JSON."""
-    if isinstance(value, dict):
-        return frozenset((key, _hashable(item)) for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_hashable, value))
-    return (value, "bool") if isinstance(value, bool) else value
 
 
 def _step(name: str) -> str:

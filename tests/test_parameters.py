@@ -152,7 +152,11 @@ REFUSED: Dict[str, Dict[Any, str]] = {
         "'2026-01-31T25:00'": "a time such as",
     },
     "datetime.time": {"'25:00'": "a time of day"},
-    "datetime.timedelta": {"'1 hour'": "a duration such as", "''": "a duration"},
+    "datetime.timedelta": {
+        "'1 hour'": "a duration such as",
+        "''": "a duration",
+        "'31.01.2026'": "a duration",
+    },
     "uuid.UUID": {"'abc'": "expected a UUID, not 'abc'"},
     "Tree": {
         "{'value': 1, 'children': [{'value': 'x'}]}": "p.children[0].value: expected an integer"
@@ -168,7 +172,8 @@ REFUSED: Dict[str, Dict[Any, str]] = {
     },
     "Annotated[float, Field(multiple_of=0.5)]": {"0.3": "a multiple of 0.5"},
     "Annotated[str, Field(min_length=1, pattern='a')]": {"'b'": "matches a, not 'b'"},
-    "Dict[Literal['a', 'b'], int]": {},
+    "Dict[Literal['a', 'b'], int]": {"{'c': 1}": "p.c: its name: expected 'a' or 'b'"},
+    "Set[float]": {"[1, 1.0]": "p[1]: it is there twice"},
     "Secret": {"{'$ref': 'x'}": '{"block_document_slug": "secret/NAME"}'},
 }
 
