@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from tests.peers.interpreters import SUPPORTED, find_interpreter  # noqa: E402
 
 #: Longest time that one command may take, in seconds.
-LIMIT = 1200
+LIMIT = 1800
 
 #: The line that pytest closes with.
 PYTEST_SUMMARY = r"^=* ?((?:\d+ \w+, )*\d+ \w+ in [\d.]+s.*?) ?=*$"
