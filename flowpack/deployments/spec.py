@@ -272,7 +272,7 @@ class DeploymentSpec(SpecFields):
         if not isinstance(self.job_variables, Unset):  # They take the place of what is there.
             kept = {key: value for key, value in kept.items() if key != "flow_runner"}
         runner.to_settings()  # Raises where it is none that could be deployed.
-        note = f"a {client.dialect.version} server keeps no {', '.join(left_out)} of schedules"
+        note = f"this server keeps no {', '.join(left_out)} of schedules"
         return CompleteSpec(
             name=name,
             flow=flow,

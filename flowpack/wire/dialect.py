@@ -208,7 +208,7 @@ class Dialect:
             is_given = any(getattr(each, field) is not None for each in wanted)
             if is_given and not self.has(f"schedules.{field}"):
                 found.append(f"keeps no {field} of schedules; leave it out")
-        return [f"a {self.version} server {problem}" for problem in found]
+        return [f"this server {problem}" for problem in found]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return why this server or its workers could do nothing with *new*."""
