@@ -318,7 +318,8 @@ class DeploymentSchedule(_Schedule):
             ``paused=False`` of the deployment switches it on.
         parameters: Laid over those of the deployment; None keeps what is there.
         slug: Its name within the deployment; None keeps the one that is there.
-        max_scheduled_runs: How many runs the server makes ahead; None keeps what is there.
+        max_scheduled_runs: How many runs the server makes ahead, 1 to 50; None keeps what is
+            there.
     """
 
     schedule: AnySchedule = attrs.field(
@@ -334,7 +335,7 @@ class DeploymentSchedule(_Schedule):
     )
     slug: Optional[str] = attrs.field(default=None, validator=validator(optional(is_filled_text)))
     max_scheduled_runs: Optional[int] = attrs.field(
-        default=None, validator=validator(optional(at_least(1, "runs")))
+        default=None, validator=validator(optional(at_least(1, "runs", 50)))
     )
     #: Whether a mapping says that it is active, which switches it on.
     switches_on: bool = attrs.field(default=False, init=False, eq=False, repr=False)

@@ -106,6 +106,8 @@ def load_prefect_yaml(
     names = [names] if isinstance(names, str) else names
     chosen = file.select(file.find_deployments(roots), names)
     read = [(line, file.read_fields(line, entries)) for line, entries in chosen]
+    if file.problems:
+        file.check_scripts(read)
     file.raise_problems()
     specs = []
     for line, own in read:
@@ -215,6 +217,16 @@ class _File(ValueReader):
             self.note(line, "", "entrypoint is missing; give path/file.py:function")
         self.problems = list(dict.fromkeys(self.problems))  # Aliases repeat them.
         return fields
+
+    def check_scripts(self, read: List[Tuple[int, Dict[str, Any]]]) -> None:
+        """Note which flows are not found, beside the problems of the file itself."""
+        for line, fields in read:
+            with collecting():
+                try:
+                    if "entrypoint" in fields:
+                        DeploymentSpec(entrypoint=fields["entrypoint"]).find_flow()
+                except FlowpackError as exc:
+                    self.note(line, "entrypoint", str(exc))
 
     def _read_keys(self, entries: Entries, prefix: str, fields: Dict[str, Any]) -> None:
         """Read the keys of a deployment, or of its work pool, into *fields*."""

@@ -545,6 +545,20 @@ def test_all_problems_at_once(write):
     assert "did you mean" not in found
 
 
+def test_scripts_beside_other_problems(write):
+    """Scripts and flows that are not there are listed with what is wrong with the file."""
+    path = write("""\
+        deployments:
+        - {name: a, entrypoint: "nope.py:other"}
+        - {name: b, entrypoint: "hello.py:nope"}
+        - {name: c, entrypoint: "hello.py:other", schedules: [{interval: 60}, {interval: 60}]}
+        - {name: d, entrypoint: "hello.py:other"}
+    """)
+    found = problems(load_prefect_yaml, path)
+    lines = ["line 2: entrypoint", "line 3: entrypoint", "line 4: schedules:"]
+    assert [each[:18] for each in found] == lines
+
+
 def test_missing_file(tmp_path):
     """A file that is not there is an error, not an empty one."""
     (problem,) = problems(load_prefect_yaml, tmp_path / "prefect.yaml")
