@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ from flowpack import (
     deploy,
 )
 from flowpack.cli import main
-from flowpack.exceptions import FlowpackError
+from flowpack.exceptions import APIConnectionError, FlowpackError
+from flowpack.transport import Effect
 from tests.clients import Counting
 
 pytestmark = [
@@ -515,6 +517,66 @@ def test_pause_and_resume(stock, capsys):
     assert main(["resume", full_name, "--schedules", *api]) == 0
     assert stock.times(name) == {"06:00": 1, "08:00": 1}
     assert stock.schedules(name) == before
+
+
+class Breaking(Counting):
+    """A transport to a server that is gone after so many writes, the last one without answer."""
+
+    def __init__(self, transport, writes):
+        super().__init__(transport)
+        self.left = writes
+
+    def send(self, request):
+        """Pass a request on, unless the server is gone."""
+        self.left -= request.effect is not Effect.READ
+        found = self.transport.send(request) if self.left >= 0 else None
+        if self.left <= 0:
+            raise APIConnectionError(request.method, self.url, "gone")
+        return found
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3, 4, 5])
+def test_update_that_breaks_off(stock, client, writes):
+    """Deployed again all is as if it had not, and nothing of others is lost."""
+    name = stock_name("broken")
+    put(stock, client, name)
+    for hour in "69":
+        body = {"schedule": {"cron": f"0 {hour} * * *"}, "active": True}
+        stock.send("POST", name, "schedules", body=[body])
+    put(stock, client, name, schedules=[SIX, CronSchedule("0 10 * * *")])
+    asked = {"schedules": [SEVEN], "tags": ["x"]}
+    with pytest.raises(APIConnectionError):
+        broken = Client(transport=Breaking(client._transport, writes))
+        put(stock, broken, name, **asked)
+        raise APIConnectionError("", "", "it needs fewer requests")
+    put(stock, client, name, **asked)
+    assert stock.times(name) == {"07:00": 1, "09:00": 1}
+    put(stock, client, name, schedules=[])
+    assert stock.times(name) == {"09:00": 1}
+
+
+def test_two_deploys_at_once(stock):
+    """No schedule is made twice."""
+    name, several = stock_name("at-once"), [SIX, SEVEN, CronSchedule("0 8 * * *")]
+    with Client(stock.server.api) as client:
+        put(stock, Client(transport=Counting(client._transport)), name, schedules=[SIX])
+    spec = DeploymentSpec(
+        name=name,
+        flow_location=stock.script,
+        flow_storage=FileStorageBlock(str(stock.folder / "files")),
+        work_pool="stock",
+        schedules=several,
+        tags=["x"],
+    )
+
+    def run(_):
+        with Client(stock.server.api) as own:
+            return deploy(spec, own)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(run, range(3)))
+    assert len(stock.schedules(name)) == 3
+    assert stock.times(name) == {"06:00": 1, "07:00": 1, "08:00": 1}
 
 
 def stock_name(prefix):
