@@ -50,7 +50,7 @@ from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
 from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
 from flowpack.wire.conversion import describe_schedule
-from flowpack.wire.dialect import Change, Dialect
+from flowpack.wire.dialect import Change
 
 Specs = Union[Spec, Iterable[Spec]]
 
@@ -224,7 +224,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         size=package.content.size,
         notes=notes,
         kept=spec.kept,
-        schedules=state.reader.dialect.all_schedules(new),
+        schedules=new.schedules or (),
     )
 
 
@@ -236,7 +236,7 @@ def _describe(
     flow_id = _NO_ID if current is None else current.flow_id
     described = describe(spec, package, flow_id, _find_token(package, in_place))
     new = dialect.settled(described, current)
-    problems = [*dialect.problems(new), *_parameter_problems(spec, package, new, dialect)]
+    problems = [*dialect.problems(new), *_parameter_problems(spec, package, new)]
     if not (dialect.fills_in or state.reader.embedded):
         problems += _order_problems(spec.flow, new.parameters or {})
     if problems:
@@ -263,10 +263,10 @@ def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) 
 
 
 def _parameter_problems(
-    spec: CompleteSpec, package: Package, new: DeploymentCreate, dialect: Dialect
+    spec: CompleteSpec, package: Package, new: DeploymentCreate
 ) -> Iterator[str]:
     """Yield what the flow could not take of the parameters of *new*, which is settled."""
-    parameters, schedules = new.parameters or {}, dialect.all_schedules(new)
+    parameters, schedules = new.parameters or {}, new.schedules or ()
     has_schema = package.parameter_schema or isinstance(spec.packager, SourcePackager)
     if spec.flow.definition is None or not has_schema or not (parameters or schedules):
         return

@@ -149,10 +149,6 @@ class Dialect:
                 changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
         return tuple(changes)
 
-    def all_schedules(self, new: DeploymentCreate) -> Tuple[ScheduleRecord, ...]:
-        """Return the schedules that a deployment is to have; *new* is settled."""
-        return new.schedules or ()
-
     def create_deployment(self, new: DeploymentCreate) -> Request:
         """Create or update a deployment; *new* is settled."""
         return request("POST", "/deployments/", self.body(new), Effect.UPSERT)
@@ -241,6 +237,11 @@ class Dialect:
 
     def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the job *variables* of one flow run as this server takes them."""
+        if self.has("run_variables"):
+            # Imported here because few flow runs have any.
+            from flowpack.wire.job_variables import with_nested_env
+
+            return with_nested_env(variables)
         problem = f"Prefect {self.version} takes none for one flow run; 2.16.4 and later do"
         raise DeploymentValidationError("job_variables", [problem])
 

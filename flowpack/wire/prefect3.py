@@ -43,7 +43,7 @@ from flowpack.wire.concurrency import (
 )
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
-from flowpack.wire.job_variables import merged_variables, variables_of, with_nested_env
+from flowpack.wire.job_variables import merged_variables, variables_of
 
 #: The oldest release that is spoken to: it brought the module of the pull steps.
 OLDEST = (2, 10, 14)
@@ -352,12 +352,6 @@ class Prefect3(Dialect):
         before = pulling.select_step(old) if old else pulling.STOCK
         notes = [f"workers pull it with the {step} step"] if step and step != before else []
         return (*notes, *limit_notes(new))
-
-    def run_variables(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        """See :meth:`Dialect.run_variables`."""
-        if self.has("run_variables"):
-            return with_nested_env(variables)
-        return super().run_variables(variables)
 
     def lasting_notes(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """See :meth:`Dialect.lasting_notes`."""
