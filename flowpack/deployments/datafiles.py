@@ -262,8 +262,9 @@ def _construct_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
         return Value(line, text, _MERGE if tag == "merge" else "")
     if tag == "int" and len(text) > LONGEST_INTEGER // 3:
         return Value(line, text, "this number is too long to be read")
+    construct: Callable[[nodes.Node], Any] = SafeConstructor().construct_object
     try:
-        content = SafeConstructor().construct_object(nodes.ScalarNode(_TAG + tag, text))
+        content = construct(nodes.ScalarNode(_TAG + tag, text))
     except (YAMLError, ValueError, OverflowError):
         return Value(line, text, _UNCLEAR)
     if isinstance(content, date):  # A datetime is one, too.
