@@ -179,12 +179,7 @@ class Dialect:
         *flow* has what the flow stands in for. Returns what is left out, by name.
         """
         schedules = fields["schedules"] or ()
-        found = [
-            name
-            for name in _OF_SCHEDULES
-            if any(getattr(each, name) is not None for each in schedules)
-            and not self.has(f"schedules.{name}")
-        ]
+        found = self._not_kept(schedules)
         given = [attrs.evolve(each, **dict.fromkeys(found)) for each in schedules]
         if len(given) == 1 and not (given[0].active or self.has("schedules")):
             given = [attrs.evolve(given[0], active=True)]
@@ -200,11 +195,17 @@ class Dialect:
             found.append(f"keeps one schedule for each deployment, and {len(wanted)} are given")
         if not all(each.active for each in wanted) and not self.has("schedules"):
             found.append("keeps no schedule inactive by itself; pause the deployment (paused)")
-        for field in _OF_SCHEDULES:
-            is_given = any(getattr(each, field) is not None for each in wanted)
-            if is_given and not self.has(f"schedules.{field}"):
-                found.append(f"keeps no {field} of schedules; leave it out")
+        found += [f"keeps no {name} of schedules; leave it out" for name in self._not_kept(wanted)]
         return [f"this server {problem}" for problem in found]
+
+    def _not_kept(self, schedules: Sequence[DeploymentSchedule]) -> List[str]:
+        """Return which fields that are given in *schedules* this server does not have."""
+        given = [
+            name
+            for name in _OF_SCHEDULES
+            if any(getattr(each, name) is not None for each in schedules)
+        ]
+        return [name for name in given if not self.has(f"schedules.{name}")]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return why this server or its workers could do nothing with *new*."""
