@@ -255,9 +255,9 @@ class DeploymentSpec(SpecFields):
         problems = client.dialect.schedule_problems(wanted or ())
         if self.check_job_variables:
             problems += client.dialect.unkept(self.concurrency_limit, self.job_variables)
-        if problems:
-            raise DeploymentValidationError(self.label, problems)
         full_name = f"{flow.name}/{name}"
+        if problems:
+            raise DeploymentValidationError(full_name, problems)
         current: Optional[Deployment] = None
         if keep:
             with suppress(ObjectNotFound):
