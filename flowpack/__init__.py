@@ -38,6 +38,7 @@ __all__ = [
     "Package",
     "Packager",
     "Plan",
+    "ProjectPackager",
     "RRuleSchedule",
     "S3StorageBlock",
     "ScriptPackager",
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     from flowpack.loading import load_flow_from_script
     from flowpack.models import UNSET, DataDocument, DeploymentCreate, FlowRunnerSettings
     from flowpack.packaging.base import CompleteSpec, Package, Packager
+    from flowpack.packaging.project import ProjectPackager
     from flowpack.packaging.script import ScriptPackager
     from flowpack.schedules import CronSchedule, DeploymentSchedule, IntervalSchedule, RRuleSchedule
     from flowpack.transport import Transport
@@ -128,6 +130,7 @@ else:
         "flowpack.loading": "load_flow_from_script",
         "flowpack.models": "DataDocument DeploymentCreate FlowRunnerSettings UNSET",
         "flowpack.packaging.base": "CompleteSpec Package Packager",
+        "flowpack.packaging.project": "ProjectPackager",
         "flowpack.packaging.script": "ScriptPackager",
         "flowpack.schedules": "CronSchedule DeploymentSchedule IntervalSchedule RRuleSchedule",
         "flowpack.transport": "Transport",

@@ -16,6 +16,9 @@ SCRIPT_PREFIX = "_flowpack_script_"
 #: Copies of descriptors begin here, beyond those that code closes in a row.
 _FIRST_COPY = 512
 
+#: The module in which packed projects note where their files are.
+PROJECTS = "_flowpack_bundles"
+
 _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
 #: A descriptor, its copy, and the status of both.
@@ -47,6 +50,8 @@ def restored(folder: Optional[str] = None) -> Iterator[None]:
         finally:
             # A higher one is kept: a script sets it for its flow.
             sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
+            kept = [each for each in sys.path if _in_project(each)]
+            path_items = kept + [each for each in path_items if each not in kept]
             argv[:], path[:] = argv_items, path_items
             sys.argv, sys.path = argv, path
             _restore_modules(modules, folder)
@@ -124,15 +129,30 @@ def _restore_modules(before: Mapping[str, ModuleType], folder: Optional[str]) ->
             sys.modules.pop(name, None)
     for name, module in before.items():
         # A loaded script's may have gone in between, for good.
-        if not name.startswith(SCRIPT_PREFIX):
+        if name.startswith(SCRIPT_PREFIX):
+            continue
+        top = sys.modules.get(name.partition(".")[0])
+        if not _in_project(getattr(top, "__file__", None)):
             sys.modules[name] = module
     if folder is not None:
         sys.path_importer_cache.pop(folder, None)
 
 
+def _in_project(place: object) -> bool:
+    """Return True if *place* is where a packed project has its files in this process.
+
+    Its flow may import from there later, and so may processes that it starts.
+    """
+    folders = getattr(sys.modules.get(PROJECTS), "folders", {}).values()
+    return isinstance(place, str) and any(
+        os.path.join(place, "").startswith(os.path.join(os.path.realpath(each), ""))
+        for each in folders
+    )
+
+
 def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
     """Return True if a new module comes from *folder*, or was put there by hand."""
-    if name.startswith(SCRIPT_PREFIX):
+    if name.startswith(SCRIPT_PREFIX) or name == PROJECTS:
         return False
     attributes: Mapping[str, object] = {}
     with suppress(AttributeError):

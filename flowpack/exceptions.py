@@ -3,7 +3,9 @@
 The tree::
 
     FlowpackError
-      SettingsError  ScriptError  PackagingError  WireError  PlanChangedError
+      SettingsError  ScriptError  WireError  PlanChangedError
+      PackagingError
+        ProjectError
       DeploymentsFailedError
       ParameterError (also a TypeError)  IdentifierError (also a ValueError)
       SpecError
@@ -176,6 +178,10 @@ class ParameterError(FlowpackError, TypeError):
 
 class PackagingError(FlowpackError):
     """A flow cannot be packaged."""
+
+
+class ProjectError(PackagingError):
+    """The files that a flow needs of its project cannot be packed as they are."""
 
 
 class PlanChangedError(FlowpackError):

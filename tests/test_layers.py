@@ -23,6 +23,7 @@ LAYERS = (
     {"loading"},
     {"connect"},
     {"blocks"},
+    {"projects"},
     {"packaging", "steps"},
     {"deployments"},
     {"cli"},

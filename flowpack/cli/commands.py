@@ -136,6 +136,7 @@ def _plan(parser: Any) -> None:
     _add(kind, "--prefect-file PATH", help, action="append", nargs="?", const=False)
     _prefect_yaml(parser.add_argument_group("deployments of a prefect.yaml"))
     _script(parser.add_argument_group("the deployment of a script"))
+    _project(parser.add_argument_group("a script that needs other files of its project"))
     _schedule(parser.add_argument_group("the schedules of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
@@ -174,6 +175,22 @@ def _script(group: Any) -> None:
     tags = group.add_mutually_exclusive_group()
     _add(tags, "-t --tag TAG", "a tag", action="append")
     _add(tags, "--no-tags", "remove the tags", default=None)
+
+
+def _project(group: Any) -> None:
+    help = "package the modules of the script's project that it imports, too; default: found"
+    _add(group, "--project ROOT", help, nargs="?", const=False)
+    repeated = {"action": "append"}
+    _add(group, "--path DIR", "search this folder of ROOT for modules, too", **repeated)
+    _add(group, "--include GLOB", "package these files of ROOT, too", **repeated)
+    _add(group, "--exclude GLOB", "leave these files out", **repeated)
+    _add(group, "--size-limit BYTES", "largest sum of all files", type=count)
+
+
+def _explain(parser: Any) -> None:
+    _add(parser, "script SCRIPT[:FLOW]", "as deploy takes it")
+    _project(parser)
+    _add_json(parser)
 
 
 def _schedule(group: Any) -> None:
@@ -223,6 +240,7 @@ def _pull(parser: Any) -> None:
     _add_deployment(parser)
     _add(parser, "-o --output FILE", "where to write; default: standard output")
     _add(parser, "--force", "replace a FILE of other content")
+    _add(parser, "--extract DIR", "write the files of a project into this folder")
     _add_unverified(parser)
     _add_json(parser, "print what was written as JSON; needs --output")
 
@@ -343,6 +361,12 @@ COMMANDS = (
         _plan,
         "specs.yaml",
         TARGET + WHERE,
+    ),
+    Command(
+        "explain.explain",
+        "show which files of its project a script needs, and why; reads only",
+        _explain,
+        "flows/etl.py",
     ),
     Command(
         "run.run",

@@ -24,6 +24,13 @@ def pull(arguments: Namespace) -> None:
     with connect(arguments) as client:
         script = fetch_script(name, client, unverified=arguments.unverified)
     content = script.content
+    if arguments.extract:
+        from flowpack.projects import extract, unpack
+
+        bundle = unpack(content)
+        extract(bundle, arguments.extract)
+        output.text(f"wrote {len(bundle.files)} files to {printable(arguments.extract)}")
+        return
     if not to_file:
         output.content(content)
         return

@@ -45,6 +45,7 @@ _FOR_SCRIPTS = (
     *("name", "runner", "env", "image", "runner_config", "no_tags", *_FIELDS),
     *("param", "params", "no_params", "cron", "interval", "rrule", "no_schedule", "timezone"),
     *("concurrency_limit", "collision_strategy", "grace_period"),
+    *("project", "path", "include", "exclude", "size_limit"),
 )
 
 #: Those that set what a prefect.yaml does not have itself, and all that go with one.
@@ -187,6 +188,16 @@ def _script_options(arguments: Namespace) -> Dict[str, Any]:
             problem = "--collision-strategy and --grace-period can only be given with"
             raise UsageError(f"{problem} --concurrency-limit")
         options["concurrency_limit"] = {"limit": limit, **beside}
+    beside = {"paths": arguments.path, "include": arguments.include, "exclude": arguments.exclude}
+    beside["size_limit"] = arguments.size_limit
+    beside = {key: value for key, value in beside.items() if value is not None}
+    if arguments.project is not None:
+        from flowpack.packaging.project import ProjectPackager
+
+        storage = options.pop("flow_storage", None)
+        options["packager"] = ProjectPackager(storage, arguments.project or None, **beside)
+    elif beside:
+        raise UsageError("--path, --include, --exclude and --size-limit need --project")
     return {
         "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),

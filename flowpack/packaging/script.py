@@ -74,6 +74,23 @@ def is_storage(value: Any) -> Union[None, str, Tuple[str, ...]]:
 
 
 @attrs.frozen
+class Source:
+    """What a packager stores.
+
+    Attributes:
+        content: The bytes.
+        flow: The flow in them, whose parameters the schema describes.
+        notes: Shown in plans, one sentence each.
+        files: The SHA-256 of each file that the bytes hold, by its path; empty for a script.
+    """
+
+    content: bytes = attrs.field(repr=False)
+    flow: FlowInfo
+    notes: Tuple[str, ...] = ()
+    files: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
 class SourcePackager(HidesLocals, Packager):
     """Packages source code into a storage; subclasses decide which bytes.
 
@@ -88,8 +105,8 @@ class SourcePackager(HidesLocals, Packager):
     )
 
     @abstractmethod
-    def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
-        """Return the bytes to store, and the entry point in them."""
+    def source(self, deployment: CompleteSpec) -> Source:
+        """Return what to store, and the entry point in it; reads only."""
 
     def check_compat(self, deployment: SpecFields, client: Optional[Client] = None) -> None:
         """Check that runs can reach the storage; with ``subprocess`` one of this machine warns.
@@ -134,15 +151,16 @@ class SourcePackager(HidesLocals, Packager):
         """Return what would be stored; reads only."""
         with using(client) as api:
             spec = self._complete(deployment, api)
-            content, entrypoint = self.content(spec)
+            source = self.source(spec)
             wants_schema = api.dialect.uses_work_pools
-            schema, notes = parameter_schema(spec.flow) if wants_schema else ({}, ())
+            schema, notes = parameter_schema(source.flow) if wants_schema else ({}, ())
             return Package(
-                content=Content(content),
-                entrypoint=entrypoint,
+                content=Content(source.content),
+                entrypoint=source.flow.entrypoint,
                 storage=self.find_storage(api),
                 parameter_schema=schema,
-                notes=notes,
+                notes=(*source.notes, *notes),
+                files=source.files,
             )
 
     def package(self, deployment: SpecFields, client: Optional[Client] = None) -> DeploymentCreate:
@@ -221,9 +239,9 @@ def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
 class ScriptPackager(SourcePackager):
     """Stores one script, byte for byte."""
 
-    def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
-        """Return the script's bytes, and ``file.py:function``."""
-        return deployment.flow.script.content, deployment.flow.entrypoint
+    def source(self, deployment: CompleteSpec) -> Source:
+        """Return the script's bytes."""
+        return Source(deployment.flow.script.content, deployment.flow)
 
 
 # --- bytes first, the pointer last --------------------------------------------------------
