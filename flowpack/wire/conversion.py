@@ -21,6 +21,7 @@ from flowpack.schedules import CronSchedule, IntervalSchedule, RRuleSchedule, pa
 Json = Any
 
 _SCHEDULES = (IntervalSchedule, CronSchedule, RRuleSchedule, OpaqueSchedule)
+_MAPPINGS = (dict, collections.abc.Mapping)
 
 
 @functools.lru_cache(maxsize=None)
@@ -31,6 +32,7 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
     and is faster to make and to use.
     """
     converter = cattrs.Converter(detailed_validation=detailed)
+    origin: Callable[[Any], Any] = get_origin
 
     def read_tuple(value: Any, kind: Any) -> Tuple[Any, ...]:
         item = get_args(kind)[0]
@@ -50,31 +52,23 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
     converter.register_structure_hook(datetime, _read_time)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     for fits, read, write in (
-        (_is_tuple, read_tuple, list),
-        (_is_mapping, lambda value, _: _expect(value, dict), dict),
+        (lambda kind: origin(kind) is tuple, read_tuple, list),
+        (
+            lambda kind: (origin(kind) or kind) in _MAPPINGS,
+            lambda each, _: _expect(each, dict),
+            dict,
+        ),
         (_is_schedule, _read_schedule, write_schedule),
         # What is absent in JSON keeps its default.
-        (_may_be_unset, read_present, converter.unstructure),
+        (lambda kind: Unset in get_args(kind), read_present, converter.unstructure),
     ):
         converter.register_structure_hook_func(fits, read)
         converter.register_unstructure_hook_func(fits, write)
     return converter
 
 
-def _is_tuple(kind: Any) -> bool:
-    return get_origin(kind) is tuple
-
-
-def _is_mapping(kind: Any) -> bool:
-    return kind is dict or get_origin(kind) is collections.abc.Mapping
-
-
 def _is_schedule(kind: Any) -> bool:
     return kind in _SCHEDULES or set(get_args(kind)) - {type(None)} == set(_SCHEDULES)
-
-
-def _may_be_unset(kind: Any) -> bool:
-    return get_origin(kind) is Union and Unset in get_args(kind)
 
 
 def _expect(value: Any, kind: type) -> Any:
@@ -172,11 +166,11 @@ def _writer(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
     Schedules in the plural are written by the dialects that have them.
     """
     never = ("extra", "schedules", "own_schedules", "current")
+    fields = attrs.fields(cls)
     overrides = {
-        field.name: override(omit=True) if field.name in never else override(omit_if_default=True)
-        for field in attrs.fields(cls)
-        if field.name in never or field.default is UNSET
+        each.name: override(omit_if_default=True) for each in fields if each.default is UNSET
     }
+    overrides.update((each.name, override(omit=True)) for each in fields if each.name in never)
     write = make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]
     return lambda record: {**write(record), **getattr(record, "extra", {})}
 

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from typing import (
-    Any,
-    Callable,
-    ClassVar,
-    Dict,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Type,
-    TypeVar,
-)
+from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 from uuid import UUID
 
 import attrs
@@ -47,7 +35,6 @@ NOTHING = Deployment(id=UUID(int=0), name="", flow_id=UUID(int=0), flow_data=Non
 
 #: The fields that 2.0b7 has and a spec need not give.
 _FIELDS = ("schedule", "parameters", "tags", "flow_runner", "is_schedule_active")
-
 
 #: What schedules have besides when they make runs, where a server keeps it.
 _OF_SCHEDULES = ("slug", "parameters", "max_scheduled_runs")
@@ -90,7 +77,7 @@ class Dialect:
 
     # Models
 
-    def structure(self, value: Json, cls: Type[Model]) -> Model:
+    def structure(self, value: Json, cls: type[Model]) -> Model:
         """Return the model that *value* stands for.
 
         Raises:
@@ -114,11 +101,8 @@ class Dialect:
 
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """Return *new* with the values of *current*, or else defaults, for all that is UNSET."""
-        kept = {
-            field: getattr(current or NOTHING, field)
-            for field in _FIELDS
-            if getattr(new, field) is UNSET
-        }
+        old = current or NOTHING
+        kept = {name: getattr(old, name) for name in _FIELDS if getattr(new, name) is UNSET}
         wanted = wanted_schedules(new.schedule, new.own_schedules)
         if wanted is not UNSET:
             kept["schedule"] = wanted[0].schedule if wanted else None
@@ -130,8 +114,8 @@ class Dialect:
             schedule = schedule.without_timezone()
         if isinstance(schedule, RRuleSchedule) and schedule.timezone is None:
             schedule = attrs.evolve(schedule, timezone="UTC")
-        only = [] if schedule is None else [ScheduleRecord(schedule=schedule, own=True)]
-        return attrs.evolve(whole, schedule=schedule, schedules=tuple(only))
+        only = () if schedule is None else (ScheduleRecord(schedule=schedule, own=True),)
+        return attrs.evolve(whole, schedule=schedule, schedules=only)
 
     def differences(self, current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
         """Return which fields that this server keeps differ in *new*, which is settled.
@@ -144,9 +128,8 @@ class Dialect:
             if same_json(old, value) or (field == "flow_runner" and value is None):
                 continue  # A runner that is None is left to the server.
             if field == "is_schedule_active":
-                changes.append(Change("paused", not old, not value))
-            else:
-                changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
+                field, old, value = "paused", not old, not value
+            changes.append(Change(field, self.unstructure(old), self.unstructure(value)))
         return tuple(changes)
 
     def create_deployment(self, new: DeploymentCreate) -> Request:
@@ -200,12 +183,8 @@ class Dialect:
 
     def _not_kept(self, schedules: Sequence[DeploymentSchedule]) -> List[str]:
         """Return which fields that are given in *schedules* this server does not have."""
-        given = [
-            name
-            for name in _OF_SCHEDULES
-            if any(getattr(each, name) is not None for each in schedules)
-        ]
-        return [name for name in given if not self.has(f"schedules.{name}")]
+        unknown = [name for name in _OF_SCHEDULES if not self.has(f"schedules.{name}")]
+        return [n for n in unknown if any(getattr(each, n) is not None for each in schedules)]
 
     def problems(self, new: DeploymentCreate) -> Tuple[str, ...]:
         """Return why this server or its workers could do nothing with *new*."""
@@ -279,12 +258,10 @@ class Dialect:
 
     def get_default_storage(self, send: Send) -> Optional[BlockDocument]:
         """Return the document of the default storage; None if there is none."""
-
-        def read(value: Json) -> Optional[BlockDocument]:
-            return None if value is None else self.structure(value, BlockDocument)
-
-        sent = request("POST", "/block_documents/get_default_storage_block_document")
-        document: Optional[BlockDocument] = send(sent, read)
+        document: Optional[BlockDocument] = send(
+            request("POST", "/block_documents/get_default_storage_block_document"),
+            lambda found: None if found is None else self.structure(found, BlockDocument),
+        )
         return document
 
     def set_default_storage(self, document_id: UUID, send: Send) -> None:

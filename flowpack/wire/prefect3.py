@@ -103,18 +103,12 @@ _SPEC_NAMES: Mapping[str, str] = {
     "infra_overrides": "flow_runner",
 }
 
-#: What is read of a deployment's ``extra``: each member, if it is not null.
-_SHAPES: Mapping[str, type] = {
-    "schedule": dict,
-    "schedules": list,
-    "parameter_openapi_schema": dict,
-    "pull_steps": list,
-    "labels": dict,
-    "job_variables": dict,
-    "infra_overrides": dict,
-    "global_concurrency_limit": dict,
-    "concurrency_options": dict,
-}
+#: What is read of a deployment's ``extra``: arrays of objects, and objects; null is none of them.
+_ARRAYS = ("schedules", "pull_steps")
+_OBJECTS = (
+    *("schedule", "parameter_openapi_schema", "labels", "job_variables", "infra_overrides"),
+    *("global_concurrency_limit", "concurrency_options"),
+)
 
 
 def parse_version(version: str) -> Tuple[int, ...]:
@@ -282,7 +276,11 @@ class Prefect3(Dialect):
         A POST would make all of them anew, and forget how many runs they make ahead.
         """
         current, wanted = new.current, new.schedules or ()
-        if current is None or not self._is_patched(new, current):
+        extra = {} if current is None else current.extra
+        patched = self.has("schedules.slug") and extra.get("schedules")
+        # Only a POST changes labels.
+        patched = patched and same_json(_comparable(extra)["labels"], dict(new.labels or {}))
+        if current is None or not patched:
             made = read(self.create_deployment(new))
             again = schedules.requests(made.id, made.schedules, wanted)
             again = [each for each in again if each.method == "PATCH"]
@@ -290,8 +288,8 @@ class Prefect3(Dialect):
                 send(each)
             return read(request("GET", path("deployments", made.id))) if again else made
         target = path("deployments", current.id)
-        before = schedules.read_items(current.extra["schedules"])
-        patched = {key: each for key, each in self.body(new).items() if key not in _NOT_PATCHED}
+        before = schedules.read_items(extra["schedules"])
+        body = {key: each for key, each in self.body(new).items() if key not in _NOT_PATCHED}
 
         def now() -> List[ScheduleRecord]:
             listed = send(request("GET", target))["schedules"]
@@ -303,18 +301,13 @@ class Prefect3(Dialect):
             except ObjectAlreadyExists:  # Another deploy was faster, or a request came twice.
                 schedules.update(current.id, now(), wanted, send)
             # Last, since its pull step notes which schedules are flowpack's.
-            send(request("PATCH", target, patched, Effect.UPSERT))
+            send(request("PATCH", target, body, Effect.UPSERT))
         except APIStatusError:
             # A failure changes nothing: what came before it is undone.
             with suppress(FlowpackError):
                 schedules.update(current.id, now(), before, send)
             raise
         return read(request("GET", target))
-
-    def _is_patched(self, new: DeploymentCreate, current: Deployment) -> bool:
-        labels = _comparable(current.extra)["labels"]
-        slugs = self.has("schedules.slug") and bool(current.extra.get("schedules"))
-        return slugs and same_json(labels, dict(new.labels or {}))
 
     def set_schedule_active(self, deployment_id: UUID, active: bool) -> Request:
         """See :meth:`Dialect.set_schedule_active`."""
@@ -425,15 +418,15 @@ class Prefect3(Dialect):
 
 def _check_shapes(value: Mapping[str, Any]) -> None:
     """Raise a WireError for a deployment of which the dialect could not read a part."""
-    for name, kind in _SHAPES.items():
-        member = value.get(name)
-        fits = member is None or isinstance(member, kind)
-        if isinstance(member, list):
-            fits = fits and all(isinstance(each, dict) for each in member)
+    for name in (*_OBJECTS, *_ARRAYS):
+        member, is_array = value.get(name), name in _ARRAYS
+        fits = member is None or isinstance(member, list if is_array else dict)
+        if fits and is_array:
+            fits = all(isinstance(each, dict) for each in member or ())
         if fits and name == "schedules":
             fits = all(map(schedules.is_item, member or ()))
         if not fits:
-            expected = "an object" if kind is dict else "an array of objects"
+            expected = "an array of objects" if is_array else "an object"
             raise WireError(f"a response is no Deployment: {name} must be {expected}")
 
 

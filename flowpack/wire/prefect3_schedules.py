@@ -14,18 +14,7 @@ from collections import Counter
 from contextlib import suppress
 from functools import partial
 from operator import attrgetter
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 from uuid import UUID
 
 import attrs
@@ -164,7 +153,7 @@ def _match(
     numbered = (SLUG if number == 1 else f"{SLUG}-{number}" for number in itertools.count(1))
     free = (slug for slug in numbered if slug not in taken)
     found: List[Optional[ScheduleRecord]] = [None] * len(wanted)
-    for fits in (_has_slug, _is_equal, _is_like):
+    for fits in _FITS:
         for pool in (own, others):
             for index, each in enumerate(wanted):
                 found[index] = found[index] or _take(pool, partial(fits, each))
@@ -175,7 +164,7 @@ def _match(
         old = found[index] or changed.get(index) or ScheduleRecord(schedule=OpaqueSchedule({}))
         # Which of several changes into which is a guess.
         guessed = found[index] is None and len(left) != len(own)
-        fields: Dict[str, Any] = {"own": True}
+        fields: dict[str, Any] = {"own": True}
         if not each.active or each.switches_on or guessed:
             fields["active"] = each.active
         if not same_runs(old.schedule, each.schedule):
@@ -289,7 +278,7 @@ def first(records: Iterable[ScheduleRecord]) -> Optional[AnySchedule]:
     return found
 
 
-def write(record: ScheduleRecord) -> Dict[str, Any]:
+def write(record: ScheduleRecord) -> dict[str, Any]:
     """Return a schedule as it is sent; servers clear *parameters* that are left out."""
     further = {name: getattr(record, name) for name in ("parameters", *_NEVER_CLEARED)}
     sent = {"schedule": write_schedule(record.schedule), "active": record.active}
@@ -323,24 +312,17 @@ def _is_named(slug: Optional[str]) -> bool:
     return slug is not None and re.fullmatch(f"{SLUG}(-[0-9]+)?", slug) is not None
 
 
-# Whether a schedule of the server is a wanted one.
-
-
 def _runs_at(schedule: AnySchedule, record: ScheduleRecord) -> bool:
     return same_runs(record.schedule, schedule)
 
 
-def _has_slug(wanted: DeploymentSchedule, record: ScheduleRecord) -> bool:
-    return wanted.slug is not None and record.slug == wanted.slug
-
-
-def _is_equal(wanted: DeploymentSchedule, record: ScheduleRecord) -> bool:
-    same = same_json(dict(record.parameters), dict(wanted.parameters or {}))
-    return same and _runs_at(wanted.schedule, record)
-
-
-def _is_like(wanted: DeploymentSchedule, record: ScheduleRecord) -> bool:
-    return wanted.parameters is None and _runs_at(wanted.schedule, record)
+#: Whether a schedule of the server is a wanted one: by its slug, its content, its times alone.
+_FITS: Sequence[Callable[[DeploymentSchedule, ScheduleRecord], bool]] = (
+    lambda wanted, record: wanted.slug is not None and record.slug == wanted.slug,
+    lambda wanted, record: same_json(dict(record.parameters), dict(wanted.parameters or {}))
+    and _runs_at(wanted.schedule, record),
+    lambda wanted, record: wanted.parameters is None and _runs_at(wanted.schedule, record),
+)
 
 
 def _times(record: ScheduleRecord) -> str:

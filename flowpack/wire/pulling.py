@@ -201,10 +201,8 @@ def _mask(value: object) -> str:
 
 def _describe_step(name: str, inputs: Any) -> str:
     given = inputs if isinstance(inputs, dict) else {}
-    shown = [f"{key} {_mask(given[key])}" for key in _SHOWN if given.get(key)]
-    return (
-        f"{name.rpartition('.')[2]}{' (' if shown else ''}{', '.join(shown)}{')' if shown else ''}"
-    )
+    shown = ", ".join(f"{key} {_mask(given[key])}" for key in _SHOWN if given.get(key))
+    return f"{name.rpartition('.')[2]} ({shown})" if shown else name.rpartition(".")[2]
 
 
 def differences(current: Deployment, new: DeploymentCreate) -> Tuple[Change, ...]:
