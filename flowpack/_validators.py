@@ -55,21 +55,18 @@ def optional(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
 
-def instance_of(cls: Union[type, Tuple[type, ...]], expected: str) -> Check:
+def instance_of(
+    cls: Union[type, Tuple[type, ...]], expected: str
+) -> Callable[[object], Optional[str]]:
     """Return the check of an instance of *cls*, which messages call *expected*."""
-
-    def check(value: object) -> Optional[str]:
-        return None if isinstance(value, cls) else f"must be {expected}, not {describe_type(value)}"
-
-    return check
+    problem = f"must be {expected}, not "
+    return lambda value: None if isinstance(value, cls) else problem + describe_type(value)
 
 
 def is_text(value: object) -> Optional[str]:
     """Check text, which may be empty."""
-    if not isinstance(value, str):
-        return f"must be text, not {describe_type(value)}"
-    problem = json_problem(value)
-    return f"{quoted(value)}: {problem}" if problem else None
+    problem = json_problem(value) if isinstance(value, str) else None
+    return f"{quoted(value)}: {problem}" if problem else instance_of(str, "text")(value)
 
 
 def is_filled_text(value: object) -> Optional[str]:
@@ -89,8 +86,8 @@ def at_least(least: int, unit: str, most: Optional[int] = None) -> Check:
     limits = f"from {least}" if most is None else f"from {least} to {most}"
 
     def check(value: object) -> Optional[str]:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
-            if most is None or value <= most:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if least <= value and (most is None or value <= most):
                 return None
         return f"must be a whole number of {unit} {limits}, not {quoted(value)}"
 
@@ -113,16 +110,12 @@ def is_list_of_texts(value: object) -> List[str]:
 
 def is_json_mapping(value: object) -> Optional[str]:
     """Check a mapping of JSON values."""
-    if isinstance(value, dict):
-        return json_problem(value)
-    return f"must be a mapping, not {describe_type(value)}"
+    return instance_of(dict, "a mapping")(value) or json_problem(value)
 
 
 def is_json_list(value: object) -> Optional[str]:
     """Check a list of JSON values."""
-    if isinstance(value, list):
-        return json_problem(value)
-    return f"must be a list of JSON values, not {describe_type(value)}"
+    return instance_of(list, "a list of JSON values")(value) or json_problem(value)
 
 
 def is_text_mapping(value: object) -> List[str]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from datetime import datetime
-from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Literal, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -57,7 +58,7 @@ def name_problem(name: str) -> Optional[str]:
             f"the name {quoted(name)} contains {' '.join(bad)}; servers refuse"
             f" {' '.join(FORBIDDEN_IN_NAMES)} in names"
         )
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in name):
+    if re.search("[\0\ud800-\udfff]", name):
         return f"the name {quoted(name)} holds a NUL character or half a surrogate pair"
     return None
 
@@ -102,7 +103,12 @@ class DataDocument:
         if encoding == "text" and isinstance(data, str):
             return cls(encoding, data)
         if encoding == "blockstorage" and isinstance(data, StoredObject):
-            return cls(encoding, _encode_stored_object(data))
+            document_id = None if data.block_document_id is None else str(data.block_document_id)
+            # As stock clients read it: the token is JSON within JSON.
+            blob = {"data": _dump(data.token), "block_document_id": document_id}
+            return cls(
+                encoding, _dump(blob if data.sha256 is None else {**blob, "sha256": data.sha256})
+            )
         if encoding in ("text", "blockstorage"):
             kind = type(data).__name__
             raise WireError(f"a data document of encoding {encoding!r} cannot hold {kind}")
@@ -146,18 +152,6 @@ def _dump(value: Any) -> str:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as exc:
         raise WireError(f"this is not JSON: {quoted(exc)}") from exc
-
-
-def _encode_stored_object(stored: StoredObject) -> str:
-    """Return the blob as stock clients read it: the token is JSON within JSON."""
-    document_id = stored.block_document_id
-    blob: Dict[str, Any] = {
-        "data": _dump(stored.token),
-        "block_document_id": None if document_id is None else str(document_id),
-    }
-    if stored.sha256 is not None:
-        blob["sha256"] = stored.sha256
-    return _dump(blob)
 
 
 def _decode_stored_object(blob: str) -> StoredObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Optional, Tuple, TypeVar, Union
 
 import attrs
 
@@ -33,26 +33,16 @@ _PROBLEMS = (
 )
 
 
-class Address(HidesLocals):
-    """A URL with credentials, or text with one in it; printed without them.
+class SecretText(HidesLocals):
+    """The base of text that is secret, all or a part of it: ``str`` is what may be printed.
 
     It is no attrs class, which ``attrs.asdict`` would take apart.
     """
 
-    __slots__ = ("_url",)
+    __slots__ = ("_text",)
 
-    def __init__(self, url: str) -> None:
-        if not isinstance(url, str):
-            raise TypeError(f"an address is text, not {type(url).__name__}")
-        self._url = url
-
-    @property
-    def url(self) -> str:
-        """The whole text, with the credentials."""
-        return self._url
-
-    def __str__(self) -> str:
-        return mask_text(self._url)
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -61,10 +51,34 @@ class Address(HidesLocals):
         return format(str(self), spec)
 
     def __eq__(self, other: object) -> bool:
-        return self._url == other._url if isinstance(other, Address) else NotImplemented
+        if not isinstance(other, SecretText):
+            return NotImplemented
+        return type(self) is type(other) and self._text == other._text
 
     def __hash__(self) -> int:
-        return hash((Address, self._url))
+        return hash((type(self), self._text))
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), (self._text,)
+
+
+class Address(SecretText):
+    """A URL with credentials, or text with one in it; printed without them."""
+
+    __slots__ = ()
+
+    def __init__(self, url: str) -> None:
+        if not isinstance(url, str):
+            raise TypeError(f"an address is text, not {type(url).__name__}")
+        super().__init__(url)
+
+    @property
+    def url(self) -> str:
+        """The whole text, with the credentials."""
+        return self._text
+
+    def __str__(self) -> str:
+        return mask_text(self._text)
 
 
 #: Text, as an :class:`Address` where there are credentials in it.

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import BlockArgumentError
-from flowpack.urls import mask_text
+from flowpack.urls import SecretText, mask_text
 
 #: What stands for a secret wherever something is printed.
 MASK = "**********"
@@ -21,39 +21,22 @@ ANY_KEY = "*"
 _NOTHING = object()
 
 
-class Secret(HidesLocals):
+class Secret(SecretText):
     """Text that is printed as asterisks. A block's field of this type is a secret one."""
 
-    __slots__ = ("_value",)
+    __slots__ = ()
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
             raise BlockArgumentError(f"a secret is text, not {type(value).__name__}")
-        self._value = value
+        super().__init__(value)
 
     def get_secret_value(self) -> str:
         """Return the text."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"Secret('{MASK}')"
+        return self._text
 
     def __str__(self) -> str:
         return MASK
-
-    def __format__(self, spec: str) -> str:
-        return format(MASK, spec)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Secret):
-            return self._value == other._value
-        return NotImplemented
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
-
-    def __reduce__(self) -> Tuple[Any, ...]:
-        return Secret, (self._value,)
 
 
 def as_secret(value: Any) -> Secret:

@@ -49,7 +49,10 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
         converter.register_structure_hook(kind, _expect)
     converter.register_structure_hook(UUID, lambda value, _: UUID(_expect(value, str)))
     converter.register_unstructure_hook(UUID, str)
-    converter.register_structure_hook(datetime, _read_time)
+    converter.register_structure_hook(  # Python 3.9 and 3.10 do not read a Z.
+        datetime,
+        lambda value, _: datetime.fromisoformat(_expect(value, str).replace("Z", "+00:00")),
+    )
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     for fits, read, write in (
         (lambda kind: origin(kind) is tuple, read_tuple, list),
@@ -76,11 +79,6 @@ def _expect(value: Any, kind: type) -> Any:
         expected = {"list": "an array", "dict": "an object"}.get(kind.__name__, kind.__name__)
         raise TypeError(f"expected {expected}, not {type(value).__name__}")
     return value
-
-
-def _read_time(value: Any, _: Any) -> datetime:
-    # Python 3.9 and 3.10 do not read a Z.
-    return datetime.fromisoformat(_expect(value, str).replace("Z", "+00:00"))
 
 
 def _read_schedule(value: Json, kind: Any) -> Any:
@@ -167,9 +165,7 @@ def _writer(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:
     """
     never = ("extra", "schedules", "own_schedules", "current")
     fields = attrs.fields(cls)
-    overrides = {
-        each.name: override(omit_if_default=True) for each in fields if each.default is UNSET
-    }
+    overrides = {each.name: override(omit_if_default=each.default is UNSET) for each in fields}
     overrides.update((each.name, override(omit=True)) for each in fields if each.name in never)
     write = make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]
     return lambda record: {**write(record), **getattr(record, "extra", {})}
