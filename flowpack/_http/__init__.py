@@ -4,8 +4,7 @@
 objects; both make their calls through an :class:`HTTPSession`.
 """
 
-from flowpack._http.http_transport import HTTPTransport
-from flowpack._http.objects import ObjectClient
+from flowpack._http.clients import HTTPTransport, ObjectClient
 from flowpack._http.retries import RetryPolicy
 from flowpack._http.session import HTTPOptions, HTTPSession
 

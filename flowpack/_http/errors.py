@@ -73,10 +73,9 @@ def bare(error: BaseException) -> BaseException:
 
 
 def explain(
-    error: BaseException, attempt: Attempt, handled: Optional[BaseException] = None
+    root: BaseException, attempt: Attempt, handled: Optional[BaseException] = None
 ) -> Failure:
-    """Return what *error*, which is none of *handled*, means for the *attempt* that it ended."""
-    root = error
+    """Return what *root*, which is none of *handled*, means for the *attempt* that it ended."""
     while isinstance(root, _LIBRARIES):  # They wrap others in their own.
         below = root.__cause__ or root.__context__
         if below is None or below is handled:  # Some were made and not raised.

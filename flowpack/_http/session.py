@@ -269,16 +269,16 @@ def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
     """Return a context for all connections; to read the usual certificates takes 15 ms."""
     if isinstance(trusted, bool):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return context
     try:
-        if os.path.isdir(trusted):
-            context = ssl.create_default_context(capath=trusted)
-        elif os.path.isfile(trusted):  # What is none may never end.
-            context = ssl.create_default_context(cafile=trusted)
-        else:
+        is_folder = os.path.isdir(trusted)
+        if not (is_folder or os.path.isfile(trusted)):  # What is none may never end.
             raise ValueError("there is no such file or folder")
+        where = (None, trusted) if is_folder else (trusted, None)
+        context = ssl.create_default_context(
+            ssl.Purpose.SERVER_AUTH, cafile=where[0], capath=where[1]
+        )
     except (OSError, ValueError) as exc:
         raise SettingsError(
             f"the CA certificates in {quoted(trusted)} cannot be read"

@@ -1,9 +1,10 @@
-"""Objects behind URLs: stored and fetched in constant memory."""
+"""What speaks HTTP: to an API, and to objects behind URLs, in constant memory."""
 
 from __future__ import annotations
 
 from typing import BinaryIO, Iterator, Mapping, Optional, Union
 
+import attrs
 import requests
 
 from flowpack._http.session import (
@@ -17,9 +18,58 @@ from flowpack._http.session import (
     own_file,
 )
 from flowpack._tracebacks import HidesLocals
-from flowpack.exceptions import APIConnectionError
-from flowpack.transport import Effect, Response
-from flowpack.urls import URL, mask_url, parse_url
+from flowpack.exceptions import APIConnectionError, SettingsError, quoted
+from flowpack.transport import Effect, Request, Response
+from flowpack.urls import URL, mask_url, parse_root, parse_url
+
+
+class HTTPTransport(HidesLocals):
+    """Carries requests to an API over HTTP; threads may share it, and forked processes."""
+
+    embedded = False
+
+    def __init__(
+        self,
+        api_url: URL,
+        *,
+        api_key: Optional[str] = None,
+        auth_string: Optional[str] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        options: HTTPOptions = HTTPOptions(),
+    ) -> None:
+        """Make a transport; nothing is sent yet.
+
+        Credentials are an ``Authorization`` among *headers*, else *auth_string*
+        (``user:password``), else those in *api_url*, else *api_key*.
+
+        Raises:
+            SettingsError: The URL, a credential or a header cannot be sent.
+        """
+        try:
+            self._root = parse_root(api_url)
+        except ValueError as exc:
+            raise SettingsError(f"the API URL {quoted(mask_url(api_url))} {exc}") from None
+        credentials = auth_string or self._root.credentials
+        self._headers = common_headers(headers or {}, api_key, credentials)
+        self._session = HTTPSession(options)
+
+    @property
+    def url(self) -> str:
+        """The API's root for people to read, without credentials."""
+        return self._root.shown
+
+    def send(self, request: Request) -> Response:
+        """Send *request* and return the response; see :meth:`HTTPSession.call`."""
+        kind = {} if request.body is None else {"Content-Type": "application/json"}
+        headers = Headers({**self._headers, **kind, **request.headers})
+        sent = requests.Request(request.method, headers=headers, data=request.body or b"")
+        path = self._root.path + request.path
+        address = attrs.evolve(self._root, path=path, query=request.query)
+        return self._session.call(sent, address, request.effect)
+
+    def close(self) -> None:
+        """Close the connections. A second call does nothing."""
+        self._session.close()
 
 
 class ObjectClient(HidesLocals):
@@ -113,11 +163,9 @@ class ObjectClient(HidesLocals):
         if problem:
             raise APIConnectionError(method, mask_url(url), problem)
         own = {"Authorization": basic(address.credentials)} if address.credentials else {}
-        request = requests.Request(
-            method,
-            headers=Headers({**own, **self._headers, **(headers or {})}),
-            data=body or b"",  # It would announce chunks for an empty file.
-        )
+        given = Headers({**own, **self._headers, **(headers or {})})
+        # For an empty file requests would announce chunks.
+        request = requests.Request(method, headers=given, data=body or b"")
         return self._session.call(request, address, effect, sink=sink, seconds_per_mib=1.0)
 
 
