@@ -76,10 +76,8 @@ def value_problems(values: Mapping[str, Any], schema: Mapping[str, Any]) -> List
 
     Parameters that are missing, or that the schema does not have, are left to others.
     """
-    part = {
-        "properties": known_parameters(schema),
-        "required": [n for n in _required(schema) if n in values],
-    }
+    required = [name for name in _required(schema) if name in values]
+    part = {"properties": known_parameters(schema), "required": required}
     found = _Checker(schema).problems(dict(values), part)
     listed = [f"parameter {printable(path.lstrip('.'))}: {text}" for path, text in found[:_MOST]]
     return [*listed, "and more"] if len(found) > _MOST else listed
@@ -369,10 +367,6 @@ def _is_multiple(value: Any, factor: Any) -> bool:
     return (value / factor).is_integer() if isinstance(factor, float) else not value % factor
 
 
-def _matches(text: str, pattern: str) -> bool:
-    return bool(re.search(pattern, text))
-
-
 def _is_of_format(text: str, name: str) -> bool:
     """Return True if some release of pydantic may take *text* for a value of the format."""
     if name not in _FORMATS:
@@ -386,9 +380,7 @@ def _is_of_format(text: str, name: str) -> bool:
 
 
 #: By keyword: the type that it limits, what of a value if not itself, what must hold, and words.
-_LIMITS: Mapping[
-    str, Tuple[str, Optional[Callable[[Any], int]], Callable[[Any, Any], Any], str]
-] = {
+_LIMITS: Mapping[str, Tuple[str, Any, Callable[[Any, Any], Any], str]] = {
     "minimum": ("number", None, operator.ge, "at least {}"),
     "maximum": ("number", None, operator.le, "at most {}"),
     "exclusiveMinimum": ("number", None, operator.gt, "more than {}"),
@@ -396,7 +388,7 @@ _LIMITS: Mapping[
     "multipleOf": ("number", None, _is_multiple, "a multiple of {}"),
     "minLength": ("string", len, operator.ge, "at least {} characters"),
     "maxLength": ("string", len, operator.le, "at most {} characters"),
-    "pattern": ("string", None, _matches, "text that matches {}"),
+    "pattern": ("string", None, lambda each, form: re.search(form, each), "text that matches {}"),
     "format": ("string", None, _is_of_format, ""),
     "minItems": ("array", len, operator.ge, "at least {} items"),
     "maxItems": ("array", len, operator.le, "at most {} items"),

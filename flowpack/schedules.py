@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from datetime import datetime, timedelta
 from datetime import timezone as fixed_zone
-from typing import Any, ClassVar, Dict, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, ClassVar, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import attrs
 
@@ -209,11 +210,7 @@ class RRuleSchedule(_Schedule):
 
 Schedule = Union[IntervalSchedule, CronSchedule, RRuleSchedule]
 
-_KINDS: Mapping[str, Type[Any]] = {
-    "interval": IntervalSchedule,
-    "cron": CronSchedule,
-    "rrule": RRuleSchedule,
-}
+_KINDS = {"interval": IntervalSchedule, "cron": CronSchedule, "rrule": RRuleSchedule}
 
 
 @attrs.frozen
@@ -265,12 +262,10 @@ def parse_schedule(value: object) -> Schedule:
 def _kind_of(text: str) -> Optional[str]:
     if re.search("(?i)FREQ=|RDATE", text):
         return "rrule"
-    try:
-        if parse_duration(text) is not None:
-            return "interval"
-    except OverflowError:
-        return "interval"
-    return "cron" if text.startswith("@") or len(text.split()) > 3 else None
+    with suppress(OverflowError):
+        if parse_duration(text) is None:
+            return "cron" if text.startswith("@") or len(text.split()) > 3 else None
+    return "interval"
 
 
 def same_runs(current: AnySchedule, wanted: AnySchedule) -> bool:

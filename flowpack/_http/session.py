@@ -276,9 +276,7 @@ def _ssl_context(trusted: Union[bool, str]) -> ssl.SSLContext:
         if not (is_folder or os.path.isfile(trusted)):  # What is none may never end.
             raise ValueError("there is no such file or folder")
         where = (None, trusted) if is_folder else (trusted, None)
-        context = ssl.create_default_context(
-            ssl.Purpose.SERVER_AUTH, cafile=where[0], capath=where[1]
-        )
+        context = ssl.create_default_context(cafile=where[0], capath=where[1])
     except (OSError, ValueError) as exc:
         raise SettingsError(
             f"the CA certificates in {quoted(trusted)} cannot be read"

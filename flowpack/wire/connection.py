@@ -131,10 +131,10 @@ class Connection:
             token = json.loads(response.body)["token"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return False
-        if response.status == 200 and isinstance(token, str):
+        is_given = response.status == 200 and isinstance(token, str)
+        if is_given:
             self.csrf.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client})
-            return True
-        return False
+        return is_given
 
     def _successful(self, sent: Request, response: Response) -> Response:
         if not 200 <= response.status < 300:

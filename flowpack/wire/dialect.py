@@ -21,7 +21,7 @@ from flowpack.models import (
 )
 from flowpack.schedules import DeploymentSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
-from flowpack.wire.block_schemas import orion_schema
+from flowpack.wire.block_schemas import Schema, orion_schema
 from flowpack.wire.conversion import make_converter, problems_of
 from flowpack.wire.encoding import Json, path, request
 
@@ -231,9 +231,8 @@ class Dialect:
 
     # Blocks
 
-    def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
-        """Return ``fields`` and checksum of a block class on this server."""
-        return orion_schema(definition)
+    #: Returns ``fields`` and checksum of a block class on this server.
+    block_schema: Callable[[BlockDefinition], Schema] = staticmethod(orion_schema)
 
     def block_type_key(self, name: str) -> Tuple[str, str]:
         """Return the field by which a block type of this *name* is found, and its value."""

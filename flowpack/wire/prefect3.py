@@ -21,7 +21,6 @@ from flowpack.exceptions import (
 from flowpack.jsonvalues import same_json
 from flowpack.models import (
     UNSET,
-    BlockDefinition,
     BlockDocument,
     DataDocument,
     Deployment,
@@ -353,9 +352,7 @@ class Prefect3(Dialect):
             notes.append(f"a server of release {self.version} keeps no labels")
         return tuple(notes)
 
-    def describe_pull(self, current: Deployment) -> str:
-        """See :meth:`Dialect.describe_pull`."""
-        return pulling.describe(current)
+    describe_pull = staticmethod(pulling.describe)
 
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""
@@ -363,9 +360,7 @@ class Prefect3(Dialect):
 
     # Blocks
 
-    def block_schema(self, definition: BlockDefinition) -> Tuple[Dict[str, Any], str]:
-        """See :meth:`Dialect.block_schema`."""
-        return prefect3_schema(definition)
+    block_schema = staticmethod(prefect3_schema)
 
     def block_type_key(self, name: str) -> Tuple[str, str]:
         """See :meth:`Dialect.block_type_key`."""

@@ -111,26 +111,20 @@ def settle(
 ) -> Tuple[Tuple[ScheduleRecord, ...], Mapping[str, Any]]:
     """Return all schedules to send, flowpack's first, and what the pull step notes of them.
 
-    Args:
-        new: What is wanted.
-        extra: The deployment as the server has it.
-        script: What its pull step notes.
-        slugs: Whether the server keeps slugs.
+    *extra* is the deployment as the server has it, *script* what its pull step notes; *slugs* says
+    whether the server keeps slugs.
     """
     own, others, _ = split(extra, script)
     wanted = wanted_schedules(new.schedule, new.own_schedules)
-    given, fixed = own, [False] * len(own)
+    given, active = own, [True] * len(own)
     if wanted is not UNSET:
         given, others = _match(wanted, own, others, slugs, new.name_schedules)
-        fixed = [not each.active for each in wanted]
+        active = [each.active for each in wanted]
     if new.is_schedule_active is True:
-        given = [
-            each if off else attrs.evolve(each, active=True) for each, off in zip(given, fixed)
-        ]
+        given = [attrs.evolve(each, active=on or each.active) for each, on in zip(given, active)]
     others = [] if new.replace_schedules else others
-    noted = [
-        each.slug or write_schedule(each.schedule) for each in given if not _is_named(each.slug)
-    ]
+    unnamed = [each for each in given if not _is_named(each.slug)]
+    noted = [each.slug or write_schedule(each.schedule) for each in unnamed]
     seen = [write_schedule(each.schedule) for each in others if not each.slug]
     has_json = any(isinstance(each, dict) for each in noted)
     return (*given, *others), {"schedules": noted, "other_schedules": seen if has_json else []}
@@ -262,11 +256,8 @@ def involved(
     """
     ids, made = {each.id for each in before}, [each for each in want if each.id is None]
     slugs, keys = {each.slug for each in made if each.slug}, set(map(_key, made))
-    return [
-        each
-        for each in read_items(listed)
-        if each.id in ids or each.slug in slugs or _key(each) in keys
-    ]
+    found = read_items(listed)
+    return [each for each in found if each.id in ids or each.slug in slugs or _key(each) in keys]
 
 
 def first(records: Iterable[ScheduleRecord]) -> Optional[AnySchedule]:
@@ -302,10 +293,8 @@ def _take(
     pool: List[ScheduleRecord], fits: Callable[[ScheduleRecord], bool]
 ) -> Optional[ScheduleRecord]:
     """Remove from *pool* the first that fits, and return it."""
-    for index, each in enumerate(pool):
-        if fits(each):
-            return pool.pop(index)
-    return None
+    index = next((index for index, each in enumerate(pool) if fits(each)), None)
+    return None if index is None else pool.pop(index)
 
 
 def _is_named(slug: Optional[str]) -> bool:

@@ -184,11 +184,9 @@ def describe(current: Deployment) -> str:
     if script is not None:
         needed = f", with {_mask(script.requires)}" if script.requires else ""
         return f"flowpack pull step, from {script.storage_type}{needed}"
-    steps = [
-        _describe_step(*item) for step in extra.get("pull_steps") or () for item in step.items()
-    ]
+    steps = [item for step in extra.get("pull_steps") or () for item in step.items()]
     if steps:
-        return "; ".join(steps)
+        return "; ".join(_describe_step(*item) for item in steps)
     if extra.get("storage_document_id"):
         return f"from the storage block {extra['storage_document_id']}"
     return f"no pull step: it is in {extra.get('path') or 'the folder or the image of the worker'}"
