@@ -19,6 +19,7 @@ from flowpack._validators import (
     at_least,
     copied_json,
     describe_type,
+    instance_of,
     is_filled_text,
     is_flag,
     is_json_mapping,
@@ -297,10 +298,7 @@ def _to_schedule(value: object) -> object:
     return parse_schedule(value) if isinstance(value, (str, Mapping)) else value
 
 
-def _schedule_problem(value: object) -> Optional[str]:
-    if isinstance(value, (*_KINDS.values(), OpaqueSchedule)):
-        return None
-    return f"must be a schedule, a text or a mapping, not {describe_type(value)}"
+_is_schedule = instance_of((*_KINDS.values(), OpaqueSchedule), "a schedule, a text or a mapping")
 
 
 @attrs.frozen
@@ -317,9 +315,7 @@ class DeploymentSchedule(_Schedule):
             there.
     """
 
-    schedule: AnySchedule = attrs.field(
-        converter=_to_schedule, validator=validator(_schedule_problem)
-    )
+    schedule: AnySchedule = attrs.field(converter=_to_schedule, validator=validator(_is_schedule))
     active: bool = attrs.field(default=True, validator=validator(is_flag))
     parameters: Optional[Mapping[str, Any]] = attrs.field(
         default=None,

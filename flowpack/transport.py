@@ -127,9 +127,8 @@ class Snapshot:
             PackagingError: The request would change something.
         """
         if request.effect is not Effect.READ:
-            raise PackagingError(
-                f"a plan only reads, but {request.method} {request.path} was to be sent"
-            )
+            sent = f"{request.method} {request.path}"
+            raise PackagingError(f"a plan only reads, but {sent} was to be sent")
         key = (request.method, request.path, request.query, request.body)
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())

@@ -103,6 +103,7 @@ def read_flows(db: Session, body: Json) -> StatusAndJson:
 # Deployments
 
 _DEPLOYMENT_COLUMNS = "name flow_id flow_data schedule is_schedule_active parameters tags".split()
+_DEPLOYMENTS = "deployment AS d JOIN flow AS f ON f.id = d.flow_id"
 _UPSERT = """
     ON CONFLICT (flow_id, name) DO UPDATE SET updated = excluded.updated,
         flow_data = excluded.flow_data, schedule = excluded.schedule,
@@ -130,17 +131,15 @@ def create_deployment(db: Session, body: Json) -> StatusAndJson:
 
 def read_deployment_by_name(db: Session, body: Json, flow_name: str, name: str) -> StatusAndJson:
     """Read a deployment by the names of its flow and its own."""
-    tables = "deployment AS d JOIN flow AS f ON f.id = d.flow_id"
-    row = db.one(f"SELECT d.* FROM {tables} WHERE f.name = ? AND d.name = ?", flow_name, name)
+    where = "WHERE f.name = ? AND d.name = ?"
+    row = db.one(f"SELECT d.* FROM {_DEPLOYMENTS} {where}", flow_name, name)
     return 200, record("deployment", row)
 
 
 def read_deployments(db: Session, body: Json) -> StatusAndJson:
     """List deployments by name: all, or those with any of some names."""
-    tables = "deployment AS d JOIN flow AS f ON f.id = d.flow_id"
-    sql, values = _select_page(body, tables, "d.name, d.rowid")
-    rows = db.all(f"SELECT d.* {sql}", *values)
-    return 200, [record("deployment", row) for row in rows]
+    sql, values = _select_page(body, _DEPLOYMENTS, "d.name, d.rowid")
+    return 200, [record("deployment", row) for row in db.all(f"SELECT d.* {sql}", *values)]
 
 
 def delete_deployment(db: Session, body: Json, deployment_id: str) -> StatusAndJson:
@@ -246,25 +245,19 @@ def read_block_document(db: Session, body: Json, document_id: str) -> StatusAndJ
     return 200, _find_document(db, id=document_id)
 
 
-def read_block_document_by_name(
-    db: Session, body: Json, type_name: str, name: str
-) -> StatusAndJson:
+def read_block_document_by_name(db: Session, body: Json, kind: str, name: str) -> StatusAndJson:
     """Read a document by the names of its type and its own."""
     tables = "block_document AS b JOIN block_type AS t ON t.id = b.block_type_id"
-    row = db.one(f"SELECT b.* FROM {tables} WHERE t.name = ? AND b.name = ?", type_name, name)
+    row = db.one(f"SELECT b.* FROM {tables} WHERE t.name = ? AND b.name = ?", kind, name)
     return 200, _complete_document(db, record("block_document", row))
 
 
 def read_block_documents(db: Session, body: Json) -> StatusAndJson:
     """List documents by name, the anonymous ones only if asked for."""
     anonymous = body["block_document_filter"]["is_anonymous"]["eq_"]
-    rows = db.all(
-        "SELECT * FROM block_document WHERE is_anonymous = coalesce(?, is_anonymous)"
-        " ORDER BY name, rowid LIMIT ? OFFSET ?",
-        anonymous,
-        body["limit"],
-        body["offset"],
-    )
+    where = "is_anonymous = coalesce(?, is_anonymous) ORDER BY name, rowid LIMIT ? OFFSET ?"
+    sql = f"SELECT * FROM block_document WHERE {where}"
+    rows = db.all(sql, anonymous, body["limit"], body["offset"])
     return 200, [_complete_document(db, record("block_document", row)) for row in rows]
 
 

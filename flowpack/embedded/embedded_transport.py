@@ -125,7 +125,7 @@ ROUTES = (
     Route("GET", "/block_types/name/{name}", partial(api.read, table="block_type", by="name")),
     Route(
         "GET",
-        "/block_types/name/{type_name}/block_documents/name/{name}",
+        f"/block_types/name/{{kind}}{_DOCUMENTS}/name/{{name}}",
         api.read_block_document_by_name,
     ),
     Route("POST", "/block_schemas/", api.create_block_schema, writes=True),

@@ -39,12 +39,14 @@ class _Setting(NamedTuple):
     is_path: bool
 
 
-def _setting(
-    names: str, parse: Callable[[Any], Any], default: Any = None, *, is_path: bool = False
-) -> Any:
+def _setting(names: str, parse: Any, default: Any = None, *, is_path: bool = False) -> Any:
     secret = parse in (values.parse_secret, values.parse_headers)
     setting = _Setting(tuple(names.split()), parse, default, is_path)
     return attrs.field(repr=not secret, metadata={"setting": setting})
+
+
+def _path(names: str, default: Optional[str] = None, parse: Any = values.parse_text) -> Any:
+    return _setting(names, parse, default, is_path=True)
 
 
 def _prefect(name: str, parse: Callable[[Any], Any], default: Any = None) -> Any:
@@ -83,24 +85,18 @@ class Settings(HidesLocals):
     api_url: Optional[URL] = _prefect("api.url", values.parse_api_url)
     api_key: Optional[str] = _prefect("api.key", values.parse_secret)
     api_auth_string: Optional[str] = _prefect("api.auth_string", values.parse_secret)
-    home: Optional[str] = _setting("FLOWPACK_HOME", values.check_utf8, "~/.flowpack", is_path=True)
-    prefect_home: Optional[str] = _setting(
-        "PREFECT_HOME", values.parse_text, "~/.prefect", is_path=True
-    )
-    profiles_path: Optional[str] = _setting(
+    home: Optional[str] = _path("FLOWPACK_HOME", "~/.flowpack", values.check_utf8)
+    prefect_home: Optional[str] = _path("PREFECT_HOME", "~/.prefect")
+    profiles_path: Optional[str] = _path(
         "FLOWPACK_PROFILES_PATH PREFECT_PROFILES_PATH profiles_path",
-        values.parse_text,
         "${PREFECT_HOME}/profiles.toml",
-        is_path=True,
     )
     profile: str = _setting("FLOWPACK_PROFILE PREFECT_PROFILE", values.parse_text)
     request_timeout: float = _prefect("api.request_timeout", values.parse_seconds, 30.0)
     custom_headers: Mapping[str, str] = _prefect("client.custom_headers", values.parse_headers, {})
-    ssl_cert_file: Optional[str] = _setting(
+    ssl_cert_file: Optional[str] = _path(
         "FLOWPACK_API_SSL_CERT_FILE PREFECT_API_SSL_CERT_FILE api.ssl_cert_file"
-        f" {' '.join(CA_VARIABLES)}",
-        values.parse_text,
-        is_path=True,
+        f" {' '.join(CA_VARIABLES)}"
     )
     tls_insecure_skip_verify: bool = _prefect(
         "api.tls_insecure_skip_verify", values.parse_switch, False
@@ -182,11 +178,9 @@ def load_settings(
     search.add(load_environment, environ, CA_VARIABLES)
     search.find(*_SETTINGS)
     problems = search.problems
-    if len(problems) > 1:
-        listed = "\n  - ".join([f"{len(problems)} settings cannot be used:", *problems])
-        raise SettingsError(listed)
     if problems:
-        raise SettingsError(problems[0])
+        head = [f"{len(problems)} settings cannot be used:"] if len(problems) > 1 else []
+        raise SettingsError("\n  - ".join([*head, *problems]))
     return Settings(**search.values, sources={name: search.places[name] for name in _SETTINGS})
 
 

@@ -94,18 +94,15 @@ def load_toml(path: str, *tables: str) -> Optional[Source]:
     table: Any = parse_toml(content, path)
     for name in tables:
         table = table.get(name) if isinstance(table, dict) else None
-    place = f"[{'.'.join(tables)}] of {printable(path)}" if tables else printable(path)
-    return _source(_flattened(table), after=f" in {place}") if isinstance(table, dict) else None
-
-
-def _flattened(table: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return the values of a TOML table and of the tables in it, by dotted name."""
-    # Names in capitals, as variables have them, mean nothing in these files.
+    if not isinstance(table, dict):
+        return None
+    # By dotted name. Names in capitals, as variables have them, mean nothing in these files.
     values = {key: value for key, value in table.items() if not key.isupper()}
     for key, inner in table.items():
         if isinstance(inner, dict):
             values.update((f"{key}.{name}", value) for name, value in inner.items())
-    return values
+    place = f"[{'.'.join(tables)}] of {printable(path)}" if tables else printable(path)
+    return _source(values, after=f" in {place}")
 
 
 def load_profile(
@@ -145,8 +142,10 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
     else:
         import tomli as tomllib
     text = _decode(content, path)
+    # Parsing takes time by the square of a key's parts. Dots in a row, as in comments, are none.
+    parts = re.split("[=,\n]", text) if text.count(".") > _MOST_PARTS else ()
     problem = ": it is nested too deep"
-    if not _has_long_key(text):
+    if all(len(re.findall(r"[\w'\"]\s*\.", part)) <= _MOST_PARTS for part in parts):
         try:
             return tomllib.loads(text)
         except ValueError as exc:
@@ -154,13 +153,6 @@ def parse_toml(content: bytes, path: str) -> Dict[str, Any]:
         except RecursionError:
             pass
     raise SettingsError(f"{printable(path)}{problem}")
-
-
-def _has_long_key(text: str) -> bool:
-    """Return True if a key in TOML has very many parts; parsing takes time by their square."""
-    # Dots in a row, as in comments, are none of a key.
-    parts = re.split("[=,\n]", text) if text.count(".") > _MOST_PARTS else ()
-    return any(len(re.findall(r"[\w'\"]\s*\.", part)) > _MOST_PARTS for part in parts)
 
 
 def _read(path: str, named_by: str = "", advice: str = "") -> Optional[bytes]:
