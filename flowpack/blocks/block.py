@@ -220,8 +220,7 @@ class Block(HidesLocals):
         """
         cls.definition()
         with using(client) as api:
-            document = api.read_block_document_by_name(name, cls.block_type_name)
-        return cls.from_document(document)
+            return cls.from_document(api.read_block_document_by_name(name, cls.block_type_name))
 
     def save(
         self: Self, name: str, client: Optional[Client] = None, overwrite: bool = False
@@ -304,15 +303,13 @@ class Block(HidesLocals):
             document, difference = documents.put_document(name, self, api, schema)
         if difference is not None:
             advice = "with block.save(name) or flowpack storage save, and use that"
-            raise self._name_error(
-                name, f"{difference}. Save this one under a name of your own, {advice}"
-            )
+            difference = f"{difference}. Save this one under a name of your own, {advice}"
+            raise self._name_error(name, difference)
         return document.id
 
     def _name_error(self, name: Optional[str], difference: str) -> BlockError:
-        return BlockError(
-            f"there is a {self.block_type_name} called {quoted(name)} already, {difference}"
-        )
+        what = f"there is a {self.block_type_name} called {quoted(name)} already"
+        return BlockError(f"{what}, {difference}")
 
 
 def _masked_repr(block: Block) -> str:

@@ -195,21 +195,17 @@ def _object_schema(cls: Any, names: Mapping[type, str]) -> Schema:
         head = {"title": cls.__name__, "description": text, "enum": [each.value for each in cls]}
         return {**head, **scalar_schema(cls)}
     fields = fields_of(cls)
-    schema: Schema = {"title": cls.__name__}
-    description = _inherited_docstring(cls)
-    if description:
-        schema["description"] = description
-    schema["type"] = "object"
-    schema["properties"] = {field.name: _field_schema(cls, field, names) for field in fields}
-    required = [field.name for field in fields if field.required]
-    return {**schema, "required": required} if required else schema
-
-
-def _inherited_docstring(cls: type) -> Optional[str]:
-    """Return the docstring of *cls* or of its next base that has one, Block aside."""
     last = max(index for index, each in enumerate(cls.__mro__) if is_block(each))  # Block itself
-    docstrings = (vars(each).get("__doc__") for each in cls.__mro__[:last])
-    return next((inspect.cleandoc(text) for text in docstrings if text), None)
+    docstrings = [vars(each).get("__doc__") for each in cls.__mro__[:last]]
+    described = [{"description": inspect.cleandoc(text)} for text in docstrings if text]
+    required = [field.name for field in fields if field.required]
+    return {
+        "title": cls.__name__,
+        **(described[0] if described else {}),
+        "type": "object",
+        "properties": {field.name: _field_schema(cls, field, names) for field in fields},
+        **({"required": required} if required else {}),
+    }
 
 
 def _field_schema(cls: Any, field: BlockField, names: Mapping[type, str]) -> Schema:
@@ -220,14 +216,11 @@ def _field_schema(cls: Any, field: BlockField, names: Mapping[type, str]) -> Sch
     # A reference stands alone, as JSON schema wanted it once.
     if "$ref" in schema and not title and not description and default is None:
         return schema
-    head: Schema = {}
     is_nullable = kind.optional and kind != kind_of(field.annotation)
-    if title or is_nullable or not issubclass(class_in(kind), enum.Enum):
-        head["title"] = title or field.name.title().replace("_", " ")
-    if description:
-        head["description"] = description
-    if default is not None:
-        head["default"] = default
+    if is_nullable or not issubclass(class_in(kind), enum.Enum):
+        title = title or field.name.title().replace("_", " ")
+    head: Schema = {"title": title or None, "description": description or None, "default": default}
+    head = {key: value for key, value in head.items() if value is not None}
     return {**head, "allOf": [schema]} if "$ref" in schema else {**head, **schema}
 
 

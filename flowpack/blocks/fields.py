@@ -221,10 +221,9 @@ def json_schema(annotation: Any, names: Mapping[type, str]) -> Schema:
     inner = [json_schema(part, names) for part in kind.parts]
     if kind.shape is Shape.UNION:
         return {"anyOf": inner}
-    if kind.shape is Shape.LIST:
-        return {"type": "array", "items": inner[0]}
-    if kind.shape is Shape.SET:
-        return {"type": "array", "items": inner[0], "uniqueItems": True}
+    if kind.shape in (Shape.LIST, Shape.SET):
+        unique = {"uniqueItems": True} if kind.shape is Shape.SET else {}
+        return {"type": "array", "items": inner[0], **unique}
     if kind.shape is Shape.TUPLE:
         length = {"minItems": len(inner), "maxItems": len(inner)}
         return {"type": "array", **length, **({"items": inner} if inner else {})}

@@ -61,9 +61,8 @@ class Hashing(io.RawIOBase):
         if (offset, whence) != (0, io.SEEK_SET):
             raise io.UnsupportedOperation("what was written was not kept")
         self._length = 0
-        self._digests = {
-            each: hashlib.new(each, usedforsecurity=False) for each in self._algorithms
-        }
+        names = self._algorithms
+        self._digests = {each: hashlib.new(each, usedforsecurity=False) for each in names}
         return 0
 
     def truncate(self, size: Optional[int] = None) -> int:

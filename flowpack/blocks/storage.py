@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import attrs
 
+from flowpack._validators import one_of
 from flowpack.blocks.address import absolute_folder, api_address, base_path, is_web, storage_path
 from flowpack.blocks.block import Block
 from flowpack.blocks.folder import Folder
@@ -25,12 +26,10 @@ from flowpack.exceptions import (
     StorageError,
     StorageUnavailableError,
     printable,
-    quoted,
 )
 from flowpack.urls import URL, as_address, url_of
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-_KEY_TYPES = ("hash", "uuid", "timestamp")
 
 #: Asks for the server's default storage, also where a deployment has another one.
 DEFAULT_STORAGE = "default:"
@@ -247,15 +246,15 @@ class LocalStorageBlock(_FolderStorageBlock):
         return data
 
     def _folders(self) -> Tuple[Folder, ...]:
-        if self.storage_path is not None:
-            return (Folder(self.storage_path, self.block_type_name),)
-        from flowpack.settings import load_settings
+        paths = [self.storage_path]
+        if self.storage_path is None:
+            from flowpack.settings import load_settings
 
-        # Documents that others made without a folder mean Prefect's.
-        settings = load_settings()
-        homes = (settings.known_home(), settings.prefect_home)
-        paths = [os.path.join(home, "storage") for home in homes if home is not None]
-        return tuple(Folder(path, self.block_type_name) for path in paths)
+            # Documents that others made without a folder mean Prefect's.
+            settings = load_settings()
+            homes = (settings.known_home(), settings.prefect_home)
+            paths = [home and os.path.join(home, "storage") for home in homes]
+        return tuple(Folder(path, self.block_type_name) for path in paths if path is not None)
 
 
 @attrs.frozen
@@ -292,9 +291,9 @@ def _as_options(value: object) -> Mapping[str, Any]:
 
 
 def _check_key_type(_: object, __: object, value: object) -> None:
-    if value not in _KEY_TYPES:
-        known = ", ".join(_KEY_TYPES)
-        raise BlockArgumentError(f"key_type must be one of {known}, not {quoted(value)}")
+    problem = one_of("hash", "uuid", "timestamp")(value)
+    if problem:
+        raise BlockArgumentError(f"key_type {problem}")
 
 
 @attrs.frozen
@@ -318,10 +317,7 @@ class FileStorageBlock(OwnStorageBlock):
 
     base_path: URL = attrs.field(
         converter=base_path,
-        metadata={
-            "description": "The folder or HTTP address to keep files in.",
-            "schema_type": str,
-        },
+        metadata=dict(description="The folder or HTTP address to keep files in.", schema_type=str),
     )
     key_type: Literal["hash", "uuid", "timestamp"] = attrs.field(
         default="hash", validator=_check_key_type, metadata={"description": "How files are named."}
