@@ -112,9 +112,7 @@ def _width(text: str) -> int:
         return len(text)
     from unicodedata import combining, east_asian_width  # Few texts need them.
 
-    return sum(
-        0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text
-    )
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _fitted(text: str, width: int) -> str:
@@ -218,8 +216,7 @@ def _shown_logs(verbose: int) -> Iterator[None]:
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            line = f"{record.levelname.lower()}: {record.getMessage()}"
-            _write_aside(printable(line, LINE))
+            _write_aside(printable(f"{record.levelname.lower()}: {record.getMessage()}", LINE))
 
     logger, handler = logging.getLogger("flowpack"), Lines()
     before = logger.level

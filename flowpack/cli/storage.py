@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from contextlib import suppress
 from typing import Any, Dict, Optional
 from uuid import UUID
 
@@ -24,14 +25,9 @@ def ls(arguments: Namespace) -> None:
         documents = client.read_block_documents(anonymous=arguments.all)
         url = client.url
     rows = [
-        {
-            "id": document.id,
-            "type": _type_name(document),
-            "name": None if document.is_anonymous else document.name,
-            "default": default is not None and document.id == default.id,
-        }
-        for document in documents
-        if _is_storage(document)
+        {**_identity(each), "default": default is not None and each.id == default.id}
+        for each in documents
+        if _is_storage(each)
     ]
     lines = output.table(("ID", "TYPE", "NAME", "DEFAULT"), [list(row.values()) for row in rows])
     nothing = f"no storage blocks with a name at {url}"
@@ -49,9 +45,8 @@ def save(arguments: Namespace) -> None:
     """Save a storage block under a name."""
     block = parse_storage_url(arguments.where)
     if not isinstance(block, StorageBlock):
-        raise FlowpackError(
-            f"{quoted(arguments.where)} is saved already; give a storage, not a block"
-        )
+        where = quoted(arguments.where)
+        raise FlowpackError(f"{where} is saved already; give a storage, not a block")
     with connect(arguments) as client:
         saved = block.save(arguments.name, client, arguments.overwrite)
     facts = {"id": saved.document_id, "type": saved.block_type_name, "name": arguments.name}
@@ -79,31 +74,23 @@ def default(arguments: Namespace) -> None:
 
 def find_storage(text: str, client: Client) -> BlockDocument:
     """Return the storage block that *text* means: an id, a name, TYPE-NAME/NAME."""
-    try:
+    document_id: Optional[UUID] = None
+    with suppress(ValueError):
         document_id = UUID(text)
-    except ValueError:
-        pass
-    else:
+    if document_id is not None:
         return client.read_block_document(document_id)
     type_name, slash, name = text.rpartition("/")
     if slash:
         return client.read_block_document_by_name(name, type_name)
-    documents = [
-        document
-        for document in client.read_block_documents()
-        if document.name == text and _is_storage(document)
-    ]
+    documents = [each for each in client.read_block_documents() if each.name == text]
+    documents = list(filter(_is_storage, documents))
     if len(documents) == 1:  # Lists come without secrets.
         return client.read_block_document(documents[0].id)
+    called = f"called {quoted(text)}"
     if not documents:
-        raise BlockError(
-            f"no storage block is called {quoted(text)}; flowpack storage ls lists them"
-        )
-    listed = ", ".join(f"{_type_name(each)}/{each.name}" for each in documents)
-    raise BlockError(
-        f"{len(documents)} storage blocks are called {quoted(text)}; give one of"
-        f" {printable(listed)}"
-    )
+        raise BlockError(f"no storage block is {called}; flowpack storage ls lists them")
+    listed = printable(", ".join(f"{_type_name(each)}/{each.name}" for each in documents))
+    raise BlockError(f"{len(documents)} storage blocks are {called}; give one of {listed}")
 
 
 def block_facts(document: BlockDocument) -> Dict[str, Any]:
@@ -117,12 +104,12 @@ def block_facts(document: BlockDocument) -> Dict[str, Any]:
         data = dict.fromkeys(document.data, MASK)
     else:
         data = masked_data(document.data, secret)
-    return {
-        "id": document.id,
-        "type": _type_name(document),
-        "name": None if document.is_anonymous else document.name,
-        "data": data,
-    }
+    return {**_identity(document), "data": data}
+
+
+def _identity(document: BlockDocument) -> Dict[str, Any]:
+    name = None if document.is_anonymous else document.name
+    return {"id": document.id, "type": _type_name(document), "name": name}
 
 
 def _type_name(document: BlockDocument) -> Optional[str]:

@@ -6,6 +6,8 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any, Dict, Iterator, Sequence
 
+import attrs
+
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.deployments.verification import VerifyResult, find_unreferenced, verify_all
@@ -45,17 +47,9 @@ def _lines(results: Sequence[VerifyResult], unreferenced: Sequence[str]) -> Iter
 
 
 def _document(result: VerifyResult) -> Dict[str, Any]:
-    return {
-        "name": result.name,
-        "id": result.deployment_id,
-        "status": result.status,
-        "reason": result.reason or None,
-        "storage": result.storage_type,
-        "key": result.token,
-        "expected": result.expected,
-        "found": result.found,
-        "size": result.size,
-    }
+    names = {"deployment_id": "id", "storage_type": "storage", "token": "key"}
+    facts = attrs.asdict(result, recurse=False)
+    return {names.get(name, name): None if each == "" else each for name, each in facts.items()}
 
 
 def _check_results(results: Sequence[VerifyResult], url: str) -> None:

@@ -123,14 +123,17 @@ class Plan:
     def to_json(self) -> str:
         """Return the plan as JSON; equal plans give equal text."""
         actions = [
-            {**attrs.asdict(action), "schedules": list(map(write_record, action.schedules))}
-            for action in self.actions
+            {**attrs.asdict(each), "schedules": list(map(write_record, each.schedules))}
+            for each in self
         ]
         return _text({"api": self.api, "actions": actions}, indent=2)
 
     def __str__(self) -> str:
-        lines = [line for action in self.actions for line in _format_action(action)]
-        return "\n".join(lines) if lines else "nothing to deploy"
+        lines = []
+        for each in self:
+            lines.append(f"{each.kind:<10} {printable(each.full_name)}  {_code(each)}".rstrip())
+            lines += [f"             {detail}" for detail in _details(each)]
+        return "\n".join(lines) or "nothing to deploy"
 
     def __iter__(self) -> Iterator[Action]:
         return iter(self.actions)
@@ -139,10 +142,8 @@ class Plan:
         return len(self.actions)
 
     def _repr_html_(self) -> str:
-        return _html_table(
-            ("Action", "Deployment", "Code", "Details"),
-            [(each.kind, each.full_name, _code(each), _details(each)) for each in self],
-        )
+        rows = [(each.kind, each.full_name, _code(each), _details(each)) for each in self]
+        return _html_table(("Action", "Deployment", "Code", "Details"), rows)
 
 
 @attrs.frozen(kw_only=True)
@@ -183,13 +184,11 @@ class Deployments(Tuple[Deployed, ...]):
     """What was done for each of several; notebooks show it as a table."""
 
     def _repr_html_(self) -> str:
-        return _html_table(
-            ("Action", "Deployment", "Storage", "Code", "Notes"),
-            [
-                (each.action, each, each.storage_type, (each.sha256 or "")[:12], each.notes)
-                for each in self
-            ],
-        )
+        rows = [
+            (each.action, each, each.storage_type, (each.sha256 or "")[:12], each.notes)
+            for each in self
+        ]
+        return _html_table(("Action", "Deployment", "Storage", "Code", "Notes"), rows)
 
 
 def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
@@ -255,12 +254,6 @@ def _text(value: Any, indent: Optional[int] = None) -> str:
     return json.dumps(value, indent=indent, sort_keys=True)
 
 
-def _format_action(action: Action) -> List[str]:
-    """Return the lines about *action*; text from outside is escaped."""
-    first = f"{action.kind:<10} {printable(action.full_name)}  {_code(action)}".rstrip()
-    return [first, *(f"             {detail}" for detail in _details(action))]
-
-
 def _code(action: Action) -> str:
     size = "" if action.size is None else f" ({action.size} bytes)"
     return f"{action.sha256[:12]}{size}" if action.sha256 else ""
@@ -309,7 +302,6 @@ def _html_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> st
         lines = value if isinstance(value, (list, tuple)) else [value or ""]
         return "<br>".join(escape(printable(line, _LONGEST_NOTE)) for line in lines)
 
-    lines = ["".join(f"<th>{heading}</th>" for heading in headings)]
-    for row in rows:
-        lines.append("".join(f'<td style="text-align: left">{cell(each)}</td>' for each in row))
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    lines = [[f"<th>{heading}</th>" for heading in headings]]
+    lines += [[f'<td style="text-align: left">{cell(each)}</td>' for each in row] for row in rows]
+    return "<table>" + "".join(f"<tr>{''.join(line)}</tr>" for line in lines) + "</table>"
