@@ -230,11 +230,7 @@ class FlowRecord(Record):
 
 @attrs.frozen(kw_only=True)
 class ScheduleRecord:
-    """One of the schedules of a deployment, as the server has it.
-
-    Attributes:
-        own: Whether it is flowpack's, as far as that is known: made or adopted by it.
-    """
+    """One of the schedules of a deployment, as the server has it."""
 
     schedule: AnySchedule
     id: Optional[str] = None
@@ -242,7 +238,7 @@ class ScheduleRecord:
     parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
     slug: Optional[str] = None
     max_scheduled_runs: Optional[int] = None
-    own: bool = False
+    own: bool = False  # It is flowpack's, as far as that is known: made or adopted by it.
 
 
 @attrs.frozen(kw_only=True)

@@ -121,11 +121,7 @@ class Snapshot:
         self._lock = threading.Lock()
 
     def send(self, request: Request) -> Response:
-        """Return the response to a read, remembered or asked for now.
-
-        Raises:
-            PackagingError: The request would change something.
-        """
+        """Return the response to a read, remembered or new; raise a PackagingError for a write."""
         if request.effect is not Effect.READ:
             sent = f"{request.method} {request.path}"
             raise PackagingError(f"a plan only reads, but {sent} was to be sent")

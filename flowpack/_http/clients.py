@@ -40,10 +40,8 @@ class HTTPTransport(HidesLocals):
         """Make a transport; nothing is sent yet.
 
         Credentials are an ``Authorization`` among *headers*, else *auth_string*
-        (``user:password``), else those in *api_url*, else *api_key*.
-
-        Raises:
-            SettingsError: The URL, a credential or a header cannot be sent.
+        (``user:password``), else those in *api_url*, else *api_key*. Raises a SettingsError where
+        one of them, the URL or a header cannot be sent.
         """
         try:
             self._root = parse_root(api_url)
@@ -89,10 +87,8 @@ class ObjectClient(HidesLocals):
     ) -> None:
         """Make a client, which sends *headers* with each request, to every URL that is given.
 
-        A *session* is used in place of one with *options*, and left open.
-
-        Raises:
-            SettingsError: A header cannot be sent.
+        A *session* is used in place of one with *options*, and left open. Raises a SettingsError
+        where a header cannot be sent.
         """
         self._headers = common_headers(headers or {})
         self._session = session or HTTPSession(options)
@@ -129,11 +125,7 @@ class ObjectClient(HidesLocals):
         size: int = 0,
         headers: Optional[Mapping[str, str]] = None,
     ) -> Response:
-        """Store *body* at *url*: bytes, or *size* bytes of a file from where it stands.
-
-        Raises:
-            OSError: The file cannot be read, or has become shorter.
-        """
+        """Store *body*: bytes, or *size* bytes of a file from where it stands, which may fail."""
         content = body if isinstance(body, bytes) else FileBody(body, size)
         return self._call("PUT", url, headers=headers, body=content)
 

@@ -28,11 +28,7 @@ def is_web(address: str) -> bool:
 
 
 def absolute_folder(path: str, cwd: Optional[str] = None) -> str:
-    """Return *path*, below *cwd* where it is relative, as an absolute one; links stay.
-
-    Raises:
-        BlockError: It cannot be made so, or is not UTF-8, as servers want it.
-    """
+    """Return *path*, below *cwd* if relative, as an absolute one in UTF-8; else a BlockError."""
     try:
         whole = absolute_path(path, cwd=cwd)
         if json_problem(whole):
@@ -56,10 +52,7 @@ def storage_path(value: object) -> str:
 
 
 def base_path(value: object) -> URL:
-    """Return the base path of File Storage as it is registered: ending in a separator.
-
-    A folder, also as ``file:`` URL, is made absolute.
-    """
+    """Return the base path of File Storage, a folder absolute, ending in a separator."""
     text = _text(value, "base_path")
     if is_web(text):
         return _web_address(text if text.endswith("/") else text + "/", "base_path")

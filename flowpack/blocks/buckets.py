@@ -44,15 +44,10 @@ _CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 
 @attrs.frozen
 class Bucket(ABC):
-    """What the buckets of all clouds do alike; see :class:`~flowpack.blocks.stores.Store`.
+    """What the buckets of all clouds do alike; see :class:`~flowpack.blocks.stores.Store`."""
 
-    Attributes:
-        label: The storage as messages name it.
-        block: Its configuration.
-    """
-
-    label: str
-    block: Any
+    label: str  # The storage as messages name it.
+    block: Any  # Its configuration.
 
     #: Statuses of the response to a look at what is not there.
     _missing: ClassVar[Tuple[int, ...]] = (404,)
@@ -180,9 +175,6 @@ def open_s3(data: Mapping[str, Any]) -> Any:
 
     What is None is looked for where AWS's tools look. flowpack has a digest of its own, so that
     no checksums are sent unless the environment or the profile asks for them.
-
-    Raises:
-        ImportError: There is no boto3.
     """
     try:
         import boto3

@@ -56,11 +56,7 @@ def check_decorated(cls: type) -> None:
 
 @kept_on_class
 def define(cls: Any) -> BlockDefinition:
-    """Return what a server registers of the block class *cls*.
-
-    Raises:
-        BlockError: The class cannot be a block; the text says why.
-    """
+    """Return what a server registers of the block class *cls*; a BlockError if it is unfit."""
     check_decorated(cls)
     problem = _class_problem(cls)
     if problem:

@@ -62,11 +62,7 @@ class BlockField:
 
 @kept_on_class
 def fields_of(cls: Any) -> Tuple[BlockField, ...]:
-    """Return the fields of an attrs class that stand in schema and data, in order.
-
-    Raises:
-        BlockError: An annotation cannot be resolved.
-    """
+    """Return the fields of a class in schema and data; a BlockError where a hint is not known."""
     try:
         hints = resolve_hints(cls)
     except (NameError, TypeError, SyntaxError) as exc:
@@ -86,11 +82,7 @@ def fields_of(cls: Any) -> Tuple[BlockField, ...]:
 
 
 def kind_of(annotation: Any) -> TypeHint:
-    """Return what *annotation* means.
-
-    Raises:
-        BlockError: It has no counterpart in JSON.
-    """
+    """Return what *annotation* means; raise a BlockError where it has no counterpart in JSON."""
     kind = parse_hint(annotation)
     cls = class_in(kind)
     is_known = issubclass(cls, enum.Enum) or is_block(cls) or _scalar_of(cls) is not None
@@ -247,10 +239,7 @@ def _literal_schema(values: Iterable[Any]) -> Schema:
 def from_json(value: Any, annotation: Any) -> Any:
     """Return what the JSON *value* means in a field of type *annotation*.
 
-    Text is no number, 3.5 no int, true no number.
-
-    Raises:
-        BlockError: It does not fit; the text says what was expected, never the value.
+    Text is no number, 3.5 no int, true no number: a BlockError, without the value.
     """
     kind = kind_of(annotation)
     if kind.shape is Shape.ANY or (value is None and kind.optional):
@@ -326,10 +315,8 @@ def _expect(value: Any, json_type: str) -> Any:
 def to_json(value: Any, masked: bool = False) -> Any:
     """Return *value* as JSON; mappings come sorted by key, sets in an order of their own.
 
-    With *masked* it is without what the value itself knows to be secret.
-
-    Raises:
-        BlockError: It is nothing that a field can hold.
+    With *masked* it is without what the value itself knows to be secret. What no field can hold is
+    a BlockError.
     """
     found = _to_plain(value, masked)
     problem = json_problem(found)

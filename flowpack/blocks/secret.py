@@ -50,10 +50,7 @@ def as_optional_secret(value: Any) -> Optional[Secret]:
 
 
 class SecretMapping(HidesLocals, Mapping[str, Any]):
-    """A read-only mapping whose values are not shown.
-
-    As it is no dict, ``attrs.asdict`` leaves it as it is.
-    """
+    """A read-only mapping whose values are not shown. ``attrs.asdict`` leaves what is no dict."""
 
     __slots__ = ("_items",)
 

@@ -119,12 +119,9 @@ class _Server(ABC):
 
 @attrs.frozen
 class WebFolder(_Server):
-    """Files behind a base address that takes GET, HEAD and PUT.
+    """Files behind a base address that takes GET, HEAD and PUT (RFC 9110).
 
-    Missing folders of it are made, where the server knows WebDAV.
-
-    References:
-        RFC 9110 (HTTP), RFC 4918 (WebDAV).
+    Missing folders of it are made, where the server knows WebDAV (RFC 4918).
     """
 
     def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> None:
@@ -227,11 +224,7 @@ class WebFolder(_Server):
 
 @attrs.frozen
 class KeyValueServer(_Server):
-    """Texts behind ``ADDRESS/KEY``: POST and GET of a JSON string.
-
-    References:
-        ``KVServerStorageBlock`` of Prefect 2.0b7.
-    """
+    """Texts behind ``ADDRESS/KEY``, as in Prefect 2.0b7: POST and GET of a JSON string."""
 
     def write_from(self, file: BinaryIO, key: str, sha256: str, replace: bool = False) -> None:
         """Keep what *file* holds: text that is not empty."""

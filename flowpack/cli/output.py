@@ -43,10 +43,7 @@ class OutputClosed(Exception):
 
 
 def result(document: object, lines: Sequence[str], *, as_json: bool, if_empty: str = "") -> None:
-    """Print a result: the *document* as JSON, or its *lines* for people.
-
-    Without lines, *if_empty* is printed aside.
-    """
+    """Print the *document* as JSON, or its *lines* for people; without lines *if_empty*, aside."""
     for line in [in_json(document, 2)] if as_json else lines:
         text(line)
     if if_empty and not (lines or as_json):
@@ -197,10 +194,7 @@ def error(message: object) -> None:
 
 @contextmanager
 def verbosity(verbose: int, *, quiet: bool) -> Iterator[None]:
-    """Print what flowpack logs while the block runs: writes, or from 2 on requests, too.
-
-    With *quiet* no notes are printed.
-    """
+    """Print what flowpack logs in the block: writes, from 2 on requests; no notes with *quiet*."""
     global _quiet
     before, _quiet = _quiet, quiet
     try:

@@ -84,11 +84,7 @@ def read_text(path: str) -> str:
 
 
 def parse_json(text: str, where: str) -> List[Value]:
-    """Return what *text* holds: one value, or none where it is blank.
-
-    Raises:
-        SpecError: It is not JSON; *where* names the file.
-    """
+    """Return what *text*, of the file *where*, holds, if not blank; a SpecError for no JSON."""
     try:
         return _scan_json(text)
     except json.JSONDecodeError as exc:

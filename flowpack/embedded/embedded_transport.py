@@ -55,11 +55,7 @@ class EmbeddedTransport:
         return f"embedded://{self._store.path}"
 
     def send(self, request: Request) -> Response:
-        """Return the response to *request*.
-
-        Raises:
-            APIConnectionError: The database cannot be used; nothing of the request is done.
-        """
+        """Return the response; an APIConnectionError, with nothing done, if the database fails."""
         started = time.monotonic()
         if self._before_write is not None and request.effect is not Effect.READ:
             self._before_write()

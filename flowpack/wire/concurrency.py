@@ -30,11 +30,9 @@ def read_limit(extra: Mapping[str, Any]) -> Json:
 
 
 def write_limit(new: DeploymentCreate) -> Dict[str, Json]:
-    """Return the fields of the body that hold the limit of *new*, which is settled.
-
-    A limit that others use stays as it is: servers would change it, or delete it, for all.
-    """
+    """Return the fields of the body that hold the limit of *new*, which is settled."""
     fields = limit_fields(new.concurrency_limit)
+    # A limit that others use stays as it is: servers would change it, or delete it, for all.
     return {**fields, "global_concurrency_limit_id": None} if _leaves_shared(new) else fields
 
 

@@ -78,11 +78,7 @@ class Dialect:
     # Models
 
     def structure(self, value: Json, cls: type[Model]) -> Model:
-        """Return the model that *value* stands for.
-
-        Raises:
-            WireError: Fields are missing or of another type; the text has their paths.
-        """
+        """Return the model that *value* stands for; a WireError has the paths that do not fit."""
         try:
             model = make_converter().structure(value, cls)
         except Exception as exc:

@@ -144,11 +144,7 @@ def write_steps(stored: StoredObject, script: ScriptSource) -> List[Dict[str, An
 
 
 def read_steps(steps: Any) -> Tuple[Optional[StoredObject], Optional[ScriptSource]]:
-    """Return what flowpack wrote into *steps*, nothing where others made them.
-
-    Raises:
-        WireError: A step of flowpack's lacks a value.
-    """
+    """Return what flowpack, not others, wrote into *steps*; a WireError if that lacks a value."""
     for step in steps or ():
         stock, own = step.get(_STOCK_STEP), step.get(_FLOWPACK_STEP)
         if isinstance(stock, dict):
