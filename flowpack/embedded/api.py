@@ -31,7 +31,7 @@ _BOOLEAN_COLUMNS = frozenset({"is_anonymous", "is_schedule_active"})
 # Rows and records
 
 
-def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
+def record(db: Session, table: str, row: Optional[Row]) -> Dict[str, Any]:
     """Return a *row* of *table* as the JSON of the API; without one it is not found."""
     if row is None:
         raise _not_found(table)
@@ -43,13 +43,18 @@ def record(table: str, row: Optional[Row]) -> Dict[str, Any]:
     if "flow_runner_type" in values:
         kind, config = values.pop("flow_runner_type"), values.pop("flow_runner_config")
         values["flow_runner"] = {"type": kind, "config": config}
+    if table == "block_schema":
+        values["block_type"] = find(db, "block_type", id=values["block_type_id"])
+    if table == "block_document":
+        values["block_schema"] = find(db, "block_schema", id=values["block_schema_id"])
+        values["block_type"] = values["block_schema"]["block_type"]
     return values
 
 
 def find(db: Session, table: str, **wanted: str) -> Dict[str, Any]:
     """Return the record of *table* whose columns have the *wanted* values, as JSON."""
     condition = " AND ".join(f"{column} = ?" for column in wanted)
-    return record(table, db.one(f"SELECT * FROM {table} WHERE {condition}", *wanted.values()))
+    return record(db, table, db.one(f"SELECT * FROM {table} WHERE {condition}", *wanted.values()))
 
 
 def read(db: Session, body: Json, value: str, *, table: str, by: str = "id") -> StatusAndJson:
@@ -97,7 +102,7 @@ def create_flow(db: Session, body: Json) -> StatusAndJson:
 def read_flows(db: Session, body: Json) -> StatusAndJson:
     """List flows by name: all, or those with any of some names or ids."""
     sql, values = _select_page(body, "flow AS f", "f.name")
-    return 200, [record("flow", row) for row in db.all(f"SELECT f.* {sql}", *values)]
+    return 200, [record(db, "flow", row) for row in db.all(f"SELECT f.* {sql}", *values)]
 
 
 # Deployments
@@ -133,21 +138,22 @@ def read_deployment_by_name(db: Session, body: Json, flow_name: str, name: str) 
     """Read a deployment by the names of its flow and its own."""
     where = "WHERE f.name = ? AND d.name = ?"
     row = db.one(f"SELECT d.* FROM {_DEPLOYMENTS} {where}", flow_name, name)
-    return 200, record("deployment", row)
+    return 200, record(db, "deployment", row)
 
 
 def read_deployments(db: Session, body: Json) -> StatusAndJson:
     """List deployments by name: all, or those with any of some names."""
     sql, values = _select_page(body, _DEPLOYMENTS, "d.name, d.rowid")
-    return 200, [record("deployment", row) for row in db.all(f"SELECT d.* {sql}", *values)]
+    return 200, [record(db, "deployment", row) for row in db.all(f"SELECT d.* {sql}", *values)]
 
 
-def delete_deployment(db: Session, body: Json, deployment_id: str) -> StatusAndJson:
-    """Delete a deployment and its runs that have not begun."""
-    unstarted = "DELETE FROM flow_run WHERE deployment_id = ? AND state_type = 'SCHEDULED'"
-    db.run(unstarted, deployment_id)
-    if not db.run("DELETE FROM deployment WHERE id = ?", deployment_id):
-        raise _not_found("deployment")
+def delete(db: Session, body: Json, value: str, *, table: str) -> StatusAndJson:
+    """Delete a record: a deployment with its runs that have not begun, or a block document."""
+    if table == "deployment":
+        unstarted = "DELETE FROM flow_run WHERE deployment_id = ? AND state_type = 'SCHEDULED'"
+        db.run(unstarted, value)
+    if not db.run(f"DELETE FROM {table} WHERE id = ?", value):
+        raise _not_found(table)
     return _NO_CONTENT
 
 
@@ -210,18 +216,7 @@ def create_block_schema(db: Session, body: Json) -> StatusAndJson:
     own = {column: body[column] for column in ("capabilities", "block_type_id")}
     values = {"checksum": checksum, "fields": fields, **own}
     db.insert("block_schema", values, conflict="Identical block schema already exists.")
-    return 201, _find_schema(db, checksum=checksum)
-
-
-def read_block_schema_by_checksum(db: Session, body: Json, checksum: str) -> StatusAndJson:
-    """Read a schema by its checksum."""
-    return 200, _find_schema(db, checksum=checksum)
-
-
-def _find_schema(db: Session, **wanted: str) -> Json:
-    schema = find(db, "block_schema", **wanted)
-    schema["block_type"] = find(db, "block_type", id=schema["block_type_id"])
-    return schema
+    return 201, find(db, "block_schema", checksum=checksum)
 
 
 # Block documents and the default storage
@@ -236,20 +231,15 @@ def create_block_document(db: Session, body: Json) -> StatusAndJson:
     once = "ON CONFLICT (block_type_id, name) DO NOTHING" if anonymous else ""
     values = {"name": name, **{column: body[column] for column in _DOCUMENT_COLUMNS}}
     created = db.insert("block_document", values, once, "Block already exists")
-    document = _find_document(db, block_type_id=body["block_type_id"], name=name)
+    document = find(db, "block_document", block_type_id=body["block_type_id"], name=name)
     return (201 if created else 200), document
-
-
-def read_block_document(db: Session, body: Json, document_id: str) -> StatusAndJson:
-    """Read a document by its id."""
-    return 200, _find_document(db, id=document_id)
 
 
 def read_block_document_by_name(db: Session, body: Json, kind: str, name: str) -> StatusAndJson:
     """Read a document by the names of its type and its own."""
     tables = "block_document AS b JOIN block_type AS t ON t.id = b.block_type_id"
     row = db.one(f"SELECT b.* FROM {tables} WHERE t.name = ? AND b.name = ?", kind, name)
-    return 200, _complete_document(db, record("block_document", row))
+    return 200, record(db, "block_document", row)
 
 
 def read_block_documents(db: Session, body: Json) -> StatusAndJson:
@@ -258,7 +248,7 @@ def read_block_documents(db: Session, body: Json) -> StatusAndJson:
     where = "is_anonymous = coalesce(?, is_anonymous) ORDER BY name, rowid LIMIT ? OFFSET ?"
     sql = f"SELECT * FROM block_document WHERE {where}"
     rows = db.all(sql, anonymous, body["limit"], body["offset"])
-    return 200, [_complete_document(db, record("block_document", row)) for row in rows]
+    return 200, [record(db, "block_document", row) for row in rows]
 
 
 def update_block_document(db: Session, body: Json, document_id: str) -> StatusAndJson:
@@ -272,22 +262,15 @@ def update_block_document(db: Session, body: Json, document_id: str) -> StatusAn
     return _NO_CONTENT
 
 
-def delete_block_document(db: Session, body: Json, document_id: str) -> StatusAndJson:
-    """Delete a document; if it was the default storage there is none then."""
-    if not db.run("DELETE FROM block_document WHERE id = ?", document_id):
-        raise _not_found("block_document")
-    return _NO_CONTENT
-
-
 def get_default_storage(db: Session, body: Json) -> StatusAndJson:
     """Read the default storage; no content where there is none."""
     row = db.one("SELECT block_document_id FROM default_storage")
-    return _NO_CONTENT if row is None else (200, _find_document(db, id=row[0]))
+    return _NO_CONTENT if row is None else (200, find(db, "block_document", id=row[0]))
 
 
 def set_default_storage(db: Session, body: Json, document_id: str) -> StatusAndJson:
     """Make a document the default storage, in place of the one before."""
-    document = _find_document(db, id=document_id)
+    document = find(db, "block_document", id=document_id)
     if "storage" not in document["block_schema"]["capabilities"]:
         raise Refused(422, "Specified block document is not a storage block document")
     columns = "(only_row, block_document_id)"
@@ -306,12 +289,3 @@ def _anonymous_name(document: Mapping[str, Any]) -> str:
     identity = [document[key] for key in ("block_type_id", "block_schema_id", "data")]
     content = json.dumps(identity, sort_keys=True).encode()
     return "anonymous:" + hashlib.sha256(content).hexdigest()[:32]
-
-
-def _find_document(db: Session, **wanted: str) -> Dict[str, Any]:
-    return _complete_document(db, find(db, "block_document", **wanted))
-
-
-def _complete_document(db: Session, document: Dict[str, Any]) -> Dict[str, Any]:
-    document["block_schema"] = schema = _find_schema(db, id=document["block_schema_id"])
-    return {**document, "block_type": schema["block_type"]}

@@ -98,6 +98,7 @@ class Route:
 
 _SCHEDULE_ON = partial(api.set_schedule, active=True)
 _SCHEDULE_OFF = partial(api.set_schedule, active=False)
+_BY_CHECKSUM = partial(api.read, table="block_schema", by="checksum")
 _DOCUMENTS = "/block_documents"
 _DEFAULT_STORAGE = "default_storage_block_document"
 
@@ -111,7 +112,7 @@ ROUTES = (
     Route("GET", "/deployments/{id}", partial(api.read, table="deployment")),
     Route("GET", "/deployments/name/{flow_name}/{name}", api.read_deployment_by_name),
     Route("POST", "/deployments/filter", api.read_deployments),
-    Route("DELETE", "/deployments/{id}", api.delete_deployment, writes=True),
+    Route("DELETE", "/deployments/{id}", partial(api.delete, table="deployment"), writes=True),
     Route("POST", "/deployments/{id}/set_schedule_active", _SCHEDULE_ON, writes=True),
     Route("POST", "/deployments/{id}/set_schedule_inactive", _SCHEDULE_OFF, writes=True),
     Route("POST", "/deployments/{id}/create_flow_run", api.create_flow_run, writes=True),
@@ -125,12 +126,15 @@ ROUTES = (
         api.read_block_document_by_name,
     ),
     Route("POST", "/block_schemas/", api.create_block_schema, writes=True),
-    Route("GET", "/block_schemas/checksum/{checksum}", api.read_block_schema_by_checksum),
+    Route("GET", "/block_schemas/checksum/{checksum}", _BY_CHECKSUM),
     Route("POST", f"{_DOCUMENTS}/", api.create_block_document, writes=True),
-    Route("GET", f"{_DOCUMENTS}/{{id}}", api.read_block_document),
+    Route("GET", f"{_DOCUMENTS}/{{id}}", partial(api.read, table="block_document")),
     Route("POST", f"{_DOCUMENTS}/filter", api.read_block_documents),
     Route("PATCH", f"{_DOCUMENTS}/{{id}}", api.update_block_document, writes=True),
-    Route("DELETE", f"{_DOCUMENTS}/{{id}}", api.delete_block_document, writes=True),
+    # If it was the default storage, there is none then.
+    Route(
+        "DELETE", f"{_DOCUMENTS}/{{id}}", partial(api.delete, table="block_document"), writes=True
+    ),
     Route("POST", f"{_DOCUMENTS}/get_{_DEFAULT_STORAGE}", api.get_default_storage),
     Route(
         "POST", f"{_DOCUMENTS}/{{id}}/set_{_DEFAULT_STORAGE}", api.set_default_storage, writes=True
