@@ -28,21 +28,19 @@ def parse_json(text: str) -> Any:
     return value
 
 
-def json_copy(value: Any) -> Any:
-    """Return a copy of *value*, which must be JSON, made of plain containers."""
-    if isinstance(value, dict):
-        return {key: json_copy(item) for key, item in value.items()}
+def json_copy(value: Any, leaf: Callable[[Any], Any] = lambda leaf: leaf) -> Any:
+    """Return a copy of the JSON *value* in plain containers, with what *leaf* makes of the rest."""
+    if isinstance(value, Mapping):
+        return {key: json_copy(item, leaf) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [json_copy(item) for item in value]
-    return value
+        return [json_copy(item, leaf) for item in value]
+    return leaf(value)
 
 
 def same_json(one: Any, other: Any) -> bool:
     """Return True if two values are the same JSON; true is not 1, but 1.0 is."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(
-            same_json(item, other[key]) for key, item in one.items()
-        )
+        return one.keys() == other.keys() and all(same_json(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same_json, one, other))
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

@@ -139,11 +139,9 @@ def _paths_of(annotation: Any) -> Iterator[Tuple[str, ...]]:
             yield from ((*path, below) for below in _secret_paths(cls))
 
 
-def _classes_in(
-    annotation: Any, path: Tuple[str, ...] = ()
-) -> Iterator[Tuple[Tuple[str, ...], type]]:
+def _classes_in(hint: Any, path: Tuple[str, ...] = ()) -> Iterator[Tuple[Tuple[str, ...], type]]:
     """Yield the classes that may stand in a field, and the path of each."""
-    kind = kind_of(annotation)
+    kind = kind_of(hint)
     if kind.shape is Shape.CLASS:
         yield path, kind.parts[0]
     elif kind.shape is not Shape.LITERAL:

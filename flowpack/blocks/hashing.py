@@ -25,13 +25,10 @@ class Hashing(io.RawIOBase):
     It can go back to its start, as for another attempt, and nowhere else.
     """
 
-    def __init__(
-        self, algorithms: Iterable[str] = ("sha256",), limit: Optional[int] = None
-    ) -> None:
-        """Make an empty one; *limit* is the most bytes that are taken, None for any number."""
+    def __init__(self, names: Iterable[str] = ("sha256",), limit: Optional[int] = None) -> None:
+        """Make an empty one, with the algorithms of these *names*, for *limit* bytes at most."""
         super().__init__()
-        self._algorithms = tuple(algorithms)
-        self._limit = limit
+        self._names, self._limit = tuple(names), limit
         self.seek(0)
 
     def hexdigest(self, algorithm: str = "sha256") -> str:
@@ -61,8 +58,7 @@ class Hashing(io.RawIOBase):
         if (offset, whence) != (0, io.SEEK_SET):
             raise io.UnsupportedOperation("what was written was not kept")
         self._length = 0
-        names = self._algorithms
-        self._digests = {each: hashlib.new(each, usedforsecurity=False) for each in names}
+        self._digests = {each: hashlib.new(each, usedforsecurity=False) for each in self._names}
         return 0
 
     def truncate(self, size: Optional[int] = None) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import BlockArgumentError
+from flowpack.jsonvalues import json_copy
 from flowpack.urls import SecretText, mask_text
 
 #: What stands for a secret wherever something is printed.
@@ -129,8 +130,4 @@ def without_credentials(value: Any) -> Any:
 
 def map_texts(value: Any, function: Callable[[str], str]) -> Any:
     """Return a copy of the JSON *value* with the result of *function* for each text."""
-    if isinstance(value, Mapping):
-        return {key: map_texts(item, function) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [map_texts(item, function) for item in value]
-    return function(value) if isinstance(value, str) else value
+    return json_copy(value, lambda leaf: function(leaf) if isinstance(leaf, str) else leaf)

@@ -51,11 +51,9 @@ def describe_raised(exc: Exception) -> str:
     return f"{type(exc).__name__}{words}{place}"
 
 
-def hash_object(
-    storage: StorageBlock, token: str, algorithms: Iterable[str] = ("sha256",)
-) -> Hashing:
+def hash_object(storage: StorageBlock, token: str, names: Iterable[str] = ("sha256",)) -> Hashing:
     """Return the digests of what *storage* keeps under *token*, no longer than a script may be."""
-    hashing = Hashing(algorithms)
+    hashing = Hashing(names)
     with storage_errors(storage, token):
         storage.read_into(token, cast(BinaryIO, hashing), SIZE_LIMIT)
     return hashing

@@ -114,10 +114,8 @@ def _collect_results(plan: Plan, results: Dict[int, Result]) -> Deployments:
     ordered = [results[position] for position in sorted(results)]
     done = Deployments(each for each in ordered if isinstance(each, Deployed))
     failed = [each for each in ordered if not isinstance(each, Deployed)]
-    if failed and len(plan.specs) == 1:
-        raise failed[0][1]
     if failed:
-        raise DeploymentsFailedError(failed, done)
+        raise failed[0][1] if len(plan.specs) == 1 else DeploymentsFailedError(failed, done)
     return done
 
 

@@ -92,12 +92,10 @@ def split(extra: Mapping[str, Any], script: Optional[ScriptSource]) -> Schedules
     for each in read_items(extra["schedules"]):
         (own if each.slug in noted or _is_named(each.slug) else others).append(each)
     own.sort(key=lambda each: str(each.slug))
-    missing = False
-    for entry in (each for each in noted if isinstance(each, dict)):
-        found = _take(others, partial(_runs_at, _read(entry)))
-        missing = missing or found is None
-        own += [] if found is None else [found]
-    unknown = [each for each in others if missing and not each.slug]
+    entries = [each for each in noted if isinstance(each, dict)]
+    found = [_take(others, partial(_runs_at, _read(each))) for each in entries]
+    own += filter(None, found)
+    unknown = [each for each in others if None in found and not each.slug]
     for entry in (script.other_schedules or () if script is not None else ()):
         _take(unknown, partial(_runs_at, _read(entry)))
     if len(unknown) == 1:
@@ -289,9 +287,7 @@ def _anchored(schedule: AnySchedule) -> AnySchedule:
     return schedule.anchored() if isinstance(schedule, IntervalSchedule) else schedule
 
 
-def _take(
-    pool: List[ScheduleRecord], fits: Callable[[ScheduleRecord], bool]
-) -> Optional[ScheduleRecord]:
+def _take(pool: List[ScheduleRecord], fits: Callable[..., bool]) -> Optional[ScheduleRecord]:
     """Remove from *pool* the first that fits, and return it."""
     index = next((index for index, each in enumerate(pool) if fits(each)), None)
     return None if index is None else pool.pop(index)
