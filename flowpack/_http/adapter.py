@@ -13,6 +13,7 @@ import ssl
 from contextvars import ContextVar
 from typing import Any, ClassVar, Optional
 
+import attrs
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -27,20 +28,21 @@ _PIECE = 64 * 1024
 DROPPED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
+@attrs.define(eq=False)
 class Attempt:
     """One sending of a request: how much time it has, and how far it came."""
 
     #: The attempt that this thread or greenlet makes.
     current: ClassVar[ContextVar[Optional[Attempt]]] = ContextVar("attempt", default=None)
 
-    def __init__(self, deadline: Deadline, timeout: float) -> None:
-        self.deadline, self.timeout = deadline, timeout
-        self.ssl_context: Optional[ssl.SSLContext] = None  # Checks certificates.
-        self.opened = False  # A connection was made for it; else one was used again.
-        self.sent = False  # Some of the request may have reached the server.
-        self.answered = False  # Some of the response has come.
-        self.ended = False  # The peer sends nothing more.
-        self.receivable: float = _HEAD_LIMIT  # So many bytes may come.
+    deadline: Deadline
+    timeout: float
+    ssl_context: Optional[ssl.SSLContext] = None  # Checks certificates.
+    opened: bool = False  # A connection was made for it; else one was used again.
+    sent: bool = False  # Some of the request may have reached the server.
+    answered: bool = False  # Some of the response has come.
+    ended: bool = False  # The peer sends nothing more.
+    receivable: float = _HEAD_LIMIT  # So many bytes may come.
 
     @property
     def stage(self) -> str:

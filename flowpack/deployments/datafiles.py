@@ -277,6 +277,7 @@ FLAGS = {
 }
 
 
+@attrs.define(eq=False, slots=False)
 class ValueReader:
     """Turns values into Python's own, and notes all that is wrong with them.
 
@@ -285,19 +286,12 @@ class ValueReader:
     with its placeholders filled, and the problems.
     """
 
-    def __init__(
-        self,
-        where: str,
-        texts: Collection[str] = (),
-        flags: Collection[str] = (),
-        fill: Callable[[str, str], Tuple[str, List[str]]] = lambda text, path: (text, []),
-    ) -> None:
-        self.problems: List[Tuple[int, str]] = []
-        self._where = where
-        self._texts = texts
-        self._flags = flags
-        self._fill = fill
-        self._left = MOST_VALUES
+    _where: str
+    _texts: Collection[str] = ()
+    _flags: Collection[str] = ()
+    _fill: Callable[[str, str], Tuple[str, List[str]]] = lambda text, path: (text, [])
+    problems: List[Tuple[int, str]] = attrs.field(factory=list, init=False)
+    _left: int = attrs.field(default=MOST_VALUES, init=False)
 
     def note(self, line: int, path: str, problem: str) -> None:
         """Note a *problem* of what stands at a *line*, under a *path*; too many are raised."""

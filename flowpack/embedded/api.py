@@ -109,14 +109,6 @@ def read_flows(db: Session, body: Json) -> StatusAndJson:
 
 _DEPLOYMENT_COLUMNS = "name flow_id flow_data schedule is_schedule_active parameters tags".split()
 _DEPLOYMENTS = "deployment AS d JOIN flow AS f ON f.id = d.flow_id"
-_UPSERT = """
-    ON CONFLICT (flow_id, name) DO UPDATE SET updated = excluded.updated,
-        flow_data = excluded.flow_data, schedule = excluded.schedule,
-        is_schedule_active = excluded.is_schedule_active,
-        parameters = excluded.parameters, tags = excluded.tags"""
-_UPSERT_WITH_RUNNER = f"""{_UPSERT},
-        flow_runner_type = excluded.flow_runner_type,
-        flow_runner_config = excluded.flow_runner_config"""
 
 
 def create_deployment(db: Session, body: Json) -> StatusAndJson:
@@ -127,7 +119,8 @@ def create_deployment(db: Session, body: Json) -> StatusAndJson:
     if runner is not None:
         values["flow_runner_type"] = runner.get("type")
         values["flow_runner_config"] = runner.get("config")
-    upsert = _UPSERT if runner is None else _UPSERT_WITH_RUNNER
+    changed = ", ".join(f"{column} = excluded.{column}" for column in ("updated", *values))
+    upsert = f"ON CONFLICT (flow_id, name) DO UPDATE SET {changed}"
     conflict = "the deployment's flow is not there any more"
     new_id = db.insert("deployment", values, upsert, conflict)
     deployment = find(db, "deployment", flow_id=body["flow_id"], name=body["name"])

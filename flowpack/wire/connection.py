@@ -24,17 +24,15 @@ Result = TypeVar("Result")
 _PAGE = 200
 
 
+@attrs.define(eq=False)
 class Connection:
     """Sends requests in the dialect of the server, and checks what comes back."""
 
-    def __init__(
-        self, transport: Transport, dialect: Optional[Dialect], credential: str, renewing: bool
-    ) -> None:
-        self.transport = transport
-        self.credential = credential
-        self.renewing = renewing
-        self.csrf: Dict[str, str] = {}  # Headers, once a server has asked for them.
-        self._dialect = dialect
+    transport: Transport
+    _dialect: Optional[Dialect]
+    credential: str
+    renewing: bool
+    csrf: Dict[str, str] = attrs.field(factory=dict)  # Headers, once a server has asked for them.
 
     @property
     def dialect(self) -> Dialect:
