@@ -15,9 +15,8 @@ from typing import Any, BinaryIO, Callable, ClassVar, Dict, Iterable, Mapping, O
 import attrs
 
 from flowpack._tracebacks import hides_locals
-from flowpack.blocks.hashing import Hashing
 from flowpack.blocks.secret import MASK
-from flowpack.blocks.stores import changed_while_read, check_key
+from flowpack.blocks.stores import Hashing, changed_while_read, check_key
 from flowpack.exceptions import (
     FlowpackError,
     ObjectMissingError,

@@ -8,7 +8,7 @@ import os
 from typing import BinaryIO, Callable, ContextManager, Iterable, Iterator, cast
 
 from flowpack.analysis.script import SIZE_LIMIT
-from flowpack.blocks.hashing import Hashing
+from flowpack.blocks.stores import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.exceptions import FlowpackError, StorageUnavailableError, printable
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Mapping, Optional, ca
 
 import attrs
 
-from flowpack.blocks.hashing import ChangedError, Checked, Hashing, TooLongError
+from flowpack.blocks.stores import ChangedError, Checked, Hashing, TooLongError
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
 from flowpack.exceptions import (
     APIConnectionError,

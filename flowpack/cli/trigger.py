@@ -15,7 +15,7 @@ from flowpack.cli.parameters import check_parameters, given_parameters
 from flowpack.cli.parser import UsageError
 from flowpack.client import Client
 from flowpack.deployments.load import find_deployment
-from flowpack.deployments.pools import check_variables
+from flowpack.deployments.selection import check_variables
 from flowpack.exceptions import FlowpackError, printable, quoted
 from flowpack.models import FlowRun, LogRecord
 

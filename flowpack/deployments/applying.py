@@ -14,7 +14,7 @@ from flowpack.client import Client
 from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Deployments, Failure, Plan, Step
 from flowpack.deployments.planning import Specs, plan, plan_again, plan_set
-from flowpack.deployments.pools import check_runner, choose_pool, ensure_pool
+from flowpack.deployments.selection import check_runner, choose_pool, ensure_pool
 from flowpack.exceptions import (
     APIStatusError,
     DeploymentsFailedError,

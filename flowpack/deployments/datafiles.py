@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from bisect import bisect_right
 from datetime import date
@@ -410,3 +411,33 @@ class ValueReader:
         if self._left < 0:
             problem = f"the file holds more than {MOST_VALUES} values, aliases followed"
             raise SpecError(self._where, [f"line {value.line}: {problem}"])
+
+
+# --- ``{{ $NAME }}``, which stands for an environment variable -----------------------------
+
+#: A placeholder as the stock client knows it, and the name in it.
+_PLACEHOLDER = r"{{\s*([\w.\-\[\]$]+)\s*}}"
+
+
+def fill_text(
+    text: str,
+    keep: Callable[[str], Optional[str]] = lambda name: None,
+    environ: Mapping[str, str] = os.environ,
+) -> Tuple[str, List[str]]:
+    """Return *text* with the values of its environment variables, and the problems in it.
+
+    A value is not filled in turn. *keep* returns why a placeholder of another name cannot stay as
+    it is, or None.
+    """
+    problems: List[str] = []
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if name.startswith("$") and name[1:] in environ:
+            return environ[name[1:]]
+        problem = "is not set in the environment" if name.startswith("$") else keep(name)
+        if problem:
+            problems.append(f"{match[0]} {problem}")
+        return match[0]
+
+    return re.sub(_PLACEHOLDER, fill, text), problems

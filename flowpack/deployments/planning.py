@@ -28,7 +28,7 @@ from flowpack.deployments.actions import (
     plan_diff,
 )
 from flowpack.deployments.masking import mask_change, mask_source, mask_storage
-from flowpack.deployments.pools import check_pool
+from flowpack.deployments.selection import check_pool
 from flowpack.exceptions import (
     APIConnectionError,
     APIStatusError,

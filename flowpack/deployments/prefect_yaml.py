@@ -17,9 +17,8 @@ import attrs
 from flowpack._files import absolute_path
 from flowpack._tracebacks import hides_locals
 from flowpack.deployments import datafiles
-from flowpack.deployments.datafiles import Pairs, Value, ValueReader
+from flowpack.deployments.datafiles import Pairs, Value, ValueReader, fill_text
 from flowpack.deployments.spec import DeploymentSpec, collecting
-from flowpack.deployments.templating import fill_text
 from flowpack.exceptions import FlowpackError, SpecError, printable, quoted, suggestion
 from flowpack.schedules import parse_time
 

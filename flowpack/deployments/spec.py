@@ -16,8 +16,7 @@ from flowpack._validators import describe_type, field_error, instance_of, is_fil
 from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.storage import StorageBlock
 from flowpack.connect import using
-from flowpack.deployments.pools import choose_pool
-from flowpack.deployments.selection import select
+from flowpack.deployments.selection import choose_pool, select
 from flowpack.deployments.source import find_flow, parse_location
 from flowpack.exceptions import DeploymentValidationError, ObjectNotFound, quoted
 from flowpack.flow_runners import FlowRunner

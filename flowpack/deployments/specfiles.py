@@ -201,7 +201,7 @@ def _failed_line(error: Exception, script: Script) -> Optional[int]:
 def _load_data(path: str, suffix: str) -> Tuple[DeploymentSpec, ...]:
     # Imported here because it is slow to load, and most commands read neither.
     from flowpack.deployments.datafiles import ValueReader, parse_json, parse_yaml, read_text
-    from flowpack.deployments.templating import fill_text
+    from flowpack.deployments.datafiles import fill_text
 
     text = read_text(path)
     roots = parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)

@@ -15,7 +15,7 @@ from uuid import UUID
 import attrs
 
 from flowpack.blocks.block import Block
-from flowpack.blocks.hashing import Hashing
+from flowpack.blocks.stores import Hashing
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import describe_raised, hash_object
 from flowpack.client import Client

@@ -5,9 +5,10 @@ A step that was released is never changed; a change of the tables is a further s
 
 from __future__ import annotations
 
-from typing import Callable, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, Tuple
 
 from flowpack.embedded.session import Session
+from flowpack.wire.block_schemas import orion_checksum
 
 _RECORD = "id TEXT NOT NULL PRIMARY KEY, created TEXT NOT NULL, updated TEXT NOT NULL"
 
@@ -72,10 +73,61 @@ _FIRST_TABLES = (
 )
 
 
-def _first(session: Session) -> None:
-    # Imported here because it is needed once in the life of a database.
-    from flowpack.embedded.catalogue import block_types
+# The block types that a new database holds.
 
+_STORAGE = ("writeable", "readable", "storage")
+
+
+def _texts(*names: str) -> Dict[str, Any]:
+    """Return the JSON schemas of fields that are text."""
+    return {name: {"title": name.replace("_", " ").title(), "type": "string"} for name in names}
+
+
+_KEYS = _texts("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_S3 = {**_texts("bucket"), **_KEYS, **_texts("profile_name", "region_name")}
+_KEY_TYPE = {"title": "Key Type", "type": "string", "default": "hash"}
+_FILE = {
+    **_texts("base_path"),
+    "key_type": {**_KEY_TYPE, "enum": ["hash", "uuid", "timestamp"]},
+    "options": {"title": "Options", "type": "object"},
+}
+_GOOGLE = {
+    **_texts("bucket", "project"),
+    "service_account_info": {
+        "title": "Service Account Info",
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+    },
+}
+_AZURE = _texts("container", "connection_string")
+
+#: Name of the type, name of the class, fields that have no default, all fields. The fields'
+#: descriptions, which count in no checksum, are left out.
+_TYPES: Tuple[Tuple[str, str, str, Mapping[str, Any]], ...] = (
+    ("Local Storage", "LocalStorageBlock", "", _texts("storage_path")),
+    ("Temporary Local Storage", "TempStorageBlock", "", {}),
+    ("File Storage", "FileStorageBlock", "base_path", _FILE),
+    ("S3 Storage", "S3StorageBlock", "bucket", _S3),
+    ("Google Cloud Storage", "GoogleCloudStorageBlock", "bucket", _GOOGLE),
+    ("Azure Blob Storage", "AzureBlobStorageBlock", "container connection_string", _AZURE),
+    ("KV Server Storage", "KVServerStorageBlock", "api_address", _texts("api_address")),
+    ("Debug Print Notification", "DebugPrintNotification", "", {}),
+)
+
+
+def block_types() -> Iterator[Tuple[str, Dict[str, Any]]]:
+    """Yield the name of each block type of a new Prefect 2.0b7, and the columns of its schema."""
+    for name, title, required, properties in _TYPES:
+        fields: Dict[str, Any] = {"title": title, "type": "object", "properties": properties}
+        if required:
+            fields["required"] = required.split()
+        fields.update(block_type_name=name, block_schema_references={})
+        capabilities = _STORAGE if name.endswith("Storage") else ()
+        checksum = orion_checksum(fields)
+        yield name, {"checksum": checksum, "fields": fields, "capabilities": capabilities}
+
+
+def _first(session: Session) -> None:
     for statement in _FIRST_TABLES:
         session.run(statement)
     for name, schema in block_types():

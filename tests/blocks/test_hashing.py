@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowpack.blocks.hashing import ChangedError, Checked, Hashing
+from flowpack.blocks.stores import ChangedError, Checked, Hashing
 
 
 @given(st.lists(st.binary(max_size=50)))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowpack.deployments.specfiles import load_specs
-from flowpack.deployments.templating import fill_text
+from flowpack.deployments.datafiles import fill_text
 from flowpack.exceptions import SpecError
 
 

@@ -1,6 +1,6 @@
 """The block types of a new database."""
 
-from flowpack.embedded.catalogue import block_types
+from flowpack.embedded.migrations import block_types
 
 #: By what clients know the schemas of a new Prefect 2.0b7 server.
 CHECKSUMS = {
