@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any, Dict, Iterable, List, NoReturn
 
 from flowpack.exceptions import SpecError, printable, quoted, suggestion
 from flowpack.jsonvalues import parse_json
+from flowpack.urls import mask_text
 
 #: Longest file with parameters that is read, in bytes.
 _LIMIT = 16 * 1024 * 1024
@@ -121,6 +123,31 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is not 1 or more")
     return int(text)
+
+
+def project_root(text: str) -> str:
+    """Return the folder *text*; a script in its place was swallowed and comes first."""
+    text = not_empty(text)
+    for path in (text, text.rpartition(":")[0]):
+        if os.path.isfile(os.path.expanduser(path)):
+            raise argparse.ArgumentTypeError(
+                f"ROOT is a folder, and {quoted(path)} is a file; put TARGET first: {printable(text)}"
+                " --project"
+            )
+    if not os.path.isdir(os.path.expanduser(text)):
+        raise argparse.ArgumentTypeError(
+            f"there is no folder {quoted(mask_text(text))}; if it is the TARGET, put it before --project"
+        )
+    return text
+
+
+def byte_count(text: str) -> int:
+    """Return a number of bytes, as in 500000, 20MB or 20MiB."""
+    match = re.fullmatch(r"([0-9]{1,15}) ?(?:([kmg])(i?)b?|b)?", text.strip().lower())
+    if match is None or not int(match[1]):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is no size; write 500000, 20MB or 20MiB")
+    power = " kmg".index(match[2] or " ")
+    return int(match[1]) * (1024 if match[3] else 1000) ** power
 
 
 def seconds(text: str) -> float:

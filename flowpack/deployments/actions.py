@@ -34,6 +34,9 @@ Failure = Tuple[str, FlowpackError]
 #: Longest note, and longest value in a sentence about two plans, in characters.
 _LONGEST_NOTE, _LONGEST_VALUE = 500, 250
 
+#: So many files of a project are named.
+_LISTED = 10
+
 
 class Spec(Protocol):
     """What can be planned: a :class:`~flowpack.DeploymentSpec`, which rests on this module."""
@@ -209,14 +212,10 @@ def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
 def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, ...]:
     """Return how the plan *now* differs from the one *planned*, one sentence each.
 
-    Notes and schedules of others do not count: a work pool's state is none of the plan's.
+    Notes and schedules of others do not count: a work pool's state is none of the plan's. Nor do
+    files of a project, which digests stand for: a storage may not give the old ones.
     """
-
-    def counting(plan: Mapping[str, Any]) -> Dict[str, Any]:
-        actions = [{**action, "notes": (), "schedules": ()} for action in plan["actions"]]
-        return {**plan, "actions": actions}
-
-    planned, now = counting(planned), counting(now)
+    planned, now = _counting(planned), _counting(now)
     old, new = _facts(planned), _facts(now)
     found: List[str] = []
     for name in dict.fromkeys([*old, *new]):
@@ -233,6 +232,18 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
     if not found and _text(planned) != _text(now):
         found.append("the plan says other things than planned")
     return tuple(found)
+
+
+def _counting(plan: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return what counts of a plan."""
+    actions = []
+    for action in plan["actions"]:
+        changes = [dict(change) for change in action.get("changes", ())]
+        for change in changes:
+            if change.get("field") == "code" and isinstance(change.get("new"), dict):
+                change["new"] = {**change["new"], "files": None}
+        actions.append({**action, "notes": (), "schedules": (), "changes": changes})
+    return {**plan, "actions": actions}
 
 
 def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
@@ -269,16 +280,33 @@ def _code(action: Action) -> str:
 def _details(action: Action) -> List[str]:
     details = []
     for change in action.changes:
-        for field, *both in _parts(change.field, change.old, change.new):
+        new, files = change.new, None
+        if change.field == "code" and isinstance(new, Mapping) and "files" in new:
+            new, files = {key: new[key] for key in new if key != "files"}, new["files"]
+        for field, *both in _parts(change.field, change.old, new):
             old, new = (printable(json.dumps(each)) for each in both)
             move = new if action.kind == CREATE else f"{old} -> {new}"
             details.append(f"{printable(field)}: {move}")
+        details += _describe_files(files) if files else []
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
     if action.kind != CREATE and action.schedules:
         shown = "; ".join(map(describe_record, action.schedules))
         details.append(f"all schedules: {printable(shown, _LONGEST_NOTE)}")
     return details + [printable(note, _LONGEST_NOTE) for note in action.notes]
+
+
+def _describe_files(files: Mapping[str, Any]) -> List[str]:
+    """Return which files of a project were added, removed and changed, a line each."""
+    lines = []
+    if files["from"] != files["to"]:
+        lines.append(f"code: from a {files['from']} to a {files['to']}")
+    for kind in ("added", "removed", "changed"):
+        names = files[kind]
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        shown = ", ".join(printable(name) for name in names[:_LISTED])
+        lines += [f"files {kind}: {shown}{more}"] if names else []
+    return lines
 
 
 def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:

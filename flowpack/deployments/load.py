@@ -5,7 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from typing import Any, BinaryIO, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Union, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    Dict,
+    Iterable,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+    cast,
+)
 from uuid import UUID
 
 import attrs
@@ -24,6 +36,7 @@ from flowpack.exceptions import (
     IdentifierError,
     ObjectNotFound,
     PackagingError,
+    ProjectError,
     StorageIntegrityError,
     printable,
     quoted,
@@ -31,8 +44,14 @@ from flowpack.exceptions import (
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
 
+if TYPE_CHECKING:
+    from flowpack.projects.bundle import Bundle
+
 #: What is longer lies on the disk until all of it has come, in bytes.
 _IN_MEMORY = 8 * 1024 * 1024
+
+#: No project is shorter than the code that unpacks it, in bytes.
+_SMALLEST_PROJECT = 2000
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
@@ -72,11 +91,25 @@ class FetchedScript:
         from flowpack.analysis.discovery import select_flow
         from flowpack.packaging.script import known_schema
 
-        script = Script(self.content, self.filename)
+        script, name = Script(self.content, self.filename), self.variable or self.flow_name
         try:
-            return known_schema(select_flow(script, self.variable or self.flow_name))
-        except DiscoveryError:
+            bundle = self.project()
+            if bundle is not None:
+                script, name = entry_script(bundle), bundle.flow
+            return known_schema(select_flow(script, name))
+        except (DiscoveryError, ProjectError):
             return {}
+
+    def project(self) -> Optional[Bundle]:
+        """Return the files of a project, none of which is run; None if it is a single script.
+
+        Raises:
+            ProjectError: It is not as it was packaged.
+        """
+        # Imported here because it is slow to load, and most deployments have no project.
+        from flowpack.projects.bundle import is_bundle, unpack
+
+        return unpack(self.content) if is_bundle(self.content) else None
 
 
 def load_flow_from_deployment(
@@ -134,6 +167,23 @@ def fetch_script(
         file.rpartition("/")[2] or f"{flow_name}.py",
         variable if file and all(map(str.isidentifier, variable.split("."))) else None,
     )
+
+
+def entry_script(bundle: Bundle) -> Script:
+    """Return the script of a project, which can look into the project's other modules."""
+    return Script(bundle.files[bundle.file], bundle.file)
+
+
+def fetch_project(deployment: Deployment, client: Client) -> Optional[Bundle]:
+    """Return the files of a deployment that is a project; None if it is a single script.
+
+    What is known to be too short for a project is not read. Errors are those of
+    :func:`load_flow_from_deployment`, and :class:`ProjectError`.
+    """
+    script = deployment.script
+    if script is not None and script.size < _SMALLEST_PROJECT:
+        return None
+    return fetch_script(deployment, client).project()
 
 
 def find_deployments(

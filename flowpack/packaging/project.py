@@ -2,45 +2,108 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from typing import Optional, Tuple, Union
+from typing import Any, Optional, Tuple
 
 import attrs
 
-from flowpack.packaging.base import CompleteSpec
-from flowpack.packaging.script import Source, SourcePackager
-from flowpack.projects import SIZE_LIMIT, Bundle, Patterns, find_files, pack
+from flowpack._files import absolute_path
+from flowpack._validators import at_least, field_error, is_list_of_texts, optional, validator
+from flowpack._validators import instance_of
+from flowpack.analysis.script import Script
+from flowpack.client import Client
+from flowpack.exceptions import DeploymentValidationError, printable
+from flowpack.packaging.base import CompleteSpec, Content
+from flowpack.packaging.script import Source, SourcePackager, known_of
+from flowpack.projects import SIZE_LIMIT, Bundle, Project, Selection, find_project, pack
 
 
-def _to_path(value: Union[str, os.PathLike[str], None]) -> Optional[str]:
-    return None if value is None else os.fspath(value)
+def _to_root(value: Any) -> Any:
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        if not value.strip():
+            raise ValueError("it is empty; leave it out to have the root found")
+        return absolute_path(value)
+    except ValueError as exc:
+        raise field_error(ProjectPackager, "root", str(exc)) from None
+
+
+def _to_texts(value: Any) -> Any:
+    return tuple(map(_to_text, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _to_text(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+_texts = {"default": (), "converter": _to_texts, "validator": validator(is_list_of_texts)}
 
 
 @attrs.frozen
 class ProjectPackager(SourcePackager):
     """Packages a script with the modules of its project that it imports, as one Python file.
 
+    Agents, workers and ``flowpack run`` execute that file as any script. Nothing of the project
+    is run to package it.
+
     Attributes:
-        root: The project's folder; None is the nearest above the script that holds a
-            ``pyproject.toml``, ``setup.cfg``, ``setup.py``, ``prefect.yaml`` or ``.git``.
-        paths: Further folders that are searched for modules, relative to the root.
-        include: Further files, as patterns relative to the root.
-        exclude: What is left out, as patterns relative to the root.
+        root: The project's folder; a relative path is taken from the working folder. None is the
+            nearest folder above the script that holds a ``pyproject.toml``, ``setup.cfg``,
+            ``setup.py``, ``prefect.yaml`` or ``.git``, else the script's own.
+        paths: Further folders in which modules are searched, relative to the root.
+        include: Further files: paths, folders or patterns (``data/*.sql``, ``**/*.j2``) relative
+            to the root, or names of modules. Files with secrets come only if they are named.
+        exclude: What *include* and imports leave out, in the same form.
         size_limit: Largest sum of all files, in bytes.
+
+    Raises:
+        DeploymentValidationError: A value cannot be right, wherever it is used.
     """
 
-    root: Optional[str] = attrs.field(default=None, converter=_to_path)
-    paths: Tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    include: Tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    exclude: Tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    size_limit: int = SIZE_LIMIT
+    root: Optional[str] = attrs.field(
+        default=None, converter=_to_root, validator=validator(instance_of(str, "a path"))
+    )
+    paths: Tuple[str, ...] = attrs.field(**_texts)
+    include: Tuple[str, ...] = attrs.field(**_texts)
+    exclude: Tuple[str, ...] = attrs.field(**_texts)
+    size_limit: int = attrs.field(default=SIZE_LIMIT, validator=validator(at_least(1, "bytes")))
 
-    def source(self, deployment: CompleteSpec) -> Source:
-        """Return the bundle, and what is not known of the project."""
-        flow = deployment.flow
-        patterns = Patterns(self.include, self.exclude)
-        found = find_files(flow.script, self.root, patterns, self.size_limit)
-        bundle = Bundle(found.files, found.entry, found.file, flow.variable, found.paths)
-        files = {path: hashlib.sha256(content).hexdigest() for path, content in found.files.items()}
-        return Source(pack(bundle), flow, found.notes, files)
+    def find_project(self, script: Script) -> Project:
+        """Return the files that *script* needs; reads only.
+
+        Raises:
+            ProjectError: They cannot be packaged.
+            DiscoveryError: One of them cannot be read as Python.
+        """
+        selection = Selection(self.include, self.exclude, self.size_limit)
+        return find_project(script, self.root, self.paths, selection)
+
+    def source(self, deployment: CompleteSpec, client: Client) -> Source:
+        """Return the project as one file, and what is not known of it."""
+        flow, known = deployment.flow, known_of(client)
+        problem = None
+        if flow.script.path is None:
+            problem = "its script is at a URL, and the files beside it are not known; give its path"
+        elif flow.is_method:
+            problem = f"the flow {printable(flow.variable)} is in a class; move it to module level"
+        if problem:
+            raise DeploymentValidationError(deployment.full_name, [f"project: {problem}"])
+        # Deployments of one plan share what they have alike.
+        key = attrs.evolve(self, storage=None), flow.script
+        if key not in known:
+            known[key] = self.find_project(flow.script)
+        project = known[key]
+        if (*key, flow.variable) not in known:
+            bundle = Bundle(
+                files=project.files,
+                module=project.module,
+                file=project.file,
+                flow=flow.variable,
+                search_paths=project.search_paths,
+                added=frozenset(each.path for each in project.taken if each.added),
+            )
+            known[(*key, flow.variable)] = pack(bundle)
+        files = {path: Content(data).sha256 for path, data in project.files.items()}
+        return Source(known[(*key, flow.variable)], flow, project.notes, files)

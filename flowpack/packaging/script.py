@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
+import sys
 import threading
 from abc import abstractmethod
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Set, Tuple, TypeVar, Union
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -45,9 +49,20 @@ from flowpack.models import (
     Unset,
 )
 from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
+from flowpack.transport import Snapshot
 from flowpack.urls import mask_text, url_of
 
 Value = TypeVar("Value")
+
+#: An import as it may stand in source; what is none and looks so only costs a closer look.
+_IMPORT = re.compile(
+    rb"(?:^|[;:])[ \t]*(?:from\b[\s\\]*([^\s\\]+?)[\s\\]*import\b"
+    rb"|import[ \t\\]([^\n;#]*))|(import_module|__import__)\b",
+    re.MULTILINE,
+)
+
+#: What one plan has read of scripts and projects, by the transport that reads each thing once.
+_KNOWN: WeakKeyDictionary[Snapshot, Dict[Hashable, Any]] = WeakKeyDictionary()
 
 
 def to_storage(value: Union[StorageBlock, UUID, str, os.PathLike[str], None]) -> Any:
@@ -105,8 +120,11 @@ class SourcePackager(HidesLocals, Packager):
     )
 
     @abstractmethod
-    def source(self, deployment: CompleteSpec) -> Source:
+    def source(self, deployment: CompleteSpec, client: Client) -> Source:
         """Return what to store, and the entry point in it; reads only."""
+
+    def check_source(self, deployment: CompleteSpec, client: Client) -> None:
+        """Raise or warn where what is stored could not run."""
 
     def check_compat(self, deployment: SpecFields, client: Optional[Client] = None) -> None:
         """Check that runs can reach the storage; with ``subprocess`` one of this machine warns.
@@ -119,6 +137,7 @@ class SourcePackager(HidesLocals, Packager):
         with using(client) as api:
             spec = self._complete(deployment, api)
             reason = self._check_runner(spec, api)
+            self.check_source(spec, api)
         if reason:
             advice = "the deployment is only usable from the current machine"
             warn(f"{spec.full_name}: {reason}; {advice}")
@@ -151,7 +170,7 @@ class SourcePackager(HidesLocals, Packager):
         """Return what would be stored; reads only."""
         with using(client) as api:
             spec = self._complete(deployment, api)
-            source = self.source(spec)
+            source = self.source(spec, api)
             wants_schema = api.dialect.uses_work_pools
             schema, notes = parameter_schema(source.flow) if wants_schema else ({}, ())
             return Package(
@@ -235,13 +254,62 @@ def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
         return {}
 
 
+def _may_need_files(content: bytes) -> bool:
+    """Return True if a script may import what is not installed; a quick look at its text."""
+    names: Set[str] = set()
+    for module, listed, dynamic in _IMPORT.findall(content):
+        if dynamic or module.startswith(b".") or b"\\" in listed:
+            return True
+        parts = [module] if module else listed.split(b",")
+        names.update(
+            part.decode("utf-8", "replace").split(".")[0].split()[0]
+            for part in parts
+            if part.strip()
+        )
+    return not all(map(_is_installed, names))
+
+
+def _is_installed(top: str) -> bool:
+    known = getattr(sys, "stdlib_module_names", sys.builtin_module_names)
+    if top in known or top in ("prefect", "flowpack"):
+        return True
+    found = PathFinder.find_spec(top)
+    place = os.path.dirname(os.__file__)  # Of the standard library.
+    origin = str(found and found.origin)
+    return "-packages" in origin or origin.startswith(os.path.join(place, ""))
+
+
+def known_of(client: Client) -> Dict[Hashable, Any]:
+    """Return what the plan that reads with *client* has read; outside of plans nothing is kept."""
+    transport = getattr(client, "_transport", None)
+    return _KNOWN.setdefault(transport, {}) if isinstance(transport, Snapshot) else {}
+
+
 @attrs.frozen
 class ScriptPackager(SourcePackager):
     """Stores one script, byte for byte."""
 
-    def source(self, deployment: CompleteSpec) -> Source:
+    def source(self, deployment: CompleteSpec, client: Client) -> Source:
         """Return the script's bytes."""
         return Source(deployment.flow.script.content, deployment.flow)
+
+    def check_source(self, deployment: CompleteSpec, client: Client) -> None:
+        """Warn of imports that only files of the script's project can meet.
+
+        Raises:
+            DeploymentValidationError: The script has a relative import, for which it must be in a
+                package.
+        """
+        script = deployment.flow.script
+        if script.path is None or not _may_need_files(script.content):
+            return
+        # Imported here because most scripts import nothing of a project.
+        from flowpack.projects.single import missing_modules
+
+        known = known_of(client)
+        if ("imports", script) in known:  # Another deployment of the same plan has the warning.
+            return
+        known["imports", script] = True
 
 
 # --- bytes first, the pointer last --------------------------------------------------------

@@ -8,18 +8,18 @@ back. ``bootstrap`` is the code in it that a worker runs.
 from __future__ import annotations
 
 from flowpack.projects.bundle import Bundle, changes, extract, is_bundle, pack, unpack
-from flowpack.projects.selection import SIZE_LIMIT, Patterns, find_root
-from flowpack.projects.closure import Project, ProjectFile, find_files
+from flowpack.projects.selection import SIZE_LIMIT, Selection, find_root
+from flowpack.projects.closure import Project, ProjectFile, find_project
 
 __all__ = [
     "SIZE_LIMIT",
     "Bundle",
     "Project",
-    "Patterns",
+    "Selection",
     "ProjectFile",
     "changes",
     "extract",
-    "find_files",
+    "find_project",
     "find_root",
     "is_bundle",
     "pack",

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import os
 import re
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -47,16 +47,17 @@ class Bundle:
     """
 
     files: Mapping[str, bytes] = attrs.field(repr=False)
-    entry: str
+    module: str
     file: str
     flow: str
-    paths: Tuple[str, ...]
+    search_paths: Tuple[str, ...]
+    added: FrozenSet[str] = frozenset()
 
     @property
     def sha256(self) -> str:
         """The digest of all that it holds."""
         digest = hashlib.sha256()
-        named = (self.entry, self.file, self.flow, *self.paths)
+        named = (self.module, self.file, self.flow, *self.search_paths)
         parts = [each.encode() for each in named]
         for path in sorted(self.files):
             parts += [path.encode(), self.files[path]]
@@ -88,10 +89,10 @@ def unpack(content: bytes) -> Bundle:
         facts = ast.literal_eval(literal)
         bundle = Bundle(
             files={path: _decoded(told) for path, told in facts["files"].items()},
-            entry=facts["entry"],
+            module=facts["entry"],
             file=facts["file"],
             flow=facts["flow"],
-            paths=tuple(facts["paths"]),
+            search_paths=tuple(facts["paths"]),
         )
         if bundle.sha256 != facts["sha256"]:
             raise ValueError("its files were changed")
@@ -133,9 +134,10 @@ def _parts(bundle: Bundle) -> Iterator[str]:
     if block:
         yield f"#\n{block}"
     yield "_flowpack_bundle = {\n"
-    for key in ("entry", "file", "flow", "sha256"):
-        yield f"    {key!r}: {ascii(getattr(bundle, key))},\n"
-    yield f"    'paths': {ascii(list(bundle.paths))},\n"
+    for key in ("module", "file", "flow", "sha256"):
+        name = "entry" if key == "module" else key
+        yield f"    {name!r}: {ascii(getattr(bundle, key))},\n"
+    yield f"    'paths': {ascii(list(bundle.search_paths))},\n"
     yield "    'files': {\n"
     for path in sorted(bundle.files):
         yield f"{ascii(path)}: {_encoded(bundle.files[path])},\n"

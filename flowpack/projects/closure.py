@@ -7,13 +7,13 @@ import os
 import sys
 import sysconfig
 from importlib.machinery import ModuleSpec, PathFinder
-from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 import attrs
 
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
-from flowpack.projects.selection import SIZE_LIMIT, Patterns, Reader, find_root, walk
+from flowpack.projects.selection import Selection, Reader, find_root, walk
 from flowpack.analysis.imports import Import, exported, imports_of
 
 _MAY = " may import it"
@@ -25,7 +25,8 @@ class ProjectFile:
 
     path: str
     size: int
-    why: str
+    reason: str
+    added: bool = False
 
 
 @attrs.frozen
@@ -48,10 +49,12 @@ class Project:
     files: Mapping[str, bytes] = attrs.field(repr=False)
     taken: Tuple[ProjectFile, ...]
     file: str
-    entry: str
-    paths: Tuple[str, ...]
+    module: str
+    search_paths: Tuple[str, ...]
     requires: Mapping[str, str]
     notes: Tuple[str, ...]
+    hints: Tuple[Any, ...] = ()
+    resolve: Any = None
 
 
 @attrs.frozen
@@ -61,11 +64,11 @@ class _Module:
     folder: Optional[str]  # Where its submodules are; None: it has none.
 
 
-def find_files(
+def find_project(
     script: Script,
     root: Optional[str] = None,
-    patterns: Patterns = Patterns(),
-    limit: int = SIZE_LIMIT,
+    paths: Tuple[str, ...] = (),
+    selection: Selection = Selection(),
 ) -> Project:
     """Return the files that *script*, a file, needs.
 
@@ -84,11 +87,12 @@ def find_files(
             f"{printable(entry)} cannot be imported by name, as processes that a flow"
             " starts must; let no name have a dot but for .py at the end"
         )
-    return _Finder(Reader(base, limit), entry, script, patterns).find()
+    return _Finder(Reader(base, selection.size_limit), entry, script, selection, paths).find()
 
 
 class _Finder:
-    def __init__(self, reader: Reader, entry: str, script: Script, patterns: Patterns) -> None:
+    def __init__(self, reader: Reader, entry: str, script: Script, patterns: Selection, paths: Tuple[str, ...] = ()) -> None:
+        self._extra = paths
         self._reader = reader
         self._root = reader.root
         self._patterns = patterns
@@ -117,10 +121,10 @@ class _Finder:
         return Project(
             root=self._root,
             files=files,
-            taken=tuple(ProjectFile(p, len(files[p]), w) for p, w in self._taken.items()),
+            taken=tuple(ProjectFile(p, len(files[p]), w, w.startswith("added: ")) for p, w in self._taken.items()),
             file=self._entry,
-            entry=names[0],
-            paths=tuple(base for base in self._bases if base in paths),
+            module=names[0],
+            search_paths=tuple(base for base in self._bases if base in paths),
             requires=self._requires,
             notes=tuple(dict.fromkeys(self._notes)),
         )
@@ -134,7 +138,7 @@ class _Finder:
             above = _parent(above)
         in_package = above != own
         bases = [above] if in_package else [own]
-        bases += ["", "src", own]
+        bases += [*self._extra, "", "src", own]
         there = [b for b in dict.fromkeys(bases) if os.path.isdir(self._place(b))]
         return there
 

@@ -38,7 +38,7 @@ def find_root(script: str) -> str:
 
 
 @attrs.frozen
-class Patterns:
+class Selection:
     """What ``include`` and ``exclude`` say, relative to the root.
 
     ``*`` and ``?`` stay inside a folder, ``**`` does not. A folder that is named
@@ -47,6 +47,7 @@ class Patterns:
 
     include: Tuple[str, ...] = ()
     exclude: Tuple[str, ...] = ()
+    size_limit: int = SIZE_LIMIT
 
     def excluded(self, path: str) -> bool:
         """Say whether *path* is kept out by name or by ``exclude``."""
