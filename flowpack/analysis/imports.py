@@ -114,3 +114,15 @@ def _literal(node: ast.Call) -> Optional[str]:
     first = node.args[0] if node.args else None
     value = first.value if isinstance(first, ast.Constant) else None
     return value if isinstance(value, str) and value.strip(".") else None
+
+
+@attrs.frozen
+class Imports:
+    found: Tuple[Import, ...]
+    unknown: Tuple[Untold, ...]
+    search_paths: Tuple[str, ...] = ()
+
+
+def read_imports(script):  # type: ignore[no-untyped-def]
+    found, untold = imports_of(script.tree)
+    return Imports(tuple(found), tuple(untold))

@@ -146,8 +146,8 @@ def byte_count(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,15}) ?(?:([kmg])(i?)b?|b)?", text.strip().lower())
     if match is None or not int(match[1]):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is no size; write 500000, 20MB or 20MiB")
-    power = " kmg".index(match[2] or " ")
-    return int(match[1]) * (1024 if match[3] else 1000) ** power
+    unit: int = (1024 if match[3] else 1000) ** " kmg".index(match[2] or " ")
+    return int(match[1]) * unit
 
 
 def seconds(text: str) -> float:

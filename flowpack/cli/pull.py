@@ -16,35 +16,35 @@ from flowpack.exceptions import FlowpackError, printable, quoted
 
 
 def pull(arguments: Namespace) -> None:
-    """Write the script to a file, or to standard output."""
+    """Write the script to a file or to standard output, or the files of a project to a folder."""
     name, path = arguments.deployment, arguments.output
     to_file = path not in (None, "-")
-    if not to_file and (arguments.json or arguments.force):
+    if not to_file and (arguments.force or (arguments.json and not arguments.extract)):
         raise UsageError("--json and --force can only be given with --output FILE")
     with connect(arguments) as client:
         script = fetch_script(name, client, unverified=arguments.unverified)
     content = script.content
+    document = {"name": name, "path": path, "size": len(content)}
+    document.update(sha256=hashlib.sha256(content).hexdigest(), verified=script.verified)
     if arguments.extract:
-        from flowpack.projects import extract, unpack
+        # Imported here because it is slow to load, and most deployments have no project.
+        from flowpack.projects.bundle import extract, is_bundle, unpack
 
-        bundle = unpack(content)
-        extract(bundle, arguments.extract)
-        output.text(f"wrote {len(bundle.files)} files to {printable(arguments.extract)}")
+        if not is_bundle(content):
+            advice = f"flowpack pull {printable(name)} -o {printable(script.filename)} writes it"
+            raise FlowpackError(f"{quoted(name)} is a single script and no project; {advice}")
+        bundle, path = unpack(content), arguments.extract
+        extract(bundle, path)
+        files = sorted(bundle.files.keys() - bundle.added)
+        line = f"wrote {len(files)} files to {printable(path)}; the flow is in {bundle.file}"
+        output.result({**document, "path": path, "files": files}, [line], as_json=arguments.json)
         return
     if not to_file:
         output.content(content)
         return
     written = write_file(path, content, force=arguments.force)
-    document = {
-        "name": name,
-        "path": path,
-        "size": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "verified": script.verified,
-        "written": written,
-    }
     line = f"{'wrote' if written else 'unchanged'} {printable(path)} ({len(content)} bytes)"
-    output.result(document, [line], as_json=arguments.json)
+    output.result({**document, "written": written}, [line], as_json=arguments.json)
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> bool:

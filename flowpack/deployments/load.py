@@ -5,19 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    BinaryIO,
-    Dict,
-    Iterable,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Tuple,
-    Union,
-    cast,
-)
+from typing import Any, BinaryIO, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Union, cast
 from uuid import UUID
 
 import attrs
@@ -44,14 +32,11 @@ from flowpack.exceptions import (
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
 
-if TYPE_CHECKING:
-    from flowpack.projects.bundle import Bundle
-
 #: What is longer lies on the disk until all of it has come, in bytes.
 _IN_MEMORY = 8 * 1024 * 1024
 
-#: No project is shorter than the code that unpacks it, in bytes.
-_SMALLEST_PROJECT = 2000
+#: No project is shorter than the code in it that unpacks the files, in bytes.
+SMALLEST_PROJECT = 2000
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
@@ -89,27 +74,18 @@ class FetchedScript:
     def parameter_schema(self) -> Mapping[str, Any]:
         """Return the schema of the flow's parameters, read from the script; empty if unknown."""
         from flowpack.analysis.discovery import select_flow
+        from flowpack.deployments.projects import entry_script
         from flowpack.packaging.script import known_schema
+        from flowpack.projects.bundle import is_bundle, unpack
 
         script, name = Script(self.content, self.filename), self.variable or self.flow_name
         try:
-            bundle = self.project()
-            if bundle is not None:
+            if is_bundle(self.content):
+                bundle = unpack(self.content)
                 script, name = entry_script(bundle), bundle.flow
             return known_schema(select_flow(script, name))
         except (DiscoveryError, ProjectError):
             return {}
-
-    def project(self) -> Optional[Bundle]:
-        """Return the files of a project, none of which is run; None if it is a single script.
-
-        Raises:
-            ProjectError: It is not as it was packaged.
-        """
-        # Imported here because it is slow to load, and most deployments have no project.
-        from flowpack.projects.bundle import is_bundle, unpack
-
-        return unpack(self.content) if is_bundle(self.content) else None
 
 
 def load_flow_from_deployment(
@@ -167,23 +143,6 @@ def fetch_script(
         file.rpartition("/")[2] or f"{flow_name}.py",
         variable if file and all(map(str.isidentifier, variable.split("."))) else None,
     )
-
-
-def entry_script(bundle: Bundle) -> Script:
-    """Return the script of a project, which can look into the project's other modules."""
-    return Script(bundle.files[bundle.file], bundle.file)
-
-
-def fetch_project(deployment: Deployment, client: Client) -> Optional[Bundle]:
-    """Return the files of a deployment that is a project; None if it is a single script.
-
-    What is known to be too short for a project is not read. Errors are those of
-    :func:`load_flow_from_deployment`, and :class:`ProjectError`.
-    """
-    script = deployment.script
-    if script is not None and script.size < _SMALLEST_PROJECT:
-        return None
-    return fetch_script(deployment, client).project()
 
 
 def find_deployments(

@@ -373,7 +373,12 @@ def _compare_code(
         if old and current.script is not None:  # Only some servers know how long it is.
             old["size"] = current.script.size
         new: Dict[str, Any] = {"sha256": content.sha256, "size": content.size}
-        files = stored and _compare_files(package, stored, current, state)
+        files: Mapping[str, Any] = {}
+        if stored is not None:
+            # Imported here because it is slow to load, and only changed code needs it.
+            from flowpack.deployments.projects import compare_files
+
+            files = compare_files(package.files, stored, current, state.reader, state.silent)
         changes.append(Change("code", old, {**new, "files": files} if files else new))
     if not in_place:
         changes.append(_storage_change(stored, current, package.storage, state))
@@ -385,42 +390,6 @@ def _compare_code(
         # The bytes cannot go back where they were.
         changes.append(Change("key", stored.token, token))
     return changes, upload
-
-
-def _compare_files(
-    package: Package, stored: StoredObject, current: Deployment, state: PlanState
-) -> Mapping[str, Any]:
-    """Return which files of a project differ, old or new; empty where that is not known."""
-    # Imported here because it is slow to load, and only changed code needs it.
-    from flowpack.deployments.load import fetch_project, find_storage
-
-    try:
-        storage = find_storage(stored, current, state.reader)
-        if any(storage == silent for silent, _ in state.silent):
-            return {}
-        project = fetch_project(current, state.reader)
-    except FlowpackError as exc:
-        if isinstance(exc.__cause__, APIConnectionError) and isinstance(
-            exc, StorageUnavailableError
-        ):
-            state.silent.append((storage, exc))
-        return {}
-    files = {} if project is None else project.files
-    old = {path: Content(data).sha256 for path, data in files.items()}
-    new = package.files
-    kinds = ["project" if files else "script" for files in (old, new)]
-    both = old.keys() & new.keys()
-    return (
-        {}
-        if kinds == ["script", "script"]
-        else {
-            "from": kinds[0],
-            "to": kinds[1],
-            "added": sorted(new.keys() - both),
-            "removed": sorted(old.keys() - both),
-            "changed": sorted(path for path in both if old[path] != new[path]),
-        }
-    )
 
 
 def _has_bytes(package: Package, token: str, state: PlanState) -> bool:

@@ -8,11 +8,10 @@ from typing import Any, Optional, Tuple
 import attrs
 
 from flowpack._files import absolute_path
-from flowpack._validators import at_least, field_error, is_list_of_texts, optional, validator
-from flowpack._validators import instance_of
+from flowpack._validators import at_least, field_error, instance_of, is_list_of_texts, validator
 from flowpack.analysis.script import Script
 from flowpack.client import Client
-from flowpack.exceptions import DeploymentValidationError, printable
+from flowpack.exceptions import DeploymentValidationError, ProjectError, printable, quoted
 from flowpack.packaging.base import CompleteSpec, Content
 from flowpack.packaging.script import Source, SourcePackager, known_of
 from flowpack.projects import SIZE_LIMIT, Bundle, Project, Selection, find_project, pack
@@ -31,6 +30,7 @@ def _to_root(value: Any) -> Any:
 
 
 def _to_texts(value: Any) -> Any:
+    value = () if value is None else value
     return tuple(map(_to_text, value)) if isinstance(value, (list, tuple)) else value
 
 
@@ -38,7 +38,7 @@ def _to_text(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-_texts = {"default": (), "converter": _to_texts, "validator": validator(is_list_of_texts)}
+_check_texts = validator(is_list_of_texts)
 
 
 @attrs.frozen
@@ -65,9 +65,9 @@ class ProjectPackager(SourcePackager):
     root: Optional[str] = attrs.field(
         default=None, converter=_to_root, validator=validator(instance_of(str, "a path"))
     )
-    paths: Tuple[str, ...] = attrs.field(**_texts)
-    include: Tuple[str, ...] = attrs.field(**_texts)
-    exclude: Tuple[str, ...] = attrs.field(**_texts)
+    paths: Tuple[str, ...] = attrs.field(default=(), converter=_to_texts, validator=_check_texts)
+    include: Tuple[str, ...] = attrs.field(default=(), converter=_to_texts, validator=_check_texts)
+    exclude: Tuple[str, ...] = attrs.field(default=(), converter=_to_texts, validator=_check_texts)
     size_limit: int = attrs.field(default=SIZE_LIMIT, validator=validator(at_least(1, "bytes")))
 
     def find_project(self, script: Script) -> Project:
@@ -77,19 +77,23 @@ class ProjectPackager(SourcePackager):
             ProjectError: They cannot be packaged.
             DiscoveryError: One of them cannot be read as Python.
         """
+        if script.path is None:
+            raise ProjectError(
+                f"{printable(script.name)} has no files beside it that could be packaged, for it"
+                " is at a URL; give the path of a script"
+            )
+        if self.root is not None and not os.path.isdir(self.root):
+            raise ProjectError(f"the root of the project, {quoted(self.root)}, is no folder")
         selection = Selection(self.include, self.exclude, self.size_limit)
         return find_project(script, self.root, self.paths, selection)
 
     def source(self, deployment: CompleteSpec, client: Client) -> Source:
         """Return the project as one file, and what is not known of it."""
         flow, known = deployment.flow, known_of(client)
-        problem = None
-        if flow.script.path is None:
-            problem = "its script is at a URL, and the files beside it are not known; give its path"
-        elif flow.is_method:
-            problem = f"the flow {printable(flow.variable)} is in a class; move it to module level"
-        if problem:
-            raise DeploymentValidationError(deployment.full_name, [f"project: {problem}"])
+        if flow.is_method:
+            problem = f"the flow {printable(flow.variable)} of a project is in a class"
+            problem += ", where runs do not find it; write it as a function at module level"
+            raise DeploymentValidationError(deployment.full_name, [problem])
         # Deployments of one plan share what they have alike.
         key = attrs.evolve(self, storage=None), flow.script
         if key not in known:

@@ -300,6 +300,75 @@ class ScriptPackager(SourcePackager):
             DeploymentValidationError: The script has a relative import, for which it must be in a
                 package.
         """
+        script, known = deployment.flow.script, known_of(client)
+        if script.path is None or script in known or not _may_need_files(script.content):
+            return
+        known[script] = True  # Another deployment of the same plan has the warning.
+        # Imported here because most scripts import nothing of a project.
+        from flowpack.analysis.imports import read_imports
+        from flowpack.projects.single import missing_modules
+
+        remedy = "package it with --project (project: in spec files, ProjectPackager in Python)"
+        for each in read_imports(script).found:
+            if each.level and not each.optional:
+                problem = f"line {each.line} of {printable(script.name)} has a relative import, and"
+                problem += f" a script that is stored alone is in no package; {remedy}"
+                raise DeploymentValidationError(deployment.full_name, [problem])
+        missing = {each.module: each.line for each in reversed(missing_modules(script))}
+        if missing:
+            shown = ", ".join(f"{name} (line {line})" for name, line in reversed(missing.items()))
+            warn(
+                f"{printable(script.name)} imports {printable(shown)}, which only files of its"
+                f" project have, and they are not stored with it; {remedy}"
+            )
+
+
+def _may_need_files(content: bytes) -> bool:
+    """Return True if a script may import what is not installed; a quick look at its text."""
+    names: Set[str] = set()
+    for module, listed, dynamic in _IMPORT.findall(content):
+        if dynamic or module.startswith(b".") or b"\\" in listed:
+            return True
+        parts = [module] if module else listed.split(b",")
+        names.update(
+            part.decode("utf-8", "replace").split(".")[0].split()[0]
+            for part in parts
+            if part.strip()
+        )
+    return not all(map(_is_installed, names))
+
+
+def _is_installed(top: str) -> bool:
+    known = getattr(sys, "stdlib_module_names", sys.builtin_module_names)
+    if top in known or top in ("prefect", "flowpack"):
+        return True
+    found = PathFinder.find_spec(top)
+    place = os.path.dirname(os.__file__)  # Of the standard library.
+    origin = str(found and found.origin)
+    return "-packages" in origin or origin.startswith(os.path.join(place, ""))
+
+
+def known_of(client: Client) -> Dict[Hashable, Any]:
+    """Return what the plan that reads with *client* has read; outside of plans nothing is kept."""
+    transport = getattr(client, "_transport", None)
+    return _KNOWN.setdefault(transport, {}) if isinstance(transport, Snapshot) else {}
+
+
+@attrs.frozen
+class ScriptPackager(SourcePackager):
+    """Stores one script, byte for byte."""
+
+    def source(self, deployment: CompleteSpec, client: Client) -> Source:
+        """Return the script's bytes."""
+        return Source(deployment.flow.script.content, deployment.flow)
+
+    def check_source(self, deployment: CompleteSpec, client: Client) -> None:
+        """Warn of imports that only files of the script's project can meet.
+
+        Raises:
+            DeploymentValidationError: The script has a relative import, for which it must be in a
+                package.
+        """
         script = deployment.flow.script
         if script.path is None or not _may_need_files(script.content):
             return
