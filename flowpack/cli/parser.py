@@ -13,7 +13,6 @@ from typing import Any, Dict, Iterable, List, NoReturn
 
 from flowpack.exceptions import SpecError, printable, quoted, suggestion
 from flowpack.jsonvalues import parse_json
-from flowpack.urls import mask_text
 
 #: Longest file with parameters that is read, in bytes.
 _LIMIT = 16 * 1024 * 1024
@@ -127,17 +126,13 @@ def count(text: str) -> int:
 
 def project_root(text: str) -> str:
     """Return the folder *text*; a script in its place was swallowed and comes first."""
-    text = not_empty(text)
-    for path in (text, text.rpartition(":")[0]):
+    for path in (not_empty(text), text.rpartition(":")[0]):
         if os.path.isfile(os.path.expanduser(path)):
-            raise argparse.ArgumentTypeError(
-                f"ROOT is a folder, and {quoted(path)} is a file; put TARGET first: {printable(text)}"
-                " --project"
-            )
+            problem = f"ROOT is a folder, and {quoted(path)} is a file; put TARGET first, as in"
+            raise argparse.ArgumentTypeError(f"{problem} {printable(text)} --project")
     if not os.path.isdir(os.path.expanduser(text)):
-        raise argparse.ArgumentTypeError(
-            f"there is no folder {quoted(mask_text(text))}; if it is the TARGET, put it before --project"
-        )
+        problem = "there is no such folder; if it is the TARGET, put it before --project"
+        raise argparse.ArgumentTypeError(problem)
     return text
 
 

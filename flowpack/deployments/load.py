@@ -74,7 +74,6 @@ class FetchedScript:
     def parameter_schema(self) -> Mapping[str, Any]:
         """Return the schema of the flow's parameters, read from the script; empty if unknown."""
         from flowpack.analysis.discovery import select_flow
-        from flowpack.deployments.projects import entry_script
         from flowpack.packaging.script import known_schema
         from flowpack.projects.bundle import is_bundle, unpack
 
@@ -82,7 +81,7 @@ class FetchedScript:
         try:
             if is_bundle(self.content):
                 bundle = unpack(self.content)
-                script, name = entry_script(bundle), bundle.flow
+                script, name = Script(bundle.files[bundle.file], bundle.file), bundle.flow
             return known_schema(select_flow(script, name))
         except (DiscoveryError, ProjectError):
             return {}

@@ -47,14 +47,8 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
-from flowpack.packaging.base import (
-    CompleteSpec,
-    Content,
-    Package,
-    PoolFields,
-    call_packager,
-    is_prepared,
-)
+from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager
+from flowpack.packaging.base import is_prepared, reading_once
 from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
 from flowpack.wire.conversion import describe_schedule
 from flowpack.wire.dialect import Change
@@ -124,6 +118,11 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
     Raises the problems of all specs together, that of a single one as it is.
     """
     chosen = tuple(specs) if isinstance(specs, Iterable) else (specs,)
+    with reading_once():
+        return _plan_all(chosen, api, confirm)
+
+
+def _plan_all(chosen: Tuple[Spec, ...], api: Client, confirm: bool) -> Plan:
     for spec in chosen:
         if not hasattr(type(spec), "find_flow"):
             problem = f"expected deployment specs of flowpack, not {describe_type(spec)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from flowpack.analysis.script import Script
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.load import SMALLEST_PROJECT, fetch_script, find_storage
@@ -28,11 +27,6 @@ def fetch_project(deployment: Deployment, client: Client) -> Optional[Bundle]:
         return None
     content = fetch_script(deployment, client).content
     return unpack(content) if is_bundle(content) else None
-
-
-def entry_script(bundle: Bundle) -> Script:
-    """Return the script of a project, which can look into the project's other modules."""
-    return Script(bundle.files[bundle.file], bundle.file)
 
 
 def compare_files(

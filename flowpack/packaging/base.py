@@ -6,7 +6,22 @@ import hashlib
 import inspect
 import io
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, Collection, List, Mapping, Optional, Tuple, Union
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Collection,
+    Dict,
+    Hashable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 import attrs
 
@@ -307,6 +322,26 @@ class Package:
     parameter_schema: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     notes: Tuple[str, ...] = ()
     files: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+#: What a plan has read of scripts and projects; None outside of plans.
+_known: ContextVar[Optional[Dict[Hashable, Any]]] = ContextVar("flowpack_known", default=None)
+
+
+@contextmanager
+def reading_once() -> Iterator[None]:
+    """Have packagers read what several deployments need once in the block; see :func:`known`."""
+    token = _known.set({} if _known.get() is None else _known.get())
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+def known() -> Dict[Hashable, Any]:
+    """Return what was read since :func:`reading_once` began; nothing is kept elsewhere."""
+    read = _known.get()
+    return {} if read is None else read
 
 
 class Packager(ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional, Tuple
+from typing import Any, Hashable, Optional, Tuple
 
 import attrs
 
@@ -11,9 +11,10 @@ from flowpack._files import absolute_path
 from flowpack._validators import at_least, field_error, instance_of, is_list_of_texts, validator
 from flowpack.analysis.script import Script
 from flowpack.client import Client
+from flowpack.connect import using
 from flowpack.exceptions import DeploymentValidationError, ProjectError, printable, quoted
-from flowpack.packaging.base import CompleteSpec, Content
-from flowpack.packaging.script import Source, SourcePackager, known_of
+from flowpack.packaging.base import CompleteSpec, Content, Package, SpecFields, known, reading_once
+from flowpack.packaging.script import SourcePackager
 from flowpack.projects import SIZE_LIMIT, Bundle, Project, Selection, find_project, pack
 
 
@@ -87,19 +88,16 @@ class ProjectPackager(SourcePackager):
         selection = Selection(self.include, self.exclude, self.size_limit)
         return find_project(script, self.root, self.paths, selection)
 
-    def source(self, deployment: CompleteSpec, client: Client) -> Source:
-        """Return the project as one file, and what is not known of it."""
-        flow, known = deployment.flow, known_of(client)
+    def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
+        """Return the project as one Python file, and ``file.py:function``."""
+        flow, read = deployment.flow, known()
         if flow.is_method:
             problem = f"the flow {printable(flow.variable)} of a project is in a class"
             problem += ", where runs do not find it; write it as a function at module level"
             raise DeploymentValidationError(deployment.full_name, [problem])
-        # Deployments of one plan share what they have alike.
-        key = attrs.evolve(self, storage=None), flow.script
-        if key not in known:
-            known[key] = self.find_project(flow.script)
-        project = known[key]
-        if (*key, flow.variable) not in known:
+        project = self._project(flow.script)
+        key = (*self._key(flow.script), flow.variable)
+        if key not in read:
             bundle = Bundle(
                 files=project.files,
                 module=project.module,
@@ -108,6 +106,25 @@ class ProjectPackager(SourcePackager):
                 search_paths=project.search_paths,
                 added=frozenset(each.path for each in project.taken if each.added),
             )
-            known[(*key, flow.variable)] = pack(bundle)
-        files = {path: Content(data).sha256 for path, data in project.files.items()}
-        return Source(known[(*key, flow.variable)], flow, project.notes, files)
+            read[key] = pack(bundle)
+        return read[key], flow.entrypoint
+
+    def prepare(self, deployment: SpecFields, client: Optional[Client] = None) -> Package:
+        """Return what would be stored, with what is not known of the project; reads only."""
+        with using(client) as api, reading_once():
+            spec = self._complete(deployment, api)
+            project = self._project(spec.flow.script)
+            package = super().prepare(spec, api)
+            files = {path: Content(data).sha256 for path, data in project.files.items()}
+            return attrs.evolve(package, notes=(*project.notes, *package.notes), files=files)
+
+    def _project(self, script: Script) -> Project:
+        """Return the files that *script* needs; deployments of one plan share them."""
+        key, read = self._key(script), known()
+        if key not in read:
+            read[key] = self.find_project(script)
+        project: Project = read[key]
+        return project
+
+    def _key(self, script: Script) -> Tuple[Hashable, ...]:
+        return attrs.evolve(self, storage=None), script.path, script.sha256

@@ -14,7 +14,6 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Set, Tuple, TypeVar, Union
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -48,8 +47,7 @@ from flowpack.models import (
     StoredObject,
     Unset,
 )
-from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
-from flowpack.transport import Snapshot
+from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields, known
 from flowpack.urls import mask_text, url_of
 
 Value = TypeVar("Value")
@@ -60,9 +58,6 @@ _IMPORT = re.compile(
     rb"|import[ \t\\]([^\n;#]*))|(import_module|__import__)\b",
     re.MULTILINE,
 )
-
-#: What one plan has read of scripts and projects, by the transport that reads each thing once.
-_KNOWN: WeakKeyDictionary[Snapshot, Dict[Hashable, Any]] = WeakKeyDictionary()
 
 
 def to_storage(value: Union[StorageBlock, UUID, str, os.PathLike[str], None]) -> Any:
@@ -89,23 +84,6 @@ def is_storage(value: Any) -> Union[None, str, Tuple[str, ...]]:
 
 
 @attrs.frozen
-class Source:
-    """What a packager stores.
-
-    Attributes:
-        content: The bytes.
-        flow: The flow in them, whose parameters the schema describes.
-        notes: Shown in plans, one sentence each.
-        files: The SHA-256 of each file that the bytes hold, by its path; empty for a script.
-    """
-
-    content: bytes = attrs.field(repr=False)
-    flow: FlowInfo
-    notes: Tuple[str, ...] = ()
-    files: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-
-
-@attrs.frozen
 class SourcePackager(HidesLocals, Packager):
     """Packages source code into a storage; subclasses decide which bytes.
 
@@ -120,11 +98,11 @@ class SourcePackager(HidesLocals, Packager):
     )
 
     @abstractmethod
-    def source(self, deployment: CompleteSpec, client: Client) -> Source:
-        """Return what to store, and the entry point in it; reads only."""
+    def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
+        """Return the bytes to store, and the entry point in them."""
 
-    def check_source(self, deployment: CompleteSpec, client: Client) -> None:
-        """Raise or warn where what is stored could not run."""
+    def check_imports(self, deployment: CompleteSpec) -> None:
+        """Raise or warn where the flow could not import what it needs; here all is well."""
 
     def check_compat(self, deployment: SpecFields, client: Optional[Client] = None) -> None:
         """Check that runs can reach the storage; with ``subprocess`` one of this machine warns.
@@ -137,7 +115,7 @@ class SourcePackager(HidesLocals, Packager):
         with using(client) as api:
             spec = self._complete(deployment, api)
             reason = self._check_runner(spec, api)
-            self.check_source(spec, api)
+            self.check_imports(spec)
         if reason:
             advice = "the deployment is only usable from the current machine"
             warn(f"{spec.full_name}: {reason}; {advice}")
@@ -170,16 +148,15 @@ class SourcePackager(HidesLocals, Packager):
         """Return what would be stored; reads only."""
         with using(client) as api:
             spec = self._complete(deployment, api)
-            source = self.source(spec, api)
+            content, entrypoint = self.content(spec)
             wants_schema = api.dialect.uses_work_pools
-            schema, notes = parameter_schema(source.flow) if wants_schema else ({}, ())
+            schema, notes = parameter_schema(spec.flow) if wants_schema else ({}, ())
             return Package(
-                content=Content(source.content),
-                entrypoint=source.flow.entrypoint,
+                content=Content(content),
+                entrypoint=entrypoint,
                 storage=self.find_storage(api),
                 parameter_schema=schema,
-                notes=(*source.notes, *notes),
-                files=source.files,
+                notes=notes,
             )
 
     def package(self, deployment: SpecFields, client: Optional[Client] = None) -> DeploymentCreate:
@@ -279,31 +256,25 @@ def _is_installed(top: str) -> bool:
     return "-packages" in origin or origin.startswith(os.path.join(place, ""))
 
 
-def known_of(client: Client) -> Dict[Hashable, Any]:
-    """Return what the plan that reads with *client* has read; outside of plans nothing is kept."""
-    transport = getattr(client, "_transport", None)
-    return _KNOWN.setdefault(transport, {}) if isinstance(transport, Snapshot) else {}
-
-
 @attrs.frozen
 class ScriptPackager(SourcePackager):
     """Stores one script, byte for byte."""
 
-    def source(self, deployment: CompleteSpec, client: Client) -> Source:
-        """Return the script's bytes."""
-        return Source(deployment.flow.script.content, deployment.flow)
+    def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
+        """Return the script's bytes, and ``file.py:function``."""
+        return deployment.flow.script.content, deployment.flow.entrypoint
 
-    def check_source(self, deployment: CompleteSpec, client: Client) -> None:
+    def check_imports(self, deployment: CompleteSpec) -> None:
         """Warn of imports that only files of the script's project can meet.
 
         Raises:
             DeploymentValidationError: The script has a relative import, for which it must be in a
                 package.
         """
-        script, known = deployment.flow.script, known_of(client)
-        if script.path is None or script in known or not _may_need_files(script.content):
+        script, read = deployment.flow.script, known()
+        if script.path is None or script in read or not _may_need_files(script.content):
             return
-        known[script] = True  # Another deployment of the same plan has the warning.
+        read[script] = True  # Another deployment of the same plan has the warning.
         # Imported here because most scripts import nothing of a project.
         from flowpack.analysis.imports import read_imports
         from flowpack.projects.single import missing_modules
@@ -321,64 +292,6 @@ class ScriptPackager(SourcePackager):
                 f"{printable(script.name)} imports {printable(shown)}, which only files of its"
                 f" project have, and they are not stored with it; {remedy}"
             )
-
-
-def _may_need_files(content: bytes) -> bool:
-    """Return True if a script may import what is not installed; a quick look at its text."""
-    names: Set[str] = set()
-    for module, listed, dynamic in _IMPORT.findall(content):
-        if dynamic or module.startswith(b".") or b"\\" in listed:
-            return True
-        parts = [module] if module else listed.split(b",")
-        names.update(
-            part.decode("utf-8", "replace").split(".")[0].split()[0]
-            for part in parts
-            if part.strip()
-        )
-    return not all(map(_is_installed, names))
-
-
-def _is_installed(top: str) -> bool:
-    known = getattr(sys, "stdlib_module_names", sys.builtin_module_names)
-    if top in known or top in ("prefect", "flowpack"):
-        return True
-    found = PathFinder.find_spec(top)
-    place = os.path.dirname(os.__file__)  # Of the standard library.
-    origin = str(found and found.origin)
-    return "-packages" in origin or origin.startswith(os.path.join(place, ""))
-
-
-def known_of(client: Client) -> Dict[Hashable, Any]:
-    """Return what the plan that reads with *client* has read; outside of plans nothing is kept."""
-    transport = getattr(client, "_transport", None)
-    return _KNOWN.setdefault(transport, {}) if isinstance(transport, Snapshot) else {}
-
-
-@attrs.frozen
-class ScriptPackager(SourcePackager):
-    """Stores one script, byte for byte."""
-
-    def source(self, deployment: CompleteSpec, client: Client) -> Source:
-        """Return the script's bytes."""
-        return Source(deployment.flow.script.content, deployment.flow)
-
-    def check_source(self, deployment: CompleteSpec, client: Client) -> None:
-        """Warn of imports that only files of the script's project can meet.
-
-        Raises:
-            DeploymentValidationError: The script has a relative import, for which it must be in a
-                package.
-        """
-        script = deployment.flow.script
-        if script.path is None or not _may_need_files(script.content):
-            return
-        # Imported here because most scripts import nothing of a project.
-        from flowpack.projects.single import missing_modules
-
-        known = known_of(client)
-        if ("imports", script) in known:  # Another deployment of the same plan has the warning.
-            return
-        known["imports", script] = True
 
 
 # --- bytes first, the pointer last --------------------------------------------------------
