@@ -7,6 +7,8 @@ from typing import Iterator, List, Optional, Tuple
 
 import attrs
 
+from flowpack.analysis.script import Script
+
 _FUNCTIONS = ("import_module", "__import__")
 
 
@@ -30,17 +32,33 @@ class Import:
 
 
 @attrs.frozen
-class Untold:
+class UnknownImport:
     """An import of a module that only running the code would tell."""
 
     line: int
     text: str
 
 
-def imports_of(tree: ast.Module) -> Tuple[List[Import], List[Untold]]:
+@attrs.frozen
+class Imports:
+    found: Tuple[Import, ...]
+    unknown: Tuple[UnknownImport, ...]
+    search_paths: Tuple[str, ...] = ()
+
+
+def read_imports(script: Script) -> Imports:
+    found, unknown = imports_of(script.tree)
+    return Imports(tuple(found), tuple(unknown))
+
+
+def exported_names(script: Script) -> Tuple[str, ...]:
+    return exported(script.tree)
+
+
+def imports_of(tree: ast.Module) -> Tuple[List[Import], List[UnknownImport]]:
     """Return the imports of a module, in order, and those that cannot be told."""
     found: List[Import] = []
-    untold: List[Untold] = []
+    untold: List[UnknownImport] = []
     for node, optional in _walk(tree, False):
         if isinstance(node, ast.Import):
             for each in node.names:
@@ -52,7 +70,7 @@ def imports_of(tree: ast.Module) -> Tuple[List[Import], List[Untold]]:
         elif isinstance(node, ast.Call) and _called(node) in _FUNCTIONS:
             name = _literal(node)
             if name is None:
-                untold.append(Untold(node.lineno, ast.unparse(node)[:80]))
+                untold.append(UnknownImport(node.lineno, ast.unparse(node)[:80]))
             else:
                 module = name.lstrip(".")
                 level = len(name) - len(module)

@@ -10,7 +10,9 @@ import attrs
 
 from flowpack.packaging.base import CompleteSpec
 from flowpack.packaging.script import Source, SourcePackager
-from flowpack.projects import SIZE_LIMIT, Bundle, Patterns, find_files, pack
+from flowpack.projects.bundle import Bundle, pack
+from flowpack.projects.closure import find_project
+from flowpack.projects.selection import SIZE_LIMIT, Patterns
 
 
 def _to_path(value: Union[str, os.PathLike[str], None]) -> Optional[str]:
@@ -40,7 +42,7 @@ class ProjectPackager(SourcePackager):
         """Return the bundle, and what is not known of the project."""
         flow = deployment.flow
         patterns = Patterns(self.include, self.exclude)
-        found = find_files(flow.script, self.root, patterns, self.size_limit)
-        bundle = Bundle(found.files, found.entry, found.file, flow.variable, found.paths)
+        found = find_project(flow.script, self.root, self.paths, patterns, self.size_limit)
+        bundle = Bundle(found.files, found.module, found.file, flow.variable, found.search_paths)
         files = {path: hashlib.sha256(content).hexdigest() for path, content in found.files.items()}
         return Source(pack(bundle), flow, found.notes, files)
