@@ -11,7 +11,7 @@ from flowpack.cli import output
 from flowpack.deployments.source import read_script
 from flowpack.analysis.discovery import select_flow
 from flowpack.exceptions import printable
-from flowpack.projects import Project, Patterns, find_files
+from flowpack.projects import Project, Selection, find_files
 
 
 def explain(arguments: Namespace) -> None:
@@ -19,8 +19,8 @@ def explain(arguments: Namespace) -> None:
     location, _, flow = arguments.script.partition(":")
     script = read_script(location)
     select_flow(script, flow or None)
-    patterns = Patterns(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
-    found = find_files(script, arguments.project or None, patterns)
+    selection = Selection(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
+    found = find_files(script, arguments.project or None, selection)
     installed = _installed()
     needs: List[Dict[str, Any]] = [
         {

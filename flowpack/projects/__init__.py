@@ -8,14 +8,15 @@ back. ``bootstrap`` is the code in it that a worker runs.
 from __future__ import annotations
 
 from flowpack.projects.bundle import Bundle, changes, extract, is_bundle, pack, unpack
-from flowpack.projects.selection import SIZE_LIMIT, Patterns, find_root
+from flowpack.projects.reader import SIZE_LIMIT
+from flowpack.projects.selection import Selection, find_root
 from flowpack.projects.closure import Project, ProjectFile, find_files
 
 __all__ = [
     "SIZE_LIMIT",
     "Bundle",
     "Project",
-    "Patterns",
+    "Selection",
     "ProjectFile",
     "changes",
     "extract",

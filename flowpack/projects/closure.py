@@ -13,7 +13,9 @@ import attrs
 
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
-from flowpack.projects.selection import SIZE_LIMIT, Patterns, Reader, find_root, walk
+from flowpack.projects.listing import walk
+from flowpack.projects.reader import FileReader
+from flowpack.projects.selection import Selection, find_root
 from flowpack.analysis.imports import Import, exported, imports_of
 
 _MAY = " may import it"
@@ -64,8 +66,7 @@ class _Module:
 def find_files(
     script: Script,
     root: Optional[str] = None,
-    patterns: Patterns = Patterns(),
-    limit: int = SIZE_LIMIT,
+    selection: Selection = Selection(),
 ) -> Project:
     """Return the files that *script*, a file, needs.
 
@@ -84,17 +85,16 @@ def find_files(
             f"{printable(entry)} cannot be imported by name, as processes that a flow"
             " starts must; let no name have a dot but for .py at the end"
         )
-    return _Finder(Reader(base, limit), entry, script, patterns).find()
+    return _Finder(FileReader(base, selection.size_limit), entry, script, selection).find()
 
 
 class _Finder:
-    def __init__(self, reader: Reader, entry: str, script: Script, patterns: Patterns) -> None:
+    def __init__(self, reader: FileReader, entry: str, script: Script, patterns: Selection) -> None:
         self._reader = reader
         self._root = reader.root
         self._patterns = patterns
         self._entry = entry
-        self._reader.read(entry)
-        self._reader.files[entry] = script.content  # Those that the flow was told from.
+        self._reader.add(entry, script.content)  # Those that the flow was told from.
         self._taken: Dict[str, str] = {}
         self._names: Dict[str, List[str]] = {}
         self._requires: Dict[str, str] = {}
@@ -105,7 +105,10 @@ class _Finder:
     def find(self) -> Project:
         first = self._named(self._entry)
         self._take(first, "the script")
-        for path, pattern in self._patterns.included(self._root):
+        selected = self._patterns.select(self._root)
+        self._reader.check_size(selected.patterns)
+        self._notes.extend(selected.notes)
+        for path, pattern in selected.patterns.items():
             self._include(path, pattern)
         while self._work:
             self._follow(self._work.pop(0))
@@ -211,7 +214,7 @@ class _Finder:
             return
         names.append(module.name)
         # An imported module is taken even if git ignores it: it may be generated.
-        if any(self._patterns.exclude) and self._patterns.excluded(path):
+        if self._patterns.excludes(path):
             self._notes.append(f"{path} is excluded, but {why}")
             return
         self._reader.read(path)
@@ -236,7 +239,7 @@ class _Finder:
         if not dot and module.folder is None:
             return False
         for path in sorted(walk(self._root, folder)):
-            if path.endswith(".py") and not self._patterns.excluded(path):
+            if path.endswith(".py") and not self._patterns.excludes(path):
                 name = path[len(folder) - len(top) : -len(".py")].replace("/", ".")
                 inner = _parent(path) if name.endswith(".__init__") else None
                 name = name[: -len(".__init__")] if inner else name
