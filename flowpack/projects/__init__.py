@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from flowpack.projects.bundle import Bundle, changes, extract, is_bundle, pack, unpack
 from flowpack.projects.reader import SIZE_LIMIT
-from flowpack.projects.selection import Selection, find_root
-from flowpack.projects.closure import Project, ProjectFile, find_files
+from flowpack.projects.selection import Selection
+from flowpack.projects.closure import Project, ProjectFile, find_files, find_root
 
 __all__ = [
     "SIZE_LIMIT",

@@ -15,10 +15,25 @@ from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
 from flowpack.projects.listing import walk
 from flowpack.projects.reader import FileReader
-from flowpack.projects.selection import Selection, find_root
+from flowpack.projects.selection import Selection
 from flowpack.analysis.imports import Import, exported, imports_of
 
 _MAY = " may import it"
+
+
+_MARKS = ("pyproject.toml", "setup.cfg", "setup.py", "prefect.yaml", ".git")
+
+
+def find_root(script: str) -> str:
+    """Return the nearest folder above *script* that looks like a project's."""
+    folder = start = os.path.dirname(os.path.abspath(script))
+    while True:
+        if any(os.path.lexists(os.path.join(folder, mark)) for mark in _MARKS):
+            return folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return start
+        folder = parent
 
 
 @attrs.frozen

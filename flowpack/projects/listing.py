@@ -5,45 +5,36 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from typing import Callable, Dict, Iterator, List, Set, Tuple
+from typing import Callable, Iterator, List, Set, Tuple
 
 from flowpack.exceptions import ProjectError, printable, quoted
 
 #: What is never taken: history, virtual environments and caches.
 _NEVER = re.compile(
-    r"(\.git|\.hg|\.svn|\.?venv|virtualenv|site-packages|__pycache__|.*\.py[co]|node_modules"
-    r"|\.tox|\.nox|\.eggs|.*\.egg-info|\.(mypy|pytest|ruff)_cache|\.ipynb_checkpoints|\.DS_Store)",
-    re.IGNORECASE,
+    r"(?i:\.git|\.hg|\.svn|\.?venv|site-packages|__pycache__|.*\.py[co]|node_modules|\.[tn]ox"
+    r"|\.eggs|.*\.egg-info|\.(mypy|pytest|ruff)_cache|\.ipynb_checkpoints|\.DS_Store)"
 )
-#: Folders that hold one of these are virtual environments.
-_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
-#: So many files and folders are listed; links may make endlessly many of few.
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # What virtual environments of any name hold.
+#: So many files and folders are listed at most; a few links can make endlessly many.
 _MOST = 500_000
-
-#: A repository's own configuration names programs that git runs, and servers that it asks.
-_GIT = ("git", "-c", "core.fsmonitor=", "-c", "core.quotepath=off", "-C")
+#: A repository's own configuration may name programs for git to run, and servers to ask.
+_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=off", "-C")
 _LIST = ("ls-files", "-zco", "--exclude-per-directory=.gitignore")
-_GIT_ENVIRONMENT = {
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_DISCOVERY_ACROSS_FILESYSTEM": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "LC_ALL": "C",
-}
-#: Leaves out the configuration of the user and the system.
-_GIT_ALONE = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+_SAFELY = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
+_PLAINLY = {"GIT_DISCOVERY_ACROSS_FILESYSTEM": "1", "LC_ALL": "C"}
+_ALONE = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
 _OTHER_OWNER = re.compile(b"dubious ownership|unsafe repository")
 
 
 def list_files(root: str, descends: Callable[[str], bool]) -> List[str]:
-    """Return the paths of files under *root*, relative to it and sorted.
+    """Return the paths of the files under *root*, relative to it and sorted.
 
-    In a git checkout the .gitignore files decide, and nothing else, so that every user of the
-    checkout gets the same. Elsewhere only folders are read for which *descends* returns True.
-    A link that leads to a folder outside of *root* is listed with ``/`` at its end.
+    In a git checkout its .gitignore files decide, and nothing of the user's, so that all who
+    have it get the same. Elsewhere folders are read for which *descends* returns True. A link to
+    a folder outside is listed with ``/`` at its end.
 
     Raises:
-        ProjectError: git cannot be asked, or a folder cannot be read.
+        ProjectError: git cannot list them, or a folder cannot be read.
     """
     top = checkout(root)
     return sorted(_git_files(root, top) if top else set(walk(root, "", descends)))
@@ -51,7 +42,7 @@ def list_files(root: str, descends: Callable[[str], bool]) -> List[str]:
 
 def checkout(root: str) -> str:
     """Return the folder of the git checkout that *root* is in; empty if it is in none."""
-    folder = root
+    folder = os.path.abspath(root)
     while not os.path.lexists(os.path.join(folder, ".git")):
         folder, below = os.path.dirname(folder), folder
         if folder == below:
@@ -59,38 +50,37 @@ def checkout(root: str) -> str:
     return folder
 
 
-def left_out(root: str, path: str, known: Dict[str, str]) -> str:
-    """Return the part of *path* that is never taken, if one is; *known* keeps what is found."""
-    if path not in known:
-        above, _, name = path.rpartition("/")
-        problem = left_out(root, above, known) if above else ""
-        place = os.path.join(root, path)
-        if not problem and (
-            _NEVER.fullmatch(name)
-            or any(os.path.lexists(os.path.join(place, each)) for each in _ENVIRONMENT)
-        ):
-            problem = path
-        known[path] = problem
-    return known[path]
+def never_taken(root: str, path: str) -> str:
+    """Return the part of *path* that is never taken; empty if all of it may be."""
+    parts = path.split("/")
+    for count, name in enumerate(parts, 1):
+        part = "/".join(parts[:count])
+        marks = (os.path.join(root, part, mark) for mark in _ENVIRONMENT)
+        if _NEVER.fullmatch(name) or any(map(os.path.lexists, marks)):
+            return part
+    return ""
 
 
 def walk(
     root: str, under: str = "", descends: Callable[[str], bool] = lambda folder: True
 ) -> Iterator[str]:
-    """Yield the paths of the files in the folder *under*, relative to *root*; links are followed.
+    """Yield the paths of the files under *root* in the folder *under*; links are followed.
 
     Raises:
         ProjectError: A folder cannot be read, or there are too many.
     """
     real_root = os.path.realpath(root)
-    known: Dict[str, str] = {}
-    waiting: List[Tuple[str, Tuple[str, ...]]] = [(under.rstrip("/"), ())]
-    for count in range(_MOST):
+    parts = under.split("/")
+    above = tuple(
+        os.path.realpath(os.path.join(root, *parts[:count])) for count in range(len(parts))
+    )
+    waiting: List[Tuple[str, Tuple[str, ...]]] = [(under, above if under else ())]
+    for _ in range(_MOST):
         if not waiting:
             return
         path, above = waiting.pop()
-        place = os.path.join(root, path)
-        if path and left_out(root, path, known):
+        place, name = os.path.join(root, path), path.rpartition("/")[2]
+        if _NEVER.fullmatch(name):
             continue
         if os.path.isfile(place):
             yield path
@@ -99,77 +89,68 @@ def walk(
             if not is_below(real, real_root):
                 yield f"{path}/"
             elif real not in above:  # Else it is a link to a folder that it is in.
-                inner = f"{path}/" if path else ""
-                waiting += [(inner + name, (*above, real)) for name in _names(place, path)]
+                names = _names(place)
+                if not path or not {*names}.intersection(_ENVIRONMENT):
+                    inner = f"{path}/" if path else ""
+                    waiting += [(inner + each, (*above, real)) for each in names]
     raise ProjectError(
-        f"there are more than {_MOST} files and folders in {printable(place)}: include what"
-        " the flow needs, as folder/*.csv, and exclude what leads to the rest"
+        f"more than {_MOST} files and folders are under {printable(root)}; include folders that"
+        " the flow needs by name, and remove links that lead in circles"
     )
 
 
 def is_below(real: str, real_root: str) -> bool:
-    """Return True if *real* is *real_root* or in it; both are without links."""
-    return real == real_root or real.startswith(os.path.join(real_root, ""))
+    """Return True if *real* is *real_root* or in it; neither has links."""
+    return f"{real}/".startswith(f"{real_root.rstrip('/')}/")
 
 
-def _names(place: str, path: str) -> List[str]:
+def _names(folder: str) -> List[str]:
     try:
-        return os.listdir(place)
-    except FileNotFoundError:
-        return []  # It was removed meanwhile.
+        return os.listdir(folder)
     except OSError as exc:
-        raise ProjectError(
-            f"the folder {quoted(path or place)} cannot be read: {exc.strerror}; exclude it or"
-            " make it readable"
-        ) from exc
+        problem = f"the folder {quoted(folder)} cannot be read: {exc.strerror}"
+        raise ProjectError(f"{problem}; make it readable, or include less") from exc
 
 
 def _git_files(root: str, top: str) -> Set[str]:
-    found: Set[str] = set()
-    known: Dict[str, str] = {}
+    files: Set[str] = set()
+    links: List[str] = []
     for path in _ask_git(root, top):
         place = os.path.join(root, path)
-        if left_out(root, path, known):
-            continue
-        if not os.path.isdir(place):
-            found.update([path] if os.path.isfile(place) else ())  # Else it is deleted.
+        if os.path.isfile(place):  # Else it is deleted, or a folder: a link or a checkout.
+            files.add(path)
         elif os.path.islink(place):
-            found.update(walk(root, path))
-        elif os.path.lexists(os.path.join(place, ".git")):
-            # A submodule, or a checkout in the checkout; both have rules of their own.
-            inner = path.rstrip("/")
-            found.update(f"{inner}/{each}" for each in _git_files(place, place))
-    return found
+            links.append(path)
+        elif os.path.lexists(os.path.join(place, ".git")) and not never_taken(root, path):
+            inner = os.path.join(path, "")  # Its rules are its own, of a submodule, too.
+            files.update(inner + each for each in _git_files(place, place))
+    for path in (each for link in links for each in walk(root, link)):
+        real = os.path.realpath(os.path.join(root, path))
+        if path.endswith("/") or os.path.relpath(real, os.path.realpath(root)) in files:
+            files.add(path)
+    return files
 
 
 def _ask_git(root: str, top: str) -> List[str]:
-    """Return what git lists: files, links, and folders that are checkouts."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    own.update(_GIT_ENVIRONMENT)
-    try:
-        for env in ({**own, **_GIT_ALONE}, own):
-            done = subprocess.run(
-                [*_GIT, root, *_LIST], env=env, stdin=subprocess.DEVNULL, capture_output=True
-            )
-            # Whom the user trusts stands in the user's own configuration.
-            if not (done.returncode and _OTHER_OWNER.search(done.stderr)):
-                break
-    except OSError as exc:
-        raise _git_error(root, top, f"it cannot be run: {exc.strerror}") from exc
-    if done.returncode:
-        reason = printable(done.stderr.decode("utf-8", "replace").strip(), 300)
-        if _OTHER_OWNER.search(done.stderr):
-            reason = (
-                "the checkout belongs to another user; if you trust it, run"
-                f" 'git config --global --add safe.directory {printable(top)}'"
-            )
-        raise _git_error(root, top, reason)
-    return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path]
-
-
-def _git_error(root: str, top: str, reason: str) -> ProjectError:
-    return ProjectError(
-        f"{printable(root)} is in the git checkout {printable(top)}, and git must list which of"
-        f" its files are not ignored: {reason}. Or name the files one by one, without wildcards,"
-        " which needs no git"
+    own.update({**_SAFELY, **_PLAINLY})
+    problem = ""
+    for env in ({**own, **_ALONE}, own):
+        try:
+            command = [*_GIT, root, *_LIST]
+            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True)
+        except OSError as exc:
+            problem = f"it cannot be run: {exc.strerror}"
+            break
+        if done.returncode == 0:
+            return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path]
+        problem = printable(done.stderr.decode("utf-8", "replace").strip(), 300)
+        if not _OTHER_OWNER.search(done.stderr):
+            break
+        # Whom the user trusts stands in the user's own configuration: it is asked again with it.
+        trust = f"git config --global --add safe.directory {printable(top)}"
+        problem = f"the checkout belongs to another user; if you trust it, run '{trust}'"
+    raise ProjectError(
+        f"git must list which files of the checkout {printable(top)} it does not ignore, and"
+        f" failed: {problem}. Or name each file in include without wildcards, which needs no git"
     )
