@@ -12,7 +12,7 @@ from flowpack.deployments.source import read_script
 from flowpack.analysis.discovery import select_flow
 from flowpack.exceptions import printable
 from flowpack.projects.closure import Project, find_project
-from flowpack.projects.selection import Patterns
+from flowpack.projects.selection import Selection
 
 
 def explain(arguments: Namespace) -> None:
@@ -20,9 +20,9 @@ def explain(arguments: Namespace) -> None:
     location, _, flow = arguments.script.partition(":")
     script = read_script(location)
     select_flow(script, flow or None)
-    patterns = Patterns(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
+    selection = Selection(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
     found = find_project(
-        script, arguments.project or None, tuple(getattr(arguments, "path", None) or ()), patterns
+        script, arguments.project or None, tuple(getattr(arguments, "path", None) or ()), selection
     )
     installed = _installed()
     needs: List[Dict[str, Any]] = [

@@ -24,8 +24,9 @@ from flowpack.projects.modules import (
     parent,
     submodules,
 )
+from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import SearchPath, check_path, find_above, find_root, relative
-from flowpack.projects.selection import SIZE_LIMIT, Patterns, Reader
+from flowpack.projects.selection import Selection
 from flowpack.projects.single import RESERVED, installed, is_standard
 
 #: Reasons for which a file is taken that may never be imported.
@@ -93,8 +94,7 @@ def find_project(
     script: Script,
     root: Optional[str] = None,
     paths: Sequence[str] = (),
-    selection: Patterns = Patterns(),
-    limit: int = SIZE_LIMIT,
+    selection: Selection = Selection(),
 ) -> Project:
     """Return the files that *script*, a file, needs; nothing of them is run.
 
@@ -119,7 +119,7 @@ def find_project(
     base = _base_of(script, tree, file)
     given = [check_path(tree, each) for each in paths]
     search = SearchPath(tree, base, parent(file), given)
-    closure = _Closure(tree, search, selection, Reader(tree.root, limit))
+    closure = _Closure(tree, search, selection, FileReader(tree.root, selection.size_limit))
     return closure.find(script, file, base, above=None if root else tree.root)
 
 
@@ -153,7 +153,7 @@ def _base_of(script: Script, tree: Tree, file: str) -> str:
 class _Closure:
     """Follows imports from file to file; each file is read once."""
 
-    def __init__(self, tree: Tree, search: SearchPath, selection: Patterns, reader: Reader) -> None:
+    def __init__(self, tree: Tree, search: SearchPath, selection: Selection, reader: FileReader) -> None:
         self._tree, self._search, self._selection, self._reader = tree, search, selection, reader
         self._scripts: Dict[str, Script] = {}
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
@@ -167,12 +167,14 @@ class _Closure:
         """Return the project of *script*; what it lacks is also looked for above *above*."""
         self._above = above
         self._flat = base if base == parent(file) else None
-        self._reader.read(file)
-        self._reader.files[file] = script.content  # Those in which the flow was found.
+        self._reader.add(file, script.content)  # Those in which the flow was found.
         self._scripts[file] = script
         self._take_named(file, base, "the script")
         self._imported[self._modules[file][0]] = None
-        for path, pattern in self._selection.included(self._tree.root):
+        selected = self._selection.select(self._tree.root, self._search.folders)
+        self._reader.check_size(selected.patterns)
+        self._notes.update(dict.fromkeys(selected.notes))
+        for path, pattern in selected.patterns.items():
             self._include(path, f"{_INCLUDED}{pattern}")
         while self._waiting:
             self._follow(self._waiting.popleft())
@@ -206,7 +208,7 @@ class _Closure:
         path = module.path
         if path is None or module in self._modules.get(path, ()):
             return
-        if any(self._selection.exclude) and self._selection.excluded(path):
+        if self._selection.excludes(path, self._search.folders):
             self._note(f"{path} is excluded, but {reason}")
             return
         self._modules.setdefault(path, []).append(module)
@@ -278,7 +280,7 @@ class _Closure:
         top = find_chain(self._tree, [module.base], module.name.partition(".")[0])
         below = list(submodules(self._tree, top[0])) if top else []
         for each in below:
-            if not self._selection.excluded(each.path or ""):
+            if each.path and not self._selection.excludes(each.path, self._search.folders):
                 self._take(each, f"{where}{_MAY_IMPORT}")
         if not below:
             self._note(
