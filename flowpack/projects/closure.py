@@ -277,8 +277,8 @@ class _Closure:
 
     def _follow_unknown(self, where: str, text: str, module: Module) -> None:
         """Take all modules of the outermost package of *module*, any of which may be meant."""
-        top = find_chain(self._tree, [module.base], module.name.partition(".")[0])
-        below = list(submodules(self._tree, top[0])) if top else []
+        top = find_chain(self._tree, [module.base], module.package) if module.package else []
+        below = list(submodules(self._tree, top[-1])) if top else []
         for each in below:
             if each.path and not self._selection.excludes(each.path, self._search.folders):
                 self._take(each, f"{where}{_MAY_IMPORT}")
