@@ -61,7 +61,7 @@ _CONSTANTS = frozenset("""
     datetime.datetime.max datetime.datetime.min datetime.date.max datetime.date.min
     datetime.timedelta.max datetime.timedelta.min
     logging.CRITICAL logging.DEBUG logging.ERROR logging.INFO logging.WARNING
-    math.e math.inf math.nan math.pi math.tau os.sep sys.maxsize
+    math.e math.inf math.nan math.pi math.tau os.curdir os.pardir os.sep sys.maxsize
     sys.version_info.major typing.TYPE_CHECKING
     """.split())
 

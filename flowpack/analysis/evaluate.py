@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from pathlib import PurePath
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.analysis import calls
+from flowpack.analysis import calls, paths
 from flowpack.analysis.calls import iterated, known
 from flowpack.analysis.syntax import (
     CHANGING_METHODS,
@@ -162,7 +163,9 @@ class _Evaluation(ast.NodeVisitor):
             if self.strict:
                 raise
             return Unknown(node, "nothing in the script gives it a value before")
-        return known(value) if isinstance(value, Symbol) else value
+        if isinstance(value, Symbol):
+            value = self.scope.follow(known(value))
+        return value
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> object:
         value = self.visit(node.value)
@@ -170,7 +173,15 @@ class _Evaluation(ast.NodeVisitor):
         return value
 
     def visit_Attribute(self, node: ast.Attribute) -> object:
-        return calls.attribute_of(self.visit(node.value), node.attr)
+        return self._attribute_of(self.visit(node.value), node.attr)
+
+    def _attribute_of(self, value: object, name: str) -> object:
+        if isinstance(value, PurePath) and self._knows_file():
+            return paths.attribute_of(value, name)
+        return self.scope.follow(calls.attribute_of(value, name))
+
+    def _knows_file(self) -> bool:
+        return isinstance(self.scope.module.names.get("__file__"), str)
 
     def visit_Tuple(self, node: ast.Tuple) -> object:
         return tuple(self._items(node.elts))
@@ -284,8 +295,9 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> object:
         method = node.func if isinstance(node.func, ast.Attribute) else None
-        owner = self.visit(node.func if method is None else method.value)
-        function = owner if method is None else calls.attribute_of(owner, method.attr)
+        owner = function = self.visit(node.func if method is None else method.value)
+        if method is not None:
+            function = self._attribute_of(owner, method.attr)
         arguments, keywords, unread = self._arguments(node)
         if method is not None and method.attr in CHANGING_METHODS:
             forget_items(owner)
@@ -299,7 +311,8 @@ class _Evaluation(ast.NodeVisitor):
             result = self._result(function)
             if not isinstance(result, Unknown):
                 return result
-        return calls.call(function, arguments, keywords, node)
+        path = paths.call(function, arguments, keywords) if self._knows_file() else None
+        return calls.call(function, arguments, keywords, node) if path is None else path
 
     def _arguments(
         self, node: ast.Call

@@ -11,7 +11,7 @@ import sys
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Optional, Protocol, Sequence, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Callable, Optional, Protocol, Sequence, Tuple, TypeVar, Union
 
 import attrs
 
@@ -44,6 +44,11 @@ class Script:
     content: bytes = attrs.field(repr=False)
     name: str
     path: Optional[str] = None  # Absolute; None where there is no file.
+    # In a project: the dotted name of the module, and what gives the scope of each of them.
+    module: Optional[str] = attrs.field(default=None, repr=False)
+    resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(
+        default=None, eq=False, repr=False
+    )
 
     @classmethod
     def read(cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT) -> Script:
@@ -64,6 +69,13 @@ class Script:
         """The last part of the path or URL."""
         location = self.path or self.name.partition("?")[0]
         return location.replace("\\", "/").rpartition("/")[2]
+
+    @property
+    def package(self) -> Optional[str]:
+        """The dotted name of the package that it is in; None where it is in no project."""
+        if self.module is None or self.filename == "__init__.py":
+            return self.module
+        return self.module.rpartition(".")[0]
 
     @property
     def size(self) -> int:
@@ -112,7 +124,10 @@ class Script:
         # Imported here because it is slow to load.
         from flowpack.analysis.scopes import read_module
 
-        return read_module(self.tree)
+        tree = self.tree
+        # Modules that import this one must see the same classes.
+        shared = self.resolve(self.module) if self.resolve and self.module else None
+        return shared or read_module(tree, package=self.package, resolve=self.resolve)
 
     def check_readable(self) -> None:
         """Raise DiscoveryError for bytes that are no source, or would crash the parser."""

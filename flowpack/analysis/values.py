@@ -10,7 +10,19 @@ import ast
 import builtins
 import re
 from collections import deque
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Set,
+    Tuple,
+    Union,
+)
 
 import attrs
 
@@ -19,6 +31,8 @@ import attrs
 LONGEST = 10_000
 #: A value that could be more things than these is unknown.
 _MOST_ALTERNATIVES = 16
+#: A name that is imported through more modules than these is not followed.
+_MOST_MODULES = 100
 
 SIZED = (list, tuple, set, frozenset, dict, str, bytes, range)
 CONTAINERS = (list, tuple, set, frozenset, dict)
@@ -125,6 +139,16 @@ class Scope:
     filled: Set[str] = attrs.field(factory=set, repr=False)
     # What names stood for since somebody began to record it.
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
+    # Gives the scope of a module of the project by its dotted name; None outside of it.
+    resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(default=None, repr=False)
+
+    @property
+    def module(self) -> Scope:
+        """The scope of the whole module."""
+        scope = self
+        while scope.outer is not None:
+            scope = scope.outer
+        return scope
 
     def bind(self, name: str, value: object) -> None:
         """Let *name* stand for *value*; with ABSENT it is not bound any more."""
@@ -166,6 +190,31 @@ class Scope:
         if stars:
             return UNKNOWN
         raise Undefined(name)
+
+    def follow(self, value: object) -> object:
+        """Return what *value*, if it is the symbol of a name in the project, stands for there.
+
+        Functions, flows, modules, and what is not bound there, remain symbols.
+        """
+        resolve = self.module.resolve
+        for _ in range(_MOST_MODULES):  # Modules may import a name from each other.
+            if resolve is None or not isinstance(value, Symbol):
+                break
+            module, _, name = value.name.rpartition(".")
+            scope = resolve(module) if module and module[0] != "." else None
+            if scope is None or not (name in scope.names or name in scope.rebound or scope.stars):
+                break
+            found = _as_imported(scope.look_up(name))
+            if found is ABSENT or found == value:
+                break
+            value = found
+        return value
+
+    def exported(self) -> Optional[List[str]]:
+        """Return the names in ``__all__``; None where it is not known, or there is none."""
+        names: Any = self.names.get("__all__")
+        is_known = isinstance(names, (list, tuple)) and all(isinstance(n, str) for n in names)
+        return list(names) if is_known else None
 
 
 @attrs.frozen(eq=False)
@@ -281,6 +330,23 @@ def path_of(value: object) -> str:
         function = path_of(value.function)
         return f"{function}()" if function else ""
     return value.name if isinstance(value, Symbol) else ""
+
+
+def _as_imported(value: object) -> object:
+    """Return *value* as other modules see it; ABSENT for functions and flows."""
+    waiting: List[object] = [value]
+    for _ in range(LONGEST):
+        if not waiting:
+            # Without its source a call is nowhere taken for that of a flow.
+            return attrs.evolve(value, node=None) if isinstance(value, Call) else value
+        item = waiting.pop()
+        if isinstance(item, (Function, Attribute, OpenCall)):
+            break
+        if isinstance(item, (OneOf, dict)):
+            waiting += item.values if isinstance(item, OneOf) else item.values()
+        elif isinstance(item, CONTAINERS):
+            waiting += item
+    return ABSENT
 
 
 # Plain values, and what may be several

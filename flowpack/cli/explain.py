@@ -16,8 +16,8 @@ from flowpack.cli import output
 from flowpack.cli.specs import project_packager, split_target
 from flowpack.deployments.source import parse_location, read_script
 from flowpack.exceptions import DiscoveryError, printable
-from flowpack.projects import Project
-from flowpack.projects.closure import standard_library
+from flowpack.projects.closure import Project
+from flowpack.projects.single import is_standard
 
 
 def explain(arguments: Namespace) -> None:
@@ -45,7 +45,7 @@ def explain(arguments: Namespace) -> None:
         "files": [attrs.asdict(each) for each in project.taken],
         "requires": needs,
         "standard": standard,
-        "data": [attrs.asdict(each) for each in project.hints],
+        "data": list(project.hints),
         "notes": [*project.notes, *notes],
     }
     output.result(document, _lines(project, document), as_json=arguments.json)
@@ -104,18 +104,17 @@ def requirements(
         for path in files
         if path.startswith(base)
     }
-    known, standard = {"flowpack", *own}, standard_library()
     found: Dict[str, Dict[str, Any]] = {}
     for path, content in files.items():
         with suppress(DiscoveryError):  # A notebook's cell, a template or for another Python.
             imports = read_imports(Script(content, path)).found if path.endswith(".py") else ()
             for each in imports:
                 top = each.module.partition(".")[0]
-                if each.level or top in known:
+                if each.level or top in own or top == "flowpack":
                     continue
                 need = found.setdefault(top, {"where": f"{path}:{each.line}", "optional": True})
                 need["optional"] = need["optional"] and each.optional
-    needs = sorted(found.keys() - standard)
+    needs = sorted(name for name in found if not is_standard(name))
     distributions = _distributions() if needs else {}
     return [
         {
@@ -125,7 +124,7 @@ def requirements(
             **found[name],
         }
         for name in needs
-    ], sorted(found.keys() & standard)
+    ], sorted(filter(is_standard, found))
 
 
 def _distributions() -> Dict[str, List[str]]:

@@ -12,10 +12,13 @@ from flowpack._validators import at_least, field_error, instance_of, is_list_of_
 from flowpack.analysis.script import Script
 from flowpack.client import Client
 from flowpack.connect import using
-from flowpack.exceptions import DeploymentValidationError, ProjectError, printable, quoted
+from flowpack.exceptions import ProjectError, printable, quoted
 from flowpack.packaging.base import CompleteSpec, Content, Package, SpecFields, known, reading_once
 from flowpack.packaging.script import SourcePackager
-from flowpack.projects import SIZE_LIMIT, Bundle, Project, Selection, find_project, pack
+from flowpack.projects.bundle import Bundle, pack
+from flowpack.projects.closure import Project, find_project
+from flowpack.projects.reader import SIZE_LIMIT
+from flowpack.projects.selection import Selection
 
 
 def _to_root(value: Any) -> Any:
@@ -91,10 +94,6 @@ class ProjectPackager(SourcePackager):
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the project as one Python file, and ``file.py:function``."""
         flow, read = deployment.flow, known()
-        if flow.is_method:
-            problem = f"the flow {printable(flow.variable)} of a project is in a class"
-            problem += ", where runs do not find it; write it as a function at module level"
-            raise DeploymentValidationError(deployment.full_name, [problem])
         project = self._project(flow.script)
         key = (*self._key(flow.script), flow.variable)
         if key not in read:
