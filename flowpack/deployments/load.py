@@ -76,12 +76,14 @@ class FetchedScript:
         from flowpack.analysis.discovery import select_flow
         from flowpack.packaging.script import known_schema
         from flowpack.projects.bundle import is_bundle, unpack
+        from flowpack.projects.scripts import link
 
         script, name = Script(self.content, self.filename), self.variable or self.flow_name
         try:
             if is_bundle(self.content):
                 bundle = unpack(self.content)
                 script, name = Script(bundle.files[bundle.file], bundle.file), bundle.flow
+                script = link(script, bundle.module, bundle.files, bundle.search_paths)
             return known_schema(select_flow(script, name))
         except (DiscoveryError, ProjectError):
             return {}

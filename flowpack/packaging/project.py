@@ -18,6 +18,7 @@ from flowpack.packaging.script import SourcePackager
 from flowpack.projects.bundle import Bundle, pack
 from flowpack.projects.closure import Project, find_project
 from flowpack.projects.reader import SIZE_LIMIT
+from flowpack.projects.scripts import link
 from flowpack.projects.selection import Selection
 
 
@@ -90,6 +91,11 @@ class ProjectPackager(SourcePackager):
             raise ProjectError(f"the root of the project, {quoted(self.root)}, is no folder")
         selection = Selection(self.include, self.exclude, self.size_limit)
         return find_project(script, self.root, self.paths, selection)
+
+    def link(self, script: Script) -> Script:
+        """Return *script* with what it imports of its project; errors as of find_project."""
+        project = self._project(script)
+        return link(script, project.module, project.files, project.search_paths)
 
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the project as one Python file, and ``file.py:function``."""

@@ -22,6 +22,7 @@ from flowpack._logs import INFO, log
 from flowpack._tracebacks import HidesLocals
 from flowpack._validators import describe_type, validator
 from flowpack.analysis.discovery import FlowInfo
+from flowpack.analysis.script import Script
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.blocks.storage_errors import hash_object, storage_errors
 from flowpack.blocks.storage_url import parse_storage_url, read_named_block
@@ -100,6 +101,10 @@ class SourcePackager(HidesLocals, Packager):
     @abstractmethod
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the bytes to store, and the entry point in them."""
+
+    def link(self, script: Script) -> Script:
+        """Return *script* as it is read for its flow: here, as if it were alone."""
+        return script
 
     def check_imports(self, deployment: CompleteSpec) -> None:
         """Raise or warn where the flow could not import what it needs; here all is well."""

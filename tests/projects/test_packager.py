@@ -18,6 +18,7 @@ from flowpack import (
     load_flow_from_deployment,
     plan,
 )
+from flowpack.deployments.load import fetch_script
 from flowpack.deployments.projects import fetch_project
 from flowpack.exceptions import (
     DeploymentValidationError,
@@ -25,6 +26,7 @@ from flowpack.exceptions import (
     ProjectError,
 )
 from flowpack.packaging import project as packaging
+from flowpack.packaging.script import known_schema
 from tests.clients import client, transport
 
 __all__ = ["client", "transport"]
@@ -160,16 +162,25 @@ def test_root_is_no_folder(spec, client, root):
         plan(with_packager(spec, root=root / "setup.cfg"), client)
 
 
-def test_method(spec, client, root):
-    """A flow in a class is refused with the way out."""
-    script = root / "flows" / "cls.py"
-    script.write_text(
-        "from prefect import flow\n\nclass A:\n    @staticmethod\n    @flow\n"
-        "    def f():\n        pass\n"
-    )
-    made = attrs.evolve(spec, flow_location=script, flow_name="A.f")
-    with pytest.raises(DeploymentValidationError, match="class"):
-        plan(made, client)
+def test_classes_of_helpers(spec, client, root):
+    """The schema of the parameters knows classes that other modules define, run -p as well."""
+    assert spec.find_flow().script.resolve("helper") is not None
+    deploy(spec, client)
+    fetched = fetch_script("etl/d", client)
+    schema = fetched.parameter_schema()
+    assert schema["properties"]["n"]["type"] == "integer"
+    assert schema == known_schema(spec.find_flow())
+    assert "table" in str(schema)
+
+
+def test_constants_of_helpers(spec, root):
+    """A flow's name may be a constant of another module."""
+    (root / "flows" / "names.py").write_text("NAME = 'nightly load'\n")
+    script = root / "flows" / "named.py"
+    source = "from flowpack import flow\nimport names\n@flow(name=names.NAME)\ndef f(): pass\n"
+    script.write_text(source)
+    made = attrs.evolve(spec, flow_location=script, flow_name=None)
+    assert made.find_flow().name == "nightly load"
 
 
 def test_storage_is_kept(spec, client, tmp_path):
