@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID
 
@@ -48,7 +49,7 @@ from flowpack.exceptions import (
 )
 from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
 from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager
-from flowpack.packaging.base import is_prepared, reading_once
+from flowpack.packaging.base import is_prepared, known
 from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
 from flowpack.wire.conversion import describe_schedule
 from flowpack.wire.dialect import Change
@@ -118,8 +119,9 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
     Raises the problems of all specs together, that of a single one as it is.
     """
     chosen = tuple(specs) if isinstance(specs, Iterable) else (specs,)
-    with reading_once():
-        return _plan_all(chosen, api, confirm)
+    context = copy_context()
+    context.run(known.set, {})
+    return context.run(_plan_all, chosen, api, confirm)
 
 
 def _plan_all(chosen: Tuple[Spec, ...], api: Client, confirm: bool) -> Plan:

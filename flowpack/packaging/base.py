@@ -6,22 +6,9 @@ import hashlib
 import inspect
 import io
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import (
-    Any,
-    BinaryIO,
-    Callable,
-    Collection,
-    Dict,
-    Hashable,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Tuple,
-    Union,
-)
+from typing import Any, BinaryIO, Callable, Collection, Dict, Hashable, List, Mapping
+from typing import Optional, Tuple, TypeVar, Union
 
 import attrs
 
@@ -60,6 +47,8 @@ from flowpack.schedules import (
     schedules_problem,
 )
 from flowpack.urls import URL, Address, as_address, url_of
+
+Value = TypeVar("Value")
 
 
 def to_address(value: Optional[URL]) -> Any:
@@ -324,24 +313,19 @@ class Package:
     files: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
-#: What a plan has read of scripts and projects; None outside of plans.
-_known: ContextVar[Optional[Dict[Hashable, Any]]] = ContextVar("flowpack_known", default=None)
+#: What packagers have read for one plan; None outside of plans.
+known: ContextVar[Optional[Dict[Hashable, Any]]] = ContextVar("flowpack_known", default=None)
 
 
-@contextmanager
-def reading_once() -> Iterator[None]:
-    """Have packagers read what several deployments need once in the block; see :func:`known`."""
-    token = _known.set({} if _known.get() is None else _known.get())
-    try:
-        yield
-    finally:
-        _known.reset(token)
-
-
-def known() -> Dict[Hashable, Any]:
-    """Return what was read since :func:`reading_once` began; nothing is kept elsewhere."""
-    read = _known.get()
-    return {} if read is None else read
+def once(key: Hashable, make: Callable[[], Value]) -> Value:
+    """Return what *make* returns; deployments of one plan share it by its *key*."""
+    read = known.get()
+    if read is None:
+        return make()
+    if key not in read:
+        read[key] = make()
+    value: Value = read[key]
+    return value
 
 
 class Packager(ABC):

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Hashable, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 import attrs
 
 from flowpack._files import absolute_path
-from flowpack._validators import at_least, field_error, instance_of, is_list_of_texts, validator
+from flowpack._validators import at_least, field_error, instance_of, validator
 from flowpack.analysis.script import Script
-from flowpack.client import Client
-from flowpack.connect import using
 from flowpack.exceptions import ProjectError, printable, quoted
-from flowpack.packaging.base import CompleteSpec, Content, Package, SpecFields, known, reading_once
+from flowpack.packaging.base import CompleteSpec, Content, once
 from flowpack.packaging.script import SourcePackager
 from flowpack.projects.bundle import Bundle, pack
 from flowpack.projects.closure import Project, find_project
 from flowpack.projects.reader import SIZE_LIMIT
 from flowpack.projects.scripts import link
 from flowpack.projects.selection import Selection
+
+_check_patterns: Any = attrs.fields(Selection).include.validator
+
+
+def _to_patterns(value: Any) -> Any:
+    return tuple(value or ()) if value is None or isinstance(value, list) else value
 
 
 def _to_root(value: Any) -> Any:
@@ -32,18 +36,6 @@ def _to_root(value: Any) -> Any:
         return absolute_path(value)
     except ValueError as exc:
         raise field_error(ProjectPackager, "root", str(exc)) from None
-
-
-def _to_texts(value: Any) -> Any:
-    value = () if value is None else value
-    return tuple(map(_to_text, value)) if isinstance(value, (list, tuple)) else value
-
-
-def _to_text(value: Any) -> Any:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-_check_texts = validator(is_list_of_texts)
 
 
 @attrs.frozen
@@ -60,7 +52,7 @@ class ProjectPackager(SourcePackager):
         paths: Further folders in which modules are searched, relative to the root.
         include: Further files: paths, folders or patterns (``data/*.sql``, ``**/*.j2``) relative
             to the root, or names of modules. Files with secrets come only if they are named.
-        exclude: What *include* and imports leave out, in the same form.
+        exclude: What *include* does not bring, in the same form.
         size_limit: Largest sum of all files, in bytes.
 
     Raises:
@@ -70,13 +62,19 @@ class ProjectPackager(SourcePackager):
     root: Optional[str] = attrs.field(
         default=None, converter=_to_root, validator=validator(instance_of(str, "a path"))
     )
-    paths: Tuple[str, ...] = attrs.field(default=(), converter=_to_texts, validator=_check_texts)
-    include: Tuple[str, ...] = attrs.field(default=(), converter=_to_texts, validator=_check_texts)
-    exclude: Tuple[str, ...] = attrs.field(default=(), converter=_to_texts, validator=_check_texts)
+    paths: Tuple[str, ...] = attrs.field(
+        default=(), converter=_to_patterns, validator=_check_patterns
+    )
+    include: Tuple[str, ...] = attrs.field(
+        default=(), converter=_to_patterns, validator=_check_patterns
+    )
+    exclude: Tuple[str, ...] = attrs.field(
+        default=(), converter=_to_patterns, validator=_check_patterns
+    )
     size_limit: int = attrs.field(default=SIZE_LIMIT, validator=validator(at_least(1, "bytes")))
 
     def find_project(self, script: Script) -> Project:
-        """Return the files that *script* needs; reads only.
+        """Return the files that *script* needs; reads only, and in a plan only once.
 
         Raises:
             ProjectError: They cannot be packaged.
@@ -90,46 +88,32 @@ class ProjectPackager(SourcePackager):
         if self.root is not None and not os.path.isdir(self.root):
             raise ProjectError(f"the root of the project, {quoted(self.root)}, is no folder")
         selection = Selection(self.include, self.exclude, self.size_limit)
-        return find_project(script, self.root, self.paths, selection)
+        wanted = (self.root, self.paths, selection)
+        key = ("project", script.path, script.sha256, *wanted)
+        return once(key, lambda: find_project(script, *wanted))
 
     def link(self, script: Script) -> Script:
         """Return *script* with what it imports of its project; errors as of find_project."""
-        project = self._project(script)
+        project = self.find_project(script)
         return link(script, project.module, project.files, project.search_paths)
 
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the project as one Python file, and ``file.py:function``."""
-        flow, read = deployment.flow, known()
-        project = self._project(flow.script)
-        key = (*self._key(flow.script), flow.variable)
-        if key not in read:
-            bundle = Bundle(
-                files=project.files,
-                module=project.module,
-                file=project.file,
-                flow=flow.variable,
-                search_paths=project.search_paths,
-                added=frozenset(each.path for each in project.taken if each.added),
-            )
-            read[key] = pack(bundle)
-        return read[key], flow.entrypoint
+        flow = deployment.flow
+        project = self.find_project(flow.script)
+        bundle = Bundle(
+            files=project.files,
+            module=project.module,
+            file=project.file,
+            flow=flow.variable,
+            search_paths=project.search_paths,
+            added=frozenset(each.path for each in project.taken if each.added),
+        )
+        key = ("packed", id(project), flow.variable)  # In a plan the project stays.
+        return once(key, lambda: pack(bundle)), flow.entrypoint
 
-    def prepare(self, deployment: SpecFields, client: Optional[Client] = None) -> Package:
-        """Return what would be stored, with what is not known of the project; reads only."""
-        with using(client) as api, reading_once():
-            spec = self._complete(deployment, api)
-            project = self._project(spec.flow.script)
-            package = super().prepare(spec, api)
-            files = {path: Content(data).sha256 for path, data in project.files.items()}
-            return attrs.evolve(package, notes=(*project.notes, *package.notes), files=files)
-
-    def _project(self, script: Script) -> Project:
-        """Return the files that *script* needs; deployments of one plan share them."""
-        key, read = self._key(script), known()
-        if key not in read:
-            read[key] = self.find_project(script)
-        project: Project = read[key]
-        return project
-
-    def _key(self, script: Script) -> Tuple[Hashable, ...]:
-        return attrs.evolve(self, storage=None), script.path, script.sha256
+    def details(self, deployment: CompleteSpec) -> Tuple[Tuple[str, ...], Mapping[str, str]]:
+        """Return what is not known of the project, and the digests of its files."""
+        project = self.find_project(deployment.flow.script)
+        digests = {path: Content(data).sha256 for path, data in project.files.items()}
+        return (*project.notes, *project.hints), digests

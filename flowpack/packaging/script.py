@@ -12,7 +12,7 @@ from abc import abstractmethod
 from contextlib import suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Set, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -48,15 +48,22 @@ from flowpack.models import (
     StoredObject,
     Unset,
 )
-from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields, known
+from flowpack.packaging.base import (
+    CompleteSpec,
+    Content,
+    Package,
+    Packager,
+    SpecFields,
+    Value,
+    once,
+)
 from flowpack.urls import mask_text, url_of
 
-Value = TypeVar("Value")
-
-#: An import as it may stand in source; what is none and looks so only costs a closer look.
+#: Plain imports of a module, and in further groups what needs a closer look.
 _IMPORT = re.compile(
-    rb"(?:^|[;:])[ \t]*(?:from\b[\s\\]*([^\s\\]+?)[\s\\]*import\b"
-    rb"|import[ \t\\]([^\n;#]*))|(import_module|__import__)\b",
+    rb"(?:^|[;:])[ \t]*(?:from\s+([\w.]+)\s+import"
+    rb"|import\s+([\w.]+)(?:\s+as\s+\w+)?[ \t]*(?=[#;\r\n]|\Z)|(from|import)\b)"
+    rb"|(import_module|__import__)",
     re.MULTILINE,
 )
 
@@ -106,8 +113,9 @@ class SourcePackager(HidesLocals, Packager):
         """Return *script* as it is read for its flow: here, as if it were alone."""
         return script
 
-    def check_imports(self, deployment: CompleteSpec) -> None:
-        """Raise or warn where the flow could not import what it needs; here all is well."""
+    def details(self, deployment: CompleteSpec) -> Tuple[Tuple[str, ...], Mapping[str, str]]:
+        """Return notes, and ``files`` of the package; warn or raise where it could not run."""
+        return (), {}
 
     def check_compat(self, deployment: SpecFields, client: Optional[Client] = None) -> None:
         """Check that runs can reach the storage; with ``subprocess`` one of this machine warns.
@@ -120,7 +128,6 @@ class SourcePackager(HidesLocals, Packager):
         with using(client) as api:
             spec = self._complete(deployment, api)
             reason = self._check_runner(spec, api)
-            self.check_imports(spec)
         if reason:
             advice = "the deployment is only usable from the current machine"
             warn(f"{spec.full_name}: {reason}; {advice}")
@@ -154,6 +161,7 @@ class SourcePackager(HidesLocals, Packager):
         with using(client) as api:
             spec = self._complete(deployment, api)
             content, entrypoint = self.content(spec)
+            more, files = self.details(spec)
             wants_schema = api.dialect.uses_work_pools
             schema, notes = parameter_schema(spec.flow) if wants_schema else ({}, ())
             return Package(
@@ -161,7 +169,8 @@ class SourcePackager(HidesLocals, Packager):
                 entrypoint=entrypoint,
                 storage=self.find_storage(api),
                 parameter_schema=schema,
-                notes=notes,
+                notes=(*more, *notes),
+                files=files,
             )
 
     def package(self, deployment: SpecFields, client: Optional[Client] = None) -> DeploymentCreate:
@@ -236,29 +245,34 @@ def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
         return {}
 
 
-def _may_need_files(content: bytes) -> bool:
-    """Return True if a script may import what is not installed; a quick look at its text."""
-    names: Set[str] = set()
-    for module, listed, dynamic in _IMPORT.findall(content):
-        if dynamic or module.startswith(b".") or b"\\" in listed:
-            return True
-        parts = [module] if module else listed.split(b",")
-        names.update(
-            part.decode("utf-8", "replace").split(".")[0].split()[0]
-            for part in parts
-            if part.strip()
-        )
-    return not all(map(_is_installed, names))
+def _has_all(content: bytes) -> bool:
+    """Return True if a script surely imports nothing but what is installed; a quick look."""
+    ours = {b"prefect", b"flowpack", *map(str.encode, getattr(sys, "stdlib_module_names", ()))}
+    for source, module, *further in _IMPORT.findall(content):
+        top = (source or module).partition(b".")[0]
+        if any(further) or not top:
+            return False
+        found = None if top in ours else PathFinder.find_spec(top.decode())
+        if top not in ours and "-packages" not in str(found and found.origin):
+            return False
+    return True
 
 
-def _is_installed(top: str) -> bool:
-    known = getattr(sys, "stdlib_module_names", sys.builtin_module_names)
-    if top in known or top in ("prefect", "flowpack"):
-        return True
-    found = PathFinder.find_spec(top)
-    place = os.path.dirname(os.__file__)  # Of the standard library.
-    origin = str(found and found.origin)
-    return "-packages" in origin or origin.startswith(os.path.join(place, ""))
+def _check_imports(script: Script) -> None:
+    """Warn of imports that only files of the script's project can meet."""
+    # Imported here because most scripts import nothing of a project.
+    from flowpack.analysis.imports import read_imports
+    from flowpack.projects.single import missing_modules
+
+    remedy = "package them with --project (project: in spec files, ProjectPackager in Python)"
+    for each in read_imports(script).found:
+        if each.level and not each.optional:
+            problem = "a relative import finds no files where the script is stored alone"
+            raise DeploymentValidationError(script.at(each.line), [f"{problem}; {remedy}"])
+    missing = ", ".join(f"{each.module} (line {each.line})" for each in missing_modules(script))
+    if missing:
+        problem = f"only files of the project have {printable(missing, 500)}, and they are not"
+        warn(f"{printable(script.name)}: {problem} stored with the script; {remedy}")
 
 
 @attrs.frozen
@@ -269,34 +283,16 @@ class ScriptPackager(SourcePackager):
         """Return the script's bytes, and ``file.py:function``."""
         return deployment.flow.script.content, deployment.flow.entrypoint
 
-    def check_imports(self, deployment: CompleteSpec) -> None:
-        """Warn of imports that only files of the script's project can meet.
+    def details(self, deployment: CompleteSpec) -> Tuple[Tuple[str, ...], Mapping[str, str]]:
+        """Return nothing; warn of imports that only files of the script's project can meet.
 
         Raises:
-            DeploymentValidationError: The script has a relative import, for which it must be in a
-                package.
+            DeploymentValidationError: The script has a relative import, which needs a package.
         """
-        script, read = deployment.flow.script, known()
-        if script.path is None or script in read or not _may_need_files(script.content):
-            return
-        read[script] = True  # Another deployment of the same plan has the warning.
-        # Imported here because most scripts import nothing of a project.
-        from flowpack.analysis.imports import read_imports
-        from flowpack.projects.single import missing_modules
-
-        remedy = "package it with --project (project: in spec files, ProjectPackager in Python)"
-        for each in read_imports(script).found:
-            if each.level and not each.optional:
-                problem = f"line {each.line} of {printable(script.name)} has a relative import, and"
-                problem += f" a script that is stored alone is in no package; {remedy}"
-                raise DeploymentValidationError(deployment.full_name, [problem])
-        missing = {each.module: each.line for each in reversed(missing_modules(script))}
-        if missing:
-            shown = ", ".join(f"{name} (line {line})" for name, line in reversed(missing.items()))
-            warn(
-                f"{printable(script.name)} imports {printable(shown)}, which only files of its"
-                f" project have, and they are not stored with it; {remedy}"
-            )
+        script = deployment.flow.script
+        if script.path is not None and not _has_all(script.content):
+            once(("imports", script), lambda: _check_imports(script))
+        return (), {}
 
 
 # --- bytes first, the pointer last --------------------------------------------------------

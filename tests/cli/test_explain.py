@@ -263,7 +263,7 @@ def test_prefect_yaml(deployed):
 def test_a_word_without_project(project):
     """plan and deploy of the script alone name what is missing, and what to write."""
     done = project("plan", "flows/etl.py", "-n", "d")
-    (line,) = [line for line in done.err.splitlines() if "project" in line]
+    (line,) = [line for line in done.err.splitlines() if "only files" in line]
     assert "lib.rows (line 5)" in line and "--project" in line
     Path("flows/etl.py").write_text("from .x import y\n" + ETL)
     done = project("deploy", "flows/etl.py", "-n", "d")
