@@ -1,37 +1,31 @@
-"""Which files of a project a flow needs: its script, what that imports, and what they import."""
+"""Which files of a project a flow needs: its script, what that imports, and so on."""
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 from collections import deque
-from typing import Callable, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 import attrs
 
 from flowpack.analysis.imports import Import, exported_names, read_imports
+from flowpack.analysis.modules import Modules
 from flowpack.analysis.script import Script
-from flowpack.analysis.values import Scope
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
-from flowpack.projects.modules import (
-    Module,
-    Tree,
-    find_chain,
-    find_extension,
-    find_imported,
-    find_module,
-    join,
-    package_base,
-    parent,
-    submodules,
-)
+from flowpack.projects.listing import walk
+from flowpack.projects.modules import Module, Tree, find_chain, join, package_base, parent
 from flowpack.projects.reader import FileReader
-from flowpack.projects.search_path import SearchPath, check_path, find_above, find_root, relative
+from flowpack.projects.search_path import ModuleSearch, find_root, relative
 from flowpack.projects.selection import Selection
 from flowpack.projects.single import RESERVED, installed, is_standard
 
-#: Reasons for which a file is taken that may never be imported.
+#: Reasons for files that may never be imported.
 _INCLUDED = "include "
 _MAY_IMPORT = " may import it"
+_TEST = re.compile(r"(.*/)?(tests?/.*|test_[^/]*|[^/]*_test\.py|conftest\.py)")
+_DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
 @attrs.frozen
@@ -51,12 +45,12 @@ class ProjectFile:
 class Requirement:
     """A top-level module that the project does not have, and where it is imported first.
 
-    *optional*: each of its imports is in a ``try`` that catches its absence, or for checkers.
+    *optional*: wherever it is imported, runs go on without it.
     """
 
     module: str
     where: str
-    optional: bool = False
+    optional: bool
 
 
 @attrs.frozen
@@ -68,12 +62,11 @@ class Project:
         files: Content by path, sorted.
         taken: One for each file, in the order in which they were found.
         file: The script.
-        module: The dotted name under which the script is imported.
-        search_paths: What must be searched for modules, in order; "" is the root.
+        module: The dotted name under which it is imported.
+        search_paths: Folders that must be searched for modules, in order; "" is the root.
         requires: What else must be installed where the flow runs.
-        notes: What is not certain or is missing, one sentence each.
-        hints: Files that the code names but does not import.
-        resolve: Returns the names of another module, by its dotted name; None outside.
+        notes: What is missing or not certain, one sentence each.
+        script: The script, which knows the names in the other modules.
     """
 
     root: str
@@ -82,12 +75,9 @@ class Project:
     file: str
     module: str
     search_paths: Tuple[str, ...]
-    requires: Tuple[Requirement, ...] = ()
-    notes: Tuple[str, ...] = ()
-    hints: Tuple[str, ...] = ()
-    resolve: Callable[[str], Optional[Scope]] = attrs.field(
-        default=lambda name: None, repr=False, eq=False
-    )
+    requires: Tuple[Requirement, ...]
+    notes: Tuple[str, ...]
+    script: Script = attrs.field(repr=False)
 
 
 def find_project(
@@ -96,34 +86,41 @@ def find_project(
     paths: Sequence[str] = (),
     selection: Selection = Selection(),
 ) -> Project:
-    """Return the files that *script*, a file, needs; nothing of them is run.
+    """Return the files that *script*, which is one, needs. None is run.
 
     Args:
         script: The flow's script.
-        root: The project's folder; None is the nearest one that looks like it.
-        paths: Further folders to search for modules, below the root.
-        selection: What else is taken, and what is left out.
+        root: The project's folder; None is the nearest that looks like one.
+        paths: Further folders to search for modules, in the root.
+        selection: What is taken beside what is imported.
 
     Raises:
-        ProjectError: The files cannot be packed, or the flow could not be loaded from them.
-        DiscoveryError: This Python cannot read one of them that is imported.
+        ProjectError: The files cannot be packed, or could not be imported from a package.
+        DiscoveryError: This Python cannot read one that is imported.
     """
     if script.path is None:
         raise ProjectError(f"{printable(script.name)} is no file, so it has no project")
     tree = Tree(os.path.abspath(root) if root else find_root(script.path))
-    if not os.path.isdir(tree.root):
-        raise ProjectError(f"the root {printable(tree.root)} of the project is no folder")
     file = relative(tree.root, script.path)
     if file is None:
-        raise ProjectError(f"{printable(script.name)} is not under the root {printable(tree.root)}")
-    base = _base_of(script, tree, file)
-    given = [check_path(tree, each) for each in paths]
-    search = SearchPath(tree, base, parent(file), given)
-    closure = _Closure(tree, search, selection, FileReader(tree.root, selection.size_limit))
-    return closure.find(script, file, base, above=None if root else tree.root)
+        shown = printable(script.name)
+        raise ProjectError(f"{shown} is not under the root {printable(tree.root)}; give its own")
+    given = []
+    for path in paths:
+        inner = relative(tree.root, os.path.normpath(os.path.join(tree.root, path)))
+        if inner is None or not os.path.isdir(os.path.join(tree.root, inner)):
+            raise ProjectError(
+                f"the search path {printable(path)} is no folder in the root"
+                f" {printable(tree.root)}; give it relative to the root"
+            )
+        given.append(inner)
+    base = _find_base(script, tree, file)
+    search = ModuleSearch(tree, base, parent(file), given)
+    entry = Module.at(file, base)
+    return _Closure(tree, search, selection, script, entry).find(guessed=root is None)
 
 
-def _base_of(script: Script, tree: Tree, file: str) -> str:
+def _find_base(script: Script, tree: Tree, file: str) -> str:
     """Return the folder from which *script* is imported: that of its package, or its own.
 
     It is in a package where its folder has ``__init__.py``, or where it imports relatively:
@@ -131,21 +128,20 @@ def _base_of(script: Script, tree: Tree, file: str) -> str:
     """
     base = package_base(tree, parent(file), RESERVED)
     for each in read_imports(script).found:
-        inner = file[len(base) :].strip("/").split("/")[:-1]
-        for _ in range(each.level - len(inner) if not each.optional else 0):
+        depth = file[len(base) :].strip("/").count("/")
+        for _ in range(0 if each.optional else each.level - depth):
             if not base:
                 raise ProjectError(
                     f"{printable(file)}:{each.line} imports {'.' * each.level}{each.module},"
-                    f" and its package begins above the root {printable(tree.root)}; choose"
-                    f" --project {printable(os.path.dirname(tree.root))}, or import it"
-                    " without the dots"
+                    f" which begins above the root; choose --project"
+                    f" {printable(os.path.dirname(tree.root))}, or import it without the dots"
                 )
             base = parent(base)
     name = file[len(base) :].strip("/")
     if not name.endswith(".py") or "." in name[: -len(".py")] or name == "__init__.py":
         raise ProjectError(
             f"{printable(file)} cannot be imported by name, as processes that a flow starts"
-            " must; let its name end in .py, and no name have another dot"
+            " must; let it end in .py, and no name have another dot"
         )
     return base
 
@@ -153,42 +149,46 @@ def _base_of(script: Script, tree: Tree, file: str) -> str:
 class _Closure:
     """Follows imports from file to file; each file is read once."""
 
-    def __init__(self, tree: Tree, search: SearchPath, selection: Selection, reader: FileReader) -> None:
-        self._tree, self._search, self._selection, self._reader = tree, search, selection, reader
+    def __init__(
+        self, tree: Tree, search: ModuleSearch, selection: Selection, script: Script, entry: Module
+    ) -> None:
+        self._tree, self._search, self._selection, self._entry = tree, search, selection, entry
+        self._reader = FileReader(tree.root, selection.size_limit)
+        self._resolve = Modules(self._find_script)
         self._scripts: Dict[str, Script] = {}
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
-        self._modules: Dict[str, List[Module]] = {}  # By path: a file may have several names.
-        self._imported: Dict[Module, None] = {}
+        self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
+        self._imported: Dict[Module, None] = {entry: None}
+        self._open: Set[str] = set()  # Packages whose modules import what is not known.
         self._requires: Dict[str, Requirement] = {}
         self._notes: Dict[str, None] = {}
         self._waiting: Deque[Module] = deque()
-
-    def find(self, script: Script, file: str, base: str, above: Optional[str]) -> Project:
-        """Return the project of *script*; what it lacks is also looked for above *above*."""
-        self._above = above
-        self._flat = base if base == parent(file) else None
+        file = entry.path or ""
         self._reader.add(file, script.content)  # Those in which the flow was found.
-        self._scripts[file] = script
-        self._take_named(file, base, "the script")
-        self._imported[self._modules[file][0]] = None
+        self._scripts[file] = attrs.evolve(script, module=entry.name, resolve=self._resolve)
+
+    def find(self, guessed: bool) -> Project:
+        """Return the project; what it lacks is also looked for above a root that is *guessed*."""
+        file = self._entry.path or ""
+        self._above = find_root(self._tree.root) if guessed else None
+        self._take_with_packages(self._entry, "the script")
         selected = self._selection.select(self._tree.root, self._search.folders)
         self._reader.check_size(selected.patterns)
         self._notes.update(dict.fromkeys(selected.notes))
         for path, pattern in selected.patterns.items():
             self._include(path, f"{_INCLUDED}{pattern}")
-        while self._waiting:
-            self._follow(self._waiting.popleft())
+        self._follow_all()
         # Where others import the script under a longer name, there must be no second copy.
         module = max(self._modules[file], key=lambda each: each.name.count(".")).name
         bases = {each.base for modules in self._modules.values() for each in modules}
         search_paths = tuple(each for each in self._search.folders if each in bases)
-        self._check_names(search_paths)
-        added = self._own_folders()
-        files = {**{path: b"" for path in added}, **self._reader.files}
-        reasons = {**self._reasons, **dict.fromkeys(added, "added: the folder is the project's")}
+        self._check_folders(search_paths)
+        added = dict.fromkeys(self._own_folders(), "added, so that the folder is the project's")
+        reasons = {**self._reasons, **added}
+        files = {path: self._reader.files.get(path, b"") for path in sorted(reasons)}
         return Project(
             root=self._tree.root,
-            files={path: files[path] for path in sorted(reasons)},
+            files=files,
             taken=tuple(
                 ProjectFile(path, len(files[path]), reason, path in added)
                 for path, reason in reasons.items()
@@ -198,10 +198,8 @@ class _Closure:
             search_paths=search_paths,
             requires=tuple(self._requires[name] for name in sorted(self._requires)),
             notes=tuple(self._notes),
-            resolve=self._resolve,
+            script=attrs.evolve(self._scripts[file], module=module),
         )
-
-    # --- taking ------------------------------------------------------------------------
 
     def _take(self, module: Module, reason: str) -> None:
         """Take the file of *module*, whatever its name, and follow its imports later."""
@@ -215,40 +213,48 @@ class _Closure:
         self._reasons.setdefault(path, reason)
         self._waiting.append(module)
 
-    def _take_named(self, path: str, base: str, reason: str) -> None:
-        """Take the module *path* as it is imported from *base*, with the packages it is in."""
-        *above, name = path[len(base) :].strip("/")[: -len(".py")].split("/")
-        for each in find_chain(self._tree, [base], ".".join(above)):
+    def _take_with_packages(self, module: Module, reason: str) -> None:
+        for each in find_chain(self._tree, [module.base], module.name.rpartition(".")[0]):
             self._take(each, reason)
-        if name != "__init__":  # The last package taken.
-            self._take(Module(".".join([*above, name]), path), reason)
+        self._take(module, reason)
 
     def _include(self, path: str, reason: str) -> None:
         if path.endswith(".py"):
             base = package_base(self._tree, parent(path))
-            self._take_named(path, base if base in self._search.folders else "", reason)
+            module = Module.at(path, base if base in self._search.folders else "")
+            self._take_with_packages(module, reason)
         self._reader.read(path)
         self._reasons.setdefault(path, reason)
 
-    def _read(self, path: str) -> Script:
+    def _script(self, module: Module) -> Script:
+        path = module.path or ""
         if path not in self._scripts:
             place = os.path.join(self._tree.root, path)
-            self._scripts[path] = Script(self._reader.read(path), path, place)
+            content = self._reader.read(path)
+            self._scripts[path] = Script(content, path, place, module.name, self._resolve)
         return self._scripts[path]
 
-    def _resolve(self, name: str) -> Optional[Scope]:
-        chain = find_chain(self._tree, self._search.folders, name)
-        path = chain[-1].path if chain and chain[-1].name == name else None
-        return self._read(path).scope if path in self._reasons else None
+    def _find_script(self, name: str) -> Optional[Script]:
+        found = [each for each in self._search.find(name) if each.name == name]
+        return self._script(found[0]) if found and found[0].path else None
 
     def _note(self, text: str) -> None:
-        self._notes[text] = None
+        self._notes[printable(text, 500)] = None
 
     # --- following ---------------------------------------------------------------------
 
+    def _follow_all(self) -> None:
+        read: Set[str] = set()
+        while self._waiting:
+            self._follow(self._waiting.popleft())
+            if not self._waiting and self._open:
+                for path in [each for each in self._modules if each not in read]:
+                    read.add(path)
+                    self._follow_strings(path)
+
     def _follow(self, module: Module) -> None:
         path = module.path or ""
-        script = self._read(path)
+        script = self._script(module)
         try:
             imports = read_imports(script)
         except DiscoveryError as exc:
@@ -258,35 +264,40 @@ class _Closure:
             self._note(f"the imports of {path} are not followed: {exc}")
             return
         for place in imports.search_paths:
-            self._search_also(place, path)
+            inner = relative(self._tree.root, place)
+            self._search.add([] if inner is None else [inner])
+            if inner is None:
+                self._note(f"{path} adds {place} to sys.path, which is not in {self._tree.root}")
+        for call in imports.scripts:
+            self._note(f"{path}:{call.line} runs {call.text}; include it if it is the project's")
         for unknown in imports.unknown[:1]:
             self._follow_unknown(f"{path}:{unknown.line}", unknown.text, module)
         for each in imports.found:
             self._follow_import(each, module)
 
-    def _search_also(self, place: str, path: str) -> None:
-        """Search the folder *place*, which the module *path* puts on ``sys.path``."""
-        inner = relative(self._tree.root, place)
-        if inner is None:
-            self._note(
-                f"{path} puts {place} on sys.path, which is not under the root"
-                f" {self._tree.root}; for what is there choose a root above both with --project"
-            )
-        elif self._tree.is_folder(inner):
-            self._search.add(inner)
-
     def _follow_unknown(self, where: str, text: str, module: Module) -> None:
-        """Take all modules of the outermost package of *module*, any of which may be meant."""
-        top = find_chain(self._tree, [module.base], module.package) if module.package else []
-        below = list(submodules(self._tree, top[-1])) if top else []
-        for each in below:
-            if each.path and not self._selection.excludes(each.path, self._search.folders):
-                self._take(each, f"{where}{_MAY_IMPORT}")
-        if not below:
-            self._note(
-                f"{where} imports what is known only when it runs: {text}; name the module"
-                " with --include if it is the project's own"
-            )
+        """Take the modules of the package that *module* is in, any of which may be meant."""
+        taken = "none is taken"
+        packages = find_chain(self._tree, [module.base], module.package)
+        for folder in packages[-1].folders if packages else ():
+            taken = f"taken are those of {module.package} and those that its strings name"
+            self._open.add(module.package.partition(".")[0])
+            for path in sorted(walk(self._tree.root, folder)):
+                if path.endswith(".py") and not _TEST.fullmatch(path[len(folder) :]):
+                    if not self._selection.excludes(path, self._search.folders):
+                        self._take(Module.at(path, module.base), f"{where}{_MAY_IMPORT}")
+        self._note(
+            f"{where} imports modules that are known only when it runs, {text}: {taken}; add"
+            " others of the project with --include"
+        )
+
+    def _follow_strings(self, path: str) -> None:
+        """Take the modules that strings in *path* name, of packages that import by such names."""
+        for line, text in _strings(self._scripts[path]):
+            name = _DOTTED.match(text)
+            if name is not None and name.group().partition(".")[0] in self._open:
+                for each in self._search.find(name.group()):
+                    self._take(each, f"{path}:{line} names it, and{_MAY_IMPORT}")
 
     def _follow_import(self, each: Import, module: Module) -> None:
         written = "." * each.level + each.module
@@ -296,107 +307,109 @@ class _Closure:
             if not each.optional:
                 self._note(f"{where}, which leads above its package")
             return
-        chain = [] if self._is_reserved(name, where) else self._find(name, each.names, where)
+        chain = [] if self._is_foreign(each) else self._find(name, each.names)
         for found in chain:
             self._imported[found] = None
             below = found.name[len(name) :] if found.name.startswith(f"{name}.") else ""
             self._take(found, where + below[1 if written.endswith(".") else 0 :])
         if not chain and not each.level:
-            self._require(name, each, module.path or "")
+            self._require(name, each, where)
         elif not each.optional and all(found.name != name for found in chain):
-            folders = chain[-1].folders if chain else ()
-            compiled = find_extension(self._tree, folders, name.rpartition(".")[2])
-            why = f"{compiled}, a compiled module; it is not taken" if compiled else "not there"
-            self._note(f"{where}, which is {why}")
+            self._note(f"{where}, which is not there{self._compiled(name, chain)}")
 
-    def _is_reserved(self, name: str, where: str) -> bool:
-        """Return True if *name* is never the project's; a script beside one cannot be run."""
-        top = name.partition(".")[0]
-        if top not in RESERVED:
+    def _is_foreign(self, each: Import) -> bool:
+        """Return True for modules that all code needs: those of a project are not looked at.
+
+        But beside a script in no package such a module would be imported.
+        """
+        top = each.module.partition(".")[0]
+        if each.level or top not in RESERVED:
             return False
-        folders = [] if self._flat is None else [self._flat]
-        beside = find_module(self._tree, folders, top)
-        if beside is not None and beside.path is not None:
-            raise _reserved(beside.path, top, where)
-        return True
+        beside = find_chain(self._tree, [self._entry.base], top)
+        return "." in self._entry.name or not beside or beside[0].path is None
 
-    def _find(self, name: str, names: Sequence[str], where: str) -> List[Module]:
-        """Return the modules that an import takes, outermost first."""
-        folders = self._search.folders
-        if "*" in names:
-            chain = find_chain(self._tree, folders, name)
-            path = chain[-1].path if chain and chain[-1].name == name else None
-            names = exported_names(self._read(path)) if path else ()
-        chain = find_imported(self._tree, folders, name, names)
-        if not chain:
-            others = [*folders, *self._search.others]
-            chain = find_imported(self._tree, others, name, names)
-        for base in [each.base for each in chain if each.path]:
-            if base in self._search.between and base not in folders:
-                self._note(
-                    f"{where}, which only {base} has, a folder between the script and the"
-                    f" root: it is searched, too; --path {base} chooses it"
-                )
-            self._search.add(base)
+    def _find(self, name: str, names: Sequence[str]) -> List[Module]:
+        chain = self._search.find(name, names)
+        for each in chain:
+            if "*" in names and each.name == name and each.path:
+                return self._search.find(name, exported_names(self._script(each)))
         return chain
 
-    def _require(self, name: str, each: Import, path: str) -> None:
-        """Note that the project does not have what is imported."""
+    def _compiled(self, name: str, chain: Sequence[Module]) -> str:
+        for folder in chain[-1].folders if chain else ():
+            for file in self._tree.list(folder):
+                if file.startswith(f"{name.rpartition('.')[2]}.") and file.endswith(
+                    (".so", ".pyd")
+                ):
+                    return f" as source: {join(folder, file)} is compiled, and not taken"
+        return ""
+
+    def _require(self, name: str, each: Import, where: str) -> None:
         top = name.partition(".")[0]
         if is_standard(top):
             return
         known = self._requires.get(top)
-        if known is None or (known.optional and not each.optional):
-            self._requires[top] = Requirement(top, f"{path}:{each.line}", each.optional)
+        if known is None or known.optional > each.optional:
+            self._requires[top] = Requirement(top, where.partition(" ")[0], each.optional)
         if self._above and not each.optional and installed(top) is None:
-            folder = find_above(self._above, name, each.names)
-            if folder is not None:
+            if ModuleSearch(Tree(self._above), "", "").find(name, each.names):
                 self._note(
-                    f"{path}:{each.line} imports {name}, which is not under the root"
-                    f" {self._above} but under {folder}; take both with --project {folder}"
+                    f"{where}, which is not in {self._tree.root} but above it; take it along"
+                    f" with --project {self._above}"
                 )
 
-    # --- names -------------------------------------------------------------------------
+    # --- folders -----------------------------------------------------------------------
 
-    def _check_names(self, search_paths: Sequence[str]) -> None:
-        """Raise ProjectError for files that would hide modules which all code needs."""
-        for base in search_paths:
-            for path, reason in self._reasons.items():
-                inner = path[len(base) :].lstrip("/") if path.startswith(join(base, "")) else ""
-                top = inner[: -len(".py")] if inner.endswith(".py") else ""
-                top = top[: -len("/__init__")] if top.endswith("/__init__") else top
-                if top in RESERVED:
-                    raise _reserved(path, top, reason)
+    def _check_folders(self, search_paths: Sequence[str]) -> None:
+        """Check the modules at the top of *search_paths*, which come before all others.
 
-    def _own_folders(self) -> List[str]:
-        """Return the ``__init__.py`` to add, which make top-level folders the project's own.
-
-        Without it a folder comes after each installed package of its name. Here alone what is
-        packed depends on what is installed: parts of a namespace that others share stay so.
+        Raises:
+            ProjectError: One would hide a module which all code needs.
         """
-        bases: Dict[str, Dict[str, bool]] = {}
+        for base in search_paths:
+            inside = {
+                path: each
+                for path, each in self._reasons.items()
+                if f"/{path}".startswith(f"/{base}" + "/" * bool(base))
+            }
+            for path, reason in inside.items():
+                name = Module.at(path, base).name if path.endswith(".py") else ""
+                if name in RESERVED:
+                    raise ProjectError(
+                        f"{printable(path)} would hide the module {quoted(name)}, which all code"
+                        f" needs ({printable(reason)}); rename it, or put it in a package"
+                    )
+            if base in self._search.between:
+                reason = next(iter(inside.values()))
+                self._note(
+                    f"{reason}, and {base} is searched for that alone, a folder between the"
+                    f" script and the root; --path {base} asks for it"
+                )
+
+    def _own_folders(self) -> Iterator[str]:
+        """Yield the ``__init__.py`` to add, which make top-level folders the project's own.
+
+        Without one a folder comes after all installed packages of its name. Here alone what is
+        packed depends on what is installed: namespaces that installed packages share stay so.
+        """
+        folders: Dict[str, Set[str]] = {}
         for each in self._imported:
             if each.path in self._reasons:
                 top, dot, _ = each.name.partition(".")
-                bases.setdefault(top, {})[each.base] = bool(dot)
-        added: List[str] = []
-        for top, folders in bases.items():
+                init = join(each.base, f"{top}/__init__.py")
+                folders.setdefault(top, set()).update([init] if dot else [])
+        for top, inits in folders.items():
             spec = installed(top, self._tree.root)
-            is_shared = spec is not None and spec.origin is None
-            inits = [join(base, f"{top}/__init__.py") for base, dot in folders.items() if dot]
-            inits = [each for each in inits if each not in self._reasons]
-            if spec is not None and not is_shared:
+            missing = [each for each in inits if each not in self._reasons]
+            if spec is not None and (spec.origin or not missing):
                 self._note(f"{top} is installed, too; the project's is used")
-            elif inits and (is_shared or len(inits) > 1):
-                others = "installed packages" if is_shared else "several folders"
-                self._note(f"{top} is a namespace package of {others}, and stays one")
-            if not is_shared and len(inits) == 1:
-                added += inits
-        return added
+            elif missing and (spec is not None or len(missing) > 1):
+                self._note(f"{top} is in several folders or installed in part, and stays so")
+            if len(missing) == 1 and (spec is None or spec.origin):
+                yield missing[0]
 
 
-def _reserved(path: str, name: str, reason: str) -> ProjectError:
-    return ProjectError(
-        f"{printable(path)} has the name of a module that all code needs, {quoted(name)}, and"
-        f" would hide it ({printable(reason)}); rename it, or put it in a package"
-    )
+def _strings(script: Script) -> Iterator[Tuple[int, str]]:
+    for node in ast.walk(script.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value

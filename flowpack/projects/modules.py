@@ -1,16 +1,19 @@
-"""Modules of a project: which file a dotted name stands for, by the rules of Python's import."""
+"""Modules of a project: which file a dotted name stands for, by the rules of Python's import.
+
+Paths are relative to the project's root, with ``/``; the root itself is the empty path.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
 
 @attrs.frozen
 class Module:
-    """A module of a project. Paths are relative to the root, with ``/``.
+    """A module of a project.
 
     Attributes:
         name: Its dotted name.
@@ -23,42 +26,46 @@ class Module:
     path: Optional[str]
     folders: Tuple[str, ...] = ()
 
+    @classmethod
+    def at(cls, path: str, base: str) -> Module:
+        """Return the module that the file *path* is when it is imported from *base*."""
+        name = path[len(base) :].strip("/")[: -len(".py")].replace("/", ".")
+        package, _, last = name.rpartition(".")
+        return cls(package, path, (parent(path),)) if last == "__init__" else cls(name, path)
+
+    @property
+    def base(self) -> str:
+        """The folder from which it is imported; :attr:`path` is not None."""
+        tail = f"/{self.name.replace('.', '/')}{'/__init__' if self.folders else ''}.py"
+        return f"/{self.path}"[: -len(tail)].lstrip("/")
+
     @property
     def package(self) -> str:
         """The package that its relative imports start from; empty at the top level."""
         return self.name if self.folders else self.name.rpartition(".")[0]
 
-    @property
-    def base(self) -> str:
-        """The folder in which it has its name; :attr:`path` is not None."""
-        path = self.path or ""
-        tail = f"/{self.name.replace('.', '/')}{'/__init__.py' if self.folders else '.py'}"
-        return f"/{path}"[: -len(tail)].lstrip("/")
-
     def absolute(self, level: int, name: str) -> Optional[str]:
         """Return what an import of *name* after *level* dots means here; None: nothing."""
-        if level == 0:
-            return name
         parts = self.package.split(".") if self.package else []
         if level > len(parts):
             return None
-        parts = parts[: len(parts) - level + 1]
-        return ".".join([*parts, name] if name else parts)
+        kept = parts[: len(parts) - level + 1] if level else []
+        return ".".join([*kept, name] if name else kept)
 
 
 class Tree:
-    """The folders below *root*, as they are: each is listed once.
+    """What is below the folder *root*; each folder is listed once.
 
-    Names are compared with what the folder lists, so that ``import Helper`` never finds
-    ``helper.py``, also where the file system does not care.
+    Names are compared with those listed, so that ``import Helper`` never finds ``helper.py``,
+    also where the file system would.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._listed: Dict[str, Dict[str, bool]] = {}
+        self._listed: Dict[str, Mapping[str, bool]] = {}
 
     def list(self, folder: str) -> Mapping[str, bool]:
-        """Return the names in *folder*, sorted, each with whether it is a folder itself."""
+        """Return the names in *folder*, sorted, each with whether it is a folder."""
         if folder not in self._listed:
             try:
                 with os.scandir(os.path.join(self.root, folder)) as entries:
@@ -70,17 +77,15 @@ class Tree:
 
     def is_file(self, path: str) -> bool:
         """Return True if *path* is a file."""
-        folder, _, name = path.rpartition("/")
-        return self.list(folder).get(name) is False
+        return self.list(parent(path)).get(path.rpartition("/")[2]) is False
 
     def is_folder(self, path: str) -> bool:
         """Return True if *path* is a folder."""
-        folder, _, name = path.rpartition("/")
-        return not path or self.list(folder).get(name) is True
+        return not path or self.list(parent(path)).get(path.rpartition("/")[2]) is True
 
 
 def join(folder: str, name: str) -> str:
-    """Return the path of *name* in *folder*; the root is the empty path."""
+    """Return the path of *name* in *folder*."""
     return f"{folder}/{name}" if folder else name
 
 
@@ -89,83 +94,45 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def find_module(
-    tree: Tree, folders: Sequence[str], name: str, package: str = ""
-) -> Optional[Module]:
-    """Return the module *name* of *package* that Python finds in *folders*.
+def find_module(tree: Tree, folders: Sequence[str], name: str) -> Optional[Module]:
+    """Return the module *name* that Python finds in *folders*; a dotted one is in its package's.
 
-    The first folder with a package or a module of that name has it; only where there is none,
-    the folders of that name together are a namespace package. Stubs and compiled modules are
-    no source and are passed over.
+    The first folder that has it as a package or a file counts; only where none has, the folders
+    of that name together are a namespace package. Stubs and compiled modules are passed over.
 
     References:
         https://docs.python.org/3/reference/import.html#namespace-packages; PEP 420.
     """
-    full = f"{package}.{name}" if package else name
     portions: List[str] = []
     for folder in folders:
-        path = join(folder, name)
+        path = join(folder, name.rpartition(".")[2])
         if tree.is_folder(path):
             if tree.is_file(f"{path}/__init__.py"):
-                return Module(full, f"{path}/__init__.py", (path,))
+                return Module(name, f"{path}/__init__.py", (path,))
             portions.append(path)
         if tree.is_file(f"{path}.py"):
-            return Module(full, f"{path}.py")
-    return Module(full, None, tuple(portions)) if portions else None
+            return Module(name, f"{path}.py")
+    return Module(name, None, tuple(portions)) if portions else None
 
 
-def find_chain(tree: Tree, folders: Sequence[str], name: str) -> List[Module]:
-    """Return the module *name* after the packages that it is in, as far as they are there."""
+def find_chain(
+    tree: Tree, folders: Sequence[str], name: str, names: Collection[str] = ()
+) -> List[Module]:
+    """Return the modules that ``from name import names`` loads, outermost first.
+
+    They are the packages of *name*, itself, and those of *names* that are modules below it, as
+    far as they are there.
+    """
     chain: List[Module] = []
-    for part in name.split("."):
-        module = find_module(tree, folders, part, chain[-1].name if chain else "")
+    parts = name.split(".") if name else []
+    for end in range(1, len(parts) + 1):
+        module = find_module(tree, folders, ".".join(parts[:end]))
         if module is None:
-            break
+            return chain
         chain.append(module)
         folders = module.folders
-    return chain
-
-
-def find_imported(
-    tree: Tree, folders: Sequence[str], name: str, names: Sequence[str]
-) -> List[Module]:
-    """Return the modules that ``from name import names`` loads; [] if none of them is a file."""
-    chain = find_chain(tree, folders, name)
-    if chain and chain[-1].name == name:
-        module = chain[-1]
-        below = (find_module(tree, module.folders, each, name) for each in names)
-        chain += [each for each in below if each is not None]
-    return chain if any(each.path for each in chain) else []
-
-
-def find_extension(tree: Tree, folders: Sequence[str], name: str) -> Optional[str]:
-    """Return the file of the compiled module *name* in *folders*; None if there is none."""
-    for folder in folders:
-        for each in tree.list(folder):
-            if each.startswith(f"{name}.") and each.endswith((".so", ".pyd")):
-                return join(folder, each)
-    return None
-
-
-def submodules(tree: Tree, module: Module) -> Iterator[Module]:
-    """Yield all modules below *module*, also those in folders without ``__init__.py``."""
-    waiting = [module]
-    seen = set()
-    while waiting:
-        package = waiting.pop()
-        for folder in package.folders:
-            place = os.path.realpath(os.path.join(tree.root, folder))
-            if place in seen:  # A link to a folder above would lead round and round.
-                continue
-            seen.add(place)
-            for entry in tree.list(folder):
-                stem = entry[: -len(".py")] if entry.endswith(".py") else entry
-                if "." in stem or stem in ("__init__", "__pycache__"):
-                    continue
-                found = find_module(tree, (folder,), stem, package.name)
-                if found is not None:
-                    yield found
-                    waiting.append(found)
+    below = (find_module(tree, folders, f"{name}.{each}") for each in names)
+    return chain + [each for each in below if each is not None]
 
 
 def package_base(tree: Tree, folder: str, never: Collection[str] = ()) -> str:

@@ -5,13 +5,16 @@ Beside that it holds what the project never provides: the standard library, what
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 from importlib.machinery import ModuleSpec
-from typing import List, Optional, Tuple
+from typing import TYPE_CHECKING, Iterator, Optional, Tuple
 
-from flowpack.analysis.imports import Import, read_imports
 from flowpack.analysis.script import Script
+
+if TYPE_CHECKING:
+    from flowpack.analysis.imports import Import
 
 #: Modules of the standard library of each Python from 3.9 to 3.13. A list, for what a project
 #: is packed as must not depend on the Python that packs it; ``sys.stdlib_module_names`` does.
@@ -75,26 +78,58 @@ def _is_below(spec: ModuleSpec, root: str) -> bool:
 def missing_modules(script: Script) -> Tuple[Import, ...]:
     """Return the imports that only files beside *script*, or of its project, can meet.
 
-    Those whose failure is caught are left out. An editable install of the project meets them.
+    Left out are those without which runs go on.
 
     Raises:
         DiscoveryError: This Python cannot read the script.
     """
-    unmet: List[Import] = []
-    for each in read_imports(script).found:
-        top = each.module.partition(".")[0]
-        if each.level or each.optional or top in RESERVED or is_standard(top):
-            continue
-        if installed(top) is None:
-            unmet.append(each)
+    tops = {name.partition(".")[0] for level, name, _ in _statements(script.tree) if not level}
+    unmet = {each for each in tops - RESERVED if not is_standard(each) and not installed(each)}
     if not unmet or script.path is None:
         return ()
     # Imported here because most scripts do not need them.
-    from flowpack.projects.modules import Tree, find_imported, package_base
-    from flowpack.projects.search_path import SearchPath, find_root, relative
+    from flowpack.analysis.imports import read_imports
+    from flowpack.projects.modules import Tree, package_base
+    from flowpack.projects.search_path import ModuleSearch, find_root, relative
 
     tree = Tree(find_root(script.path))
     own = relative(tree.root, os.path.dirname(script.path)) or ""
-    path = SearchPath(tree, package_base(tree, own, RESERVED), own, ())
-    folders = [*path.folders, *path.others]
-    return tuple(each for each in unmet if find_imported(tree, folders, each.module, each.names))
+    search = ModuleSearch(tree, package_base(tree, own, RESERVED), own)
+    return tuple(
+        each
+        for each in read_imports(script).found
+        if each.module.partition(".")[0] in unmet
+        and not each.level
+        and not each.optional
+        and search.find(each.module, each.names)
+    )
+
+
+def relative_imports(script: Script) -> Tuple[Import, ...]:
+    """Return the relative imports that must succeed when *script* is loaded.
+
+    Raises:
+        DiscoveryError: This Python cannot read the script.
+    """
+    lines = {line for level, _, line in _statements(script.tree, functions=False) if level}
+    if not lines:
+        return ()
+    from flowpack.analysis.imports import read_imports  # Imported here as above.
+
+    found = read_imports(script).found
+    return tuple(each for each in found if each.level and each.line in lines and not each.optional)
+
+
+def _statements(tree: ast.AST, functions: bool = True) -> Iterator[Tuple[int, str, int]]:
+    """Yield level, module and line of the import statements, without looking at expressions."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ImportFrom):
+            yield node.level, node.module or "", node.lineno
+        elif isinstance(node, ast.Import):
+            yield from ((0, each.name, node.lineno) for each in node.names)
+        elif functions or not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+                inner = getattr(node, field, ())
+                waiting += inner if isinstance(inner, list) else ()
