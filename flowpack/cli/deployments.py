@@ -10,30 +10,15 @@ from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
 from flowpack.client import Client
-from flowpack.deployments.load import (
-    SMALLEST_PROJECT,
-    FetchedScript,
-    fetch_script,
-    find_deployment,
-    find_deployments,
-)
+from flowpack.deployments.load import SMALLEST_PROJECT, FetchedScript, fetch_script
+from flowpack.deployments.load import find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env, mask_source
-from flowpack.exceptions import (
-    FlowpackError,
-    ObjectNotFound,
-    ProjectError,
-    printable,
-    quoted,
-    suggestion,
-)
+from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted, suggestion
 from flowpack.models import Deployment, ScheduleRecord
 from flowpack.parameters import known_parameters
 from flowpack.wire.concurrency import limit_runs, shared_limit
 from flowpack.wire.conversion import describe_record, write_record, write_schedule
 from flowpack.wire.job_variables import variables_of
-
-#: So many files of a project are shown; --json has all.
-_MOST_FILES = 50
 
 #: What ``inspect`` shows besides where the server has it; none of it is secret.
 _FURTHER = (
@@ -113,7 +98,7 @@ def inspect(arguments: Namespace) -> None:
     shown = {key: value for key, value in facts.items() if key not in hidden}
     shown["schedule"] = _schedule_lines(deployment.schedules)
     shown["schema"] = describe_schema(facts["parameter_openapi_schema"])
-    shown.update(_project_lines(shown.pop("project")))
+    shown.update(_describe_project(shown.pop("project")))
     output.result(facts, output.facts(shown), as_json=arguments.json)
 
 
@@ -220,72 +205,52 @@ def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
 
 
 def _fetch_code(deployment: Deployment, client: Client) -> Optional[FetchedScript]:
-    """Return the stored script or project, none of which is run; None where it tells nothing.
+    """Return the stored code, which is not run; None where it tells nothing or cannot be read.
 
-    Servers of 2.0b7's kind keep no schema of the parameters, so it is read from the script. Others
-    keep one, and the size: what is too short for a project is not read.
+    Servers of 2.0b7's kind keep no schema of the parameters. Others do, and the size of the
+    script: what is too short for a project is not read.
     """
-    script, stored = deployment.script, deployment.stored_object
-    subject = "which parameters it takes"
+    script, unknown = deployment.script, "which parameters it takes"
     if "parameter_openapi_schema" in deployment.extra:
-        subject = "whether it has files of a project"
-        if script is None or script.size < SMALLEST_PROJECT or not (stored and stored.sha256):
+        unknown = "whether it has files of a project"
+        if script is None or script.size < SMALLEST_PROJECT:
             return None
     try:
         return fetch_script(deployment, client)
     except FlowpackError as exc:
-        output.note(f"note: {subject} is not known: {exc}")
+        output.note(f"note: {unknown} is not known: {exc}")
     return None
 
 
 def _project_facts(code: Optional[FetchedScript]) -> Optional[Dict[str, Any]]:
     """Return what a project holds and needs; None for a single script."""
-    if code is None or b"flowpack" not in code.content[:200]:
-        return None
-    # Imported here because they are slow to load, and most deployments have no project.
-    from flowpack.cli.explain import requirements
-    from flowpack.projects.bundle import is_bundle, unpack
-
-    if not is_bundle(code.content):
-        return None
     try:
-        bundle = unpack(code.content)
-    except ProjectError as exc:
+        project = code.project() if code else None
+    except FlowpackError as exc:
         output.note(f"note: which files it has is not known: {exc}")
         return None
-    return {
-        "module": bundle.module,
-        "file": bundle.file,
-        "search_paths": bundle.search_paths,
-        "files": [
-            {"path": path, "size": len(content), "added": path in bundle.added}
-            for path, content in bundle.files.items()
-        ],
-        "requires": requirements(bundle.files, bundle.search_paths)[0],
-    }
+    if project is None:
+        return None
+    from flowpack.cli.explain import requirements  # Imported here because few deployments need it.
+
+    files = [
+        {"path": path, "size": len(content), "added": path in project.added}
+        for path, content in project.files.items()
+    ]
+    facts = {key: getattr(project, key) for key in ("module", "file", "search_paths")}
+    return {**facts, "files": files, **requirements(project.files, project.search_paths)}
 
 
-def _project_lines(project: Optional[Dict[str, Any]]) -> Dict[str, Any]:
-    """Return what people see of a project."""
+def _describe_project(project: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    """Return what ``inspect`` shows people of a project."""
     if project is None:
         return {}
-    from flowpack.cli.explain import describe_need, describe_size
+    from flowpack.cli.explain import describe_need, describe_size  # As above.
 
-    files = project["files"]
-    shown = {
-        each["path"]: f"{describe_size(each['size'])}{', added' if each['added'] else ''}"
-        for each in files[:_MOST_FILES]
-    }
-    if len(files) > _MOST_FILES:
-        shown[f"and {len(files) - _MOST_FILES} more"] = ""
+    paths = [path or "." for path in project["search_paths"]]
     return {
-        "project": {
-            "module": project["module"],
-            "file": project["file"],
-            "search_paths": [path or "." for path in project["search_paths"]],
-            "files": len(files),
-        },
-        "file": shown,
+        "project": {"file": project["file"], "module": project["module"], "search_paths": paths},
+        "files": {each["path"]: describe_size(each["size"]) for each in project["files"]},
         "requires": {need["module"]: describe_need(need) for need in project["requires"]},
     }
 

@@ -11,12 +11,12 @@ from flowpack._files import read_file, sync_folder
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.parser import UsageError
-from flowpack.deployments.load import fetch_script
+from flowpack.deployments.load import FetchedScript, fetch_script
 from flowpack.exceptions import FlowpackError, printable, quoted
 
 
 def pull(arguments: Namespace) -> None:
-    """Write the script to a file or to standard output, or the files of a project to a folder."""
+    """Write the script, or the files of a project."""
     name, path = arguments.deployment, arguments.output
     to_file = path not in (None, "-")
     if not to_file and (arguments.force or (arguments.json and not arguments.extract)):
@@ -24,27 +24,38 @@ def pull(arguments: Namespace) -> None:
     with connect(arguments) as client:
         script = fetch_script(name, client, unverified=arguments.unverified)
     content = script.content
-    document = {"name": name, "path": path, "size": len(content)}
-    document.update(sha256=hashlib.sha256(content).hexdigest(), verified=script.verified)
     if arguments.extract:
-        # Imported here because it is slow to load, and most deployments have no project.
-        from flowpack.projects.bundle import extract, is_bundle, unpack
-
-        if not is_bundle(content):
-            advice = f"flowpack pull {printable(name)} -o {printable(script.filename)} writes it"
-            raise FlowpackError(f"{quoted(name)} is a single script and no project; {advice}")
-        bundle, path = unpack(content), arguments.extract
-        extract(bundle, path)
-        files = sorted(bundle.files.keys() - bundle.added)
-        line = f"wrote {len(files)} files to {printable(path)}; the flow is in {bundle.file}"
-        output.result({**document, "path": path, "files": files}, [line], as_json=arguments.json)
+        _extract(script, arguments)
         return
     if not to_file:
         output.content(content)
         return
     written = write_file(path, content, force=arguments.force)
+    document = {
+        "name": name,
+        "path": path,
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "verified": script.verified,
+        "written": written,
+    }
     line = f"{'wrote' if written else 'unchanged'} {printable(path)} ({len(content)} bytes)"
-    output.result({**document, "written": written}, [line], as_json=arguments.json)
+    output.result(document, [line], as_json=arguments.json)
+
+
+def _extract(script: FetchedScript, arguments: Namespace) -> None:
+    """Write the files of a project into a folder."""
+    from flowpack.projects.bundle import extract  # Imported here because few need it.
+
+    name, folder, project = arguments.deployment, arguments.extract, script.project()
+    if project is None:
+        advice = f"flowpack pull {printable(name)} -o {printable(script.filename)} writes it"
+        raise FlowpackError(f"{quoted(name)} is a single script and no project; {advice}")
+    count = extract(project, folder)
+    files = sorted(project.files.keys() - project.added)
+    document = {"name": name, "path": folder, "files": files, "verified": script.verified}
+    line = f"wrote {count} files to {printable(folder)}; the flow is in {printable(project.file)}"
+    output.result(document, [line], as_json=arguments.json)
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> bool:

@@ -171,28 +171,31 @@ def _load_prefect_yaml(path: str, arguments: Namespace) -> PrefectFile:
 
     options = {_FIELDS[name]: getattr(arguments, name) for name in _BESIDE_PREFECT_YAML}
     folder = os.path.dirname(os.path.abspath(path))
-    packager = project_packager(arguments, options["flow_storage"], folder)
-    if packager is not None:
-        options.update(packager=packager, flow_storage=None)
+    _add_packager(arguments, options, folder)
     given = {field: value for field, value in options.items() if value is not None}
     ignore = arguments.ignore or ()
     return load_prefect_yaml(path, arguments.name or (), ignore=ignore, **given)
 
 
-def project_packager(
-    arguments: Namespace, storage: Optional[str] = None, folder: Optional[str] = None
-) -> Optional[ProjectPackager]:
-    """Return the packager that ``--project`` asks for, if it does; *folder* is the default root."""
+def project_packager(arguments: Namespace, *defaults: Optional[str]) -> ProjectPackager:
+    """Return the packager that the options mean; *defaults* are storage and root."""
+    # Imported here because it is slow to load, and most commands package single scripts.
+    from flowpack.packaging.project import ProjectPackager
+
+    storage, root = (*defaults, None, None)[:2]
     fields = {field: getattr(arguments, name) for name, field in _PROJECT.items()}
     given = {field: value for field, value in fields.items() if value is not None}
-    if arguments.project is not None:
-        # Imported here because it is slow to load, and most commands package single scripts.
-        from flowpack.packaging.project import ProjectPackager
+    return ProjectPackager(storage, arguments.project or root, **given)
 
-        return ProjectPackager(storage, arguments.project or folder, **given)
-    if given:
+
+def _add_packager(
+    arguments: Namespace, options: Dict[str, Any], folder: Optional[str] = None
+) -> None:
+    """Have *options* for specs package projects if that is asked for; *folder* is their root."""
+    if arguments.project is not None:
+        options["packager"] = project_packager(arguments, options.pop("flow_storage"), folder)
+    elif any(getattr(arguments, name) is not None for name in _PROJECT):
         raise UsageError("--path, --include, --exclude and --size-limit go with --project")
-    return None
 
 
 def _script_options(arguments: Namespace) -> Dict[str, Any]:
@@ -213,9 +216,7 @@ def _script_options(arguments: Namespace) -> Dict[str, Any]:
             problem = "--collision-strategy and --grace-period can only be given with"
             raise UsageError(f"{problem} --concurrency-limit")
         options["concurrency_limit"] = {"limit": limit, **beside}
-    packager = project_packager(arguments, options["flow_storage"])
-    if packager is not None:
-        options.update(packager=packager, flow_storage=None)
+    _add_packager(arguments, options)
     return {
         "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),

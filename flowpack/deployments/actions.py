@@ -71,6 +71,9 @@ class Action:
         upload: Whether bytes are to be stored, if only to put back what is missing or damaged.
         sha256: Digest of the bytes in lower-case hex; None where a packager of your own decides
             when it packages.
+        files: Which files of a project are ``added``, ``removed`` and ``changed``, and what the
+            code is turned ``from`` and ``to`` (``script``, ``project``); empty where it is not one,
+            is new, or what is stored cannot be read.
         schedules: All that the deployment is to have, with which are flowpack's (``own``).
         kept: Storage and runner that nobody named and that are taken from the deployment as it
             is, by the field's name. Secrets are masked.
@@ -86,6 +89,7 @@ class Action:
     notes: Tuple[str, ...] = ()
     kept: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
     schedules: Tuple[ScheduleRecord, ...] = ()
+    files: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
     @property
     def full_name(self) -> str:
@@ -213,9 +217,14 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
     """Return how the plan *now* differs from the one *planned*, one sentence each.
 
     Notes and schedules of others do not count: a work pool's state is none of the plan's. Nor do
-    files of a project, which digests stand for: a storage may not give the old ones.
+    files, which rest on what the storage gives: digests decide.
     """
-    planned, now = _counting(planned), _counting(now)
+
+    def counting(plan: Mapping[str, Any]) -> Dict[str, Any]:
+        aside: Dict[str, Any] = {"notes": (), "schedules": (), "files": {}}
+        return {**plan, "actions": [{**action, **aside} for action in plan["actions"]]}
+
+    planned, now = counting(planned), counting(now)
     old, new = _facts(planned), _facts(now)
     found: List[str] = []
     for name in dict.fromkeys([*old, *new]):
@@ -232,18 +241,6 @@ def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, 
     if not found and _text(planned) != _text(now):
         found.append("the plan says other things than planned")
     return tuple(found)
-
-
-def _counting(plan: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return what counts of a plan."""
-    actions = []
-    for action in plan["actions"]:
-        changes = [dict(change) for change in action.get("changes", ())]
-        for change in changes:
-            if change.get("field") == "code" and isinstance(change.get("new"), dict):
-                change["new"] = {**change["new"], "files": None}
-        actions.append({**action, "notes": (), "schedules": (), "changes": changes})
-    return {**plan, "actions": actions}
 
 
 def _facts(plan: Any) -> Dict[str, Dict[str, str]]:
@@ -280,14 +277,11 @@ def _code(action: Action) -> str:
 def _details(action: Action) -> List[str]:
     details = []
     for change in action.changes:
-        new, files = change.new, None
-        if change.field == "code" and isinstance(new, Mapping) and "files" in new:
-            new, files = {key: new[key] for key in new if key != "files"}, new["files"]
-        for field, *both in _parts(change.field, change.old, new):
+        for field, *both in _parts(change.field, change.old, change.new):
             old, new = (printable(json.dumps(each)) for each in both)
             move = new if action.kind == CREATE else f"{old} -> {new}"
             details.append(f"{printable(field)}: {move}")
-        details += _describe_files(files) if files else []
+    details += _describe_files(action.files)
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
     if action.kind != CREATE and action.schedules:
@@ -296,17 +290,15 @@ def _details(action: Action) -> List[str]:
     return details + [printable(note, _LONGEST_NOTE) for note in action.notes]
 
 
-def _describe_files(files: Mapping[str, Any]) -> List[str]:
-    """Return which files of a project were added, removed and changed, a line each."""
-    lines = []
-    if files["from"] != files["to"]:
-        lines.append(f"code: from a {files['from']} to a {files['to']}")
+def _describe_files(files: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how the files of a project differ."""
+    if files.get("from") != files.get("to"):
+        yield f"code: from a {files['from']} to a {files['to']}"
     for kind in ("added", "removed", "changed"):
-        names = files[kind]
+        names = list(map(printable, files.get(kind, ())))
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        shown = ", ".join(printable(name) for name in names[:_LISTED])
-        lines += [f"files {kind}: {shown}{more}"] if names else []
-    return lines
+        if names:
+            yield f"files {kind}: {', '.join(names[:_LISTED])}{more}"
 
 
 def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:

@@ -5,12 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from typing import Any, BinaryIO, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Union, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    Dict,
+    Iterable,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+    cast,
+)
 from uuid import UUID
 
 import attrs
 
-from flowpack.analysis.script import SIZE_LIMIT, Script
+from flowpack._interpreter import BUNDLE_MARK
+from flowpack.analysis.script import SIZE_LIMIT, Modules, Script
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
@@ -32,11 +45,14 @@ from flowpack.exceptions import (
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
 
+if TYPE_CHECKING:
+    from flowpack.projects.bundle import Bundle
+
 #: What is longer lies on the disk until all of it has come, in bytes.
 _IN_MEMORY = 8 * 1024 * 1024
 
 #: No project is shorter than the code in it that unpacks the files, in bytes.
-SMALLEST_PROJECT = 2000
+SMALLEST_PROJECT = 4000
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
@@ -75,18 +91,46 @@ class FetchedScript:
         """Return the schema of the flow's parameters, read from the script; empty if unknown."""
         from flowpack.analysis.discovery import select_flow
         from flowpack.packaging.script import known_schema
-        from flowpack.projects.bundle import is_bundle, unpack
-        from flowpack.projects.scripts import link
 
         script, name = Script(self.content, self.filename), self.variable or self.flow_name
         try:
-            if is_bundle(self.content):
-                bundle = unpack(self.content)
-                script, name = Script(bundle.files[bundle.file], bundle.file), bundle.flow
-                script = link(script, bundle.module, bundle.files, bundle.search_paths)
+            project = self.project()
+            if project is not None:
+                script, name = _entry_script(project), project.flow
             return known_schema(select_flow(script, name))
         except (DiscoveryError, ProjectError):
             return {}
+
+    def project(self) -> Optional[Bundle]:
+        """Return the files of a project, read and not run; None for a single script.
+
+        Raises:
+            ProjectError: They are not as they were packaged.
+        """
+        if not self.content.startswith(BUNDLE_MARK):
+            return None
+        # Imported here because it is slow to load, and few deployments are projects.
+        from flowpack.projects.bundle import unpack
+
+        return unpack(self.content)
+
+
+def _entry_script(project: Bundle) -> Script:
+    """Return the script of a project, which sees what the other modules define."""
+
+    def find(name: str) -> Optional[Script]:
+        if name == project.module:
+            return script
+        for base in project.search_paths:
+            for end in (".py", "/__init__.py"):
+                path = f"{base}/{name.replace('.', '/')}{end}".lstrip("/")
+                if path in project.files:
+                    return Script(project.files[path], path, module=name, resolve=modules)
+        return None
+
+    modules, content = Modules(find), project.files[project.file]
+    script = Script(content, project.file, module=project.module, resolve=modules)
+    return script
 
 
 def load_flow_from_deployment(

@@ -218,6 +218,12 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     notes = _lasting_notes(spec, new, state) + (package.notes + notes if changes else ())
     if restores:
         notes += ("the stored bytes are missing or damaged; the right ones are put back",)
+    files: Mapping[str, Any] = {}
+    if stored is not None and stored.sha256 != package.content.sha256:
+        # Imported here because it is slow to load, and only changed code needs it.
+        from flowpack.deployments.projects import compare_files
+
+        files = compare_files(package.content, stored, current, state.reader, state.silent)
     if spec.current is None:
         kind = CREATE
         shown = [each for each in changes if each.field != "code"]
@@ -233,6 +239,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         notes=notes,
         kept=spec.kept,
         schedules=new.schedules or (),
+        files=files,
     )
 
 
@@ -373,14 +380,7 @@ def _compare_code(
         old: Optional[Dict[str, Any]] = None if stored is None else {"sha256": stored.sha256}
         if old and current.script is not None:  # Only some servers know how long it is.
             old["size"] = current.script.size
-        new: Dict[str, Any] = {"sha256": content.sha256, "size": content.size}
-        files: Mapping[str, Any] = {}
-        if stored is not None:
-            # Imported here because it is slow to load, and only changed code needs it.
-            from flowpack.deployments.projects import compare_files
-
-            files = compare_files(package.files, stored, current, state.reader, state.silent)
-        changes.append(Change("code", old, {**new, "files": files} if files else new))
+        changes.append(Change("code", old, {"sha256": content.sha256, "size": content.size}))
     if not in_place:
         changes.append(_storage_change(stored, current, package.storage, state))
     if changes or stored is None:

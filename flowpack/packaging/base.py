@@ -302,7 +302,6 @@ class Package:
         storage: Where they go; its document id may not be known yet.
         parameter_schema: JSON schema of the flow's parameters, where the server keeps one.
         notes: Shown in plans.
-        files: The SHA-256 of each file that the bytes hold, by its path; empty for a script.
     """
 
     content: Content
@@ -310,7 +309,6 @@ class Package:
     storage: StorageBlock
     parameter_schema: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     notes: Tuple[str, ...] = ()
-    files: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 #: What packagers have read for one plan; None outside of plans.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import attrs
 
@@ -11,7 +11,7 @@ from flowpack._files import absolute_path
 from flowpack._validators import at_least, field_error, instance_of, validator
 from flowpack.analysis.script import Script
 from flowpack.exceptions import ProjectError, printable, quoted
-from flowpack.packaging.base import CompleteSpec, Content, once
+from flowpack.packaging.base import CompleteSpec, once
 from flowpack.packaging.script import SourcePackager
 from flowpack.projects.bundle import Bundle, pack
 from flowpack.projects.closure import Project, find_project
@@ -112,8 +112,6 @@ class ProjectPackager(SourcePackager):
         key = ("packed", id(project), flow.variable)  # In a plan the project stays.
         return once(key, lambda: pack(bundle)), flow.entrypoint
 
-    def details(self, deployment: CompleteSpec) -> Tuple[Tuple[str, ...], Mapping[str, str]]:
-        """Return what is not known of the project, and the digests of its files."""
-        project = self.find_project(deployment.flow.script)
-        digests = {path: Content(data).sha256 for path, data in project.files.items()}
-        return (*project.notes, *project.hints), digests
+    def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
+        """Return what is missing in the project, or not certain."""
+        return self.find_project(deployment.flow.script).notes

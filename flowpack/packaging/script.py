@@ -113,9 +113,9 @@ class SourcePackager(HidesLocals, Packager):
         """Return *script* as it is read for its flow: here, as if it were alone."""
         return script
 
-    def details(self, deployment: CompleteSpec) -> Tuple[Tuple[str, ...], Mapping[str, str]]:
-        """Return notes, and ``files`` of the package; warn or raise where it could not run."""
-        return (), {}
+    def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
+        """Return notes for plans; warn or raise where runs would miss something."""
+        return ()
 
     def check_compat(self, deployment: SpecFields, client: Optional[Client] = None) -> None:
         """Check that runs can reach the storage; with ``subprocess`` one of this machine warns.
@@ -161,7 +161,7 @@ class SourcePackager(HidesLocals, Packager):
         with using(client) as api:
             spec = self._complete(deployment, api)
             content, entrypoint = self.content(spec)
-            more, files = self.details(spec)
+            own = self.notes(spec)
             wants_schema = api.dialect.uses_work_pools
             schema, notes = parameter_schema(spec.flow) if wants_schema else ({}, ())
             return Package(
@@ -169,8 +169,7 @@ class SourcePackager(HidesLocals, Packager):
                 entrypoint=entrypoint,
                 storage=self.find_storage(api),
                 parameter_schema=schema,
-                notes=(*more, *notes),
-                files=files,
+                notes=(*own, *notes),
             )
 
     def package(self, deployment: SpecFields, client: Optional[Client] = None) -> DeploymentCreate:
@@ -283,8 +282,8 @@ class ScriptPackager(SourcePackager):
         """Return the script's bytes, and ``file.py:function``."""
         return deployment.flow.script.content, deployment.flow.entrypoint
 
-    def details(self, deployment: CompleteSpec) -> Tuple[Tuple[str, ...], Mapping[str, str]]:
-        """Return nothing; warn of imports that only files of the script's project can meet.
+    def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
+        """Return none; warn of imports that only files of the script's project can meet.
 
         Raises:
             DeploymentValidationError: The script has a relative import, which needs a package.
@@ -292,7 +291,7 @@ class ScriptPackager(SourcePackager):
         script = deployment.flow.script
         if script.path is not None and not _has_all(script.content):
             once(("imports", script), lambda: _check_imports(script))
-        return (), {}
+        return ()
 
 
 # --- bytes first, the pointer last --------------------------------------------------------
