@@ -11,7 +11,7 @@ from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 import attrs
 
 from flowpack.analysis.imports import Import, exported_names, read_imports
-from flowpack.analysis.modules import Modules
+from flowpack.analysis.script import Modules
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
 from flowpack.projects.listing import walk
