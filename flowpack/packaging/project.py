@@ -16,7 +16,6 @@ from flowpack.packaging.script import SourcePackager
 from flowpack.projects.bundle import Bundle, pack
 from flowpack.projects.closure import Project, find_project
 from flowpack.projects.reader import SIZE_LIMIT
-from flowpack.projects.scripts import link
 from flowpack.projects.selection import Selection
 
 _check_patterns: Any = attrs.fields(Selection).include.validator
@@ -94,8 +93,7 @@ class ProjectPackager(SourcePackager):
 
     def link(self, script: Script) -> Script:
         """Return *script* with what it imports of its project; errors as of find_project."""
-        project = self.find_project(script)
-        return link(script, project.module, project.files, project.search_paths)
+        return self.find_project(script).script
 
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the project as one Python file, and ``file.py:function``."""

@@ -67,8 +67,8 @@ def test_explain_json(project):
     """The document has all of it."""
     document = project("explain", "flows/etl.py:etl", "--json").json
     assert set(document) == {
-        *("script", "root", "module", "search_paths", "size", "files", "requires"),
-        *("standard", "data", "notes"),
+        *("script", "root", "file", "module", "search_paths", "size", "files", "requires"),
+        *("standard", "notes"),
     }
     assert document["root"] == os.getcwd()
     files = {each["path"]: each for each in document["files"]}
@@ -107,7 +107,7 @@ def test_explain_with_a_selection(project):
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123456, "123 kB"), (5 * 10**9, "5.0 GB")],
+    [(0, "0 B"), (999, "999 B"), (1234, "1.2 kB"), (123456, "123 kB"), (5 * 10**9, "5 GB")],
 )
 def test_sizes(size, text):
     """People read few digits."""
@@ -171,7 +171,7 @@ def test_inspect(deployed):
     """The files, the search path and what is imported are shown."""
     out = deployed("inspect", "etl/d").out
     assert "project.file" in out and "flows/etl.py" in out
-    assert "file.lib/rows.py" in out and "requires.attrs" in out
+    assert "files.lib/rows.py" in out and "requires.attrs" in out
     project = deployed("inspect", "etl/d", "--json").json["project"]
     assert project["search_paths"] and project["file"] == "flows/etl.py"
     assert [each["path"] for each in project["files"] if each["added"]] == ["lib/__init__.py"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -19,7 +20,6 @@ from flowpack import (
     plan,
 )
 from flowpack.deployments.load import fetch_script
-from flowpack.deployments.projects import fetch_project
 from flowpack.exceptions import (
     DeploymentValidationError,
     PlanChangedError,
@@ -34,7 +34,7 @@ __all__ = ["client", "transport"]
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning"),
     # Tests load projects with modules of the same names, one after the other.
-    pytest.mark.filterwarnings("ignore:another flow of several files:UserWarning"),
+    pytest.mark.filterwarnings("ignore:this flow has modules of names:UserWarning"),
 ]
 
 ETL = '''\
@@ -213,10 +213,11 @@ def test_plan_reads_only(spec, client, transport, tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def code_change(made):
-    """Return the change of the code in a plan of one deployment."""
+def files_of(made):
+    """Return what a plan of one deployment says of files."""
     (action,) = made
-    return {each.field: each for each in action.changes}["code"].new
+    assert json.loads(made.to_json())["actions"][0]["files"] == action.files
+    return action.files
 
 
 def test_plan_names_files(spec, client, root):
@@ -225,7 +226,7 @@ def test_plan_names_files(spec, client, root):
     (root / "flows" / "helper.py").write_text(HELPER + "\nimport more\n")
     (root / "flows" / "more.py").touch()
     made = plan(spec, client)
-    assert code_change(made)["files"] == {
+    assert files_of(made) == {
         "from": "project",
         "to": "project",
         "added": ["flows/more.py"],
@@ -243,7 +244,7 @@ def test_plan_names_few_of_many(spec, client, root):
         (root / f"{number:02}.txt").touch()
     made = plan(with_packager(spec, include=("*.txt",)), client)
     assert "09.txt and 20 more\n" in str(made)
-    assert len(code_change(made)["files"]["added"]) == 30
+    assert len(files_of(made)["added"]) == 30
 
 
 @pytest.mark.filterwarnings("ignore:.*only files of the project:UserWarning")
@@ -252,31 +253,31 @@ def test_script_and_project(spec, client):
     alone = attrs.evolve(spec, packager=None, flow_storage=spec.packager.storage)
     deploy(alone, client)
     made = plan(spec, client)
-    assert code_change(made)["files"]["added"] == ["flows/etl.py", "flows/helper.py"]
+    assert files_of(made)["added"] == ["flows/etl.py", "flows/helper.py"]
     assert "code: from a script to a project\n" in str(made)
     deploy(spec, client)
     made = plan(alone, client)
-    assert code_change(made)["files"]["removed"] == ["flows/etl.py", "flows/helper.py"]
+    assert files_of(made)["removed"] == ["flows/etl.py", "flows/helper.py"]
     assert "code: from a project to a script\n" in str(made)
 
 
-def test_old_files_are_gone(spec, client, root, tmp_path):
+def test_old_files_are_gone(spec, client, root):
     """Where the stored file is missing or damaged, the plan does without its files."""
     deploy(spec, client)
-    stored = client.read_deployment_by_name("etl/d").stored_object
+    stored = Path(client.read_deployment_by_name("etl/d").stored_object.token)
     (root / "flows" / "helper.py").write_text(HELPER + "# more\n")
-    assert "files" in code_change(plan(spec, client))
-    os.chmod(stored.token, 0o600)
-    Path(stored.token).write_bytes(b"raise SystemExit('never run')")
-    assert "files" not in code_change(plan(spec, client))
-    os.unlink(stored.token)
+    assert files_of(plan(spec, client))["changed"] == ["flows/helper.py"]
+    os.chmod(stored, 0o600)
+    stored.write_bytes(b"raise SystemExit('never run')")
+    assert files_of(plan(spec, client)) == {}
+    stored.unlink()
     made = plan(spec, client)
-    assert "files" not in code_change(made)
+    assert files_of(made) == {}
     apply(made, client)
     assert load_flow_from_deployment("etl/d", client)(1) == 2
 
 
-def test_planned_files_do_not_count(spec, client, root, tmp_path):
+def test_planned_files_do_not_count(spec, client, root):
     """A plan holds where only the old files cannot be read any more; digests decide."""
     deploy(spec, client)
     stored = client.read_deployment_by_name("etl/d").stored_object
@@ -289,14 +290,6 @@ def test_planned_files_do_not_count(spec, client, root, tmp_path):
     (root / "flows" / "helper.py").write_text(HELPER + "# and more still\n")
     with pytest.raises(PlanChangedError, match="sha256"):
         apply(made, client)
-
-
-def test_fetch_project(spec, client):
-    """The files come back as they were, and none is run."""
-    deploy(spec, client)
-    bundle = fetch_project(client.read_deployment_by_name("etl/d"), client)
-    assert bundle.files["flows/helper.py"] == HELPER.encode()
-    assert (bundle.file, bundle.flow) == ("flows/etl.py", "etl")
 
 
 # --- a script alone ------------------------------------------------------------------------
