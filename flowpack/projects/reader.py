@@ -69,7 +69,8 @@ class FileReader:
         sizes = {path: len(content) for path, content in self.files.items()}
         for path in paths:
             if path not in sizes:
-                sizes[path] = 0 if path.endswith("/") else self._stat(path).st_size
+                status = self._stat(path)
+                sizes[path] = 0 if path.endswith("/") else status.st_size
         if sum(sizes.values()) > self.limit:
             raise ProjectError(_describe_excess(sizes, self.limit))
 
