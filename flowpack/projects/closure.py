@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import sys
 import sysconfig
@@ -16,7 +15,7 @@ from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
 from flowpack.projects.listing import walk
 from flowpack.projects.reader import FileReader
 from flowpack.projects.selection import Selection
-from flowpack.analysis.imports import Import, exported, imports_of
+from flowpack.analysis.imports import Import, exported_names, read_imports
 
 _MAY = " may import it"
 
@@ -173,8 +172,7 @@ class _Finder:
         return _Module(name, path, None)
 
     def _is_relative(self, path: str) -> bool:
-        found, _ = imports_of(self._tree(path))
-        return any(each.level for each in found)
+        return any(each.level for each in read_imports(self._script(path)).found)
 
     def _locate(self, folder: str, name: str, full: str) -> Optional[_Module]:
         package = _join(folder, name)
@@ -280,28 +278,26 @@ class _Finder:
 
     # What a module imports.
 
-    def _tree(self, path: str) -> ast.Module:
-        content = self._reader.read(path)
-        return Script(content, path, self._place(path)).tree
+    def _script(self, path: str) -> Script:
+        return Script(self._reader.read(path), path, self._place(path))
 
     def _follow(self, module: _Module) -> None:
         path = module.path or ""
         try:
-            tree = self._tree(path)
+            read = read_imports(self._script(path))
         except DiscoveryError as exc:
             why = self._taken[path]
             if not why.startswith("include ") and not why.endswith(_MAY):
                 raise
             self._notes.append(f"its imports are not followed: {exc}")
             return
-        found, untold = imports_of(tree)
-        for call in untold[:1]:
+        for call in read.unknown[:1]:
             if not self._take_all(module, f"{path}:{call.line}{_MAY}"):
                 self._notes.append(
                     f"{path}:{call.line} imports what only running it would tell:"
                     f" {call.text}; name it in include if it is the project's own"
                 )
-        for each in found:
+        for each in read.found:
             self._resolve(each, module, path)
 
     def _resolve(self, each: Import, module: _Module, path: str) -> None:
@@ -329,7 +325,7 @@ class _Finder:
             return
         names = list(each.names)
         if "*" in names and found.path is not None:
-            names = list(exported(self._tree(found.path)))
+            names = list(exported_names(self._script(found.path)))
         for name in names:
             if found.folder is not None:
                 sub = self._locate(found.folder, name, f"{found.name}.{name}")
