@@ -30,7 +30,8 @@ def list_files(root: str, descends: Callable[[str], bool]) -> List[str]:
     """Return the paths of the files under *root*, relative to it; a link that leads out as ``x/``.
 
     In a git checkout its .gitignore files decide, and nothing of the user's, so that all who have
-    it get the same. Elsewhere folders are read for which *descends* returns True.
+    it get the same. Elsewhere folders are read for which *descends* returns True; their paths end
+    in ``/``.
 
     Raises:
         ProjectError: git cannot list them, or a folder cannot be read.
@@ -74,25 +75,26 @@ def walk(
             continue
         if os.path.isfile(place):
             yield path
-        if not os.path.isdir(place) or (path and not descends(path)):
-            continue
-        real = os.path.realpath(place)
-        if real in above:
-            continue  # A link to a folder that it is in would never end.
-        if is_below(real, real_root):
-            try:
-                names = os.listdir(place)
-            except OSError as exc:
-                problem = f"the folder {quoted(place)} cannot be read: {exc.strerror}"
-                raise ProjectError(f"{problem}; make it readable, or include less") from exc
-            if not path or _ENVIRONMENT.isdisjoint(names):
-                waiting += [(os.path.join(path, each), (*above, real)) for each in names]
-        else:
-            yield f"{path}/"
+        elif os.path.isdir(place) and (not path or descends(f"{path}/")):
+            real = os.path.realpath(place)
+            if not is_below(real, real_root):
+                yield f"{path}/"
+            elif real not in above:  # A link to a folder that it is in would never end.
+                names = _list_folder(place)
+                if not path or _ENVIRONMENT.isdisjoint(names):
+                    waiting += [(os.path.join(path, each), (*above, real)) for each in names]
     raise ProjectError(
         f"more than {_MOST} files and folders are under {printable(root)}; include folders that"
         " the flow needs by name, and remove links that lead in circles"
     )
+
+
+def _list_folder(place: str) -> List[str]:
+    try:
+        return os.listdir(place)
+    except OSError as exc:
+        problem = f"the folder {quoted(place)} cannot be read: {exc.strerror}"
+        raise ProjectError(f"{problem}; make it readable, or include less") from exc
 
 
 def is_below(real: str, real_root: str) -> bool:

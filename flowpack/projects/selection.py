@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from fnmatch import fnmatchcase
+from glob import escape
+from os.path import isdir, join, lexists
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import attrs
@@ -16,9 +17,6 @@ from flowpack.projects.listing import list_files, never_taken, walk
 from flowpack.projects.reader import SIZE_LIMIT
 
 _BY_NAME = "name each without wildcards to take it"
-_NO_SECRET = (
-    "and the package is no secret; better use a block or environment variables of the work pool"
-)
 #: Where modules are looked for that are included by name.
 _SEARCH_PATHS = ("", "src")
 #: Names of files and folders that hold secrets. Templates such as .env.example are among them:
@@ -95,7 +93,7 @@ class Selection:
         within = [path[len(base) + 1 :] for base in search_paths if path.startswith(f"{base}/")]
         modules = [f"{re.sub('[.]py$', '', each).replace('/', '.')}." for each in (path, *within)]
         return any(
-            _Pattern.of(text).matches(path, hidden=True)
+            _Pattern.of(text).matches(path.rstrip("/"), hidden=True)
             or any(module.startswith(f"{text}.") for module in modules)
             for text in self.exclude
         )
@@ -110,17 +108,16 @@ class Selection:
             ProjectError: A pattern brings nothing, or the files cannot be listed.
         """
         located = {text: _locate(root, text, search_paths) for text in self.include}
-        files = {path for path in located.values() if path and not _is_folder(root, path)}
+        files = {each for each in located.values() if each and not isdir(join(root, each))}
         patterns = {text: _Pattern.of(text, path) for text, path in located.items()}
         listed: Sequence[str] = ()
         if set(located.values()) - files:
-            reaching = [pattern for text, pattern in patterns.items() if located[text] not in files]
-            listed = list_files(root, lambda path: any(p.reaches(path) for p in reaching))
+            listed = list_files(root, lambda path: any(p.matches(path) for p in patterns.values()))
         taken: Dict[str, str] = {}
         secret: Dict[str, None] = {}
         notes: List[str] = []
         for text, path in located.items():
-            fit = [path] if path in files else [p for p in listed if patterns[text].brings(p)]
+            fit = [path] if path in files else [p for p in listed if patterns[text].matches(p)]
             if path and not fit and next(walk(root, path), None) is None:
                 fit = [f"{path}/"]
             allowed = [each for each in fit if not never_taken(root, each.rstrip("/"))]
@@ -132,7 +129,8 @@ class Selection:
                 problem = _describe_nothing(root, patterns[text], fit, allowed, kept)
                 raise ProjectError(f"include {quoted(text)} {problem}")
             if path and holds_secrets(path):
-                notes.append(f"{printable(path)} may hold secrets, {_NO_SECRET}")
+                better = "better use a block or environment variables of the work pool"
+                notes.append(f"{printable(path)} may hold secrets, the package is open; {better}")
             secret.update(left)
             for each in (each for each in kept if each not in left):
                 taken.setdefault(each, text)
@@ -149,21 +147,14 @@ class _Pattern:
 
     @classmethod
     def of(cls, text: str, folder: Optional[str] = None) -> _Pattern:
-        text = text if folder is None else f"{glob.escape(folder)}/"
+        text = text if folder is None else f"{escape(folder)}/"
         parts = tuple(part for part in text.split("/") if part not in ("", "."))
         return cls(parts, text[-1:] == "/" or not parts or not re.search(r"[*?[]", parts[-1]))
 
-    def matches(self, path: str, hidden: bool = False, above: bool = False) -> bool:
-        """Return True if it matches *path*, or with *above* what may be in the folder *path*."""
-        return self._match(self.parts, path.rstrip("/").split("/"), hidden, above)
-
-    def reaches(self, folder: str) -> bool:
-        """Return True if it may match something in *folder*."""
-        return self.matches(folder, above=True)
-
-    def brings(self, path: str) -> bool:
-        """Return True if it matches *path*; if that is a folder, something in it."""
-        return self.matches(path, above=path.endswith("/"))
+    def matches(self, path: str, hidden: bool = False) -> bool:
+        """Return True if it matches *path*, or may match what is in it where that ends in ``/``."""
+        names = path.rstrip("/").split("/")
+        return self._match(self.parts, names, hidden, above=path.endswith("/"))
 
     def _match(self, parts: Sequence[str], names: Sequence[str], hidden: bool, above: bool) -> bool:
         if not names:
@@ -179,17 +170,13 @@ class _Pattern:
         return zero or (fits and self._match(parts, names[1:], hidden, above))
 
 
-def _is_folder(root: str, path: str) -> bool:
-    return os.path.isdir(os.path.join(root, path))
-
-
 def _locate(root: str, text: str, search_paths: Sequence[str]) -> Optional[str]:
     """Return the path of the file or folder that *text* names without wildcards, if any."""
     ends = ["/".join(_Pattern.of(text).parts)] if not re.search(r"[*?]", text) else []
     if all(part.isidentifier() for part in text.split(".")):
         module = text.replace(".", "/")
-        ends += [os.path.join(base, module + end) for base in search_paths for end in ("", ".py")]
-    return next((each for each in ends if os.path.lexists(os.path.join(root, each))), None)
+        ends += [join(base, module + end) for base in search_paths for end in ("", ".py")]
+    return next((each for each in ends if lexists(join(root, each))), None)
 
 
 def _describe_nothing(
@@ -202,13 +189,13 @@ def _describe_nothing(
         return f"brings nothing, for all that it matches is excluded ({_shown(allowed)})"
     if fit:
         return "matches only virtual environments, caches or git's own files"
-    ignored = [path for path in walk(root, "", pattern.reaches) if pattern.brings(path)]
+    ignored = [path for path in walk(root, "", pattern.matches) if pattern.matches(path)]
     if ignored:
         return f"matches only what git ignores ({_shown(ignored)}); {_BY_NAME}"
     near: Dict[str, None] = {}
     for path, _ in zip(walk(root), range(5_000)):
         folder, name = os.path.split(path)
-        kind = os.path.join(folder, f"*{os.path.splitext(name)[1]}")
+        kind = join(folder, f"*{os.path.splitext(name)[1]}")
         module = re.sub("[.]py$", "", path).replace("/", ".")
         near.update(dict.fromkeys((path, module, f"{folder}/", kind)))
     hint = suggestion("/".join(pattern.parts), near, 3)

@@ -78,6 +78,8 @@ def hints(root, code, taken=(), path="flows/f.py"):
         ("PackageLoader('pkg', 'templates')", "pkg/templates/"),
         ("DbtCoreOperation(commands=['dbt run'], project_dir='dbt')", "dbt/"),
         ("subprocess.run(['python', 'scripts/x.py'])", "scripts/x.py"),
+        ("def f():\n  own = HERE / 'sql'\n  open(own / 'q.sql')", "flows/sql/ flows/sql/q.sql"),
+        ("class A:\n  base = 'data'\n  def f(self): open('data/a.csv')", "data/a.csv"),
         ("os.system('bash run.sh -v')", "run.sh"),
         ("load_dotenv('.env')", ".env"),
         ("pd.read_csv('data/a.csv').to_csv('run.sh')", "data/a.csv"),
@@ -147,11 +149,15 @@ def test_a_module_in_a_package_names_its_own_folder(root):
     assert [hint.path for hint in found] == ["src/lib/l.json"]
 
 
-def test_code_that_is_odd(root):
-    deep = "x = " + "+".join(["'a'"] * 3000) + "\ny = 'data/a.csv'"
+@pytest.mark.parametrize("operator", "+/")
+def test_deep_code(root, operator):
+    code = "x = " + operator.join(["'a'"] * 3000) + "\ny = 'data/a.csv'"
     try:
-        assert [hint.path for hint in hints(root, deep)] == ["data/a.csv"]
+        assert [hint.path for hint in hints(root, code)] == ["data/a.csv"]
     except DiscoveryError as exc:  # Older Pythons cannot parse it.
         assert "nested too deeply" in str(exc)
+
+
+def test_what_is_no_python(root):
     with pytest.raises(DiscoveryError):
         hints(root, "def (")
