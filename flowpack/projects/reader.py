@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import unicodedata
 from collections import Counter
+from itertools import accumulate
 from typing import Dict, Iterable, Mapping
 
 import attrs
@@ -17,15 +17,16 @@ from flowpack.projects.listing import is_below
 
 #: Largest sum of all files, in bytes, unless another is given.
 SIZE_LIMIT = 10 * 1024 * 1024
+#: The same in all releases of Python, unlike str.isprintable.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @attrs.define
 class FileReader:
     """Reads the files of the project in the folder *root*, together at most *limit* bytes.
 
-    Attributes:
-        files: What was read, by path relative to the root; the path of an empty folder ends in
-            ``/`` and has no bytes.
+    What was read is in *files*, by path relative to the root; the path of a folder that is empty
+    ends in ``/``, and has no bytes.
     """
 
     root: str
@@ -51,10 +52,9 @@ class FileReader:
             path.encode("utf-8")
         except UnicodeEncodeError as exc:
             raise ProjectError(f"the name {quoted(path)} is not UTF-8; rename it") from exc
-        # Not str.isprintable, which differs between releases of Python.
-        if re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", path):
+        if _CONTROL.search(path):
             raise ProjectError(f"the name {quoted(path)} has control characters; rename it")
-        for part in itertools.accumulate(path.rstrip("/").split("/"), "{}/{}".format):
+        for part in accumulate(path.rstrip("/").split("/"), "{}/{}".format):
             folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).casefold())
             other = self._spellings.setdefault(folded, part)
             if other != part:
@@ -68,10 +68,19 @@ class FileReader:
         """Raise ProjectError if *paths*, none of which need be read yet, are too large for all."""
         sizes = {path: len(content) for path, content in self.files.items()}
         for path in paths:
-            if path not in sizes:
-                sizes[path] = 0 if path.endswith("/") else self._stat(path).st_size
+            status = self._stat(path)
+            sizes.setdefault(path, 0 if path.endswith("/") else status.st_size)
         if sum(sizes.values()) > self.limit:
-            raise ProjectError(_describe_excess(sizes, self.limit))
+            folders: Counter[str] = Counter()
+            for path, size in sizes.items():
+                for folder in accumulate(path.split("/")[:-1], "{}/{}".format):
+                    folders[f"{folder}/"] += size
+            raise ProjectError(
+                f"the project's files have {format_size(sum(sizes.values()))}, more than the limit"
+                f" of {format_size(self.limit)}; the largest files are {_largest(sizes)}; the"
+                f" largest folders are {_largest(folders) or 'none'}. Leave some out (--exclude),"
+                " include less (--include), or raise the limit (--size-limit)"
+            )
 
     def _stat(self, path: str) -> os.stat_result:
         place = os.path.join(self.root, path)
@@ -109,22 +118,6 @@ def format_size(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
-def _describe_excess(sizes: Mapping[str, int], limit: int) -> str:
-    folders: Counter[str] = Counter()
-    for path, size in sizes.items():
-        for folder in itertools.accumulate(path.split("/")[:-1], "{}/{}".format):
-            folders[f"{folder}/"] += size
-    largest = "; ".join(
-        f"the largest {kind} are "
-        + ", ".join(
-            f"{printable(name, 100)} ({format_size(each[name])})"
-            for name in sorted(each, key=lambda name: (-each[name], name))[:3]
-        )
-        for kind, each in (("files", sizes), ("folders", folders))
-        if each
-    )
-    return (
-        f"the project's files have {format_size(sum(sizes.values()))}, more than the limit of"
-        f" {format_size(limit)}; {largest}. Leave some out (--exclude), include less (--include),"
-        " or raise the limit (--size-limit)"
-    )
+def _largest(sizes: Mapping[str, int]) -> str:
+    names = sorted(sizes, key=lambda name: (-sizes[name], name))[:3]
+    return ", ".join(f"{printable(name, 100)} ({format_size(sizes[name])})" for name in names)
