@@ -23,6 +23,9 @@ def explain(arguments: Namespace) -> None:
     """Print each file with its size and what takes it along; the script is not run."""
     location, flow_name = split_target(arguments.script)
     script = read_script(parse_location(location) or location)
+    # Imported here because it is slow to load, and so is inspect, which uses this module.
+    from flowpack.packaging.project import find_data
+
     project = project_packager(arguments).find_project(script)
     notes = list(project.notes)
     try:
@@ -31,13 +34,15 @@ def explain(arguments: Namespace) -> None:
         if flow_name is not None:
             raise
         notes.append(f"deploy would not take it as it is: {exc}")
+    hints = find_data(project)
     document = {
         "script": script.path,
         **{key: getattr(project, key) for key in ("root", "file", "module", "search_paths")},
         "size": sum(each.size for each in project.taken),
         "files": [attrs.asdict(each) for each in project.taken],
         **requirements(project.files, project.search_paths),
-        "notes": notes,
+        "data": [{"where": where, **attrs.asdict(hint)} for where, hint in hints],
+        "notes": [*notes, *(f"{where}: {hint.advice}" for where, hint in hints)],
     }
     output.result(document, _lines(document), as_json=arguments.json)
 
@@ -96,7 +101,7 @@ def requirements(files: Mapping[str, bytes], search_paths: Iterable[str]) -> Dic
                     where = {"where": f"{path}:{each.line}", "optional": True}
                     need = found.setdefault(top, where)
                     need["optional"] = need["optional"] and each.optional
-    distributions = _distributions()
+    distributions = {} if all(map(is_standard, found)) else _distributions()
     needs = [
         {
             "module": name,

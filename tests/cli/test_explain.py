@@ -61,6 +61,7 @@ def test_explain(project):
     assert rows["not_installed_anywhere"][0] == "no"
     assert "standard library: dataclasses, json" in done.out
     assert "etl.py is imported as etl" in done.out
+    assert "note: lib/late.py:2: 'lib/data.sql' names lib/data.sql; --include lib" in done.out
 
 
 def test_explain_json(project):
@@ -68,7 +69,7 @@ def test_explain_json(project):
     document = project("explain", "flows/etl.py:etl", "--json").json
     assert set(document) == {
         *("script", "root", "file", "module", "search_paths", "size", "files", "requires"),
-        *("standard", "notes"),
+        *("standard", "data", "notes"),
     }
     assert document["root"] == os.getcwd()
     files = {each["path"]: each for each in document["files"]}
@@ -78,6 +79,9 @@ def test_explain_json(project):
     assert needs["attrs"]["installed"] and needs["attrs"]["distributions"][0].startswith("attrs ")
     assert not needs["not_installed_anywhere"]["installed"]
     assert needs["attrs"]["where"] == "flows/etl.py:2"
+    assert [(each["where"], each["path"]) for each in document["data"]] == [
+        ("lib/late.py:2", "lib/data.sql")
+    ]
 
 
 def test_explain_reads_only(project):

@@ -237,6 +237,14 @@ def test_plan_names_files(spec, client, root):
     assert "files removed: flows/data.txt\n" in str(made)
 
 
+def test_plan_names_data(spec, client):
+    """A file that the code names and that is not packaged is named; one that is, is not."""
+    (action,) = plan(spec, client)
+    assert ["flows/data.txt, which are not" in note for note in action.notes] == [True]
+    (action,) = plan(with_packager(spec, include=("flows/data.txt",)), client)
+    assert action.notes == ()
+
+
 def test_plan_names_few_of_many(spec, client, root):
     """Ten names are shown of many; the JSON has them all."""
     deploy(spec, client)
