@@ -238,9 +238,7 @@ def _read_fields(value: Value, path: str, reader: ValueReader) -> Dict[str, Any]
     entries = reader.entries(value.content, "")
     for key, (line, below) in entries.items():
         if key == "project":
-            fields.update(
-                _read_project(line, below, os.path.dirname(os.path.abspath(path)), reader)
-            )
+            fields.update(_read_project(line, below, path, reader))
         elif key in KEYS:
             fields.update(reader.read_field(key, line, below, key, to_argument))
         else:
@@ -256,37 +254,36 @@ def _read_fields(value: Value, path: str, reader: ValueReader) -> Dict[str, Any]
     return fields
 
 
-def _read_project(line: int, value: Value, folder: str, reader: ValueReader) -> Dict[str, Any]:
+def _read_project(line: int, value: Value, path: str, reader: ValueReader) -> Dict[str, Any]:
     """Return the packager that ``project: true``, a root or a mapping means, if one is meant."""
     # Imported here because they are slow to load, and few files have projects.
     from flowpack.deployments.datafiles import Pairs
     from flowpack.packaging.project import ProjectPackager
 
-    def to_packager(field: str, argument: Any) -> ProjectPackager:
-        if field == "root" and isinstance(argument, str) and argument.strip():
-            argument = absolute_path(argument, cwd=folder)
+    def to_packager(key: str, _: str, argument: Any) -> ProjectPackager:
+        if key == "root" and isinstance(argument, str) and argument.strip():
+            argument = absolute_path(argument, cwd=os.path.dirname(os.path.abspath(path)))
         try:
-            return ProjectPackager(**{field: argument})
+            return ProjectPackager(**{key: argument})
         except DeploymentValidationError as exc:
-            problems = [problem[len(f"{field}: ") :] for problem in exc.problems]
-            raise SpecError("", problems) from exc
+            raise SpecError("", [each.removeprefix(f"{key}: ") for each in exc.problems]) from exc
 
     if value.content in (None, False):
         return {}
-    entries = {"": (line, value)}
+    entries = {} if value.content is True else {"root": (line, value)}
     if isinstance(value.content, Pairs):
         entries = reader.entries(value.content, "project")
     arguments: Dict[str, Any] = {}
     for key, (at, below) in entries.items():
-        field, where = (key, f"project.{key}") if key else ("root", "project")
-        if field not in _PROJECT:
-            hint = suggestion(field, _PROJECT) or f"; it takes {', '.join(_PROJECT)}"
-            reader.note(at, "project", f"a project has no {quoted(field)}{hint}")
-        elif below.content not in (None, True) or key:
-            made = reader.read_field(
-                "packager", at, below, where, lambda _, v: to_packager(field, v)
-            )
-            arguments.update({field: getattr(each, field) for each in made.values()})
+        if key in _PROJECT:
+            convert = partial(to_packager, key)
+            for made in reader.read_field(
+                "packager", at, below, f"project.{key}", convert
+            ).values():
+                arguments[key] = getattr(made, key)
+        else:
+            hint = suggestion(key, _PROJECT) or f"; it takes {', '.join(_PROJECT)}"
+            reader.note(at, "project", f"a project has no {quoted(key)}{hint}")
     return {"packager": ProjectPackager(**arguments)}
 
 

@@ -103,8 +103,8 @@ def test_explain_without_a_flow(project):
 def test_explain_with_a_selection(project):
     """It takes what deploy --project takes."""
     options = ["--include", "lib/*.sql", "--exclude", "lib/late.py", "--path", "lib"]
-    paths = [each["path"] for each in project("explain", "flows/etl.py", *options, "--json").json["files"]]
-    assert "lib/data.sql" in paths
+    document = project("explain", "flows/etl.py", *options, "--json").json
+    assert "lib/data.sql" in [each["path"] for each in document["files"]]
     done = project("explain", "flows/etl.py", "--include", "lib/*.sql", "--size-limit", "100")
     assert done.status == 1 and "100" in done.err
 
@@ -241,7 +241,7 @@ def test_spec_file_with_mistakes(project):
     assert "line 5: project.include: must be a list of texts, not str" in err
     assert "project.paths: item 1 must be text" in err
     Path("specs.json").write_text('{"flow_location": "flows/etl.py", "project": 7}')
-    assert "line 1: project: must be a path, not int" in project("plan", "specs.json").err
+    assert "line 1: project.root: must be a path, not int" in project("plan", "specs.json").err
 
 
 def test_no_project_in_a_spec_file(script, flowpack):

@@ -25,7 +25,6 @@ from flowpack.exceptions import (
     PlanChangedError,
     ProjectError,
 )
-from flowpack.packaging import project as packaging
 from flowpack.packaging.script import known_schema
 from tests.clients import client, transport
 
@@ -189,21 +188,16 @@ def test_storage_is_kept(spec, client, tmp_path):
     assert deploy(with_packager(spec, storage=None), client)[0].action == "unchanged"
 
 
-def test_a_set_is_read_once(spec, client, monkeypatch):
-    """Deployments of one project share its files; those of another selection do not."""
-    read = []
-    find_project = packaging.find_project
-    monkeypatch.setattr(
-        packaging, "find_project", lambda *args: read.append(args) or find_project(*args)
-    )
+def test_a_set_is_packed_once(spec, client, root):
+    """Deployments of one flow of a project share its bytes; the next plan packs anew."""
     many = [attrs.evolve(spec, name=f"d{number}") for number in range(20)]
     many.append(attrs.evolve(spec, name="x", flow_name="other"))
     many.append(attrs.evolve(with_packager(spec, include=("flows/data.txt",)), name="y"))
     made = plan(many, client)
-    assert len(read) == 2
+    assert len({id(step.package.content.data) for step in made.steps}) == 3
     assert len({action.sha256 for action in made}) == 3
-    plan(spec, client)
-    assert len(read) == 3  # The next plan sees what has changed since.
+    (root / "flows" / "helper.py").write_text(HELPER + "# more\n")
+    assert not {each.sha256 for each in plan(many, client)} & {each.sha256 for each in made}
 
 
 def test_plan_reads_only(spec, client, transport, tmp_path):
@@ -326,7 +320,7 @@ def test_missing_modules_are_named(root, client, source):
     """One warning names the modules that are not stored, with the line and what to do."""
     with pytest.warns(UserWarning, match="only files of the project have") as caught:
         plan([alone(root, source), alone(root, source, "e")], client)
-    (message,) = (str(each.message) for each in caught if "only files" in str(each.message))
+    (message,) = (text for text in map(str, (each.message for each in caught)) if "files" in text)
     assert ("helper (line " in message) or ("flows (line " in message)
     assert "--project" in message and "alone.py" in message
 
