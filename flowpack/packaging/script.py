@@ -246,32 +246,18 @@ def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
 
 def _has_all(content: bytes) -> bool:
     """Return True if a script surely imports nothing but what is installed; a quick look."""
-    ours = {b"prefect", b"flowpack", *map(str.encode, getattr(sys, "stdlib_module_names", ()))}
+    standard = getattr(sys, "stdlib_module_names", sys.builtin_module_names)  # Since 3.10.
+    ours, place = {b"prefect", b"flowpack"}, os.path.dirname(os.__file__)
     for source, module, *further in _IMPORT.findall(content):
         top = (source or module).partition(b".")[0]
         if any(further) or not top:
             return False
-        found = None if top in ours else PathFinder.find_spec(top.decode())
-        if top not in ours and "-packages" not in str(found and found.origin):
-            return False
+        if top not in ours and top.decode() not in standard:
+            found = PathFinder.find_spec(top.decode())
+            origin = str(found and found.origin)
+            if not (origin.startswith(place) or "-packages" in origin):
+                return False
     return True
-
-
-def _check_imports(script: Script) -> None:
-    """Warn of imports that only files of the script's project can meet."""
-    # Imported here because most scripts import nothing of a project.
-    from flowpack.analysis.imports import read_imports
-    from flowpack.projects.single import missing_modules
-
-    remedy = "package them with --project (project: in spec files, ProjectPackager in Python)"
-    for each in read_imports(script).found:
-        if each.level and not each.optional:
-            problem = "a relative import finds no files where the script is stored alone"
-            raise DeploymentValidationError(script.at(each.line), [f"{problem}; {remedy}"])
-    missing = ", ".join(f"{each.module} (line {each.line})" for each in missing_modules(script))
-    if missing:
-        problem = f"only files of the project have {printable(missing, 500)}, and they are not"
-        warn(f"{printable(script.name)}: {problem} stored with the script; {remedy}")
 
 
 @attrs.frozen
@@ -290,7 +276,10 @@ class ScriptPackager(SourcePackager):
         """
         script = deployment.flow.script
         if script.path is not None and not _has_all(script.content):
-            once(("imports", script), lambda: _check_imports(script))
+            # Imported here because most scripts import nothing of a project.
+            from flowpack.packaging.imports import check_imports
+
+            once(("imports", script), lambda: check_imports(script))
         return ()
 
 
