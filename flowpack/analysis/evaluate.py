@@ -90,7 +90,13 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
     elif isinstance(target, ast.Starred):
         bind(scope, target.value, Unknown(target))
     elif isinstance(target, (ast.Subscript, ast.Attribute)):
-        forget_items(read_value(target.value, scope))
+        owner, resolve = read_value(target.value, scope), scope.module.resolve
+        forget_items(owner)
+        inner = owner.scope if isinstance(owner, Class) else None
+        if isinstance(owner, Symbol) and resolve is not None:
+            inner = resolve(owner.name)
+        if inner is not None and getattr(target, "attr", None) in inner.names:
+            inner.bind(target.attr, UNKNOWN)
         change(scope, target)
 
 

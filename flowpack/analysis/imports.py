@@ -117,7 +117,7 @@ class _ImportReader:
 
     def __init__(self, script: Script) -> None:
         self.places: Dict[ast.AST, Tuple[_Part, ...]] = {}
-        self.by_statement: Dict[ast.AST, List[ast.AST]] = defaultdict(list)
+        self.own: Dict[ast.AST, List[ast.AST]] = defaultdict(list)
         self.read: Dict[ast.AST, List[object]] = {}
         self.functions: List[Tuple[ast.AST, Scope]] = []
         self.find_places(script.tree)
@@ -134,7 +134,7 @@ class _ImportReader:
             statement = node if isinstance(node, ast.stmt) else statement
             if isinstance(node, (ast.Import, ast.ImportFrom, ast.AugAssign, ast.Call)):
                 self.places[node] = parts
-                self.by_statement[statement].append(node)
+                self.own[statement].append(node)
             if isinstance(node, (*_DEFINITIONS, ast.Lambda)):  # Run elsewhere, if not under if.
                 parts = tuple(each for each in parts if isinstance(each[0], ast.If))
             for field, value in reversed(list(ast.iter_fields(node))):
@@ -152,8 +152,12 @@ class _ImportReader:
         """Read what *statement* imports, with what *scope* binds before it."""
         if isinstance(statement, _DEFINITIONS):
             self.functions.append((statement, scope))
-        for node in self.by_statement[statement]:
-            self.read[node] = list(self.items_in(node, scope))
+        # What a loop runs over may be forgotten in its body, and is known before it.
+        nodes = ast.walk(statement) if isinstance(statement, _LOOPS) else self.own[statement]
+        for node in filter(self.places.__contains__, nodes):
+            found, before = list(self.items_in(node, scope)), self.read.get(node)
+            if not before or (found and not isinstance(found[0], UnknownImport)):
+                self.read[node] = found
 
     def items(self) -> Iterator[object]:
         """Yield imports, and all else, in the order of the source; search paths are text."""
@@ -265,8 +269,9 @@ def _added(node: ast.Call, scope: Scope) -> Iterator[object]:
 
 def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
     """Yield the Python scripts that the command of a call runs."""
+    nodes = [inner for each in node.args for inner in getattr(each, "elts", [each])]
+    values: List[object] = [read_value(each, scope) for each in nodes]
     words: List[str] = []
-    values: List[object] = [read_value(each, scope) for each in node.args]
     while values:
         value = values.pop(0)
         if isinstance(value, (list, tuple)):
@@ -274,8 +279,11 @@ def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
         else:
             text = "python" if value == Symbol("sys.executable") else value
             words += str(text).split() if isinstance(text, (str, PurePath)) else []
-    if _path(node.func, scope) == "runpy.run_module":
-        words[:0] = ["python", "-m"]
+    path = _path(node.func, scope)
+    if not words and path.startswith("runpy."):
+        yield from _unknown(node, scope)
+    words[:0] = ["python", "-m"] if path == "runpy.run_module" else []
+    words = [word.strip("'\"`;&|()") for word in words]
     for before, word, after in zip(["", *words], words, [*words[1:], ""]):
         if word.endswith(".py"):
             yield ScriptCall(node.lineno, word)
