@@ -654,7 +654,10 @@ def test_multiprocessing(machine, method, release):
 
 
 def test_run_as_a_program(machine):
-    """Children of a program that is the package itself load it for themselves."""
+    """Children of a program that is the package itself load it for themselves.
+
+    The pool kills them in the end, so that the next start has to remove what they left.
+    """
     files = {
         "pkg/__init__.py": "",
         "pkg/flows.py": """
@@ -671,6 +674,8 @@ def test_run_as_a_program(machine):
         [sys.executable, path], capture_output=True, text=True, env={"TMPDIR": str(machine.tmp)}
     )
     assert (ran.stdout, ran.stderr) == ("[2, 4]\n", "")
+    path = machine.write(packed())
+    machine.run("from loaders import *; print(by_path(sys.argv[1]).main()[0])", path)
     assert machine.left == []
 
 
