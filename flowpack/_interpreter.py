@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
 from types import ModuleType
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 #: Begins the names of modules that come and go by themselves: loaded scripts.
 SCRIPT_PREFIX = "_flowpack_script_"
@@ -62,7 +63,7 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
             path_items = bundles + [each for each in path_items if each not in bundles]
             argv[:], path[:] = argv_items, path_items
             sys.argv, sys.path = argv, path
-            _restore_modules(modules, folder, hidden)
+            _restore_modules(modules, folder, hidden, bundles)
             for number, handler in handlers.items():
                 # None was not set from Python, and cannot be set again.
                 if handler is not None and signal.getsignal(number) != handler:
@@ -132,16 +133,16 @@ def _reopen(stream: Any, copied: Optional[_Copied]) -> Any:
 
 
 def _restore_modules(
-    before: Mapping[str, ModuleType], folder: Optional[str], hidden: Sequence[str]
+    before: Mapping[str, ModuleType], folder: Optional[str], hidden: List[str], bundles: List[str]
 ) -> None:
     for name, module in list(sys.modules.items()):
         is_new = name not in before
         if is_new and (_is_stray(name, module, folder) or name.partition(".")[0] in hidden):
             sys.modules.pop(name, None)
+    replaced = {each.name for each in pkgutil.iter_modules(bundles)}
     for name, module in before.items():
-        # A loaded script's may have gone in between, for good; a bundle's may have replaced it.
-        top = sys.modules.get(name.partition(".")[0])
-        if not name.startswith(SCRIPT_PREFIX) and (name in hidden or not in_bundle(_file(top))):
+        # A loaded script's may have gone in between, for good.
+        if not name.startswith(SCRIPT_PREFIX) and name.partition(".")[0] not in replaced:
             sys.modules[name] = module
     if folder is not None:
         sys.path_importer_cache.pop(folder, None)

@@ -44,9 +44,8 @@ _flowpack_bundle = {{
 """
 
 #: No part of a path leads out of its folder, on Windows neither; nor is all of it too long.
-_PATH = re.compile(
-    r"(?=.{1,1000}\Z)(?:(?:\A|/)(?!\.{1,2}(?:/|\Z)|.:)[^/\\\0\ud800-\udfff]+)+/?", re.S
-)
+_PART = r"(?!\.{1,2}(?:/|\Z)|.:)[^/\\\0\ud800-\udfff]+"
+_PATH = re.compile(rf"(?=.{{1,1000}}\Z){_PART}(?:/{_PART})*/?", re.S)
 
 #: A file that holds one of these is not text.
 _BINARY = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
@@ -200,7 +199,7 @@ def extract(bundle: Bundle, folder: str) -> int:
     """Write the files into *folder*, new or empty, and return how many; added ones are left out.
 
     Raises:
-        ProjectError: The folder is not empty, or cannot be written; then it is left as it was.
+        ProjectError: The folder is not empty, or cannot be written; then nothing is left in it.
     """
     paths = [path for path in bundle.files if path not in bundle.added]
     made: List[str] = []
