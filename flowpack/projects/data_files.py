@@ -60,17 +60,17 @@ class Hint:
 
 
 def data_file_hints(
-    script: Script, root: str, folders: Sequence[str] = ("",), taken: Collection[str] = ()
+    script: Script, root: str, folders: Sequence[str] = (), taken: Collection[str] = ()
 ) -> Tuple[Hint, ...]:
     """Return the data files and folders under *root* that *script* names and are not in *taken*.
 
-    Names are relative to its own folder or to one of *folders*, which are relative to *root*.
+    Names are relative to its own folder, to *root*, or to one of *folders* in it.
 
     Raises:
         DiscoveryError: The script cannot be parsed.
     """
     own = os.path.dirname(os.path.join(root, script.path or script.name))
-    bases = [own, *(os.path.join(root, folder) for folder in folders)]
+    bases = [own, root, *(os.path.join(root, folder) for folder in folders)]
     hints: Dict[str, Hint] = {}
     for node, path, context in _Paths(script).found():
         is_read = _READING.fullmatch(context) is not None
@@ -88,14 +88,14 @@ def data_file_hints(
 
 
 def _existing(path: str, root: str, bases: Sequence[str], is_word: bool) -> Optional[str]:
-    """Return the path, relative to *root*, of what *path* names; of a word only files."""
+    """Return the path, relative to *root*, of what *path* names; of a word only data."""
     path = re.sub(r"[^/]*[*?].*", "", path, flags=re.DOTALL)  # The folder of a glob.
     for base in bases if path.strip("./") and not re.search(r"[\0\n]|://|.{500}", path) else ():
         place = os.path.normpath(os.path.join(base, path))
         inner = os.path.relpath(place, root)
         if inner.startswith("..") or never_taken(root, inner):
             continue
-        if os.path.isfile(place):
+        if os.path.isfile(place) and not (is_word and place.endswith(".py")):
             return inner
         # A folder that code is in is no data.
         if os.path.isdir(place) and not is_word and not f"{bases[0]}/".startswith(f"{place}/"):
@@ -144,6 +144,8 @@ class _Paths:
                     children = [node.func] if context.startswith("to_") else []
             if isinstance(node, ast.keyword) and _NAMING.fullmatch(node.arg or ""):
                 context = context if _READING.fullmatch(context) else str(node.arg)
+            elif isinstance(node, ast.BinOp) and _READING.fullmatch(context):
+                context = "path"  # Part of one.
             waiting += [(child, context, scope) for child in reversed(children)]
 
     def path(self, node: ast.AST, scope: Scope) -> Optional[str]:

@@ -123,9 +123,10 @@ def test_an_empty_folder_is_held_by_a_path_with_a_slash(root):
     "pattern", ["/etc/passwd", "../x", "a/../../x", "a/..", "~/x", "C:\\x", "a\\..\\b", "", "a\0b"]
 )
 def test_patterns_that_lead_out_are_refused(pattern):
-    for field in ("include", "exclude"):
-        with pytest.raises(DeploymentValidationError, match=field):
-            Selection(**{field: (pattern,)})
+    with pytest.raises(DeploymentValidationError, match="include: "):
+        Selection(include=(pattern,))
+    with pytest.raises(DeploymentValidationError, match="exclude: "):
+        Selection(exclude=(pattern,))
 
 
 @pytest.mark.parametrize("value", ["data", 5, [5], [b"x"], None])
