@@ -113,7 +113,7 @@ def test_no_noise(root, code):
 
 
 def test_plain_data_paths_that_are_missing(root):
-    code = "pd.read_csv('raw/in.csv')\nopen('data/nope.txt')\njson.load('*.json'); open(x / 'y.csv')"
+    code = "read_csv('raw/in.csv')\nopen('data/nope.txt')\njson.load('*.json'); open(x / 'y.csv')"
     found = hints(root, code)
     assert [(hint.path, hint.text) for hint in found] == [
         (None, "'raw/in.csv'"),
