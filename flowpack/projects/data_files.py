@@ -10,7 +10,7 @@ from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import attrs
 
-from flowpack.analysis.evaluate import read_value
+from flowpack.analysis.evaluate import TOO_DEEP, read_value
 from flowpack.analysis.scopes import read_body
 from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
@@ -60,17 +60,17 @@ class Hint:
 
 
 def data_file_hints(
-    script: Script, root: str, folders: Sequence[str] = ("",), taken: Collection[str] = ()
+    script: Script, root: str, folders: Sequence[str] = (), taken: Collection[str] = ()
 ) -> Tuple[Hint, ...]:
     """Return the data files and folders under *root* that *script* names and are not in *taken*.
 
-    Names are relative to its own folder or to one of *folders*, which are relative to *root*.
+    Names are relative to its own folder, to *root*, or to one of *folders* in it.
 
     Raises:
         DiscoveryError: The script cannot be parsed.
     """
     own = os.path.dirname(os.path.join(root, script.path or script.name))
-    bases = [own, *(os.path.join(root, folder) for folder in folders)]
+    bases = [own, root, *(os.path.join(root, folder) for folder in folders)]
     hints: Dict[str, Hint] = {}
     for node, path, context in _Paths(script).found():
         is_read = _READING.fullmatch(context) is not None
@@ -88,14 +88,16 @@ def data_file_hints(
 
 
 def _existing(path: str, root: str, bases: Sequence[str], is_word: bool) -> Optional[str]:
-    """Return the path, relative to *root*, of what *path* names; of a word only files."""
-    path = re.sub(r"[^/]*[*?].*", "", path, flags=re.DOTALL)  # The folder of a glob.
-    for base in bases if path.strip("./") and not re.search(r"[\0\n]|://|.{500}", path) else ():
+    """Return the path, relative to *root*, of what *path* names; of a word only data."""
+    if len(path) > 500 or "://" in path or re.search(r"[\0\n]", path):
+        return None
+    path = re.sub(r"[^/]*[*?].*", "", path)  # The folder of a glob.
+    for base in bases if path.strip("./") else ():
         place = os.path.normpath(os.path.join(base, path))
         inner = os.path.relpath(place, root)
         if inner.startswith("..") or never_taken(root, inner):
             continue
-        if os.path.isfile(place):
+        if os.path.isfile(place) and not (is_word and place.endswith(".py")):
             return inner
         # A folder that code is in is no data.
         if os.path.isdir(place) and not is_word and not f"{bases[0]}/".startswith(f"{place}/"):
@@ -107,7 +109,7 @@ class _Paths:
     """Reads the paths in a script."""
 
     def __init__(self, script: Script) -> None:
-        self.script = script
+        self.script, self.too_deep = script, 0
         self.scopes: Dict[ast.AST, Scope] = {}
         functions: List[ast.AST] = []
 
@@ -144,13 +146,18 @@ class _Paths:
                     children = [node.func] if context.startswith("to_") else []
             if isinstance(node, ast.keyword) and _NAMING.fullmatch(node.arg or ""):
                 context = context if _READING.fullmatch(context) else str(node.arg)
+            elif isinstance(node, ast.BinOp) and _READING.fullmatch(context):
+                context = "path"  # Part of one.
             waiting += [(child, context, scope) for child in reversed(children)]
 
     def path(self, node: ast.AST, scope: Scope) -> Optional[str]:
         """Return the path that *node* is; None if it is none, or only running would tell."""
         try:
-            return self._path(node, scope) if isinstance(node, ast.expr) else None
+            # What is nested deeply would be followed from each of its levels.
+            is_read = isinstance(node, ast.Constant) or self.too_deep < 10
+            return self._path(node, scope) if is_read and isinstance(node, ast.expr) else None
         except RecursionError:
+            self.too_deep += 1
             return None
 
     def _path(self, node: ast.expr, scope: Scope) -> Optional[str]:
@@ -169,6 +176,8 @@ class _Paths:
             parts = ["."]
         else:
             value = read_value(node, scope)
+            if getattr(value, "why", "") == TOO_DEEP:
+                raise RecursionError
             parts = [str(value)] if isinstance(value, (str, PurePath)) else []
         known = [each for each in parts if each is not None]
         return os.path.join(*known) if known and len(known) == len(parts) else None

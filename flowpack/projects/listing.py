@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import subprocess
 from typing import Callable, Iterator, List, Set, Tuple
@@ -15,8 +16,8 @@ _NEVER = re.compile(
     r"|\.eggs|.*\.egg-info|\.(mypy|pytest|ruff)_cache|\.ipynb_checkpoints|\.DS_Store)"
 )
 _ENVIRONMENT = {"pyvenv.cfg", "conda-meta"}  # What virtual environments of any name hold.
-#: So many files and folders are listed at most; a few links can make endlessly many.
-_MOST = 500_000
+#: So many files and folders, and in each other, are listed; links can make endlessly many of few.
+_MOST, _DEEPEST = 500_000, 100
 #: A repository's own configuration may name programs for git to run, and servers to ask.
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=off", "-C")
 _LIST = ("ls-files", "-zco", "--exclude-per-directory=.gitignore")
@@ -71,6 +72,8 @@ def walk(
             return
         path, above = waiting.pop()
         place = os.path.join(root, path)
+        if len(above) > _DEEPEST:
+            break
         if _NEVER.fullmatch(path.rpartition("/")[2]):
             continue
         if os.path.isfile(place):
@@ -82,11 +85,8 @@ def walk(
             elif real not in above:  # A link to a folder that it is in would never end.
                 names = _list_folder(place)
                 if not path or _ENVIRONMENT.isdisjoint(names):
-                    waiting += [(os.path.join(path, each), (*above, real)) for each in names]
-    raise ProjectError(
-        f"more than {_MOST} files and folders are under {printable(root)}; include folders that"
-        " the flow needs by name, and remove links that lead in circles"
-    )
+                    waiting += [(posixpath.join(path, each), (*above, real)) for each in names]
+    raise _too_many(root)
 
 
 def _list_folder(place: str) -> List[str]:
@@ -95,6 +95,13 @@ def _list_folder(place: str) -> List[str]:
     except OSError as exc:
         problem = f"the folder {quoted(place)} cannot be read: {exc.strerror}"
         raise ProjectError(f"{problem}; make it readable, or include less") from exc
+
+
+def _too_many(root: str) -> ProjectError:
+    return ProjectError(
+        f"more than {_MOST} files and folders, or {_DEEPEST} in each other, are under"
+        f" {printable(root)}; include folders by name, and remove links that lead in circles"
+    )
 
 
 def is_below(real: str, real_root: str) -> bool:
@@ -107,13 +114,15 @@ def _git_files(root: str, top: str) -> Set[str]:
     links: List[str] = []
     for path in _ask_git(root, top):
         place = os.path.join(root, path)
+        if path.count("/") > _DEEPEST:
+            raise _too_many(root)
         if os.path.isfile(place):  # Else it is deleted, or a folder: a link or a checkout.
             files.add(path)
         elif os.path.islink(place):
             links.append(path)
         elif os.path.lexists(os.path.join(place, ".git")) and not never_taken(root, path):
             # A submodule, or a checkout in the checkout, which has rules of its own.
-            files.update(os.path.join(path, each) for each in _git_files(place, place))
+            files.update(posixpath.join(path, each) for each in _git_files(place, place))
     for path in (each for link in links for each in walk(root, link)):
         real = os.path.realpath(os.path.join(root, path))
         if path.endswith("/") or os.path.relpath(real, os.path.realpath(root)) in files:

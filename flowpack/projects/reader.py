@@ -33,6 +33,7 @@ class FileReader:
     limit: int = SIZE_LIMIT
     files: Dict[str, bytes] = attrs.field(factory=dict, repr=False)
     _spellings: Dict[str, str] = attrs.field(factory=dict, repr=False, init=False)
+    _size: int = attrs.field(default=0, init=False)
 
     def read(self, path: str) -> bytes:
         """Return the content of *path*, read at the first call.
@@ -62,15 +63,17 @@ class FileReader:
                     f"{quoted(other)} and {quoted(part)} differ only in case or in how accents"
                     " are encoded, and are the same on macOS; rename one, or exclude it"
                 )
+        self._size += len(content) - len(self.files.get(path, b""))
         self.files[path] = content
 
     def check_size(self, paths: Iterable[str]) -> None:
         """Raise ProjectError if *paths*, none of which need be read yet, are too large for all."""
-        sizes = {path: len(content) for path, content in self.files.items()}
-        for path in paths:
+        sizes: Dict[str, int] = {}
+        for path in (path for path in paths if path not in self.files):
             status = self._stat(path)
-            sizes.setdefault(path, 0 if path.endswith("/") else status.st_size)
-        if sum(sizes.values()) > self.limit:
+            sizes[path] = 0 if path.endswith("/") else status.st_size
+        if sum(sizes.values()) + self._size > self.limit:
+            sizes.update((path, len(content)) for path, content in self.files.items())
             folders: Counter[str] = Counter()
             for path, size in sizes.items():
                 for folder in accumulate(path.split("/")[:-1], "{}/{}".format):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from glob import escape
-from os.path import isdir, join, lexists
+from os.path import isdir, lexists
+from posixpath import join
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import attrs
@@ -44,6 +45,10 @@ def _is_pattern(value: object) -> List[str]:
     for each in value if isinstance(value, tuple) and not problems else ():
         if re.search(r"^([/\\~]|\w:)|(^|[/\\])\.\.([/\\]|$)|\0", each):
             problems += [f"{quoted(each)} leads out of the project; write a path below its root"]
+        try:
+            re.compile(translate(each))
+        except re.error as exc:
+            problems += [f"{quoted(each)} is no pattern: {exc}"]
     return problems
 
 
@@ -129,8 +134,10 @@ class Selection:
                 problem = _describe_nothing(root, patterns[text], fit, allowed, kept)
                 raise ProjectError(f"include {quoted(text)} {problem}")
             if path and holds_secrets(path):
-                better = "better use a block or environment variables of the work pool"
-                notes.append(f"{printable(path)} may hold secrets, the package is open; {better}")
+                notes.append(
+                    f"{printable(path)} may hold secrets, which all who read the package would see;"
+                    " better use a block or environment variables"
+                )
             secret.update(left)
             for each in (each for each in kept if each not in left):
                 taken.setdefault(each, text)
@@ -166,8 +173,10 @@ class _Pattern:
         if part != "**":
             fits = fits and fnmatchcase(name, part)
             return fits and self._match(parts[1:], names[1:], hidden, above)
-        zero = self._match(parts[1:], names, hidden, above)
-        return zero or (fits and self._match(parts, names[1:], hidden, above))
+        if self._match(parts[1:], names, hidden, above):
+            return True
+        is_last = parts[1:2] != ("**",)  # Of several in a row one is enough.
+        return is_last and fits and self._match(parts, names[1:], hidden, above)
 
 
 def _locate(root: str, text: str, search_paths: Sequence[str]) -> Optional[str]:

@@ -40,7 +40,7 @@ def root(tmp_path):
 
 def hints(root, code, taken=(), path="flows/f.py"):
     (root / path).write_text(textwrap.dedent(HEAD + code))
-    return data_file_hints(Script.read(root / path), str(root), ("", "src"), taken)
+    return data_file_hints(Script.read(root / path), str(root), ("src",), taken)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_paths_that_are_there(root, code, expected):
     "code",
     [
         "'data/a.csv'",  # Docstrings, and text.
-        "x = {'data': 1}; print('templates', 'See data/a.csv for more.')",
+        "x = {'data': 1, 'f.py': 2}; print('templates', 'See data/a.csv for more.')",
         "open('run.sh', 'w')",
         "open('run.sh', mode='a')",
         "Path('run.sh').open('w')",
@@ -113,7 +113,8 @@ def test_no_noise(root, code):
 
 
 def test_plain_data_paths_that_are_missing(root):
-    found = hints(root, "x = pd.read_csv('raw/in.csv')\nopen('data/nope.txt')\njson.load('*.json')")
+    code = "read_csv('raw/in.csv')\nopen('data/nope.txt')\njson.load('*.json'); open(x / 'y.csv')"
+    found = hints(root, code)
     assert [(hint.path, hint.text) for hint in found] == [
         (None, "'raw/in.csv'"),
         (None, "'data/nope.txt'"),
