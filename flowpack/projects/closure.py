@@ -10,12 +10,19 @@ from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 
 import attrs
 
-from flowpack.analysis.imports import Import, exported_names, read_imports
+from flowpack.analysis.imports import Import, UnknownImport, exported_names, read_imports
 from flowpack.analysis.modules import Modules
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
-from flowpack.projects.listing import walk
-from flowpack.projects.modules import Module, Tree, find_chain, join, package_base, parent
+from flowpack.projects.modules import (
+    Module,
+    Tree,
+    find_chain,
+    find_module,
+    join,
+    package_base,
+    parent,
+)
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_root, relative
 from flowpack.projects.selection import Selection
@@ -24,7 +31,10 @@ from flowpack.projects.single import RESERVED, installed, is_standard
 #: Reasons for files that may never be imported.
 _INCLUDED = "include "
 _MAY_IMPORT = " may import it"
-_TEST = re.compile(r"(.*/)?(tests?/.*|test_[^/]*|[^/]*_test\.py|conftest\.py)")
+#: Names of modules that nobody imports by names made up while running.
+_TEST = re.compile(r"tests?|test_.*|.*_test|conftest|__init__|__main__")
+#: Calls that import files, wherever they are.
+_BY_FILE = ("spec_from_file_location", "SourceFileLoader", "load_source", "run_path")
 _DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
@@ -170,7 +180,8 @@ class _Closure:
     def find(self, guessed: bool) -> Project:
         """Return the project; what it lacks is also looked for above a root that is *guessed*."""
         file = self._entry.path or ""
-        self._above = find_root(self._tree.root) if guessed else None
+        above = Tree(find_root(self._tree.root))
+        self._above = ModuleSearch(above, "", "") if guessed else None
         self._take_with_packages(self._entry, "the script")
         selected = self._selection.select(self._tree.root, self._search.folders)
         self._reader.check_size(selected.patterns)
@@ -263,41 +274,56 @@ class _Closure:
                 raise
             self._note(f"the imports of {path} are not followed: {exc}")
             return
-        for place in imports.search_paths:
+        # A relative one is taken from the working folder, which is the root.
+        working = [os.path.join(self._tree.root, each) for each in imports.working_paths]
+        for place in [*imports.search_paths, *map(os.path.normpath, working)]:
             inner = relative(self._tree.root, place)
             self._search.add([] if inner is None else [inner])
-            if inner is None:
+            if inner is None and place in imports.search_paths:
                 self._note(f"{path} adds {place} to sys.path, which is not in {self._tree.root}")
         for call in imports.scripts:
             self._note(f"{path}:{call.line} runs {call.text}; include it if it is the project's")
-        for unknown in imports.unknown[:1]:
-            self._follow_unknown(f"{path}:{unknown.line}", unknown.text, module)
+        for unknown in sorted(imports.unknown, key=_is_by_file)[:1]:
+            self._follow_unknown(unknown, module)
         for each in imports.found:
             self._follow_import(each, module)
 
-    def _follow_unknown(self, where: str, text: str, module: Module) -> None:
-        """Take the modules of the package that *module* is in, any of which may be meant."""
+    def _follow_unknown(self, unknown: UnknownImport, module: Module) -> None:
+        """Take the modules beside *module*, which are most likely meant."""
+        where = f"{module.path}:{unknown.line}"
         taken = "none is taken"
-        packages = find_chain(self._tree, [module.base], module.package)
-        for folder in packages[-1].folders if packages else ():
-            taken = f"taken are those of {module.package} and those that its strings name"
+        if module.package and not _is_by_file(unknown):
+            taken = f"taken are those in {module.package}, and what strings name of them"
             self._open.add(module.package.partition(".")[0])
-            for path in sorted(walk(self._tree.root, folder)):
-                if path.endswith(".py") and not _TEST.fullmatch(path[len(folder) :]):
-                    if not self._selection.excludes(path, self._search.folders):
-                        self._take(Module.at(path, module.base), f"{where}{_MAY_IMPORT}")
+            self._take_below(find_chain(self._tree, [module.base], module.package), where)
         self._note(
-            f"{where} imports modules that are known only when it runs, {text}: {taken}; add"
-            " others of the project with --include"
+            f"{where} imports modules that are known only when it runs, {unknown.text}: {taken};"
+            " add others of the project with --include"
         )
+
+    def _take_below(self, chain: Sequence[Module], where: str) -> None:
+        """Take the modules in the package at the end of *chain*, without tests."""
+        package = chain[-1] if chain else Module("", None)
+        for folder in package.folders:
+            for stem in dict.fromkeys(
+                re.sub("[.]py$", "", each) for each in self._tree.list(folder)
+            ):
+                found = find_module(self._tree, [folder], f"{package.name}.{stem}")
+                if found and found.path and not _TEST.fullmatch(stem):
+                    if not self._selection.excludes(found.path, self._search.folders):
+                        self._take(found, f"{where}{_MAY_IMPORT}")
 
     def _follow_strings(self, path: str) -> None:
         """Take the modules that strings in *path* name, of packages that import by such names."""
         for line, text in _strings(self._scripts[path]):
             name = _DOTTED.match(text)
             if name is not None and name.group().partition(".")[0] in self._open:
-                for each in self._search.find(name.group()):
-                    self._take(each, f"{path}:{line} names it, and{_MAY_IMPORT}")
+                chain = self._search.find(name.group())
+                where = f"{path}:{line}"
+                for each in chain:
+                    self._take(each, f"{where}{_MAY_IMPORT}")
+                if text[name.end() :].startswith("."):
+                    self._take_below(chain, where)
 
     def _follow_import(self, each: Import, module: Module) -> None:
         written = "." * each.level + each.module
@@ -352,10 +378,10 @@ class _Closure:
         if known is None or known.optional > each.optional:
             self._requires[top] = Requirement(top, where.partition(" ")[0], each.optional)
         if self._above and not each.optional and installed(top) is None:
-            if ModuleSearch(Tree(self._above), "", "").find(name, each.names):
+            if self._above.find(name, each.names):
                 self._note(
                     f"{where}, which is not in {self._tree.root} but above it; take it along"
-                    f" with --project {self._above}"
+                    f" with --project {self._above.tree.root}"
                 )
 
     # --- folders -----------------------------------------------------------------------
@@ -370,7 +396,7 @@ class _Closure:
             inside = {
                 path: each
                 for path, each in self._reasons.items()
-                if f"/{path}".startswith(f"/{base}" + "/" * bool(base))
+                if path.startswith(join(base, ""))
             }
             for path, reason in inside.items():
                 name = Module.at(path, base).name if path.endswith(".py") else ""
@@ -407,6 +433,10 @@ class _Closure:
                 self._note(f"{top} is in several folders or installed in part, and stays so")
             if len(missing) == 1 and (spec is None or spec.origin):
                 yield missing[0]
+
+
+def _is_by_file(unknown: UnknownImport) -> bool:
+    return any(word in unknown.text for word in _BY_FILE)
 
 
 def _strings(script: Script) -> Iterator[Tuple[int, str]]:

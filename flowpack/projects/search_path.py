@@ -77,23 +77,22 @@ class ModuleSearch:
     """
 
     def __init__(self, tree: Tree, base: str, own: str, paths: Sequence[str] = ()) -> None:
-        self._tree = tree
-        self._own = own
+        self.tree = tree
         self._members: Optional[List[str]] = None
-        self.folders = list(dict.fromkeys([base, *paths, "", "src"]))
+        self.folders = list(dict.fromkeys([own, base, *paths, "", "src"]))
         self.between: List[str] = []
         while parent(own):
             own = parent(own)
-            self.between += [own, join(own, "src")]
+            self.between += [each for each in (own, join(own, "src")) if each not in self.folders]
 
     def find(self, name: str, names: Collection[str] = ()) -> List[Module]:
         """Return the modules that ``from name import names`` loads; [] if none of it is a file."""
-        chain = find_chain(self._tree, self.folders, name, names)
+        chain = find_chain(self.tree, self.folders, name, names)
         if not any(each.path for each in chain):
             if self._members is None:
-                self._members = find_members(self._tree)
-            folders = [*self.folders, self._own, *self.between, *self._members]
-            chain = find_chain(self._tree, folders, name, names)
+                self._members = find_members(self.tree)
+            folders = [*self.folders, *self.between, *self._members]
+            chain = find_chain(self.tree, folders, name, names)
         bases = [each.base for each in chain if each.path]
         self.add(bases)
         return chain if bases else []
