@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from pathlib import PurePath
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.analysis import calls, paths
+from flowpack.analysis import calls
 from flowpack.analysis.calls import iterated, known
 from flowpack.analysis.syntax import (
     CHANGING_METHODS,
@@ -173,15 +172,7 @@ class _Evaluation(ast.NodeVisitor):
         return value
 
     def visit_Attribute(self, node: ast.Attribute) -> object:
-        return self._attribute_of(self.visit(node.value), node.attr)
-
-    def _attribute_of(self, value: object, name: str) -> object:
-        if isinstance(value, PurePath) and self._knows_file():
-            return paths.attribute_of(value, name)
-        return self.scope.follow(calls.attribute_of(value, name))
-
-    def _knows_file(self) -> bool:
-        return isinstance(self.scope.module.names.get("__file__"), str)
+        return self.scope.follow(calls.attribute_of(self.visit(node.value), node.attr))
 
     def visit_Tuple(self, node: ast.Tuple) -> object:
         return tuple(self._items(node.elts))
@@ -297,7 +288,7 @@ class _Evaluation(ast.NodeVisitor):
         method = node.func if isinstance(node.func, ast.Attribute) else None
         owner = function = self.visit(node.func if method is None else method.value)
         if method is not None:
-            function = self._attribute_of(owner, method.attr)
+            function = self.scope.follow(calls.attribute_of(owner, method.attr))
         arguments, keywords, unread = self._arguments(node)
         if method is not None and method.attr in CHANGING_METHODS:
             forget_items(owner)
@@ -311,8 +302,8 @@ class _Evaluation(ast.NodeVisitor):
             result = self._result(function)
             if not isinstance(result, Unknown):
                 return result
-        path = paths.call(function, arguments, keywords) if self._knows_file() else None
-        return calls.call(function, arguments, keywords, node) if path is None else path
+        is_located = isinstance(self.scope.module.names.get("__file__"), str)
+        return calls.call(function, arguments, keywords, node, is_located)
 
     def _arguments(
         self, node: ast.Call

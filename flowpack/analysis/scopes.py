@@ -6,7 +6,9 @@ import ast
 import builtins
 import importlib
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from contextlib import suppress
+from importlib.util import resolve_name
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, changed, evaluate, truth
@@ -40,9 +42,6 @@ Bindings = Dict[str, object]
 #: What the statements of a branch bind, and whether they end: raise, or leave Python.
 _Branch = Tuple[Bindings, bool]
 
-#: Gets a statement that is about to be followed, and the scope with what is bound before it.
-Watcher = Callable[[ast.stmt, Scope], None]
-
 #: Modules whose names are known where they are imported with a star.
 _KNOWN_MODULES = frozenset("""
     collections collections.abc dataclasses datetime decimal enum math pathlib typing uuid
@@ -53,41 +52,30 @@ _MOST_CASES = 100
 _EXITS = ("sys.exit()", "builtins.exit()", "builtins.quit()", "os._exit()", "os.abort()")
 
 
-def read_module(
-    tree: ast.Module,
-    *,
-    package: Optional[str] = None,
-    file: Optional[str] = None,
-    resolve: Optional[Callable[[str], Optional[Scope]]] = None,
-    watch: Optional[Watcher] = None,
-) -> Scope:
+def read_module(tree: ast.Module, scope: Optional[Scope] = None) -> Scope:
     """Return the names that the module *tree* binds, as they are at its end.
 
-    With *package*, the dotted name of the package that it is in, relative imports can be made
-    absolute. *resolve* gives the scope of another module of the project by its absolute name, None
-    outside of it: what is imported from there is followed, when it is used. *file* is what
-    ``__file__`` stands for, if it may; *watch* gets each statement before it is followed.
+    *scope*, if given, takes them. It says what gives other modules of the project, and may know
+    ``__file__`` and ``__package__``, with which relative imports are made absolute.
     """
     doc = ast.get_docstring(tree, clean=False)
     # What is indented in a docstring depends on the release of Python.
     indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
-    scope = Scope(resolve=resolve)
+    scope = Scope() if scope is None else scope
     _note_changes(tree, scope)
-    if package is not None:
-        scope.names["__package__"] = package
+    scope.names.setdefault("__file__", UNKNOWN)
     scope.names.update(__name__=MODULE_NAME, __doc__=UNKNOWN if indented else doc)
-    scope.names["__file__"] = UNKNOWN if file is None else file
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     future = [alias.name for node in imports if node.module == "__future__" for alias in node.names]
-    _Reader(scope, postponed="annotations" in future, watch=watch).read(tree.body)
+    _Reader(scope, postponed="annotations" in future).read(tree.body)
     return scope
 
 
-def read_body(function: Definition, outer: Scope, watch: Optional[Watcher] = None) -> Scope:
+def read_body(function: Definition, outer: Scope) -> Scope:
     """Return the names in the body of *function*; its parameters are unknown."""
     names = [each.arg for each in every_argument(function.args)]
     scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))
-    _Reader(scope, postponed=True, watch=watch).read(function.body)
+    _Reader(scope, postponed=True).read(function.body)
     return scope
 
 
@@ -113,24 +101,18 @@ class _Reader(ast.NodeVisitor):
     makes of it. With *postponed* annotations stay text; *bases* are those of the class read.
     """
 
-    def __init__(
-        self,
-        scope: Scope,
-        *,
-        postponed: bool,
-        bases: Tuple[object, ...] = (),
-        watch: Optional[Watcher] = None,
-    ) -> None:
-        self.scope, self.postponed, self.bases, self.watch = scope, postponed, bases, watch
+    def __init__(self, scope: Scope, *, postponed: bool, bases: Tuple[object, ...] = ()) -> None:
+        self.scope, self.postponed, self.bases = scope, postponed, bases
         self.annotations: Dict[str, object] = {}
         self.ended = False  # A statement has raised or left Python.
 
     def read(self, statements: List[ast.stmt]) -> None:
         """Follow *statements*."""
+        watch = self.scope.module.watch
         for statement in statements:
             try:
-                if self.watch is not None:
-                    self.watch(statement, self.scope)
+                if watch is not None:
+                    watch(statement, self.scope)
                 self.visit(statement)
             except RecursionError:
                 for name in stored_names(statement):
@@ -161,36 +143,27 @@ class _Reader(ast.NodeVisitor):
             self.scope.bind(alias.asname or top, Symbol(alias.name if alias.asname else top))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        module = self.absolute_name(node)
+        package = self.scope.module.names.get("__package__")
+        module = "." * node.level + (node.module or "")
+        with suppress(ImportError):  # It leads above the outermost package.
+            module = resolve_name(module, package if isinstance(package, str) else "")
         for alias in node.names:
-            names = self.starred(module) if alias.name == "*" else [alias.name]
-            for name in names:
+            for name in self.starred(module) if alias.name == "*" else [alias.name]:
                 imported = known(Symbol(f"{module}.{name}"))
                 self.scope.bind(alias.asname or name, imported)
 
-    def absolute_name(self, node: ast.ImportFrom) -> str:
-        """Return the module that *node* imports from; with its dots if they lead nowhere."""
-        package = self.scope.module.names.get("__package__")
-        parts = package.split(".") if isinstance(package, str) else []
-        kept = len(parts) + 1 - node.level
-        if not node.level or not package or kept <= 0:
-            return "." * node.level + (node.module or "")
-        return ".".join([*parts[:kept], *filter(None, [node.module])])
-
     def starred(self, module: str) -> List[str]:
-        """Return the names that ``from module import *`` binds, and forget others if it may."""
+        """Return the names that ``from module import *`` binds; forget others if it may."""
         if module in _KNOWN_MODULES:
             return list(getattr(importlib.import_module(module), "__all__", ()))
         resolve = self.scope.module.resolve
-        other = None if resolve is None or module[:1] == "." else resolve(module)
-        exported = other.exported() if other is not None else None
-        if self.watch is not None:  # What is read for hints need not be certain.
-            self.scope.stars.append(module)
-        elif other is None or (exported is None and (other.stars or "__all__" in other.names)):
+        other = resolve(module) if resolve is not None and module[0] != "." else None
+        listed = None if other is None else other.exported()
+        if other is None or (listed is None and (other.stars or "__all__" in other.names)):
             self.scope.bind_others(f"from {module} import *", module)
-        if exported is None and other is not None:
-            exported = [name for name in (*other.names, *other.rebound) if name[:1] != "_"]
-        return exported or []
+        if other is None or listed is not None:
+            return listed or []
+        return [name for name in {**other.names, **dict.fromkeys(other.rebound)} if name[0] != "_"]
 
     def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)
@@ -350,7 +323,7 @@ class _Reader(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         bases = tuple(self.value(base) for base in node.bases)
         inner = Scope(outer=self.inner_scope(node))
-        body = _Reader(inner, postponed=self.postponed, bases=bases, watch=self.watch)
+        body = _Reader(inner, postponed=self.postponed, bases=bases)
         cls = Class(
             node.name,
             bases=bases,

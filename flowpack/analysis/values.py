@@ -10,19 +10,7 @@ import ast
 import builtins
 import re
 from collections import deque
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    FrozenSet,
-    Iterable,
-    List,
-    Mapping,
-    Optional,
-    Set,
-    Tuple,
-    Union,
-)
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
 import attrs
 
@@ -141,6 +129,8 @@ class Scope:
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
     # Gives the scope of a module of the project by its dotted name; None outside of it.
     resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(default=None, repr=False)
+    # Gets each statement before it is followed, and the scope with what is bound so far.
+    watch: Optional[Callable[[ast.stmt, Scope], None]] = attrs.field(default=None, repr=False)
 
     @property
     def module(self) -> Scope:
@@ -161,7 +151,8 @@ class Scope:
 
     def bind_others(self, why: str, star: str) -> None:
         """Let all names stand for other things too: those of *star*, for the reason *why*."""
-        for name, value in list(self.names.items()):
+        # Who watches wants what is likely.
+        for name, value in list(self.names.items()) if self.module.watch is None else ():
             if not name.startswith("__"):
                 self.bind(name, one_of([value, UNKNOWN], f"{why} may bind it anew"))
         self.stars.append(star)
@@ -204,10 +195,12 @@ class Scope:
             scope = resolve(module) if module and module[0] != "." else None
             if scope is None or not (name in scope.names or name in scope.rebound or scope.stars):
                 break
-            found = _as_imported(scope.look_up(name))
-            if found is ABSENT or found == value:
+            found = scope.look_up(name)
+            is_code = any(isinstance(each, _CODE) for each in alternatives(found))
+            if is_code or found == value:
                 break
-            value = found
+            # Without its source a call is nowhere taken for that of a flow.
+            value = attrs.evolve(found, node=None) if isinstance(found, Call) else found
         return value
 
     def exported(self) -> Optional[List[str]]:
@@ -275,7 +268,7 @@ class Class(Value):
     doc: Optional[str] = attrs.field(default=None, repr=False)
 
     lineage: Tuple[Class, ...] = attrs.field(init=False, repr=False)
-    ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
+    ancestors: frozenset[str] = attrs.field(init=False, repr=False)
 
     @lineage.default
     def _find_lineage(self) -> Tuple[Class, ...]:
@@ -283,7 +276,7 @@ class Class(Value):
         return (*dict.fromkeys(cls for base in bases for cls in base.lineage), self)
 
     @ancestors.default
-    def _find_ancestors(self) -> FrozenSet[str]:
+    def _find_ancestors(self) -> frozenset[str]:
         bases = (_origin(base) for cls in self.lineage for base in cls.bases)
         return frozenset(base.name for base in bases if isinstance(base, Symbol))
 
@@ -332,21 +325,8 @@ def path_of(value: object) -> str:
     return value.name if isinstance(value, Symbol) else ""
 
 
-def _as_imported(value: object) -> object:
-    """Return *value* as other modules see it; ABSENT for functions and flows."""
-    waiting: List[object] = [value]
-    for _ in range(LONGEST):
-        if not waiting:
-            # Without its source a call is nowhere taken for that of a flow.
-            return attrs.evolve(value, node=None) if isinstance(value, Call) else value
-        item = waiting.pop()
-        if isinstance(item, (Function, Attribute, OpenCall)):
-            break
-        if isinstance(item, (OneOf, dict)):
-            waiting += item.values if isinstance(item, OneOf) else item.values()
-        elif isinstance(item, CONTAINERS):
-            waiting += item
-    return ABSENT
+#: What other modules do not see more of than the name.
+_CODE = (Attribute, Function, OpenCall)
 
 
 # Plain values, and what may be several

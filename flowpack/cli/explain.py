@@ -32,7 +32,7 @@ def explain(arguments: Namespace) -> None:
             "optional": each.optional,
             "where": each.where,
         }
-        for each in found.requires
+        for each in getattr(found, 'requires', ())
     ]
     if arguments.json:
         output.result(_facts(found, needs), [], as_json=True)
