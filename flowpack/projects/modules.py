@@ -83,6 +83,17 @@ class Tree:
         """Return True if *path* is a folder."""
         return not path or self.list(parent(path)).get(path.rpartition("/")[2]) is True
 
+    def package_base(self, folder: str, never: Collection[str] = ()) -> str:
+        """Return the folder that the outermost package of *folder* is in; itself if it is none.
+
+        A folder whose name is in *never* is no outermost package, but one to start from.
+        """
+        base = folder
+        while base and self.is_file(f"{base}/__init__.py"):
+            base = parent(base)
+        top = folder[len(base) :].lstrip("/").partition("/")[0]
+        return join(base, top) if top in never else base
+
 
 def join(folder: str, name: str) -> str:
     """Return the path of *name* in *folder*."""
@@ -133,15 +144,3 @@ def find_chain(
         folders = module.folders
     below = (find_module(tree, folders, f"{name}.{each}") for each in names)
     return chain + [each for each in below if each is not None]
-
-
-def package_base(tree: Tree, folder: str, never: Collection[str] = ()) -> str:
-    """Return the folder that the outermost package of *folder* is in; itself if it is none.
-
-    A folder whose name is in *never* is no outermost package, but one to start from.
-    """
-    base = folder
-    while base and tree.is_file(f"{base}/__init__.py"):
-        base = parent(base)
-    top = folder[len(base) :].lstrip("/").partition("/")[0]
-    return join(base, top) if top in never else base

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Collection, List, Optional, Sequence
+from typing import Collection, Iterable, List, Optional, Sequence
 
+from flowpack.analysis.imports import Import
+from flowpack.exceptions import ProjectError, printable
 from flowpack.projects.modules import Module, Tree, find_chain, join, parent
+from flowpack.projects.single import RESERVED
 
 #: What the root of a project holds, and what a member of a workspace.
 _ROOT_MARKS = ("pyproject.toml", "setup.cfg", "setup.py", "prefect.yaml", ".git")
@@ -34,10 +37,40 @@ def relative(root: str, place: str) -> Optional[str]:
 
     Links are followed where the paths as they are written do not meet.
     """
+    place = os.path.normpath(place)
     for top, path in ((root, place), (os.path.realpath(root), os.path.realpath(place))):
         if f"{path}/".startswith(f"{top.rstrip('/')}/"):
             return os.path.relpath(path, top).replace(os.sep, "/") if path != top else ""
     return None
+
+
+def find_base(tree: Tree, file: str, imports: Iterable[Import]) -> str:
+    """Return the folder from which the script *file* is imported: that of its package, or its own.
+
+    It is in a package where its folder has ``__init__.py``, or where its *imports* are relative:
+    Prefect loads such a script as if its folder were a package.
+
+    Raises:
+        ProjectError: It cannot be imported by name, or its package begins above the root.
+    """
+    base = tree.package_base(parent(file), RESERVED)
+    for each in imports:
+        depth = file[len(base) :].strip("/").count("/")
+        for _ in range(0 if each.optional else each.level - depth):
+            if not base:
+                raise ProjectError(
+                    f"{printable(file)}:{each.line} imports {'.' * each.level}{each.module},"
+                    f" which begins above the root; choose --project"
+                    f" {printable(os.path.dirname(tree.root))}, or import it without the dots"
+                )
+            base = parent(base)
+    name = file[len(base) :].strip("/")
+    if not name.endswith(".py") or "." in name[: -len(".py")] or name == "__init__.py":
+        raise ProjectError(
+            f"{printable(file)} cannot be imported by name, as processes that a flow starts"
+            " must; let it end in .py, and no name have another dot"
+        )
+    return base
 
 
 def find_members(tree: Tree) -> List[str]:
@@ -77,23 +110,22 @@ class ModuleSearch:
     """
 
     def __init__(self, tree: Tree, base: str, own: str, paths: Sequence[str] = ()) -> None:
-        self._tree = tree
-        self._own = own
+        self.tree = tree
         self._members: Optional[List[str]] = None
-        self.folders = list(dict.fromkeys([base, *paths, "", "src"]))
+        self.folders = list(dict.fromkeys([own, base, *paths, "", "src"]))
         self.between: List[str] = []
         while parent(own):
             own = parent(own)
-            self.between += [own, join(own, "src")]
+            self.between += [each for each in (own, join(own, "src")) if each not in self.folders]
 
     def find(self, name: str, names: Collection[str] = ()) -> List[Module]:
         """Return the modules that ``from name import names`` loads; [] if none of it is a file."""
-        chain = find_chain(self._tree, self.folders, name, names)
+        chain = find_chain(self.tree, self.folders, name, names)
         if not any(each.path for each in chain):
             if self._members is None:
-                self._members = find_members(self._tree)
-            folders = [*self.folders, self._own, *self.between, *self._members]
-            chain = find_chain(self._tree, folders, name, names)
+                self._members = find_members(self.tree)
+            folders = [*self.folders, *self.between, *self._members]
+            chain = find_chain(self.tree, folders, name, names)
         bases = [each.base for each in chain if each.path]
         self.add(bases)
         return chain if bases else []

@@ -5,16 +5,13 @@ Beside that it holds what the project never provides: the standard library, what
 
 from __future__ import annotations
 
-import ast
 import os
 import sys
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Iterator, Optional, Tuple
+from typing import Optional, Tuple
 
+from flowpack.analysis.imports import Import, read_imports
 from flowpack.analysis.script import Script
-
-if TYPE_CHECKING:
-    from flowpack.analysis.imports import Import
 
 #: Modules of the standard library of each Python from 3.9 to 3.13. A list, for what a project
 #: is packed as must not depend on the Python that packs it; ``sys.stdlib_module_names`` does.
@@ -78,58 +75,22 @@ def _is_below(spec: ModuleSpec, root: str) -> bool:
 def missing_modules(script: Script) -> Tuple[Import, ...]:
     """Return the imports that only files beside *script*, or of its project, can meet.
 
-    Left out are those without which runs go on.
+    Left out are relative ones, and those that runs can do without.
 
     Raises:
         DiscoveryError: This Python cannot read the script.
     """
-    tops = {name.partition(".")[0] for level, name, _ in _statements(script.tree) if not level}
-    unmet = {each for each in tops - RESERVED if not is_standard(each) and not installed(each)}
+    needed = [each for each in read_imports(script).found if not each.level and not each.optional]
+    tops = {each.module.partition(".")[0] for each in needed} - RESERVED
+    unmet = {top for top in tops if not is_standard(top) and installed(top) is None}
     if not unmet or script.path is None:
         return ()
     # Imported here because most scripts do not need them.
-    from flowpack.analysis.imports import read_imports
-    from flowpack.projects.modules import Tree, package_base
+    from flowpack.projects.modules import Tree
     from flowpack.projects.search_path import ModuleSearch, find_root, relative
 
     tree = Tree(find_root(script.path))
     own = relative(tree.root, os.path.dirname(script.path)) or ""
-    search = ModuleSearch(tree, package_base(tree, own, RESERVED), own)
-    return tuple(
-        each
-        for each in read_imports(script).found
-        if each.module.partition(".")[0] in unmet
-        and not each.level
-        and not each.optional
-        and search.find(each.module, each.names)
-    )
-
-
-def relative_imports(script: Script) -> Tuple[Import, ...]:
-    """Return the relative imports that must succeed when *script* is loaded.
-
-    Raises:
-        DiscoveryError: This Python cannot read the script.
-    """
-    lines = {line for level, _, line in _statements(script.tree, functions=False) if level}
-    if not lines:
-        return ()
-    from flowpack.analysis.imports import read_imports  # Imported here as above.
-
-    found = read_imports(script).found
-    return tuple(each for each in found if each.level and each.line in lines and not each.optional)
-
-
-def _statements(tree: ast.AST, functions: bool = True) -> Iterator[Tuple[int, str, int]]:
-    """Yield level, module and line of the import statements, without looking at expressions."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.ImportFrom):
-            yield node.level, node.module or "", node.lineno
-        elif isinstance(node, ast.Import):
-            yield from ((0, each.name, node.lineno) for each in node.names)
-        elif functions or not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            for field in ("body", "handlers", "orelse", "finalbody", "cases"):
-                inner = getattr(node, field, ())
-                waiting += inner if isinstance(inner, list) else ()
+    search = ModuleSearch(tree, tree.package_base(own, RESERVED), own)
+    mine = (each for each in needed if each.module.partition(".")[0] in unmet)
+    return tuple(each for each in mine if search.find(each.module, each.names))
