@@ -26,10 +26,11 @@ def explain(arguments: Namespace) -> None:
     # Imported here because it is slow to load, and so is inspect, which uses this module.
     from flowpack.packaging.project import find_data
 
-    project = project_packager(arguments).find_project(script)
+    packager = project_packager(arguments)
+    project = packager.find_project(script)
     notes = list(project.notes)
     try:
-        select_flow(project.script, flow_name)
+        select_flow(packager.link(script), flow_name)
     except DiscoveryError as exc:
         if flow_name is not None:
             raise

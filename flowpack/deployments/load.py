@@ -23,7 +23,7 @@ from uuid import UUID
 import attrs
 
 from flowpack._interpreter import BUNDLE_MARK
-from flowpack.analysis.script import SIZE_LIMIT, Modules, Script
+from flowpack.analysis.script import SIZE_LIMIT, Script
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
 from flowpack.blocks.storage import FileStorageBlock, StorageBlock, TempStorageBlock
@@ -96,7 +96,11 @@ class FetchedScript:
         try:
             project = self.project()
             if project is not None:
-                script, name = _entry_script(project), project.flow
+                from flowpack.packaging.project import link_modules
+
+                script, name = Script(project.files[project.file], project.file), project.flow
+                paths = project.search_paths
+                script = link_modules(script, project.module, project.files, paths)
             return known_schema(select_flow(script, name))
         except (DiscoveryError, ProjectError):
             return {}
@@ -113,24 +117,6 @@ class FetchedScript:
         from flowpack.projects.bundle import unpack
 
         return unpack(self.content)
-
-
-def _entry_script(project: Bundle) -> Script:
-    """Return the script of a project, which sees what the other modules define."""
-
-    def find(name: str) -> Optional[Script]:
-        if name == project.module:
-            return script
-        for base in project.search_paths:
-            for end in (".py", "/__init__.py"):
-                path = f"{base}/{name.replace('.', '/')}{end}".lstrip("/")
-                if path in project.files:
-                    return Script(project.files[path], path, module=name, resolve=modules)
-        return None
-
-    modules, content = Modules(find), project.files[project.file]
-    script = Script(content, project.file, module=project.module, resolve=modules)
-    return script
 
 
 def load_flow_from_deployment(

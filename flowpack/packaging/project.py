@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
 from flowpack._files import absolute_path
 from flowpack._validators import at_least, field_error, instance_of, validator
-from flowpack.analysis.script import Script
+from flowpack.analysis.script import Modules, Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
 from flowpack.packaging.base import CompleteSpec, once
 from flowpack.packaging.script import SourcePackager
@@ -95,7 +95,8 @@ class ProjectPackager(SourcePackager):
 
     def link(self, script: Script) -> Script:
         """Return *script* with what it imports of its project; errors as of find_project."""
-        return self.find_project(script).script
+        project = self.find_project(script)
+        return link_modules(script, project.module, project.files, project.search_paths)
 
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the project as one Python file, and ``file.py:function``."""
@@ -122,6 +123,29 @@ class ProjectPackager(SourcePackager):
         listed = f"{', '.join(paths[:5])}{' and others' if len(paths) > 5 else ''}"
         note = f"the code names {listed}, which are not packaged; flowpack explain shows where"
         return (*project.notes, note)
+
+
+def link_modules(
+    script: Script, module: str, files: Mapping[str, bytes], search_paths: Sequence[str]
+) -> Script:
+    """Return *script*, the *module* of a project, which sees what other modules define.
+
+    The *files* of the project are its content by path; modules are found in *search_paths*.
+    """
+
+    def find(name: str) -> Optional[Script]:
+        if name == module:
+            return linked
+        for base in search_paths:
+            for end in ("/__init__.py", ".py"):
+                path = f"{base}/{name.replace('.', '/')}{end}".lstrip("/")
+                if path in files:
+                    return Script(files[path], path, module=name, resolve=modules)
+        return None
+
+    modules = Modules(find)
+    linked = attrs.evolve(script, module=module, resolve=modules)
+    return linked
 
 
 def find_data(project: Project) -> List[Tuple[str, Hint]]:

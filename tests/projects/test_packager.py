@@ -33,7 +33,7 @@ __all__ = ["client", "transport"]
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*only usable from:UserWarning"),
     # Tests load projects with modules of the same names, one after the other.
-    pytest.mark.filterwarnings("ignore:this flow has modules of names:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*loaded:UserWarning"),
 ]
 
 ETL = '''\
