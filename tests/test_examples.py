@@ -41,3 +41,19 @@ def test_spec_files(examples, capsys, file, names):
     assert all(f"unchanged hello/{name}" in said for name in names)
     assert main(["run", f"hello/{names[0]}"]) == 0
     assert "Hello, Ada!" in capsys.readouterr().out
+
+
+def test_project(examples, capsys, monkeypatch):
+    """A project is explained, deployed and run, and comes back as it was."""
+    monkeypatch.chdir(examples.parent)
+    script, root = "examples/shop/flows/orders.py", "examples/shop"
+    assert main(["explain", script, "--project", root]) == 0
+    assert "shop/pricing.py" in capsys.readouterr().out
+    options = ["--project", root, "--name", "daily", "--include", "flows/prices.csv"]
+    assert main(["deploy", script, *options]) == 0
+    before = {path: path.read_bytes() for path in Path(root).rglob("*.*")}
+    shutil.rmtree(root)
+    assert main(["run", "orders/daily", "-p", "item=milk"]) == 0
+    assert "2.4" in capsys.readouterr().out
+    assert main(["pull", "orders/daily", "--extract", root]) == 0
+    assert {path: path.read_bytes() for path in Path(root).rglob("*.*")} == before

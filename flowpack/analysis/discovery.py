@@ -212,7 +212,7 @@ def _flows_of_classes(scope: Scope) -> List[_Bound]:
     @functools.lru_cache(maxsize=None)
     def in_class(cls: Class) -> List[_Bound]:
         found: List[_Bound] = []
-        for owner in cls.lineage:
+        for owner in (each for each in cls.lineage if each.scope.module is scope):
             for name, value in owner.scope.names.items():
                 made = reader.flows(value, in_class=True)
                 if made and value is cls.attribute(name):

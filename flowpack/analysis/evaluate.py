@@ -90,7 +90,13 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
     elif isinstance(target, ast.Starred):
         bind(scope, target.value, Unknown(target))
     elif isinstance(target, (ast.Subscript, ast.Attribute)):
-        forget_items(read_value(target.value, scope))
+        owner, resolve = read_value(target.value, scope), scope.module.resolve
+        forget_items(owner)
+        inner = owner.scope if isinstance(owner, Class) else None
+        if isinstance(owner, Symbol) and resolve is not None:
+            inner = resolve(owner.name)
+        if inner is not None and getattr(target, "attr", None) in inner.names:
+            inner.bind(target.attr, UNKNOWN)
         change(scope, target)
 
 
@@ -162,7 +168,9 @@ class _Evaluation(ast.NodeVisitor):
             if self.strict:
                 raise
             return Unknown(node, "nothing in the script gives it a value before")
-        return known(value) if isinstance(value, Symbol) else value
+        if isinstance(value, Symbol):
+            value = self.scope.follow(known(value))
+        return value
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> object:
         value = self.visit(node.value)
@@ -170,7 +178,7 @@ class _Evaluation(ast.NodeVisitor):
         return value
 
     def visit_Attribute(self, node: ast.Attribute) -> object:
-        return calls.attribute_of(self.visit(node.value), node.attr)
+        return self.scope.follow(calls.attribute_of(self.visit(node.value), node.attr))
 
     def visit_Tuple(self, node: ast.Tuple) -> object:
         return tuple(self._items(node.elts))
@@ -284,8 +292,9 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> object:
         method = node.func if isinstance(node.func, ast.Attribute) else None
-        owner = self.visit(node.func if method is None else method.value)
-        function = owner if method is None else calls.attribute_of(owner, method.attr)
+        owner = function = self.visit(node.func if method is None else method.value)
+        if method is not None:
+            function = self.scope.follow(calls.attribute_of(owner, method.attr))
         arguments, keywords, unread = self._arguments(node)
         if method is not None and method.attr in CHANGING_METHODS:
             forget_items(owner)
@@ -299,7 +308,8 @@ class _Evaluation(ast.NodeVisitor):
             result = self._result(function)
             if not isinstance(result, Unknown):
                 return result
-        return calls.call(function, arguments, keywords, node)
+        is_located = isinstance(self.scope.module.names.get("__file__"), str)
+        return calls.call(function, arguments, keywords, node, is_located)
 
     def _arguments(
         self, node: ast.Call

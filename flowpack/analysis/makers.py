@@ -74,6 +74,8 @@ class FlowReader:
         key = (id(value), in_class)
         if key not in self._known:
             functions = [each for each in alternatives(value) if isinstance(each, Function)]
+            # Those of other modules are not flows of this one.
+            functions = [each for each in functions if each.scope.module is self._scope]
             found = [made for each in functions for made in self._decorated(each, in_class)]
             found += [made for each in _calls(value) for made in self._called(*each)]
             self._known[key] = tuple(found[:_MOST])

@@ -10,11 +10,13 @@ from flowpack.cli.parser import (
     Pairs,
     Parser,
     Variables,
+    byte_count,
     count,
     full_name,
     json_object,
     not_empty,
     parameters_object,
+    project_root,
     seconds,
     time_at,
     time_in,
@@ -136,7 +138,7 @@ def _plan(parser: Any) -> None:
     _add(kind, "--prefect-file PATH", help, action="append", nargs="?", const=False)
     _prefect_yaml(parser.add_argument_group("deployments of a prefect.yaml"))
     _script(parser.add_argument_group("the deployment of a script"))
-    _project(parser.add_argument_group("a script that needs other files of its project"))
+    _project(parser.add_argument_group("a script with files of its project"))
     _schedule(parser.add_argument_group("the schedules of a script's deployment"))
     _work_pool(parser.add_argument_group("the same, on servers with work pools"))
     group = parser.add_argument_group("how it is deployed")
@@ -178,18 +180,21 @@ def _script(group: Any) -> None:
 
 
 def _project(group: Any) -> None:
-    help = "package the modules of the script's project that it imports, too; default: found"
-    _add(group, "--project ROOT", help, nargs="?", const=False)
-    repeated = {"action": "append"}
-    _add(group, "--path DIR", "search this folder of ROOT for modules, too", **repeated)
-    _add(group, "--include GLOB", "package these files of ROOT, too", **repeated)
-    _add(group, "--exclude GLOB", "leave these files out", **repeated)
-    _add(group, "--size-limit BYTES", "largest sum of all files", type=count)
+    help = "package the files of its project that it needs, too; default for ROOT: found"
+    _add(group, "--project ROOT", help, nargs="?", const=False, type=project_root)
+    for words, help in (
+        ("--path DIR", "search this folder of ROOT for modules, too"),
+        ("--include GLOB", "package these files of ROOT, too: a path, a folder, data/*.sql"),
+        ("--exclude GLOB", "leave these files out"),
+    ):
+        _add(group, words, f"{help}; may be repeated", action="append")
+    help = "largest sum of all files, as in 500000 or 20MB; default: 10 MiB"
+    _add(group, "--size-limit SIZE", help, type=byte_count)
 
 
 def _explain(parser: Any) -> None:
     _add(parser, "script SCRIPT[:FLOW]", "as deploy takes it")
-    _project(parser)
+    _project(parser.add_argument_group("the project, as deploy --project takes it"))
     _add_json(parser)
 
 
@@ -238,11 +243,12 @@ def _run(parser: Any) -> None:
 
 def _pull(parser: Any) -> None:
     _add_deployment(parser)
-    _add(parser, "-o --output FILE", "where to write; default: standard output")
+    group = parser.add_mutually_exclusive_group()
+    _add(group, "-o --output FILE", "where to write; default: standard output")
+    _add(group, "--extract DIR", "write the files of a project into this folder, new or empty")
     _add(parser, "--force", "replace a FILE of other content")
-    _add(parser, "--extract DIR", "write the files of a project into this folder")
     _add_unverified(parser)
-    _add_json(parser, "print what was written as JSON; needs --output")
+    _add_json(parser, "print what was written as JSON; needs --output or --extract")
 
 
 def _verify(parser: Any) -> None:

@@ -10,7 +10,8 @@ from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
 from flowpack.client import Client
-from flowpack.deployments.load import fetch_script, find_deployment, find_deployments
+from flowpack.deployments.load import SMALLEST_PROJECT, FetchedScript, fetch_script
+from flowpack.deployments.load import find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env, mask_source
 from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted, suggestion
 from flowpack.models import Deployment, ScheduleRecord
@@ -89,11 +90,15 @@ def inspect(arguments: Namespace) -> None:
         config = mask_env(runner.config) if runner and isinstance(runner.config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment, client))
-        facts["parameter_openapi_schema"] = _find_schema(deployment, client)
+        code = _fetch_code(deployment, client)
+        schema = code.parameter_schema() if code else None
+        facts["parameter_openapi_schema"] = extra.get("parameter_openapi_schema", schema)
+        facts["project"] = _project_facts(code)
     hidden = {"schedules", "parameter_openapi_schema", *(() if runner else ("runner",))}
     shown = {key: value for key, value in facts.items() if key not in hidden}
     shown["schedule"] = _schedule_lines(deployment.schedules)
     shown["schema"] = describe_schema(facts["parameter_openapi_schema"])
+    shown.update(_describe_project(shown.pop("project")))
     output.result(facts, output.facts(shown), as_json=arguments.json)
 
 
@@ -199,18 +204,55 @@ def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
     }
 
 
-def _find_schema(deployment: Deployment, client: Client) -> Any:
-    """Return the schema of a deployment's parameters; None where it is not known.
+def _fetch_code(deployment: Deployment, client: Client) -> Optional[FetchedScript]:
+    """Return the stored code, which is not run; None where it tells nothing or cannot be read.
 
-    Servers of 2.0b7's kind keep none, so it is read from the stored script, which is not run.
+    Servers of 2.0b7's kind keep no schema of the parameters. Others do, and the size of the
+    script: what is too short for a project is not read.
     """
+    script, unknown = deployment.script, "which parameters it takes"
     if "parameter_openapi_schema" in deployment.extra:
-        return deployment.extra["parameter_openapi_schema"]
+        unknown = "whether it has files of a project"
+        if script is None or script.size < SMALLEST_PROJECT:
+            return None
     try:
-        return fetch_script(deployment, client).parameter_schema()
+        return fetch_script(deployment, client)
     except FlowpackError as exc:
-        output.note(f"note: which parameters it takes is not known: {exc}")
+        output.note(f"note: {unknown} is not known: {exc}")
     return None
+
+
+def _project_facts(code: Optional[FetchedScript]) -> Optional[Dict[str, Any]]:
+    """Return what a project holds and needs; None for a single script."""
+    try:
+        project = code.project() if code else None
+    except FlowpackError as exc:
+        output.note(f"note: which files it has is not known: {exc}")
+        return None
+    if project is None:
+        return None
+    from flowpack.cli.explain import requirements  # Imported here because few deployments need it.
+
+    files = [
+        {"path": path, "size": len(content), "added": path in project.added}
+        for path, content in project.files.items()
+    ]
+    facts = {key: getattr(project, key) for key in ("module", "file", "search_paths")}
+    return {**facts, "files": files, **requirements(project.files, project.search_paths)}
+
+
+def _describe_project(project: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    """Return what ``inspect`` shows people of a project."""
+    if project is None:
+        return {}
+    from flowpack.cli.explain import describe_need, describe_size  # As above.
+
+    paths = [path or "." for path in project["search_paths"]]
+    return {
+        "project": {"file": project["file"], "module": project["module"], "search_paths": paths},
+        "files": {each["path"]: describe_size(each["size"]) for each in project["files"]},
+        "requires": {need["module"]: describe_need(need) for need in project["requires"]},
+    }
 
 
 def describe_schema(schema: Any) -> Dict[str, str]:

@@ -1,67 +1,131 @@
-"""``flowpack explain``: which files go along with a script, and why."""
+"""``flowpack explain``: which files of its project a script needs, and why."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any, Dict, List, Mapping
+from contextlib import suppress
+from importlib.machinery import PathFinder
+from typing import Any, Dict, Iterable, List, Mapping
 
 import attrs
 
-from flowpack.cli import output
-from flowpack.deployments.source import read_script
 from flowpack.analysis.discovery import select_flow
-from flowpack.exceptions import printable
-from flowpack.projects import Project, Patterns, find_files
+from flowpack.analysis.imports import read_imports
+from flowpack.analysis.script import Script
+from flowpack.cli import output
+from flowpack.cli.specs import project_packager, split_target
+from flowpack.deployments.source import parse_location, read_script
+from flowpack.exceptions import DiscoveryError, printable
+from flowpack.projects.single import is_standard
 
 
 def explain(arguments: Namespace) -> None:
     """Print each file with its size and what takes it along; the script is not run."""
-    location, _, flow = arguments.script.partition(":")
-    script = read_script(location)
-    select_flow(script, flow or None)
-    patterns = Patterns(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
-    found = find_files(script, arguments.project or None, patterns)
-    installed = _installed()
-    needs: List[Dict[str, Any]] = [
+    location, flow_name = split_target(arguments.script)
+    script = read_script(parse_location(location) or location)
+    # Imported here because it is slow to load, and so is inspect, which uses this module.
+    from flowpack.packaging.project import find_data
+
+    packager = project_packager(arguments)
+    project = packager.find_project(script)
+    notes = list(project.notes)
+    try:
+        select_flow(packager.link(script), flow_name)
+    except DiscoveryError as exc:
+        if flow_name is not None:
+            raise
+        notes.append(f"deploy would not take it as it is: {exc}")
+    hints = find_data(project)
+    document = {
+        "script": script.path,
+        **{key: getattr(project, key) for key in ("root", "file", "module", "search_paths")},
+        "size": sum(each.size for each in project.taken),
+        "files": [attrs.asdict(each) for each in project.taken],
+        **requirements(project.files, project.search_paths),
+        "data": [{"where": where, **attrs.asdict(hint)} for where, hint in hints],
+        "notes": [*notes, *(f"{where}: {hint.advice}" for where, hint in hints)],
+    }
+    output.result(document, _lines(document), as_json=arguments.json)
+
+
+def _lines(document: Mapping[str, Any]) -> List[str]:
+    files, needs = document["files"], document["requires"]
+    searched = ", ".join(path or "." for path in document["search_paths"])
+    lines = [
+        f"{len(files)} files, {describe_size(document['size'])}, of {document['root']}",
+        f"{document['file']} is imported as {document['module']}; search path: {searched}",
+        "",
+    ]
+    rows = [(each["path"], describe_size(each["size"]), each["reason"]) for each in files]
+    lines = [printable(line, output.LINE) for line in lines]
+    lines += output.table(("FILE", "SIZE", "WHY"), sorted(rows))
+    rows = [(each["module"], describe_need(each), each["where"]) for each in needs]
+    lines += ["", *output.table(("MODULE", "INSTALLED HERE", "IMPORTED IN"), rows)] if rows else []
+    if document["standard"]:
+        lines += ["", f"standard library: {', '.join(document['standard'])}"]
+    return lines + [printable(f"note: {note}", output.LINE) for note in document["notes"]]
+
+
+def describe_size(size: float) -> str:
+    """Return a number of bytes for people, as in ``3.4 kB``."""
+    units = ["B", "kB", "MB", "GB"]
+    while size >= 1000 and len(units) > 1:
+        size /= 1000
+        del units[0]
+    return (
+        f"{size:.0f} {units[0]}" if size >= 100 or size == int(size) else f"{size:.1f} {units[0]}"
+    )
+
+
+def describe_need(need: Mapping[str, Any]) -> str:
+    """Return what has a module here."""
+    words = ", ".join(need["distributions"]) or ("yes" if need["installed"] else "no")
+    return f"{words}, optional" if need["optional"] else words
+
+
+def requirements(files: Mapping[str, bytes], search_paths: Iterable[str]) -> Dict[str, Any]:
+    """Return what *files* import that is not theirs: ``requires``, and what is ``standard``.
+
+    Each of the first has the top-level ``module``, the ``distributions`` that have it here with
+    their versions, whether it is ``installed`` here and ``optional``, for runs go on without it,
+    and ``where`` it is imported first.
+    """
+    inner = (path[len(base) :].lstrip("/") for path in files for base in search_paths)
+    own = {"flowpack", *(path.partition("/")[0].partition(".")[0] for path in inner)}
+    found: Dict[str, Dict[str, Any]] = {}
+    for path, content in files.items():
+        with suppress(DiscoveryError):  # It may be a template, or for another Python.
+            imports = read_imports(Script(content, path)).found if path.endswith(".py") else ()
+            for each in imports:
+                top = each.module.partition(".")[0]
+                if not each.level and top not in own:
+                    where = {"where": f"{path}:{each.line}", "optional": True}
+                    need = found.setdefault(top, where)
+                    need["optional"] = need["optional"] and each.optional
+    distributions = {} if all(map(is_standard, found)) else _distributions()
+    needs = [
         {
             "module": name,
-            "distributions": installed.get(name, []),
-            "optional": where.endswith("?"),
-            "where": where.rstrip("?"),
+            "distributions": distributions.get(name, []),
+            "installed": name in distributions or PathFinder.find_spec(name) is not None,
+            **found[name],
         }
-        for name, where in sorted(found.requires.items())
+        for name in sorted(found)
+        if not is_standard(name)
     ]
-    if arguments.json:
-        output.result(_facts(found, needs), [], as_json=True)
-        return
-    total = sum(each.size for each in found.taken)
-    output.text(f"{len(found.taken)} files of {found.root}, {total} bytes:")
-    for each in sorted(found.taken, key=lambda taken: taken.path):
-        output.text(f"  {printable(each.path)}  {each.size}  {printable(each.why, 200)}")
-    output.text("to be installed where it runs:")
-    for need in needs:
-        names = ", ".join(need["distributions"]) or "not installed here"
-        optional = ", may be missing" if need["optional"] else ""
-        output.text(f"  {need['module']}  ({names}{optional})  {need['where']}")
-    for note in found.notes:
-        output.text(f"note: {printable(note, 400)}")
+    return {"requires": needs, "standard": sorted(filter(is_standard, found))}
 
 
-def _facts(found: Project, needs: List[Dict[str, Any]]) -> Dict[str, Any]:
-    return {
-        "root": found.root,
-        "entry": found.entry,
-        "files": [attrs.asdict(each) for each in found.taken],
-        "requires": needs,
-        "notes": list(found.notes),
-    }
-
-
-def _installed() -> Mapping[str, List[str]]:
-    from importlib import metadata
+def _distributions() -> Dict[str, List[str]]:
+    """Return the distributions that are installed here, with their versions, by module."""
+    from importlib import metadata  # Imported here because it is slow to load.
 
     found: Dict[str, List[str]] = {}
     for each in metadata.distributions():
-        for name in (each.read_text("top_level.txt") or "").split():
-            found.setdefault(name, []).append(each.metadata["Name"])
+        names = set((each.read_text("top_level.txt") or "").split())
+        # Newer tools write none.
+        names = names or {file.parts[0] for file in each.files or () if file.suffix == ".py"}
+        for name in names:
+            distribution = f"{each.metadata['Name']} {each.version}"
+            found.setdefault(name.partition(".")[0], []).append(distribution)
     return found

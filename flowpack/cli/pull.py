@@ -11,25 +11,21 @@ from flowpack._files import read_file, sync_folder
 from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.parser import UsageError
-from flowpack.deployments.load import fetch_script
+from flowpack.deployments.load import FetchedScript, fetch_script
 from flowpack.exceptions import FlowpackError, printable, quoted
 
 
 def pull(arguments: Namespace) -> None:
-    """Write the script to a file, or to standard output."""
+    """Write the script, or the files of a project."""
     name, path = arguments.deployment, arguments.output
     to_file = path not in (None, "-")
-    if not to_file and (arguments.json or arguments.force):
+    if not to_file and (arguments.force or (arguments.json and not arguments.extract)):
         raise UsageError("--json and --force can only be given with --output FILE")
     with connect(arguments) as client:
         script = fetch_script(name, client, unverified=arguments.unverified)
     content = script.content
     if arguments.extract:
-        from flowpack.projects import extract, unpack
-
-        bundle = unpack(content)
-        extract(bundle, arguments.extract)
-        output.text(f"wrote {len(bundle.files)} files to {printable(arguments.extract)}")
+        _extract(script, arguments)
         return
     if not to_file:
         output.content(content)
@@ -44,6 +40,21 @@ def pull(arguments: Namespace) -> None:
         "written": written,
     }
     line = f"{'wrote' if written else 'unchanged'} {printable(path)} ({len(content)} bytes)"
+    output.result(document, [line], as_json=arguments.json)
+
+
+def _extract(script: FetchedScript, arguments: Namespace) -> None:
+    """Write the files of a project into a folder."""
+    from flowpack.projects.bundle import extract  # Imported here because few need it.
+
+    name, folder, project = arguments.deployment, arguments.extract, script.project()
+    if project is None:
+        advice = f"flowpack pull {printable(name)} -o {printable(script.filename)} writes it"
+        raise FlowpackError(f"{quoted(name)} is a single script and no project; {advice}")
+    count = extract(project, folder)
+    files = sorted(project.files.keys() - project.added)
+    document = {"name": name, "path": folder, "files": files, "verified": script.verified}
+    line = f"wrote {count} files to {printable(folder)}; the flow is in {printable(project.file)}"
     output.result(document, [line], as_json=arguments.json)
 
 

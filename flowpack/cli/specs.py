@@ -21,6 +21,7 @@ from flowpack.urls import mask_text
 
 if TYPE_CHECKING:
     from flowpack.deployments.prefect_yaml import PrefectFile
+    from flowpack.packaging import ProjectPackager
 
 #: The options that set a field of a script's spec, and that field.
 _FIELDS = {
@@ -40,17 +41,20 @@ _FIELDS = {
     "replace_schedules": "replace_schedules",
 }
 
+#: The options that set a field of a project's packager, and that field.
+_PROJECT = {"path": "paths", "include": "include", "exclude": "exclude", "size_limit": "size_limit"}
+
 #: All options that set something of a script's spec; spec files have such things themselves.
 _FOR_SCRIPTS = (
     *("name", "runner", "env", "image", "runner_config", "no_tags", *_FIELDS),
     *("param", "params", "no_params", "cron", "interval", "rrule", "no_schedule", "timezone"),
     *("concurrency_limit", "collision_strategy", "grace_period"),
-    *("project", "path", "include", "exclude", "size_limit"),
+    *("project", *_PROJECT),
 )
 
 #: Those that set what a prefect.yaml does not have itself, and all that go with one.
 _BESIDE_PREFECT_YAML = ("storage", "create_pool", "pull", "pull_requires", "replace_schedules")
-_FOR_PREFECT_YAML = (*_BESIDE_PREFECT_YAML, "name", "all", "ignore")
+_FOR_PREFECT_YAML = (*_BESIDE_PREFECT_YAML, "name", "all", "ignore", "project", *_PROJECT)
 
 
 class Target(NamedTuple):
@@ -81,6 +85,7 @@ def read_targets(arguments: Namespace) -> Tuple[Target, ...]:
             hint = "; if it is a script, give --script"
         refused = [f"--{name.replace('_', '-')}" for name in given if name not in fitting]
         if refused:
+            hint = "; it has the key project: for that" if "--project" in refused else hint
             shown = ", ".join(refused).replace("--paused", "--paused, --active")
             where = printable(target.location)
             raise UsageError(f"{shown} cannot be given with {kind}, and {where} is one{hint}")
@@ -165,9 +170,32 @@ def _load_prefect_yaml(path: str, arguments: Namespace) -> PrefectFile:
     from flowpack.deployments.prefect_yaml import load_prefect_yaml
 
     options = {_FIELDS[name]: getattr(arguments, name) for name in _BESIDE_PREFECT_YAML}
+    folder = os.path.dirname(os.path.abspath(path))
+    _add_packager(arguments, options, folder)
     given = {field: value for field, value in options.items() if value is not None}
     ignore = arguments.ignore or ()
     return load_prefect_yaml(path, arguments.name or (), ignore=ignore, **given)
+
+
+def project_packager(arguments: Namespace, *defaults: Optional[str]) -> ProjectPackager:
+    """Return the packager that the options mean; *defaults* are storage and root."""
+    # Imported here because it is slow to load, and most commands package single scripts.
+    from flowpack.packaging.project import ProjectPackager
+
+    storage, root = (*defaults, None, None)[:2]
+    fields = {field: getattr(arguments, name) for name, field in _PROJECT.items()}
+    given = {field: value for field, value in fields.items() if value is not None}
+    return ProjectPackager(storage, arguments.project or root, **given)
+
+
+def _add_packager(
+    arguments: Namespace, options: Dict[str, Any], folder: Optional[str] = None
+) -> None:
+    """Have *options* for specs package projects if that is asked for; *folder* is their root."""
+    if arguments.project is not None:
+        options["packager"] = project_packager(arguments, options.pop("flow_storage"), folder)
+    elif any(getattr(arguments, name) is not None for name in _PROJECT):
+        raise UsageError("--path, --include, --exclude and --size-limit go with --project")
 
 
 def _script_options(arguments: Namespace) -> Dict[str, Any]:
@@ -188,16 +216,7 @@ def _script_options(arguments: Namespace) -> Dict[str, Any]:
             problem = "--collision-strategy and --grace-period can only be given with"
             raise UsageError(f"{problem} --concurrency-limit")
         options["concurrency_limit"] = {"limit": limit, **beside}
-    beside = {"paths": arguments.path, "include": arguments.include, "exclude": arguments.exclude}
-    beside["size_limit"] = arguments.size_limit
-    beside = {key: value for key, value in beside.items() if value is not None}
-    if arguments.project is not None:
-        from flowpack.packaging.project import ProjectPackager
-
-        storage = options.pop("flow_storage", None)
-        options["packager"] = ProjectPackager(storage, arguments.project or None, **beside)
-    elif beside:
-        raise UsageError("--path, --include, --exclude and --size-limit need --project")
+    _add_packager(arguments, options)
     return {
         "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),

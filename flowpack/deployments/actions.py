@@ -34,6 +34,9 @@ Failure = Tuple[str, FlowpackError]
 #: Longest note, and longest value in a sentence about two plans, in characters.
 _LONGEST_NOTE, _LONGEST_VALUE = 500, 250
 
+#: So many files of a project are named.
+_LISTED = 10
+
 
 class Spec(Protocol):
     """What can be planned: a :class:`~flowpack.DeploymentSpec`, which rests on this module."""
@@ -68,6 +71,9 @@ class Action:
         upload: Whether bytes are to be stored, if only to put back what is missing or damaged.
         sha256: Digest of the bytes in lower-case hex; None where a packager of your own decides
             when it packages.
+        files: Which files of a project are ``added``, ``removed`` and ``changed``, and what the
+            code is turned ``from`` and ``to`` (``script``, ``project``); empty where it is not one,
+            is new, or what is stored cannot be read.
         schedules: All that the deployment is to have, with which are flowpack's (``own``).
         kept: Storage and runner that nobody named and that are taken from the deployment as it
             is, by the field's name. Secrets are masked.
@@ -83,6 +89,7 @@ class Action:
     notes: Tuple[str, ...] = ()
     kept: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
     schedules: Tuple[ScheduleRecord, ...] = ()
+    files: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
     @property
     def full_name(self) -> str:
@@ -208,12 +215,13 @@ def parse_plan(text: str, where: str = "the plan") -> Dict[str, Any]:
 def plan_diff(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Tuple[str, ...]:
     """Return how the plan *now* differs from the one *planned*, one sentence each.
 
-    Notes and schedules of others do not count: a work pool's state is none of the plan's.
+    Notes and schedules of others do not count: a work pool's state is none of the plan's. Nor do
+    files, which rest on what the storage gives: digests decide.
     """
 
     def counting(plan: Mapping[str, Any]) -> Dict[str, Any]:
-        actions = [{**action, "notes": (), "schedules": ()} for action in plan["actions"]]
-        return {**plan, "actions": actions}
+        aside: Dict[str, Any] = {"notes": (), "schedules": (), "files": {}}
+        return {**plan, "actions": [{**action, **aside} for action in plan["actions"]]}
 
     planned, now = counting(planned), counting(now)
     old, new = _facts(planned), _facts(now)
@@ -266,12 +274,24 @@ def _details(action: Action) -> List[str]:
             old, new = (printable(json.dumps(each)) for each in both)
             move = new if action.kind == CREATE else f"{old} -> {new}"
             details.append(f"{printable(field)}: {move}")
+    details += _describe_files(action.files)
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
     if action.kind != CREATE and action.schedules:
         shown = "; ".join(map(describe_record, action.schedules))
         details.append(f"all schedules: {printable(shown, _LONGEST_NOTE)}")
     return details + [printable(note, _LONGEST_NOTE) for note in action.notes]
+
+
+def _describe_files(files: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how the files of a project differ."""
+    if files.get("from") != files.get("to"):
+        yield f"code: from a {files['from']} to a {files['to']}"
+    for kind in ("added", "removed", "changed"):
+        names = list(map(printable, files.get(kind, ())))
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        if names:
+            yield f"files {kind}: {', '.join(names[:_LISTED])}{more}"
 
 
 def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from typing import Any, BinaryIO, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Union, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    Dict,
+    Iterable,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+    cast,
+)
 from uuid import UUID
 
 import attrs
 
+from flowpack._interpreter import BUNDLE_MARK
 from flowpack.analysis.script import SIZE_LIMIT, Script
 from flowpack.blocks.block import Block
 from flowpack.blocks.documents import built_in
@@ -24,6 +37,7 @@ from flowpack.exceptions import (
     IdentifierError,
     ObjectNotFound,
     PackagingError,
+    ProjectError,
     StorageIntegrityError,
     printable,
     quoted,
@@ -31,8 +45,14 @@ from flowpack.exceptions import (
 )
 from flowpack.models import DataDocument, Deployment, StoredObject
 
+if TYPE_CHECKING:
+    from flowpack.projects.bundle import Bundle
+
 #: What is longer lies on the disk until all of it has come, in bytes.
 _IN_MEMORY = 8 * 1024 * 1024
+
+#: No project is shorter than the code in it that unpacks the files, in bytes.
+SMALLEST_PROJECT = 4000
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
@@ -72,11 +92,31 @@ class FetchedScript:
         from flowpack.analysis.discovery import select_flow
         from flowpack.packaging.script import known_schema
 
-        script = Script(self.content, self.filename)
+        script, name = Script(self.content, self.filename), self.variable or self.flow_name
         try:
-            return known_schema(select_flow(script, self.variable or self.flow_name))
-        except DiscoveryError:
+            project = self.project()
+            if project is not None:
+                from flowpack.packaging.project import link_modules
+
+                script, name = Script(project.files[project.file], project.file), project.flow
+                paths = project.search_paths
+                script = link_modules(script, project.module, project.files, paths)
+            return known_schema(select_flow(script, name))
+        except (DiscoveryError, ProjectError):
             return {}
+
+    def project(self) -> Optional[Bundle]:
+        """Return the files of a project, read and not run; None for a single script.
+
+        Raises:
+            ProjectError: They are not as they were packaged.
+        """
+        if not self.content.startswith(BUNDLE_MARK):
+            return None
+        # Imported here because it is slow to load, and few deployments are projects.
+        from flowpack.projects.bundle import unpack
+
+        return unpack(self.content)
 
 
 def load_flow_from_deployment(

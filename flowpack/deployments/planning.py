@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID
 
@@ -47,7 +48,8 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
-from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager, is_prepared
+from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager
+from flowpack.packaging.base import is_prepared, known
 from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
 from flowpack.wire.conversion import describe_schedule
 from flowpack.wire.dialect import Change
@@ -117,6 +119,12 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
     Raises the problems of all specs together, that of a single one as it is.
     """
     chosen = tuple(specs) if isinstance(specs, Iterable) else (specs,)
+    context = copy_context()
+    context.run(known.set, {})
+    return context.run(_plan_all, chosen, api, confirm)
+
+
+def _plan_all(chosen: Tuple[Spec, ...], api: Client, confirm: bool) -> Plan:
     for spec in chosen:
         if not hasattr(type(spec), "find_flow"):
             problem = f"expected deployment specs of flowpack, not {describe_type(spec)}"
@@ -210,6 +218,12 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     notes = _lasting_notes(spec, new, state) + (package.notes + notes if changes else ())
     if restores:
         notes += ("the stored bytes are missing or damaged; the right ones are put back",)
+    files: Mapping[str, Any] = {}
+    if stored is not None and stored.sha256 != package.content.sha256:
+        # Imported here because it is slow to load, and only changed code needs it.
+        from flowpack.deployments.projects import compare_files
+
+        files = compare_files(package.content, stored, current, state.reader, state.silent)
     if spec.current is None:
         kind = CREATE
         shown = [each for each in changes if each.field != "code"]
@@ -225,6 +239,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         notes=notes,
         kept=spec.kept,
         schedules=new.schedules or (),
+        files=files,
     )
 
 

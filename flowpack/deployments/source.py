@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import attrs
 
@@ -52,20 +52,27 @@ def parse_location(value: object) -> Optional[URL]:
 
 
 def find_flow(
-    label: str, flow: Optional[Any], location: Optional[URL], flow_name: Optional[str]
+    label: str,
+    flow: Optional[Any],
+    location: Optional[URL],
+    flow_name: Optional[str],
+    link: Callable[[Script], Script],
 ) -> FlowInfo:
-    """Return what :meth:`flowpack.DeploymentSpec.find_flow` does; no user code is run."""
+    """Return what :meth:`flowpack.DeploymentSpec.find_flow` does; no user code is run.
+
+    *link* returns a script with what it imports, as its packager has it.
+    """
     if flow is None:
         if location is None:
             raise DeploymentValidationError(label, ["either flow or flow_location must be given"])
-        return select_flow(read_script(location), flow_name)
+        return select_flow(link(read_script(location)), flow_name)
     code = getattr(inspect.unwrap(flow.fn), "__code__", None)
     filename = getattr(code, "co_filename", "")
     defined = os.path.abspath(filename) if os.path.isfile(filename) else None
     problem = _object_problem(flow, defined, location, flow_name)
     if problem:
         raise DeploymentValidationError(label, [problem])
-    script = read_script(location or defined or "")
+    script = link(read_script(location or defined or ""))
     try:
         info = _find_in_script(flow, getattr(code, "co_firstlineno", 1), script)
     except MissingFlowError as exc:

@@ -31,7 +31,7 @@ from flowpack.packaging.base import (
     own_first,
     to_address,
 )
-from flowpack.packaging.script import ScriptPackager, is_storage, to_storage
+from flowpack.packaging.script import ScriptPackager, SourcePackager, is_storage, to_storage
 from flowpack.urls import URL, url_of
 
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ class DeploymentSpec(SpecFields):
             DeploymentValidationError: Which flow is meant is not clear.
             DiscoveryError: The flows of the script cannot be read from its source.
         """
-        return find_flow(self.label, self.flow, *self._location())
+        packager = self.packager if isinstance(self.packager, SourcePackager) else ScriptPackager()
+        return find_flow(self.label, self.flow, *self._location(), packager.link)
 
     def validate(
         self, client: Optional[Client] = None, flow: Optional[FlowInfo] = None

@@ -11,11 +11,12 @@ as data::
     schedule: {cron: "0 3 * * *", timezone: Europe/Paris}        # or: 0 3 * * *
     flow_runner: {type: docker, config: {env: {LEVEL: debug}}}   # or: docker
     flow_storage: s3://bucket          # or an id, or what --storage takes
+    project: {root: .., include: [data/*.sql]}                   # or: true, or the root
 
 JSON holds one such object or a list of them; YAML has one or a list of them in each document.
 In texts ``{{ $NAME }}`` stands for an environment variable, which must be set.
 The keys are the fields of :class:`~flowpack.DeploymentSpec`, which describes what null and a
-missing key mean.
+missing key mean; those of ``project`` are the fields of :class:`~flowpack.ProjectPackager`.
 """
 
 from __future__ import annotations
@@ -59,9 +60,13 @@ _SPECS = (Symbol("flowpack.DeploymentSpec"), Symbol("flowpack.deployments.spec.D
 _NOT_IN_FILES = frozenset({"flow", "packager", "source"})
 
 #: The keys of a spec in a file.
-KEYS = tuple(
-    field.name for field in attrs.fields(DeploymentSpec) if field.name not in _NOT_IN_FILES
+KEYS = (
+    *(field.name for field in attrs.fields(DeploymentSpec) if field.name not in _NOT_IN_FILES),
+    "project",
 )
+
+#: The keys of a project in a file.
+_PROJECT = ("root", "paths", "include", "exclude", "size_limit")
 
 #: Where no quotes are needed around times in YAML, and where yes and no are truth values.
 _TEXTS = (
@@ -232,7 +237,9 @@ def _read_fields(value: Value, path: str, reader: ValueReader) -> Dict[str, Any]
     fields: Dict[str, Any] = {}
     entries = reader.entries(value.content, "")
     for key, (line, below) in entries.items():
-        if key in KEYS:
+        if key == "project":
+            fields.update(_read_project(line, below, path, reader))
+        elif key in KEYS:
             fields.update(reader.read_field(key, line, below, key, to_argument))
         else:
             reader.note(line, "", _unknown_key(key))
@@ -241,7 +248,43 @@ def _read_fields(value: Value, path: str, reader: ValueReader) -> Dict[str, Any]
         reader.note(entries["schedules"][0], "schedules", problem)
     if not {"flow_location", "entrypoint"} & entries.keys():
         reader.note(value.line, "", "flow_location is missing; give the path or URL of the script")
+    if "packager" in fields:
+        storage = fields.pop("flow_storage", None)
+        fields["packager"] = attrs.evolve(fields["packager"], storage=storage)
     return fields
+
+
+def _read_project(line: int, value: Value, path: str, reader: ValueReader) -> Dict[str, Any]:
+    """Return the packager that ``project: true``, a root or a mapping means, if one is meant."""
+    # Imported here because they are slow to load, and few files have projects.
+    from flowpack.deployments.datafiles import Pairs
+    from flowpack.packaging.project import ProjectPackager
+
+    def to_packager(key: str, _: str, argument: Any) -> ProjectPackager:
+        if key == "root" and isinstance(argument, str) and argument.strip():
+            argument = absolute_path(argument, cwd=os.path.dirname(os.path.abspath(path)))
+        try:
+            return ProjectPackager(**{key: argument})
+        except DeploymentValidationError as exc:
+            raise SpecError("", [each.removeprefix(f"{key}: ") for each in exc.problems]) from exc
+
+    if value.content in (None, False):
+        return {}
+    entries = {} if value.content is True else {"root": (line, value)}
+    if isinstance(value.content, Pairs):
+        entries = reader.entries(value.content, "project")
+    arguments: Dict[str, Any] = {}
+    for key, (at, below) in entries.items():
+        if key in _PROJECT:
+            convert = partial(to_packager, key)
+            for made in reader.read_field(
+                "packager", at, below, f"project.{key}", convert
+            ).values():
+                arguments[key] = getattr(made, key)
+        else:
+            hint = suggestion(key, _PROJECT) or f"; it takes {', '.join(_PROJECT)}"
+            reader.note(at, "project", f"a project has no {quoted(key)}{hint}")
+    return {"packager": ProjectPackager(**arguments)}
 
 
 def _to_argument(folder: str, key: str, value: Any) -> Any:
@@ -261,7 +304,8 @@ def _to_argument(folder: str, key: str, value: Any) -> Any:
 
 def _unknown_key(key: str) -> str:
     if key in _NOT_IN_FILES:
-        return f"{quoted(key)} can be given in Python only"
+        hint = "; files have project:" if key == "packager" else ""
+        return f"{quoted(key)} can be given in Python only{hint}"
     if key == "deployments":
         return "this looks like a prefect.yaml; give --prefect-file if it has another name"
     hint = suggestion(key, KEYS) or f"; it takes {', '.join(KEYS)}"

@@ -6,7 +6,9 @@ import hashlib
 import inspect
 import io
 from abc import ABC, abstractmethod
-from typing import Any, BinaryIO, Callable, Collection, List, Mapping, Optional, Tuple, Union
+from contextvars import ContextVar
+from typing import Any, BinaryIO, Callable, Collection, Dict, Hashable, List, Mapping
+from typing import Optional, Tuple, TypeVar, Union
 
 import attrs
 
@@ -45,6 +47,8 @@ from flowpack.schedules import (
     schedules_problem,
 )
 from flowpack.urls import URL, Address, as_address, url_of
+
+Value = TypeVar("Value")
 
 
 def to_address(value: Optional[URL]) -> Any:
@@ -298,7 +302,6 @@ class Package:
         storage: Where they go; its document id may not be known yet.
         parameter_schema: JSON schema of the flow's parameters, where the server keeps one.
         notes: Shown in plans.
-        files: The SHA-256 of each file that the bytes hold, by its path; empty for a script.
     """
 
     content: Content
@@ -306,7 +309,21 @@ class Package:
     storage: StorageBlock
     parameter_schema: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     notes: Tuple[str, ...] = ()
-    files: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+#: What packagers have read for one plan; None outside of plans.
+known: ContextVar[Optional[Dict[Hashable, Any]]] = ContextVar("flowpack_known", default=None)
+
+
+def once(key: Hashable, make: Callable[[], Value]) -> Value:
+    """Return what *make* returns; deployments of one plan share it by its *key*."""
+    read = known.get()
+    if read is None:
+        return make()
+    if key not in read:
+        read[key] = make()
+    value: Value = read[key]
+    return value
 
 
 class Packager(ABC):

@@ -2,45 +2,158 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from typing import Optional, Tuple, Union
+from contextlib import suppress
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
-from flowpack.packaging.base import CompleteSpec
-from flowpack.packaging.script import Source, SourcePackager
-from flowpack.projects import SIZE_LIMIT, Bundle, Patterns, find_files, pack
+from flowpack._files import absolute_path
+from flowpack._validators import at_least, field_error, instance_of, validator
+from flowpack.analysis.script import Modules, Script
+from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
+from flowpack.packaging.base import CompleteSpec, once
+from flowpack.packaging.script import SourcePackager
+from flowpack.projects.bundle import Bundle, pack
+from flowpack.projects.closure import Project, find_project
+from flowpack.projects.data_files import Hint, data_file_hints
+from flowpack.projects.reader import SIZE_LIMIT
+from flowpack.projects.selection import Selection
+
+_check_patterns: Any = attrs.fields(Selection).include.validator
 
 
-def _to_path(value: Union[str, os.PathLike[str], None]) -> Optional[str]:
-    return None if value is None else os.fspath(value)
+def _to_patterns(value: Any) -> Any:
+    return tuple(value or ()) if value is None or isinstance(value, list) else value
+
+
+def _to_root(value: Any) -> Any:
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        if not value.strip():
+            raise ValueError("it is empty; leave it out to have the root found")
+        return absolute_path(value)
+    except ValueError as exc:
+        raise field_error(ProjectPackager, "root", str(exc)) from None
 
 
 @attrs.frozen
 class ProjectPackager(SourcePackager):
     """Packages a script with the modules of its project that it imports, as one Python file.
 
+    Agents, workers and ``flowpack run`` execute that file as any script. Nothing of the project
+    is run to package it.
+
     Attributes:
-        root: The project's folder; None is the nearest above the script that holds a
-            ``pyproject.toml``, ``setup.cfg``, ``setup.py``, ``prefect.yaml`` or ``.git``.
-        paths: Further folders that are searched for modules, relative to the root.
-        include: Further files, as patterns relative to the root.
-        exclude: What is left out, as patterns relative to the root.
+        root: The project's folder; a relative path is taken from the working folder. None is the
+            nearest folder above the script that holds a ``pyproject.toml``, ``setup.cfg``,
+            ``setup.py``, ``prefect.yaml`` or ``.git``, else the script's own.
+        paths: Further folders in which modules are searched, relative to the root.
+        include: Further files: paths, folders or patterns (``data/*.sql``, ``**/*.j2``) relative
+            to the root, or names of modules. Files with secrets come only if they are named.
+        exclude: What *include* does not bring, in the same form.
         size_limit: Largest sum of all files, in bytes.
+
+    Raises:
+        DeploymentValidationError: A value cannot be right, wherever it is used.
     """
 
-    root: Optional[str] = attrs.field(default=None, converter=_to_path)
-    paths: Tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    include: Tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    exclude: Tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    size_limit: int = SIZE_LIMIT
+    root: Optional[str] = attrs.field(
+        default=None, converter=_to_root, validator=validator(instance_of(str, "a path"))
+    )
+    paths: Tuple[str, ...] = attrs.field(
+        default=(), converter=_to_patterns, validator=_check_patterns
+    )
+    include: Tuple[str, ...] = attrs.field(
+        default=(), converter=_to_patterns, validator=_check_patterns
+    )
+    exclude: Tuple[str, ...] = attrs.field(
+        default=(), converter=_to_patterns, validator=_check_patterns
+    )
+    size_limit: int = attrs.field(default=SIZE_LIMIT, validator=validator(at_least(1, "bytes")))
 
-    def source(self, deployment: CompleteSpec) -> Source:
-        """Return the bundle, and what is not known of the project."""
+    def find_project(self, script: Script) -> Project:
+        """Return the files that *script* needs; reads only, and in a plan only once.
+
+        Raises:
+            ProjectError: They cannot be packaged.
+            DiscoveryError: One of them cannot be read as Python.
+        """
+        if script.path is None:
+            raise ProjectError(
+                f"{printable(script.name)} has no files beside it that could be packaged, for it"
+                " is at a URL; give the path of a script"
+            )
+        if self.root is not None and not os.path.isdir(self.root):
+            raise ProjectError(f"the root of the project, {quoted(self.root)}, is no folder")
+        selection = Selection(self.include, self.exclude, self.size_limit)
+        wanted = (self.root, self.paths, selection)
+        key = ("project", script.path, script.sha256, *wanted)
+        return once(key, lambda: find_project(script, *wanted))
+
+    def link(self, script: Script) -> Script:
+        """Return *script* with what it imports of its project; errors as of find_project."""
+        project = self.find_project(script)
+        return link_modules(script, project.module, project.files, project.search_paths)
+
+    def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
+        """Return the project as one Python file, and ``file.py:function``."""
         flow = deployment.flow
-        patterns = Patterns(self.include, self.exclude)
-        found = find_files(flow.script, self.root, patterns, self.size_limit)
-        bundle = Bundle(found.files, found.entry, found.file, flow.variable, found.paths)
-        files = {path: hashlib.sha256(content).hexdigest() for path, content in found.files.items()}
-        return Source(pack(bundle), flow, found.notes, files)
+        project = self.find_project(flow.script)
+        bundle = Bundle(
+            files=project.files,
+            module=project.module,
+            file=project.file,
+            flow=flow.variable,
+            search_paths=project.search_paths,
+            added=frozenset(each.path for each in project.taken if each.added),
+        )
+        key = ("packed", id(project), flow.variable)  # In a plan the project stays.
+        return once(key, lambda: pack(bundle)), flow.entrypoint
+
+    def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
+        """Return what is missing in the project, or not certain."""
+        project = self.find_project(deployment.flow.script)
+        found = once(("data", id(project)), lambda: find_data(project))
+        paths = sorted({hint.path for _, hint in found if hint.path})
+        if not paths:
+            return project.notes
+        listed = f"{', '.join(paths[:5])}{' and others' if len(paths) > 5 else ''}"
+        note = f"the code names {listed}, which are not packaged; flowpack explain shows where"
+        return (*project.notes, note)
+
+
+def link_modules(
+    script: Script, module: str, files: Mapping[str, bytes], search_paths: Sequence[str]
+) -> Script:
+    """Return *script*, the *module* of a project, which sees what other modules define.
+
+    The *files* of the project are its content by path; modules are found in *search_paths*.
+    """
+
+    def find(name: str) -> Optional[Script]:
+        if name == module:
+            return linked
+        for base in search_paths:
+            for end in ("/__init__.py", ".py"):
+                path = f"{base}/{name.replace('.', '/')}{end}".lstrip("/")
+                if path in files:
+                    return Script(files[path], path, module=name, resolve=modules)
+        return None
+
+    modules = Modules(find)
+    linked = attrs.evolve(script, module=module, resolve=modules)
+    return linked
+
+
+def find_data(project: Project) -> List[Tuple[str, Hint]]:
+    """Return each data file that the code of a project names and does not include, and where."""
+    found: List[Tuple[str, Hint]] = []
+    for path, content in project.files.items():
+        script = Script(content, path, os.path.join(project.root, path))
+        with suppress(DiscoveryError):  # It was included, and may be a template.
+            hints = data_file_hints(script, project.root, project.search_paths, project.files)
+            found += [(f"{path}:{hint.line}", hint) for hint in hints if path.endswith(".py")]
+    return found

@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
+import sys
 import threading
 from abc import abstractmethod
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -19,6 +22,7 @@ from flowpack._logs import INFO, log
 from flowpack._tracebacks import HidesLocals
 from flowpack._validators import describe_type, validator
 from flowpack.analysis.discovery import FlowInfo
+from flowpack.analysis.script import Script
 from flowpack.blocks.storage import DEFAULT_STORAGE, LocalStorageBlock, StorageBlock
 from flowpack.blocks.storage_errors import hash_object, storage_errors
 from flowpack.blocks.storage_url import parse_storage_url, read_named_block
@@ -44,10 +48,24 @@ from flowpack.models import (
     StoredObject,
     Unset,
 )
-from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
+from flowpack.packaging.base import (
+    CompleteSpec,
+    Content,
+    Package,
+    Packager,
+    SpecFields,
+    Value,
+    once,
+)
 from flowpack.urls import mask_text, url_of
 
-Value = TypeVar("Value")
+#: Plain imports of a module, and in further groups what needs a closer look.
+_IMPORT = re.compile(
+    rb"(?:^|[;:])[ \t]*(?:from\s+([\w.]+)\s+import"
+    rb"|import\s+([\w.]+)(?:\s+as\s+\w+)?[ \t]*(?=[#;\r\n]|\Z)|(from|import)\b)"
+    rb"|(import_module|__import__)",
+    re.MULTILINE,
+)
 
 
 def to_storage(value: Union[StorageBlock, UUID, str, os.PathLike[str], None]) -> Any:
@@ -74,23 +92,6 @@ def is_storage(value: Any) -> Union[None, str, Tuple[str, ...]]:
 
 
 @attrs.frozen
-class Source:
-    """What a packager stores.
-
-    Attributes:
-        content: The bytes.
-        flow: The flow in them, whose parameters the schema describes.
-        notes: Shown in plans, one sentence each.
-        files: The SHA-256 of each file that the bytes hold, by its path; empty for a script.
-    """
-
-    content: bytes = attrs.field(repr=False)
-    flow: FlowInfo
-    notes: Tuple[str, ...] = ()
-    files: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-
-
-@attrs.frozen
 class SourcePackager(HidesLocals, Packager):
     """Packages source code into a storage; subclasses decide which bytes.
 
@@ -105,8 +106,16 @@ class SourcePackager(HidesLocals, Packager):
     )
 
     @abstractmethod
-    def source(self, deployment: CompleteSpec) -> Source:
-        """Return what to store, and the entry point in it; reads only."""
+    def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
+        """Return the bytes to store, and the entry point in them."""
+
+    def link(self, script: Script) -> Script:
+        """Return *script* as it is read for its flow: here, as if it were alone."""
+        return script
+
+    def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
+        """Return notes for plans; warn or raise where runs would miss something."""
+        return ()
 
     def check_compat(self, deployment: SpecFields, client: Optional[Client] = None) -> None:
         """Check that runs can reach the storage; with ``subprocess`` one of this machine warns.
@@ -151,16 +160,16 @@ class SourcePackager(HidesLocals, Packager):
         """Return what would be stored; reads only."""
         with using(client) as api:
             spec = self._complete(deployment, api)
-            source = self.source(spec)
+            content, entrypoint = self.content(spec)
+            own = self.notes(spec)
             wants_schema = api.dialect.uses_work_pools
-            schema, notes = parameter_schema(source.flow) if wants_schema else ({}, ())
+            schema, notes = parameter_schema(spec.flow) if wants_schema else ({}, ())
             return Package(
-                content=Content(source.content),
-                entrypoint=source.flow.entrypoint,
+                content=Content(content),
+                entrypoint=entrypoint,
                 storage=self.find_storage(api),
                 parameter_schema=schema,
-                notes=(*source.notes, *notes),
-                files=source.files,
+                notes=(*own, *notes),
             )
 
     def package(self, deployment: SpecFields, client: Optional[Client] = None) -> DeploymentCreate:
@@ -235,13 +244,43 @@ def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
         return {}
 
 
+def _has_all(content: bytes) -> bool:
+    """Return True if a script surely imports nothing but what is installed; a quick look."""
+    standard = getattr(sys, "stdlib_module_names", sys.builtin_module_names)  # Since 3.10.
+    ours, place = {b"prefect", b"flowpack"}, os.path.dirname(os.__file__)
+    for source, module, *further in _IMPORT.findall(content):
+        top = (source or module).partition(b".")[0]
+        if any(further) or not top:
+            return False
+        if top not in ours and top.decode() not in standard:
+            found = PathFinder.find_spec(top.decode())
+            origin = str(found and found.origin)
+            if not (origin.startswith(place) or "-packages" in origin):
+                return False
+    return True
+
+
 @attrs.frozen
 class ScriptPackager(SourcePackager):
     """Stores one script, byte for byte."""
 
-    def source(self, deployment: CompleteSpec) -> Source:
-        """Return the script's bytes."""
-        return Source(deployment.flow.script.content, deployment.flow)
+    def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
+        """Return the script's bytes, and ``file.py:function``."""
+        return deployment.flow.script.content, deployment.flow.entrypoint
+
+    def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
+        """Return none; warn of imports that only files of the script's project can meet.
+
+        Raises:
+            DeploymentValidationError: The script has a relative import, which needs a package.
+        """
+        script = deployment.flow.script
+        if script.path is not None and not _has_all(script.content):
+            # Imported here because most scripts import nothing of a project.
+            from flowpack.packaging.imports import check_imports
+
+            once(("imports", script), lambda: check_imports(script))
+        return ()
 
 
 # --- bytes first, the pointer last --------------------------------------------------------

@@ -151,7 +151,7 @@ def test_every_key(write, tmp_path, suffix):
 def test_keys_are_the_fields_of_a_spec():
     """Files take a new field of DeploymentSpec at once."""
     fields = {field.name for field in attrs.fields(DeploymentSpec)}
-    assert set(KEYS) == fields - {"flow", "packager", "source"}
+    assert set(KEYS) == fields - {"flow", "packager", "source"} | {"project"}
     assert set(WRITTEN) <= set(KEYS)
 
 
