@@ -95,8 +95,9 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
         inner = owner.scope if isinstance(owner, Class) else None
         if isinstance(owner, Symbol) and resolve is not None:
             inner = resolve(owner.name)
-        if inner is not None and getattr(target, "attr", None) in inner.names:
-            inner.bind(target.attr, UNKNOWN)
+        attribute = getattr(target, "attr", "")
+        if inner is not None and attribute in inner.names:
+            inner.bind(attribute, UNKNOWN)
         change(scope, target)
 
 

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import PurePath
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import attrs
 
@@ -27,6 +27,11 @@ _SHOWN = 80
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LOOPS = (ast.For, ast.AsyncFor)
+#: Names without which no module is imported by a call, or searched for, and no script is run.
+_MENTIONED = re.compile(
+    rb"\b(__import__|imp|importlib|pkgutil|pydoc|runpy|site|subprocess|sys\s*\.\s*path|sys\s+as"
+    rb"|from\s+sys|create_subprocess_\w+|exec[lv]\w*|popen|posix_spawnp?|spawn[lv]\w*|system)\b"
+)
 #: Code that stands in others: a statement or expression, and the name of a field of it.
 _Part = Tuple[Any, str]
 #: Exceptions as which a failed import is caught.
@@ -120,17 +125,25 @@ class _ImportReader:
         self.own: Dict[ast.AST, List[ast.AST]] = defaultdict(list)
         self.read: Dict[ast.AST, List[object]] = {}
         self.functions: List[Tuple[ast.AST, Scope]] = []
+        self.script, self.has_calls = script, bool(_MENTIONED.search(script.content))
         self.find_places(script.tree)
-        self.scope = script.read_scope(self.watch)
-        while self.functions:
+        self.scope if self.has_calls else None
+        while self.functions and self.has_calls:
             function, scope = self.functions.pop()
             read_body(function, scope)  # type: ignore[arg-type]  # it is a definition
+
+    @functools.cached_property
+    def scope(self) -> Scope:
+        """What names stand for in the end; read only where it matters, for it takes a while."""
+        return self.script.read_scope(self.watch)
 
     def find_places(self, tree: ast.AST) -> None:
         """Note, in order, all that may import something or change the search path."""
         waiting: List[Tuple[ast.AST, ast.AST, Tuple[_Part, ...]]] = [(tree, tree, ())]
         while waiting:  # A list of work and no recursion: code may be nested deeply.
             node, statement, parts = waiting.pop()
+            if isinstance(node, ast.expr) and not self.has_calls:
+                continue
             statement = node if isinstance(node, ast.stmt) else statement
             if isinstance(node, (ast.Import, ast.ImportFrom, ast.AugAssign, ast.Call)):
                 self.places[node] = parts
@@ -164,7 +177,7 @@ class _ImportReader:
         lets_pass = functools.lru_cache(maxsize=None)(self.lets_pass)
         for node, parts in self.places.items():
             # In parts that are not followed names stand for what they do in the end.
-            found = self.read[node] if node in self.read else self.items_in(node, self.scope)
+            found = self.read[node] if node in self.read else self.items_in(node)
             for item in found:
                 if isinstance(item, Import) and any(map(lets_pass, parts)):
                     item = attrs.evolve(item, optional=True)
@@ -179,17 +192,14 @@ class _ImportReader:
             return never is not None and truth(read_value(node.test, self.scope)) is never
         if isinstance(node, (ast.With, ast.AsyncWith)):
             for call in (each.context_expr for each in node.items if field == "body"):
-                if (
-                    isinstance(call, ast.Call)
-                    and _path(call.func, self.scope) == "contextlib.suppress"
-                ):
-                    caught += [read_value(each, self.scope) for each in call.args]
+                if _path(getattr(call, "func", call), self.scope) == "contextlib.suppress":
+                    caught += [read_value(each, self.scope) for each in getattr(call, "args", ())]
         for handler in getattr(node, "handlers", ()) if field != "finalbody" else ():
             kinds = read_value(handler.type or ast.Name("Exception", ast.Load()), self.scope)
             caught += kinds if isinstance(kinds, tuple) else [kinds]
         return any(_CAUGHT.fullmatch(path_of(each)) for each in caught)
 
-    def items_in(self, node: Any, scope: Scope) -> Iterator[object]:
+    def items_in(self, node: Any, scope: Optional[Scope] = None) -> Iterator[object]:
         """Yield what *node* itself imports, adds to the search path, or runs."""
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -197,14 +207,12 @@ class _ImportReader:
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             yield Import(node.module or "", node.level, names, node.lineno)
-        elif isinstance(node, ast.AugAssign):
-            if _path(node.target, scope) == "sys.path":
-                yield from _folders(read_value(node.value, scope))
         else:
-            path = _path(node.func, scope)
-            for read in [read for names, read in _READERS if re.fullmatch(names, path)]:
-                for inner in _rounds(self.places[node], scope):
-                    yield from read(node, inner)
+            named, scope = getattr(node, "func", None) or node.target, scope or self.scope
+            for each, read in _READERS:
+                if re.fullmatch(each, _path(named, scope)):
+                    for inner in _rounds(self.places[node], scope):
+                        yield from read(node, inner)
 
 
 def _path(node: ast.expr, scope: Scope) -> str:
@@ -263,8 +271,9 @@ def _folders(value: object) -> Iterator[str]:
             yield str(each)
 
 
-def _added(node: ast.Call, scope: Scope) -> Iterator[object]:
-    yield from _folders([read_value(each, scope) for each in node.args[-1:]])
+def _added(node: Any, scope: Scope) -> Iterator[object]:
+    given = node.args[-1:] if isinstance(node, ast.Call) else [node.value]
+    yield from _folders([read_value(each, scope) for each in given])
 
 
 def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
@@ -294,7 +303,7 @@ def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
 #: Functions, and what reads their calls.
 _READERS = (
     (r"importlib\.import_module|(builtins|importlib)\.__import__", _modules),
-    (r"site\.addsitedir|sys\.path\.(append|extend|insert)", _added),
+    (r"site\.addsitedir|sys\.path(\.(append|extend|insert))?", _added),
     (r"pkgutil\.(iter_modules|resolve_name|walk_packages)|pydoc\.locate", _unknown),
     (r"imp\.load_\w+|importlib\.util\.spec_from_\w+|importlib\.machinery\.\w+Loader", _unknown),
     (r"subprocess\.\w+|asyncio\.create_subprocess_\w+", _scripts),
