@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 from collections import deque
@@ -125,6 +126,7 @@ class _Closure:
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
         self._imported: Dict[Module, None] = {entry: None}
         self._open: Set[str] = set()  # Packages with modules that import what is not known.
+        self._read: Dict[str, None] = {}  # Files whose imports are followed.
         self._notes: Dict[str, None] = {}
         self._waiting: Deque[Module] = deque()
 
@@ -138,13 +140,13 @@ class _Closure:
         self._notes.update(dict.fromkeys(selected.notes))
         for path, pattern in selected.patterns.items():
             self._include(path, f"{_INCLUDED}{pattern}")
-        read: Set[str] = set()
+        searched: Set[Tuple[str, str]] = set()
         while self._waiting:
             self._follow(self._waiting.popleft())
-            for path in [] if self._waiting or not self._open else list(self._reasons):
-                if path in self._scripts and path not in read:
-                    read.add(path)
-                    self._follow_strings(path)
+            pairs = itertools.product(sorted(self._open), list(self._read))
+            for pair in [] if self._waiting else [each for each in pairs if each not in searched]:
+                searched.add(pair)
+                self._follow_strings(*pair)
         bases = {each.base for modules in self._modules.values() for each in modules}
         search_paths = tuple(each for each in self._search.folders if each in bases)
         self._check_folders(search_paths)
@@ -217,6 +219,7 @@ class _Closure:
                 raise
             self._notes[f"the imports of {path} are not followed: {exc}"] = None
             return
+        self._read[path] = None
         working = [os.path.join(self._tree.root, each) for each in imports.working_paths]
         for place in [*imports.search_paths, *working]:
             inner = relative(self._tree.root, place)
@@ -251,6 +254,7 @@ class _Closure:
                     f"{where}, which is not in {self._tree.root} but above it; take it along with"
                     f" --project {self._above.tree.root}"
                 ] = None
+                self._above = None  # Once is enough.
 
     def _find(self, name: str, each: Import) -> List[Module]:
         """Return the modules of the project that an import loads."""
@@ -289,17 +293,18 @@ class _Closure:
             " add others of the project with --include"
         ] = None
 
-    def _follow_strings(self, path: str) -> None:
-        """Take the modules that strings in *path* name, if their package imports by such names."""
+    def _follow_strings(self, package: str, path: str) -> None:
+        """Take the modules of *package* that strings in *path* name."""
         for node in ast.walk(self._scripts[path].tree):
             text = node.value if isinstance(node, ast.Constant) else None
-            name = _DOTTED_NAME.match(text) if isinstance(text, str) else None
-            if name is not None and name.group().partition(".")[0] in self._open:
-                chain = self._search.find(name.group())
+            match = _DOTTED_NAME.match(text) if isinstance(text, str) else None
+            if match is not None and match.string.startswith(f"{package}."):
+                where = f"{path}:{getattr(node, 'lineno', 0)}"
+                chain = self._search.find(match.group())
                 for each in chain:
-                    self._take(each, f"{path}:{getattr(node, 'lineno', 0)}{_MAY_IMPORT}")
-                if str(text)[name.end() :].startswith("."):
-                    self._take_below(chain, f"{path}:{getattr(node, 'lineno', 0)}")
+                    self._take(each, f"{where}{_MAY_IMPORT}")
+                if match.string[match.end() :].startswith("."):
+                    self._take_below(chain, where)
 
     def _take_below(self, chain: Sequence[Module], where: str) -> None:
         """Take the modules in the package at the end of *chain*."""
@@ -324,8 +329,11 @@ class _Closure:
                         " package"
                     )
             if base in self._search.between:
+                paths = [
+                    path for path in inside if base in {e.base for e in self._modules.get(path, ())}
+                ]
                 self._notes[
-                    f"{self._reasons[inside[0]]}, so {base} is searched, too, a folder between the"
+                    f"{self._reasons[paths[0]]}, so {base} is searched, too, a folder between the"
                     f" script and the root; --path {base} asks for it"
                 ] = None
 

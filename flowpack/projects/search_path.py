@@ -37,7 +37,7 @@ def relative(root: str, place: str) -> Optional[str]:
 
     Links are followed where the paths as they are written do not meet.
     """
-    place = os.path.normpath(place)
+    place = os.path.normpath(place.replace("\0", "\ufffd"))
     for top, path in ((root, place), (os.path.realpath(root), os.path.realpath(place))):
         if f"{path}/".startswith(f"{top.rstrip('/')}/"):
             return os.path.relpath(path, top).replace(os.sep, "/") if path != top else ""
