@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
+from itertools import islice
 from pathlib import PurePath
 from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -16,7 +18,7 @@ from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import Scope, path_of
 from flowpack.exceptions import printable
-from flowpack.projects.listing import never_taken
+from flowpack.projects.listing import never_taken, walk
 from flowpack.projects.selection import holds_secrets
 
 #: Calls whose arguments are read, written and run, and arguments that are paths.
@@ -33,6 +35,8 @@ _DATA = re.compile(
     r"(?i:(?!\.\./|/)[\w./@+-]+\.(csv|tsv|jsonl?|geojson|ya?ml|toml|ini|cfg|conf|sql|txt|md|xml"
     r"|xlsx?|html?|j2|jinja2?|tmpl|template|parquet|feather|avro|pkl|pickle|joblib|np[yz]|db|env))"
 )
+#: In so many files one is looked for by its name, those of tests aside.
+_MOST, _TEST = 5_000, re.compile(r"(.*/)?tests?/")
 
 
 @attrs.frozen
@@ -52,7 +56,7 @@ class Hint:
         text = printable(self.text, 80)
         if self.path is None:
             return f"{text} looks like a data file, and is not in the project"
-        path = printable(self.path)
+        path = shlex.quote(printable(self.path))
         if holds_secrets(self.path.rstrip("/")):
             text = f"{text} names {path}, which may hold secrets"
             return f"{text}: use blocks or environment variables; --include {path} takes it"
@@ -72,19 +76,28 @@ def data_file_hints(
     own = os.path.dirname(os.path.join(root, script.path or script.name))
     bases = [own, root, *(os.path.join(root, folder) for folder in folders)]
     hints: Dict[str, Hint] = {}
+    files: List[str] = []
     for node, path, context in _Paths(script).found():
         is_read = _READING.fullmatch(context) is not None
         for word in path.split() if _RUNNING.fullmatch(context) else [path]:
             is_word = isinstance(node, ast.Constant) and "/" not in word
             is_word = is_word and not is_read and not _NAMING.fullmatch(context)
             inner = _existing(word, root, bases, is_word)
-            if inner is None and is_read and _DATA.fullmatch(word):
-                hints.setdefault(word, Hint(node.lineno, source_of(node)))
-            # The modules in a folder do not make its data part of the package.
-            data = [each for each in taken if each == inner or not each.endswith(".py")]
-            if inner is not None and not any(each.startswith(inner) for each in data):
-                hints.setdefault(inner, Hint(node.lineno, source_of(node), inner))
-    return tuple(hints.values())
+            if inner is None and _DATA.fullmatch(word):
+                # Helpers of a project look for a name in a folder of their own.
+                files = files or [
+                    each for each in islice(walk(root), _MOST) if not _TEST.match(each)
+                ]
+                same = [each for each in files if f"/{each}".endswith(f"/{word}")]
+                inner = same[0] if len(same) == 1 else None
+            if inner is not None or (is_read and _DATA.fullmatch(word)):
+                hints.setdefault(inner or word, Hint(node.lineno, source_of(node), inner))
+    # Folders of modules are no data.
+    return tuple(
+        hint
+        for hint in hints.values()
+        if hint.path is None or not any(each.startswith(hint.path) for each in taken)
+    )
 
 
 def _existing(path: str, root: str, bases: Sequence[str], is_word: bool) -> Optional[str]:
