@@ -22,15 +22,12 @@ from flowpack.projects.listing import never_taken, walk
 from flowpack.projects.selection import holds_secrets
 
 #: Calls whose arguments are read, written and run, and arguments that are paths.
-_READING = re.compile(
-    r"open|(.*_)?(read|load)(_.*)?|.*Loader|get_data|files|i?glob|iterdir|listdir"
-)
+_READING = re.compile(r"i?glob|open|(.*_)?(read|load)(_.*)?|.*Loader|get_data|files|.*dir")
 _WRITING = re.compile(r"(to|write|save|dump)_?.*|mkdir|makedirs|touch|unlink|remove|rename")
 _RUNNING = re.compile(r"run|Popen|call|check_.*|system|popen|.*[Ss]hell.*")
 _NAMING = re.compile(r"(?!out|dest|save|log|target).*(dir|path|file|folder|template)s?")
-_IN_PACKAGE = frozenset(
-    "get_data PackageLoader read_text read_binary open_text open_binary".split()
-)
+_IN_PACKAGE = re.compile("files/1|(get_data|PackageLoader|(read|open)_(text|binary))/2")
+_MODE = re.compile("[(,=] ?'[bt+]*[wax][bt+]*'")
 _DATA = re.compile(
     r"(?i:(?!\.\./|/)[\w./@+-]+\.(csv|tsv|jsonl?|geojson|ya?ml|toml|ini|cfg|conf|sql|txt|md|xml"
     r"|xlsx?|html?|j2|jinja2?|tmpl|template|parquet|feather|avro|pkl|pickle|joblib|np[yz]|db|env))"
@@ -155,7 +152,8 @@ class _Paths:
             children = list(ast.iter_child_nodes(node))
             if isinstance(node, ast.Call):
                 context = _called(node)
-                if _WRITING.fullmatch(context) or _opens_to_write(node):
+                is_written = context == "open" and _MODE.search(source_of(node))
+                if is_written or _WRITING.fullmatch(context):
                     children = [node.func] if context.startswith("to_") else []
             if isinstance(node, ast.keyword) and _NAMING.fullmatch(node.arg or ""):
                 context = context if _READING.fullmatch(context) else str(node.arg)
@@ -181,10 +179,9 @@ class _Paths:
         elif isinstance(node, ast.Call) and name == "joinpath":
             owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
             parts = [self._path(each, scope) for each in (*owner, *node.args)]
-        elif isinstance(node, ast.Call) and (name == "files" or name in _IN_PACKAGE):
-            if len(node.args) == 1 + (name in _IN_PACKAGE):
-                rest = [self._path(each, scope) for each in node.args[1:]]
-                parts = [self.package(node.args[0], scope), *rest]
+        elif isinstance(node, ast.Call) and _IN_PACKAGE.fullmatch(f"{name}/{len(node.args)}"):
+            rest = [self._path(each, scope) for each in node.args[1:]]
+            parts = [self.package(node.args[0], scope), *rest]
         elif name in ("cwd", "getcwd"):
             parts = ["."]
         else:
@@ -206,10 +203,3 @@ class _Paths:
 def _called(node: ast.Call) -> str:
     """Return the last name of the function of a call."""
     return str(getattr(node.func, "attr", getattr(node.func, "id", "")))
-
-
-def _opens_to_write(node: ast.Call) -> bool:
-    given = node.args[1:2] if isinstance(node.func, ast.Name) else node.args[:2]
-    given = given + [each.value for each in node.keywords if each.arg == "mode"]
-    modes = [str(each.value) for each in given if isinstance(each, ast.Constant)]
-    return _called(node) == "open" and any(re.fullmatch("[bt+]*[wax][bt+]*", m) for m in modes)
