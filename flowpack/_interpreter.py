@@ -50,7 +50,7 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
         path[:] = [each for each in path if not in_bundle(each)]
         hidden = [name for name, module in modules.items() if in_bundle(_file(module))]
         for name in hidden:
-            del sys.modules[name]
+            sys.modules.pop(name, None)
     if folder is not None:
         path.insert(0, folder)
     with _streams_restored():

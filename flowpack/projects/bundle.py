@@ -14,7 +14,6 @@ import keyword
 import os
 import pkgutil
 import re
-import shutil
 import tempfile
 from typing import Dict, FrozenSet, List, Mapping, Tuple, Union
 
@@ -202,27 +201,21 @@ def extract(bundle: Bundle, folder: str) -> int:
         ProjectError: The folder is not empty, or cannot be written; then nothing is left in it.
     """
     paths = [path for path in bundle.files if path not in bundle.added]
-    made: List[str] = []
     try:
         os.makedirs(folder, exist_ok=True)
         if os.listdir(folder):
             raise ProjectError(f"{quoted(folder)} is not empty; name a new folder")
-        made.append(tempfile.mkdtemp(prefix=".flowpack-", dir=folder))
-        for path in paths:
-            target = os.path.join(made[0], *path.split("/"))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            if not path.endswith("/"):
-                with open(target, "xb") as file:
-                    file.write(bundle.files[path])
-        for name in os.listdir(made[0]):
-            made.append(os.path.join(folder, name))
-            os.rename(os.path.join(made[0], name), made[-1])
-        os.rmdir(made[0])
-    except BaseException as exc:
-        for place in made:
-            shutil.rmtree(place) if os.path.isdir(place) else os.unlink(place)
-        if not isinstance(exc, OSError):
-            raise
+        with tempfile.TemporaryDirectory(prefix=".flowpack-", dir=folder) as temporary:
+            for path in paths:
+                target = os.path.join(temporary, *path.split("/"))
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                if not path.endswith("/"):
+                    with open(target, "xb") as file:
+                        file.write(bundle.files[path])
+            # All of them are written: from here on hardly anything can fail.
+            for name in os.listdir(temporary):
+                os.rename(os.path.join(temporary, name), os.path.join(folder, name))
+    except OSError as exc:
         problem = printable(exc.strerror or exc)
         raise ProjectError(f"{quoted(folder)} cannot be written: {problem}") from exc
     return sum(not path.endswith("/") for path in paths)
