@@ -12,9 +12,9 @@ import binascii
 import hashlib
 import keyword
 import os
-import pkgutil
 import re
 import tempfile
+from importlib import resources
 from typing import Dict, FrozenSet, List, Mapping, Tuple, Union
 
 import attrs
@@ -137,7 +137,7 @@ def pack(bundle: Bundle) -> bytes:
         b'\n"%b": %b,\n' % (_escape(path).encode(), _encode(content))
         for path, content in sorted(bundle.files.items())
     ]
-    code = pkgutil.get_data("flowpack.projects", "bootstrap.py") or b""
+    code = resources.files("flowpack.projects").joinpath("bootstrap.py").read_bytes()
     code = code.replace(b"\r\n", b"\n")  # Checkouts on Windows may have these.
     name = bundle.flow.partition(".")[0]
     end = f"\n\n{name} = _flowpack_load(**_flowpack_bundle)\ndel _flowpack_bundle\n"
