@@ -12,10 +12,9 @@ import binascii
 import hashlib
 import keyword
 import os
-import pkgutil
 import re
-import shutil
 import tempfile
+from importlib import resources
 from typing import Dict, FrozenSet, List, Mapping, Tuple, Union
 
 import attrs
@@ -56,7 +55,11 @@ _UNSEEN = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
+_PEP_723_START = re.compile(r"(?m)^# /// script\r?$")
 _PEP_723 = re.compile(r"(?m)^# /// script\r?\n(?:^#(?:| [^\n]*)\r?\n)+^# ///\r?$")
+
+#: What reading a manifest raises that :func:`pack` did not write.
+_MALFORMED = (FlowpackError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 @attrs.frozen
@@ -121,14 +124,15 @@ class Bundle:
 def pack(bundle: Bundle) -> bytes:
     """Return *bundle* as a Python file."""
     sizes = [len(content) for path, content in bundle.files.items() if not path.endswith("/")]
-    blocks = _PEP_723.findall(bundle.files[bundle.file].decode("utf-8", "replace"))
+    script = bundle.files[bundle.file].decode("utf-8", "replace")
+    # Tools refuse a script with several blocks.
+    block = _PEP_723.search(script) if len(_PEP_723_START.findall(script)) == 1 else None
     head = _HEAD.format(
         flow=bundle.flow,
         file=_escape(bundle.file),
         count=len(sizes),
         size=sum(sizes),
-        # Tools refuse a script with several blocks.
-        requirements=f"\n{_UNSEEN.sub('', blocks[0])}\n" if len(blocks) == 1 else "",
+        requirements=f"\n{_UNSEEN.sub('', block[0])}\n" if block else "",
         sha256=bundle.sha256,
         module=_escape(bundle.module),
         search_paths=", ".join(f'"{_escape(path)}"' for path in bundle.search_paths),
@@ -138,7 +142,7 @@ def pack(bundle: Bundle) -> bytes:
         b'\n"%b": %b,\n' % (_escape(path).encode(), _encode(content))
         for path, content in sorted(bundle.files.items())
     ]
-    code = pkgutil.get_data("flowpack.projects", "bootstrap.py") or b""
+    code = resources.files("flowpack.projects").joinpath("bootstrap.py").read_bytes()
     code = code.replace(b"\r\n", b"\n")  # Checkouts on Windows may have these.
     name = bundle.flow.partition(".")[0]
     end = f"\n\n{name} = _flowpack_load(**_flowpack_bundle)\ndel _flowpack_bundle\n"
@@ -172,14 +176,7 @@ def unpack(content: bytes) -> Bundle:
         bundle = Bundle(**manifest)
         if bundle.sha256 != sha256:
             raise ValueError("it was changed after it was packed, for its SHA-256 is another")
-    except (
-        FlowpackError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as exc:
+    except _MALFORMED as exc:
         problem = getattr(exc, "problem", exc)
         raise ProjectError(f"this packed project cannot be read: {printable(problem)}") from exc
     return bundle
@@ -202,27 +199,21 @@ def extract(bundle: Bundle, folder: str) -> int:
         ProjectError: The folder is not empty, or cannot be written; then nothing is left in it.
     """
     paths = [path for path in bundle.files if path not in bundle.added]
-    made: List[str] = []
     try:
         os.makedirs(folder, exist_ok=True)
         if os.listdir(folder):
             raise ProjectError(f"{quoted(folder)} is not empty; name a new folder")
-        made.append(tempfile.mkdtemp(prefix=".flowpack-", dir=folder))
-        for path in paths:
-            target = os.path.join(made[0], *path.split("/"))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            if not path.endswith("/"):
-                with open(target, "xb") as file:
-                    file.write(bundle.files[path])
-        for name in os.listdir(made[0]):
-            made.append(os.path.join(folder, name))
-            os.rename(os.path.join(made[0], name), made[-1])
-        os.rmdir(made[0])
-    except BaseException as exc:
-        for place in made:
-            shutil.rmtree(place) if os.path.isdir(place) else os.unlink(place)
-        if not isinstance(exc, OSError):
-            raise
+        with tempfile.TemporaryDirectory(prefix=".flowpack-", dir=folder) as temporary:
+            for path in paths:
+                target = os.path.join(temporary, *path.split("/"))
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                if not path.endswith("/"):
+                    with open(target, "xb") as file:
+                        file.write(bundle.files[path])
+            # All of them are written: from here on hardly anything can fail.
+            for name in os.listdir(temporary):
+                os.rename(os.path.join(temporary, name), os.path.join(folder, name))
+    except OSError as exc:
         problem = printable(exc.strerror or exc)
         raise ProjectError(f"{quoted(folder)} cannot be written: {problem}") from exc
     return sum(not path.endswith("/") for path in paths)
