@@ -16,7 +16,7 @@ from flowpack.exceptions import ProjectError, printable, quoted
 #: Largest sum of all files, in bytes, unless another is given.
 SIZE_LIMIT = 10 * 1024 * 1024
 
-_MARKS = ("pyproject.toml", "setup.cfg", "setup.py", ".git")
+_MARKS = ("pyproject.toml", "setup.cfg", "setup.py", "prefect.yaml", ".git")
 _NEVER = re.compile(
     r"(\.git|\.hg|\.svn|\.venv|venv|\.env(\..*)?|\.envrc|\.netrc|\.pypirc"
     r"|__pycache__|.*\.py[cod]|node_modules|\.tox|\.nox|\.(mypy|pytest|ruff)_cache"

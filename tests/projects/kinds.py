@@ -26,6 +26,8 @@ class Kind:
         flow: Name of its flow.
         result: What the flow returns, and logs.
         options: How it is deployed, beside ``--project``.
+        unneeded: Files that the flow does without; it needs all others but those that
+            only say where the root is.
     """
 
     folder: str
@@ -33,6 +35,25 @@ class Kind:
     flow: str
     result: str
     options: Tuple[str, ...] = ()
+    unneeded: Tuple[str, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """The deployment's name, after its flow's."""
+        names = {id(kind): name for name, kind in KINDS.items()}
+        return f"{self.flow.replace('_', '-')}/{names[id(self)]}"
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """What the flow needs: content by path."""
+        paths = {
+            path.relative_to(PROJECTS / self.folder).as_posix(): path
+            for path in (PROJECTS / self.folder).rglob("*")
+            if path.is_file() and path.suffix in (".py", ".csv", ".txt")
+        }
+        return {
+            name: path.read_bytes() for name, path in paths.items() if name not in self.unneeded
+        }
 
     def target(self, projects: Path) -> str:
         """Return the flow's address where the projects are copied to *projects*."""
@@ -52,12 +73,19 @@ KINDS: Mapping[str, Kind] = {
     "flows-and-utils": Kind(
         "flows_and_utils", "flows/etl.py", "etl", "loaded Ada, Grace into the warehouse"
     ),
-    "src-layout": Kind("src_layout", "flows/count.py", "outside", "inventory.stock counts 5"),
+    "src-layout": Kind(
+        "src_layout",
+        "flows/count.py",
+        "outside",
+        "inventory.stock counts 5",
+        unneeded=("src/inventory/jobs/__init__.py", "src/inventory/jobs/nightly.py"),
+    ),
     "in-src": Kind(
         "src_layout",
         "src/inventory/jobs/nightly.py",
         "inside",
         "inventory.jobs.nightly counts 7",
+        unneeded=("flows/count.py",),
     ),
     "namesakes-a": Kind("namesakes_a", "work_a.py", "who_a", "a: A! is here"),
     "namesakes-b": Kind("namesakes_b", "work_b.py", "who_b", "b: B! is here"),
