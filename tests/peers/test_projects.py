@@ -6,7 +6,6 @@ import json
 import shutil
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
@@ -39,9 +38,6 @@ SERVERS = {
     "prefect3": "3.9.1",
 }
 
-#: Flow runs that are under way at a time: each starts a Prefect of its own.
-AT_ONCE = 4
-
 
 @attrs.frozen
 class Release:
@@ -60,7 +56,7 @@ class Release:
     def spec(self, kind: Kind, projects: Path, **fields: Any) -> DeploymentSpec:
         """Return what deploys *kind*, of which there is a copy in *projects*."""
         storage = fields.pop("storage", None) or FileStorageBlock(str(self.folder / "store"))
-        include = [each for each in kind.options if each != "--include"]
+        include = tuple(each for each in kind.options if each != "--include")
         given = {
             "name": f"d-{uuid.uuid4().hex[:8]}",
             "entrypoint": kind.target(projects),
@@ -69,11 +65,18 @@ class Release:
         }
         return DeploymentSpec(**{**given, **fields})
 
-    def run(self, deployment_id: Any, expected: str) -> Tuple[str, List[str]]:
-        """Run a deployment; return the state that it ends in and its log."""
-        key = uuid.uuid4().hex
-        made = self.client.create_flow_run_from_deployment(deployment_id, idempotency_key=key)
-        return self.server.outcome(str(made.id), expected)
+    def run(self, *runs: Tuple[Any, str]) -> List[Tuple[str, List[str]]]:
+        """Run deployments, all at once; return the state that each ends in and its log.
+
+        A run is the deployment's id and what is expected in the log.
+        """
+        made = [
+            self.client.create_flow_run_from_deployment(each, idempotency_key=uuid.uuid4().hex)
+            for each, _ in runs
+        ]
+        return [
+            self.server.outcome(str(run.id), expected) for run, (_, expected) in zip(made, runs)
+        ]
 
     def leftovers(self) -> List[Path]:
         """Return the folders of packages that are there when the runs' processes have ended.
@@ -116,12 +119,8 @@ def deployed(release, tmp_path_factory):
 @pytest.fixture(scope="module")
 def outcomes(release, deployed):
     """How a flow run of each kind ended, and what it logged."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs = {
-            name: pool.submit(release.run, each.id, KINDS[name].result)
-            for name, each in deployed.items()
-        }
-        return {name: each.result() for name, each in runs.items()}
+    runs = [(each.id, KINDS[name].result) for name, each in deployed.items()]
+    return dict(zip(deployed, release.run(*runs)))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -196,10 +195,8 @@ def test_redeploy(release, projects):
 @only_newest
 def test_many_runs_at_once(release, deployed):
     """A worker runs a package many times at once."""
-    with ThreadPoolExecutor(8) as pool:
-        wanted = [deployed["package"].id] * 8, [KINDS["package"].result] * 8
-        for state, logs in pool.map(release.run, *wanted):
-            assert (state, KINDS["package"].result in logs) == ("COMPLETED", True), logs
+    for state, logs in release.run(*[(deployed["package"].id, KINDS["package"].result)] * 8):
+        assert (state, KINDS["package"].result in logs) == ("COMPLETED", True), logs
     assert release.leftovers() == []
 
 
@@ -218,9 +215,8 @@ def test_pull_steps(release, projects, kv):
     for each in done:
         steps = release.server.request("GET", f"/deployments/{each.id}")["pull_steps"]
         assert "flowpack.steps" in json.dumps(steps)
-    with ThreadPoolExecutor(2) as pool:
-        for state, logs in pool.map(release.run, [each.id for each in done], [kind.result] * 2):
-            assert (state, kind.result in logs) == ("COMPLETED", True), logs
+    for state, logs in release.run(*((each.id, kind.result) for each in done)):
+        assert (state, kind.result in logs) == ("COMPLETED", True), logs
 
 
 @only_newest
@@ -229,9 +225,9 @@ def test_killed_run(release, projects, tmp_path):
     mark = tmp_path / "mark"
     killed = Kind("killed", "once.py", "once", "went on")
     (done,) = deploy(release.spec(killed, projects, parameters={"mark": str(mark)}), release.client)
-    state, _ = release.run(done.id, "")
+    ((state, _),) = release.run((done.id, ""))
     folder = Path(mark.read_text("utf-8"))
     assert (state, folder.parent) == ("CRASHED", release.folder)
-    state, logs = release.run(done.id, killed.result)
+    ((state, logs),) = release.run((done.id, killed.result))
     assert (state, killed.result in logs) == ("COMPLETED", True), logs
     assert not folder.exists()

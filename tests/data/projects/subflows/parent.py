@@ -11,8 +11,13 @@ except ImportError:
     get_run_logger = logging.getLogger
 
 
+def result(returned):
+    """Return what a subflow returned; Prefect 2.0b7 gives its state."""
+    return returned.result() if hasattr(returned, "result") else returned
+
+
 @flow
 def parent(count: int = 2):
-    line = load(extract(count))
+    line = result(load(result(extract(count))))
     get_run_logger().info(line)
     return line
