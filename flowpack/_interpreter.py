@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
 from types import ModuleType
-from typing import Any, Iterator, Mapping, Optional, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Set, Tuple
 
 #: Begins the names of modules that come and go by themselves: loaded scripts.
 SCRIPT_PREFIX = "_flowpack_script_"
@@ -16,8 +17,9 @@ SCRIPT_PREFIX = "_flowpack_script_"
 #: Copies of descriptors begin here, beyond those that code closes in a row.
 _FIRST_COPY = 512
 
-#: The module in which packed projects note where their files are.
-PROJECTS = "_flowpack_bundles"
+#: How each packed project begins, and the module in which they note where their files are.
+BUNDLE_MARK = b"# A flow and the files that it needs, packed by flowpack as one Python script.\n"
+BUNDLES = "_flowpack_bundles"
 
 _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
@@ -26,11 +28,12 @@ _Copied = Tuple[int, int, os.stat_result]
 
 
 @contextmanager
-def restored(folder: Optional[str] = None) -> Iterator[None]:
+def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Iterator[None]:
     """Run the body, then restore what it changed.
 
     Imported modules stay, but for those from *folder*: the body may import from there, as a script
-    may from beside itself, and another may have others of those names.
+    may from beside itself, and another may have others of those names. Those of packed projects
+    stay, too, with their search paths; *hide_bundles* keeps them from the body.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path
@@ -42,6 +45,12 @@ def restored(folder: Optional[str] = None) -> Iterator[None]:
     known = [os.path.join(cwd or os.sep, os.fsdecode(each)) for each in path]
     if folder is not None and folder in map(os.path.normpath, known):
         folder = None
+    hidden: Set[str] = set()
+    if hide_bundles:
+        path[:] = [each for each in path if not in_bundle(each)]
+        hidden = {name for name, module in modules.items() if in_bundle(_file(module))}
+        for name in hidden:
+            sys.modules.pop(name, None)
     if folder is not None:
         path.insert(0, folder)
     with _streams_restored():
@@ -50,11 +59,11 @@ def restored(folder: Optional[str] = None) -> Iterator[None]:
         finally:
             # A higher one is kept: a script sets it for its flow.
             sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
-            kept = [each for each in sys.path if _in_project(each)]
-            path_items = kept + [each for each in path_items if each not in kept]
+            bundles = [each for each in sys.path if in_bundle(each)]
+            path_items = bundles + [each for each in path_items if each not in bundles]
             argv[:], path[:] = argv_items, path_items
             sys.argv, sys.path = argv, path
-            _restore_modules(modules, folder)
+            _restore_modules(modules, folder, hidden, bundles)
             for number, handler in handlers.items():
                 # None was not set from Python, and cannot be set again.
                 if handler is not None and signal.getsignal(number) != handler:
@@ -123,42 +132,48 @@ def _reopen(stream: Any, copied: Optional[_Copied]) -> Any:
     return stream
 
 
-def _restore_modules(before: Mapping[str, ModuleType], folder: Optional[str]) -> None:
+def _restore_modules(
+    before: Mapping[str, ModuleType], folder: Optional[str], hidden: Set[str], bundles: List[str]
+) -> None:
+    replaced = {each.name for each in pkgutil.iter_modules(bundles)}
     for name, module in list(sys.modules.items()):
-        if name not in before and _is_stray(name, module, folder):
+        is_mixed = name.partition(".")[0] in hidden.difference(replaced)
+        if name not in before and (is_mixed or _is_stray(name, module, folder)):
             sys.modules.pop(name, None)
     for name, module in before.items():
         # A loaded script's may have gone in between, for good.
-        if name.startswith(SCRIPT_PREFIX):
-            continue
-        top = sys.modules.get(name.partition(".")[0])
-        if not _in_project(getattr(top, "__file__", None)):
+        if not name.startswith(SCRIPT_PREFIX) and name.partition(".")[0] not in replaced:
             sys.modules[name] = module
     if folder is not None:
         sys.path_importer_cache.pop(folder, None)
 
 
-def _in_project(place: object) -> bool:
-    """Return True if *place* is where a packed project has its files in this process.
+def in_bundle(path: object) -> bool:
+    """Return True if *path* is where a packed project has its files in this process.
 
     Its flow may import from there later, and so may processes that it starts.
     """
-    folders = getattr(sys.modules.get(PROJECTS), "folders", {}).values()
-    return isinstance(place, str) and any(
-        os.path.join(place, "").startswith(os.path.join(os.path.realpath(each), ""))
-        for each in folders
-    )
+    folders = getattr(sys.modules.get(BUNDLES), "folders", {}).values()
+    places = tuple(os.path.join(folder, "") for folder in folders)
+    return isinstance(path, str) and os.path.join(path, "").startswith(places)
 
 
 def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
     """Return True if a new module comes from *folder*, or was put there by hand."""
-    if name.startswith(SCRIPT_PREFIX) or name == PROJECTS:
+    if name.startswith(SCRIPT_PREFIX) or name == BUNDLES:
         return False
-    attributes: Mapping[str, object] = {}
+    if _attributes(module).get("__spec__") is None:
+        return "." not in name
+    return folder is not None and str(_file(module)).startswith(os.path.join(folder, ""))
+
+
+def _attributes(module: object) -> Mapping[str, object]:
     with suppress(AttributeError):
         # Past the module's own __getattribute__: a lazy one would load itself.
-        attributes = object.__getattribute__(module, "__dict__")
-    if attributes.get("__spec__") is None:
-        return "." not in name
-    file = attributes.get("__file__")
-    return folder is not None and str(file).startswith(os.path.join(folder, ""))
+        attributes: Mapping[str, object] = object.__getattribute__(module, "__dict__")
+        return attributes
+    return {}
+
+
+def _file(module: object) -> object:
+    return _attributes(module).get("__file__")

@@ -24,7 +24,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 import attrs
 
-from flowpack._interpreter import SCRIPT_PREFIX, restored
+from flowpack._interpreter import BUNDLE_MARK, SCRIPT_PREFIX, in_bundle, restored
 from flowpack.analysis.script import Script, choose
 from flowpack.exceptions import FlowpackError, MissingFlowError, ScriptError, printable, quoted
 from flowpack.flows import Flow, calls_skipped, library_of
@@ -39,11 +39,13 @@ _NO_PREFECT = (
 )
 _NO_MODULE = (
     "install what has it where flowpack runs; a module of your own is not stored with the script"
+    " unless it is deployed with --project"
 )
 _NO_FILE = (
-    "only the script itself is stored: bring the file to where flowpack runs, and give the"
-    " script its absolute path"
+    "only the script itself is stored: deploy it with --project and --include the file, or bring"
+    " the file to where flowpack runs, and give the script its absolute path"
 )
+_NOT_INCLUDED = "if it is of the flow's project, deploy with --project and --include it"
 
 
 def load_flow_from_script(
@@ -54,8 +56,9 @@ def load_flow_from_script(
 ) -> Any:
     """Run a script and return its flow.
 
-    Modules beside a script that was read from a file can be imported while it is loaded. Loads
-    take turns: a script that waits for another thread to load one waits for ever.
+    Modules beside a script that was read from a file can be imported while it is loaded. Flows of
+    packed projects that run in other threads meanwhile cannot import theirs. Loads take turns: a
+    script that waits for another thread to load one waits for ever.
 
     Args:
         script: A path, or a script that was read already.
@@ -95,13 +98,18 @@ def load_flow_from_script(
 
 def script_error(where: str, exc: BaseException) -> ScriptError:
     """Return the error for *exc*, which the user's code raised; *where* names the script."""
-    import tempfile  # Imported here because it is slow to load.
+    import tempfile  # Imported here because they are slow to load.
+    import traceback
 
     advice = ""
     private = os.path.join(tempfile.gettempdir(), _FOLDER_PREFIX)
+    frames = traceback.walk_tb(exc.__traceback__)
     if isinstance(exc, ModuleNotFoundError):
-        prefect = (exc.name or "").partition(".")[0] == "prefect"
-        advice = _NO_PREFECT if prefect else _NO_MODULE
+        advice = _NO_PREFECT if (exc.name or "").partition(".")[0] == "prefect" else _NO_MODULE
+        if advice == _NO_MODULE and any(in_bundle(each.f_code.co_filename) for each, _ in frames):
+            advice = f"install what has it where flowpack runs; {_NOT_INCLUDED}"
+    elif isinstance(exc, FileNotFoundError) and in_bundle(str(exc.filename)):
+        advice = _NOT_INCLUDED
     elif isinstance(exc, ImportError) and "relative import" in str(exc):
         advice = _NO_MODULE
     elif isinstance(exc, FileNotFoundError) and str(exc.filename).startswith(private):
@@ -194,7 +202,8 @@ def _forget(name: str, filename: str) -> None:
 def _run(script: Script, filename: str, module: ModuleType) -> None:
     folder = os.path.dirname(script.path) if script.path else None
     try:
-        with restored(folder), calls_skipped(script.name):
+        hide_bundles = not script.content.startswith(BUNDLE_MARK)
+        with restored(folder, hide_bundles=hide_bundles), calls_skipped(script.name):
             code = compile(script.content, filename, "exec", dont_inherit=True)
             exec(code, module.__dict__)
     except KeyboardInterrupt:
@@ -245,11 +254,20 @@ def _select_by_name(flows: List[_LoadedFlow], flow_name: Optional[str], where: s
 def _anchored(loaded: _LoadedFlow, script: Script, anchor: _Anchor, name: Optional[str]) -> Any:
     """Return a copy of the flow; the module holds the original, and the copy it."""
     if isinstance(loaded.flow, Flow):
-        version = script.md5 if loaded.own else None
-        return loaded.flow.anchored(anchor, version).with_options(name=name)
+        return loaded.flow.anchored(anchor, _version(loaded, script)).with_options(name=name)
     flow = copy.copy(loaded.flow)
     flow._flowpack_anchor = anchor
     flow.name = name or flow.name
-    if loaded.own and not flow.version:
-        flow.version = script.md5
+    flow.version = flow.version or _version(loaded, script)
     return flow
+
+
+def _version(loaded: _LoadedFlow, script: Script) -> Optional[str]:
+    """Return the MD5 of the script that defines the flow, if it is the one that was loaded.
+
+    In a packed project that is one of its files.
+    """
+    if loaded.own:
+        return script.md5
+    file: Any = getattr(loaded.flow.fn, "__globals__", {}).get("__file__")
+    return Script.read(file).md5 if in_bundle(file) else None

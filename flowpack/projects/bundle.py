@@ -1,7 +1,7 @@
-"""One Python file that holds the files of a project, written and read back.
+"""One Python file that holds the files of a project: written, read back, compared, extracted.
 
-It is text, the same for the same files wherever it is made: no compression, whose
-output differs between builds, and nothing of times, users and machines.
+It is text to be read and compared line by line, and the same for the same files wherever it is
+made: no compression, whose output differs between builds, and nothing of times, users, machines.
 """
 
 from __future__ import annotations
@@ -10,56 +10,107 @@ import ast
 import base64
 import binascii
 import hashlib
+import keyword
 import os
 import re
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
+import tempfile
+from importlib import resources
+from typing import Dict, FrozenSet, List, Mapping, Tuple, Union
 
 import attrs
 
-from flowpack.exceptions import ProjectError, quoted
-from flowpack.projects.bootstrap import CODE
+from flowpack._interpreter import BUNDLE_MARK
+from flowpack.analysis.script import SIZE_LIMIT, Script
+from flowpack.exceptions import FlowpackError, ProjectError, printable, quoted
 
-_MARK = "# A flow and the files that it needs, packed by flowpack."
 _HEAD = """\
-{mark} It runs as any script does,
-# and must not be edited: the files are checked before the first of them runs.
-# Flow: {flow} in {file}. Files: {count}, {size} bytes in all.
-# To have them back: flowpack pull FLOW/DEPLOYMENT --extract FOLDER
+#
+# Flow:   {flow} in {file}
+# Files:  {count}, with {size} bytes; as text below, or base64 where they are not text
+#
+# Agents and workers run it as any script: the code at the end checks the files against their
+# SHA-256, writes them into a temporary folder and imports the flow from there. So it does not
+# run if it was edited. To have the files back: flowpack pull FLOW/DEPLOYMENT --extract FOLDER
+{requirements}
+_flowpack_bundle = {{
+    "sha256": "{sha256}",
+    "module": "{module}",
+    "file": "{file}",
+    "flow": "{flow}",
+    "search_paths": [{search_paths}],
+    "added": [{added}],
+    "files": {{
 """
-_PEP_723 = re.compile(r"(?m)^# /// script\r?\n(?:^#(?:| .*)\r?\n)+?^# ///\r?$\n?")
-#: Written by number: what text editors, terminals and Python itself would change.
+
+#: No part of a path leads out of its folder, on Windows neither; nor is all of it too long.
+_PART = r"(?!\.{1,2}(?:/|\Z)|.:)[^/\\\0\ud800-\udfff]+"
+_PATH = re.compile(rf"(?=.{{1,1000}}\Z){_PART}(?:/{_PART})*/?", re.S)
+
+#: A file that holds one of these is not text.
+_BINARY = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+
+#: What people cannot see, or Python changes when it reads a file, is written by its number. This
+#: is a fixed table, for what is printable differs between releases of Python.
 _UNSEEN = re.compile(
-    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
-_TEXT = re.compile(b"[\\0-\\x08\\x0e-\\x1a\\x1c-\\x1f\\x7f]")
+_PEP_723 = re.compile(r"(?m)^# /// script\r?\n(?:^#(?:| [^\n]*)\r?\n)+^# ///\r?$")
 
 
 @attrs.frozen
 class Bundle:
-    """What a bundle holds.
+    """What a packed project holds.
 
     Attributes:
-        files: Content by path.
-        entry: The name of the module that makes the flow.
+        files: Content by path, which has ``/`` between its parts; a path that ends with ``/``
+            is that of an empty folder.
+        module: The name under which the module with the flow is imported.
         file: The path of that module.
-        flow: The flow's name in it.
-        paths: Folders that are searched for modules.
+        flow: The flow's variable in it, or ``Class.method``.
+        search_paths: Folders that are searched for modules; "" is the project's root.
+        added: The files that are not in the project but were added: empty ``__init__.py``.
+
+    Raises:
+        ProjectError: A path cannot be written everywhere, or parts do not fit each other.
     """
 
     files: Mapping[str, bytes] = attrs.field(repr=False)
-    entry: str
+    module: str
     file: str
     flow: str
-    paths: Tuple[str, ...]
+    search_paths: Tuple[str, ...]
+    added: FrozenSet[str] = frozenset()
+
+    def __attrs_post_init__(self) -> None:
+        folders = {""}
+        for path, content in self.files.items():
+            if not _PATH.fullmatch(path) or (path.endswith("/") and content):
+                raise ProjectError(
+                    f"a project cannot have the path {quoted(path)}: it leads out of the project,"
+                    " or is too long, not UTF-8, or not possible on other systems"
+                )
+            while "/" in path:
+                path = path.rpartition("/")[0]
+                folders.add(path)
+        variables = self.flow.split(".")
+        if not all(name.isidentifier() and not keyword.iskeyword(name) for name in variables):
+            raise ProjectError(f"{quoted(self.flow)} cannot be the flow's variable")
+        if self.file not in self.files or not all(self.module.split(".")):
+            raise ProjectError(f"{quoted(self.file)} is missing, or {quoted(self.module)} no name")
+        if not folders.issuperset(self.search_paths) or folders & set(self.files):
+            raise ProjectError("a search path is no folder of the project, or a folder is a file")
+        if any(self.files.get(path, b"missing") for path in self.added):
+            raise ProjectError("a file that was added is missing or has content")
 
     @property
     def sha256(self) -> str:
-        """The digest of all that it holds."""
-        digest = hashlib.sha256()
-        named = (self.entry, self.file, self.flow, *self.paths)
-        parts = [each.encode() for each in named]
+        """The SHA-256 of all that it holds, in lower-case hex; the bootstrap computes it too."""
+        names = [self.module, self.file, self.flow, list(self.search_paths), sorted(self.added)]
+        parts = [ascii(names).encode()]
         for path in sorted(self.files):
             parts += [path.encode(), self.files[path]]
+        digest = hashlib.sha256()
         for part in parts:
             digest.update(b"%d:" % len(part))
             digest.update(part)
@@ -68,106 +119,134 @@ class Bundle:
 
 def pack(bundle: Bundle) -> bytes:
     """Return *bundle* as a Python file."""
-    return "".join(_parts(bundle)).encode()
+    sizes = [len(content) for path, content in bundle.files.items() if not path.endswith("/")]
+    blocks = _PEP_723.findall(bundle.files[bundle.file].decode("utf-8", "replace"))
+    head = _HEAD.format(
+        flow=bundle.flow,
+        file=_escape(bundle.file),
+        count=len(sizes),
+        size=sum(sizes),
+        # Tools refuse a script with several blocks.
+        requirements=f"\n{_UNSEEN.sub('', blocks[0])}\n" if len(blocks) == 1 else "",
+        sha256=bundle.sha256,
+        module=_escape(bundle.module),
+        search_paths=", ".join(f'"{_escape(path)}"' for path in bundle.search_paths),
+        added=", ".join(f'"{_escape(path)}"' for path in sorted(bundle.added)),
+    )
+    entries = [
+        b'\n"%b": %b,\n' % (_escape(path).encode(), _encode(content))
+        for path, content in sorted(bundle.files.items())
+    ]
+    code = resources.files("flowpack.projects").joinpath("bootstrap.py").read_bytes()
+    code = code.replace(b"\r\n", b"\n")  # Checkouts on Windows may have these.
+    name = bundle.flow.partition(".")[0]
+    end = f"\n\n{name} = _flowpack_load(**_flowpack_bundle)\ndel _flowpack_bundle\n"
+    return b"".join([BUNDLE_MARK, head.encode(), *entries, b"\n}}\n\n", code, end.encode()])
 
 
 def is_bundle(content: bytes) -> bool:
-    """Say whether *content* looks like what :func:`pack` makes."""
-    return content.startswith(_MARK.encode())
+    """Return True if *content* begins as what :func:`pack` makes does."""
+    return content.startswith(BUNDLE_MARK)
 
 
 def unpack(content: bytes) -> Bundle:
-    """Return what a bundle holds; nothing of it is run.
+    """Return what a packed project holds; it is read, and nothing of it is run.
 
     Raises:
-        ProjectError: It is no bundle, or not as it was packed.
+        ProjectError: It is no packed project, or not as it was packed.
     """
+    if not is_bundle(content):
+        raise ProjectError("this is no packed project; flowpack deploy --project makes those")
     try:
-        tree = ast.parse(content)
-        literal = tree.body[0].value  # type: ignore[attr-defined]
-        facts = ast.literal_eval(literal)
-        bundle = Bundle(
-            files={path: _decoded(told) for path, told in facts["files"].items()},
-            entry=facts["entry"],
-            file=facts["file"],
-            flow=facts["flow"],
-            paths=tuple(facts["paths"]),
-        )
-        if bundle.sha256 != facts["sha256"]:
-            raise ValueError("its files were changed")
-        for path in bundle.files:
-            if path.startswith("/") or {"", ".", ".."} & set(path.split("/")):
-                raise ValueError(f"it holds the path {quoted(path)}")
-    except (SyntaxError, ValueError, KeyError, TypeError, AttributeError, IndexError) as exc:
-        raise ProjectError(f"this is no package of a project: {exc}") from exc
+        if len(content) > SIZE_LIMIT:
+            raise ValueError(f"it is longer than {SIZE_LIMIT} bytes")
+        statement = Script(content, "the packed project").tree.body[0]
+        for each in ast.walk(statement):
+            if isinstance(each, ast.Dict) and len(ast.literal_eval(each)) != len(each.keys):
+                raise ValueError("it has a path twice")
+        manifest = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+        sha256 = manifest.pop("sha256")
+        for key, convert in (("search_paths", tuple), ("added", frozenset), ("files", _decode)):
+            manifest[key] = convert(manifest[key])
+        bundle = Bundle(**manifest)
+        if bundle.sha256 != sha256:
+            raise ValueError("it was changed after it was packed, for its SHA-256 is another")
+    except (
+        FlowpackError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as exc:
+        problem = getattr(exc, "problem", exc)
+        raise ProjectError(f"this packed project cannot be read: {printable(problem)}") from exc
     return bundle
 
 
 def changes(old: Bundle, new: Bundle) -> Dict[str, List[str]]:
-    """Return which files were added, removed and changed."""
-    both = set(old.files) & set(new.files)
+    """Return the paths that were ``added``, ``removed`` and ``changed`` from *old* to *new*."""
+    common = set(old.files) & set(new.files)
     return {
-        "added": sorted(set(new.files) - both),
-        "removed": sorted(set(old.files) - both),
-        "changed": sorted(p for p in both if old.files[p] != new.files[p]),
+        "added": sorted(set(new.files) - common),
+        "removed": sorted(set(old.files) - common),
+        "changed": sorted(path for path in common if old.files[path] != new.files[path]),
     }
 
 
-def extract(bundle: Bundle, folder: str) -> None:
-    """Write the files into *folder*, which must be new or empty."""
-    os.makedirs(folder, exist_ok=True)
-    if os.listdir(folder):
-        raise ProjectError(f"{quoted(folder)} is not empty")
-    for path, content in bundle.files.items():
-        place = os.path.join(folder, *path.split("/"))
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        with open(place, "xb") as file:
-            file.write(content)
+def extract(bundle: Bundle, folder: str) -> int:
+    """Write the files into *folder*, new or empty, and return how many; added ones are left out.
+
+    Raises:
+        ProjectError: The folder is not empty, or cannot be written; then nothing is left in it.
+    """
+    paths = [path for path in bundle.files if path not in bundle.added]
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if os.listdir(folder):
+            raise ProjectError(f"{quoted(folder)} is not empty; name a new folder")
+        with tempfile.TemporaryDirectory(prefix=".flowpack-", dir=folder) as temporary:
+            for path in paths:
+                target = os.path.join(temporary, *path.split("/"))
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                if not path.endswith("/"):
+                    with open(target, "xb") as file:
+                        file.write(bundle.files[path])
+            # All of them are written: from here on hardly anything can fail.
+            for name in os.listdir(temporary):
+                os.rename(os.path.join(temporary, name), os.path.join(folder, name))
+    except OSError as exc:
+        problem = printable(exc.strerror or exc)
+        raise ProjectError(f"{quoted(folder)} cannot be written: {problem}") from exc
+    return sum(not path.endswith("/") for path in paths)
 
 
-def _parts(bundle: Bundle) -> Iterator[str]:
-    size = sum(map(len, bundle.files.values()))
-    shown = _UNSEEN.sub("?", bundle.file.replace("\n", "?"))
-    yield _HEAD.format(mark=_MARK, flow=bundle.flow, file=shown, count=len(bundle.files), size=size)
-    block = _requirements(bundle.files.get(bundle.file, b""))
-    if block:
-        yield f"#\n{block}"
-    yield "_flowpack_bundle = {\n"
-    for key in ("entry", "file", "flow", "sha256"):
-        yield f"    {key!r}: {ascii(getattr(bundle, key))},\n"
-    yield f"    'paths': {ascii(list(bundle.paths))},\n"
-    yield "    'files': {\n"
-    for path in sorted(bundle.files):
-        yield f"{ascii(path)}: {_encoded(bundle.files[path])},\n"
-    yield "}}\n"
-    yield CODE.replace("{flow}", bundle.flow)
+def _encode(content: bytes) -> bytes:
+    """Return *content* as a literal: of text, or of bytes that are its base64."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if _BINARY.search(text):
+        return b"b'''\n" + base64.encodebytes(content) + b"'''"
+    text = re.sub(r"'(?=''|\Z)", r"\\'", text.replace("\\", "\\\\"))
+    # Tools must not take a block in a file for the package's own.
+    text = re.sub("(?m)^# ///", r"\\x23 ///", _UNSEEN.sub(_code, text))
+    return f"'''\\\n{text}'''".encode() if text else b'""'
 
 
-def _requirements(content: bytes) -> Optional[str]:
-    """Return the PEP 723 block of a script, which tools look for in the package."""
-    found = _PEP_723.findall(content.decode("utf-8", "replace"))
-    return str(found[0]).replace("\r", "").rstrip("\n") + "\n" if len(found) == 1 else None
+def _decode(files: Mapping[str, Union[str, bytes]]) -> Dict[str, bytes]:
+    return {
+        path: binascii.a2b_base64(text) if isinstance(text, bytes) else text.encode()
+        for path, text in files.items()
+    }
 
 
-def _encoded(content: bytes) -> str:
-    if _TEXT.search(content) is None:
-        try:
-            return _literal(content.decode())
-        except UnicodeDecodeError:
-            pass
-    text = base64.encodebytes(content).decode()
-    return f"b'''\n{text}'''"
+def _escape(name: str) -> str:
+    """Return *name* as it stands in a literal of one line."""
+    text = name.replace("\\", "\\\\").replace('"', '\\"')
+    return re.sub("[\n\t]", _code, _UNSEEN.sub(_code, text))
 
 
-def _literal(text: str) -> str:
-    text = text.replace("\\", "\\\\").replace("'''", "\\'\\'\\'")
-    if text.endswith("'"):
-        text = f"{text[:-1]}\\'"
-    text = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    # Tools must not take what stands in a file for the package's own block.
-    text = re.sub(r"(?m)^# ///", r"\\x23 ///", text)
-    return f"'''\\\n{text}'''"
-
-
-def _decoded(told: Union[str, bytes]) -> bytes:
-    return binascii.a2b_base64(told) if isinstance(told, bytes) else told.encode()
+def _code(character: re.Match[str]) -> str:
+    return character[0].encode("unicode_escape").decode()
