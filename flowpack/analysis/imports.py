@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import PurePath
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import attrs
 
 from flowpack.analysis.calls import iterated
 from flowpack.analysis.evaluate import bind, read_value, truth
-from flowpack.analysis.scopes import read_body
+from flowpack.analysis.scopes import Definition, read_body
 from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import UNKNOWN, Scope, Symbol, alternatives, path_of
@@ -25,6 +26,16 @@ _MOST = 1_000
 _SHOWN = 80
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORTS: Tuple[type, ...] = (ast.Import, ast.ImportFrom)
+_CALLS = (ast.Call, ast.AugAssign)
+_LOOPS = (ast.For, ast.AsyncFor)
+#: Names without which no module is imported by a call, or searched for, and no script is run.
+_MENTIONED = re.compile(
+    rb"\b(__import__|imp|importlib|pkgutil|pydoc|runpy|site|subprocess|sys\s*\.\s*path|sys\s+as"
+    rb"|from\s+sys|create_subprocess_\w+|exec[lv]\w*|popen|posix_spawnp?|spawn[lv]\w*|system)\b"
+)
+#: Code that stands in others: a statement or expression, and the name of a field of it.
+_Part = Tuple[Any, str]
 #: Exceptions as which a failed import is caught.
 _CAUGHT = re.compile(r"builtins\.(ImportError|ModuleNotFoundError|Exception|BaseException)")
 
@@ -38,9 +49,9 @@ class Import:
         level: How many dots stand before it.
         names: What a from-import takes of it; a star is one of them.
         line: Where it stands.
-        optional: Whether runs can do without it: its failure is caught, or it stands in for one
-            that failed, or is under a condition that never holds in runs, such as
-            ``TYPE_CHECKING`` and ``__name__ == "__main__"``.
+        optional: Whether runs can do without it: a failed import is caught around it, whatever
+            the handler does; or it stands in such a handler, for another one; or under a
+            condition that never holds in runs: ``TYPE_CHECKING``, ``__name__ == "__main__"``.
     """
 
     module: str
@@ -90,18 +101,16 @@ def read_imports(script: Script) -> Imports:
     Raises:
         DiscoveryError: It cannot be parsed.
     """
-    items: Dict[type, Dict[object, None]] = defaultdict(dict)  # In order, each once.
-    for item in _ImportReader(script).items():
-        items[type(item)][item] = None
-    paths = [str(each) for each in items[str]]
+    items = list(dict.fromkeys(_ImportReader(script).items()))
+    paths = [each for each in items if isinstance(each, str)]
     folder = os.path.dirname(script.path or "")
     absolute = [os.path.normpath(os.path.join(folder, each)) for each in paths]
     return Imports(
-        found=tuple(items[Import]),  # type: ignore[arg-type]  # by their keys
-        unknown=tuple(items[UnknownImport]),  # type: ignore[arg-type]
+        found=tuple(each for each in items if isinstance(each, Import)),
+        unknown=tuple(each for each in items if isinstance(each, UnknownImport)),
         search_paths=tuple(each for each in dict.fromkeys(absolute) if os.path.isabs(each)),
         working_paths=tuple(each for each in paths if not os.path.isabs(each)),
-        scripts=tuple(items[ScriptCall]),  # type: ignore[arg-type]
+        scripts=tuple(each for each in items if isinstance(each, ScriptCall)),
     )
 
 
@@ -110,93 +119,86 @@ def exported_names(script: Script) -> Tuple[str, ...]:
     return tuple(script.scope.exported() or ())
 
 
-@attrs.frozen
-class _Place:
-    """Where code stands: in which statement, in which parts of others, and in which loops."""
-
-    statement: ast.AST
-    parts: Tuple[Tuple[ast.AST, str], ...] = ()  # Statements, and which field of them.
-    loops: Tuple[Tuple[ast.expr, ast.expr], ...] = ()  # Variables, and what they run over.
-
-    def below(self, node: ast.AST, field: str) -> _Place:
-        """Return the place of what is in *field* of *node*, which stands here."""
-        if isinstance(node, (*_DEFINITIONS, ast.Lambda)):  # What is around it runs at other times.
-            kept = tuple(each for each in self.parts if isinstance(each[0], ast.If))
-            return _Place(self.statement, kept)
-        if hasattr(node, "handlers") or isinstance(node, (ast.If, ast.With, ast.AsyncWith)):
-            return attrs.evolve(self, parts=(*self.parts, (node, field)))
-        loops = [node] if field == "body" and isinstance(node, (ast.For, ast.AsyncFor)) else []
-        loops += getattr(node, "generators", []) if field != "generators" else []
-        inner = tuple((each.target, each.iter) for each in loops)
-        return attrs.evolve(self, loops=self.loops + inner) if inner else self
-
-
 class _ImportReader:
     """Reads imports where they stand, with what the names in them stand for there."""
 
     def __init__(self, script: Script) -> None:
-        self.places: Dict[ast.AST, _Place] = {}
-        self.by_statement: Dict[ast.AST, List[ast.AST]] = defaultdict(list)
+        self.places: Dict[ast.AST, Tuple[_Part, ...]] = {}
+        self.own: Dict[ast.AST, List[ast.AST]] = defaultdict(list)
         self.read: Dict[ast.AST, List[object]] = {}
-        self.functions: List[Tuple[ast.AST, Scope]] = []
+        self.functions: List[Tuple[Definition, Scope]] = []
+        self.script, self.has_calls = script, bool(_MENTIONED.search(script.content))
         self.find_places(script.tree)
-        self.scope = script.read_scope(self.watch)
-        while self.functions:
-            function, scope = self.functions.pop()
-            read_body(function, scope)  # type: ignore[arg-type]  # it is a definition
+        # Reading one function adds those in it.
+        for function, scope in self.functions if self.has_calls and self.scope.names else ():
+            read_body(function, scope)
 
-    def find_places(self, tree: ast.Module) -> None:
+    @functools.cached_property
+    def scope(self) -> Scope:
+        """What names stand for in the end; read only where it matters, for it takes a while."""
+        return self.script.read_scope(self.watch)
+
+    def find_places(self, tree: ast.AST) -> None:
         """Note, in order, all that may import something or change the search path."""
-        # A list and no recursion: code may be nested deeply.
-        waiting: List[Tuple[ast.AST, _Place]] = [(tree, _Place(tree))]
-        while waiting:
-            node, place = waiting.pop()
-            if isinstance(node, ast.stmt):
-                place = attrs.evolve(place, statement=node)
-            if isinstance(node, (ast.Import, ast.ImportFrom, ast.AugAssign, ast.Call)):
-                self.places[node] = place
-                self.by_statement[place.statement].append(node)
+        waiting: List[Tuple[ast.AST, ast.AST, Tuple[_Part, ...]]] = [(tree, tree, ())]
+        kinds = _IMPORTS + (_CALLS if self.has_calls else ())
+        while waiting:  # A list of work and no recursion: code may be nested deeply.
+            node, statement, parts = waiting.pop()
+            if isinstance(node, ast.expr) and not self.has_calls:
+                continue
+            statement = node if isinstance(node, ast.stmt) else statement
+            if isinstance(node, kinds):
+                self.places[node] = parts
+                self.own[statement].append(node)
+            if isinstance(node, (*_DEFINITIONS, ast.Lambda)):  # They run at other times.
+                parts = tuple(each for each in parts if isinstance(each[0], ast.If))
+            holds_code = hasattr(node, "body") or hasattr(node, "generators")
             for field, value in reversed(list(ast.iter_fields(node))):
-                children = value if isinstance(value, list) else [value]
-                below = place.below(node, field)
-                waiting += [
-                    (each, below) for each in reversed(children) if isinstance(each, ast.AST)
-                ]
+                inner = (*parts, (node, field)) if holds_code else parts
+                listed = value[::-1] if isinstance(value, list) else [value]
+                waiting += (
+                    (each, statement, inner) for each in listed if isinstance(each, ast.AST)
+                )
 
     def watch(self, statement: ast.stmt, scope: Scope) -> None:
         """Read what *statement* imports, with what *scope* binds before it."""
         if isinstance(statement, _DEFINITIONS):
             self.functions.append((statement, scope))
-        for node in self.by_statement[statement]:
-            self.read[node] = list(self.items_in(node, scope))
+        # What a loop runs over may be forgotten in its body, and is known before it.
+        nodes = ast.walk(statement) if isinstance(statement, _LOOPS) else self.own[statement]
+        for node in [each for each in nodes if each in self.places]:
+            found, before = list(self.items_in(node, scope)), self.read.get(node)
+            if not before or (found and not isinstance(found[0], UnknownImport)):
+                self.read[node] = found
 
     def items(self) -> Iterator[object]:
         """Yield imports, and all else, in the order of the source; search paths are text."""
-        for node, place in self.places.items():
+        lets_pass = functools.lru_cache(maxsize=None)(self.lets_pass)
+        for node, parts in self.places.items():
             # In parts that are not followed names stand for what they do in the end.
-            found = self.read[node] if node in self.read else self.items_in(node, self.scope)
+            found = self.read[node] if node in self.read else self.items_in(node)
             for item in found:
-                if isinstance(item, Import) and any(map(self.lets_pass, place.parts)):
+                if isinstance(item, Import) and any(map(lets_pass, parts)):
                     item = attrs.evolve(item, optional=True)
                 yield item
 
-    def lets_pass(self, part: Tuple[ast.AST, str]) -> bool:
+    def lets_pass(self, part: _Part) -> bool:
         """Return True if imports in *part* never run, or runs go on when they fail."""
         node, field = part
         caught: List[object] = []
-        if isinstance(node, ast.If):
+        if isinstance(node, (ast.If, ast.IfExp)):
             never = {"body": False, "orelse": True}.get(field)
             return never is not None and truth(read_value(node.test, self.scope)) is never
         if isinstance(node, (ast.With, ast.AsyncWith)):
             for call in (each.context_expr for each in node.items if field == "body"):
-                if isinstance(call, ast.Call) and _path(call, self.scope) == "contextlib.suppress":
-                    caught += [read_value(each, self.scope) for each in call.args]
+                if _path(getattr(call, "func", call), self.scope) == "contextlib.suppress":
+                    caught += [read_value(each, self.scope) for each in getattr(call, "args", ())]
         for handler in getattr(node, "handlers", ()) if field != "finalbody" else ():
             kinds = read_value(handler.type or ast.Name("Exception", ast.Load()), self.scope)
             caught += kinds if isinstance(kinds, tuple) else [kinds]
         return any(_CAUGHT.fullmatch(path_of(each)) for each in caught)
 
-    def items_in(self, node: Any, scope: Scope) -> Iterator[object]:
+    def items_in(self, node: Any, scope: Optional[Scope] = None) -> Iterator[object]:
         """Yield what *node* itself imports, adds to the search path, or runs."""
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -204,33 +206,36 @@ class _ImportReader:
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             yield Import(node.module or "", node.level, names, node.lineno)
-        elif isinstance(node, ast.AugAssign):
-            if source_of(node.target) == "sys.path":
-                yield from _folders(read_value(node.value, scope))
         else:
-            path = _path(node, scope)
-            for read in [read for names, read in _READERS if names.fullmatch(path)]:
-                for inner in _rounds(self.places[node].loops, scope):
-                    yield from read(node, inner)
+            named, scope = getattr(node, "func", None) or node.target, scope or self.scope
+            for each, read in _READERS:
+                if re.fullmatch(each, _path(named, scope)):
+                    for inner in _rounds(self.places[node], scope):
+                        yield from read(node, inner)
 
 
-def _path(call: ast.Call, scope: Scope) -> str:
-    """Return the full name of what *call* calls, if it is imported or built in."""
-    return path_of(read_value(call.func, scope))
+def _path(node: ast.expr, scope: Scope) -> str:
+    """Return the full name of *node*, if it is something imported or built in."""
+    first = node
+    while isinstance(first, ast.Attribute):
+        first = first.value
+    return path_of(read_value(node, scope)) if isinstance(first, ast.Name) else ""
 
 
-def _rounds(loops: Tuple[Tuple[ast.expr, ast.expr], ...], scope: Scope) -> List[Scope]:
-    """Return what names stand for in each round of *loops*."""
+def _rounds(parts: Tuple[_Part, ...], scope: Scope) -> List[Scope]:
+    """Return what names stand for in each round of the loops among *parts*."""
     scopes = [scope]
-    for target, items in loops:
+    loops = [node for node, field in parts if isinstance(node, _LOOPS) and field == "body"]
+    loops += [each for node, _ in parts for each in getattr(node, "generators", ())]
+    for loop in loops:
         outer, scopes = scopes, []
         for each in outer:
             values: List[object] = [UNKNOWN]
             with suppress(TypeError):
-                values = iterated(read_value(items, each))
+                values = iterated(read_value(loop.iter, each))
             for value in values if len(values) * len(outer) <= _MOST else [UNKNOWN]:
                 scopes.append(Scope(outer=each))
-                bind(scopes[-1], target, value)
+                bind(scopes[-1], loop.target, value)
     return scopes
 
 
@@ -265,14 +270,16 @@ def _folders(value: object) -> Iterator[str]:
             yield str(each)
 
 
-def _added(node: ast.Call, scope: Scope) -> Iterator[object]:
-    yield from _folders([read_value(each, scope) for each in node.args[-1:]])
+def _added(node: Any, scope: Scope) -> Iterator[object]:
+    given = node.args[-1:] if isinstance(node, ast.Call) else [node.value]
+    yield from _folders([read_value(each, scope) for each in given])
 
 
 def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
     """Yield the Python scripts that the command of a call runs."""
+    nodes = [inner for each in node.args for inner in getattr(each, "elts", [each])]
+    values: List[object] = [read_value(each, scope) for each in nodes]
     words: List[str] = []
-    values: List[object] = [read_value(each, scope) for each in node.args]
     while values:
         value = values.pop(0)
         if isinstance(value, (list, tuple)):
@@ -280,8 +287,11 @@ def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
         else:
             text = "python" if value == Symbol("sys.executable") else value
             words += str(text).split() if isinstance(text, (str, PurePath)) else []
-    if _path(node, scope) == "runpy.run_module":
-        words[:0] = ["python", "-m"]
+    path = _path(node.func, scope)
+    if not words and path.startswith("runpy."):
+        yield from _unknown(node, scope)
+    words[:0] = ["python", "-m"] if path == "runpy.run_module" else []
+    words = [word.strip("'\"`;&|()") for word in words]
     for before, word, after in zip(["", *words], words, [*words[1:], ""]):
         if word.endswith(".py"):
             yield ScriptCall(node.lineno, word)
@@ -289,22 +299,12 @@ def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
             yield ScriptCall(node.lineno, f"-m {after}")
 
 
-_Reader = Callable[[ast.Call, Scope], Iterator[object]]
-#: Who reads the calls of which functions.
-_READERS: Tuple[Tuple[re.Pattern[str], _Reader], ...] = tuple(
-    (re.compile(names, re.VERBOSE), read)
-    for names, read in (
-        (r"importlib\.import_module | (builtins|importlib)\.__import__", _modules),
-        (r"site\.addsitedir | sys\.path\.(append|extend|insert)", _added),
-        (
-            r"""pkgutil\.(iter_modules|resolve_name|walk_packages) | pydoc\.locate
-            | imp\.load_\w+ | importlib\.(util\.spec_from_file_location|machinery\.\w+Loader)""",
-            _unknown,
-        ),
-        (
-            r"""subprocess\.\w+ | os\.(exec|popen|posix_spawn|spawn|system)\w* | runpy\.run_\w+
-            | asyncio\.create_subprocess_\w+""",
-            _scripts,
-        ),
-    )
+#: Functions, and what reads their calls.
+_READERS = (
+    (r"importlib\.import_module|(builtins|importlib)\.__import__", _modules),
+    (r"site\.addsitedir|sys\.path(\.(append|extend|insert))?", _added),
+    (r"pkgutil\.(iter_modules|resolve_name|walk_packages)|pydoc\.locate", _unknown),
+    (r"imp\.load_\w+|importlib\.util\.spec_from_\w+|importlib\.machinery\.\w+Loader", _unknown),
+    (r"subprocess\.\w+|asyncio\.create_subprocess_\w+", _scripts),
+    (r"os\.(exec|popen|posix_spawn|spawn|system)\w*|runpy\.run_\w+", _scripts),
 )
