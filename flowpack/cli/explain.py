@@ -57,6 +57,7 @@ def _facts(found: Project, needs: List[Dict[str, Any]]) -> Dict[str, Any]:
         "files": [attrs.asdict(each) for each in found.taken],
         "requires": needs,
         "notes": list(found.notes),
+        "data": list(found.hints),
     }
 
 

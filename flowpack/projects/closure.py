@@ -14,6 +14,7 @@ import attrs
 from flowpack.analysis.imports import Import, UnknownImport, exported_names, read_imports
 from flowpack.analysis.script import Modules, Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
+from flowpack.projects.data_files import data_file_hints
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_base, find_root, relative
@@ -162,6 +163,13 @@ class _Closure:
             module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
             search_paths=search_paths,
             notes=tuple(printable(each, 500) for each in self._notes),
+            hints=tuple(
+                f"{path}:{hint.line} {hint.advice}"
+                for path in self._read
+                for hint in data_file_hints(
+                    self._scripts[path], self._tree.root, search_paths, files
+                )
+            ),
         )
 
     # --- taking ------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import subprocess
 from typing import Callable, Iterator, List, Set, Tuple
@@ -14,9 +15,9 @@ _NEVER = re.compile(
     r"(?i:\.git|\.hg|\.svn|\.?venv|site-packages|__pycache__|.*\.py[co]|node_modules|\.[tn]ox"
     r"|\.eggs|.*\.egg-info|\.(mypy|pytest|ruff)_cache|\.ipynb_checkpoints|\.DS_Store)"
 )
-_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # What virtual environments of any name hold.
-#: So many files and folders are listed at most; a few links can make endlessly many.
-_MOST = 500_000
+_ENVIRONMENT = {"pyvenv.cfg", "conda-meta"}  # What virtual environments of any name hold.
+#: So many files and folders, and in each other, are listed; links can make endlessly many of few.
+_MOST, _DEEPEST = 500_000, 100
 #: A repository's own configuration may name programs for git to run, and servers to ask.
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=off", "-C")
 _LIST = ("ls-files", "-zco", "--exclude-per-directory=.gitignore")
@@ -27,38 +28,31 @@ _OTHER_OWNER = re.compile(b"dubious ownership|unsafe repository")
 
 
 def list_files(root: str, descends: Callable[[str], bool]) -> List[str]:
-    """Return the paths of the files under *root*, relative to it and sorted.
+    """Return the paths of the files under *root*, relative to it; a link that leads out as ``x/``.
 
-    In a git checkout its .gitignore files decide, and nothing of the user's, so that all who
-    have it get the same. Elsewhere folders are read for which *descends* returns True. A link to
-    a folder outside is listed with ``/`` at its end.
+    In a git checkout its .gitignore files decide, and nothing of the user's, so that all who have
+    it get the same. Elsewhere folders are read for which *descends* returns True; their paths end
+    in ``/``.
 
     Raises:
         ProjectError: git cannot list them, or a folder cannot be read.
     """
-    top = checkout(root)
-    return sorted(_git_files(root, top) if top else set(walk(root, "", descends)))
+    top = os.path.abspath(root)
+    while not os.path.lexists(os.path.join(top, ".git")):
+        top, below = os.path.dirname(top), top
+        if top == below:
+            return sorted(walk(root, "", descends))
+    return sorted(_git_files(root, top))
 
 
-def checkout(root: str) -> str:
-    """Return the folder of the git checkout that *root* is in; empty if it is in none."""
-    folder = os.path.abspath(root)
-    while not os.path.lexists(os.path.join(folder, ".git")):
-        folder, below = os.path.dirname(folder), folder
-        if folder == below:
-            return ""
-    return folder
-
-
-def never_taken(root: str, path: str) -> str:
-    """Return the part of *path* that is never taken; empty if all of it may be."""
-    parts = path.split("/")
-    for count, name in enumerate(parts, 1):
-        part = "/".join(parts[:count])
-        marks = (os.path.join(root, part, mark) for mark in _ENVIRONMENT)
-        if _NEVER.fullmatch(name) or any(map(os.path.lexists, marks)):
-            return part
-    return ""
+def never_taken(root: str, path: str) -> bool:
+    """Return True if *path*, or a folder that it is in, is never taken."""
+    above, _, name = path.rpartition("/")
+    return (
+        _NEVER.fullmatch(name) is not None
+        or any(os.path.lexists(os.path.join(root, path, mark)) for mark in _ENVIRONMENT)
+        or (above != "" and never_taken(root, above))
+    )
 
 
 def walk(
@@ -71,31 +65,42 @@ def walk(
     """
     real_root = os.path.realpath(root)
     parts = under.split("/")
-    above = tuple(
-        os.path.realpath(os.path.join(root, *parts[:count])) for count in range(len(parts))
-    )
-    waiting: List[Tuple[str, Tuple[str, ...]]] = [(under, above if under else ())]
+    places = [os.path.join(root, *parts[:count]) for count in range(len(parts) if under else 0)]
+    waiting: List[Tuple[str, Tuple[str, ...]]] = [(under, tuple(map(os.path.realpath, places)))]
     for _ in range(_MOST):
         if not waiting:
             return
         path, above = waiting.pop()
-        place, name = os.path.join(root, path), path.rpartition("/")[2]
-        if _NEVER.fullmatch(name):
+        place = os.path.join(root, path)
+        if len(above) > _DEEPEST:
+            break
+        if _NEVER.fullmatch(path.rpartition("/")[2]):
             continue
         if os.path.isfile(place):
             yield path
-        elif os.path.isdir(place) and (not path or descends(path)):
+        elif os.path.isdir(place) and (not path or descends(f"{path}/")):
             real = os.path.realpath(place)
             if not is_below(real, real_root):
                 yield f"{path}/"
-            elif real not in above:  # Else it is a link to a folder that it is in.
-                names = _names(place)
-                if not path or not {*names}.intersection(_ENVIRONMENT):
-                    inner = f"{path}/" if path else ""
-                    waiting += [(inner + each, (*above, real)) for each in names]
-    raise ProjectError(
-        f"more than {_MOST} files and folders are under {printable(root)}; include folders that"
-        " the flow needs by name, and remove links that lead in circles"
+            elif real not in above:  # A link to a folder that it is in would never end.
+                names = _list_folder(place)
+                if not path or _ENVIRONMENT.isdisjoint(names):
+                    waiting += [(posixpath.join(path, each), (*above, real)) for each in names]
+    raise _too_many(root)
+
+
+def _list_folder(place: str) -> List[str]:
+    try:
+        return os.listdir(place)
+    except OSError as exc:
+        problem = f"the folder {quoted(place)} cannot be read: {exc.strerror}"
+        raise ProjectError(f"{problem}; make it readable, or include less") from exc
+
+
+def _too_many(root: str) -> ProjectError:
+    return ProjectError(
+        f"more than {_MOST} files and folders, or {_DEEPEST} in each other, are under"
+        f" {printable(root)}; include folders by name, and remove links that lead in circles"
     )
 
 
@@ -104,26 +109,20 @@ def is_below(real: str, real_root: str) -> bool:
     return f"{real}/".startswith(f"{real_root.rstrip('/')}/")
 
 
-def _names(folder: str) -> List[str]:
-    try:
-        return os.listdir(folder)
-    except OSError as exc:
-        problem = f"the folder {quoted(folder)} cannot be read: {exc.strerror}"
-        raise ProjectError(f"{problem}; make it readable, or include less") from exc
-
-
 def _git_files(root: str, top: str) -> Set[str]:
     files: Set[str] = set()
     links: List[str] = []
     for path in _ask_git(root, top):
         place = os.path.join(root, path)
+        if path.count("/") > _DEEPEST:
+            raise _too_many(root)
         if os.path.isfile(place):  # Else it is deleted, or a folder: a link or a checkout.
             files.add(path)
         elif os.path.islink(place):
             links.append(path)
         elif os.path.lexists(os.path.join(place, ".git")) and not never_taken(root, path):
-            inner = os.path.join(path, "")  # Its rules are its own, of a submodule, too.
-            files.update(inner + each for each in _git_files(place, place))
+            # A submodule, or a checkout in the checkout, which has rules of its own.
+            files.update(posixpath.join(path, each) for each in _git_files(place, place))
     for path in (each for link in links for each in walk(root, link)):
         real = os.path.realpath(os.path.join(root, path))
         if path.endswith("/") or os.path.relpath(real, os.path.realpath(root)) in files:
@@ -134,7 +133,7 @@ def _git_files(root: str, top: str) -> Set[str]:
 def _ask_git(root: str, top: str) -> List[str]:
     own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     own.update({**_SAFELY, **_PLAINLY})
-    problem = ""
+    # Whom the user trusts stands in the user's configuration, which counts for that alone.
     for env in ({**own, **_ALONE}, own):
         try:
             command = [*_GIT, root, *_LIST]
@@ -147,7 +146,6 @@ def _ask_git(root: str, top: str) -> List[str]:
         problem = printable(done.stderr.decode("utf-8", "replace").strip(), 300)
         if not _OTHER_OWNER.search(done.stderr):
             break
-        # Whom the user trusts stands in the user's own configuration: it is asked again with it.
         trust = f"git config --global --add safe.directory {printable(top)}"
         problem = f"the checkout belongs to another user; if you trust it, run '{trust}'"
     raise ProjectError(

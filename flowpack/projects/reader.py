@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import unicodedata
 from collections import Counter
+from itertools import accumulate
 from typing import Dict, Iterable, Mapping
 
 import attrs
@@ -17,21 +17,23 @@ from flowpack.projects.listing import is_below
 
 #: Largest sum of all files, in bytes, unless another is given.
 SIZE_LIMIT = 10 * 1024 * 1024
+#: The same in all releases of Python, unlike str.isprintable.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @attrs.define
 class FileReader:
     """Reads the files of the project in the folder *root*, together at most *limit* bytes.
 
-    Attributes:
-        files: What was read, by path relative to the root; the path of an empty folder ends in
-            ``/`` and has no bytes.
+    What was read is in *files*, by path relative to the root; the path of a folder that is empty
+    ends in ``/``, and has no bytes.
     """
 
     root: str
     limit: int = SIZE_LIMIT
     files: Dict[str, bytes] = attrs.field(factory=dict, repr=False)
     _spellings: Dict[str, str] = attrs.field(factory=dict, repr=False, init=False)
+    _size: int = attrs.field(default=0, init=False)
 
     def read(self, path: str) -> bytes:
         """Return the content of *path*, read at the first call.
@@ -51,10 +53,9 @@ class FileReader:
             path.encode("utf-8")
         except UnicodeEncodeError as exc:
             raise ProjectError(f"the name {quoted(path)} is not UTF-8; rename it") from exc
-        # Not str.isprintable, which differs between releases of Python.
-        if re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", path):
+        if _CONTROL.search(path):
             raise ProjectError(f"the name {quoted(path)} has control characters; rename it")
-        for part in itertools.accumulate(path.rstrip("/").split("/"), "{}/{}".format):
+        for part in accumulate(path.rstrip("/").split("/"), "{}/{}".format):
             folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).casefold())
             other = self._spellings.setdefault(folded, part)
             if other != part:
@@ -62,16 +63,27 @@ class FileReader:
                     f"{quoted(other)} and {quoted(part)} differ only in case or in how accents"
                     " are encoded, and are the same on macOS; rename one, or exclude it"
                 )
+        self._size += len(content) - len(self.files.get(path, b""))
         self.files[path] = content
 
     def check_size(self, paths: Iterable[str]) -> None:
         """Raise ProjectError if *paths*, none of which need be read yet, are too large for all."""
-        sizes = {path: len(content) for path, content in self.files.items()}
-        for path in paths:
-            if path not in sizes:
-                sizes[path] = 0 if path.endswith("/") else self._stat(path).st_size
-        if sum(sizes.values()) > self.limit:
-            raise ProjectError(_describe_excess(sizes, self.limit))
+        sizes: Dict[str, int] = {}
+        for path in (path for path in paths if path not in self.files):
+            status = self._stat(path)
+            sizes[path] = 0 if path.endswith("/") else status.st_size
+        if sum(sizes.values()) + self._size > self.limit:
+            sizes.update((path, len(content)) for path, content in self.files.items())
+            folders: Counter[str] = Counter()
+            for path, size in sizes.items():
+                for folder in accumulate(path.split("/")[:-1], "{}/{}".format):
+                    folders[f"{folder}/"] += size
+            raise ProjectError(
+                f"the project's files have {format_size(sum(sizes.values()))}, more than the limit"
+                f" of {format_size(self.limit)}; the largest files are {_largest(sizes)}; the"
+                f" largest folders are {_largest(folders) or 'none'}. Leave some out (--exclude),"
+                " include less (--include), or raise the limit (--size-limit)"
+            )
 
     def _stat(self, path: str) -> os.stat_result:
         place = os.path.join(self.root, path)
@@ -109,22 +121,6 @@ def format_size(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
-def _describe_excess(sizes: Mapping[str, int], limit: int) -> str:
-    folders: Counter[str] = Counter()
-    for path, size in sizes.items():
-        for folder in itertools.accumulate(path.split("/")[:-1], "{}/{}".format):
-            folders[f"{folder}/"] += size
-    largest = "; ".join(
-        f"the largest {kind} are "
-        + ", ".join(
-            f"{printable(name, 100)} ({format_size(each[name])})"
-            for name in sorted(each, key=lambda name: (-each[name], name))[:3]
-        )
-        for kind, each in (("files", sizes), ("folders", folders))
-        if each
-    )
-    return (
-        f"the project's files have {format_size(sum(sizes.values()))}, more than the limit of"
-        f" {format_size(limit)}; {largest}. Leave some out (--exclude), include less (--include),"
-        " or raise the limit (--size-limit)"
-    )
+def _largest(sizes: Mapping[str, int]) -> str:
+    names = sorted(sizes, key=lambda name: (-sizes[name], name))[:3]
+    return ", ".join(f"{printable(name, 100)} ({format_size(sizes[name])})" for name in names)

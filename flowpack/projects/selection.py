@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
-from fnmatch import fnmatchcase
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from fnmatch import fnmatchcase, translate
+from glob import escape
+from os.path import isdir, lexists
+from posixpath import join
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import attrs
 
@@ -15,6 +17,7 @@ from flowpack.exceptions import ProjectError, printable, quoted, suggestion
 from flowpack.projects.listing import list_files, never_taken, walk
 from flowpack.projects.reader import SIZE_LIMIT
 
+_BY_NAME = "name each without wildcards to take it"
 #: Where modules are looked for that are included by name.
 _SEARCH_PATHS = ("", "src")
 #: Names of files and folders that hold secrets. Templates such as .env.example are among them:
@@ -28,7 +31,7 @@ _SECRET = re.compile(
     r"|\.(aws|ssh|kube|azure|gnupg|docker|prefect))"
 )
 #: Of Python modules fewer, for most that are called tokens.py or secret_santa.py are code.
-_SECRET_MODULE = re.compile(r"(?i:.*passw(or)?d.*|credentials?.*|secrets?\.py|\.env.*)")
+_SECRET_MODULE = re.compile(r"(?i:.*password.*|credentials.*|secrets\.py|\.env.*)")
 
 
 def holds_secrets(path: str) -> bool:
@@ -40,9 +43,12 @@ def holds_secrets(path: str) -> bool:
 def _is_pattern(value: object) -> List[str]:
     problems = is_list_of_texts(value)
     for each in value if isinstance(value, tuple) and not problems else ():
-        parts = each.replace("\\", "/").split("/")
-        if parts[0] in ("", "~") or parts[0][1:] == ":" or ".." in parts or "\0" in each:
+        if re.search(r"^([/\\~]|\w:)|(^|[/\\])\.\.([/\\]|$)|\0", each):
             problems += [f"{quoted(each)} leads out of the project; write a path below its root"]
+        try:
+            re.compile(translate(each))
+        except re.error as exc:
+            problems += [f"{quoted(each)} is no pattern: {exc}"]
     return problems
 
 
@@ -56,7 +62,7 @@ def _pattern_field() -> Any:
 
 @attrs.frozen
 class SelectedFiles:
-    """What is selected: ``patterns``, the pattern that brings it by path, and ``notes`` for people.
+    """What is selected: the pattern that brings it by path, and *notes* for people.
 
     Paths are relative to the root; that of an empty folder ends in ``/``.
     """
@@ -70,17 +76,17 @@ class Selection:
     """Which files a project takes, beside those that imports bring.
 
     A pattern is a path relative to the root in which ``*``, ``?`` and ``[...]`` stand for
-    characters of a name that does not begin with a dot, and ``**`` for such folders; or a folder,
-    for all that is in it; or the dotted name of a module or package.
+    characters of a name that does not begin with a dot, and ``**`` for folders with such names;
+    or a folder, for all that is in it; or the dotted name of a module or package.
 
     Attributes:
-        include: What is taken. Only what is named without wildcards is taken even if git ignores
-            it or its name says that it holds secrets.
+        include: What is taken. What git ignores, or by its name may hold secrets, is taken only
+            if it is named without wildcards.
         exclude: What is not taken though it is included.
         size_limit: Largest sum of all files, in bytes.
 
     Raises:
-        DeploymentValidationError: A value is wrong; a pattern must not lead out of the root.
+        DeploymentValidationError: A value is wrong, or a pattern leads out of the root.
     """
 
     include: Tuple[str, ...] = _pattern_field()
@@ -92,7 +98,7 @@ class Selection:
         within = [path[len(base) + 1 :] for base in search_paths if path.startswith(f"{base}/")]
         modules = [f"{re.sub('[.]py$', '', each).replace('/', '.')}." for each in (path, *within)]
         return any(
-            _Pattern.of(text).matches(path, hidden=True)
+            _Pattern.of(text).matches(path.rstrip("/"), hidden=True)
             or any(module.startswith(f"{text}.") for module in modules)
             for text in self.exclude
         )
@@ -107,49 +113,38 @@ class Selection:
             ProjectError: A pattern brings nothing, or the files cannot be listed.
         """
         located = {text: _locate(root, text, search_paths) for text in self.include}
-        patterns = {
-            text: _Pattern.of(text if path is None else f"{glob.escape(path)}/")
-            for text, path in located.items()
-        }
-        listed: List[str] = []
-        if any(
-            path is None or os.path.isdir(os.path.join(root, path)) for path in located.values()
-        ):
-            listed = list_files(root, lambda path: any(p.reaches(path) for p in patterns.values()))
+        files = {each for each in located.values() if each and not isdir(join(root, each))}
+        patterns = {text: _Pattern.of(text, path) for text, path in located.items()}
+        listed: Sequence[str] = ()
+        if set(located.values()) - files:
+            listed = list_files(root, lambda path: any(p.matches(path) for p in patterns.values()))
         taken: Dict[str, str] = {}
         secret: Dict[str, None] = {}
         notes: List[str] = []
-        for text, pattern in patterns.items():
-            path = located[text]
-            fit = [each for each in listed if pattern.brings(each)]
-            if path is not None and not os.path.isdir(os.path.join(root, path)):
-                fit = [path]
-            elif path and not fit and next(walk(root, path), None) is None:
+        for text, path in located.items():
+            fit = [path] if path in files else [p for p in listed if patterns[text].matches(p)]
+            if path and not fit and next(walk(root, path), None) is None:
                 fit = [f"{path}/"]
             allowed = [each for each in fit if not never_taken(root, each.rstrip("/"))]
             kept = [each for each in allowed if not self.excludes(each, search_paths)]
             # What is in a folder that is named is judged by the rest of its path.
-            start = 0 if path is None else len(path)
-            left = [each for each in kept if holds_secrets(each[start:].strip("/"))]
+            start = len(path or "")
+            left = {each: None for each in kept if holds_secrets(each[start:].strip("/"))}
             if len(left) == len(kept):
-                problem = _describe_nothing(root, pattern, fit, allowed, kept)
+                problem = _describe_nothing(root, patterns[text], fit, allowed, kept)
                 raise ProjectError(f"include {quoted(text)} {problem}")
             if path and holds_secrets(path):
                 notes.append(
-                    f"{printable(path)} may hold secrets, and the package is no secret; better"
-                    " use a block or environment variables of the work pool"
+                    f"{printable(path)} may hold secrets, which all who read the package would see;"
+                    " better use a block or environment variables"
                 )
-            secret.update(dict.fromkeys(left))
-            for each in kept:
-                if each not in left:
-                    taken.setdefault(each, text)
-        names = _shown([each for each in secret if each not in taken])
-        if names:
-            notes.append(f"left out, for they may hold secrets: {names}; {_BY_NAME}")
+            secret.update(left)
+            for each in (each for each in kept if each not in left):
+                taken.setdefault(each, text)
+        left_out = [each for each in secret if each not in taken]
+        if left_out:
+            notes.append(f"left out, for they may hold secrets: {_shown(left_out)}; {_BY_NAME}")
         return SelectedFiles(taken, tuple(notes))
-
-
-_BY_NAME = "name each without wildcards to take it"
 
 
 @attrs.frozen
@@ -158,21 +153,15 @@ class _Pattern:
     is_folder: bool  # Brings all that is in the folders that it matches.
 
     @classmethod
-    def of(cls, text: str) -> _Pattern:
+    def of(cls, text: str, folder: Optional[str] = None) -> _Pattern:
+        text = text if folder is None else f"{escape(folder)}/"
         parts = tuple(part for part in text.split("/") if part not in ("", "."))
         return cls(parts, text[-1:] == "/" or not parts or not re.search(r"[*?[]", parts[-1]))
 
-    def matches(self, path: str, hidden: bool = False, above: bool = False) -> bool:
-        """Return True if it matches *path*, or with *above* what may be in the folder *path*."""
-        return self._match(self.parts, path.rstrip("/").split("/"), hidden, above)
-
-    def reaches(self, folder: str) -> bool:
-        """Return True if it may match something in *folder*."""
-        return self.matches(folder, above=True)
-
-    def brings(self, path: str) -> bool:
-        """Return True if it matches *path*; if that is a folder, something in it."""
-        return self.matches(path, above=path.endswith("/"))
+    def matches(self, path: str, hidden: bool = False) -> bool:
+        """Return True if it matches *path*, or may match what is in it where that ends in ``/``."""
+        names = path.rstrip("/").split("/")
+        return self._match(self.parts, names, hidden, above=path.endswith("/"))
 
     def _match(self, parts: Sequence[str], names: Sequence[str], hidden: bool, above: bool) -> bool:
         if not names:
@@ -184,8 +173,10 @@ class _Pattern:
         if part != "**":
             fits = fits and fnmatchcase(name, part)
             return fits and self._match(parts[1:], names[1:], hidden, above)
-        zero = self._match(parts[1:], names, hidden, above)
-        return zero or (fits and self._match(parts, names[1:], hidden, above))
+        if self._match(parts[1:], names, hidden, above):
+            return True
+        is_last = parts[1:2] != ("**",)  # Of several in a row one is enough.
+        return is_last and fits and self._match(parts, names[1:], hidden, above)
 
 
 def _locate(root: str, text: str, search_paths: Sequence[str]) -> Optional[str]:
@@ -193,8 +184,8 @@ def _locate(root: str, text: str, search_paths: Sequence[str]) -> Optional[str]:
     ends = ["/".join(_Pattern.of(text).parts)] if not re.search(r"[*?]", text) else []
     if all(part.isidentifier() for part in text.split(".")):
         module = text.replace(".", "/")
-        ends += [os.path.join(base, module + end) for base in search_paths for end in ("", ".py")]
-    return next((each for each in ends if os.path.lexists(os.path.join(root, each))), None)
+        ends += [join(base, module + end) for base in search_paths for end in ("", ".py")]
+    return next((each for each in ends if lexists(join(root, each))), None)
 
 
 def _describe_nothing(
@@ -207,20 +198,19 @@ def _describe_nothing(
         return f"brings nothing, for all that it matches is excluded ({_shown(allowed)})"
     if fit:
         return "matches only virtual environments, caches or git's own files"
-    ignored = [path for path in walk(root, "", pattern.reaches) if pattern.brings(path)]
+    ignored = [path for path in walk(root, "", pattern.matches) if pattern.matches(path)]
     if ignored:
         return f"matches only what git ignores ({_shown(ignored)}); {_BY_NAME}"
     near: Dict[str, None] = {}
     for path, _ in zip(walk(root), range(5_000)):
         folder, name = os.path.split(path)
+        kind = join(folder, f"*{os.path.splitext(name)[1]}")
         module = re.sub("[.]py$", "", path).replace("/", ".")
-        kind = os.path.join(folder, f"*{os.path.splitext(name)[1]}")
         near.update(dict.fromkeys((path, module, f"{folder}/", kind)))
     hint = suggestion("/".join(pattern.parts), near, 3)
     return f"matches no file under {printable(root)}{hint}"
 
 
-def _shown(paths: Iterable[str]) -> str:
-    listed = [printable(path, 100) for path in paths]
-    more = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
-    return ", ".join(listed[:5]) + more
+def _shown(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+    return ", ".join(printable(path, 100) for path in paths[:5]) + more
