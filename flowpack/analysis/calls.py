@@ -5,37 +5,17 @@ from __future__ import annotations
 import ast
 import importlib
 import operator
+import os
 from functools import partial
+from pathlib import PurePath
 from typing import Any, Callable, Dict, List, Mapping
 
 from flowpack.analysis.syntax import returned_function, returns_parameter
-from flowpack.analysis.values import (
-    CONTAINERS,
-    ENUMERATIONS,
-    LONGEST,
-    SIZED,
-    UNKNOWN,
-    Attribute,
-    Call,
-    Class,
-    Function,
-    Member,
-    OneOf,
-    OpenCall,
-    Scope,
-    Subscripted,
-    Symbol,
-    TypeVariable,
-    Unknown,
-    alternatives,
-    is_changed,
-    is_enumeration,
-    is_plain,
-    members_of,
-    one_of,
-    path_of,
-    size,
-)
+from flowpack.analysis.values import CONTAINERS, ENUMERATIONS, LONGEST, SIZED, UNKNOWN, Attribute
+from flowpack.analysis.values import Call, Class, Function, Member, OneOf, OpenCall, Scope
+from flowpack.analysis.values import Subscripted, Symbol, TypeVariable, Unknown, alternatives
+from flowpack.analysis.values import is_changed, is_enumeration, is_plain, members_of, one_of
+from flowpack.analysis.values import path_of, size
 
 #: Most bits of an integer.
 MOST_BITS = 4_096
@@ -49,8 +29,13 @@ _CALLED = frozenset("""
     collections.Counter collections.OrderedDict collections.deque
     datetime.date datetime.date.fromisoformat datetime.datetime datetime.datetime.fromisoformat
     datetime.time datetime.timedelta datetime.timezone
-    decimal.Decimal os.path.join uuid.UUID zoneinfo.ZoneInfo
-    pathlib.Path pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath
+    decimal.Decimal os.fspath os.path.dirname os.path.join os.path.normpath os.path.split
+    pathlib.Path pathlib.Path.as_posix pathlib.Path.joinpath pathlib.Path.with_name
+    pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath uuid.UUID zoneinfo.ZoneInfo
+    """.split())
+#: Called only where it is known which file ``__file__`` is, on absolute paths: they follow links.
+_CALLED_ON_DISK = frozenset("""
+    os.path.abspath os.path.realpath pathlib.Path.absolute pathlib.Path.resolve
     """.split())
 #: These take any items, not plain ones only.
 _COPYING = ("builtins.list", "builtins.tuple", "builtins.dict")
@@ -61,7 +46,7 @@ _CONSTANTS = frozenset("""
     datetime.datetime.max datetime.datetime.min datetime.date.max datetime.date.min
     datetime.timedelta.max datetime.timedelta.min
     logging.CRITICAL logging.DEBUG logging.ERROR logging.INFO logging.WARNING
-    math.e math.inf math.nan math.pi math.tau os.sep sys.maxsize
+    math.e math.inf math.nan math.pi math.tau os.curdir os.pardir os.sep sys.maxsize
     sys.version_info.major typing.TYPE_CHECKING
     """.split())
 
@@ -83,9 +68,11 @@ def known(symbol: Symbol) -> object:
 
 
 def call(
-    function: object, arguments: List[object], keywords: Dict[str, object], node: ast.Call
+    function: Any, arguments: List[Any], keywords: Dict[str, Any], node: ast.Call, located: bool
 ) -> object:
-    """Return what calling *function* returns, as far as that is known."""
+    """Return what calling *function* returns, if known; *located*: paths are of this machine."""
+    if isinstance(function, Attribute) and isinstance(function.owner, PurePath):
+        function, arguments = Symbol(f"pathlib.Path.{function.name}"), [function.owner, *arguments]
     if isinstance(function, Subscripted):  # List[int](), Generic[T]()
         function = function.origin
     if len(arguments) == 1 and not keywords and returns_argument(function):
@@ -95,7 +82,7 @@ def call(
     if isinstance(function, Symbol):
         if function.name in _MAKERS:
             return _MAKERS[function.name](*arguments, **keywords)
-        if function.name in _CALLED:
+        if function.name in _CALLED or (located and function.name in _CALLED_ON_DISK):
             arguments = list(map(_listed, arguments))
             if _may_be_called(function.name, arguments, keywords):
                 result = _real(function.name)(*arguments, **keywords)
@@ -115,7 +102,9 @@ def attribute_of(value: Any, name: str) -> object:
     if isinstance(value, Member):
         named = {"name": value.name, "value": value.cls.attribute(value.name)}
         return named.get(name, UNKNOWN)
-    if isinstance(value, (Attribute, Call, Function, OpenCall)):
+    if isinstance(value, PurePath) and name in ("name", "parent", "parents"):
+        return tuple(value.parents) if name == "parents" else getattr(value, name)
+    if isinstance(value, (Attribute, Call, Function, OpenCall, PurePath)):
         return Attribute(owner=value, name=name)
     return UNKNOWN
 
@@ -135,8 +124,10 @@ def _listed(value: object) -> object:
     return value
 
 
-def _may_be_called(name: str, arguments: List[object], keywords: Dict[str, object]) -> bool:
+def _may_be_called(name: str, arguments: List[Any], keywords: Dict[str, object]) -> bool:
     if any(size(argument) > LONGEST for argument in arguments):
+        return False
+    if name in _CALLED_ON_DISK and not os.path.isabs(arguments[0]):
         return False
     if name in _COPYING:
         return all(isinstance(argument, SIZED) for argument in arguments)

@@ -11,16 +11,8 @@ import attrs
 from flowpack.analysis.makers import FlowReader, MadeFlow
 from flowpack.analysis.script import Script, choose
 from flowpack.analysis.syntax import docstring_of, every_argument, source_of
-from flowpack.analysis.values import (
-    Call,
-    Class,
-    Function,
-    OpenCall,
-    Scope,
-    Symbol,
-    Unknown,
-    alternatives,
-)
+from flowpack.analysis.values import Call, Class, Function, OpenCall, Scope, Symbol, Unknown
+from flowpack.analysis.values import alternatives
 from flowpack.exceptions import DiscoveryError, MissingFlowError, printable, quoted
 from flowpack.models import name_problem
 
@@ -212,7 +204,7 @@ def _flows_of_classes(scope: Scope) -> List[_Bound]:
     @functools.lru_cache(maxsize=None)
     def in_class(cls: Class) -> List[_Bound]:
         found: List[_Bound] = []
-        for owner in cls.lineage:
+        for owner in (each for each in cls.lineage if each.scope.module is scope):
             for name, value in owner.scope.names.items():
                 made = reader.flows(value, in_class=True)
                 if made and value is cls.attribute(name):

@@ -9,36 +9,12 @@ import attrs
 
 from flowpack.analysis import calls
 from flowpack.analysis.calls import iterated, known
-from flowpack.analysis.syntax import (
-    CHANGING_METHODS,
-    OF_FLOWS,
-    PARSED_AS,
-    changed_by,
-    defaults_of,
-    every_argument,
-)
-from flowpack.analysis.values import (
-    UNKNOWN,
-    Alias,
-    Attribute,
-    Call,
-    Class,
-    Function,
-    Member,
-    OpenCall,
-    Scope,
-    Subscripted,
-    Symbol,
-    TypeVariable,
-    Undefined,
-    Unknown,
-    forget_items,
-    is_changed,
-    is_enumeration,
-    is_plain,
-    one_of,
-    size,
-)
+from flowpack.analysis.syntax import CHANGING_METHODS, OF_FLOWS, PARSED_AS, changed_by, defaults_of
+from flowpack.analysis.syntax import every_argument
+from flowpack.analysis.values import UNKNOWN, Alias, Attribute, Call, Class, Function, Member
+from flowpack.analysis.values import OpenCall, Scope, Subscripted, Symbol, TypeVariable, Undefined
+from flowpack.analysis.values import Unknown, forget_items, is_changed, is_enumeration, is_plain
+from flowpack.analysis.values import one_of, size
 
 #: Parts and items that one expression may have; of a longer one nothing is known.
 _MOST_STEPS = 20_000
@@ -90,7 +66,14 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
     elif isinstance(target, ast.Starred):
         bind(scope, target.value, Unknown(target))
     elif isinstance(target, (ast.Subscript, ast.Attribute)):
-        forget_items(read_value(target.value, scope))
+        owner, resolve = read_value(target.value, scope), scope.module.resolve
+        forget_items(owner)
+        inner = owner.scope if isinstance(owner, Class) else None
+        if isinstance(owner, Symbol) and resolve is not None:
+            inner = resolve(owner.name)
+        attribute = getattr(target, "attr", "")
+        if inner is not None and attribute in inner.names:
+            inner.bind(attribute, UNKNOWN)
         change(scope, target)
 
 
@@ -162,7 +145,9 @@ class _Evaluation(ast.NodeVisitor):
             if self.strict:
                 raise
             return Unknown(node, "nothing in the script gives it a value before")
-        return known(value) if isinstance(value, Symbol) else value
+        if isinstance(value, Symbol):
+            value = self.scope.follow(known(value))
+        return value
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> object:
         value = self.visit(node.value)
@@ -170,7 +155,7 @@ class _Evaluation(ast.NodeVisitor):
         return value
 
     def visit_Attribute(self, node: ast.Attribute) -> object:
-        return calls.attribute_of(self.visit(node.value), node.attr)
+        return self.scope.follow(calls.attribute_of(self.visit(node.value), node.attr))
 
     def visit_Tuple(self, node: ast.Tuple) -> object:
         return tuple(self._items(node.elts))
@@ -284,8 +269,9 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> object:
         method = node.func if isinstance(node.func, ast.Attribute) else None
-        owner = self.visit(node.func if method is None else method.value)
-        function = owner if method is None else calls.attribute_of(owner, method.attr)
+        owner = function = self.visit(node.func if method is None else method.value)
+        if method is not None:
+            function = self.scope.follow(calls.attribute_of(owner, method.attr))
         arguments, keywords, unread = self._arguments(node)
         if method is not None and method.attr in CHANGING_METHODS:
             forget_items(owner)
@@ -299,7 +285,8 @@ class _Evaluation(ast.NodeVisitor):
             result = self._result(function)
             if not isinstance(result, Unknown):
                 return result
-        return calls.call(function, arguments, keywords, node)
+        is_located = isinstance(self.scope.module.names.get("__file__"), str)
+        return calls.call(function, arguments, keywords, node, is_located)
 
     def _arguments(
         self, node: ast.Call

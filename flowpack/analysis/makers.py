@@ -10,16 +10,8 @@ import attrs
 
 from flowpack.analysis.calls import returns_argument
 from flowpack.analysis.syntax import changed_by, source_of
-from flowpack.analysis.values import (
-    Attribute,
-    Call,
-    Function,
-    OpenCall,
-    Scope,
-    Symbol,
-    Unknown,
-    alternatives,
-)
+from flowpack.analysis.values import Attribute, Call, Function, OpenCall, Scope, Symbol, Unknown
+from flowpack.analysis.values import alternatives
 from flowpack.exceptions import printable
 
 #: The packages whose ``flow`` makes flows.
@@ -74,6 +66,8 @@ class FlowReader:
         key = (id(value), in_class)
         if key not in self._known:
             functions = [each for each in alternatives(value) if isinstance(each, Function)]
+            # Those of other modules are not flows of this one.
+            functions = [each for each in functions if each.scope.module is self._scope]
             found = [made for each in functions for made in self._decorated(each, in_class)]
             found += [made for each in _calls(value) for made in self._called(*each)]
             self._known[key] = tuple(found[:_MOST])

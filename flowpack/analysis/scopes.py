@@ -6,32 +6,16 @@ import ast
 import builtins
 import importlib
 from collections import Counter
+from contextlib import suppress
+from importlib.util import resolve_name
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, changed, evaluate, truth
-from flowpack.analysis.syntax import (
-    changed_by,
-    defaults_of,
-    every_argument,
-    source_of,
-    stored_names,
-)
-from flowpack.analysis.values import (
-    ABSENT,
-    UNKNOWN,
-    Alias,
-    Class,
-    Function,
-    Scope,
-    Symbol,
-    TypeVariable,
-    Undefined,
-    Unknown,
-    forget_items,
-    one_of,
-    path_of,
-)
+from flowpack.analysis.syntax import changed_by, defaults_of, every_argument, source_of
+from flowpack.analysis.syntax import stored_names
+from flowpack.analysis.values import ABSENT, UNKNOWN, Alias, Class, Function, Scope, Symbol
+from flowpack.analysis.values import TypeVariable, Undefined, Unknown, forget_items, one_of, path_of
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -50,14 +34,19 @@ _MOST_CASES = 100
 _EXITS = ("sys.exit()", "builtins.exit()", "builtins.quit()", "os._exit()", "os.abort()")
 
 
-def read_module(tree: ast.Module) -> Scope:
-    """Return the names that the module *tree* binds, as they are at its end."""
+def read_module(tree: ast.Module, scope: Optional[Scope] = None) -> Scope:
+    """Return the names that the module *tree* binds, as they are at its end.
+
+    *scope*, if given, takes them. It says what gives other modules of the project, and may know
+    ``__file__`` and ``__package__``, with which relative imports are made absolute.
+    """
     doc = ast.get_docstring(tree, clean=False)
     # What is indented in a docstring depends on the release of Python.
     indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
-    scope = Scope()
+    scope = Scope() if scope is None else scope
     _note_changes(tree, scope)
-    scope.names.update(__name__=MODULE_NAME, __file__=UNKNOWN, __doc__=UNKNOWN if indented else doc)
+    scope.names.setdefault("__file__", UNKNOWN)
+    scope.names.update(__name__=MODULE_NAME, __doc__=UNKNOWN if indented else doc)
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     future = [alias.name for node in imports if node.module == "__future__" for alias in node.names]
     _Reader(scope, postponed="annotations" in future).read(tree.body)
@@ -101,8 +90,11 @@ class _Reader(ast.NodeVisitor):
 
     def read(self, statements: List[ast.stmt]) -> None:
         """Follow *statements*."""
+        watch = self.scope.module.watch
         for statement in statements:
             try:
+                if watch is not None:
+                    watch(statement, self.scope)
                 self.visit(statement)
             except RecursionError:
                 for name in stored_names(statement):
@@ -133,16 +125,27 @@ class _Reader(ast.NodeVisitor):
             self.scope.bind(alias.asname or top, Symbol(alias.name if alias.asname else top))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        package = self.scope.module.names.get("__package__")
         module = "." * node.level + (node.module or "")
+        with suppress(ImportError):  # It leads above the outermost package.
+            module = resolve_name(module, package if isinstance(package, str) else "")
         for alias in node.names:
-            if alias.name != "*":
-                imported = known(Symbol(f"{module}.{alias.name}"))
-                self.scope.bind(alias.asname or alias.name, imported)
-            elif module in _KNOWN_MODULES:
-                for name in getattr(importlib.import_module(module), "__all__", ()):
-                    self.scope.bind(name, known(Symbol(f"{module}.{name}")))
-            else:
-                self.scope.bind_others(f"from {module} import *", module)
+            for name in self.starred(module) if alias.name == "*" else [alias.name]:
+                imported = known(Symbol(f"{module}.{name}"))
+                self.scope.bind(alias.asname or name, imported)
+
+    def starred(self, module: str) -> List[str]:
+        """Return the names that ``from module import *`` binds; forget others if it may."""
+        if module in _KNOWN_MODULES:
+            return list(getattr(importlib.import_module(module), "__all__", ()))
+        resolve = self.scope.module.resolve
+        other = resolve(module) if resolve is not None and module[0] != "." else None
+        listed = None if other is None else other.exported()
+        if other is None or (listed is None and (other.stars or "__all__" in other.names)):
+            self.scope.bind_others(f"from {module} import *", module)
+        if other is None or listed is not None:
+            return listed or []
+        return [name for name in {**other.names, **dict.fromkeys(other.rebound)} if name[0] != "_"]
 
     def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)

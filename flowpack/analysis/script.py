@@ -8,23 +8,19 @@ import io
 import os
 import re
 import sys
+import threading
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Optional, Protocol, Sequence, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
+from typing import Union
 
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.analysis.syntax import PARSED_AS
-from flowpack.exceptions import (
-    DiscoveryError,
-    MissingFlowError,
-    UnspecifiedFlowError,
-    printable,
-    quoted,
-    suggestion,
-)
+from flowpack.exceptions import DiscoveryError, MissingFlowError, UnspecifiedFlowError, printable
+from flowpack.exceptions import quoted, suggestion
 
 if TYPE_CHECKING:
     from flowpack.analysis.values import Scope
@@ -44,6 +40,11 @@ class Script:
     content: bytes = attrs.field(repr=False)
     name: str
     path: Optional[str] = None  # Absolute; None where there is no file.
+    # In a project: the dotted name of the module, and what gives the scope of each of them.
+    module: Optional[str] = attrs.field(default=None, repr=False)
+    resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(
+        default=None, eq=False, repr=False
+    )
 
     @classmethod
     def read(cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT) -> Script:
@@ -109,10 +110,23 @@ class Script:
     @functools.cached_property
     def scope(self) -> Scope:
         """What the names of the module stand for when it has run; raises as :attr:`tree`."""
+        shared = self.resolve(self.module) if self.resolve and self.module else None
+        return shared or self.read_scope()  # Modules that import this one see the same classes.
+
+    def read_scope(self, watch: Optional[Callable[[ast.stmt, Scope], None]] = None) -> Scope:
+        """Read the scope anew; with *watch*, which gets each statement, it knows ``__file__``."""
         # Imported here because it is slow to load.
         from flowpack.analysis.scopes import read_module
+        from flowpack.analysis.values import Scope
 
-        return read_module(self.tree)
+        tree, scope = self.tree, Scope(resolve=self.resolve, watch=watch)
+        if self.module is not None:
+            is_package = self.filename == "__init__.py"
+            package = self.module if is_package else self.module.rpartition(".")[0]
+            scope.names["__package__"] = package
+        if self.path is not None and watch is not None:
+            scope.names["__file__"] = self.path
+        return read_module(tree, scope)
 
     def check_readable(self) -> None:
         """Raise DiscoveryError for bytes that are no source, or would crash the parser."""
@@ -127,6 +141,46 @@ class Script:
         """Return where *line* is, for messages: ``flows.py:12``."""
         return f"{self.name}:{line}" if line else self.name
 
+
+# --- the other scripts of a project -------------------------------------------------------
+
+#: Modules that are read for each other, one within the other; more would overflow the stack.
+_DEEPEST = 30
+
+
+class Modules:
+    """Gives the scope of a module of a project by its dotted name, each read once, when asked.
+
+    It is the *resolve* of the project's scripts. *find* returns the script of a module, with its
+    ``module``, by the absolute name; None outside of the project. For the deployed script it
+    returns that script, so that classes are the same wherever they are seen from.
+    """
+
+    def __init__(self, find: Callable[[str], Optional[Script]]) -> None:
+        self._find = find
+        self._scopes: Dict[str, Optional[Scope]] = {}
+        self._reading: List[str] = []
+        self._lock = threading.RLock()
+
+    def __call__(self, name: str) -> Optional[Scope]:
+        """Return the scope of the module *name*; None if it is not in the project.
+
+        None, too, for one that cannot be read, or is just being read: one that leads back to
+        itself when it is used is not known there.
+        """
+        with self._lock:
+            if name not in self._scopes and len(self._reading) < _DEEPEST:
+                self._scopes[name] = None
+                script = self._find(name)
+                if script is not None:
+                    self._reading.append(name)
+                    with suppress(DiscoveryError):
+                        self._scopes[name] = script.read_scope()
+                    self._reading.pop()
+            return self._scopes.get(name)
+
+
+# --- what older releases of Python cannot parse --------------------------------------------
 
 # Long chains such as ``a.b.c`` and ``1 + 1 + 1`` nest as deeply as they are long. Python 3.9 and
 # 3.10 turn them into a tree without counting and overflow the stack; later ones raise

@@ -10,7 +10,7 @@ import ast
 import builtins
 import re
 from collections import deque
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
 import attrs
 
@@ -19,6 +19,8 @@ import attrs
 LONGEST = 10_000
 #: A value that could be more things than these is unknown.
 _MOST_ALTERNATIVES = 16
+#: A name that is imported through more modules than these is not followed.
+_MOST_MODULES = 100
 
 SIZED = (list, tuple, set, frozenset, dict, str, bytes, range)
 CONTAINERS = (list, tuple, set, frozenset, dict)
@@ -125,6 +127,18 @@ class Scope:
     filled: Set[str] = attrs.field(factory=set, repr=False)
     # What names stood for since somebody began to record it.
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
+    # Gives the scope of a module of the project by its dotted name; None outside of it.
+    resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(default=None, repr=False)
+    # Gets each statement before it is followed, and the scope with what is bound so far.
+    watch: Optional[Callable[[ast.stmt, Scope], None]] = attrs.field(default=None, repr=False)
+
+    @property
+    def module(self) -> Scope:
+        """The scope of the whole module."""
+        scope = self
+        while scope.outer is not None:
+            scope = scope.outer
+        return scope
 
     def bind(self, name: str, value: object) -> None:
         """Let *name* stand for *value*; with ABSENT it is not bound any more."""
@@ -137,7 +151,8 @@ class Scope:
 
     def bind_others(self, why: str, star: str) -> None:
         """Let all names stand for other things too: those of *star*, for the reason *why*."""
-        for name, value in list(self.names.items()):
+        # Who watches wants what is likely.
+        for name, value in list(self.names.items()) if self.module.watch is None else ():
             if not name.startswith("__"):
                 self.bind(name, one_of([value, UNKNOWN], f"{why} may bind it anew"))
         self.stars.append(star)
@@ -166,6 +181,33 @@ class Scope:
         if stars:
             return UNKNOWN
         raise Undefined(name)
+
+    def follow(self, value: object) -> object:
+        """Return what *value*, if it is the symbol of a name in the project, stands for there.
+
+        Functions, flows, modules, and what is not bound there, remain symbols.
+        """
+        resolve = self.module.resolve
+        for _ in range(_MOST_MODULES):  # Modules may import a name from each other.
+            if resolve is None or not isinstance(value, Symbol):
+                break
+            module, _, name = value.name.rpartition(".")
+            scope = resolve(module) if module and module[0] != "." else None
+            if scope is None or not (name in scope.names or name in scope.rebound or scope.stars):
+                break
+            found = scope.look_up(name)
+            is_code = any(isinstance(each, _CODE) for each in alternatives(found))
+            if is_code or found == value:
+                break
+            # Without its source a call is nowhere taken for that of a flow.
+            value = attrs.evolve(found, node=None) if isinstance(found, Call) else found
+        return value
+
+    def exported(self) -> Optional[List[str]]:
+        """Return the names in ``__all__``; None where it is not known, or there is none."""
+        names: Any = self.names.get("__all__")
+        is_known = isinstance(names, (list, tuple)) and all(isinstance(n, str) for n in names)
+        return list(names) if is_known else None
 
 
 @attrs.frozen(eq=False)
@@ -226,7 +268,7 @@ class Class(Value):
     doc: Optional[str] = attrs.field(default=None, repr=False)
 
     lineage: Tuple[Class, ...] = attrs.field(init=False, repr=False)
-    ancestors: FrozenSet[str] = attrs.field(init=False, repr=False)
+    ancestors: frozenset[str] = attrs.field(init=False, repr=False)
 
     @lineage.default
     def _find_lineage(self) -> Tuple[Class, ...]:
@@ -234,7 +276,7 @@ class Class(Value):
         return (*dict.fromkeys(cls for base in bases for cls in base.lineage), self)
 
     @ancestors.default
-    def _find_ancestors(self) -> FrozenSet[str]:
+    def _find_ancestors(self) -> frozenset[str]:
         bases = (_origin(base) for cls in self.lineage for base in cls.bases)
         return frozenset(base.name for base in bases if isinstance(base, Symbol))
 
@@ -281,6 +323,10 @@ def path_of(value: object) -> str:
         function = path_of(value.function)
         return f"{function}()" if function else ""
     return value.name if isinstance(value, Symbol) else ""
+
+
+#: What other modules do not see more of than the name.
+_CODE = (Attribute, Function, OpenCall)
 
 
 # Plain values, and what may be several

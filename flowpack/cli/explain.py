@@ -11,7 +11,8 @@ from flowpack.cli import output
 from flowpack.deployments.source import read_script
 from flowpack.analysis.discovery import select_flow
 from flowpack.exceptions import printable
-from flowpack.projects import Project, Patterns, find_files
+from flowpack.projects.closure import Project, find_project
+from flowpack.projects.selection import Selection
 
 
 def explain(arguments: Namespace) -> None:
@@ -19,17 +20,19 @@ def explain(arguments: Namespace) -> None:
     location, _, flow = arguments.script.partition(":")
     script = read_script(location)
     select_flow(script, flow or None)
-    patterns = Patterns(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
-    found = find_files(script, arguments.project or None, patterns)
+    selection = Selection(tuple(arguments.include or ()), tuple(arguments.exclude or ()))
+    found = find_project(
+        script, arguments.project or None, tuple(getattr(arguments, "path", None) or ()), selection
+    )
     installed = _installed()
     needs: List[Dict[str, Any]] = [
         {
-            "module": name,
-            "distributions": installed.get(name, []),
-            "optional": where.endswith("?"),
-            "where": where.rstrip("?"),
+            "module": each.module,
+            "distributions": installed.get(each.module, []),
+            "optional": each.optional,
+            "where": each.where,
         }
-        for name, where in sorted(found.requires.items())
+        for each in getattr(found, 'requires', ())
     ]
     if arguments.json:
         output.result(_facts(found, needs), [], as_json=True)
@@ -37,7 +40,7 @@ def explain(arguments: Namespace) -> None:
     total = sum(each.size for each in found.taken)
     output.text(f"{len(found.taken)} files of {found.root}, {total} bytes:")
     for each in sorted(found.taken, key=lambda taken: taken.path):
-        output.text(f"  {printable(each.path)}  {each.size}  {printable(each.why, 200)}")
+        output.text(f"  {printable(each.path)}  {each.size}  {printable(each.reason, 200)}")
     output.text("to be installed where it runs:")
     for need in needs:
         names = ", ".join(need["distributions"]) or "not installed here"
@@ -50,10 +53,11 @@ def explain(arguments: Namespace) -> None:
 def _facts(found: Project, needs: List[Dict[str, Any]]) -> Dict[str, Any]:
     return {
         "root": found.root,
-        "entry": found.entry,
+        "module": found.module,
         "files": [attrs.asdict(each) for each in found.taken],
         "requires": needs,
         "notes": list(found.notes),
+        "data": list(found.hints),
     }
 
 

@@ -25,7 +25,7 @@ def pull(arguments: Namespace) -> None:
         script = fetch_script(name, client, unverified=arguments.unverified)
     content = script.content
     if arguments.extract:
-        from flowpack.projects import extract, unpack
+        from flowpack.projects.bundle import extract, unpack
 
         bundle = unpack(content)
         extract(bundle, arguments.extract)

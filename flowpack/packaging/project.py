@@ -10,7 +10,10 @@ import attrs
 
 from flowpack.packaging.base import CompleteSpec
 from flowpack.packaging.script import Source, SourcePackager
-from flowpack.projects import SIZE_LIMIT, Bundle, Patterns, find_files, pack
+from flowpack.projects.bundle import Bundle, pack
+from flowpack.projects.closure import find_project
+from flowpack.projects.reader import SIZE_LIMIT
+from flowpack.projects.selection import Selection
 
 
 def _to_path(value: Union[str, os.PathLike[str], None]) -> Optional[str]:
@@ -39,8 +42,8 @@ class ProjectPackager(SourcePackager):
     def source(self, deployment: CompleteSpec) -> Source:
         """Return the bundle, and what is not known of the project."""
         flow = deployment.flow
-        patterns = Patterns(self.include, self.exclude)
-        found = find_files(flow.script, self.root, patterns, self.size_limit)
-        bundle = Bundle(found.files, found.entry, found.file, flow.variable, found.paths)
+        selection = Selection(self.include, self.exclude, self.size_limit)
+        found = find_project(flow.script, self.root, self.paths, selection)
+        bundle = Bundle(found.files, found.module, found.file, flow.variable, found.search_paths)
         files = {path: hashlib.sha256(content).hexdigest() for path, content in found.files.items()}
         return Source(pack(bundle), flow, found.notes, files)

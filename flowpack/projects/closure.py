@@ -1,398 +1,356 @@
-"""Which files of a project a flow needs: those that its script imports, and theirs."""
+"""Which files of a project a flow needs: its script, what that imports, and so on."""
 
 from __future__ import annotations
 
 import ast
+import itertools
 import os
-import sys
-import sysconfig
-from importlib.machinery import ModuleSpec, PathFinder
-from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
+import re
+from collections import deque
+from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 import attrs
 
-from flowpack.analysis.script import Script
+from flowpack.analysis.imports import Import, UnknownImport, exported_names, read_imports
+from flowpack.analysis.script import Modules, Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
-from flowpack.projects.selection import SIZE_LIMIT, Patterns, Reader, find_root, walk
-from flowpack.analysis.imports import Import, exported, imports_of
+from flowpack.projects.data_files import data_file_hints
+from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
+from flowpack.projects.reader import FileReader
+from flowpack.projects.search_path import ModuleSearch, find_base, find_root, relative
+from flowpack.projects.selection import Selection
+from flowpack.projects.single import RESERVED, installed, is_standard
 
-_MAY = " may import it"
+#: How reasons begin or end for files that may never be imported.
+_INCLUDED = "include "
+_MAY_IMPORT = " may import it"
+#: Calls that import files, wherever these are.
+_BY_FILE = re.compile(r".*(spec_from_file_location|SourceFileLoader|load_source|run_path)")
+#: Modules that nobody means by a name that is made up while running.
+_NOT_MEANT = re.compile(r"tests?|test_.*|.*_test|conftest|__init__|__main__")
+_DOTTED_NAME = re.compile(r"\w+(\.\w+)+")
 
 
 @attrs.frozen
 class ProjectFile:
-    """A file that goes along, and why: ``pkg/flows.py:3 imports pkg.helper``."""
+    """A file that goes along, its size in bytes, and why: ``flows.py:3 imports helper``.
+
+    *added* marks an empty ``__init__.py`` that the project does not have.
+    """
 
     path: str
     size: int
-    why: str
+    reason: str
+    added: bool = False
 
 
 @attrs.frozen
 class Project:
-    """What a flow needs.
+    """What a flow needs. Paths are relative to *root*, a folder, with ``/``.
 
     Attributes:
-        root: The project's folder.
-        files: Content by path, relative to the root.
-        taken: One for each file, in the order found.
+        files: Content by path, sorted.
+        taken: One for each file, in the order in which they were found.
         file: The script.
-        entry: The name under which it is imported.
-        paths: What must be searched for modules, relative to the root.
-        requires: Modules that the project does not have, and where each is imported
-            first; those whose absence is caught end with ``?``.
-        notes: What cannot be told, one sentence each.
+        module: The dotted name under which it is imported.
+        search_paths: Folders that must be searched for modules, in order; "" is the root.
+        notes: What is missing or not certain, one sentence each.
+        hints: Data files that the code names, and that do not go along.
     """
 
     root: str
     files: Mapping[str, bytes] = attrs.field(repr=False)
     taken: Tuple[ProjectFile, ...]
     file: str
-    entry: str
-    paths: Tuple[str, ...]
-    requires: Mapping[str, str]
-    notes: Tuple[str, ...]
+    module: str
+    search_paths: Tuple[str, ...]
+    notes: Tuple[str, ...] = ()
+    hints: Tuple[str, ...] = ()
 
 
-@attrs.frozen
-class _Module:
-    name: str
-    path: Optional[str]  # None: a folder without __init__.py.
-    folder: Optional[str]  # Where its submodules are; None: it has none.
-
-
-def find_files(
+def find_project(
     script: Script,
     root: Optional[str] = None,
-    patterns: Patterns = Patterns(),
-    limit: int = SIZE_LIMIT,
+    paths: Sequence[str] = (),
+    selection: Selection = Selection(),
 ) -> Project:
-    """Return the files that *script*, a file, needs.
+    """Return the files that *script*, a file, needs; none of them is run.
+
+    *root* is the project's folder, None the nearest one that looks like it. Modules are also
+    searched in *paths*, folders in the root. *selection* takes more than what is imported.
 
     Raises:
-        ProjectError: They cannot be packed.
-        DiscoveryError: One of them is no Python.
+        ProjectError: The files cannot be packed, or could not be imported from a package.
+        DiscoveryError: This Python cannot read one that is imported.
     """
     if script.path is None:
         raise ProjectError(f"{printable(script.name)} is no file, so it has no project")
-    base = os.path.abspath(root) if root else find_root(script.path)
-    entry = os.path.relpath(script.path, base).replace(os.sep, "/")
-    if entry.startswith("../"):
-        raise ProjectError(f"{printable(script.name)} is not under {printable(base)}")
-    if "." in entry[:-3] or not entry.endswith(".py"):
-        raise ProjectError(
-            f"{printable(entry)} cannot be imported by name, as processes that a flow"
-            " starts must; let no name have a dot but for .py at the end"
+    tree = Tree(os.path.abspath(root) if root else find_root(script.path))
+    file, top = relative(tree.root, script.path), printable(tree.root)
+    if file is None:
+        raise ProjectError(f"{printable(script.name)} is not under the root {top}; give its own")
+    given: List[str] = []
+    for path in paths:
+        inner = relative(tree.root, os.path.join(tree.root, path))
+        if inner is None or not tree.is_folder(inner):
+            problem = f"the search path {printable(path)} is no folder in the root {top}"
+            raise ProjectError(f"{problem}; give it relative to the root")
+        given.append(inner)
+    base = find_base(tree, file, read_imports(script).found)
+    search = ModuleSearch(tree, base, parent(file), given)
+    closure = _Closure(search, selection, Module.at(file, base))
+    if root is None:
+        closure.above = ModuleSearch(Tree(find_root(tree.root)), "", "")
+    return closure.find(script)
+
+
+class _Closure:
+    """Follows imports from file to file; each file is read once."""
+
+    #: Where modules are that the project lacks, if its root is guessed.
+    above: Optional[ModuleSearch] = None
+
+    def __init__(self, search: ModuleSearch, selection: Selection, entry: Module) -> None:
+        self._search, self._tree, self._selection, self._entry = (
+            search,
+            search.tree,
+            selection,
+            entry,
         )
-    return _Finder(Reader(base, limit), entry, script, patterns).find()
+        self._reader = FileReader(self._tree.root, selection.size_limit)
+        self._resolve = Modules(self._find_script)
+        self._scripts: Dict[str, Script] = {}
+        self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
+        self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
+        self._imported: Dict[Module, None] = {entry: None}
+        self._open: Set[str] = set()  # Packages with modules that import what is not known.
+        self._read: Dict[str, None] = {}  # Files whose imports are followed.
+        self._notes: Dict[str, None] = {}
+        self._waiting: Deque[Module] = deque()
 
-
-class _Finder:
-    def __init__(self, reader: Reader, entry: str, script: Script, patterns: Patterns) -> None:
-        self._reader = reader
-        self._root = reader.root
-        self._patterns = patterns
-        self._entry = entry
-        self._reader.read(entry)
-        self._reader.files[entry] = script.content  # Those that the flow was told from.
-        self._taken: Dict[str, str] = {}
-        self._names: Dict[str, List[str]] = {}
-        self._requires: Dict[str, str] = {}
-        self._notes: List[str] = []
-        self._work: List[_Module] = []
-        self._bases = self._search_path(entry)
-
-    def find(self) -> Project:
-        first = self._named(self._entry)
-        self._take(first, "the script")
-        for path, pattern in self._patterns.included(self._root):
-            self._include(path, pattern)
-        while self._work:
-            self._follow(self._work.pop(0))
-        # Where others import the script under a longer name, it must have that.
-        names = self._names[self._entry]
-        names[:] = [max(names, key=lambda name: name.count("."))]
-        paths = self._close_folders()
-        files = {path: self._reader.files[path] for path in sorted(self._taken)}
+    def find(self, script: Script) -> Project:
+        """Return the project of *script*."""
+        file = self._entry.path or ""
+        self._reader.add(file, script.content)  # The bytes in which the flow was found.
+        self._take(self._entry, "the script")
+        selected = self._selection.select(self._tree.root, self._search.folders)
+        self._reader.check_size(selected.patterns)
+        self._notes.update(dict.fromkeys(selected.notes))
+        for path, pattern in selected.patterns.items():
+            self._include(path, f"{_INCLUDED}{pattern}")
+        searched: Set[Tuple[str, str]] = set()
+        while self._waiting:
+            self._follow(self._waiting.popleft())
+            pairs = itertools.product(sorted(self._open), list(self._read))
+            for pair in [] if self._waiting else [each for each in pairs if each not in searched]:
+                searched.add(pair)
+                self._follow_strings(*pair)
+        bases = {each.base for modules in self._modules.values() for each in modules}
+        search_paths = tuple(each for each in self._search.folders if each in bases)
+        self._check_folders(search_paths)
+        added = dict.fromkeys(self._own_folders(), "added, so that the folder is the project's")
+        files = {**dict.fromkeys(added, b""), **self._reader.files}
+        taken = tuple(
+            ProjectFile(path, len(files[path]), reason, path in added)
+            for path, reason in {**self._reasons, **added}.items()
+        )
         return Project(
-            root=self._root,
-            files=files,
-            taken=tuple(ProjectFile(p, len(files[p]), w) for p, w in self._taken.items()),
-            file=self._entry,
-            entry=names[0],
-            paths=tuple(base for base in self._bases if base in paths),
-            requires=self._requires,
-            notes=tuple(dict.fromkeys(self._notes)),
-        )
-
-    # Names and places.
-
-    def _search_path(self, entry: str) -> List[str]:
-        own = _parent(entry)
-        above = own
-        while above and self._is_file(_join(above, "__init__.py")):
-            above = _parent(above)
-        in_package = above != own
-        bases = [above] if in_package else [own]
-        bases += ["", "src", own]
-        there = [b for b in dict.fromkeys(bases) if os.path.isdir(self._place(b))]
-        return there
-
-    def _named(self, path: str) -> _Module:
-        """Return the module that *path* is, by the folders that have __init__.py."""
-        stem = path[: -len(".py")] if path.endswith(".py") else path
-        above = _parent(path)
-        while above and self._is_file(_join(above, "__init__.py")):
-            above = _parent(above)
-        in_package = above != _parent(path)
-        if not in_package and path == self._entry and self._is_relative(path):
-            above = ""  # Its folder is a package without __init__.py.
-        if above not in self._bases:
-            above = ""
-        name = os.path.relpath(stem, above or ".").replace(os.sep, "/").replace("/", ".")
-        if name.endswith(".__init__"):
-            return _Module(name[: -len(".__init__")], path, _parent(path))
-        return _Module(name, path, None)
-
-    def _is_relative(self, path: str) -> bool:
-        found, _ = imports_of(self._tree(path))
-        return any(each.level for each in found)
-
-    def _locate(self, folder: str, name: str, full: str) -> Optional[_Module]:
-        package = _join(folder, name)
-        if self._is_file(_join(package, "__init__.py")):
-            return _Module(full, _join(package, "__init__.py"), package)
-        if self._is_file(f"{package}.py"):
-            return _Module(full, f"{package}.py", None)
-        if os.path.isdir(self._place(package)) and self._has_python(package):
-            return _Module(full, None, package)
-        return None
-
-    def _top(self, name: str) -> Optional[_Module]:
-        if name in standard_library():
-            own = _parent(self._entry)
-            if own in self._bases[:1] and self._is_file(_join(own, f"{name}.py")):
-                raise ProjectError(
-                    f"{_join(own, name)}.py has the name of a module of Python's own,"
-                    " which it would hide from all that runs with it; rename it"
+            root=self._tree.root,
+            files={path: files[path] for path in sorted(each.path for each in taken)},
+            taken=taken,
+            file=file,
+            # Where others import it under a longer name, there must be no second copy.
+            module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
+            search_paths=search_paths,
+            notes=tuple(printable(each, 500) for each in self._notes),
+            hints=tuple(
+                f"{path}:{hint.line} {hint.advice}"
+                for path in self._read
+                for hint in data_file_hints(
+                    self._scripts[path], self._tree.root, search_paths, files
                 )
-            return None
-        spaces: List[_Module] = []
-        for base in self._bases:
-            found = self._locate(base, name, name)
-            if found is not None and found.path is not None:
-                return found
-            if found is not None:
-                spaces.append(found)
-        return spaces[0] if spaces else None
-
-    def _is_file(self, path: str) -> bool:
-        return os.path.isfile(self._place(path)) and not any(
-            part in ("site-packages", ".venv") for part in path.split("/")
+            ),
         )
 
-    def _has_python(self, folder: str) -> bool:
-        entries = list(os.scandir(self._place(folder)))
-        return any(each.name.endswith(".py") for each in entries) or any(
-            self._is_file(_join(_join(folder, each.name), "__init__.py")) for each in entries
-        )
+    # --- taking ------------------------------------------------------------------------
 
-    def _place(self, path: str) -> str:
-        return os.path.join(self._root, path)
-
-    # What is taken.
-
-    def _take(self, module: _Module, why: str) -> None:
+    def _take(self, module: Module, reason: str) -> None:
+        """Take the file of *module*, whatever its name, and the packages that it is in."""
         path = module.path
-        if path is None:
+        if path is None or module in self._modules.get(path, ()):
             return
-        names = self._names.setdefault(path, [])
-        if module.name in names:
+        for each in find_chain(self._tree, [module.base], module.name.rpartition(".")[0]):
+            self._take(each, reason)
+        if module != self._entry and self._selection.excludes(path, self._search.folders):
+            if not reason.endswith(_MAY_IMPORT):
+                self._notes[f"{path} is excluded, but {reason}"] = None
             return
-        names.append(module.name)
-        # An imported module is taken even if git ignores it: it may be generated.
-        if any(self._patterns.exclude) and self._patterns.excluded(path):
-            self._notes.append(f"{path} is excluded, but {why}")
-            return
+        self._modules.setdefault(path, []).append(module)
+        self._reasons.setdefault(path, reason)
+        self._waiting.append(module)
+
+    def _include(self, path: str, reason: str) -> None:
         self._reader.read(path)
-        self._taken.setdefault(path, why)
-        self._work.append(module)
-
-    def _include(self, path: str, pattern: str) -> None:
-        why = f"include {pattern}"
         if path.endswith(".py"):
-            # Also the packages above it, without which it cannot be imported.
-            module = self._named(path)
-            self._chain(module.name, None, why)
-            self._take(module, why)
-        else:
-            self._reader.read(path)
-            self._taken.setdefault(path, why)
+            base = self._tree.package_base(parent(path))
+            self._take(Module.at(path, base if base in self._search.folders else ""), reason)
+        self._reasons.setdefault(path, reason)
 
-    def _take_all(self, module: _Module, why: str) -> bool:
-        """Take all modules of the outermost package that *module* is in, if any."""
-        top, dot, _ = module.name.partition(".")
-        folder = _join(_base(module.path or "", module.name), top)
-        if not dot and module.folder is None:
-            return False
-        for path in sorted(walk(self._root, folder)):
-            if path.endswith(".py") and not self._patterns.excluded(path):
-                name = path[len(folder) - len(top) : -len(".py")].replace("/", ".")
-                inner = _parent(path) if name.endswith(".__init__") else None
-                name = name[: -len(".__init__")] if inner else name
-                self._take(_Module(name, path, inner), why)
-        return True
-
-    def _chain(self, name: str, start: Optional[_Module], why: str) -> Optional[_Module]:
-        """Take *name* and the packages above it; return it, or None if it is missing."""
-        parts = name.split(".")
-        module = start or self._top(parts.pop(0))
-        if module is None:
-            return None
-        self._take(module, why)
-        for part in parts:
-            if module.folder is None:
-                return None
-            found = self._locate(module.folder, part, f"{module.name}.{part}")
-            if found is None:
-                return None
-            self._take(found, why)
-            module = found
-        return module
-
-    # What a module imports.
-
-    def _tree(self, path: str) -> ast.Module:
-        content = self._reader.read(path)
-        return Script(content, path, self._place(path)).tree
-
-    def _follow(self, module: _Module) -> None:
+    def _script(self, module: Module) -> Script:
         path = module.path or ""
+        if path not in self._scripts:
+            place, content = os.path.join(self._tree.root, path), self._reader.read(path)
+            self._scripts[path] = Script(content, path, place, module.name, self._resolve)
+        return self._scripts[path]
+
+    def _find_script(self, name: str) -> Optional[Script]:
+        found = [each for each in self._search.find(name) if each.name == name and each.path]
+        return self._script(found[0]) if found else None
+
+    # --- following ---------------------------------------------------------------------
+
+    def _follow(self, module: Module) -> None:
+        path = module.path or ""
+        script = self._script(module)
         try:
-            tree = self._tree(path)
+            imports = read_imports(script)
         except DiscoveryError as exc:
-            why = self._taken[path]
-            if not why.startswith("include ") and not why.endswith(_MAY):
+            reason = self._reasons[path]
+            if not reason.startswith(_INCLUDED) and not reason.endswith(_MAY_IMPORT):
                 raise
-            self._notes.append(f"its imports are not followed: {exc}")
+            self._notes[f"the imports of {path} are not followed: {exc}"] = None
             return
-        found, untold = imports_of(tree)
-        for call in untold[:1]:
-            if not self._take_all(module, f"{path}:{call.line}{_MAY}"):
-                self._notes.append(
-                    f"{path}:{call.line} imports what only running it would tell:"
-                    f" {call.text}; name it in include if it is the project's own"
-                )
-        for each in found:
-            self._resolve(each, module, path)
+        self._read[path] = None
+        working = [os.path.join(self._tree.root, each) for each in imports.working_paths]
+        for place in [*imports.search_paths, *working]:
+            inner = relative(self._tree.root, place)
+            self._search.add([] if inner is None else [inner])
+            if inner is None and place not in working:
+                note = f"{path} adds {place} to sys.path, which is not in {self._tree.root}"
+                self._notes[note] = None
+        for unknown in imports.unknown:
+            self._follow_unknown(unknown, module)
+        for each in imports.found:
+            self._follow_import(each, module)
 
-    def _resolve(self, each: Import, module: _Module, path: str) -> None:
-        target = self._absolute(each, module)
-        dots = "." * each.level
-        why = f"{path}:{each.line} imports {dots}{each.module}".rstrip()
-        if target is None:
-            if not each.optional:
-                raise ProjectError(
-                    f"{why}, which leads above its package; import it without the dots,"
-                    " or put both into a folder of the project"
-                )
+    def _follow_import(self, each: Import, module: Module) -> None:
+        written = "." * each.level + each.module
+        where = f"{module.path}:{each.line} imports {written}"
+        name = module.absolute(each.level, each.module)
+        top = (name or "").partition(".")[0]
+        chain = self._find(name, each) if name else []
+        for found in chain:
+            below = found.name[len(name or "") :] if found.name.startswith(f"{name}.") else ""
+            self._imported[found] = None
+            self._take(found, where + below[1 if written.endswith(".") else 0 :])
+        if each.optional or any(found.name == name for found in chain):
             return
-        found = self._chain(target, None, why)
-        top = target.partition(".")[0]
-        if found is None:
-            if each.level or self._top(top) is not None:
-                if not each.optional:
-                    self._notes.append(f"{why}, which is not there")
-            elif top not in standard_library():
-                mark = "?" if each.optional else ""
-                known = self._requires.get(top, "?")
-                if known.endswith("?"):
-                    self._requires[top] = f"{path}:{each.line}{mark}"
-            return
-        names = list(each.names)
-        if "*" in names and found.path is not None:
-            names = list(exported(self._tree(found.path)))
-        for name in names:
-            if found.folder is not None:
-                sub = self._locate(found.folder, name, f"{found.name}.{name}")
-                if sub is not None:
-                    self._take(sub, f"{why} {name}".replace(" . ", " .", 1))
+        if name is None:
+            self._notes[f"{where}, which leads above its package"] = None
+        elif chain or each.level:
+            self._notes[f"{where}, which is not there{self._compiled(name, chain)}"] = None
+        elif self.above and not is_standard(top) and not installed(top):
+            if self.above.find(name, each.names):
+                remedy = f"take it along with --project {self.above.tree.root}"
+                self._notes[f"{where}, which is above the root {self._tree.root}; {remedy}"] = None
+                self.above = None  # Once is enough.
 
-    def _absolute(self, each: Import, module: _Module) -> Optional[str]:
-        if not each.level:
-            return each.module
-        package = module.name.split(".")
-        drop = each.level - (1 if module.folder is not None else 0)
-        if drop >= len(package) + (1 if module.folder is not None else 0):
-            return None
-        parts = package[: len(package) - drop]
-        if not parts:
-            return None
-        return ".".join([*parts, each.module] if each.module else parts)
+    def _find(self, name: str, each: Import) -> List[Module]:
+        """Return the modules of the project that an import loads."""
+        top = name.partition(".")[0]
+        if top in RESERVED and not each.level:
+            # Only beside a script that is in no package it would be the project's.
+            beside = find_module(self._tree, [self._entry.base], top)
+            if "." in self._entry.name or beside is None or beside.path is None:
+                return []
+        chain = self._search.find(name, each.names)
+        for module in chain if "*" in each.names else ():
+            if module.name == name and module.path:
+                return self._search.find(name, exported_names(self._script(module)))
+        return chain
 
-    # What makes the package safe to import from.
+    def _compiled(self, name: str, chain: Sequence[Module]) -> str:
+        start = name.rpartition(".")[2] + "."
+        for folder in chain[-1].folders if chain else ():
+            for file in self._tree.list(folder):
+                if file.startswith(start) and file.endswith((".so", ".pyd")):
+                    return f" as source: {join(folder, file)} is compiled, and not taken"
+        return ""
 
-    def _close_folders(self) -> Set[str]:
-        """Return the folders to search; those in them become the project's own.
+    # --- imports of what only running the code tells -----------------------------------
 
-        A folder without __init__.py would come after any installed package of its
-        name, and after the package's own file.
-        """
-        bases: Set[str] = set()
-        for path, names in self._names.items():
-            for name in names if path in self._taken else ():
-                base = _base(path, name)
-                bases.add(base)
-                top, dot, _ = name.partition(".")
-                if top in standard_library() or top in ("prefect", "flowpack"):
+    def _follow_unknown(self, unknown: UnknownImport, module: Module) -> None:
+        """Take the modules beside *module*, and later those that strings name."""
+        where = f"{module.path}:{unknown.line}"
+        taken, remedy = "none is taken", "add others of the project with --include"
+        if module.package and not _BY_FILE.match(unknown.text):
+            taken = f"taken are those in {module.package}, and what strings name of them"
+            self._open.add(module.package.partition(".")[0])
+            self._take_below(find_chain(self._tree, [module.base], module.package), where)
+        problem = f"imports modules that are known only when it runs, {unknown.text}"
+        self._notes[f"{where} {problem}: {taken}; {remedy}"] = None
+
+    def _follow_strings(self, package: str, path: str) -> None:
+        """Take the modules of *package* that strings in *path* name."""
+        for node in ast.walk(self._scripts[path].tree):
+            text = node.value if isinstance(node, ast.Constant) else None
+            match = _DOTTED_NAME.match(text) if isinstance(text, str) else None
+            if match is not None and match.string.startswith(f"{package}."):
+                where = f"{path}:{getattr(node, 'lineno', 0)}"
+                chain = self._search.find(match.group())
+                for each in chain:
+                    self._take(each, f"{where}{_MAY_IMPORT}")
+                if match.string[match.end() :].startswith("."):
+                    self._take_below(chain, where)
+
+    def _take_below(self, chain: Sequence[Module], where: str) -> None:
+        """Take the modules in the package at the end of *chain*."""
+        for folder in chain[-1].folders if chain else ():
+            for stem in [re.sub("[.]py$", "", each) for each in self._tree.list(folder)]:
+                found = find_module(self._tree, [folder], f"{chain[-1].name}.{stem}")
+                if found and not _NOT_MEANT.fullmatch(stem):
+                    self._take(found, f"{where}{_MAY_IMPORT}")
+
+    # --- folders -----------------------------------------------------------------------
+
+    def _check_folders(self, search_paths: Sequence[str]) -> None:
+        """Raise ProjectError for a module in *search_paths* that would hide what all code needs."""
+        for base in search_paths:
+            for path, reason in self._reasons.items():
+                inside = path.startswith(join(base, "")) and path.endswith(".py")
+                name = Module.at(path, base).name if inside else ""
+                if name in RESERVED:
+                    problem = f"would hide the module {quoted(name)}, which all code needs"
+                    remedy = "rename it, or put it in a package"
                     raise ProjectError(
-                        f"{printable(path)} is imported as {quoted(name)}, and every"
-                        f" worker needs the {quoted(top)} that this would hide; rename"
-                        " it or put it in a package"
+                        f"{printable(path)} {problem} ({printable(reason)}); {remedy}"
                     )
-                if self._installed(top) is not None:
-                    self._notes.append(f"{top} is installed, too; the project's is used")
-                init = _join(_join(base, top), "__init__.py")
-                if dot and init not in self._taken and not self._is_shared(top):
-                    self._reader.files[init] = b""
-                    self._taken[init] = "added: it makes the folder the project's own"
-        return bases
+            if base in self._search.between:
+                own = [p for p, found in self._modules.items() if base in {e.base for e in found}]
+                self._notes[
+                    f"{self._reasons[own[0]]}, so {base} is searched, too, a folder between the"
+                    f" script and the root; --path {base} asks for it"
+                ] = None
 
-    def _is_shared(self, top: str) -> bool:
-        """Say whether parts of the package *top* are installed."""
-        spec = self._installed(top)
-        return spec is not None and spec.origin is None
+    def _own_folders(self) -> Iterator[str]:
+        """Yield the ``__init__.py`` to add, which make top-level folders the project's own.
 
-    def _installed(self, top: str) -> Optional[ModuleSpec]:
-        root = self._root
-        places = [p for p in map(os.path.abspath, sys.path) if not p.startswith(root)]
-        return PathFinder.find_spec(top, places)
-
-
-def _base(path: str, name: str) -> str:
-    """Return the folder in which the module at *path* is called *name*."""
-    end = name.replace(".", "/")
-    for each in (f"{end}/__init__.py", f"{end}.py", end):
-        if path.endswith(each):
-            return path[: -len(each)].rstrip("/")
-    return ""
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
-def standard_library() -> FrozenSet[str]:
-    """Return the names of Python's own modules."""
-    names = getattr(sys, "stdlib_module_names", None)
-    if names is not None:
-        return frozenset(names)
-    found = set(sys.builtin_module_names)
-    folder = sysconfig.get_path("stdlib")
-    for place in (folder, os.path.join(folder, "lib-dynload")):
-        found.update(name.partition(".")[0] for name in os.listdir(place))
-    return frozenset(found)
+        Without one a folder comes after all installed packages of its name. Here alone what is
+        packed depends on what is installed: namespaces that installed packages share stay so.
+        """
+        inits: Dict[str, Dict[str, None]] = {}
+        for each in self._imported:
+            if each.path in self._reasons:
+                top, dot, _ = each.name.partition(".")
+                init = join(each.base, f"{top}/__init__.py")
+                inits.setdefault(top, {}).update({init: None} if dot else {})
+        for top, paths in inits.items():
+            missing = [each for each in paths if each not in self._reasons]
+            spec = installed(top, self._tree.root)
+            if spec is not None and (spec.origin or not missing):
+                self._notes[f"{top} is installed, too; the project's is used"] = None
+            if len(missing) == 1 and (spec is None or spec.origin):
+                yield missing[0]
+            elif missing:
+                shared = "several folders" if spec is None else "packages that are installed"
+                self._notes[f"{top} is a namespace of {shared}, and stays one"] = None

@@ -1,0 +1,90 @@
+"""Imports that a script alone cannot meet: a check at each deploy, so it loads next to nothing.
+
+Beside that it holds what the project never provides: the standard library, what is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import ModuleSpec
+from typing import Optional, Tuple
+
+from flowpack.analysis.imports import Import, read_imports
+from flowpack.analysis.script import Script
+
+#: Modules of the standard library of each Python from 3.9 to 3.13. A list, for what a project
+#: is packed as must not depend on the Python that packs it; ``sys.stdlib_module_names`` does.
+STANDARD = frozenset("""
+    __future__ abc antigravity argparse array ast asyncio atexit base64 bdb binascii bisect
+    builtins bz2 cProfile calendar cmath cmd code codecs codeop collections colorsys
+    compileall concurrent configparser contextlib contextvars copy copyreg csv ctypes curses
+    dataclasses datetime dbm decimal difflib dis doctest email encodings ensurepip enum errno
+    faulthandler fcntl filecmp fileinput fnmatch fractions ftplib functools gc genericpath
+    getopt getpass gettext glob graphlib grp gzip hashlib heapq hmac html http idlelib imaplib
+    importlib inspect io ipaddress itertools json keyword linecache locale logging lzma
+    mailbox marshal math mimetypes mmap modulefinder msvcrt multiprocessing netrc nt ntpath
+    nturl2path numbers opcode operator optparse os pathlib pdb pickle pickletools pkgutil
+    platform plistlib poplib posix posixpath pprint profile pstats pty pwd py_compile pyclbr
+    pydoc pydoc_data pyexpat queue quopri random re readline reprlib resource rlcompleter
+    runpy sched secrets select selectors shelve shlex shutil signal site smtplib socket
+    socketserver sqlite3 sre_compile sre_constants sre_parse ssl stat statistics string
+    stringprep struct subprocess symtable sys sysconfig syslog tabnanny tarfile tempfile
+    termios textwrap this threading time timeit tkinter token tokenize trace traceback
+    tracemalloc tty turtle turtledemo types typing unicodedata unittest urllib uuid venv
+    warnings wave weakref webbrowser winreg winsound wsgiref xml xmlrpc zipapp zipfile
+    zipimport zlib zoneinfo
+    """.split())
+#: Names that no module of a project may take: whatever runs with it needs the real ones.
+RESERVED = STANDARD | {"flowpack", "prefect"}
+
+
+def is_standard(name: str) -> bool:
+    """Return True if *name* is a top-level module of Python's standard library."""
+    # The second is there since Python 3.10.
+    return name in STANDARD or name in getattr(sys, "stdlib_module_names", sys.builtin_module_names)
+
+
+def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:
+    """Return where the top-level module *name* is installed here; None if it is not.
+
+    What is before the standard library in ``sys.path`` (the working folder, ``PYTHONPATH``) is
+    not installed; an editable install is, unless it is one of the project at *root*.
+    """
+    standard = os.path.dirname(os.__file__)
+    places = sys.path[sys.path.index(standard) :] if standard in sys.path else sys.path
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, places) if hasattr(finder, "find_spec") else None
+        if spec is not None and not (root and _is_below(spec, root)):
+            return spec
+    return None
+
+
+def _is_below(spec: ModuleSpec, root: str) -> bool:
+    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    top = os.path.join(os.path.realpath(root), "")
+    return all(os.path.realpath(place or "").startswith(top) for place in places)
+
+
+def missing_modules(script: Script) -> Tuple[Import, ...]:
+    """Return the imports that only files beside *script*, or of its project, can meet.
+
+    Left out are relative ones, and those that runs can do without.
+
+    Raises:
+        DiscoveryError: This Python cannot read the script.
+    """
+    needed = [each for each in read_imports(script).found if not each.level and not each.optional]
+    tops = {each.module.partition(".")[0] for each in needed} - RESERVED
+    unmet = {top for top in tops if not is_standard(top) and installed(top) is None}
+    if not unmet or script.path is None:
+        return ()
+    # Imported here because most scripts do not need them.
+    from flowpack.projects.modules import Tree
+    from flowpack.projects.search_path import ModuleSearch, find_root, relative
+
+    tree = Tree(find_root(script.path))
+    own = relative(tree.root, os.path.dirname(script.path)) or ""
+    search = ModuleSearch(tree, tree.package_base(own, RESERVED), own)
+    mine = (each for each in needed if each.module.partition(".")[0] in unmet)
+    return tuple(each for each in mine if search.find(each.module, each.names))

@@ -1,0 +1,178 @@
+"""Hints at data files that code names."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from flowpack.analysis.script import Script
+from flowpack.exceptions import DiscoveryError
+from flowpack.projects.data_files import data_file_hints
+
+FILES = (
+    "flows/sql/q.sql flows/x.yaml data/a.csv data/sub/b.json templates/m.html pkg/__init__.py"
+    " pkg/res/t.txt pkg/templates/p.html dbt/dbt_project.yml scripts/x.py run.sh .env models/m.pkl"
+    " conf.yaml src/lib/__init__.py src/lib/l.json src/lib/top.py notes.md"
+).split()
+HEAD = """
+import glob, importlib.resources, json, os, pkgutil, subprocess, yaml
+import os.path as osp
+import pandas as pd
+from importlib import resources
+from pathlib import Path
+import lib
+HERE = Path(__file__).parent
+BASE = os.path.dirname(os.path.abspath(__file__))
+ROOT = Path(__file__).resolve().parents[1]
+UP = HERE / ".."
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    for path in FILES:
+        place = tmp_path / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("")
+    return tmp_path
+
+
+def hints(root, code, taken=(), path="flows/f.py"):
+    (root / path).write_text(textwrap.dedent(HEAD + code))
+    return data_file_hints(Script.read(root / path), str(root), ("src",), taken)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("open('data/a.csv')", "data/a.csv"),
+        ("def f(name='conf.yaml'): pass", "conf.yaml"),
+        ("with open(HERE / 'sql' / 'q.sql') as f: pass", "flows/sql/q.sql"),
+        ("(HERE / 'sql/q.sql').read_text()", "flows/sql/q.sql"),
+        ("Path(__file__).with_name('x.yaml')", "flows/x.yaml"),
+        ("HERE.joinpath('sql', 'q.sql').open()", "flows/sql/q.sql"),
+        ("Path('sql/q.sql').read_bytes()", "flows/sql/q.sql"),
+        ("SQL = HERE / 'sql'\nopen(SQL / name)", "flows/sql/"),
+        ("SQL = HERE / 'sql'\nopen(SQL / 'q.sql')", "flows/sql/ flows/sql/q.sql"),
+        ("yaml.safe_load(open(os.path.join(BASE, 'x.yaml')))", "flows/x.yaml"),
+        ("open(osp.join(osp.dirname(__file__), 'x.yaml'))", "flows/x.yaml"),
+        ("open(BASE + '/x.yaml')", "flows/x.yaml"),
+        ("open(f'{BASE}/x.yaml')", "flows/x.yaml"),
+        ("open(str(ROOT / 'models/m.pkl'), 'rb')", "models/m.pkl"),
+        ("open(UP / 'models/m.pkl', 'rb')", "models/m.pkl"),
+        ("pd.read_csv(Path.cwd() / 'data' / 'a.csv')", "data/a.csv"),
+        ("pd.read_csv(filepath_or_buffer='data/a.csv')", "data/a.csv"),
+        ("def f(i): open(f'data/sub/{i}.json')", "data/sub/"),
+        ("glob.glob('data/*.csv')", "data/"),
+        ("Path('data').glob('*.csv')", "data/"),
+        ("pkgutil.get_data('pkg', 'res/t.txt')", "pkg/res/t.txt"),
+        ("importlib.resources.files('pkg').joinpath('res/t.txt')", "pkg/res/t.txt"),
+        ("resources.files('pkg.res') / 't.txt'", "pkg/res/t.txt"),
+        ("(resources.files('lib') / 'l.json').read_text()", "src/lib/l.json"),
+        ("resources.files(lib).joinpath('l.json')", "src/lib/l.json"),
+        ("resources.files(__package__) / 'x.yaml'", "flows/x.yaml"),
+        ("resources.read_text('pkg.res', 't.txt')", "pkg/res/t.txt"),
+        ("FileSystemLoader('templates')", "templates/"),
+        ("Environment(loader=FileSystemLoader(searchpath='templates'))", "templates/"),
+        ("PackageLoader('pkg', 'templates')", "pkg/templates/"),
+        ("DbtCoreOperation(commands=['dbt run'], project_dir='dbt')", "dbt/"),
+        ("subprocess.run(['python', 'scripts/x.py'])", "scripts/x.py"),
+        ("def f():\n  own = HERE / 'sql'\n  open(own / 'q.sql')", "flows/sql/ flows/sql/q.sql"),
+        ("class A:\n  base = 'data'\n  def f(self): open('data/a.csv')", "data/a.csv"),
+        ("os.system('bash run.sh -v')", "run.sh"),
+        ("load_dotenv('.env')", ".env"),
+        ("pd.read_csv('data/a.csv').to_csv('run.sh')", "data/a.csv"),
+        ("FILES = ['data/a.csv', {'k': 'models/m.pkl'}]", "data/a.csv models/m.pkl"),
+    ],
+)
+def test_paths_that_are_there(root, code, expected):
+    assert sorted(hint.path for hint in hints(root, code)) == expected.split()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "'data/a.csv'",  # Docstrings, and text.
+        "x = {'data': 1, 'f.py': 2}; print('templates', 'See data/a.csv for more.')",
+        "open('run.sh', 'w')",
+        "open('run.sh', mode='a')",
+        "Path('run.sh').open('w')",
+        "df.to_csv('data/a.csv'); Path('run.sh').write_text('')",
+        "open('/etc/passwd'); open('../../x.csv'); open(HERE / '../../x.csv')",
+        "pd.read_csv('https://example.com/data/a.csv'); pd.read_csv('s3://bucket/a.csv')",
+        "open(name); open(HERE); open('.'); open(''); os.listdir('flows')",
+        "open('a\\0b.csv'); open('a\\nb.csv'); open('x' * 9999)",
+        "', '.join(['a', 'b']); open(1); open(b'data/a.csv'); open()",
+        "X = X + X; open(X); Y = Z; Z = Y; open(Y + '/a.csv')",
+        "Path(); 'a'.parent; HERE.parents[x]; HERE.parents['1']; files(); HERE.parents[99]",
+    ],
+)
+def test_no_noise(root, code):
+    assert hints(root, code) == ()
+
+
+def test_plain_data_paths_that_are_missing(root):
+    code = "read_csv('raw/in.csv')\nopen('data/nope.txt')\njson.load('*.json'); open(x / 'y.csv')"
+    found = hints(root, code)
+    assert [(hint.path, hint.text) for hint in found] == [
+        (None, "'raw/in.csv'"),
+        (None, "'data/nope.txt'"),
+    ]
+    assert found[0].advice == "'raw/in.csv' looks like a data file, and is not in the project"
+
+
+def test_advice(root):
+    first, secret = hints(root, "open('data/a.csv')\nopen('.env')")
+    assert first.line == 12
+    assert first.advice == "'data/a.csv' names data/a.csv; --include data/a.csv takes it"
+    assert secret.advice == (
+        "'.env' names .env, which may hold secrets: use blocks or environment variables;"
+        " --include .env takes it"
+    )
+
+
+def test_what_is_in_the_package_is_not_hinted_at(root):
+    code = "open('data/a.csv'); open(ROOT / 'models' / 'm.pkl'); FileSystemLoader('pkg/templates')"
+    taken = ["data/a.csv", "pkg/templates/p.html", "pkg/__init__.py"]
+    assert [hint.path for hint in hints(root, code, taken)] == ["models/m.pkl"]
+    # A folder of modules is no data.
+    assert hints(root, "x = ROOT / 'pkg'", taken[2:]) == ()
+
+
+def test_a_file_that_helpers_look_for_by_its_name(root):
+    code = "run_query('sub/b.json'); run_query('m.pkl'); run_query('x.json')"
+    assert [hint.path for hint in hints(root, code)] == ["data/sub/b.json", "models/m.pkl"]
+    (root / "flows/m.pkl.d/sub").mkdir(parents=True)
+    (root / "flows/m.pkl.d/sub/b.json").write_text("")  # Now it may be either.
+    assert [hint.path for hint in hints(root, code)] == ["models/m.pkl"]
+
+
+def test_names_with_spaces_are_quoted(root):
+    (root / "my data.csv").write_text("")
+    (hint,) = hints(root, "open('my data.csv')")
+    assert hint.advice.endswith("; --include 'my data.csv' takes it")
+
+
+def test_each_path_once_where_it_stands_first(root):
+    found = hints(root, "NAME = 'data/a.csv'\nopen(NAME)\nopen('data/a.csv')")
+    assert [hint.line for hint in found] == [12]
+
+
+def test_a_module_in_a_package_names_its_own_folder(root):
+    found = hints(root, "open(HERE / 'l.json'); open('l.json')", path="src/lib/top.py")
+    assert [hint.path for hint in found] == ["src/lib/l.json"]
+
+
+@pytest.mark.parametrize("operator", "+/")
+def test_deep_code(root, operator):
+    code = "x = " + operator.join(["'a'"] * 3000) + "\ny = 'data/a.csv'"
+    try:
+        assert [hint.path for hint in hints(root, code)] == ["data/a.csv"]
+    except DiscoveryError as exc:  # Older Pythons cannot parse it.
+        assert "nested too deeply" in str(exc)
+
+
+def test_what_is_no_python(root):
+    with pytest.raises(DiscoveryError):
+        hints(root, "def (")
