@@ -15,7 +15,7 @@ import attrs
 
 from flowpack.analysis.calls import iterated
 from flowpack.analysis.evaluate import bind, read_value, truth
-from flowpack.analysis.scopes import read_body
+from flowpack.analysis.scopes import Definition, read_body
 from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import UNKNOWN, Scope, Symbol, alternatives, path_of
@@ -26,6 +26,8 @@ _MOST = 1_000
 _SHOWN = 80
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORTS: Tuple[type, ...] = (ast.Import, ast.ImportFrom)
+_CALLS = (ast.Call, ast.AugAssign)
 _LOOPS = (ast.For, ast.AsyncFor)
 #: Names without which no module is imported by a call, or searched for, and no script is run.
 _MENTIONED = re.compile(
@@ -47,9 +49,9 @@ class Import:
         level: How many dots stand before it.
         names: What a from-import takes of it; a star is one of them.
         line: Where it stands.
-        optional: Whether runs can do without it: its failure is caught, or it stands in for one
-            that failed, or is under a condition that never holds in runs, such as
-            ``TYPE_CHECKING`` and ``__name__ == "__main__"``.
+        optional: Whether runs can do without it: a failed import is caught around it, whatever
+            the handler does; or it stands in such a handler, for another one; or under a
+            condition that never holds in runs: ``TYPE_CHECKING``, ``__name__ == "__main__"``.
     """
 
     module: str
@@ -124,13 +126,12 @@ class _ImportReader:
         self.places: Dict[ast.AST, Tuple[_Part, ...]] = {}
         self.own: Dict[ast.AST, List[ast.AST]] = defaultdict(list)
         self.read: Dict[ast.AST, List[object]] = {}
-        self.functions: List[Tuple[ast.AST, Scope]] = []
+        self.functions: List[Tuple[Definition, Scope]] = []
         self.script, self.has_calls = script, bool(_MENTIONED.search(script.content))
         self.find_places(script.tree)
-        self.scope if self.has_calls else None
-        while self.functions and self.has_calls:
-            function, scope = self.functions.pop()
-            read_body(function, scope)  # type: ignore[arg-type]  # it is a definition
+        # Reading one function adds those in it.
+        for function, scope in self.functions if self.has_calls and self.scope.names else ():
+            read_body(function, scope)
 
     @functools.cached_property
     def scope(self) -> Scope:
@@ -140,26 +141,24 @@ class _ImportReader:
     def find_places(self, tree: ast.AST) -> None:
         """Note, in order, all that may import something or change the search path."""
         waiting: List[Tuple[ast.AST, ast.AST, Tuple[_Part, ...]]] = [(tree, tree, ())]
+        kinds = _IMPORTS + (_CALLS if self.has_calls else ())
         while waiting:  # A list of work and no recursion: code may be nested deeply.
             node, statement, parts = waiting.pop()
             if isinstance(node, ast.expr) and not self.has_calls:
                 continue
             statement = node if isinstance(node, ast.stmt) else statement
-            if isinstance(node, (ast.Import, ast.ImportFrom, ast.AugAssign, ast.Call)):
+            if isinstance(node, kinds):
                 self.places[node] = parts
                 self.own[statement].append(node)
-            if isinstance(node, (*_DEFINITIONS, ast.Lambda)):  # Run elsewhere, if not under if.
+            if isinstance(node, (*_DEFINITIONS, ast.Lambda)):  # They run at other times.
                 parts = tuple(each for each in parts if isinstance(each[0], ast.If))
+            holds_code = hasattr(node, "body") or hasattr(node, "generators")
             for field, value in reversed(list(ast.iter_fields(node))):
-                inner = (
-                    (*parts, (node, field))
-                    if hasattr(node, "body") or hasattr(node, "generators")
-                    else parts
-                )
-                listed = reversed(value) if isinstance(value, list) else [value]
-                waiting += [
+                inner = (*parts, (node, field)) if holds_code else parts
+                listed = value[::-1] if isinstance(value, list) else [value]
+                waiting += (
                     (each, statement, inner) for each in listed if isinstance(each, ast.AST)
-                ]
+                )
 
     def watch(self, statement: ast.stmt, scope: Scope) -> None:
         """Read what *statement* imports, with what *scope* binds before it."""
@@ -167,7 +166,7 @@ class _ImportReader:
             self.functions.append((statement, scope))
         # What a loop runs over may be forgotten in its body, and is known before it.
         nodes = ast.walk(statement) if isinstance(statement, _LOOPS) else self.own[statement]
-        for node in filter(self.places.__contains__, nodes):
+        for node in [each for each in nodes if each in self.places]:
             found, before = list(self.items_in(node, scope)), self.read.get(node)
             if not before or (found and not isinstance(found[0], UnknownImport)):
                 self.read[node] = found

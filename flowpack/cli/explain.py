@@ -26,6 +26,7 @@ def explain(arguments: Namespace) -> None:
     # Imported here because it is slow to load, and so is inspect, which uses this module.
     from flowpack.packaging.project import find_data
 
+<<<<<<< HEAD
     packager = project_packager(arguments)
     project = packager.find_project(script)
     notes = list(project.notes)
@@ -44,6 +45,17 @@ def explain(arguments: Namespace) -> None:
         **requirements(project.files, project.search_paths),
         "data": [{"where": where, **attrs.asdict(hint)} for where, hint in hints],
         "notes": [*notes, *(f"{where}: {hint.advice}" for where, hint in hints)],
+=======
+
+def _facts(found: Project, needs: List[Dict[str, Any]]) -> Dict[str, Any]:
+    return {
+        "root": found.root,
+        "module": found.module,
+        "files": [attrs.asdict(each) for each in found.taken],
+        "requires": needs,
+        "notes": list(found.notes),
+        "data": list(found.hints),
+>>>>>>> wip-f
     }
     output.result(document, _lines(document), as_json=arguments.json)
 

@@ -58,10 +58,10 @@ def find_base(tree: Tree, file: str, imports: Iterable[Import]) -> str:
         depth = file[len(base) :].strip("/").count("/")
         for _ in range(0 if each.optional else each.level - depth):
             if not base:
+                where = f"{printable(file)}:{each.line} imports {'.' * each.level}{each.module}"
+                remedy = f"choose --project {printable(os.path.dirname(tree.root))}"
                 raise ProjectError(
-                    f"{printable(file)}:{each.line} imports {'.' * each.level}{each.module},"
-                    f" which begins above the root; choose --project"
-                    f" {printable(os.path.dirname(tree.root))}, or import it without the dots"
+                    f"{where}, which begins above the root; {remedy}, or import it without the dots"
                 )
             base = parent(base)
     name = file[len(base) :].strip("/")

@@ -1,0 +1,5 @@
+from .numbers import DAYS
+
+
+def week(day):
+    return day // DAYS + 1

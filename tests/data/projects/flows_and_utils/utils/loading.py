@@ -1,0 +1,2 @@
+def load(names, target):
+    return f"loaded {', '.join(names)} into the {target}"

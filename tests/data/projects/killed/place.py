@@ -1,0 +1,3 @@
+from os.path import dirname
+
+HERE = dirname(__file__)

@@ -1,0 +1,5 @@
+"""Amounts of money."""
+
+
+def parse(text: str) -> float:
+    return float(text.replace("€", ""))

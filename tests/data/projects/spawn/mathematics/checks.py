@@ -1,0 +1,3 @@
+def check_number(number):
+    assert isinstance(number, int)
+    return number

@@ -1,0 +1,3 @@
+class Stock(dict):
+    def total(self):
+        return sum(self.values())

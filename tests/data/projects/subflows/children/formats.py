@@ -1,0 +1,2 @@
+def joined(rows):
+    return " and ".join(rows)

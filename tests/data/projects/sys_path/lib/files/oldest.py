@@ -1,0 +1,2 @@
+def oldest(ages):
+    return max(ages)

@@ -1,0 +1,2 @@
+def book(text):
+    return f"booked {text}"

@@ -1,0 +1,1 @@
+ACCOUNT = "account 42"
