@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Tuple, Union
 
 import attrs
 
@@ -95,8 +95,7 @@ class ProjectPackager(SourcePackager):
 
     def link(self, script: Script) -> Script:
         """Return *script* with what it imports of its project; errors as of find_project."""
-        project = self.find_project(script)
-        return link_modules(script, project.module, project.files, project.search_paths)
+        return linked_script(self.find_project(script), script)
 
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the project as one Python file, and ``file.py:function``."""
@@ -125,26 +124,22 @@ class ProjectPackager(SourcePackager):
         return (*project.notes, note)
 
 
-def link_modules(
-    script: Script, module: str, files: Mapping[str, bytes], search_paths: Sequence[str]
-) -> Script:
-    """Return *script*, the *module* of a project, which sees what other modules define.
-
-    The *files* of the project are its content by path; modules are found in *search_paths*.
-    """
+def linked_script(project: Union[Project, Bundle], script: Optional[Script] = None) -> Script:
+    """Return the *script* of a project, which sees what the project's other modules define."""
 
     def find(name: str) -> Optional[Script]:
-        if name == module:
+        if name == project.module:
             return linked
-        for base in search_paths:
+        for base in project.search_paths:
             for end in ("/__init__.py", ".py"):
                 path = f"{base}/{name.replace('.', '/')}{end}".lstrip("/")
-                if path in files:
-                    return Script(files[path], path, module=name, resolve=modules)
+                if path in project.files:
+                    return Script(project.files[path], path, module=name, resolve=modules)
         return None
 
     modules = Modules(find)
-    linked = attrs.evolve(script, module=module, resolve=modules)
+    script = script or Script(project.files[project.file], project.file)
+    linked = attrs.evolve(script, module=project.module, resolve=modules)
     return linked
 
 
