@@ -120,8 +120,8 @@ class ProjectPackager(SourcePackager):
         if not paths:
             return project.notes
         listed = f"{', '.join(paths[:5])}{' and others' if len(paths) > 5 else ''}"
-        note = f"the code names {listed}, which are not packaged; flowpack explain shows where"
-        return (*project.notes, note)
+        note = f"the code names files that are not packaged: {printable(listed)}; flowpack explain"
+        return (*project.notes, f"{note} shows where, and --include takes them")
 
 
 def linked_script(project: Union[Project, Bundle], script: Optional[Script] = None) -> Script:
