@@ -3,8 +3,7 @@
 ::
 
     flowpack explain examples/shop/flows/orders.py
-    flowpack deploy examples/shop/flows/orders.py --project --include flows/prices.csv \
-        --name daily
+    flowpack deploy examples/shop/flows/orders.py --project --include flows/prices.csv -n daily
     flowpack run orders/daily -p item=tea
 """
 
