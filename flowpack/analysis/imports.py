@@ -9,13 +9,13 @@ import re
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import PurePath
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import attrs
 
 from flowpack.analysis.calls import iterated
 from flowpack.analysis.evaluate import bind, read_value, truth
-from flowpack.analysis.scopes import read_body
+from flowpack.analysis.scopes import Definition, read_body
 from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import UNKNOWN, Scope, Symbol, alternatives, path_of
@@ -26,7 +26,14 @@ _MOST = 1_000
 _SHOWN = 80
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORTS: Tuple[type, ...] = (ast.Import, ast.ImportFrom)
+_CALLS = (ast.Call, ast.AugAssign)
 _LOOPS = (ast.For, ast.AsyncFor)
+#: Names without which no module is imported by a call, or searched for, and no script is run.
+_MENTIONED = re.compile(
+    rb"\b(__import__|imp|importlib|pkgutil|pydoc|runpy|site|subprocess|sys\s*\.\s*path|sys\s+as"
+    rb"|from\s+sys|create_subprocess_\w+|exec[lv]\w*|popen|posix_spawnp?|spawn[lv]\w*|system)\b"
+)
 #: Code that stands in others: a statement or expression, and the name of a field of it.
 _Part = Tuple[Any, str]
 #: Exceptions as which a failed import is caught.
@@ -42,9 +49,9 @@ class Import:
         level: How many dots stand before it.
         names: What a from-import takes of it; a star is one of them.
         line: Where it stands.
-        optional: Whether runs can do without it: its failure is caught, or it stands in for one
-            that failed, or is under a condition that never holds in runs, such as
-            ``TYPE_CHECKING`` and ``__name__ == "__main__"``.
+        optional: Whether runs can do without it: a failed import is caught around it, whatever
+            the handler does; or it stands in such a handler, for another one; or under a
+            condition that never holds in runs: ``TYPE_CHECKING``, ``__name__ == "__main__"``.
     """
 
     module: str
@@ -119,34 +126,39 @@ class _ImportReader:
         self.places: Dict[ast.AST, Tuple[_Part, ...]] = {}
         self.own: Dict[ast.AST, List[ast.AST]] = defaultdict(list)
         self.read: Dict[ast.AST, List[object]] = {}
-        self.functions: List[Tuple[ast.AST, Scope]] = []
+        self.functions: List[Tuple[Definition, Scope]] = []
+        self.script, self.has_calls = script, bool(_MENTIONED.search(script.content))
         self.find_places(script.tree)
-        self.scope = script.read_scope(self.watch)
-        while self.functions:
-            function, scope = self.functions.pop()
-            read_body(function, scope)  # type: ignore[arg-type]  # it is a definition
+        # Reading one function adds those in it.
+        for function, scope in self.functions if self.has_calls and self.scope.names else ():
+            read_body(function, scope)
+
+    @functools.cached_property
+    def scope(self) -> Scope:
+        """What names stand for in the end; read only where it matters, for it takes a while."""
+        return self.script.read_scope(self.watch)
 
     def find_places(self, tree: ast.AST) -> None:
         """Note, in order, all that may import something or change the search path."""
         waiting: List[Tuple[ast.AST, ast.AST, Tuple[_Part, ...]]] = [(tree, tree, ())]
+        kinds = _IMPORTS + (_CALLS if self.has_calls else ())
         while waiting:  # A list of work and no recursion: code may be nested deeply.
             node, statement, parts = waiting.pop()
+            if isinstance(node, ast.expr) and not self.has_calls:
+                continue
             statement = node if isinstance(node, ast.stmt) else statement
-            if isinstance(node, (ast.Import, ast.ImportFrom, ast.AugAssign, ast.Call)):
+            if isinstance(node, kinds):
                 self.places[node] = parts
                 self.own[statement].append(node)
-            if isinstance(node, (*_DEFINITIONS, ast.Lambda)):  # Run elsewhere, if not under if.
+            if isinstance(node, (*_DEFINITIONS, ast.Lambda)):  # They run at other times.
                 parts = tuple(each for each in parts if isinstance(each[0], ast.If))
+            holds_code = hasattr(node, "body") or hasattr(node, "generators")
             for field, value in reversed(list(ast.iter_fields(node))):
-                inner = (
-                    (*parts, (node, field))
-                    if hasattr(node, "body") or hasattr(node, "generators")
-                    else parts
-                )
-                listed = reversed(value) if isinstance(value, list) else [value]
-                waiting += [
+                inner = (*parts, (node, field)) if holds_code else parts
+                listed = value[::-1] if isinstance(value, list) else [value]
+                waiting += (
                     (each, statement, inner) for each in listed if isinstance(each, ast.AST)
-                ]
+                )
 
     def watch(self, statement: ast.stmt, scope: Scope) -> None:
         """Read what *statement* imports, with what *scope* binds before it."""
@@ -154,7 +166,7 @@ class _ImportReader:
             self.functions.append((statement, scope))
         # What a loop runs over may be forgotten in its body, and is known before it.
         nodes = ast.walk(statement) if isinstance(statement, _LOOPS) else self.own[statement]
-        for node in filter(self.places.__contains__, nodes):
+        for node in [each for each in nodes if each in self.places]:
             found, before = list(self.items_in(node, scope)), self.read.get(node)
             if not before or (found and not isinstance(found[0], UnknownImport)):
                 self.read[node] = found
@@ -164,7 +176,7 @@ class _ImportReader:
         lets_pass = functools.lru_cache(maxsize=None)(self.lets_pass)
         for node, parts in self.places.items():
             # In parts that are not followed names stand for what they do in the end.
-            found = self.read[node] if node in self.read else self.items_in(node, self.scope)
+            found = self.read[node] if node in self.read else self.items_in(node)
             for item in found:
                 if isinstance(item, Import) and any(map(lets_pass, parts)):
                     item = attrs.evolve(item, optional=True)
@@ -179,17 +191,14 @@ class _ImportReader:
             return never is not None and truth(read_value(node.test, self.scope)) is never
         if isinstance(node, (ast.With, ast.AsyncWith)):
             for call in (each.context_expr for each in node.items if field == "body"):
-                if (
-                    isinstance(call, ast.Call)
-                    and _path(call.func, self.scope) == "contextlib.suppress"
-                ):
-                    caught += [read_value(each, self.scope) for each in call.args]
+                if _path(getattr(call, "func", call), self.scope) == "contextlib.suppress":
+                    caught += [read_value(each, self.scope) for each in getattr(call, "args", ())]
         for handler in getattr(node, "handlers", ()) if field != "finalbody" else ():
             kinds = read_value(handler.type or ast.Name("Exception", ast.Load()), self.scope)
             caught += kinds if isinstance(kinds, tuple) else [kinds]
         return any(_CAUGHT.fullmatch(path_of(each)) for each in caught)
 
-    def items_in(self, node: Any, scope: Scope) -> Iterator[object]:
+    def items_in(self, node: Any, scope: Optional[Scope] = None) -> Iterator[object]:
         """Yield what *node* itself imports, adds to the search path, or runs."""
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -197,14 +206,12 @@ class _ImportReader:
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             yield Import(node.module or "", node.level, names, node.lineno)
-        elif isinstance(node, ast.AugAssign):
-            if _path(node.target, scope) == "sys.path":
-                yield from _folders(read_value(node.value, scope))
         else:
-            path = _path(node.func, scope)
-            for read in [read for names, read in _READERS if re.fullmatch(names, path)]:
-                for inner in _rounds(self.places[node], scope):
-                    yield from read(node, inner)
+            named, scope = getattr(node, "func", None) or node.target, scope or self.scope
+            for each, read in _READERS:
+                if re.fullmatch(each, _path(named, scope)):
+                    for inner in _rounds(self.places[node], scope):
+                        yield from read(node, inner)
 
 
 def _path(node: ast.expr, scope: Scope) -> str:
@@ -263,8 +270,9 @@ def _folders(value: object) -> Iterator[str]:
             yield str(each)
 
 
-def _added(node: ast.Call, scope: Scope) -> Iterator[object]:
-    yield from _folders([read_value(each, scope) for each in node.args[-1:]])
+def _added(node: Any, scope: Scope) -> Iterator[object]:
+    given = node.args[-1:] if isinstance(node, ast.Call) else [node.value]
+    yield from _folders([read_value(each, scope) for each in given])
 
 
 def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
@@ -294,7 +302,7 @@ def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
 #: Functions, and what reads their calls.
 _READERS = (
     (r"importlib\.import_module|(builtins|importlib)\.__import__", _modules),
-    (r"site\.addsitedir|sys\.path\.(append|extend|insert)", _added),
+    (r"site\.addsitedir|sys\.path(\.(append|extend|insert))?", _added),
     (r"pkgutil\.(iter_modules|resolve_name|walk_packages)|pydoc\.locate", _unknown),
     (r"imp\.load_\w+|importlib\.util\.spec_from_\w+|importlib\.machinery\.\w+Loader", _unknown),
     (r"subprocess\.\w+|asyncio\.create_subprocess_\w+", _scripts),

@@ -12,31 +12,15 @@ import threading
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import (
-    TYPE_CHECKING,
-    Callable,
-    Dict,
-    List,
-    Optional,
-    Protocol,
-    Sequence,
-    Tuple,
-    TypeVar,
-    Union,
-)
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
+from typing import Union
 
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.analysis.syntax import PARSED_AS
-from flowpack.exceptions import (
-    DiscoveryError,
-    MissingFlowError,
-    UnspecifiedFlowError,
-    printable,
-    quoted,
-    suggestion,
-)
+from flowpack.exceptions import DiscoveryError, MissingFlowError, UnspecifiedFlowError, printable
+from flowpack.exceptions import quoted, suggestion
 
 if TYPE_CHECKING:
     from flowpack.analysis.values import Scope

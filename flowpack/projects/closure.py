@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 from collections import deque
@@ -13,6 +14,7 @@ import attrs
 from flowpack.analysis.imports import Import, UnknownImport, exported_names, read_imports
 from flowpack.analysis.script import Modules, Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
+from flowpack.projects.data_files import data_file_hints
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_base, find_root, relative
@@ -44,10 +46,9 @@ class ProjectFile:
 
 @attrs.frozen
 class Project:
-    """What a flow needs. Paths are relative to the root, with ``/``.
+    """What a flow needs. Paths are relative to *root*, a folder, with ``/``.
 
     Attributes:
-        root: The project's folder, absolute.
         files: Content by path, sorted.
         taken: One for each file, in the order in which they were found.
         file: The script.
@@ -73,13 +74,10 @@ def find_project(
     paths: Sequence[str] = (),
     selection: Selection = Selection(),
 ) -> Project:
-    """Return the files that *script* needs. None is run.
+    """Return the files that *script*, a file, needs; none of them is run.
 
-    Args:
-        script: The flow's script, a file.
-        root: The project's folder; None is the nearest one that looks like it.
-        paths: Further folders to search for modules, in the root.
-        selection: What is taken beside what is imported.
+    *root* is the project's folder, None the nearest one that looks like it. Modules are also
+    searched in *paths*, folders in the root. *selection* takes more than what is imported.
 
     Raises:
         ProjectError: The files cannot be packed, or could not be imported from a package.
@@ -88,36 +86,37 @@ def find_project(
     if script.path is None:
         raise ProjectError(f"{printable(script.name)} is no file, so it has no project")
     tree = Tree(os.path.abspath(root) if root else find_root(script.path))
-    file = relative(tree.root, script.path)
+    file, top = relative(tree.root, script.path), printable(tree.root)
     if file is None:
-        shown = printable(script.name)
-        raise ProjectError(f"{shown} is not under the root {printable(tree.root)}; give its own")
-    given = [relative(tree.root, os.path.join(tree.root, path)) for path in paths]
-    for path, inner in zip(paths, given):
-        if inner is None or not os.path.isdir(os.path.join(tree.root, inner)):
-            raise ProjectError(
-                f"the search path {printable(path)} is no folder in the root"
-                f" {printable(tree.root)}; give it relative to the root"
-            )
+        raise ProjectError(f"{printable(script.name)} is not under the root {top}; give its own")
+    given: List[str] = []
+    for path in paths:
+        inner = relative(tree.root, os.path.join(tree.root, path))
+        if inner is None or not tree.is_folder(inner):
+            problem = f"the search path {printable(path)} is no folder in the root {top}"
+            raise ProjectError(f"{problem}; give it relative to the root")
+        given.append(inner)
     base = find_base(tree, file, read_imports(script).found)
-    search = ModuleSearch(tree, base, parent(file), [each for each in given if each is not None])
-    above = None if root else ModuleSearch(Tree(find_root(tree.root)), "", "")
-    return _Closure(search, above, selection, script, Module.at(file, base)).find(script)
+    search = ModuleSearch(tree, base, parent(file), given)
+    closure = _Closure(search, selection, Module.at(file, base))
+    if root is None:
+        closure.above = ModuleSearch(Tree(find_root(tree.root)), "", "")
+    return closure.find(script)
 
 
 class _Closure:
     """Follows imports from file to file; each file is read once."""
 
-    def __init__(
-        self,
-        search: ModuleSearch,
-        above: Optional[ModuleSearch],
-        selection: Selection,
-        script: Script,
-        entry: Module,
-    ) -> None:
-        self._search, self._tree, self._above = search, search.tree, above
-        self._selection, self._entry = selection, entry
+    #: Where modules are that the project lacks, if its root is guessed.
+    above: Optional[ModuleSearch] = None
+
+    def __init__(self, search: ModuleSearch, selection: Selection, entry: Module) -> None:
+        self._search, self._tree, self._selection, self._entry = (
+            search,
+            search.tree,
+            selection,
+            entry,
+        )
         self._reader = FileReader(self._tree.root, selection.size_limit)
         self._resolve = Modules(self._find_script)
         self._scripts: Dict[str, Script] = {}
@@ -125,6 +124,7 @@ class _Closure:
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
         self._imported: Dict[Module, None] = {entry: None}
         self._open: Set[str] = set()  # Packages with modules that import what is not known.
+        self._read: Dict[str, None] = {}  # Files whose imports are followed.
         self._notes: Dict[str, None] = {}
         self._waiting: Deque[Module] = deque()
 
@@ -132,47 +132,56 @@ class _Closure:
         """Return the project of *script*."""
         file = self._entry.path or ""
         self._reader.add(file, script.content)  # The bytes in which the flow was found.
-        self._take_with_packages(self._entry, "the script")
+        self._take(self._entry, "the script")
         selected = self._selection.select(self._tree.root, self._search.folders)
         self._reader.check_size(selected.patterns)
         self._notes.update(dict.fromkeys(selected.notes))
         for path, pattern in selected.patterns.items():
             self._include(path, f"{_INCLUDED}{pattern}")
-        read: Set[str] = set()
+        searched: Set[Tuple[str, str]] = set()
         while self._waiting:
             self._follow(self._waiting.popleft())
-            for path in [] if self._waiting or not self._open else list(self._reasons):
-                if path in self._scripts and path not in read:
-                    read.add(path)
-                    self._follow_strings(path)
+            pairs = itertools.product(sorted(self._open), list(self._read))
+            for pair in [] if self._waiting else [each for each in pairs if each not in searched]:
+                searched.add(pair)
+                self._follow_strings(*pair)
         bases = {each.base for modules in self._modules.values() for each in modules}
         search_paths = tuple(each for each in self._search.folders if each in bases)
         self._check_folders(search_paths)
         added = dict.fromkeys(self._own_folders(), "added, so that the folder is the project's")
-        reasons = {**self._reasons, **added}
-        files = {path: self._reader.files.get(path, b"") for path in sorted(reasons)}
+        files = {**dict.fromkeys(added, b""), **self._reader.files}
+        taken = tuple(
+            ProjectFile(path, len(files[path]), reason, path in added)
+            for path, reason in {**self._reasons, **added}.items()
+        )
         return Project(
             root=self._tree.root,
-            files=files,
-            taken=tuple(
-                ProjectFile(path, len(files[path]), reason, path in added)
-                for path, reason in reasons.items()
-            ),
+            files={path: files[path] for path in sorted(each.path for each in taken)},
+            taken=taken,
             file=file,
             # Where others import it under a longer name, there must be no second copy.
             module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
             search_paths=search_paths,
             notes=tuple(printable(each, 500) for each in self._notes),
+            hints=tuple(
+                f"{path}:{hint.line} {hint.advice}"
+                for path in self._read
+                for hint in data_file_hints(
+                    self._scripts[path], self._tree.root, search_paths, files
+                )
+            ),
         )
 
     # --- taking ------------------------------------------------------------------------
 
     def _take(self, module: Module, reason: str) -> None:
-        """Take the file of *module*, whatever its name, and follow its imports later."""
+        """Take the file of *module*, whatever its name, and the packages that it is in."""
         path = module.path
         if path is None or module in self._modules.get(path, ()):
             return
-        if self._selection.excludes(path, self._search.folders):
+        for each in find_chain(self._tree, [module.base], module.name.rpartition(".")[0]):
+            self._take(each, reason)
+        if module != self._entry and self._selection.excludes(path, self._search.folders):
             if not reason.endswith(_MAY_IMPORT):
                 self._notes[f"{path} is excluded, but {reason}"] = None
             return
@@ -180,17 +189,11 @@ class _Closure:
         self._reasons.setdefault(path, reason)
         self._waiting.append(module)
 
-    def _take_with_packages(self, module: Module, reason: str) -> None:
-        for each in find_chain(self._tree, [module.base], module.name.rpartition(".")[0]):
-            self._take(each, reason)
-        self._take(module, reason)
-
     def _include(self, path: str, reason: str) -> None:
         self._reader.read(path)
         if path.endswith(".py"):
             base = self._tree.package_base(parent(path))
-            module = Module.at(path, base if base in self._search.folders else "")
-            self._take_with_packages(module, reason)
+            self._take(Module.at(path, base if base in self._search.folders else ""), reason)
         self._reasons.setdefault(path, reason)
 
     def _script(self, module: Module) -> Script:
@@ -217,6 +220,7 @@ class _Closure:
                 raise
             self._notes[f"the imports of {path} are not followed: {exc}"] = None
             return
+        self._read[path] = None
         working = [os.path.join(self._tree.root, each) for each in imports.working_paths]
         for place in [*imports.search_paths, *working]:
             inner = relative(self._tree.root, place)
@@ -245,12 +249,11 @@ class _Closure:
             self._notes[f"{where}, which leads above its package"] = None
         elif chain or each.level:
             self._notes[f"{where}, which is not there{self._compiled(name, chain)}"] = None
-        elif self._above and not is_standard(top) and not installed(top):
-            if self._above.find(name, each.names):
-                self._notes[
-                    f"{where}, which is not in {self._tree.root} but above it; take it along with"
-                    f" --project {self._above.tree.root}"
-                ] = None
+        elif self.above and not is_standard(top) and not installed(top):
+            if self.above.find(name, each.names):
+                remedy = f"take it along with --project {self.above.tree.root}"
+                self._notes[f"{where}, which is above the root {self._tree.root}; {remedy}"] = None
+                self.above = None  # Once is enough.
 
     def _find(self, name: str, each: Import) -> List[Module]:
         """Return the modules of the project that an import loads."""
@@ -279,27 +282,26 @@ class _Closure:
     def _follow_unknown(self, unknown: UnknownImport, module: Module) -> None:
         """Take the modules beside *module*, and later those that strings name."""
         where = f"{module.path}:{unknown.line}"
-        taken = "none is taken"
+        taken, remedy = "none is taken", "add others of the project with --include"
         if module.package and not _BY_FILE.match(unknown.text):
             taken = f"taken are those in {module.package}, and what strings name of them"
             self._open.add(module.package.partition(".")[0])
             self._take_below(find_chain(self._tree, [module.base], module.package), where)
-        self._notes[
-            f"{where} imports modules that are known only when it runs, {unknown.text}: {taken};"
-            " add others of the project with --include"
-        ] = None
+        problem = f"imports modules that are known only when it runs, {unknown.text}"
+        self._notes[f"{where} {problem}: {taken}; {remedy}"] = None
 
-    def _follow_strings(self, path: str) -> None:
-        """Take the modules that strings in *path* name, if their package imports by such names."""
+    def _follow_strings(self, package: str, path: str) -> None:
+        """Take the modules of *package* that strings in *path* name."""
         for node in ast.walk(self._scripts[path].tree):
             text = node.value if isinstance(node, ast.Constant) else None
-            name = _DOTTED_NAME.match(text) if isinstance(text, str) else None
-            if name is not None and name.group().partition(".")[0] in self._open:
-                chain = self._search.find(name.group())
+            match = _DOTTED_NAME.match(text) if isinstance(text, str) else None
+            if match is not None and match.string.startswith(f"{package}."):
+                where = f"{path}:{getattr(node, 'lineno', 0)}"
+                chain = self._search.find(match.group())
                 for each in chain:
-                    self._take(each, f"{path}:{getattr(node, 'lineno', 0)}{_MAY_IMPORT}")
-                if str(text)[name.end() :].startswith("."):
-                    self._take_below(chain, f"{path}:{getattr(node, 'lineno', 0)}")
+                    self._take(each, f"{where}{_MAY_IMPORT}")
+                if match.string[match.end() :].startswith("."):
+                    self._take_below(chain, where)
 
     def _take_below(self, chain: Sequence[Module], where: str) -> None:
         """Take the modules in the package at the end of *chain*."""
@@ -314,18 +316,19 @@ class _Closure:
     def _check_folders(self, search_paths: Sequence[str]) -> None:
         """Raise ProjectError for a module in *search_paths* that would hide what all code needs."""
         for base in search_paths:
-            inside = [path for path in self._reasons if path.startswith(join(base, ""))]
-            for path in inside:
-                name = Module.at(path, base).name if path.endswith(".py") else ""
+            for path, reason in self._reasons.items():
+                inside = path.startswith(join(base, "")) and path.endswith(".py")
+                name = Module.at(path, base).name if inside else ""
                 if name in RESERVED:
+                    problem = f"would hide the module {quoted(name)}, which all code needs"
+                    remedy = "rename it, or put it in a package"
                     raise ProjectError(
-                        f"{printable(path)} would hide the module {quoted(name)}, which all code"
-                        f" needs ({printable(self._reasons[path])}); rename it, or put it in a"
-                        " package"
+                        f"{printable(path)} {problem} ({printable(reason)}); {remedy}"
                     )
             if base in self._search.between:
+                own = [p for p, found in self._modules.items() if base in {e.base for e in found}]
                 self._notes[
-                    f"{self._reasons[inside[0]]}, so {base} is searched, too, a folder between the"
+                    f"{self._reasons[own[0]]}, so {base} is searched, too, a folder between the"
                     f" script and the root; --path {base} asks for it"
                 ] = None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
+from itertools import islice
 from pathlib import PurePath
 from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -16,23 +18,22 @@ from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import Scope, path_of
 from flowpack.exceptions import printable
-from flowpack.projects.listing import never_taken
+from flowpack.projects.listing import never_taken, walk
 from flowpack.projects.selection import holds_secrets
 
 #: Calls whose arguments are read, written and run, and arguments that are paths.
-_READING = re.compile(
-    r"open|(.*_)?(read|load)(_.*)?|.*Loader|get_data|files|i?glob|iterdir|listdir"
-)
+_READING = re.compile(r"i?glob|open|(.*_)?(read|load)(_.*)?|.*Loader|get_data|files|.*dir")
 _WRITING = re.compile(r"(to|write|save|dump)_?.*|mkdir|makedirs|touch|unlink|remove|rename")
 _RUNNING = re.compile(r"run|Popen|call|check_.*|system|popen|.*[Ss]hell.*")
 _NAMING = re.compile(r"(?!out|dest|save|log|target).*(dir|path|file|folder|template)s?")
-_IN_PACKAGE = frozenset(
-    "get_data PackageLoader read_text read_binary open_text open_binary".split()
-)
+_IN_PACKAGE = re.compile("files/1|(get_data|PackageLoader|(read|open)_(text|binary))/2")
+_MODE = re.compile("[(,=] ?'[bt+]*[wax][bt+]*'")
 _DATA = re.compile(
     r"(?i:(?!\.\./|/)[\w./@+-]+\.(csv|tsv|jsonl?|geojson|ya?ml|toml|ini|cfg|conf|sql|txt|md|xml"
     r"|xlsx?|html?|j2|jinja2?|tmpl|template|parquet|feather|avro|pkl|pickle|joblib|np[yz]|db|env))"
 )
+#: In so many files one is looked for by its name, those of tests aside.
+_MOST, _TEST = 5_000, re.compile(r"(.*/)?tests?/")
 
 
 @attrs.frozen
@@ -52,7 +53,7 @@ class Hint:
         text = printable(self.text, 80)
         if self.path is None:
             return f"{text} looks like a data file, and is not in the project"
-        path = printable(self.path)
+        path = shlex.quote(printable(self.path))
         if holds_secrets(self.path.rstrip("/")):
             text = f"{text} names {path}, which may hold secrets"
             return f"{text}: use blocks or environment variables; --include {path} takes it"
@@ -72,19 +73,28 @@ def data_file_hints(
     own = os.path.dirname(os.path.join(root, script.path or script.name))
     bases = [own, root, *(os.path.join(root, folder) for folder in folders)]
     hints: Dict[str, Hint] = {}
+    files: List[str] = []
     for node, path, context in _Paths(script).found():
         is_read = _READING.fullmatch(context) is not None
         for word in path.split() if _RUNNING.fullmatch(context) else [path]:
             is_word = isinstance(node, ast.Constant) and "/" not in word
             is_word = is_word and not is_read and not _NAMING.fullmatch(context)
             inner = _existing(word, root, bases, is_word)
-            if inner is None and is_read and _DATA.fullmatch(word):
-                hints.setdefault(word, Hint(node.lineno, source_of(node)))
-            # The modules in a folder do not make its data part of the package.
-            data = [each for each in taken if each == inner or not each.endswith(".py")]
-            if inner is not None and not any(each.startswith(inner) for each in data):
-                hints.setdefault(inner, Hint(node.lineno, source_of(node), inner))
-    return tuple(hints.values())
+            if inner is None and _DATA.fullmatch(word):
+                # Helpers of a project look for a name in a folder of their own.
+                files = files or [
+                    each for each in islice(walk(root), _MOST) if not _TEST.match(each)
+                ]
+                same = [each for each in files if f"/{each}".endswith(f"/{word}")]
+                inner = same[0] if len(same) == 1 else None
+            if inner is not None or (is_read and _DATA.fullmatch(word)):
+                hints.setdefault(inner or word, Hint(node.lineno, source_of(node), inner))
+    # Folders of modules are no data.
+    return tuple(
+        hint
+        for hint in hints.values()
+        if hint.path is None or not any(each.startswith(hint.path) for each in taken)
+    )
 
 
 def _existing(path: str, root: str, bases: Sequence[str], is_word: bool) -> Optional[str]:
@@ -142,7 +152,8 @@ class _Paths:
             children = list(ast.iter_child_nodes(node))
             if isinstance(node, ast.Call):
                 context = _called(node)
-                if _WRITING.fullmatch(context) or _opens_to_write(node):
+                is_written = context == "open" and _MODE.search(source_of(node))
+                if is_written or _WRITING.fullmatch(context):
                     children = [node.func] if context.startswith("to_") else []
             if isinstance(node, ast.keyword) and _NAMING.fullmatch(node.arg or ""):
                 context = context if _READING.fullmatch(context) else str(node.arg)
@@ -168,10 +179,9 @@ class _Paths:
         elif isinstance(node, ast.Call) and name == "joinpath":
             owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
             parts = [self._path(each, scope) for each in (*owner, *node.args)]
-        elif isinstance(node, ast.Call) and (name == "files" or name in _IN_PACKAGE):
-            if len(node.args) == 1 + (name in _IN_PACKAGE):
-                rest = [self._path(each, scope) for each in node.args[1:]]
-                parts = [self.package(node.args[0], scope), *rest]
+        elif isinstance(node, ast.Call) and _IN_PACKAGE.fullmatch(f"{name}/{len(node.args)}"):
+            rest = [self._path(each, scope) for each in node.args[1:]]
+            parts = [self.package(node.args[0], scope), *rest]
         elif name in ("cwd", "getcwd"):
             parts = ["."]
         else:
@@ -193,10 +203,3 @@ class _Paths:
 def _called(node: ast.Call) -> str:
     """Return the last name of the function of a call."""
     return str(getattr(node.func, "attr", getattr(node.func, "id", "")))
-
-
-def _opens_to_write(node: ast.Call) -> bool:
-    given = node.args[1:2] if isinstance(node.func, ast.Name) else node.args[:2]
-    given = given + [each.value for each in node.keywords if each.arg == "mode"]
-    modes = [str(each.value) for each in given if isinstance(each, ast.Constant)]
-    return _called(node) == "open" and any(re.fullmatch("[bt+]*[wax][bt+]*", m) for m in modes)

@@ -37,7 +37,7 @@ def relative(root: str, place: str) -> Optional[str]:
 
     Links are followed where the paths as they are written do not meet.
     """
-    place = os.path.normpath(place)
+    place = os.path.normpath(place.replace("\0", "\ufffd"))
     for top, path in ((root, place), (os.path.realpath(root), os.path.realpath(place))):
         if f"{path}/".startswith(f"{top.rstrip('/')}/"):
             return os.path.relpath(path, top).replace(os.sep, "/") if path != top else ""
@@ -58,10 +58,10 @@ def find_base(tree: Tree, file: str, imports: Iterable[Import]) -> str:
         depth = file[len(base) :].strip("/").count("/")
         for _ in range(0 if each.optional else each.level - depth):
             if not base:
+                where = f"{printable(file)}:{each.line} imports {'.' * each.level}{each.module}"
+                remedy = f"choose --project {printable(os.path.dirname(tree.root))}"
                 raise ProjectError(
-                    f"{printable(file)}:{each.line} imports {'.' * each.level}{each.module},"
-                    f" which begins above the root; choose --project"
-                    f" {printable(os.path.dirname(tree.root))}, or import it without the dots"
+                    f"{where}, which begins above the root; {remedy}, or import it without the dots"
                 )
             base = parent(base)
     name = file[len(base) :].strip("/")

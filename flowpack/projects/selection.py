@@ -31,7 +31,7 @@ _SECRET = re.compile(
     r"|\.(aws|ssh|kube|azure|gnupg|docker|prefect))"
 )
 #: Of Python modules fewer, for most that are called tokens.py or secret_santa.py are code.
-_SECRET_MODULE = re.compile(r"(?i:.*passw(or)?d.*|credentials?.*|secrets?\.py|\.env.*)")
+_SECRET_MODULE = re.compile(r"(?i:.*password.*|credentials.*|secrets\.py|\.env.*)")
 
 
 def holds_secrets(path: str) -> bool:

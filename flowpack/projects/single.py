@@ -37,18 +37,12 @@ STANDARD = frozenset("""
     """.split())
 #: Names that no module of a project may take: whatever runs with it needs the real ones.
 RESERVED = STANDARD | {"flowpack", "prefect"}
-#: Standard in some of these Pythons only: where a project has such a module, it is used.
-_SOMETIMES = frozenset("""
-    aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils imghdr imp lib2to3
-    mailcap msilib nis nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib tomllib uu
-    xdrlib
-    """.split())
 
 
 def is_standard(name: str) -> bool:
-    """Return True if *name* is a top-level module of some Python's standard library."""
-    known = getattr(sys, "stdlib_module_names", sys.builtin_module_names)  # Since Python 3.10.
-    return name in STANDARD or name in _SOMETIMES or name in known
+    """Return True if *name* is a top-level module of Python's standard library."""
+    # The second is there since Python 3.10.
+    return name in STANDARD or name in getattr(sys, "stdlib_module_names", sys.builtin_module_names)
 
 
 def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:

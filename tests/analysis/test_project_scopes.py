@@ -151,8 +151,8 @@ def test_schemas_are_those_of_one_script(case: str, way: str) -> None:
         pkg__public="from .models import *",
         **{module.replace(".", "__"): MODELS},
     )
-    one = Project(flows=MODELS.replace("annotations\n", "annotations\n    from typing import Union\n")
-                  + FLOW.format(above="", parameters=parameters.format("")))  # fmt: skip
+    models = MODELS.replace("annotations\n", "annotations\n    from typing import Union\n")
+    one = Project(flows=models + FLOW.format(above="", parameters=parameters.format("")))
     expected = one.schema()
     assert not expected.notes
     assert project.schema() == expected
@@ -238,7 +238,7 @@ def test_relative_imports(text: str) -> None:
     assert value(project, "X", module) == 1
 
 
-@pytest.mark.parametrize("text", ["from ...x import X", "from .... import X", "from .nope import X"])
+@pytest.mark.parametrize("text", ["from ...x import X", "from .... import X", "from .no import X"])
 def test_relative_imports_that_lead_nowhere(text: str) -> None:
     project = Project(a__b=text, x="X = 1")
     assert value(project, "X", "a.b") != 1
@@ -250,7 +250,8 @@ UNKNOWN: Dict[str, Dict[str, str]] = {
     "no module": {"flows": "from a import X"},
     "a circle": {"flows": "from a import X", "a": "from flows import X"},
     "a longer circle": {"flows": "from a import X", "a": "from b import X", "b": "from a import X"},
-    "a circle when it is used": {"flows": "import a\nX = a.X + 1", "a": "import flows\nX = flows.X"},
+    "a circle when it is used": {"flows": "import a\nX = a.X + 1",
+                                 "a": "import flows\nX = flows.X"},
     "two things": {"flows": "from a import X", "a": "import os\nX = 1 if os.environ else 2"},
     "bound in a function": {"flows": "from a import X",
                             "a": "X = 1\ndef f():\n    global X\n    X = 2"},
@@ -342,10 +343,9 @@ def test_imported_flows_are_no_flows_of_the_script(case: str) -> None:
 
 def test_methods_of_an_imported_class_are_no_flows_of_the_script() -> None:
     a = "from prefect import flow\nclass Base:\n    @flow\n    def run(): ..."
-    text = "from prefect import flow\nfrom a import Base\nclass Mine(Base):\n    @flow\n    def go(): ..."
-    assert [each.variable for each in find_flows(Project(flows=text, a=a).script()).methods] == [
-        "Mine.go"
-    ]
+    mine = "class Mine(Base):\n    @flow\n    def go(): ..."
+    project = Project(flows=f"from prefect import flow\nfrom a import Base\n{mine}", a=a)
+    assert [each.variable for each in find_flows(project.script()).methods] == ["Mine.go"]
 
 
 def test_the_message_on_an_imported_flow_stays() -> None:
@@ -360,7 +360,8 @@ def test_the_message_on_an_imported_flow_stays() -> None:
 
 @pytest.mark.parametrize("decorator", ["@mine", "@a.mine", "@a.partial", "@a.made"])
 def test_imported_decorators_stay_unknown(decorator: str) -> None:
-    text = f"from prefect import flow\nimport a\nfrom a import mine\n{decorator}\n@flow\ndef f(): ..."
+    above = "from prefect import flow\nimport a\nfrom a import mine"
+    text = f"{above}\n{decorator}\n@flow\ndef f(): ..."
     a = """
         import functools
         from prefect import flow

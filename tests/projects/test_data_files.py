@@ -136,8 +136,22 @@ def test_what_is_in_the_package_is_not_hinted_at(root):
     code = "open('data/a.csv'); open(ROOT / 'models' / 'm.pkl'); FileSystemLoader('pkg/templates')"
     taken = ["data/a.csv", "pkg/templates/p.html", "pkg/__init__.py"]
     assert [hint.path for hint in hints(root, code, taken)] == ["models/m.pkl"]
-    # A folder of which only modules are taken still has data.
-    assert [hint.path for hint in hints(root, "x = ROOT / 'pkg'", taken[2:])] == ["pkg/"]
+    # A folder of modules is no data.
+    assert hints(root, "x = ROOT / 'pkg'", taken[2:]) == ()
+
+
+def test_a_file_that_helpers_look_for_by_its_name(root):
+    code = "run_query('sub/b.json'); run_query('m.pkl'); run_query('x.json')"
+    assert [hint.path for hint in hints(root, code)] == ["data/sub/b.json", "models/m.pkl"]
+    (root / "flows/m.pkl.d/sub").mkdir(parents=True)
+    (root / "flows/m.pkl.d/sub/b.json").write_text("")  # Now it may be either.
+    assert [hint.path for hint in hints(root, code)] == ["models/m.pkl"]
+
+
+def test_names_with_spaces_are_quoted(root):
+    (root / "my data.csv").write_text("")
+    (hint,) = hints(root, "open('my data.csv')")
+    assert hint.advice.endswith("; --include 'my data.csv' takes it")
 
 
 def test_each_path_once_where_it_stands_first(root):

@@ -411,8 +411,9 @@ def test_secrets_in_named_folders_and_globs(root):
 
 
 def test_modules_with_the_names_of_secrets(root):
-    write(root, "credentials.py", "passwords.py", "secrets.py", "token_cache.py", "secret_santa.py")
-    assert select(root, "*.py") == ["secret_santa.py", "token_cache.py"]
+    code = ["credential_store.py", "secret_santa.py", "token_cache.py"]
+    write(root, "credentials.py", "passwords.py", "secrets.py", *code)
+    assert select(root, "*.py") == code
     assert select(root, "credentials") == ["credentials.py"]
 
 

@@ -1,0 +1,355 @@
+"""The files of a project that a flow needs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Dict, List, Mapping, Tuple
+
+import pytest
+
+from flowpack.analysis.script import Script
+from flowpack.exceptions import DiscoveryError, ProjectError
+from flowpack.projects.closure import find_project
+from flowpack.projects.selection import Selection
+from tests.projects.trees import own, project_of, write_tree
+
+PACKAGE = {
+    "pkg/__init__.py": "from .base import Base",
+    "pkg/base.py": "Base = object",
+    "pkg/helper.py": "value = 1",
+    "pkg/sub/__init__.py": "__all__ = ['one', 'name']\nname = 1",
+    "pkg/sub/one.py": "import pkg.helper",
+    "pkg/sub/two.py": "from ..base import Base",
+    "beside.py": "",
+}
+_INIT = {"pkg/__init__.py", "pkg/base.py"}
+_SUB = _INIT | {"pkg/sub/__init__.py"}
+
+#: What a script beside the package imports, and the other files that it needs.
+IMPORTS: Mapping[str, set[str]] = {
+    "import beside": {"beside.py"},
+    "import pkg": _INIT,
+    "import pkg.helper as h": _INIT | {"pkg/helper.py"},
+    "from pkg import helper": _INIT | {"pkg/helper.py"},
+    "from pkg import Base": _INIT,
+    "from pkg.helper import value": _INIT | {"pkg/helper.py"},
+    "import pkg.sub.two": _SUB | {"pkg/sub/two.py"},
+    "from pkg.sub import *": _SUB | {"pkg/sub/one.py", "pkg/helper.py"},
+    "def f():\n    import beside": {"beside.py"},
+    "with open('x'):\n    import beside": {"beside.py"},
+    "if x:\n    import beside\nelse:\n    import pkg": {"beside.py"} | _INIT,
+    "class A:\n    from pkg import helper": _INIT | {"pkg/helper.py"},
+    "try:\n    import beside\nexcept ImportError:\n    import pkg.nothing": {"beside.py"} | _INIT,
+    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import beside": {"beside.py"},
+    "import importlib\nimportlib.import_module('pkg.helper')": _INIT | {"pkg/helper.py"},
+    "from importlib import import_module as i\ni('beside')": {"beside.py"},
+    "__import__('beside')": {"beside.py"},
+    "import json, prefect, requests": set(),
+    "": set(),
+}
+
+
+@pytest.mark.parametrize("source", IMPORTS)
+def test_files_that_imports_need(source: str, tmp_path: Path):
+    """Each import brings its module, the packages above it, and what these import."""
+    write_tree(tmp_path, {"setup.py": "", **PACKAGE, "flow.py": source})
+    project = project_of(tmp_path, "flow.py")
+    assert own(project) == {"flow.py"} | IMPORTS[source]
+    assert (project.notes, project.hints) == ((), ())
+    assert list(project.files) == sorted(project.files)
+
+
+def test_reasons(tmp_path: Path):
+    """Each file is there for the import that brought it first."""
+    source = "import pkg.sub.two\nfrom pkg import helper\nfrom .near import x"
+    write_tree(tmp_path, {**PACKAGE, "setup.py": "", "flows/etl.py": source, "flows/near.py": ""})
+    write_tree(tmp_path, {"flows/near.py": "from . import far", "flows/far.py": ""})
+    project = project_of(tmp_path, "flows/etl.py")
+    assert {each.path: each.reason for each in project.taken if not each.added} == {
+        "flows/etl.py": "the script",
+        "flows/near.py": "flows/etl.py:3 imports .near",
+        "flows/far.py": "flows/near.py:1 imports .far",
+        "pkg/__init__.py": "flows/etl.py:1 imports pkg.sub.two",
+        "pkg/base.py": "pkg/__init__.py:1 imports .base",
+        "pkg/helper.py": "flows/etl.py:2 imports pkg.helper",
+        "pkg/sub/__init__.py": "flows/etl.py:1 imports pkg.sub.two",
+        "pkg/sub/two.py": "flows/etl.py:1 imports pkg.sub.two",
+    }
+    assert all(each.size == len(project.files[each.path]) for each in project.taken)
+
+
+def test_bytes_are_those_of_the_script_that_was_read(tmp_path: Path):
+    """The script's bytes are those in which its flow was found, and the others as they are."""
+    write_tree(tmp_path, {"setup.py": "", "flow.py": "import helper"})
+    (tmp_path / "helper.py").write_bytes(b"# -*- coding: latin-1 -*-\r\nx = '\xe9'\r\n")
+    script = Script.read(tmp_path / "flow.py")
+    (tmp_path / "flow.py").write_text("raise SystemExit", encoding="utf-8")
+    project = find_project(script)
+    assert project.files["flow.py"] == b"import helper"
+    assert project.files["helper.py"] == (tmp_path / "helper.py").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "note"),
+    [
+        ("import pkg.gone", "flow.py:1 imports pkg.gone, which is not there"),
+        ("from pkg.gone import x", "flow.py:1 imports pkg.gone, which is not there"),
+        ("import pkg.fast", "pkg/fast.cpython-39-darwin.so is compiled, and not taken"),
+        ("import pkg.wrong", "pkg/wrong.py:1 imports ..., which leads above its package"),
+        ("import loose", "loose.py:1 imports .x, which leads above its package"),
+        ("import importlib\nimportlib.import_module(input())", "flow.py:2 imports modules"),
+    ],
+)
+def test_notes(source: str, note: str, tmp_path: Path):
+    """What is missing or not known is named with its place."""
+    write_tree(tmp_path, {"setup.py": "", "pkg/__init__.py": "", "flow.py": source})
+    write_tree(tmp_path, {"pkg/wrong.py": "from ... import x", "loose.py": "from .x import y"})
+    write_tree(tmp_path, {"pkg/fast.cpython-39-darwin.so": "", "pkg/fast.pyi": ""})
+    (found,) = project_of(tmp_path, "flow.py").notes
+    assert note in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "try:\n    import pkg.gone\nexcept ImportError:\n    pass",
+        "from contextlib import suppress\nwith suppress(ImportError):\n    import pkg.gone",
+        "if __name__ == '__main__':\n    import pkg.gone",
+        "import nowhere",
+        "import distutils.core, tomllib, _thread",
+    ],
+)
+def test_no_note_where_runs_go_on(source: str, tmp_path: Path):
+    """What is optional may be missing; what is not the project's is a matter of installing."""
+    write_tree(tmp_path, {"setup.py": "", "pkg/__init__.py": "", "flow.py": source})
+    assert project_of(tmp_path, "flow.py").notes == ()
+
+
+@pytest.mark.parametrize("kind", ["imported", "optional", "included", "perhaps"])
+def test_modules_that_this_python_cannot_read(kind: str, tmp_path: Path):
+    """Only what is imported must be readable; otherwise a note says so."""
+    sources = {
+        "imported": "import pkg.old",
+        "optional": "try:\n    import pkg.old\nexcept ImportError:\n    pass",
+        "included": "",
+        "perhaps": "import pkg.loader",
+    }
+    write_tree(tmp_path, {"setup.py": "", "pkg/__init__.py": "", "pkg/old.py": "x = 1\nprint x"})
+    load = "from importlib import import_module\ndef load(name):\n    import_module(name)"
+    write_tree(tmp_path, {"flow.py": sources[kind], "pkg/loader.py": load})
+    selection = Selection(("pkg/old.py",) if kind == "included" else ())
+    if kind in ("imported", "optional"):
+        with pytest.raises(DiscoveryError, match=r"pkg/old\.py:2"):
+            project_of(tmp_path, "flow.py", selection=selection)
+        return
+    project = project_of(tmp_path, "flow.py", selection=selection)
+    assert "pkg/old.py" in project.files
+    assert any("pkg/old.py are not followed" in note for note in project.notes)
+
+
+def test_dynamic_imports_take_what_may_be_meant(tmp_path: Path):
+    """A package that imports by made-up names has what is beside, and what strings name."""
+    files = {
+        "setup.py": "",
+        "flow.py": "import app.plugins",
+        "app/__init__.py": "",
+        "app/plugins/__init__.py": "from importlib import import_module\nimport_module(input())",
+        "app/plugins/csv.py": "NAMES = ['app.steps.load', 'app.steps.save:Save', 'a b.c', 'x']",
+        "app/plugins/more/__init__.py": "PREFIX = f'app.jobs.{1}'",
+        "app/plugins/test_csv.py": "",
+        "app/steps/__init__.py": "",
+        "app/steps/load.py": "",
+        "app/steps/save.py": "",
+        "app/steps/other.py": "",
+        "app/jobs/daily.py": "",
+        "app/unrelated.py": "",
+    }
+    project = project_of(write_tree(tmp_path, files), "flow.py")
+    left = {"setup.py", "app/plugins/test_csv.py", "app/steps/other.py", "app/unrelated.py"}
+    assert own(project) == set(files) - left
+    (note,) = project.notes
+    assert "app/plugins/__init__.py:2" in note and "--include" in note
+
+
+def test_imports_of_files_take_nothing(tmp_path: Path):
+    """A module that is loaded by its path may be anywhere, so it is named alone."""
+    source = "import importlib.util as u\nu.spec_from_file_location('x', input())"
+    write_tree(tmp_path, {"setup.py": "", "flow.py": "import pkg.load", "pkg/__init__.py": ""})
+    write_tree(tmp_path, {"pkg/load.py": source, "pkg/other.py": ""})
+    project = project_of(tmp_path, "flow.py")
+    assert "pkg/other.py" not in project.files and "none is taken" in project.notes[0]
+
+
+FOLDERS = {
+    "a folder": ({"lib/x.py": ""}, "import lib.x", ["lib/__init__.py"]),
+    "a folder in src": ({"src/lib/x.py": ""}, "import lib.x", ["src/lib/__init__.py"]),
+    "a folder in a folder": ({"lib/a/x.py": ""}, "import lib.a.x", ["lib/__init__.py"]),
+    "the script's": ({"flows/x.py": ""}, "from . import x", ["flows/__init__.py"]),
+    "a folder that has one": ({"lib/__init__.py": "", "lib/x.py": ""}, "import lib.x", []),
+    "a folder without modules": ({"lib/x.txt": ""}, "import lib", []),
+    "a folder of an installed name": ({"attr/x.py": ""}, "from attr import define", []),
+    "several": ({"lib/x.py": "", "src/lib/y.py": ""}, "import lib.x, lib.y", []),
+}
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_folders_become_the_projects_own(case: str, tmp_path: Path):
+    """A top-level folder that is imported from gets an __init__.py; else one on a worker wins."""
+    files, source, added = FOLDERS[case]
+    write_tree(tmp_path, {**files, "setup.py": "", "flows/etl.py": source})
+    project = project_of(tmp_path, "flows/etl.py")
+    assert [each.path for each in project.taken if each.added] == added
+    assert all(project.files[path] == b"" for path in added)
+    assert bool(project.notes) == (case == "several")
+
+
+def test_shared_namespaces_stay_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A namespace of which other parts are installed gets no __init__.py; a note says so."""
+    write_tree(tmp_path, {"site/google/cloud/y.py": "", "site/taken/__init__.py": ""})
+    top = write_tree(tmp_path / "top", {"setup.py": "", "google/x.py": "", "taken/x.py": ""})
+    write_tree(top, {"flow.py": "import google.x, taken.x"})
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "site")])
+    project = project_of(top, "flow.py")
+    assert [each.path for each in project.taken if each.added] == ["taken/__init__.py"]
+    shared, installed = project.notes
+    assert shared.startswith("google is a namespace") and installed.startswith("taken is installed")
+
+
+def test_an_install_of_the_project_itself_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """An editable install leads to the same files, so it changes nothing."""
+    write_tree(tmp_path, {"setup.py": "", "src/lib/x.py": "", "src/pkg/__init__.py": ""})
+    write_tree(tmp_path, {"flow.py": "import lib.x, pkg"})
+    before = project_of(tmp_path, "flow.py")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "src")])
+    assert project_of(tmp_path, "flow.py") == before
+    assert before.notes == ()
+
+
+RESERVED: List[Tuple[Dict[str, str], str, str]] = [
+    ({"flows/etl.py": "import queue", "flows/queue.py": ""}, "flows/etl.py", "flows/queue.py"),
+    ({"flows/etl.py": "import prefect", "flows/prefect.py": ""}, "flows/etl.py", "'prefect'"),
+    ({"calendar.py": ""}, "calendar.py", "calendar.py"),
+    ({"flow.py": "import email", "email/__init__.py": ""}, "flow.py", "email/__init__.py"),
+    (
+        {"a/__init__.py": "", "a/etl.py": "import near", "a/near.py": "from a import types"}
+        | {"a/types.py": ""},
+        "a/etl.py",
+        "a/types.py",
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "script", "name"), RESERVED)
+def test_names_that_all_code_needs(files: Dict[str, str], script: str, name: str, tmp_path: Path):
+    """What would hide a module of the standard library or Prefect is refused by name."""
+    write_tree(tmp_path, {"setup.py": "", **files})
+    with pytest.raises(ProjectError, match="rename it") as caught:
+        project_of(tmp_path, script)
+    assert name in str(caught.value)
+
+
+ALLOWED: List[Tuple[Dict[str, str], str]] = [
+    ({"a/__init__.py": "", "a/etl.py": "import queue", "a/queue.py": ""}, "a/etl.py"),
+    ({"flows/etl.py": "import queue", "queue.py": ""}, "flows/etl.py"),
+    ({"flow.py": "import site, code", "site/x.py": "", "code/y.py": ""}, "flow.py"),
+    ({"prefect/etl.py": "import prefect\nimport utils", "prefect/utils.py": ""}, "prefect/etl.py"),
+    ({"flow.py": "import pkg.types", "pkg/__init__.py": "", "pkg/types.py": ""}, "flow.py"),
+    ({"flow.py": "import parser, tomllib", "parser.py": "", "tomllib.py": ""}, "flow.py"),
+]
+
+
+@pytest.mark.parametrize(("files", "script"), ALLOWED)
+def test_names_that_hide_nothing(files: Dict[str, str], script: str, tmp_path: Path):
+    """Such names are no problem where Python would not take them for the others."""
+    write_tree(tmp_path, {"setup.py": "", **files})
+    project = project_of(tmp_path, script)
+    assert script in project.files and "queue.py" not in project.files
+
+
+def test_names_that_some_pythons_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is packed is the same on all Pythons, whatever is standard in the one at hand."""
+    write_tree(tmp_path, {"setup.py": "", "flow.py": "import imp, tomllib, parser, cgi, json"})
+    write_tree(tmp_path, {"imp.py": "", "tomllib.py": "", "parser.py": ""})
+    made = []
+    for names in ({"imp", "cgi"}, {"tomllib", "parser"}):
+        monkeypatch.setattr(sys, "stdlib_module_names", names, raising=False)
+        monkeypatch.setattr(sys, "builtin_module_names", tuple(names))
+        project = project_of(tmp_path, "flow.py")
+        made.append((project.files, project.search_paths, project.module))
+    assert made[0] == made[1]
+    assert set(made[0][0]) == {"flow.py", "imp.py", "tomllib.py", "parser.py"}
+
+
+def test_included_modules(tmp_path: Path):
+    """A module that is included brings its packages and imports, and its folder is searched."""
+    files = {"setup.py": "", "flow.py": "", "src/jobs/__init__.py": "", "src/jobs/a.py": "import b"}
+    write_tree(tmp_path, {**files, "src/b.py": "", "notes/x.py": "", "notes/y.txt": ""})
+    selection = Selection(("src/jobs/a.py", "notes/"))
+    project = project_of(tmp_path, "flow.py", selection=selection)
+    assert own(project) == {*files, "src/b.py", "notes/x.py", "notes/y.txt"} - {"setup.py"}
+    assert not any(each.added for each in project.taken)  # Nothing imports notes.
+    assert project.search_paths == ("", "src")
+    reasons = {each.path: each.reason for each in project.taken}
+    assert reasons["src/jobs/__init__.py"] == "include src/jobs/a.py"
+
+
+def test_excluded_modules(tmp_path: Path):
+    """A module that is needed and excluded is left out, and a note says who needs it."""
+    write_tree(tmp_path, {"setup.py": "", "flow.py": "import pkg.a", "pkg/__init__.py": ""})
+    write_tree(tmp_path, {"pkg/a.py": "import pkg.b", "pkg/b.py": ""})
+    project = project_of(tmp_path, "flow.py", selection=Selection((), ("pkg/a.py",)))
+    assert own(project) == {"flow.py", "pkg/__init__.py"}
+    assert project.notes == ("pkg/a.py is excluded, but flow.py:1 imports pkg.a",)
+
+
+def test_modules_are_taken_whatever_their_names(tmp_path: Path):
+    """A module that an import needs is code, also where its name sounds like a secret."""
+    write_tree(tmp_path, {"setup.py": "", ".gitignore": "credentials.py", ".git/": ""})
+    write_tree(tmp_path, {"flow.py": "import credentials", "credentials.py": ""})
+    project = project_of(tmp_path, "flow.py")
+    assert own(project) == {"flow.py", "credentials.py"} and project.notes == ()
+
+
+def test_links(tmp_path: Path):
+    """What a link inside the root leads to is taken, and what leads outside is refused."""
+    write_tree(tmp_path, {"top/setup.py": "", "top/real.py": "", "out/x.py": ""})
+    write_tree(tmp_path, {"top/flow.py": "import inner", "top/bad.py": "import lib.x"})
+    (tmp_path / "top/inner.py").symlink_to("real.py")
+    (tmp_path / "top/lib").symlink_to("../out")
+    assert own(project_of(tmp_path, "top/flow.py")) == {"flow.py", "inner.py"}
+    with pytest.raises(ProjectError, match="lib/x.py"):
+        project_of(tmp_path, "top/bad.py")
+
+
+def test_size_limit(tmp_path: Path):
+    """Too many bytes are an error that names the largest files."""
+    write_tree(tmp_path, {"setup.py": "", "flow.py": "import big", "big.py": "#" * 2000})
+    with pytest.raises(ProjectError, match=r"big\.py"):
+        project_of(tmp_path, "flow.py", selection=Selection(size_limit=1000))
+
+
+def test_circular_imports_and_two_names(tmp_path: Path):
+    """Modules may import each other, and one file may have two names."""
+    write_tree(tmp_path, {"setup.py": "", "src/__init__.py": "", "flow.py": "import src.a, b"})
+    write_tree(tmp_path, {"src/a.py": "import src.b", "src/b.py": "from a import x"})
+    project = project_of(tmp_path, "flow.py")
+    assert own(project) == {"flow.py", "src/__init__.py", "src/a.py", "src/b.py"}
+    assert project.search_paths == ("", "src")
+
+
+def test_names_from_other_modules_are_known(tmp_path: Path):
+    """What is imported by a constant of another module is found."""
+    source = "from importlib import import_module\nfrom names import PLUGIN\nimport_module(PLUGIN)"
+    write_tree(tmp_path, {"setup.py": "", "flow.py": source, "plug.py": ""})
+    write_tree(tmp_path, {"names.py": "PLUGIN = 'plug'"})
+    project = project_of(tmp_path, "flow.py")
+    assert own(project) == {"flow.py", "names.py", "plug.py"} and project.notes == ()
+
+
+def test_script_without_a_file():
+    """A script from elsewhere has no project."""
+    with pytest.raises(ProjectError, match="no file"):
+        find_project(Script(b"", "https://x/flow.py"))
