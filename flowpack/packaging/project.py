@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, Optional, Tuple, Union
 
 import attrs
 
 from flowpack._files import absolute_path
 from flowpack._validators import at_least, field_error, instance_of, validator
 from flowpack.analysis.script import Modules, Script
-from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
+from flowpack.exceptions import ProjectError, printable, quoted
 from flowpack.packaging.base import CompleteSpec, once
 from flowpack.packaging.script import SourcePackager
 from flowpack.projects.bundle import Bundle, pack
 from flowpack.projects.closure import Project, find_project
-from flowpack.projects.data_files import Hint, data_file_hints
 from flowpack.projects.reader import SIZE_LIMIT
 from flowpack.projects.selection import Selection
+
+#: So many hints at data files are notes of a plan.
+_LISTED = 3
 
 _check_patterns: Any = attrs.fields(Selection).include.validator
 
@@ -115,13 +116,9 @@ class ProjectPackager(SourcePackager):
     def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
         """Return what is missing in the project, or not certain."""
         project = self.find_project(deployment.flow.script)
-        found = once(("data", id(project)), lambda: find_data(project))
-        paths = sorted({hint.path for _, hint in found if hint.path})
-        if not paths:
-            return project.notes
-        listed = f"{', '.join(paths[:5])}{' and others' if len(paths) > 5 else ''}"
-        note = f"the code names files that are not packaged: {printable(listed)}; flowpack explain"
-        return (*project.notes, f"{note} shows where, and --include takes them")
+        more = len(project.hints) - _LISTED
+        further = (f"{more} more files are named in the code; flowpack explain shows them",)
+        return (*project.notes, *project.hints[:_LISTED], *(further if more > 0 else ()))
 
 
 def linked_script(project: Union[Project, Bundle], script: Optional[Script] = None) -> Script:
@@ -141,14 +138,3 @@ def linked_script(project: Union[Project, Bundle], script: Optional[Script] = No
     script = script or Script(project.files[project.file], project.file)
     linked = attrs.evolve(script, module=project.module, resolve=modules)
     return linked
-
-
-def find_data(project: Project) -> List[Tuple[str, Hint]]:
-    """Return each data file that the code of a project names and does not include, and where."""
-    found: List[Tuple[str, Hint]] = []
-    for path, content in project.files.items():
-        script = Script(content, path, os.path.join(project.root, path))
-        with suppress(DiscoveryError):  # It was included, and may be a template.
-            hints = data_file_hints(script, project.root, project.search_paths, project.files)
-            found += [(f"{path}:{hint.line}", hint) for hint in hints if path.endswith(".py")]
-    return found

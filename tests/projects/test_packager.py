@@ -241,7 +241,7 @@ def test_plan_names_files(spec, client, root):
 def test_plan_names_data(spec, client):
     """A file that the code names and that is not packaged is named; one that is, is not."""
     (action,) = plan(spec, client)
-    assert ["not packaged: flows/data.txt; flowpack explain" in note for note in action.notes] == [True]
+    assert ["--include flows/data.txt" in note for note in action.notes] == [True]
     (action,) = plan(with_packager(spec, include=("flows/data.txt",)), client)
     assert action.notes == ()
 
