@@ -11,7 +11,7 @@ from typing import Callable, Iterable
 
 import attrs
 
-from benchmarks import embedded, objects, startup, table, warm
+from benchmarks import embedded, objects, projects, startup, table, warm
 from benchmarks.places import beside, scratch, versions
 from benchmarks.timing import Figure
 from tests.peers.environments import Environment, PeerUnavailable
@@ -83,6 +83,7 @@ def _measure(report: Report, folder: Path, rounds: int, quick: bool) -> None:
         lambda: report.add(embedded.figures(folder, rounds)), "embedded API"
     )
     report.attempt(lambda: report.add(objects.figures(folder, rounds)), "objects")
+    report.attempt(lambda: report.add(projects.figures(folder, rounds)), "projects")
     report.attempt(lambda: _orion(report, folder, rounds), "Prefect 2.0b7")
     if not quick:
         report.attempt(lambda: _prefect3(report, folder, rounds), "Prefect 3.9.1")
@@ -128,6 +129,7 @@ _NOTES = (
     " than the request.",
     "The raw floor stores no script. flowpack's side looks whether it is stored, and"
     " stores and syncs it where the script is said to be new; so it does in the set.",
+    "A project is packed by a plan, which finds its files, too, in a process of its own.",
     "Large objects stay in the system's cache on both sides. flowpack hashes what it"
     " uploads once before and once while it is sent.",
 )

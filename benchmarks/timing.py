@@ -105,7 +105,7 @@ class Figure:
     Attributes:
         what: What flowpack does.
         against: What that is held against.
-        unit: Of the values: ``x``, ``ms``, ``/s`` or ``MiB``.
+        unit: Of the values: ``x``, ``ms``, ``s``, ``/s`` or ``MiB``.
         goal: What the values' median ought to be.
         values: One for each round.
         ours: Median time of flowpack's side, in seconds.

@@ -9,7 +9,7 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from types import ModuleType
-from typing import Any, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Set, Tuple
 
 #: Begins the names of modules that come and go by themselves: loaded scripts.
 SCRIPT_PREFIX = "_flowpack_script_"
@@ -45,12 +45,12 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
     known = [os.path.join(cwd or os.sep, os.fsdecode(each)) for each in path]
     if folder is not None and folder in map(os.path.normpath, known):
         folder = None
-    hidden: List[str] = []
+    hidden: Set[str] = set()
     if hide_bundles:
         path[:] = [each for each in path if not in_bundle(each)]
-        hidden = [name for name, module in modules.items() if in_bundle(_file(module))]
+        hidden = {name for name, module in modules.items() if in_bundle(_file(module))}
         for name in hidden:
-            del sys.modules[name]
+            sys.modules.pop(name, None)
     if folder is not None:
         path.insert(0, folder)
     with _streams_restored():
@@ -133,13 +133,13 @@ def _reopen(stream: Any, copied: Optional[_Copied]) -> Any:
 
 
 def _restore_modules(
-    before: Mapping[str, ModuleType], folder: Optional[str], hidden: List[str], bundles: List[str]
+    before: Mapping[str, ModuleType], folder: Optional[str], hidden: Set[str], bundles: List[str]
 ) -> None:
-    for name, module in list(sys.modules.items()):
-        is_new = name not in before
-        if is_new and (_is_stray(name, module, folder) or name.partition(".")[0] in hidden):
-            sys.modules.pop(name, None)
     replaced = {each.name for each in pkgutil.iter_modules(bundles)}
+    for name, module in list(sys.modules.items()):
+        is_mixed = name.partition(".")[0] in hidden.difference(replaced)
+        if name not in before and (is_mixed or _is_stray(name, module, folder)):
+            sys.modules.pop(name, None)
     for name, module in before.items():
         # A loaded script's may have gone in between, for good.
         if not name.startswith(SCRIPT_PREFIX) and name.partition(".")[0] not in replaced:

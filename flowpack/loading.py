@@ -56,8 +56,9 @@ def load_flow_from_script(
 ) -> Any:
     """Run a script and return its flow.
 
-    Modules beside a script that was read from a file can be imported while it is loaded. Loads
-    take turns: a script that waits for another thread to load one waits for ever.
+    Modules beside a script that was read from a file can be imported while it is loaded. Flows of
+    packed projects that run in other threads meanwhile cannot import theirs. Loads take turns: a
+    script that waits for another thread to load one waits for ever.
 
     Args:
         script: A path, or a script that was read already.

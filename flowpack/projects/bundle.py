@@ -12,10 +12,9 @@ import binascii
 import hashlib
 import keyword
 import os
-import pkgutil
 import re
-import shutil
 import tempfile
+from importlib import resources
 from typing import Dict, FrozenSet, List, Mapping, Tuple, Union
 
 import attrs
@@ -138,7 +137,7 @@ def pack(bundle: Bundle) -> bytes:
         b'\n"%b": %b,\n' % (_escape(path).encode(), _encode(content))
         for path, content in sorted(bundle.files.items())
     ]
-    code = pkgutil.get_data("flowpack.projects", "bootstrap.py") or b""
+    code = resources.files("flowpack.projects").joinpath("bootstrap.py").read_bytes()
     code = code.replace(b"\r\n", b"\n")  # Checkouts on Windows may have these.
     name = bundle.flow.partition(".")[0]
     end = f"\n\n{name} = _flowpack_load(**_flowpack_bundle)\ndel _flowpack_bundle\n"
@@ -202,27 +201,21 @@ def extract(bundle: Bundle, folder: str) -> int:
         ProjectError: The folder is not empty, or cannot be written; then nothing is left in it.
     """
     paths = [path for path in bundle.files if path not in bundle.added]
-    made: List[str] = []
     try:
         os.makedirs(folder, exist_ok=True)
         if os.listdir(folder):
             raise ProjectError(f"{quoted(folder)} is not empty; name a new folder")
-        made.append(tempfile.mkdtemp(prefix=".flowpack-", dir=folder))
-        for path in paths:
-            target = os.path.join(made[0], *path.split("/"))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            if not path.endswith("/"):
-                with open(target, "xb") as file:
-                    file.write(bundle.files[path])
-        for name in os.listdir(made[0]):
-            made.append(os.path.join(folder, name))
-            os.rename(os.path.join(made[0], name), made[-1])
-        os.rmdir(made[0])
-    except BaseException as exc:
-        for place in made:
-            shutil.rmtree(place) if os.path.isdir(place) else os.unlink(place)
-        if not isinstance(exc, OSError):
-            raise
+        with tempfile.TemporaryDirectory(prefix=".flowpack-", dir=folder) as temporary:
+            for path in paths:
+                target = os.path.join(temporary, *path.split("/"))
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                if not path.endswith("/"):
+                    with open(target, "xb") as file:
+                        file.write(bundle.files[path])
+            # All of them are written: from here on hardly anything can fail.
+            for name in os.listdir(temporary):
+                os.rename(os.path.join(temporary, name), os.path.join(folder, name))
+    except OSError as exc:
         problem = printable(exc.strerror or exc)
         raise ProjectError(f"{quoted(folder)} cannot be written: {problem}") from exc
     return sum(not path.endswith("/") for path in paths)

@@ -175,7 +175,7 @@ def test_text_is_for_old_pythons():
     )
 
 
-@pytest.mark.parametrize("release", ["3.7", "3.8", "3.9", "3.13"])
+@pytest.mark.parametrize("release", ["3.7", "3.13"])
 @pytest.mark.parametrize("loader", ["by_path", "by_spec", "by_text"])
 def test_loads(machine, release, loader):
     """With relative imports, sub-packages, data, lazy imports, and real files and lines."""
@@ -254,7 +254,7 @@ def test_flipped_bits(tmp_path, monkeypatch):
     script = "import sys\nsys.flowpack_ran.append(__loader__.get_data(__file__))\nmain = 1\n"
     files = {"flipped.py": script, "a b.bin": b"\0\1", "d/": "", "é.txt": "it's\r\n"}
     content = packed(files, "flipped", "flipped.py")
-    manifest = content[: content.index(b'"""The code')]
+    manifest = content[content.index(b"_flowpack_bundle") : content.index(b'"""The code')]
 
     def load(text):
         names: dict[str, object] = {}
@@ -273,18 +273,17 @@ def test_flipped_bits(tmp_path, monkeypatch):
             except Exception as exc:
                 outcomes.add(type(exc).__name__)
     assert {"loaded", "SyntaxError", "ImportError", "TypeError", "NameError"} <= outcomes
-    assert set(ran) == {script.encode()}  # Comments, and the ends of base64, change nothing.
+    assert set(ran) == {script.encode()}  # Spaces, and the ends of base64, change nothing.
     sys.modules.pop("flipped", None)
 
 
 def test_flips_anywhere(machine):
-    """In the bootstrap, too, a flip stops it, or it runs what was packed."""
+    """In the header and in the bootstrap, too, a flip stops it, or it runs what was packed."""
     content = flat("def main(): return 'as it was'")
     numbers = random.Random(5)
-    start = content.index(b'"""The code')
     for count in range(60):
         changed = bytearray(content)
-        changed[numbers.randrange(start, len(content))] ^= 1 << numbers.randrange(7)
+        changed[numbers.randrange(len(content))] ^= 1 << numbers.randrange(7)
         machine.write(changed, f"flip{count}.py")
     code = """
         from loaders import *
@@ -368,7 +367,7 @@ def test_many_starts_at_once(machine):
     """None takes another's folder for that of a dead process."""
     path = machine.write(packed())
     code = "from loaders import *; print(by_path(sys.argv[1]).main(2)[4])"
-    processes = [machine.start(code, path) for _ in range(12)]
+    processes = [machine.start(code, path) for _ in range(8)]
     for process in processes:
         assert process.communicate() == ("256\n", "")
     assert machine.left == []

@@ -7,6 +7,8 @@ import multiprocessing
 import sys
 import textwrap
 import warnings
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -47,6 +49,14 @@ def clean(tmp_path, monkeypatch):
         if in_bundle(getattr(module, "__file__", None)):
             del sys.modules[name]
     sys.modules.pop(BUNDLES, None)
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Put things where scripts of this test find them: ``shared_with_scripts``."""
+    module: Any = ModuleType("shared_with_scripts")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
 
 
 @pytest.fixture
@@ -146,6 +156,15 @@ def test_bundle_after_a_script(beside):
         warnings.simplefilter("error")
         assert load_flow_from_script(bundle("a"))() == ("a", "a")
     assert plain() == "beside"
+
+
+def test_script_that_loads_a_bundle(shared):
+    """The bundle's modules stay, whichever other ones are kept from the script."""
+    load_flow_from_script(bundle("a"))
+    shared.load = lambda: load_flow_from_script(bundle("b", lazy="NAME = 'b'"))
+    text = "import shared_with_scripts\nmain = shared_with_scripts.load()"
+    assert load_flow_from_script(Script(text.encode(), "stored.py"))() == ("b", "b")
+    assert sys.modules["helper"].NAME == "b"
 
 
 def test_two_bundles():
