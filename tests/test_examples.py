@@ -47,10 +47,11 @@ def test_project(examples, capsys, monkeypatch):
     """A project is explained, deployed and run, and comes back as it was."""
     monkeypatch.chdir(examples.parent)
     script, root = "examples/shop/flows/orders.py", "examples/shop"
-    assert main(["explain", script, "--project", root]) == 0
+    assert main(["explain", script]) == 0
     assert "shop/pricing.py" in capsys.readouterr().out
-    options = ["--project", root, "--name", "daily", "--include", "flows/prices.csv"]
+    options = ["--project", "--name", "daily", "--include", "flows/prices.csv"]
     assert main(["deploy", script, *options]) == 0
+    Path(root, "pyproject.toml").unlink()
     before = {path: path.read_bytes() for path in Path(root).rglob("*.*")}
     shutil.rmtree(root)
     assert main(["run", "orders/daily", "-p", "item=milk"]) == 0

@@ -20,10 +20,8 @@ from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import UNKNOWN, Scope, Symbol, alternatives, path_of
 
-#: Rounds of loops that are followed.
-_MOST = 1_000
-#: Characters of a call that messages show.
-_SHOWN = 80
+#: Rounds of loops that are followed, and characters of a call that messages show.
+_MOST, _SHOWN = 1_000, 80
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORTS: Tuple[type, ...] = (ast.Import, ast.ImportFrom)
@@ -258,7 +256,8 @@ def _modules(node: ast.Call, scope: Scope) -> Iterator[object]:
 
 
 def _unknown(node: ast.Call, scope: Scope) -> Iterator[object]:
-    yield UnknownImport(node.lineno, source_of(node)[:_SHOWN])
+    if _path(node.func, scope) != "pkgutil.iter_modules" or node.args:  # Else: all installed ones.
+        yield UnknownImport(node.lineno, source_of(node)[:_SHOWN])
 
 
 def _folders(value: object) -> Iterator[str]:

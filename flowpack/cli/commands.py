@@ -50,8 +50,8 @@ TARGET is one of
   SPECFILE                     .json, .yaml, or a .py that makes DeploymentSpecs;
                                it has what the options for scripts would set
   prefect.yaml                 the file of "prefect deploy": all its deployments,
-                               or those that --name means; it goes with --storage,
-                               --pull, --create-pool, --replace-schedules
+                               or those that --name means; it goes with --project,
+                               --storage, --pull, --create-pool, --replace-schedules
 
 """
 
@@ -180,7 +180,8 @@ def _script(group: Any) -> None:
 
 
 def _project(group: Any) -> None:
-    help = "package the files of its project that it needs, too; default for ROOT: found"
+    help = "package the files of its project that it needs, too; default for ROOT: the folder above"
+    help += " with pyproject.toml, setup.py, prefect.yaml or .git"
     _add(group, "--project ROOT", help, nargs="?", const=False, type=project_root)
     for words, help in (
         ("--path DIR", "search this folder of ROOT for modules, too"),
@@ -188,8 +189,7 @@ def _project(group: Any) -> None:
         ("--exclude GLOB", "leave these files out"),
     ):
         _add(group, words, f"{help}; may be repeated", action="append")
-    help = "largest sum of all files, as in 500000 or 20MB; default: 10 MiB"
-    _add(group, "--size-limit SIZE", help, type=byte_count)
+    _add(group, "--size-limit SIZE", "of all files, as in 20MB; default: 10 MiB", type=byte_count)
 
 
 def _explain(parser: Any) -> None:
@@ -248,7 +248,7 @@ def _pull(parser: Any) -> None:
     _add(group, "--extract DIR", "write the files of a project into this folder, new or empty")
     _add(parser, "--force", "replace a FILE of other content")
     _add_unverified(parser)
-    _add_json(parser, "print what was written as JSON; needs --output or --extract")
+    _add_json(parser, "print what was written as JSON; needs -o or --extract")
 
 
 def _verify(parser: Any) -> None:
@@ -368,12 +368,7 @@ COMMANDS = (
         "specs.yaml",
         TARGET + WHERE,
     ),
-    Command(
-        "explain.explain",
-        "show which files of its project a script needs, and why; reads only",
-        _explain,
-        "flows/etl.py",
-    ),
+    Command("explain.explain", "show which files a script needs, and why", _explain, "flows.py"),
     Command(
         "run.run",
         "fetch a deployment's script, verify it and run its flow here",

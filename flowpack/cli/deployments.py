@@ -245,12 +245,13 @@ def _describe_project(project: Optional[Dict[str, Any]]) -> Dict[str, Any]:
     """Return what ``inspect`` shows people of a project."""
     if project is None:
         return {}
-    from flowpack.cli.explain import describe_need, describe_size  # As above.
+    from flowpack.cli.explain import describe_need  # As above.
+    from flowpack.projects.reader import format_size
 
     paths = [path or "." for path in project["search_paths"]]
     return {
         "project": {"file": project["file"], "module": project["module"], "search_paths": paths},
-        "files": {each["path"]: describe_size(each["size"]) for each in project["files"]},
+        "files": {each["path"]: format_size(each["size"]) for each in project["files"]},
         "requires": {need["module"]: describe_need(need) for need in project["requires"]},
     }
 

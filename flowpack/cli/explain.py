@@ -16,6 +16,7 @@ from flowpack.cli import output
 from flowpack.cli.specs import project_packager, split_target
 from flowpack.deployments.source import parse_location, read_script
 from flowpack.exceptions import DiscoveryError, printable
+from flowpack.projects.reader import format_size
 from flowpack.projects.single import is_standard
 
 
@@ -23,10 +24,6 @@ def explain(arguments: Namespace) -> None:
     """Print each file with its size and what takes it along; the script is not run."""
     location, flow_name = split_target(arguments.script)
     script = read_script(parse_location(location) or location)
-    # Imported here because it is slow to load, and so is inspect, which uses this module.
-    from flowpack.packaging.project import find_data
-
-<<<<<<< HEAD
     packager = project_packager(arguments)
     project = packager.find_project(script)
     notes = list(project.notes)
@@ -36,26 +33,14 @@ def explain(arguments: Namespace) -> None:
         if flow_name is not None:
             raise
         notes.append(f"deploy would not take it as it is: {exc}")
-    hints = find_data(project)
     document = {
         "script": script.path,
         **{key: getattr(project, key) for key in ("root", "file", "module", "search_paths")},
         "size": sum(each.size for each in project.taken),
         "files": [attrs.asdict(each) for each in project.taken],
         **requirements(project.files, project.search_paths),
-        "data": [{"where": where, **attrs.asdict(hint)} for where, hint in hints],
-        "notes": [*notes, *(f"{where}: {hint.advice}" for where, hint in hints)],
-=======
-
-def _facts(found: Project, needs: List[Dict[str, Any]]) -> Dict[str, Any]:
-    return {
-        "root": found.root,
-        "module": found.module,
-        "files": [attrs.asdict(each) for each in found.taken],
-        "requires": needs,
-        "notes": list(found.notes),
-        "data": list(found.hints),
->>>>>>> wip-f
+        "hints": project.hints,
+        "notes": notes,
     }
     output.result(document, _lines(document), as_json=arguments.json)
 
@@ -64,29 +49,20 @@ def _lines(document: Mapping[str, Any]) -> List[str]:
     files, needs = document["files"], document["requires"]
     searched = ", ".join(path or "." for path in document["search_paths"])
     lines = [
-        f"{len(files)} files, {describe_size(document['size'])}, of {document['root']}",
+        f"{len(files)} files, {format_size(document['size'])}, of {document['root']}",
         f"{document['file']} is imported as {document['module']}; search path: {searched}",
         "",
     ]
-    rows = [(each["path"], describe_size(each["size"]), each["reason"]) for each in files]
+    rows = [(each["path"], format_size(each["size"]), each["reason"]) for each in files]
     lines = [printable(line, output.LINE) for line in lines]
     lines += output.table(("FILE", "SIZE", "WHY"), sorted(rows))
     rows = [(each["module"], describe_need(each), each["where"]) for each in needs]
     lines += ["", *output.table(("MODULE", "INSTALLED HERE", "IMPORTED IN"), rows)] if rows else []
     if document["standard"]:
         lines += ["", f"standard library: {', '.join(document['standard'])}"]
-    return lines + [printable(f"note: {note}", output.LINE) for note in document["notes"]]
-
-
-def describe_size(size: float) -> str:
-    """Return a number of bytes for people, as in ``3.4 kB``."""
-    units = ["B", "kB", "MB", "GB"]
-    while size >= 1000 and len(units) > 1:
-        size /= 1000
-        del units[0]
-    return (
-        f"{size:.0f} {units[0]}" if size >= 100 or size == int(size) else f"{size:.1f} {units[0]}"
-    )
+    return lines + [
+        printable(f"note: {note}", output.LINE) for note in (*document["notes"], *document["hints"])
+    ]
 
 
 def describe_need(need: Mapping[str, Any]) -> str:

@@ -5,19 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    BinaryIO,
-    Dict,
-    Iterable,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Tuple,
-    Union,
-    cast,
-)
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterable, Mapping, NamedTuple, Optional
+from typing import Tuple, Union, cast
 from uuid import UUID
 
 import attrs
@@ -96,11 +85,9 @@ class FetchedScript:
         try:
             project = self.project()
             if project is not None:
-                from flowpack.packaging.project import link_modules
+                from flowpack.packaging.project import linked_script
 
-                script, name = Script(project.files[project.file], project.file), project.flow
-                paths = project.search_paths
-                script = link_modules(script, project.module, project.files, paths)
+                script, name = linked_script(project), project.flow
             return known_schema(select_flow(script, name))
         except (DiscoveryError, ProjectError):
             return {}

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Optional, Tuple, Union
 
 import attrs
 
 from flowpack._files import absolute_path
 from flowpack._validators import at_least, field_error, instance_of, validator
 from flowpack.analysis.script import Modules, Script
-from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
+from flowpack.exceptions import ProjectError, printable, quoted
 from flowpack.packaging.base import CompleteSpec, once
 from flowpack.packaging.script import SourcePackager
 from flowpack.projects.bundle import Bundle, pack
 from flowpack.projects.closure import Project, find_project
-from flowpack.projects.data_files import Hint, data_file_hints
 from flowpack.projects.reader import SIZE_LIMIT
 from flowpack.projects.selection import Selection
+
+#: So many hints at data files are notes of a plan.
+_LISTED = 3
 
 _check_patterns: Any = attrs.fields(Selection).include.validator
 
@@ -95,8 +96,7 @@ class ProjectPackager(SourcePackager):
 
     def link(self, script: Script) -> Script:
         """Return *script* with what it imports of its project; errors as of find_project."""
-        project = self.find_project(script)
-        return link_modules(script, project.module, project.files, project.search_paths)
+        return linked_script(self.find_project(script), script)
 
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the project as one Python file, and ``file.py:function``."""
@@ -116,44 +116,25 @@ class ProjectPackager(SourcePackager):
     def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
         """Return what is missing in the project, or not certain."""
         project = self.find_project(deployment.flow.script)
-        found = once(("data", id(project)), lambda: find_data(project))
-        paths = sorted({hint.path for _, hint in found if hint.path})
-        if not paths:
-            return project.notes
-        listed = f"{', '.join(paths[:5])}{' and others' if len(paths) > 5 else ''}"
-        note = f"the code names {listed}, which are not packaged; flowpack explain shows where"
-        return (*project.notes, note)
+        more = len(project.hints) - _LISTED
+        further = (f"{more} more files are named in the code; flowpack explain shows them",)
+        return (*project.notes, *project.hints[:_LISTED], *(further if more > 0 else ()))
 
 
-def link_modules(
-    script: Script, module: str, files: Mapping[str, bytes], search_paths: Sequence[str]
-) -> Script:
-    """Return *script*, the *module* of a project, which sees what other modules define.
-
-    The *files* of the project are its content by path; modules are found in *search_paths*.
-    """
+def linked_script(project: Union[Project, Bundle], script: Optional[Script] = None) -> Script:
+    """Return the *script* of a project, which sees what the project's other modules define."""
 
     def find(name: str) -> Optional[Script]:
-        if name == module:
+        if name == project.module:
             return linked
-        for base in search_paths:
+        for base in project.search_paths:
             for end in ("/__init__.py", ".py"):
                 path = f"{base}/{name.replace('.', '/')}{end}".lstrip("/")
-                if path in files:
-                    return Script(files[path], path, module=name, resolve=modules)
+                if path in project.files:
+                    return Script(project.files[path], path, module=name, resolve=modules)
         return None
 
     modules = Modules(find)
-    linked = attrs.evolve(script, module=module, resolve=modules)
+    script = script or Script(project.files[project.file], project.file)
+    linked = attrs.evolve(script, module=project.module, resolve=modules)
     return linked
-
-
-def find_data(project: Project) -> List[Tuple[str, Hint]]:
-    """Return each data file that the code of a project names and does not include, and where."""
-    found: List[Tuple[str, Hint]] = []
-    for path, content in project.files.items():
-        script = Script(content, path, os.path.join(project.root, path))
-        with suppress(DiscoveryError):  # It was included, and may be a template.
-            hints = data_file_hints(script, project.root, project.search_paths, project.files)
-            found += [(f"{path}:{hint.line}", hint) for hint in hints if path.endswith(".py")]
-    return found

@@ -14,10 +14,7 @@ import attrs
 from flowpack.analysis.imports import Import, UnknownImport, exported_names, read_imports
 from flowpack.analysis.script import Modules, Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
-<<<<<<< HEAD
-=======
 from flowpack.projects.data_files import data_file_hints
->>>>>>> wip-f
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_base, find_root, relative

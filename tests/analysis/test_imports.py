@@ -234,6 +234,10 @@ def test_the_text_of_an_unknown_import_is_short() -> None:
     assert unknown.text == f"__import__({'x' * 69}"
 
 
+def test_installed_modules_are_not_the_project_s() -> None:
+    assert imports("import pkgutil\npkgutil.iter_modules()").unknown == ()
+
+
 def test_a_function_of_that_name_is_no_import() -> None:
     text = "def import_module(name): ...\nimport_module('a')\nself.import_module('b')"
     assert imports(text) == Imports()
@@ -292,6 +296,11 @@ RELATIVE = {
     "sys.path.insert(0, './lib')": ("/p/flows/etl/lib", "./lib"),
     "sys.path.append('')": ("/p/flows/etl", ""),
     "sys.path += [str(Path('src'))]": ("/p/flows/etl/src", "src"),
+    "sys.path.append(os.getcwd())": ("/p/flows/etl", "."),
+    "sys.path.append(os.path.join(os.getcwd(), 'lib'))": ("/p/flows/etl/lib", "./lib"),
+    "sys.path.append(os.path.abspath('lib'))": ("/p/flows/etl/lib", "lib"),
+    "sys.path.append(str(Path.cwd() / 'lib'))": ("/p/flows/etl/lib", "lib"),
+    "sys.path.append(str(Path('lib').resolve(strict=True)))": ("/p/flows/etl/lib", "lib"),
 }
 
 

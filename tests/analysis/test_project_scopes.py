@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional
 
 import pytest
 
 from flowpack.analysis.discovery import find_flows, select_flow
+from flowpack.analysis.imports import exported_names, read_imports
 from flowpack.analysis.parameters import ParameterSchema, parameter_schema
 from flowpack.analysis.script import Modules, Script
 from flowpack.analysis.values import Class, Scope
@@ -287,12 +289,41 @@ def test_each_module_is_read_once() -> None:
     assert project.resolve("b") is project.resolve("b")
 
 
+def test_a_module_may_be_found_later() -> None:
+    project = Project(flows="from a import X")
+    assert value(project, "X") != 1
+    project.sources["a"] = "X = 1"
+    assert value(project, "X") == 1
+
+
+def test_reading_imports_reads_no_other_module() -> None:
+    text = "import sys\nimport a\nsys.path.append(a.PATH)\nfrom a import *\n__import__(a.X)"
+    project = Project(flows=text, a="PATH = '/x'\nX = 'x'")
+    read = read_imports(project.script())
+    assert project.asked == ["flows"]
+    assert [each.text for each in read.unknown] == ["__import__(a.X)"]
+
+
 def test_a_class_is_the_same_wherever_it_is_seen_from() -> None:
     flows = FLOW.format(above="import a\n    class C: pass", parameters="x: C")
     project = Project(flows=flows, a="import flows\ndef f():\n    return flows.C")
     cls = project.scope().names["C"]
     assert isinstance(cls, Class)
     assert value(project, "flows.C", "a") is cls
+
+
+def test_exported_names_may_come_from_other_modules() -> None:
+    above = "from . import b\n__all__ = b.__all__ + ['c']"
+    project = Project(a__init=above, a__b="__all__ = ['x']")
+    assert exported_names(project.script("a")) == ("x", "c")
+
+
+def test_threads_see_the_same_scopes() -> None:
+    sources = {f"m{n}": f"import m{n + 1}\nX = m{n + 1}.X" for n in range(20)}
+    project = Project(flows="import m0\nX = m0.X", **sources, m20="X = 1")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: value(project, "X"), range(40)))
+    assert found == [1] * 40
 
 
 def test_long_chains_of_modules_end() -> None:

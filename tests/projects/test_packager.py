@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
 from pathlib import Path
+from typing import List
 
 import attrs
 import pytest
@@ -14,6 +16,7 @@ from flowpack import (
     DeploymentSpec,
     LocalStorageBlock,
     ProjectPackager,
+    StorageBlock,
     apply,
     deploy,
     load_flow_from_deployment,
@@ -21,9 +24,11 @@ from flowpack import (
 )
 from flowpack.deployments.load import fetch_script
 from flowpack.exceptions import (
+    APIConnectionError,
     DeploymentValidationError,
     PlanChangedError,
     ProjectError,
+    StorageUnavailableError,
 )
 from flowpack.packaging.script import known_schema
 from tests.clients import client, transport
@@ -53,6 +58,7 @@ def other():
 HELPER = '''\
 from dataclasses import dataclass
 from pathlib import Path
+from typing import List
 
 @dataclass
 class Row:
@@ -235,7 +241,7 @@ def test_plan_names_files(spec, client, root):
 def test_plan_names_data(spec, client):
     """A file that the code names and that is not packaged is named; one that is, is not."""
     (action,) = plan(spec, client)
-    assert ["flows/data.txt, which are not" in note for note in action.notes] == [True]
+    assert ["--include flows/data.txt" in note for note in action.notes] == [True]
     (action,) = plan(with_packager(spec, include=("flows/data.txt",)), client)
     assert action.notes == ()
 
@@ -278,6 +284,45 @@ def test_old_files_are_gone(spec, client, root):
     assert files_of(made) == {}
     apply(made, client)
     assert load_flow_from_deployment("etl/d", client)(1) == 2
+
+
+ASKED: List[str] = []
+
+
+@attrs.frozen(kw_only=True)
+class Remote(StorageBlock):
+    """A folder elsewhere, which gives no answer once ``folder`` is gone."""
+
+    folder: str
+
+    def write(self, data):
+        """Keep *data*."""
+        name = hashlib.sha256(data).hexdigest()
+        (Path(self.folder) / name).write_bytes(data)
+        return name
+
+    def read(self, token):
+        """Return what is there."""
+        try:
+            return (Path(self.folder) / token).read_bytes()
+        except FileNotFoundError:
+            ASKED.append(token)
+            down = APIConnectionError("GET", "http://remote", "it is down")
+            raise StorageUnavailableError("Remote", token, "no answer") from down
+
+
+def test_storage_that_does_not_respond(spec, client, root, tmp_path):
+    """Of a set one old file is asked for, and the plan does without."""
+    (tmp_path / "remote").mkdir()
+    remote = with_packager(spec, storage=Remote(folder=str(tmp_path / "remote")))
+    many = [attrs.evolve(remote, name=f"d{number}") for number in range(5)]
+    deploy(many, client)
+    (root / "flows" / "helper.py").write_text(HELPER + "# more\n")
+    assert [bool(each.files) for each in plan(many, client)] == [True] * 5
+    (tmp_path / "remote").rename(tmp_path / "gone")
+    ASKED.clear()
+    assert [each.files for each in plan(many, client)] == [{}] * 5
+    assert len(ASKED) == 1
 
 
 def test_planned_files_do_not_count(spec, client, root):

@@ -2,9 +2,8 @@
 
 ::
 
-    flowpack explain examples/shop/flows/orders.py --project examples/shop
-    flowpack deploy examples/shop/flows/orders.py --project examples/shop --name daily \
-        --include flows/prices.csv
+    flowpack explain examples/shop/flows/orders.py
+    flowpack deploy examples/shop/flows/orders.py --project --include flows/prices.csv -n daily
     flowpack run orders/daily -p item=tea
 """
 
