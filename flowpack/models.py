@@ -106,9 +106,8 @@ class DataDocument:
             document_id = None if data.block_document_id is None else str(data.block_document_id)
             # As stock clients read it: the token is JSON within JSON.
             blob = {"data": _dump(data.token), "block_document_id": document_id}
-            return cls(
-                encoding, _dump(blob if data.sha256 is None else {**blob, "sha256": data.sha256})
-            )
+            blob = blob if data.sha256 is None else {**blob, "sha256": data.sha256}
+            return cls(encoding, _dump(blob))
         if encoding in ("text", "blockstorage"):
             kind = type(data).__name__
             raise WireError(f"a data document of encoding {encoding!r} cannot hold {kind}")
@@ -164,9 +163,8 @@ def _decode_stored_object(blob: str) -> StoredObject:
         document_id = content.get("block_document_id") or content.get("block_id")
         return StoredObject(token, UUID(document_id) if document_id else None, sha256)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
-        raise WireError(
-            f"the blob of a blockstorage data document does not say what is stored: {quoted(blob)}"
-        ) from exc
+        problem = "the blob of a blockstorage data document does not say what is stored"
+        raise WireError(f"{problem}: {quoted(blob)}") from exc
 
 
 @attrs.frozen(kw_only=True)

@@ -34,9 +34,8 @@ def absolute_folder(path: str, cwd: Optional[str] = None) -> str:
         if json_problem(whole):
             raise ValueError("its path is not UTF-8, and servers take no other")
     except ValueError as exc:
-        raise BlockError(
-            f"the folder {quoted(path)} cannot be used: {exc}; write the absolute path of another"
-        ) from None
+        problem = f"the folder {quoted(path)} cannot be used: {exc}"
+        raise BlockError(f"{problem}; write the absolute path of another") from None
     return whole
 
 

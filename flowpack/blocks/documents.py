@@ -167,11 +167,8 @@ def _types_in(schema: Mapping[str, Any]) -> Any:
             return value
         for each in value.get("allOf", ()):  # Stands around a reference that has a text.
             value = {**value, **each}
-        return {
-            key: reduced(item)
-            for key, item in value.items()
-            if key not in ("title", "description", "default", "allOf")
-        }
+        left_out = ("title", "description", "default", "allOf")
+        return {key: reduced(item) for key, item in value.items() if key not in left_out}
 
     return {name: reduced(field) for name, field in schema.get("properties", {}).items()}
 

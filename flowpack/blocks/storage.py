@@ -283,9 +283,8 @@ def _as_options(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"options must be a mapping, not {type(value).__name__}")
     headers = value.get("headers", {})
-    if not isinstance(headers, Mapping) or not all(
-        isinstance(text, str) for text in [*value, *headers, *headers.values()]
-    ):
+    texts = [*value, *headers, *headers.values()] if isinstance(headers, Mapping) else [None]
+    if not all(isinstance(text, str) for text in texts):
         raise BlockError("options must have text as keys, and as 'headers' a mapping of text")
     return SecretMapping(value)
 

@@ -271,10 +271,7 @@ def _local_path(storage: StorageBlock, token: Optional[str]) -> Optional[str]:
 def _list_objects(folder: str) -> List[str]:
     try:
         with os.scandir(folder) as entries:
-            return [
-                entry.path
-                for entry in entries
-                if _KEY.match(entry.name) and entry.is_file(follow_symlinks=False)
-            ]
+            found = [each for each in entries if _KEY.match(each.name)]
+            return [each.path for each in found if each.is_file(follow_symlinks=False)]
     except OSError:
         return []  # It is not there, or cannot be listed.

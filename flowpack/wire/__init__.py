@@ -26,7 +26,5 @@ def dialect_for(version: object) -> Dialect:
 
     if OLDEST <= parse_version(version) < (4,):
         return Prefect3(version)
-    raise WireError(
-        f"the server is Prefect {quoted(version)}; flowpack speaks to 2.0b7, 2.10.14 to 2.20 and"
-        " 3.x"
-    )
+    spoken = "2.0b7, 2.10.14 to 2.20 and 3.x"
+    raise WireError(f"the server is Prefect {quoted(version)}; flowpack speaks to {spoken}")

@@ -46,6 +46,8 @@ from flowpack.wire.encoding import Json, path, request
 #: The slug of the first schedule that flowpack makes; further ones have a number at its end.
 SLUG = "flowpack"
 
+Records = Iterable[ScheduleRecord]
+
 #: What a PATCH of a schedule changes, and does not clear.
 _NEVER_CLEARED = ("slug", "max_scheduled_runs")
 
@@ -210,18 +212,14 @@ def notes(new: DeploymentCreate) -> List[str]:
     return found
 
 
-def update(
-    deployment_id: UUID, have: Iterable[ScheduleRecord], want: Iterable[ScheduleRecord], send: Send
-) -> None:
+def update(deployment_id: UUID, have: Records, want: Records, send: Send) -> None:
     """Make the schedules *want* of those that a deployment has."""
     for each in requests(deployment_id, have, want):
         with suppress(*([ObjectNotFound] if each.method == "DELETE" else [])):
             send(each)
 
 
-def requests(
-    deployment_id: UUID, have: Iterable[ScheduleRecord], want: Iterable[ScheduleRecord]
-) -> List[Request]:
+def requests(deployment_id: UUID, have: Records, want: Records) -> List[Request]:
     """Return the requests that make the schedules *want* of those that a deployment has."""
     target = partial(path, "deployments", deployment_id, "schedules")
     have, want = list(have), list(want)
@@ -245,9 +243,7 @@ def requests(
     return found
 
 
-def involved(
-    listed: Json, before: Sequence[ScheduleRecord], want: Sequence[ScheduleRecord]
-) -> List[ScheduleRecord]:
+def involved(listed: Json, before: Records, want: Records) -> List[ScheduleRecord]:
     """Return which of the schedules that a server lists were there *before*, or are new in *want*.
 
     Whatever else is there was made by others since.
