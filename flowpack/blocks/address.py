@@ -43,10 +43,8 @@ def storage_path(value: object) -> str:
     """Return the folder of Local Storage, absolute."""
     text = _text(value, "storage_path")
     if _SCHEME.match(text):
-        raise BlockError(
-            "storage_path is a URL, and Local Storage takes a folder; use FileStorageBlock for"
-            " http://, https:// and file://"
-        )
+        problem = "storage_path is a URL, and Local Storage takes a folder"
+        raise BlockError(f"{problem}; use FileStorageBlock for http://, https:// and file://")
     return absolute_folder(text)
 
 
@@ -101,10 +99,8 @@ def _web_address(text: str, what: str) -> URL:
             " options={'headers': {...}} of a File Storage"
         )
     if _is_link_local(address.host):
-        raise BlockError(
-            f"{what} {shown} is a link-local address, where clouds keep the credentials of"
-            " machines, not storages"
-        )
+        problem = f"{what} {shown} is a link-local address"
+        raise BlockError(f"{problem}, where clouds keep the credentials of machines, not storages")
     return as_address(text)
 
 

@@ -48,10 +48,8 @@ _SECTION = re.compile(
 def check_decorated(cls: type) -> None:
     """Raise a BlockError unless attrs made *cls* itself, not only a base."""
     if "__attrs_attrs__" not in vars(cls):
-        raise BlockError(
-            f"the block class {cls.__qualname__} has no fields yet: write @attrs.frozen above"
-            f" class {cls.__name__}"
-        )
+        problem = f"the block class {cls.__qualname__} has no fields yet"
+        raise BlockError(f"{problem}: write @attrs.frozen above class {cls.__name__}")
 
 
 @kept_on_class

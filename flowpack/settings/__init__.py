@@ -123,10 +123,8 @@ class Settings(HidesLocals):
     def known_home(self) -> str:
         """Return *home*; where it is not known, raise a ``SettingsError``."""
         if self.home is None:
-            raise SettingsError(
-                f"flowpack's own folder is not known ({self.sources['home']}); set"
-                " FLOWPACK_HOME to the absolute path of a folder"
-            )
+            problem = f"flowpack's own folder is not known ({self.sources['home']})"
+            raise SettingsError(f"{problem}; set FLOWPACK_HOME to the absolute path of a folder")
         return self.home
 
     def describe(self) -> Tuple[Tuple[str, str, str], ...]:

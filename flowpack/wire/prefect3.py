@@ -379,10 +379,8 @@ class Prefect3(Dialect):
             try:
                 return None if variable is None else UUID(variable["value"])
             except (KeyError, TypeError, ValueError, AttributeError) as exc:
-                raise WireError(
-                    f"the variable {DEFAULT_STORAGE!r} on the server names no block; set it with"
-                    " flowpack storage default"
-                ) from exc
+                problem = f"the variable {DEFAULT_STORAGE!r} on the server names no block"
+                raise WireError(f"{problem}; set it with flowpack storage default") from exc
 
         document: Optional[BlockDocument] = None
         with suppress(ObjectNotFound):
