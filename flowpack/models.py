@@ -54,10 +54,8 @@ def name_problem(name: str) -> Optional[str]:
         return "the name is empty"
     bad = sorted(set(name) & set(FORBIDDEN_IN_NAMES))
     if bad:
-        return (
-            f"the name {quoted(name)} contains {' '.join(bad)}; servers refuse"
-            f" {' '.join(FORBIDDEN_IN_NAMES)} in names"
-        )
+        refused = f"servers refuse {' '.join(FORBIDDEN_IN_NAMES)} in names"
+        return f"the name {quoted(name)} contains {' '.join(bad)}; {refused}"
     if re.search("[\0\ud800-\udfff]", name):
         return f"the name {quoted(name)} holds a NUL character or half a surrogate pair"
     return None

@@ -94,10 +94,8 @@ def _web_address(text: str, what: str) -> URL:
         raise BlockError(f"{what} {printable(exc)}") from None
     shown = quoted(address.shown)
     if address.query:
-        raise BlockError(
-            f"{what} {shown} has a query, after which no key can stand; give tokens as"
-            " options={'headers': {...}} of a File Storage"
-        )
+        advice = "give tokens as options={'headers': {...}} of a File Storage"
+        raise BlockError(f"{what} {shown} has a query, after which no key can stand; {advice}")
     if _is_link_local(address.host):
         problem = f"{what} {shown} is a link-local address"
         raise BlockError(f"{problem}, where clouds keep the credentials of machines, not storages")

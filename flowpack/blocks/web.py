@@ -247,10 +247,8 @@ class KeyValueServer(_Server):
         try:
             return data.decode()
         except UnicodeDecodeError as exc:
-            reason = (
-                f"a KV server keeps text only, and byte {exc.start} of these {len(data)} is not"
-                " UTF-8. Use another storage"
-            )
+            problem = f"byte {exc.start} of these {len(data)} is not UTF-8"
+            reason = f"a KV server keeps text only, and {problem}. Use another storage"
         raise StorageError(self.label, key, reason)
 
     def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:

@@ -27,10 +27,8 @@ def verify(arguments: Namespace) -> None:
     document = {"api": url, "deployments": facts, "unreferenced": unreferenced}
     output.result(document, list(_lines(results, unreferenced or ())), as_json=arguments.json)
     if unreferenced and not arguments.json:
-        output.note(
-            f"no deployment of {url} points at the unreferenced objects; others may."
-            " Nothing was deleted"
-        )
+        unused = f"no deployment of {url} points at the unreferenced objects"
+        output.note(f"{unused}; others may. Nothing was deleted")
     _check_results(results, url)
 
 

@@ -196,10 +196,8 @@ def notes(new: DeploymentCreate) -> List[str]:
     if adopted:
         found.append(f"schedules that are there are flowpack's from now on: {_show(adopted)}")
     if before.unknown:
-        found.append(
-            "flowpack's schedule is not there any more, and several may be it, edited:"
-            f" {_show(before.unknown)}. They stay"
-        )
+        lost = "flowpack's schedule is not there any more, and several may be it, edited"
+        found.append(f"{lost}: {_show(before.unknown)}. They stay")
     wanted = wanted_schedules(new.schedule, new.own_schedules)
     inactive = [each for each, asked in zip(own, wanted or ()) if asked.active and not each.active]
     if inactive:
