@@ -19,14 +19,8 @@ from flowpack.blocks.block import Block
 from flowpack.blocks.folder import Folder
 from flowpack.blocks.secret import SecretMapping, without_credentials, without_secrets
 from flowpack.blocks.stores import Store
-from flowpack.exceptions import (
-    BlockArgumentError,
-    BlockError,
-    ObjectMissingError,
-    StorageError,
-    StorageUnavailableError,
-    printable,
-)
+from flowpack.exceptions import BlockArgumentError, BlockError, ObjectMissingError, StorageError
+from flowpack.exceptions import StorageUnavailableError, printable
 from flowpack.urls import URL, as_address, url_of
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")

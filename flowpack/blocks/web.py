@@ -13,14 +13,8 @@ import attrs
 
 from flowpack.blocks.stores import ChangedError, Checked, Hashing, TooLongError
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
-from flowpack.exceptions import (
-    APIConnectionError,
-    ObjectMissingError,
-    StorageError,
-    StorageUnavailableError,
-    printable,
-    quoted,
-)
+from flowpack.exceptions import APIConnectionError, ObjectMissingError, StorageError
+from flowpack.exceptions import StorageUnavailableError, printable, quoted
 from flowpack.transport import Response
 from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
 

@@ -15,14 +15,8 @@ from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Deployments, Failure, Plan, Step
 from flowpack.deployments.planning import Specs, plan, plan_again, plan_set
 from flowpack.deployments.selection import check_runner, choose_pool, ensure_pool
-from flowpack.exceptions import (
-    APIStatusError,
-    DeploymentsFailedError,
-    FlowpackError,
-    PackagingError,
-    printable,
-    quoted,
-)
+from flowpack.exceptions import APIStatusError, DeploymentsFailedError, FlowpackError
+from flowpack.exceptions import PackagingError, printable, quoted
 from flowpack.models import UNSET, Deployment, DeploymentCreate
 from flowpack.packaging.base import call_packager
 from flowpack.packaging.script import Registry, put_bytes, store

@@ -12,21 +12,10 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.masking import mask_env, mask_storage
-from flowpack.exceptions import (
-    BlockError,
-    DeploymentValidationError,
-    ObjectAlreadyExists,
-    ObjectNotFound,
-    printable,
-    quoted,
-    suggestion,
-)
-from flowpack.flow_runners import (
-    FLOW_RUNNERS,
-    FlowRunner,
-    SubprocessFlowRunner,
-    UniversalFlowRunner,
-)
+from flowpack.exceptions import BlockError, DeploymentValidationError, ObjectAlreadyExists
+from flowpack.exceptions import ObjectNotFound, printable, quoted, suggestion
+from flowpack.flow_runners import FLOW_RUNNERS, FlowRunner, SubprocessFlowRunner
+from flowpack.flow_runners import UniversalFlowRunner
 from flowpack.models import Deployment, DeploymentCreate, FlowRunnerSettings, WorkPool
 from flowpack.packaging.base import CompleteSpec, Packager
 from flowpack.packaging.script import SourcePackager

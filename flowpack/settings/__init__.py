@@ -18,13 +18,8 @@ from flowpack._files import absolute_path
 from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.settings import values
-from flowpack.settings.sources import (
-    Source,
-    load_dot_env,
-    load_environment,
-    load_profile,
-    load_toml,
-)
+from flowpack.settings.sources import Source, load_dot_env, load_environment, load_profile
+from flowpack.settings.sources import load_toml
 from flowpack.urls import CA_VARIABLES, URL
 
 __all__ = ["Settings", "load_settings"]

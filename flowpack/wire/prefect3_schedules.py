@@ -21,23 +21,10 @@ import attrs
 
 from flowpack.exceptions import ObjectNotFound
 from flowpack.jsonvalues import same_json
-from flowpack.models import (
-    UNSET,
-    AnySchedule,
-    Deployment,
-    DeploymentCreate,
-    OpaqueSchedule,
-    ScheduleRecord,
-    ScriptSource,
-    wanted_schedules,
-)
-from flowpack.schedules import (
-    DeploymentSchedule,
-    IntervalSchedule,
-    normal_form,
-    parse_schedule,
-    same_runs,
-)
+from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, OpaqueSchedule
+from flowpack.models import ScheduleRecord, ScriptSource, wanted_schedules
+from flowpack.schedules import DeploymentSchedule, IntervalSchedule, normal_form, parse_schedule
+from flowpack.schedules import same_runs
 from flowpack.transport import Effect, Request
 from flowpack.wire.conversion import describe_record, write_schedule
 from flowpack.wire.dialect import Change, Send
