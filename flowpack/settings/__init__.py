@@ -187,16 +187,16 @@ def _working_folder() -> Optional[str]:
         raise SettingsError(f"{problem}; go to another one") from exc
 
 
-@attrs.define(eq=False, repr=False)
 class _Search:
     """Looks for each setting in source after source, and collects all problems."""
 
-    _sources: List[Source]
-    _cwd: Optional[str]
-    _environ: Mapping[str, str]
-    values: Dict[str, Any] = attrs.field(factory=dict)
-    places: Dict[str, str] = attrs.field(factory=dict)
-    problems: List[str] = attrs.field(factory=list)
+    def __init__(
+        self, sources: List[Source], cwd: Optional[str], environ: Mapping[str, str]
+    ) -> None:
+        self._sources, self._cwd, self._environ = sources, cwd, environ
+        self.values: Dict[str, Any] = {}
+        self.places: Dict[str, str] = {}
+        self.problems: List[str] = []
 
     def add(self, load: Callable[..., Optional[Source]], *arguments: Any) -> None:
         """Add the source that *load* returns, if it returns one."""
