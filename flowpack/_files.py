@@ -16,10 +16,8 @@ from flowpack.exceptions import printable, quoted
 UNREADABLE = (OSError, ValueError, TypeError)
 
 #: For opening what an attacker may have put there: neither followed nor waited for.
-SAFELY = sum(
-    getattr(os, name, 0)
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
-)
+_FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
+SAFELY = sum(getattr(os, name, 0) for name in _FLAGS)
 
 _BLOCK = 1 << 16
 

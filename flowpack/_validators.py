@@ -55,9 +55,7 @@ def optional(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
 
-def instance_of(
-    cls: Union[type, Tuple[type, ...]], expected: str
-) -> Callable[[object], Optional[str]]:
+def instance_of(cls: Union[type, Tuple[type, ...]], expected: str) -> Callable[[Any], Any]:
     """Return the check of an instance of *cls*, which messages call *expected*."""
     problem = f"must be {expected}, not "
     return lambda value: None if isinstance(value, cls) else problem + describe_type(value)

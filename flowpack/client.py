@@ -10,19 +10,9 @@ from uuid import UUID
 from flowpack._lazy import hand_on
 from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import IdentifierError, quoted
-from flowpack.models import (
-    BlockDefinition,
-    BlockDocument,
-    BlockSchema,
-    BlockType,
-    Deployment,
-    DeploymentCreate,
-    FlowRecord,
-    FlowRun,
-    LogRecord,
-    ScheduleRecord,
-    WorkPool,
-)
+from flowpack.models import BlockDefinition, BlockDocument, BlockSchema, BlockType, Deployment
+from flowpack.models import DeploymentCreate, FlowRecord, FlowRun, LogRecord, ScheduleRecord
+from flowpack.models import WorkPool
 from flowpack.transport import Effect, Snapshot, Transport
 from flowpack.urls import URL, ui_root
 from flowpack.wire.connection import Connection

@@ -54,10 +54,8 @@ def name_problem(name: str) -> Optional[str]:
         return "the name is empty"
     bad = sorted(set(name) & set(FORBIDDEN_IN_NAMES))
     if bad:
-        return (
-            f"the name {quoted(name)} contains {' '.join(bad)}; servers refuse"
-            f" {' '.join(FORBIDDEN_IN_NAMES)} in names"
-        )
+        refused = f"servers refuse {' '.join(FORBIDDEN_IN_NAMES)} in names"
+        return f"the name {quoted(name)} contains {' '.join(bad)}; {refused}"
     if re.search("[\0\ud800-\udfff]", name):
         return f"the name {quoted(name)} holds a NUL character or half a surrogate pair"
     return None
@@ -106,9 +104,8 @@ class DataDocument:
             document_id = None if data.block_document_id is None else str(data.block_document_id)
             # As stock clients read it: the token is JSON within JSON.
             blob = {"data": _dump(data.token), "block_document_id": document_id}
-            return cls(
-                encoding, _dump(blob if data.sha256 is None else {**blob, "sha256": data.sha256})
-            )
+            blob = blob if data.sha256 is None else {**blob, "sha256": data.sha256}
+            return cls(encoding, _dump(blob))
         if encoding in ("text", "blockstorage"):
             kind = type(data).__name__
             raise WireError(f"a data document of encoding {encoding!r} cannot hold {kind}")
@@ -164,9 +161,8 @@ def _decode_stored_object(blob: str) -> StoredObject:
         document_id = content.get("block_document_id") or content.get("block_id")
         return StoredObject(token, UUID(document_id) if document_id else None, sha256)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
-        raise WireError(
-            f"the blob of a blockstorage data document does not say what is stored: {quoted(blob)}"
-        ) from exc
+        problem = "the blob of a blockstorage data document does not say what is stored"
+        raise WireError(f"{problem}: {quoted(blob)}") from exc
 
 
 @attrs.frozen(kw_only=True)

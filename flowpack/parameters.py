@@ -18,8 +18,6 @@ from itertools import islice
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 from urllib.parse import unquote
 
-import attrs
-
 from flowpack.exceptions import ParameterError, printable, quoted, suggestion
 from flowpack.jsonvalues import json_problem, parse_json, same_json
 
@@ -186,12 +184,12 @@ def _required(schema: Mapping[str, Any]) -> List[str]:
     return names if isinstance(names, list) else []
 
 
-@attrs.define
 class _Checker:
     """Holds values against parts of the schema *root*, whose definitions they may refer to."""
 
-    _root: Mapping[str, Any]
-    _referred: Dict[Tuple[int, str], List[Problem]] = attrs.field(factory=dict, init=False)
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._referred: Dict[Tuple[int, str], List[Problem]] = {}
 
     def problems(self, value: Any, schema: Any) -> List[Problem]:
         """Return where *value* does not fit *schema*; nothing where both are too deep."""

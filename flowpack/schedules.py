@@ -15,17 +15,8 @@ from typing import Any, ClassVar, Dict, Mapping, Optional, Sequence, Tuple, Unio
 import attrs
 
 from flowpack._tracebacks import HidesLocals
-from flowpack._validators import (
-    at_least,
-    copied_json,
-    describe_type,
-    instance_of,
-    is_filled_text,
-    is_flag,
-    is_json_mapping,
-    optional,
-    validator,
-)
+from flowpack._validators import at_least, copied_json, describe_type, instance_of, is_filled_text
+from flowpack._validators import is_flag, is_json_mapping, optional, validator
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.schedule_texts import cron_problems, find_zone, rrule_problems, zone_problem
 

@@ -174,10 +174,15 @@ class _TLSConnection(HTTPSConnection):
         self.sock: Any = _DeadlineSocket(self.sock)
 
 
-_POOLS = {
-    "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": _Connection}),
-    "https": type("TLSPool", (HTTPSConnectionPool,), {"ConnectionCls": _TLSConnection}),
-}
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+_POOLS = {"http": _Pool, "https": _TLSPool}
 
 
 class DeadlineAdapter(HTTPAdapter):

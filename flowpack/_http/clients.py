@@ -7,16 +7,8 @@ from typing import BinaryIO, Iterator, Mapping, Optional, Union
 import attrs
 import requests
 
-from flowpack._http.session import (
-    BLOCK,
-    Headers,
-    HTTPOptions,
-    HTTPSession,
-    Sink,
-    basic,
-    common_headers,
-    own_file,
-)
+from flowpack._http.session import BLOCK, Headers, HTTPOptions, HTTPSession, Sink, basic
+from flowpack._http.session import common_headers, own_file
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import APIConnectionError, SettingsError, quoted
 from flowpack.transport import Effect, Request, Response

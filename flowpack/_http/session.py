@@ -239,10 +239,8 @@ def _proxy(url: str, proxies: Mapping[str, str]) -> Optional[ParsedURL]:
     try:
         return parse_url(proxy if "://" in proxy else f"http://{proxy}")
     except ValueError as exc:
-        raise SettingsError(
-            f"the proxy {quoted(mask_url(proxy))} {exc}; correct HTTP_PROXY or HTTPS_PROXY, or"
-            " name the host in NO_PROXY"
-        ) from None
+        problem = f"the proxy {quoted(mask_url(proxy))} {exc}; correct HTTP_PROXY or HTTPS_PROXY"
+        raise SettingsError(f"{problem}, or name the host in NO_PROXY") from None
 
 
 @contextlib.contextmanager
@@ -310,10 +308,8 @@ def common_headers(
                 " value hold what HTTP does not allow, such as a line break"
             )
     if not re.match(_VALUE, api_key or "") or not (api_key or "").isascii():
-        raise SettingsError(
-            "the API key holds a line break or another character that cannot be sent;"
-            " is there more than the key in PREFECT_API_KEY?"
-        )
+        problem = "the API key holds a line break or another character that cannot be sent"
+        raise SettingsError(f"{problem}; is there more than the key in PREFECT_API_KEY?")
     if any(ord(character) < 32 for character in credentials or ""):
         raise SettingsError("the user name or the password holds a control character")
     headers = Headers({"User-Agent": f"flowpack/{__version__}"})

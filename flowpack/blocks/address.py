@@ -34,9 +34,8 @@ def absolute_folder(path: str, cwd: Optional[str] = None) -> str:
         if json_problem(whole):
             raise ValueError("its path is not UTF-8, and servers take no other")
     except ValueError as exc:
-        raise BlockError(
-            f"the folder {quoted(path)} cannot be used: {exc}; write the absolute path of another"
-        ) from None
+        problem = f"the folder {quoted(path)} cannot be used: {exc}"
+        raise BlockError(f"{problem}; write the absolute path of another") from None
     return whole
 
 
@@ -44,10 +43,8 @@ def storage_path(value: object) -> str:
     """Return the folder of Local Storage, absolute."""
     text = _text(value, "storage_path")
     if _SCHEME.match(text):
-        raise BlockError(
-            "storage_path is a URL, and Local Storage takes a folder; use FileStorageBlock for"
-            " http://, https:// and file://"
-        )
+        problem = "storage_path is a URL, and Local Storage takes a folder"
+        raise BlockError(f"{problem}; use FileStorageBlock for http://, https:// and file://")
     return absolute_folder(text)
 
 
@@ -97,15 +94,11 @@ def _web_address(text: str, what: str) -> URL:
         raise BlockError(f"{what} {printable(exc)}") from None
     shown = quoted(address.shown)
     if address.query:
-        raise BlockError(
-            f"{what} {shown} has a query, after which no key can stand; give tokens as"
-            " options={'headers': {...}} of a File Storage"
-        )
+        advice = "give tokens as options={'headers': {...}} of a File Storage"
+        raise BlockError(f"{what} {shown} has a query, after which no key can stand; {advice}")
     if _is_link_local(address.host):
-        raise BlockError(
-            f"{what} {shown} is a link-local address, where clouds keep the credentials of"
-            " machines, not storages"
-        )
+        problem = f"{what} {shown} is a link-local address"
+        raise BlockError(f"{problem}, where clouds keep the credentials of machines, not storages")
     return as_address(text)
 
 

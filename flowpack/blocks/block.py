@@ -273,10 +273,8 @@ class Block(HidesLocals):
             try:
                 document = api.read_block_document(self.document_id)
             except ObjectNotFound as exc:
-                raise BlockError(
-                    f"{what} {api.url} does not have: it is of another server, or was deleted."
-                    f" Save the block there under a name, {ways}"
-                ) from exc
+                problem = f"{what} {api.url} does not have: it is of another server, or was deleted"
+                raise BlockError(f"{problem}. Save the block there under a name, {ways}") from exc
         # Raised here, so that no frame of the traceback shows a secret.
         difference = documents.describe_difference(document, self)
         if difference is not None:

@@ -17,13 +17,8 @@ import attrs
 from flowpack._tracebacks import hides_locals
 from flowpack.blocks.secret import MASK
 from flowpack.blocks.stores import Hashing, changed_while_read, check_key
-from flowpack.exceptions import (
-    FlowpackError,
-    ObjectMissingError,
-    StorageError,
-    StorageUnavailableError,
-    printable,
-)
+from flowpack.exceptions import FlowpackError, ObjectMissingError, StorageError
+from flowpack.exceptions import StorageUnavailableError, printable
 
 #: Objects are read and hashed in steps of this size, in bytes.
 _CHUNK = 1 << 20

@@ -11,18 +11,8 @@ from typing import Any, Iterator, Mapping, Optional, Tuple, Type
 import attrs
 
 from flowpack._type_hints import Shape, TypeHint
-from flowpack.blocks.fields import (
-    BlockField,
-    Schema,
-    class_in,
-    fields_of,
-    is_block,
-    json_schema,
-    kept_on_class,
-    kind_of,
-    scalar_schema,
-    to_json,
-)
+from flowpack.blocks.fields import BlockField, Schema, class_in, fields_of, is_block, json_schema
+from flowpack.blocks.fields import kept_on_class, kind_of, scalar_schema, to_json
 from flowpack.blocks.secret import ANY_KEY, Secret, map_texts, mask_secrets
 from flowpack.exceptions import BlockError, quoted
 from flowpack.models import BlockDefinition, name_problem
@@ -48,10 +38,8 @@ _SECTION = re.compile(
 def check_decorated(cls: type) -> None:
     """Raise a BlockError unless attrs made *cls* itself, not only a base."""
     if "__attrs_attrs__" not in vars(cls):
-        raise BlockError(
-            f"the block class {cls.__qualname__} has no fields yet: write @attrs.frozen above"
-            f" class {cls.__name__}"
-        )
+        problem = f"the block class {cls.__qualname__} has no fields yet"
+        raise BlockError(f"{problem}: write @attrs.frozen above class {cls.__name__}")
 
 
 @kept_on_class

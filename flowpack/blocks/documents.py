@@ -137,10 +137,8 @@ def identify(document: BlockDocument) -> Tuple[str, BlockSchema]:
     schema = document.block_schema
     block_type = document.block_type or (schema and schema.block_type)
     if schema is None or not block_type:
-        raise BlockError(
-            f"the block document {quoted(document.name or str(document.id))} came without its"
-            " schema or its type, so its class is not known"
-        )
+        what = f"the block document {quoted(document.name or str(document.id))}"
+        raise BlockError(f"{what} came without its schema or its type, so its class is not known")
     return block_type.name, schema
 
 
@@ -167,11 +165,8 @@ def _types_in(schema: Mapping[str, Any]) -> Any:
             return value
         for each in value.get("allOf", ()):  # Stands around a reference that has a text.
             value = {**value, **each}
-        return {
-            key: reduced(item)
-            for key, item in value.items()
-            if key not in ("title", "description", "default", "allOf")
-        }
+        left_out = ("title", "description", "default", "allOf")
+        return {key: reduced(item) for key, item in value.items() if key not in left_out}
 
     return {name: reduced(field) for name, field in schema.get("properties", {}).items()}
 

@@ -21,13 +21,8 @@ import attrs
 from flowpack._files import SAFELY, holds_at_most, is_at, keep_folder
 from flowpack._files import lock_file, make_folder, sync_folder
 from flowpack.blocks.stores import changed_while_read, key_taken
-from flowpack.exceptions import (
-    ObjectMissingError,
-    StorageError,
-    StorageUnavailableError,
-    printable,
-    quoted,
-)
+from flowpack.exceptions import ObjectMissingError, StorageError, StorageUnavailableError, printable
+from flowpack.exceptions import quoted
 
 #: How many temporary files there are in a folder at once before their names become random.
 SLOTS = 64

@@ -19,14 +19,8 @@ from flowpack.blocks.block import Block
 from flowpack.blocks.folder import Folder
 from flowpack.blocks.secret import SecretMapping, without_credentials, without_secrets
 from flowpack.blocks.stores import Store
-from flowpack.exceptions import (
-    BlockArgumentError,
-    BlockError,
-    ObjectMissingError,
-    StorageError,
-    StorageUnavailableError,
-    printable,
-)
+from flowpack.exceptions import BlockArgumentError, BlockError, ObjectMissingError, StorageError
+from flowpack.exceptions import StorageUnavailableError, printable
 from flowpack.urls import URL, as_address, url_of
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -283,9 +277,8 @@ def _as_options(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"options must be a mapping, not {type(value).__name__}")
     headers = value.get("headers", {})
-    if not isinstance(headers, Mapping) or not all(
-        isinstance(text, str) for text in [*value, *headers, *headers.values()]
-    ):
+    texts = [*value, *headers, *headers.values()] if isinstance(headers, Mapping) else [None]
+    if not all(isinstance(text, str) for text in texts):
         raise BlockError("options must have text as keys, and as 'headers' a mapping of text")
     return SecretMapping(value)
 

@@ -11,14 +11,8 @@ from uuid import UUID
 from flowpack._files import path_of_file_url
 from flowpack._tracebacks import hides_locals
 from flowpack.blocks.address import absolute_folder
-from flowpack.blocks.storage import (
-    DEFAULT_STORAGE,
-    FileStorageBlock,
-    KVServerStorageBlock,
-    LocalStorageBlock,
-    StorageBlock,
-    TempStorageBlock,
-)
+from flowpack.blocks.storage import DEFAULT_STORAGE, FileStorageBlock, KVServerStorageBlock
+from flowpack.blocks.storage import LocalStorageBlock, StorageBlock, TempStorageBlock
 from flowpack.client import Client
 from flowpack.exceptions import SpecError, printable, quoted
 from flowpack.models import BlockDocument

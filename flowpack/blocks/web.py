@@ -13,14 +13,8 @@ import attrs
 
 from flowpack.blocks.stores import ChangedError, Checked, Hashing, TooLongError
 from flowpack.blocks.stores import changed_while_read, check_key, key_taken
-from flowpack.exceptions import (
-    APIConnectionError,
-    ObjectMissingError,
-    StorageError,
-    StorageUnavailableError,
-    printable,
-    quoted,
-)
+from flowpack.exceptions import APIConnectionError, ObjectMissingError, StorageError
+from flowpack.exceptions import StorageUnavailableError, printable, quoted
 from flowpack.transport import Response
 from flowpack.urls import URL, as_address, mask_url, parse_url, url_of
 
@@ -247,10 +241,8 @@ class KeyValueServer(_Server):
         try:
             return data.decode()
         except UnicodeDecodeError as exc:
-            reason = (
-                f"a KV server keeps text only, and byte {exc.start} of these {len(data)} is not"
-                " UTF-8. Use another storage"
-            )
+            problem = f"byte {exc.start} of these {len(data)} is not UTF-8"
+            reason = f"a KV server keeps text only, and {problem}. Use another storage"
         raise StorageError(self.label, key, reason)
 
     def read_into(self, key: str, file: BinaryIO, limit: Optional[int] = None) -> None:

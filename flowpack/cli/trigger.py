@@ -74,10 +74,8 @@ def _create_flow_run(arguments: Namespace, client: Client) -> FlowRun:
     name = arguments.deployment
     deployment = find_deployment(name, client)
     if client.embedded:
-        raise FlowpackError(
-            "no server runs behind the embedded API, so a flow run would wait for ever;"
-            f" run it here: flowpack run {printable(name)}"
-        )
+        problem = "no server runs behind the embedded API, so a flow run would wait for ever"
+        raise FlowpackError(f"{problem}; run it here: flowpack run {printable(name)}")
     schema = deployment.extra.get("parameter_openapi_schema") or {}
     parameters = given_parameters(arguments, lambda: schema) or {}
     check_parameters(name, deployment, parameters, client)

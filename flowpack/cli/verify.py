@@ -23,17 +23,12 @@ def verify(arguments: Namespace) -> None:
         unreferenced = None if names else find_unreferenced(reader)
         results = verify_all(reader, names or None)
         url = client.url
-    document = {
-        "api": url,
-        "deployments": [_document(each) for each in results],
-        "unreferenced": unreferenced,
-    }
+    facts = [_document(each) for each in results]
+    document = {"api": url, "deployments": facts, "unreferenced": unreferenced}
     output.result(document, list(_lines(results, unreferenced or ())), as_json=arguments.json)
     if unreferenced and not arguments.json:
-        output.note(
-            f"no deployment of {url} points at the unreferenced objects; others may."
-            " Nothing was deleted"
-        )
+        unused = f"no deployment of {url} points at the unreferenced objects"
+        output.note(f"{unused}; others may. Nothing was deleted")
     _check_results(results, url)
 
 
@@ -61,9 +56,7 @@ def _check_results(results: Sequence[VerifyResult], url: str) -> None:
     summary = ", ".join(f"{count} {status}" for status, count in counts)
     broken = sum(each.is_broken for each in results)
     if broken:
-        raise FlowpackError(
-            f"{broken} of {len(results)} deployments cannot be run as they were deployed"
-            f" ({summary})"
-        )
+        problem = f"{broken} of {len(results)} deployments cannot be run as they were deployed"
+        raise FlowpackError(f"{problem} ({summary})")
     noun = "deployment" if len(results) == 1 else "deployments"
     output.note(f"verified {len(results)} {noun}: {summary}")

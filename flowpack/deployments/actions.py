@@ -191,10 +191,7 @@ class Deployments(Tuple[Deployed, ...]):
     """What was done for each of several; notebooks show it as a table."""
 
     def _repr_html_(self) -> str:
-        rows = [
-            (each.action, each, each.storage_type, (each.sha256 or "")[:12], each.notes)
-            for each in self
-        ]
+        rows = [(it.action, it, it.storage_type, (it.sha256 or "")[:12], it.notes) for it in self]
         return _html_table(("Action", "Deployment", "Storage", "Code", "Notes"), rows)
 
 

@@ -15,14 +15,8 @@ from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Deployments, Failure, Plan, Step
 from flowpack.deployments.planning import Specs, plan, plan_again, plan_set
 from flowpack.deployments.selection import check_runner, choose_pool, ensure_pool
-from flowpack.exceptions import (
-    APIStatusError,
-    DeploymentsFailedError,
-    FlowpackError,
-    PackagingError,
-    printable,
-    quoted,
-)
+from flowpack.exceptions import APIStatusError, DeploymentsFailedError, FlowpackError
+from flowpack.exceptions import PackagingError, printable, quoted
 from flowpack.models import UNSET, Deployment, DeploymentCreate
 from flowpack.packaging.base import call_packager
 from flowpack.packaging.script import Registry, put_bytes, store
@@ -88,10 +82,8 @@ def deploy(
             made = plan_set(specs, api, confirm)
         for step in made.steps:
             if api.embedded and (step.spec.schedule or step.spec.schedules):
-                warn(
-                    f"{printable(step.action.full_name)}: the schedule is only kept: no server"
-                    " runs behind the embedded API, so it starts no runs"
-                )
+                reason = "no server runs behind the embedded API, so it starts no runs"
+                warn(f"{printable(step.action.full_name)}: the schedule is only kept: {reason}")
         registry, reporting = Registry(api), threading.Lock()
 
         def run(step: Step) -> Result:
@@ -239,10 +231,8 @@ def _call_package(step: Step, api: Client) -> DeploymentCreate:
         flow_name = api.read_flow(new.flow_id).name
     made = f"{flow_name}/{new.name}"
     if made != spec.full_name:
-        raise PackagingError(
-            f"the packager {type(spec.packager).__name__} was asked for"
-            f" {quoted(spec.full_name)} and returned {quoted(made)}"
-        )
+        names = f"{quoted(spec.full_name)} and returned {quoted(made)}"
+        raise PackagingError(f"the packager {type(spec.packager).__name__} was asked for {names}")
     if new.schedule is UNSET and new.own_schedules is UNSET:
         # One that knows of a single schedule.
         replace = spec.replace_schedules

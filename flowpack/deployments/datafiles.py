@@ -272,10 +272,8 @@ def _construct_scalar(text: str, tag: str, line: int, plain: bool) -> Value:
 # --- from values to Python's own ----------------------------------------------------------
 
 #: What text means where a truth value is expected.
-FLAGS = {
-    **dict.fromkeys(("yes", "on", "true", "1"), True),
-    **dict.fromkeys(("no", "off", "false", "0"), False),
-}
+FLAGS = dict.fromkeys(("yes", "on", "true", "1"), True)
+FLAGS.update(dict.fromkeys(("no", "off", "false", "0"), False))
 
 
 @attrs.define(eq=False, slots=False)

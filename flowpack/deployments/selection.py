@@ -12,21 +12,10 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.masking import mask_env, mask_storage
-from flowpack.exceptions import (
-    BlockError,
-    DeploymentValidationError,
-    ObjectAlreadyExists,
-    ObjectNotFound,
-    printable,
-    quoted,
-    suggestion,
-)
-from flowpack.flow_runners import (
-    FLOW_RUNNERS,
-    FlowRunner,
-    SubprocessFlowRunner,
-    UniversalFlowRunner,
-)
+from flowpack.exceptions import BlockError, DeploymentValidationError, ObjectAlreadyExists
+from flowpack.exceptions import ObjectNotFound, printable, quoted, suggestion
+from flowpack.flow_runners import FLOW_RUNNERS, FlowRunner, SubprocessFlowRunner
+from flowpack.flow_runners import UniversalFlowRunner
 from flowpack.models import Deployment, DeploymentCreate, FlowRunnerSettings, WorkPool
 from flowpack.packaging.base import CompleteSpec, Packager
 from flowpack.packaging.script import SourcePackager
@@ -211,10 +200,8 @@ def _check_variables(spec: CompleteSpec, new: DeploymentCreate, pool: WorkPool) 
     """Yield notes on job variables; raise for those of *spec* that do not fit the pool."""
     name, given = quoted(pool.name), spec.job_variables or {}
     if pool.variables is None and given:
-        yield (
-            f"the work pool {name} has no job template before its first worker, so the job"
-            " variables are not checked"
-        )
+        reason = f"the work pool {name} has no job template before its first worker"
+        yield f"{reason}, so the job variables are not checked"
     check_variables(spec.full_name, given, pool, lenient=not spec.check_job_variables)
     unknown = _unknown_variables(new.job_variables or (), pool)[:10]
     if unknown:
@@ -232,10 +219,8 @@ def check_variables(
     name, schema = quoted(pool.name), pool.variables or {}
     # Workers fill in placeholders; env is left to the server, for errors show values.
     whole = {key: each for key, each in given.items() if key != "env" and "{{" not in str(each)}
-    problems = [
-        each.replace("parameter", f"work pool {name}: job variable", 1)
-        for each in value_problems(whole, schema)
-    ]
+    what = f"work pool {name}: job variable"
+    problems = [each.replace("parameter", what, 1) for each in value_problems(whole, schema)]
     listed = ", ".join(map(printable, list(schema.get("properties", ()))[:50]))
     problems += [
         f"the work pool {name} has no job variable {quoted(each)}"

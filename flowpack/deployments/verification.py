@@ -21,23 +21,10 @@ from flowpack.blocks.storage_errors import describe_raised, hash_object
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
 from flowpack.deployments.actions import Deployed
-from flowpack.deployments.load import (
-    check_digest,
-    expected_digest,
-    find_deployment,
-    find_deployments,
-    find_storage,
-    why_no_script,
-)
-from flowpack.exceptions import (
-    APIConnectionError,
-    FlowpackError,
-    ObjectMissingError,
-    StorageIntegrityError,
-    WireError,
-    printable,
-    quoted,
-)
+from flowpack.deployments.load import check_digest, expected_digest, find_deployment
+from flowpack.deployments.load import find_deployments, find_storage, why_no_script
+from flowpack.exceptions import APIConnectionError, FlowpackError, ObjectMissingError
+from flowpack.exceptions import StorageIntegrityError, WireError, printable, quoted
 from flowpack.models import BlockDocument, DataDocument, Deployment, DeploymentCreate
 
 #: The bytes are those that were deployed; are missing; are others; or cannot be read.
@@ -271,10 +258,7 @@ def _local_path(storage: StorageBlock, token: Optional[str]) -> Optional[str]:
 def _list_objects(folder: str) -> List[str]:
     try:
         with os.scandir(folder) as entries:
-            return [
-                entry.path
-                for entry in entries
-                if _KEY.match(entry.name) and entry.is_file(follow_symlinks=False)
-            ]
+            found = [each for each in entries if _KEY.match(each.name)]
+            return [each.path for each in found if each.is_file(follow_symlinks=False)]
     except OSError:
         return []  # It is not there, or cannot be listed.

@@ -65,9 +65,8 @@ class EmbeddedTransport:
         except Refused as exc:
             status, body = exc.status, encode({"detail": exc.detail}).encode()
         except FAILURES as exc:
-            raise APIConnectionError(
-                request.method, self.url + request.path, self._store.explain(exc)
-            ) from exc
+            reason = self._store.explain(exc)
+            raise APIConnectionError(request.method, self.url + request.path, reason) from exc
         took = 1000 * (time.monotonic() - started)
         log(__name__, DEBUG, "%s %s: %d in %.0f ms", request.method, request.path, status, took)
         return Response(status, body, {"content-type": "application/json"} if body else {})

@@ -15,12 +15,12 @@ Json = Any
 Row = sqlite3.Row
 
 
-@attrs.define
 class Refused(Exception):
     """A request cannot be done, and what it began is undone; *detail* is for the user."""
 
-    status: int
-    detail: str
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail)
+        self.status, self.detail = status, detail
 
 
 @attrs.frozen

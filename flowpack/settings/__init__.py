@@ -18,13 +18,8 @@ from flowpack._files import absolute_path
 from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack.exceptions import SettingsError, quoted
 from flowpack.settings import values
-from flowpack.settings.sources import (
-    Source,
-    load_dot_env,
-    load_environment,
-    load_profile,
-    load_toml,
-)
+from flowpack.settings.sources import Source, load_dot_env, load_environment, load_profile
+from flowpack.settings.sources import load_toml
 from flowpack.urls import CA_VARIABLES, URL
 
 __all__ = ["Settings", "load_settings"]
@@ -123,10 +118,8 @@ class Settings(HidesLocals):
     def known_home(self) -> str:
         """Return *home*; where it is not known, raise a ``SettingsError``."""
         if self.home is None:
-            raise SettingsError(
-                f"flowpack's own folder is not known ({self.sources['home']}); set"
-                " FLOWPACK_HOME to the absolute path of a folder"
-            )
+            problem = f"flowpack's own folder is not known ({self.sources['home']})"
+            raise SettingsError(f"{problem}; set FLOWPACK_HOME to the absolute path of a folder")
         return self.home
 
     def describe(self) -> Tuple[Tuple[str, str, str], ...]:
@@ -194,16 +187,16 @@ def _working_folder() -> Optional[str]:
         raise SettingsError(f"{problem}; go to another one") from exc
 
 
-@attrs.define(eq=False, repr=False)
 class _Search:
     """Looks for each setting in source after source, and collects all problems."""
 
-    _sources: List[Source]
-    _cwd: Optional[str]
-    _environ: Mapping[str, str]
-    values: Dict[str, Any] = attrs.field(factory=dict)
-    places: Dict[str, str] = attrs.field(factory=dict)
-    problems: List[str] = attrs.field(factory=list)
+    def __init__(
+        self, sources: List[Source], cwd: Optional[str], environ: Mapping[str, str]
+    ) -> None:
+        self._sources, self._cwd, self._environ = sources, cwd, environ
+        self.values: Dict[str, Any] = {}
+        self.places: Dict[str, str] = {}
+        self.problems: List[str] = []
 
     def add(self, load: Callable[..., Optional[Source]], *arguments: Any) -> None:
         """Add the source that *load* returns, if it returns one."""

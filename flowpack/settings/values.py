@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import FrozenSet, Mapping
+from typing import Any, FrozenSet, Mapping
 
 from flowpack.exceptions import quoted
 from flowpack.jsonvalues import json_problem
@@ -99,11 +99,10 @@ def parse_headers(value: object) -> Mapping[str, str]:
             value = json.loads(value)
         except (ValueError, RecursionError):
             value = None
-    if not isinstance(value, dict) or not all(
-        isinstance(each, str) for each in (*value, *value.values())
-    ):
+    given: Mapping[Any, Any] = value if isinstance(value, dict) else {None: ""}
+    if not all(isinstance(each, str) for each in (*given, *given.values())):
         raise ValueError('must be a JSON object of text, as in {"X-Team": "blue"}')
-    return {name: Hidden(text) for name, text in value.items()}
+    return {name: Hidden(text) for name, text in given.items()}
 
 
 def check_utf8(path: str) -> str:

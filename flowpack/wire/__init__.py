@@ -18,15 +18,11 @@ def dialect_for(version: object) -> Dialect:
 
         return Dialect("2.0b7")
     if not isinstance(version, str) or not re.match(r"\d+\.\d+", version):
-        raise WireError(
-            f"GET /admin/version answered {quoted(version)}, which is no release of Prefect. Is"
-            " this the address of a Prefect API? It ends in /api"
-        )
+        problem = f"GET /admin/version answered {quoted(version)}, which is no release of Prefect"
+        raise WireError(f"{problem}. Is this the address of a Prefect API? It ends in /api")
     from flowpack.wire.prefect3 import OLDEST, Prefect3, parse_version
 
     if OLDEST <= parse_version(version) < (4,):
         return Prefect3(version)
-    raise WireError(
-        f"the server is Prefect {quoted(version)}; flowpack speaks to 2.0b7, 2.10.14 to 2.20 and"
-        " 3.x"
-    )
+    spoken = "2.0b7, 2.10.14 to 2.20 and 3.x"
+    raise WireError(f"the server is Prefect {quoted(version)}; flowpack speaks to {spoken}")

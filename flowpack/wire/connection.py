@@ -24,15 +24,15 @@ Result = TypeVar("Result")
 _PAGE = 200
 
 
-@attrs.define(eq=False)
 class Connection:
     """Sends requests in the dialect of the server, and checks what comes back."""
 
-    transport: Transport
-    _dialect: Optional[Dialect]
-    credential: str
-    renewing: bool
-    csrf: Dict[str, str] = attrs.field(factory=dict)  # Headers, once a server has asked for them.
+    def __init__(
+        self, transport: Transport, dialect: Optional[Dialect], credential: str, renewing: bool
+    ) -> None:
+        self.transport, self._dialect = transport, dialect
+        self.credential, self.renewing = credential, renewing
+        self.csrf: Dict[str, str] = {}  # Headers, once a server has asked for them.
 
     @property
     def dialect(self) -> Dialect:

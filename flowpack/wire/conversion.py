@@ -49,10 +49,7 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
         converter.register_structure_hook(kind, _expect)
     converter.register_structure_hook(UUID, lambda value, _: UUID(_expect(value, str)))
     converter.register_unstructure_hook(UUID, str)
-    converter.register_structure_hook(  # Python 3.9 and 3.10 do not read a Z.
-        datetime,
-        lambda value, _: datetime.fromisoformat(_expect(value, str).replace("Z", "+00:00")),
-    )
+    converter.register_structure_hook(datetime, _read_time)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     for fits, read, write in (
         (lambda kind: origin(kind) is tuple, read_tuple, list),
@@ -68,6 +65,11 @@ def make_converter(*, detailed: bool = False) -> cattrs.Converter:
         converter.register_structure_hook_func(fits, read)
         converter.register_unstructure_hook_func(fits, write)
     return converter
+
+
+def _read_time(value: Any, _: Any) -> datetime:
+    # Python 3.9 and 3.10 do not read a Z.
+    return datetime.fromisoformat(_expect(value, str).replace("Z", "+00:00"))
 
 
 def _is_schedule(kind: Any) -> bool:

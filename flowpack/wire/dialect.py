@@ -9,16 +9,8 @@ import attrs
 
 from flowpack.exceptions import DeploymentValidationError, WireError, printable
 from flowpack.jsonvalues import same_json
-from flowpack.models import (
-    UNSET,
-    BlockDefinition,
-    BlockDocument,
-    Deployment,
-    DeploymentCreate,
-    ScheduleRecord,
-    ScriptSource,
-    wanted_schedules,
-)
+from flowpack.models import UNSET, BlockDefinition, BlockDocument, Deployment, DeploymentCreate
+from flowpack.models import ScheduleRecord, ScriptSource, wanted_schedules
 from flowpack.schedules import DeploymentSchedule, IntervalSchedule, RRuleSchedule
 from flowpack.transport import Effect, Request
 from flowpack.wire.block_schemas import Schema, orion_schema

@@ -6,14 +6,8 @@ import json
 from typing import Any, Iterator, Set
 from urllib.parse import quote
 
-from flowpack.exceptions import (
-    APIStatusError,
-    IdentifierError,
-    WireError,
-    printable,
-    quoted,
-    status_error,
-)
+from flowpack.exceptions import APIStatusError, IdentifierError, WireError, printable, quoted
+from flowpack.exceptions import status_error
 from flowpack.jsonvalues import json_problem, replaced_env
 from flowpack.models import UNSET
 from flowpack.transport import Effect, Request, Response

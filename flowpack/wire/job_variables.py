@@ -34,10 +34,8 @@ def pool_problem(settings: FlowRunnerSettings, pool_type: str) -> str:
     fitting = POOL_TYPES.get(str(settings.type), (pool_type,))
     if pool_type in fitting:
         return ""
-    return (
-        f"the {settings.type} flow runner does not fit a work pool of type {pool_type}; it"
-        f" fits {' and '.join(fitting)}"
-    )
+    problem = f"the {settings.type} flow runner does not fit a work pool of type {pool_type}"
+    return f"{problem}; it fits {' and '.join(fitting)}"
 
 
 def runner_variables(settings: Union[FlowRunnerSettings, None, Unset]) -> Dict[str, Any]:

@@ -10,36 +10,17 @@ from uuid import UUID
 
 import attrs
 
-from flowpack.exceptions import (
-    APIStatusError,
-    DeploymentValidationError,
-    FlowpackError,
-    ObjectAlreadyExists,
-    ObjectNotFound,
-    WireError,
-)
+from flowpack.exceptions import APIStatusError, DeploymentValidationError, FlowpackError
+from flowpack.exceptions import ObjectAlreadyExists, ObjectNotFound, WireError
 from flowpack.jsonvalues import same_json
-from flowpack.models import (
-    UNSET,
-    BlockDocument,
-    DataDocument,
-    Deployment,
-    DeploymentCreate,
-    ScheduleRecord,
-    ScriptSource,
-)
+from flowpack.models import UNSET, BlockDocument, DataDocument, Deployment, DeploymentCreate
+from flowpack.models import ScheduleRecord, ScriptSource
 from flowpack.transport import Effect, Request
 from flowpack.wire import prefect3_schedules as schedules
 from flowpack.wire import pulling
 from flowpack.wire.block_schemas import prefect3_schema, slug
-from flowpack.wire.concurrency import (
-    limit_fields,
-    limit_notes,
-    read_limit,
-    reduced,
-    same_limit,
-    write_limit,
-)
+from flowpack.wire.concurrency import limit_fields, limit_notes, read_limit, reduced, same_limit
+from flowpack.wire.concurrency import write_limit
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
 from flowpack.wire.encoding import Json, path, request
 from flowpack.wire.job_variables import merged_variables, variables_of
@@ -379,10 +360,8 @@ class Prefect3(Dialect):
             try:
                 return None if variable is None else UUID(variable["value"])
             except (KeyError, TypeError, ValueError, AttributeError) as exc:
-                raise WireError(
-                    f"the variable {DEFAULT_STORAGE!r} on the server names no block; set it with"
-                    " flowpack storage default"
-                ) from exc
+                problem = f"the variable {DEFAULT_STORAGE!r} on the server names no block"
+                raise WireError(f"{problem}; set it with flowpack storage default") from exc
 
         document: Optional[BlockDocument] = None
         with suppress(ObjectNotFound):

@@ -21,23 +21,10 @@ import attrs
 
 from flowpack.exceptions import ObjectNotFound
 from flowpack.jsonvalues import same_json
-from flowpack.models import (
-    UNSET,
-    AnySchedule,
-    Deployment,
-    DeploymentCreate,
-    OpaqueSchedule,
-    ScheduleRecord,
-    ScriptSource,
-    wanted_schedules,
-)
-from flowpack.schedules import (
-    DeploymentSchedule,
-    IntervalSchedule,
-    normal_form,
-    parse_schedule,
-    same_runs,
-)
+from flowpack.models import UNSET, AnySchedule, Deployment, DeploymentCreate, OpaqueSchedule
+from flowpack.models import ScheduleRecord, ScriptSource, wanted_schedules
+from flowpack.schedules import DeploymentSchedule, IntervalSchedule, normal_form, parse_schedule
+from flowpack.schedules import same_runs
 from flowpack.transport import Effect, Request
 from flowpack.wire.conversion import describe_record, write_schedule
 from flowpack.wire.dialect import Change, Send
@@ -45,6 +32,8 @@ from flowpack.wire.encoding import Json, path, request
 
 #: The slug of the first schedule that flowpack makes; further ones have a number at its end.
 SLUG = "flowpack"
+
+Records = Iterable[ScheduleRecord]
 
 #: What a PATCH of a schedule changes, and does not clear.
 _NEVER_CLEARED = ("slug", "max_scheduled_runs")
@@ -194,10 +183,8 @@ def notes(new: DeploymentCreate) -> List[str]:
     if adopted:
         found.append(f"schedules that are there are flowpack's from now on: {_show(adopted)}")
     if before.unknown:
-        found.append(
-            "flowpack's schedule is not there any more, and several may be it, edited:"
-            f" {_show(before.unknown)}. They stay"
-        )
+        lost = "flowpack's schedule is not there any more, and several may be it, edited"
+        found.append(f"{lost}: {_show(before.unknown)}. They stay")
     wanted = wanted_schedules(new.schedule, new.own_schedules)
     inactive = [each for each, asked in zip(own, wanted or ()) if asked.active and not each.active]
     if inactive:
@@ -210,18 +197,14 @@ def notes(new: DeploymentCreate) -> List[str]:
     return found
 
 
-def update(
-    deployment_id: UUID, have: Iterable[ScheduleRecord], want: Iterable[ScheduleRecord], send: Send
-) -> None:
+def update(deployment_id: UUID, have: Records, want: Records, send: Send) -> None:
     """Make the schedules *want* of those that a deployment has."""
     for each in requests(deployment_id, have, want):
         with suppress(*([ObjectNotFound] if each.method == "DELETE" else [])):
             send(each)
 
 
-def requests(
-    deployment_id: UUID, have: Iterable[ScheduleRecord], want: Iterable[ScheduleRecord]
-) -> List[Request]:
+def requests(deployment_id: UUID, have: Records, want: Records) -> List[Request]:
     """Return the requests that make the schedules *want* of those that a deployment has."""
     target = partial(path, "deployments", deployment_id, "schedules")
     have, want = list(have), list(want)
@@ -245,9 +228,7 @@ def requests(
     return found
 
 
-def involved(
-    listed: Json, before: Sequence[ScheduleRecord], want: Sequence[ScheduleRecord]
-) -> List[ScheduleRecord]:
+def involved(listed: Json, before: Records, want: Records) -> List[ScheduleRecord]:
     """Return which of the schedules that a server lists were there *before*, or are new in *want*.
 
     Whatever else is there was made by others since.

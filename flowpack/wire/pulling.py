@@ -100,15 +100,11 @@ def problems(script: ScriptSource) -> Tuple[str, ...]:
     chosen = select_step(script)
     texts = [script.filename, script.location, script.storage_data, script.schedules]
     if "{{" in json.dumps(texts):
-        return (
-            "pairs of braces in file names, addresses and slugs cannot be used in pull steps, where"
-            " workers take them for placeholders",
-        )
+        problem = "pairs of braces in file names, addresses and slugs cannot be used in pull steps"
+        return (f"{problem}, where workers take them for placeholders",)
     if chosen == STOCK and script.location is None:
-        return (
-            f"{script.storage_type} cannot be read with what every worker has (it needs"
-            " credentials or a client); use pull='flowpack'",
-        )
+        problem = f"{script.storage_type} cannot be read with what every worker has"
+        return (f"{problem} (it needs credentials or a client); use pull='flowpack'",)
     if chosen == FLOWPACK and script.storage_type not in PULLED_BY_FLOWPACK:
         known = ", ".join(PULLED_BY_FLOWPACK)
         return (f"{script.storage_type} cannot be read by flowpack's pull step, only {known}",)
