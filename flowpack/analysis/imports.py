@@ -188,7 +188,7 @@ class _ImportReader:
             never = {"body": False, "orelse": True}.get(field)
             return never is not None and truth(read_value(node.test, self.scope)) is never
         if isinstance(node, (ast.With, ast.AsyncWith)):
-            for call in (each.context_expr for each in node.items if field == "body"):
+            for call in (each.context_expr for each in node.items):
                 if _path(getattr(call, "func", call), self.scope) == "contextlib.suppress":
                     caught += [read_value(each, self.scope) for each in getattr(call, "args", ())]
         for handler in getattr(node, "handlers", ()) if field != "finalbody" else ():

@@ -173,6 +173,7 @@ SEVERAL = {
     "a comprehension": 'm = [importlib.import_module(f"a.{n}") for n in NAMES]',
     "a dictionary": 'm = {n: importlib.import_module(f"a.{n}") for n in NAMES}',
     "one of two": 'importlib.import_module("a.b" if x else "a.c")',
+    "names that repeat": 'for n in NAMES + NAMES:\n    __import__(f"a.{n}")',
     "a name bound twice": 'm = "a.b"\n__import__(m)\nm = "a.c"\n__import__(m)',
 }
 
