@@ -33,10 +33,6 @@ _CALLED = frozenset("""
     pathlib.Path pathlib.Path.as_posix pathlib.Path.joinpath pathlib.Path.with_name
     pathlib.PosixPath pathlib.PurePath pathlib.PurePosixPath uuid.UUID zoneinfo.ZoneInfo
     """.split())
-#: Called only where it is known which file ``__file__`` is, on absolute paths: they follow links.
-_CALLED_ON_DISK = frozenset("""
-    os.path.abspath os.path.realpath pathlib.Path.absolute pathlib.Path.resolve
-    """.split())
 #: These take any items, not plain ones only.
 _COPYING = ("builtins.list", "builtins.tuple", "builtins.dict")
 
@@ -82,7 +78,9 @@ def call(
     if isinstance(function, Symbol):
         if function.name in _MAKERS:
             return _MAKERS[function.name](*arguments, **keywords)
-        if function.name in _CALLED or (located and function.name in _CALLED_ON_DISK):
+        if located and function.name in _ON_DISK:
+            return _ON_DISK[function.name](*arguments)
+        if function.name in _CALLED:
             arguments = list(map(_listed, arguments))
             if _may_be_called(function.name, arguments, keywords):
                 result = _real(function.name)(*arguments, **keywords)
@@ -127,8 +125,6 @@ def _listed(value: object) -> object:
 def _may_be_called(name: str, arguments: List[Any], keywords: Dict[str, object]) -> bool:
     if any(size(argument) > LONGEST for argument in arguments):
         return False
-    if name in _CALLED_ON_DISK and not os.path.isabs(arguments[0]):
-        return False
     if name in _COPYING:
         return all(isinstance(argument, SIZED) for argument in arguments)
     if name == "builtins.int":  # int(Decimal("1e999999999")) would never end
@@ -172,6 +168,17 @@ _MAKERS: Mapping[str, Callable[..., object]] = {
     **{name: partial(_enumeration, name) for name in ENUMERATIONS},
 }
 
+
+def _resolved(path: Any) -> Any:
+    return type(path)(os.path.realpath(path)) if os.path.isabs(path) else path
+
+
+#: Called where paths are of this machine; what is below the working folder stays relative.
+_ON_DISK: Mapping[str, Callable[..., object]] = {
+    **{"os.getcwd": lambda: os.curdir, "pathlib.Path.cwd": PurePath},
+    **dict.fromkeys(("os.path.abspath", "os.path.realpath"), _resolved),
+    **dict.fromkeys(("pathlib.Path.absolute", "pathlib.Path.resolve"), _resolved),
+}
 
 _OPERATORS: Mapping[type, Callable[..., Any]] = {
     ast.UAdd: operator.pos,

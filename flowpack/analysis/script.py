@@ -12,7 +12,7 @@ import threading
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Protocol, Sequence, Tuple, TypeVar
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Protocol, Sequence, Tuple, TypeVar
 from typing import Union
 
 import attrs
@@ -23,7 +23,7 @@ from flowpack.exceptions import DiscoveryError, MissingFlowError, UnspecifiedFlo
 from flowpack.exceptions import quoted, suggestion
 
 if TYPE_CHECKING:
-    from flowpack.analysis.values import Scope
+    from flowpack.analysis.values import Resolve, Scope, Watch
 
 #: Longest script that is read, in bytes.
 SIZE_LIMIT = 100 * 1024 * 1024
@@ -42,9 +42,7 @@ class Script:
     path: Optional[str] = None  # Absolute; None where there is no file.
     # In a project: the dotted name of the module, and what gives the scope of each of them.
     module: Optional[str] = attrs.field(default=None, repr=False)
-    resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(
-        default=None, eq=False, repr=False
-    )
+    resolve: Optional[Resolve] = attrs.field(default=None, eq=False, repr=False)
 
     @classmethod
     def read(cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT) -> Script:
@@ -113,17 +111,16 @@ class Script:
         shared = self.resolve(self.module) if self.resolve and self.module else None
         return shared or self.read_scope()  # Modules that import this one see the same classes.
 
-    def read_scope(self, watch: Optional[Callable[[ast.stmt, Scope], None]] = None) -> Scope:
-        """Read the scope anew; with *watch*, which gets each statement, it knows ``__file__``."""
+    def read_scope(self, watch: Optional[Watch] = None) -> Scope:
+        """Read the scope anew; only for who watches does it know ``__file__``."""
         # Imported here because it is slow to load.
         from flowpack.analysis.scopes import read_module
         from flowpack.analysis.values import Scope
 
         tree, scope = self.tree, Scope(resolve=self.resolve, watch=watch)
         if self.module is not None:
-            is_package = self.filename == "__init__.py"
-            package = self.module if is_package else self.module.rpartition(".")[0]
-            scope.names["__package__"] = package
+            parent, is_package = self.module.rpartition(".")[0], self.filename == "__init__.py"
+            scope.names["__package__"] = self.module if is_package else parent
         if self.path is not None and watch is not None:
             scope.names["__file__"] = self.path
         return read_module(tree, scope)
@@ -142,45 +139,40 @@ class Script:
         return f"{self.name}:{line}" if line else self.name
 
 
-# --- the other scripts of a project -------------------------------------------------------
-
 #: Modules that are read for each other, one within the other; more would overflow the stack.
 _DEEPEST = 30
 
 
 class Modules:
-    """Gives the scope of a module of a project by its dotted name, each read once, when asked.
+    """Gives the scope of a module of a project by its dotted name, read once, when it is used.
 
-    It is the *resolve* of the project's scripts. *find* returns the script of a module, with its
-    ``module``, by the absolute name; None outside of the project. For the deployed script it
-    returns that script, so that classes are the same wherever they are seen from.
+    It is the *resolve* of the project's scripts. *find* returns the script of a module by its
+    absolute name, None outside of the project; for the one that is deployed that very script.
     """
 
     def __init__(self, find: Callable[[str], Optional[Script]]) -> None:
         self._find = find
         self._scopes: Dict[str, Optional[Scope]] = {}
-        self._reading: List[str] = []
+        self._depth = 0
         self._lock = threading.RLock()
 
     def __call__(self, name: str) -> Optional[Scope]:
         """Return the scope of the module *name*; None if it is not in the project.
 
-        None, too, for one that cannot be read, or is just being read: one that leads back to
-        itself when it is used is not known there.
+        None, too, where it cannot be parsed, or is just being read: what leads back to itself
+        when it is used is not known there.
         """
         with self._lock:
-            if name not in self._scopes and len(self._reading) < _DEEPEST:
+            may_read = name not in self._scopes and self._depth < _DEEPEST
+            script = self._find(name) if may_read else None
+            if script is not None:
                 self._scopes[name] = None
-                script = self._find(name)
-                if script is not None:
-                    self._reading.append(name)
-                    with suppress(DiscoveryError):
-                        self._scopes[name] = script.read_scope()
-                    self._reading.pop()
+                self._depth += 1
+                with suppress(DiscoveryError, RecursionError):
+                    self._scopes[name] = script.read_scope()
+                self._depth -= 1
             return self._scopes.get(name)
 
-
-# --- what older releases of Python cannot parse --------------------------------------------
 
 # Long chains such as ``a.b.c`` and ``1 + 1 + 1`` nest as deeply as they are long. Python 3.9 and
 # 3.10 turn them into a tree without counting and overflow the stack; later ones raise

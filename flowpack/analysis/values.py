@@ -108,6 +108,10 @@ class Alias(Value):
     scope: Scope = attrs.field(repr=False)
 
 
+#: Gives the scope of a module of the project by its dotted name; None outside of it.
+Resolve = Callable[[str], Optional["Scope"]]
+#: Gets each statement before it is followed, and the scope with what is bound so far.
+Watch = Callable[[ast.stmt, "Scope"], None]
 #: Stands for a name that is not bound, where bindings are compared.
 ABSENT = object()
 
@@ -127,10 +131,8 @@ class Scope:
     filled: Set[str] = attrs.field(factory=set, repr=False)
     # What names stood for since somebody began to record it.
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
-    # Gives the scope of a module of the project by its dotted name; None outside of it.
-    resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(default=None, repr=False)
-    # Gets each statement before it is followed, and the scope with what is bound so far.
-    watch: Optional[Callable[[ast.stmt, Scope], None]] = attrs.field(default=None, repr=False)
+    resolve: Optional[Resolve] = attrs.field(default=None, repr=False)
+    watch: Optional[Watch] = attrs.field(default=None, repr=False)
 
     @property
     def module(self) -> Scope:
@@ -193,7 +195,7 @@ class Scope:
                 break
             module, _, name = value.name.rpartition(".")
             scope = resolve(module) if module and module[0] != "." else None
-            if scope is None or not (name in scope.names or name in scope.rebound or scope.stars):
+            if scope is None or name not in scope.names:
                 break
             found = scope.look_up(name)
             is_code = any(isinstance(each, _CODE) for each in alternatives(found))

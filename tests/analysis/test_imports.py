@@ -173,6 +173,7 @@ SEVERAL = {
     "a comprehension": 'm = [importlib.import_module(f"a.{n}") for n in NAMES]',
     "a dictionary": 'm = {n: importlib.import_module(f"a.{n}") for n in NAMES}',
     "one of two": 'importlib.import_module("a.b" if x else "a.c")',
+    "names that repeat": 'for n in NAMES + NAMES:\n    __import__(f"a.{n}")',
     "a name bound twice": 'm = "a.b"\n__import__(m)\nm = "a.c"\n__import__(m)',
 }
 
@@ -201,6 +202,8 @@ UNKNOWN = {
     "an f-string": 'importlib.import_module(f"a.{x}")',
     "nothing": "importlib.import_module()",
     "no name": 'importlib.import_module("")',
+    "above the package": 'importlib.import_module("..a", "b")',
+    "of no package": 'importlib.import_module(".a", "")',
     "relative to what": 'importlib.import_module(".a", x)',
     "__import__": "__import__(x)",
     "a loop": "for x in os.listdir():\n    importlib.import_module(x)",
@@ -232,6 +235,10 @@ def ast_of(text: str) -> str:
 def test_the_text_of_an_unknown_import_is_short() -> None:
     (unknown,) = imports(f"__import__(x{'x' * 5000})").unknown
     assert unknown.text == f"__import__({'x' * 69}"
+
+
+def test_installed_modules_are_not_the_project_s() -> None:
+    assert imports("import pkgutil\npkgutil.iter_modules()").unknown == ()
 
 
 def test_a_function_of_that_name_is_no_import() -> None:
@@ -292,6 +299,11 @@ RELATIVE = {
     "sys.path.insert(0, './lib')": ("/p/flows/etl/lib", "./lib"),
     "sys.path.append('')": ("/p/flows/etl", ""),
     "sys.path += [str(Path('src'))]": ("/p/flows/etl/src", "src"),
+    "sys.path.append(os.getcwd())": ("/p/flows/etl", "."),
+    "sys.path.append(os.path.join(os.getcwd(), 'lib'))": ("/p/flows/etl/lib", "./lib"),
+    "sys.path.append(os.path.abspath('lib'))": ("/p/flows/etl/lib", "lib"),
+    "sys.path.append(str(Path.cwd() / 'lib'))": ("/p/flows/etl/lib", "lib"),
+    "sys.path.append(str(Path('lib').resolve(strict=True)))": ("/p/flows/etl/lib", "lib"),
 }
 
 
@@ -326,6 +338,7 @@ SCRIPTS = {
     "A = 'a.py'\ndef f():\n    subprocess.run([sys.executable, A, *x])": ["a.py"],
     "subprocess.run([sys.executable, str(Path(__file__).parent / 'a.py')])": ["/p/a.py"],
     "import runpy\nrunpy.run_path('a.py')\nrunpy.run_module('pkg.a')": ["a.py", "-m pkg.a"],
+    "subprocess.run([sys.executable, Path('/my jobs/a.py')])": ["/my jobs/a.py"],
     "subprocess.run(['git', 'commit', '-m', 'text'])": [],
     "subprocess.run(x)": [],
     "print('a.py')": [],
