@@ -12,7 +12,7 @@ from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 import attrs
 
 from flowpack.analysis.imports import Import, UnknownImport, exported_names, read_imports
-from flowpack.analysis.script import Modules, Script
+from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
 from flowpack.projects.data_files import data_file_hints
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
@@ -147,7 +147,6 @@ class _Closure:
             entry,
         )
         self._reader = FileReader(self._tree.root, selection.size_limit)
-        self._resolve = Modules(self._find_script)
         self._scripts: Dict[str, Script] = {}
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
@@ -229,12 +228,8 @@ class _Closure:
         path = module.path or ""
         if path not in self._scripts:
             place, content = os.path.join(self._tree.root, path), self._reader.read(path)
-            self._scripts[path] = Script(content, path, place, module.name, self._resolve)
+            self._scripts[path] = Script(content, path, place, module.name)
         return self._scripts[path]
-
-    def _find_script(self, name: str) -> Optional[Script]:
-        found = [each for each in self._search.find(name) if each.name == name and each.path]
-        return self._script(found[0]) if found else None
 
     # --- following ---------------------------------------------------------------------
 

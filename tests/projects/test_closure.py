@@ -361,15 +361,6 @@ def test_circular_imports_and_two_names(tmp_path: Path):
     assert project.search_paths == ("", "src")
 
 
-def test_names_from_other_modules_are_known(tmp_path: Path):
-    """What is imported by a constant of another module is found."""
-    source = "from importlib import import_module\nfrom names import PLUGIN\nimport_module(PLUGIN)"
-    write_tree(tmp_path, {"setup.py": "", "flow.py": source, "plug.py": ""})
-    write_tree(tmp_path, {"names.py": "PLUGIN = 'plug'"})
-    project = project_of(tmp_path, "flow.py")
-    assert own(project) == {"flow.py", "names.py", "plug.py"} and project.notes == ()
-
-
 def test_script_without_a_file():
     """A script from elsewhere has no project."""
     with pytest.raises(ProjectError, match="no file"):
