@@ -46,7 +46,7 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
     if folder is not None and folder in map(os.path.normpath, known):
         folder = None
     hidden: Set[str] = set()
-    if hide_bundles:
+    if hide_bundles and BUNDLES in modules:
         path[:] = [each for each in path if not in_bundle(each)]
         hidden = {name for name, module in modules.items() if in_bundle(_file(module))}
         for name in hidden:
@@ -136,9 +136,10 @@ def _restore_modules(
     before: Mapping[str, ModuleType], folder: Optional[str], hidden: Set[str], bundles: List[str]
 ) -> None:
     replaced = {each.name for each in pkgutil.iter_modules(bundles)}
+    mixed = hidden - replaced  # Of a hidden project and of another package of the same name.
     for name, module in list(sys.modules.items()):
-        is_mixed = name.partition(".")[0] in hidden.difference(replaced)
-        if name not in before and (is_mixed or _is_stray(name, module, folder)):
+        is_new = name not in before
+        if is_new and (name.partition(".")[0] in mixed or _is_stray(name, module, folder)):
             sys.modules.pop(name, None)
     for name, module in before.items():
         # A loaded script's may have gone in between, for good.

@@ -55,7 +55,11 @@ _UNSEEN = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
+_PEP_723_START = re.compile(r"(?m)^# /// script\r?$")
 _PEP_723 = re.compile(r"(?m)^# /// script\r?\n(?:^#(?:| [^\n]*)\r?\n)+^# ///\r?$")
+
+#: What reading a manifest raises that :func:`pack` did not write.
+_MALFORMED = (FlowpackError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 @attrs.frozen
@@ -120,14 +124,15 @@ class Bundle:
 def pack(bundle: Bundle) -> bytes:
     """Return *bundle* as a Python file."""
     sizes = [len(content) for path, content in bundle.files.items() if not path.endswith("/")]
-    blocks = _PEP_723.findall(bundle.files[bundle.file].decode("utf-8", "replace"))
+    script = bundle.files[bundle.file].decode("utf-8", "replace")
+    # Tools refuse a script with several blocks.
+    block = _PEP_723.search(script) if len(_PEP_723_START.findall(script)) == 1 else None
     head = _HEAD.format(
         flow=bundle.flow,
         file=_escape(bundle.file),
         count=len(sizes),
         size=sum(sizes),
-        # Tools refuse a script with several blocks.
-        requirements=f"\n{_UNSEEN.sub('', blocks[0])}\n" if len(blocks) == 1 else "",
+        requirements=f"\n{_UNSEEN.sub('', block[0])}\n" if block else "",
         sha256=bundle.sha256,
         module=_escape(bundle.module),
         search_paths=", ".join(f'"{_escape(path)}"' for path in bundle.search_paths),
@@ -171,14 +176,7 @@ def unpack(content: bytes) -> Bundle:
         bundle = Bundle(**manifest)
         if bundle.sha256 != sha256:
             raise ValueError("it was changed after it was packed, for its SHA-256 is another")
-    except (
-        FlowpackError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as exc:
+    except _MALFORMED as exc:
         problem = getattr(exc, "problem", exc)
         raise ProjectError(f"this packed project cannot be read: {printable(problem)}") from exc
     return bundle

@@ -163,7 +163,7 @@ def test_text_is_pinned():
     assert hashlib.sha256(SOURCE.read_bytes()).hexdigest() == SHA256
 
 
-SHA256 = "d2ecd380015808b0580a24f24970c8fde05f4f95099b6d2f4047117bb55440ea"
+SHA256 = "b23b91c67d6d52a96d7d71348cc80bcb440ff85964a2b09f6717d534a222ab52"
 
 
 def test_text_is_for_old_pythons():
@@ -373,6 +373,28 @@ def test_many_starts_at_once(machine):
     assert machine.left == []
 
 
+@pytest.mark.parametrize("meanwhile", ["os.rmdir(folder)", "_lock(folder)"])
+def test_new_folder_that_is_swept(machine, meanwhile):
+    """Another process takes it for a dead one's before it is locked: another is made."""
+    code = f"""
+        import fcntl, tempfile
+        from loaders import *
+        made, make = [], tempfile.mkdtemp
+        def _lock(folder):
+            fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
+        def make_swept(**options):
+            folder = make(**options)
+            if not made:
+                {meanwhile}
+            made.append(folder)
+            return folder
+        tempfile.mkdtemp = make_swept
+        by_path(sys.argv[1])
+        print(json.dumps([len(made), sys.modules["pkg.flows"].__file__.startswith(made[1])]))
+        """
+    assert machine.run(code, machine.write(packed())) == [2, True]
+
+
 def test_planted_links(machine):
     """They are not followed, nor is anything removed that is no folder."""
     victim = machine.folder / "victim"
@@ -507,8 +529,7 @@ def test_same_names(machine):
     first, second, texts, is_named = machine.run(code, *paths)
     assert (first, second) == (["a", "b"], ["b", "b"])
     assert texts == [
-        "flows, helper were loaded from elsewhere; imports of them get those of flows's package"
-        " from now on, inside functions, too"
+        "flows, helper were loaded from elsewhere; imports now get those of the flow in flows"
     ]
     assert is_named
 

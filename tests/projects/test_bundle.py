@@ -243,8 +243,9 @@ def test_requirements_are_copied():
         "# /// script\n# x = 1\n# ///\n\n# /// script\n# x = 1\n# ///\n",
         "# /// other\n# x = 1\n# ///\n",
         "x = '''\n# /// script\nimport os\n# ///\n'''",
+        "# /// script\n" * 100_000,
     ],
-    ids=["no end", "two", "another", "code"],
+    ids=["no end", "two", "another", "code", "many"],
 )
 def test_what_is_no_block(script):
     """It is not copied, and nothing of the script gets into the header."""
