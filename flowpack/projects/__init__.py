@@ -1,1 +1,15 @@
-"""Flows of several files, packed as one script."""
+"""Flows of several files, packaged as the one script that every agent and worker can run.
+
+From a script to its package, and back::
+
+    search_path   the project's root, and the folders in which a run would find modules
+    modules       a dotted name to a file, by the rules of Python's own import
+    closure       the script, what that imports, what is imported there, and so on
+    selection     further files by pattern; listing asks git, reader reads each file once
+    data_files    data that the code names, to hint at
+    bundle        all of them as one Python file that people can read; and read back
+    bootstrap     the code in it that restores them where the flow runs
+    single        what a script that is packaged alone would miss
+
+Nothing is imported here: most deployments are of one script.
+"""

@@ -243,12 +243,15 @@ class _Closure:
             below = found.name[len(name or "") :] if found.name.startswith(f"{name}.") else ""
             self._imported[found] = None
             self._take(found, where + below[1 if written.endswith(".") else 0 :])
-        if each.optional or any(found.name == name for found in chain):
+        compiled = self._find_compiled([f"{name}", *(f"{name}.{e}" for e in each.names)], chain)
+        if each.optional or (any(found.name == name for found in chain) and not compiled):
             return
         if name is None:
             self._notes[f"{where}, which leads above its package"] = None
+        elif compiled:
+            self._notes[f"{where}, and {compiled} is compiled, so it is not taken"] = None
         elif chain or each.level:
-            self._notes[f"{where}, which is not there{self._compiled(name, chain)}"] = None
+            self._notes[f"{where}, which is not there"] = None
         elif self.above and not is_standard(top) and not installed(top):
             if self.above.find(name, each.names):
                 remedy = f"take it along with --project {self.above.tree.root}"
@@ -269,12 +272,15 @@ class _Closure:
                 return self._search.find(name, exported_names(self._script(module)))
         return chain
 
-    def _compiled(self, name: str, chain: Sequence[Module]) -> str:
-        start = name.rpartition(".")[2] + "."
-        for folder in chain[-1].folders if chain else ():
-            for file in self._tree.list(folder):
-                if file.startswith(start) and file.endswith((".so", ".pyd")):
-                    return f" as source: {join(folder, file)} is compiled, and not taken"
+    def _find_compiled(self, names: Sequence[str], chain: Sequence[Module]) -> str:
+        """Return the file of a compiled module that is one of *names* and not in *chain*."""
+        known = {each.name: each.folders for each in chain}
+        for name in [each for each in names if each not in known]:
+            package, _, stem = name.rpartition(".")
+            for folder in known.get(package, ()) if package else self._search.folders:
+                for file in self._tree.list(folder):
+                    if file.startswith(f"{stem}.") and file.endswith((".so", ".pyd")):
+                        return join(folder, file)
         return ""
 
     # --- imports of what only running the code tells -----------------------------------

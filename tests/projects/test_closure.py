@@ -95,7 +95,9 @@ def test_bytes_are_those_of_the_script_that_was_read(tmp_path: Path):
     [
         ("import pkg.gone", "flow.py:1 imports pkg.gone, which is not there"),
         ("from pkg.gone import x", "flow.py:1 imports pkg.gone, which is not there"),
-        ("import pkg.fast", "pkg/fast.cpython-39-darwin.so is compiled, and not taken"),
+        ("import pkg.fast", "pkg/fast.cpython-39-darwin.so is compiled, so it is not taken"),
+        ("from pkg import fast", "pkg/fast.cpython-39-darwin.so is compiled, so it is not taken"),
+        ("import quick", "imports quick, and quick.pyd is compiled, so it is not taken"),
         ("import pkg.wrong", "pkg/wrong.py:1 imports ..., which leads above its package"),
         ("import loose", "loose.py:1 imports .x, which leads above its package"),
         ("import importlib\nimportlib.import_module(input())", "flow.py:2 imports modules"),
@@ -105,7 +107,7 @@ def test_notes(source: str, note: str, tmp_path: Path):
     """What is missing or not known is named with its place."""
     write_tree(tmp_path, {"setup.py": "", "pkg/__init__.py": "", "flow.py": source})
     write_tree(tmp_path, {"pkg/wrong.py": "from ... import x", "loose.py": "from .x import y"})
-    write_tree(tmp_path, {"pkg/fast.cpython-39-darwin.so": "", "pkg/fast.pyi": ""})
+    write_tree(tmp_path, {"pkg/fast.cpython-39-darwin.so": "", "pkg/fast.pyi": "", "quick.pyd": ""})
     (found,) = project_of(tmp_path, "flow.py").notes
     assert note in found
 
@@ -311,6 +313,25 @@ def test_modules_are_taken_whatever_their_names(tmp_path: Path):
     write_tree(tmp_path, {"flow.py": "import credentials", "credentials.py": ""})
     project = project_of(tmp_path, "flow.py")
     assert own(project) == {"flow.py", "credentials.py"} and project.notes == ()
+
+
+def test_exclude_never_takes_the_script(tmp_path: Path):
+    """The script goes along, also where a pattern excludes what is in its folder."""
+    write_tree(tmp_path, {"setup.py": "", "flows/etl.py": "import near", "flows/near.py": ""})
+    project = project_of(tmp_path, "flows/etl.py", selection=Selection((), ("flows/",)))
+    assert own(project) == {"flows/etl.py"} and len(project.notes) == 1
+
+
+def test_data_that_the_code_names(tmp_path: Path):
+    """Data files that any of the modules names are hinted at, and are not taken."""
+    write_tree(tmp_path, {"setup.py": "", "flow.py": "import near", "conf/a.yaml": ""})
+    write_tree(tmp_path, {"near.py": "def load():\n    return open('conf/a.yaml')"})
+    project = project_of(tmp_path, "flow.py")
+    assert "conf/a.yaml" not in project.files
+    (hint,) = project.hints
+    assert hint.startswith("near.py:2 ") and "--include conf/a.yaml" in hint
+    selection = Selection(("conf/a.yaml",))
+    assert project_of(tmp_path, "flow.py", selection=selection).hints == ()
 
 
 def test_links(tmp_path: Path):
