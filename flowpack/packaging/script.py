@@ -48,15 +48,8 @@ from flowpack.models import (
     StoredObject,
     Unset,
 )
-from flowpack.packaging.base import (
-    CompleteSpec,
-    Content,
-    Package,
-    Packager,
-    SpecFields,
-    Value,
-    once,
-)
+from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
+from flowpack.packaging.base import Value, once
 from flowpack.urls import mask_text, url_of
 
 #: Plain imports of a module, and in further groups what needs a closer look.
