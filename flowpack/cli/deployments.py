@@ -251,7 +251,10 @@ def _describe_project(project: Optional[Dict[str, Any]]) -> Dict[str, Any]:
     paths = [path or "." for path in project["search_paths"]]
     return {
         "project": {"file": project["file"], "module": project["module"], "search_paths": paths},
-        "files": {each["path"]: format_size(each["size"]) for each in project["files"]},
+        "files": {
+            each["path"]: format_size(each["size"]) + ", added" * each["added"]
+            for each in project["files"]
+        },
         "requires": {need["module"]: describe_need(need) for need in project["requires"]},
     }
 

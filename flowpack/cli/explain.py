@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from contextlib import suppress
-from importlib.machinery import PathFinder
 from typing import Any, Dict, Iterable, List, Mapping
 
 import attrs
@@ -17,7 +17,7 @@ from flowpack.cli.specs import project_packager, split_target
 from flowpack.deployments.source import parse_location, read_script
 from flowpack.exceptions import DiscoveryError, printable
 from flowpack.projects.reader import format_size
-from flowpack.projects.single import is_standard
+from flowpack.projects.single import installed, is_standard
 
 
 def explain(arguments: Namespace) -> None:
@@ -78,8 +78,9 @@ def requirements(files: Mapping[str, bytes], search_paths: Iterable[str]) -> Dic
     their versions, whether it is ``installed`` here and ``optional``, for runs go on without it,
     and ``where`` it is imported first.
     """
-    inner = (path[len(base) :].lstrip("/") for path in files for base in search_paths)
-    own = {"flowpack", *(path.partition("/")[0].partition(".")[0] for path in inner)}
+    bases = [f"{base}/" if base else "" for base in search_paths]
+    inner = (path[len(base) :] for path in files for base in bases if path.startswith(base))
+    own = {"flowpack", *(re.split("[/.]", path)[0] for path in inner)}
     found: Dict[str, Dict[str, Any]] = {}
     for path, content in files.items():
         with suppress(DiscoveryError):  # It may be a template, or for another Python.
@@ -95,7 +96,7 @@ def requirements(files: Mapping[str, bytes], search_paths: Iterable[str]) -> Dic
         {
             "module": name,
             "distributions": distributions.get(name, []),
-            "installed": name in distributions or PathFinder.find_spec(name) is not None,
+            "installed": name in distributions or installed(name) is not None,
             **found[name],
         }
         for name in sorted(found)
@@ -112,7 +113,9 @@ def _distributions() -> Dict[str, List[str]]:
     for each in metadata.distributions():
         names = set((each.read_text("top_level.txt") or "").split())
         # Newer tools write none.
-        names = names or {file.parts[0] for file in each.files or () if file.suffix == ".py"}
+        names = names or {
+            file.parts[0] for file in each.files or () if file.suffix in (".py", ".so")
+        }
         for name in names:
             distribution = f"{each.metadata['Name']} {each.version}"
             found.setdefault(name.partition(".")[0], []).append(distribution)

@@ -4,14 +4,8 @@ from flowpack._lazy import TYPE_CHECKING, hand_on
 from flowpack.packaging.base import CompleteSpec, Package, Packager
 from flowpack.packaging.script import ScriptPackager, SourcePackager
 
-__all__ = [
-    "CompleteSpec",
-    "Package",
-    "Packager",
-    "ProjectPackager",
-    "ScriptPackager",
-    "SourcePackager",
-]
+__all__ = ["CompleteSpec", "Package", "Packager", "ProjectPackager", "ScriptPackager"]
+__all__ += ["SourcePackager"]
 
 if TYPE_CHECKING:
     from flowpack.packaging.project import ProjectPackager

@@ -21,10 +21,10 @@ from flowpack.projects.selection import Selection
 #: So many hints at data files are notes of a plan.
 _LISTED = 3
 
-_check_patterns: Any = attrs.fields(Selection).include.validator
+_check: Any = attrs.fields(Selection).include.validator
 
 
-def _to_patterns(value: Any) -> Any:
+def _to_tuple(value: Any) -> Any:
     return tuple(value or ()) if value is None or isinstance(value, list) else value
 
 
@@ -64,15 +64,9 @@ class ProjectPackager(SourcePackager):
     root: Optional[str] = attrs.field(
         default=None, converter=_to_root, validator=validator(instance_of(str, "a path"))
     )
-    paths: Tuple[str, ...] = attrs.field(
-        default=(), converter=_to_patterns, validator=_check_patterns
-    )
-    include: Tuple[str, ...] = attrs.field(
-        default=(), converter=_to_patterns, validator=_check_patterns
-    )
-    exclude: Tuple[str, ...] = attrs.field(
-        default=(), converter=_to_patterns, validator=_check_patterns
-    )
+    paths: Tuple[str, ...] = attrs.field(default=(), converter=_to_tuple, validator=_check)
+    include: Tuple[str, ...] = attrs.field(default=(), converter=_to_tuple, validator=_check)
+    exclude: Tuple[str, ...] = attrs.field(default=(), converter=_to_tuple, validator=_check)
     size_limit: int = attrs.field(default=SIZE_LIMIT, validator=validator(at_least(1, "bytes")))
 
     def find_project(self, script: Script) -> Project:
@@ -102,14 +96,9 @@ class ProjectPackager(SourcePackager):
         """Return the project as one Python file, and ``file.py:function``."""
         flow = deployment.flow
         project = self.find_project(flow.script)
-        bundle = Bundle(
-            files=project.files,
-            module=project.module,
-            file=project.file,
-            flow=flow.variable,
-            search_paths=project.search_paths,
-            added=frozenset(each.path for each in project.taken if each.added),
-        )
+        added = frozenset(each.path for each in project.taken if each.added)
+        names = (project.module, project.file, flow.variable)
+        bundle = Bundle(project.files, *names, project.search_paths, added)
         key = ("packed", id(project), flow.variable)  # In a plan the project stays.
         return once(key, lambda: pack(bundle)), flow.entrypoint
 

@@ -48,20 +48,13 @@ from flowpack.models import (
     StoredObject,
     Unset,
 )
-from flowpack.packaging.base import (
-    CompleteSpec,
-    Content,
-    Package,
-    Packager,
-    SpecFields,
-    Value,
-    once,
-)
+from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
+from flowpack.packaging.base import Value, once
 from flowpack.urls import mask_text, url_of
 
 #: Plain imports of a module, and in further groups what needs a closer look.
 _IMPORT = re.compile(
-    rb"(?:^|[;:])[ \t]*(?:from\s+([\w.]+)\s+import"
+    rb"(?:^(?:\xef\xbb\xbf)?|[;:\r])[ \t\f]*(?:from\s+([\w.]+)\s+import"
     rb"|import\s+([\w.]+)(?:\s+as\s+\w+)?[ \t]*(?=[#;\r\n]|\Z)|(from|import)\b)"
     rb"|(import_module|__import__)",
     re.MULTILINE,

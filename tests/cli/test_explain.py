@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from flowpack.cli.explain import requirements
+
 ETL = '''\
 import json
 import attrs
@@ -164,6 +166,7 @@ def test_inspect(deployed):
     out = deployed("inspect", "etl/d").out
     assert "project.file" in out and "flows/etl.py" in out
     assert "files.lib/rows.py" in out and "requires.attrs" in out
+    assert "0 bytes, added" in out
     project = deployed("inspect", "etl/d", "--json").json["project"]
     assert project["search_paths"] and project["file"] == "flows/etl.py"
     assert [each["path"] for each in project["files"] if each["added"]] == ["lib/__init__.py"]
@@ -261,3 +264,12 @@ def test_a_word_without_project(project):
     done = project("deploy", "flows/etl.py", "-n", "d")
     assert done.status == 1 and "relative import" in done.err and "--project" in done.err
     assert project("ls").out == ""
+
+
+def test_what_is_not_the_projects():
+    """A module of another name than those in the search path must be installed."""
+    files = {"lib/rows.py": b"import ows, lib, rows, json, flowpack, attr\nfrom . import late"}
+    found = requirements(files, ["flows", "lib"])
+    assert [each["module"] for each in found["requires"]] == ["attr", "lib", "ows"]
+    assert found["standard"] == ["json"]
+    assert found["requires"][0]["distributions"][0].startswith("attrs ")

@@ -390,6 +390,25 @@ def test_nothing_to_say(root, client, source):
         plan(alone(root, source), client)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"\xef\xbb\xbfimport helper\n",
+        b"\x0cimport helper\n",
+        b"import os\rimport helper\r\n",
+        b"import os, \\\n  helper\n",
+        b"from \\\n helper import double\n",
+        b"from helper import (\n    double,\n)\n",
+    ],
+)
+def test_odd_spellings(root, client, source):
+    """The quick look at a script misses no import, however it is written."""
+    script = root / "flows" / "odd.py"
+    script.write_bytes(source + b"from flowpack import flow\n@flow\ndef f():\n    pass\n")
+    with pytest.warns(UserWarning, match="only files of the project have helper"):
+        plan(DeploymentSpec(flow_location=script), client)
+
+
 def test_relative_import_in_a_function(root, client):
     """One that only runs later is a warning, for the script can be loaded."""
     source = "def g():\n    from .helper import double"
