@@ -1,8 +1,10 @@
 """Fixtures for all tests."""
 
 from tests.peers.fixtures import (
+    agent_tag,
     kv,
     orion,
+    pool_of,
     prefect2,
     prefect3,
     prefect34,
@@ -11,8 +13,10 @@ from tests.peers.fixtures import (
 )
 
 __all__ = [
+    "agent_tag",
     "kv",
     "orion",
+    "pool_of",
     "prefect2",
     "prefect3",
     "prefect34",

@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import ContextManager, Iterator, TypeVar
+from typing import Callable, ContextManager, Dict, Iterator, TypeVar
 
 import pytest
 
 from tests.peers.environments import PeerUnavailable
 from tests.peers.keyvalue import KeyValueServer, kv_server
 from tests.peers.nginx import nginx_webdav
-from tests.peers.prefect import Server, orion_server, prefect_server
+from tests.peers.prefect import (
+    Server,
+    orion_agent,
+    orion_server,
+    prefect_server,
+    prefect_worker,
+)
 
 T = TypeVar("T")
 
@@ -66,6 +72,28 @@ def prefect3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of Prefect 3."""
     with needed(prefect_server("3.9.1", tmp_path_factory.mktemp("p3"))) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def agent_tag(orion: Server) -> Iterator[str]:
+    """The tag of deployments whose flow runs a stock 2.0b7 agent takes."""
+    with orion_agent(orion, "shared"):
+        yield "shared"
+
+
+@pytest.fixture(scope="session")
+def pool_of() -> Iterator[Callable[[Server], str]]:
+    """Return the name of a work pool of a server, with a stock worker; it is one for all tests."""
+    pools: Dict[str, str] = {}
+    with contextlib.ExitStack() as workers:
+
+        def start(server: Server) -> str:
+            if server.api not in pools:
+                workers.enter_context(prefect_worker(server, "shared"))
+                pools[server.api] = "shared"
+            return pools[server.api]
+
+        yield start
 
 
 @pytest.fixture

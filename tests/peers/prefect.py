@@ -138,10 +138,8 @@ def prefect_server(version: str, home: Path, **variables: str) -> Iterator[Serve
 
 
 @contextlib.contextmanager
-def orion_agent(server: Server, tag: str, **variables: str) -> Iterator[Path]:
+def orion_agent(server: Server, tag: str) -> Iterator[Path]:
     """Run an agent that takes the runs of deployments with *tag*.
-
-    *variables* are more of its environment.
 
     Yields:
         The agent's log; flow runs print there too.
@@ -153,7 +151,7 @@ def orion_agent(server: Server, tag: str, **variables: str) -> Iterator[Path]:
     with running(
         command,
         lambda: b"Agent started" in log.read_bytes(),
-        variables={**server.variables, **variables},
+        variables=server.variables,
         folder=server.home,
         log=log,
     ):

@@ -41,7 +41,6 @@ from flowpack.exceptions import (
 from flowpack.loading import load_flow_from_script
 from tests.clients import Counting
 from tests.peers.environments import add_beside
-from tests.peers.prefect import orion_agent
 
 pytestmark = pytest.mark.peer
 
@@ -187,28 +186,26 @@ def test_stock_client_loads_what_flowpack_deployed(
 @pytest.mark.parametrize("storage", ["local", "file", "http", "kv"])
 @pytest.mark.filterwarnings("ignore:.*current machine:UserWarning")
 def test_stock_agent_runs_what_flowpack_deployed(
-    orion, client, tmp_path, storages, storage, capsys
+    orion, client, tmp_path, storages, storage, capsys, agent_tag
 ):
     """flowpack deploys and triggers, a stock agent runs, the line is in the log."""
     path = tmp_path / "logged.py"
     path.write_text(LOGGING)
-    tag = unique("tag")
     spec = DeploymentSpec(
         name=unique("d"),
         flow_location=path,
         flow_storage=storages[storage],
-        tags=[tag],
+        tags=[agent_tag],
         parameters={"name": "Ada"},
     )
     done = deploy(spec, client)[0]
     assert client.read_deployment(done.id).flow_runner.type == (
         "subprocess" if storage == "local" else "universal"
     )
-    with orion_agent(orion, tag):
-        arguments = ["trigger", done.full_name, "-p", "name=Grace", "--api", orion.api]
-        assert main(arguments) == 0
-        run_id = capsys.readouterr().out.split()[-1]
-        state, said = orion.outcome(run_id, "Hello Grace!")
+    arguments = ["trigger", done.full_name, "-p", "name=Grace", "--api", orion.api]
+    assert main(arguments) == 0
+    run_id = capsys.readouterr().out.split()[-1]
+    state, said = orion.outcome(run_id, "Hello Grace!")
     assert state == "COMPLETED", said
     assert "Hello Grace!" in said
 

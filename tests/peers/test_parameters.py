@@ -13,7 +13,6 @@ from flowpack import Client, DeploymentSpec, LocalStorageBlock, deploy
 from flowpack.cli import main
 from flowpack.exceptions import DeploymentValidationError
 from flowpack.parameters import missing_problems, value_problems
-from tests.peers.prefect import orion_agent, prefect_worker
 
 pytestmark = [
     pytest.mark.peer,
@@ -51,14 +50,14 @@ def script(tmp_path):
     return path
 
 
-def test_spread(server, script, tmp_path, capsys, monkeypatch):
+def test_spread(server, script, tmp_path, capsys, monkeypatch, pool_of):
     """Workers and ``run`` give ``*rows`` and ``**more`` what stands under their names.
 
     It makes no difference whether the deployment or the flow run has them.
     """
     monkeypatch.setenv("PREFECT_API_URL", server.api)
-    name, pool, store = unique("d"), unique("pool"), str(tmp_path / "store")
-    where = ["-n", name, "--storage", store, "--pool", pool, "--create-pool"]
+    name, store = unique("d"), str(tmp_path / "store")
+    where = ["-n", name, "--storage", store, "--pool", pool_of(server)]
     assert main(["deploy", str(script), *where, "-p", "a=1"]) == 1
     assert """-p 'more={"a": 1}'""" in capsys.readouterr().err
     assert (
@@ -70,27 +69,27 @@ def test_spread(server, script, tmp_path, capsys, monkeypatch):
     few = [] if status else [[f"{name}-few"]]
     assert bool(few) == ("3.9" in server.environment.name)
     capsys.readouterr()
-    with prefect_worker(server, pool):
-        for given in (*few, [name], [f"{name}-bare", "-p", "y=2", *GIVEN]):
-            assert main(["trigger", f"spread/{given[0]}", *given[1:]]) == 0
-            state, said = server.outcome(capsys.readouterr().out.split()[-1], EXPECTED)
-            assert (state, EXPECTED in said) == ("COMPLETED", True), said
+    for given in (*few, [name], [f"{name}-bare", "-p", "y=2", *GIVEN]):
+        assert main(["trigger", f"spread/{given[0]}", *given[1:]]) == 0
+        state, said = server.outcome(capsys.readouterr().out.split()[-1], EXPECTED)
+        assert (state, EXPECTED in said) == ("COMPLETED", True), said
 
 
 @pytest.mark.parametrize("given", ["deployment", "run"])
-def test_spread_by_an_agent(orion, script, tmp_path, capsys, monkeypatch, given):
+def test_spread_by_an_agent(
+    orion, script, tmp_path, capsys, monkeypatch, agent_tag, given
+):
     """Agents of 2.0b7 do the same."""
     monkeypatch.setenv("PREFECT_API_URL", orion.api)
-    name, tag, store = unique("d"), unique("tag"), str(tmp_path / "store")
+    name, store = unique("d"), str(tmp_path / "store")
     values = [*GIVEN, "-p", "y=2"]
     deployed = values if given == "deployment" else []
-    arguments = ["-n", name, "-t", tag, "--storage", store, *deployed]
+    arguments = ["-n", name, "-t", agent_tag, "--storage", store, *deployed]
     assert main(["deploy", str(script), *arguments]) == 0
     capsys.readouterr()
-    with orion_agent(orion, tag):
-        triggered = [] if deployed else values
-        assert main(["trigger", f"spread/{name}", *triggered]) == 0
-        state, said = orion.outcome(capsys.readouterr().out.split()[-1], EXPECTED)
+    triggered = [] if deployed else values
+    assert main(["trigger", f"spread/{name}", *triggered]) == 0
+    state, said = orion.outcome(capsys.readouterr().out.split()[-1], EXPECTED)
     assert (state, EXPECTED in said) == ("COMPLETED", True), said
 
 

@@ -38,14 +38,15 @@ from flowpack.exceptions import (
 from flowpack.loading import load_flow_from_script
 from tests.clients import Counting
 from tests.peers.nginx import nginx_webdav
-from tests.peers.prefect import prefect_server, prefect_worker
+from tests.peers.prefect import prefect_server
 
 pytestmark = [
     pytest.mark.peer,
     pytest.mark.filterwarnings("ignore:.*current machine:UserWarning"),
 ]
 
-CHECKOUT = str(Path(__file__).parents[2])
+#: For the pull step that needs flowpack where a flow runs.
+WITH_FLOWPACK = SubprocessFlowRunner(env={"PYTHONPATH": str(Path(__file__).parents[2])})
 VERSIONS = {"prefect214": "2.14.21", "prefect2": "2.20.25", "prefect3": "3.9.1"}
 
 SCRIPT = '''\
@@ -106,13 +107,12 @@ def run(server, client, done, expected):
 
 
 def test_stock_worker_runs_what_every_worker_can_pull(
-    server, client, script, tmp_path, webdav, capsys
+    server, client, script, tmp_path, webdav, capsys, pool_of
 ):
     """Local folder and HTTP without credentials: nothing is installed on a worker.
 
     The runs have the environment variables that were deployed.
     """
-    pool = unique("pool")
     storages = {
         "local": LocalStorageBlock(str(tmp_path / "local folder")),
         "file": FileStorageBlock(str(tmp_path / "files")),
@@ -124,8 +124,7 @@ def test_stock_worker_runs_what_every_worker_can_pull(
             flow_location=script,
             flow_storage=storage,
             flow_runner=SubprocessFlowRunner(env={"GREETING": "Good day"}),
-            work_pool=pool,
-            create_work_pool=True,
+            work_pool=pool_of(server),
             parameters={"n": 2},
             tags=["x"],
         )
@@ -139,32 +138,28 @@ def test_stock_worker_runs_what_every_worker_can_pull(
     again = deploy(specs, client)
     assert [each.action for each in again] == ["unchanged"] * 3
     assert all(each.document_id is None for each in done)
-    with prefect_worker(server, pool):
-        for each in done:
-            state, said = run(server, client, each, "Good day Grace!")
-            assert (state, "Good day Grace!" in said) == ("COMPLETED", True), said
-        trigger = ["trigger", done[0].full_name, "-p", "name=Eve", "--api", server.api]
-        assert main([*trigger, "--wait"]) == 0
+    for each in done:
+        state, said = run(server, client, each, "Good day Grace!")
+        assert (state, "Good day Grace!" in said) == ("COMPLETED", True), said
+    trigger = ["trigger", done[0].full_name, "-p", "name=Eve", "--api", server.api]
+    assert main([*trigger, "--wait"]) == 0
     for each in done:
         assert fetch_script(each.full_name, client).verified
         assert load_flow_from_deployment(each.id, client)(n="3") == 3
 
 
-def test_flow_renamed_outside_its_script(server, client, script, tmp_path):
+def test_flow_renamed_outside_its_script(server, client, script, tmp_path, pool_of):
     """Workers go by the entry point, and so does flowpack."""
-    pool = unique("pool")
     flow = load_flow_from_script(script).with_options(name=unique("weekly"))
     spec = DeploymentSpec(
         name="d",
         flow=flow,
         flow_storage=FileStorageBlock(str(tmp_path / "files")),
-        work_pool=pool,
-        create_work_pool=True,
+        work_pool=pool_of(server),
     )
     done = deploy(spec, client)[0]
     assert deploy(spec, client)[0].action == "unchanged"
-    with prefect_worker(server, pool):
-        state, said = run(server, client, done, "Hello Grace!")
+    state, said = run(server, client, done, "Hello Grace!")
     assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
     assert load_flow_from_deployment(done.id, client).name == flow.name
 
@@ -194,18 +189,16 @@ class Greetings:
 """
 
 
-def test_flow_in_a_class(server, client, tmp_path):
+def test_flow_in_a_class(server, client, tmp_path, pool_of):
     """Newer workers run ``Class.method``; a deployment for older ones is refused."""
     path = tmp_path / "greetings.py"
     path.write_text(IN_CLASSES)
-    pool = unique("pool")
     alone, together = (
         DeploymentSpec(
             name=unique(name),
             entrypoint=f"{path}:Greetings.{name}",
             flow_storage=FileStorageBlock(str(tmp_path / "files")),
-            work_pool=pool,
-            create_work_pool=True,
+            work_pool=pool_of(server),
             parameters=parameters,
         )
         for name, parameters in (("alone", {}), ("together", {"self": None}))
@@ -217,24 +210,22 @@ def test_flow_in_a_class(server, client, tmp_path):
     (action,) = plan(together, client).actions
     assert any("on no instance" in note for note in action.notes)
     done = deploy([alone, together], client)
-    with prefect_worker(server, pool):
-        for each in done:
-            state, said = run(server, client, each, "Hello Grace!")
-            assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
+    for each in done:
+        state, said = run(server, client, each, "Hello Grace!")
+        assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
     assert load_flow_from_deployment(done[0].id, client)("Eve") == "Eve"
 
 
-def test_changed_byte_is_never_run(server, client, script, tmp_path):
+def test_changed_byte_is_never_run(server, client, script, tmp_path, pool_of):
     """A stored script that was changed fails the run, with both digests in its log."""
-    pool = unique("pool")
     done = deploy(
         [
             DeploymentSpec(
                 name=pull,
                 flow_location=script,
                 flow_storage=FileStorageBlock(str(tmp_path / pull)),
-                work_pool=pool,
-                create_work_pool=True,
+                flow_runner=WITH_FLOWPACK,
+                work_pool=pool_of(server),
                 pull=pull,
             )
             for pull in ("stock", "flowpack")
@@ -249,17 +240,15 @@ def test_changed_byte_is_never_run(server, client, script, tmp_path):
         )
         with pytest.raises(StorageIntegrityError):
             load_flow_from_deployment(each.id, client)
-    with prefect_worker(server, pool, PYTHONPATH=CHECKOUT):
-        for each in done:
-            state, said = run(server, client, each, each.sha256)
-            assert state in ("FAILED", "CRASHED")
-            assert str(each.sha256) in "\n".join(said)
+    for each in done:
+        state, said = run(server, client, each, each.sha256)
+        assert state in ("FAILED", "CRASHED")
+        assert str(each.sha256) in "\n".join(said)
     assert not ran.exists()
 
 
-def test_flowpack_step_reads_what_needs_a_client(server, client, script, tmp_path, kv):
+def test_flowpack_step_reads_what_needs_a_client(server, client, script, tmp_path, kv, pool_of):
     """KV and HTTP with a header are pulled by flowpack's step, secrets unseen."""
-    pool = unique("pool")
     files, prefix = tmp_path / "closed", tmp_path / "nginx2"
     files.mkdir()
     prefix.mkdir()
@@ -276,8 +265,8 @@ def test_flowpack_step_reads_what_needs_a_client(server, client, script, tmp_pat
                 name=name,
                 flow_location=script,
                 flow_storage=storage,
-                work_pool=pool,
-                create_work_pool=True,
+                flow_runner=WITH_FLOWPACK,
+                work_pool=pool_of(server),
                 pull="flowpack" if name == "file" else None,
             )
             for name, storage in storages.items()
@@ -285,11 +274,10 @@ def test_flowpack_step_reads_what_needs_a_client(server, client, script, tmp_pat
         done = deploy(specs, client)
         assert [each.action for each in deploy(specs, client)] == ["unchanged"] * 3
         assert all(each.document_id for each in done)
-        with prefect_worker(server, pool, PYTHONPATH=CHECKOUT):
-            for each in done:
-                state, said = run(server, client, each, "Hello Grace!")
-                assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
-                assert "canary" not in "\n".join(said)
+        for each in done:
+            state, said = run(server, client, each, "Hello Grace!")
+            assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
+            assert "canary" not in "\n".join(said)
         for each in done:
             record = server.request("GET", f"/deployments/{each.id}")
             assert "canary" not in json.dumps(record)

@@ -6,7 +6,6 @@ import json
 import shutil
 import time
 import uuid
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
@@ -25,7 +24,7 @@ from flowpack import (
 )
 from flowpack.deployments.load import fetch_script
 from tests.clients import Counting
-from tests.peers.prefect import Server, orion_agent, prefect_worker
+from tests.peers.prefect import Server
 from tests.projects.kinds import KINDS, Kind, copy_projects
 from tests.source import ROOT
 
@@ -44,7 +43,7 @@ class Release:
     """A server, a client of it, and an agent or a worker that takes its flow runs.
 
     Attributes:
-        folder: The home of agent and worker: stored packages and temporary files are there.
+        folder: Where packages are stored, and where flow runs have their temporary files.
         place: The fields of a spec that say who runs the deployment.
     """
 
@@ -54,13 +53,18 @@ class Release:
     place: Dict[str, Any]
 
     def spec(self, kind: Kind, projects: Path, **fields: Any) -> DeploymentSpec:
-        """Return what deploys *kind*, of which there is a copy in *projects*."""
+        """Return what deploys *kind*, of which there is a copy in *projects*.
+
+        *fields* are more of the spec's, a ``storage`` and an ``env``.
+        """
+        env = fields.pop("env", {})
         storage = fields.pop("storage", None) or FileStorageBlock(str(self.folder / "store"))
         include = tuple(each for each in kind.options if each != "--include")
         given = {
             "name": f"d-{uuid.uuid4().hex[:8]}",
             "entrypoint": kind.target(projects),
             "packager": ProjectPackager(storage, include=include),
+            "flow_runner": SubprocessFlowRunner(env={"TMPDIR": str(self.folder), **env}),
             **self.place,
         }
         return DeploymentSpec(**{**given, **fields})
@@ -93,17 +97,12 @@ class Release:
 def release(request, tmp_path_factory) -> Iterator[Release]:
     """Each of the servers, with its agent or worker."""
     server = request.getfixturevalue(request.param)
-    name = f"projects-{uuid.uuid4().hex[:8]}"
-    folder = tmp_path_factory.mktemp("projects")
-    with ExitStack() as stack:
-        if request.param == "orion":
-            stack.enter_context(orion_agent(server, name, TMPDIR=str(folder)))
-            place: Dict[str, Any] = {"tags": [name]}
-        else:
-            stack.enter_context(prefect_worker(server, name, TMPDIR=str(folder)))
-            place = {"work_pool": name}
-        client = stack.enter_context(Client(server.api))
-        yield Release(server, client, folder, place)
+    if request.param == "orion":
+        place: Dict[str, Any] = {"tags": [request.getfixturevalue("agent_tag")]}
+    else:
+        place = {"work_pool": request.getfixturevalue("pool_of")(server)}
+    with Client(server.api) as client:
+        yield Release(server, client, tmp_path_factory.mktemp("projects"), place)
 
 
 @pytest.fixture(scope="module")
@@ -203,13 +202,11 @@ def test_many_runs_at_once(release, deployed):
 @only_newest
 def test_pull_steps(release, projects, kv):
     """What stock steps cannot pull is pulled, and checked, by flowpack's."""
-    with_flowpack = SubprocessFlowRunner(env={"PYTHONPATH": str(ROOT)})
-    given: List[Dict[str, Any]] = [
-        {"storage": KVServerStorageBlock(kv.address), "flow_runner": with_flowpack},
-        {"pull": "flowpack", "flow_runner": with_flowpack},
+    kind, env = KINDS["package"], {"PYTHONPATH": str(ROOT)}
+    specs = [
+        release.spec(kind, projects, env=env, storage=KVServerStorageBlock(kv.address)),
+        release.spec(kind, projects, env=env, pull="flowpack"),
     ]
-    kind = KINDS["package"]
-    specs = [release.spec(kind, projects, **fields) for fields in given]
     done = deploy(specs, release.client)
     shutil.rmtree(projects)
     for each in done:

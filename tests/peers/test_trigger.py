@@ -11,7 +11,6 @@ import pytest
 
 from flowpack import DeploymentSpec, FileStorageBlock, deploy
 from flowpack.cli import main
-from tests.peers.prefect import orion_agent, prefect_worker
 
 pytestmark = pytest.mark.peer
 
@@ -35,19 +34,19 @@ def server(request):
     return request.getfixturevalue(request.param)
 
 
-def test_trigger(server, tmp_path, capsys, monkeypatch):
+def test_trigger(request, server, tmp_path, capsys, monkeypatch):
     """A run has name, time, tags and variables; one that fails ends with its last lines."""
     monkeypatch.setenv("PREFECT_API_URL", server.api)
     name = f"run-{uuid.uuid4().hex[:8]}"
     version = server.request("GET", "/admin/version")
     script = tmp_path / "work.py"
     script.write_text(SCRIPT)
-    pool: dict[str, Any] = {"work_pool": name, "create_work_pool": True}
-    pool = {} if version == "2.0b7" else pool
+    if version == "2.0b7":
+        place: dict[str, Any] = {"tags": [request.getfixturevalue("agent_tag")]}
+    else:
+        place = {"work_pool": request.getfixturevalue("pool_of")(server), "tags": [name]}
     storage = FileStorageBlock(str(tmp_path / "files"))
-    spec = DeploymentSpec(
-        name=name, flow_location=script, flow_storage=storage, tags=[name], **pool
-    )
+    spec = DeploymentSpec(name=name, flow_location=script, flow_storage=storage, **place)
     deploy(spec)
     options = [
         "--at",
@@ -76,15 +75,13 @@ def test_trigger(server, tmp_path, capsys, monkeypatch):
         assert main([*words, "--wait", *variables]) == 1
         assert "takes none for one flow run" in capsys.readouterr().err
         variables = []
-    runner = prefect_worker if pool else orion_agent
-    with runner(server, name):
-        for option in ("--wait", "--watch"):
-            assert main([*words, option, *variables]) == 1
-            printed = capsys.readouterr()
-            assert f"line 14 of {'me' if variables else None}\n" in printed.err
-            assert ("line 0 of" in printed.err) == (option == "--watch")
-            assert "ValueError: bo\\x1b[31mom\n" in printed.err
-            last = printed.err.splitlines()[-1]
-            assert "ended as FAILED: Flow run encountered an exception" in last
-            address = f"flow-run/{printed.out.strip()}"
-            assert (address in last) == (version != "2.0b7")
+    for option in ("--wait", "--watch"):
+        assert main([*words, option, *variables]) == 1
+        printed = capsys.readouterr()
+        assert f"line 14 of {'me' if variables else None}\n" in printed.err
+        assert ("line 0 of" in printed.err) == (option == "--watch")
+        assert "ValueError: bo\\x1b[31mom\n" in printed.err
+        last = printed.err.splitlines()[-1]
+        assert "ended as FAILED: Flow run encountered an exception" in last
+        address = f"flow-run/{printed.out.strip()}"
+        assert (address in last) == (version != "2.0b7")
