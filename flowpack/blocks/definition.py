@@ -97,9 +97,6 @@ def _split_docstring(docstring: str) -> Tuple[Optional[str], Optional[str]]:
     return next(filter(None, texts), None), next(iter(examples), None)
 
 
-# Secrets
-
-
 def named_fields(cls: Any) -> Tuple[str, ...]:
     """Return what *cls* and its bases name in ``secret_fields``; text is one name."""
     named = [vars(each).get("secret_fields", ()) for each in cls.__mro__]
@@ -135,9 +132,6 @@ def _classes_in(hint: Any, path: Tuple[str, ...] = ()) -> Iterator[Tuple[Tuple[s
     elif kind.shape is not Shape.LITERAL:
         for part in kind.parts:
             yield from _classes_in(part, path if kind.shape is Shape.UNION else (*path, ANY_KEY))
-
-
-# Schema
 
 
 def _class_schema(cls: Any) -> Schema:
