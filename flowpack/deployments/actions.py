@@ -288,7 +288,6 @@ def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
 
 
 def _html_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table of HTML."""
     from html import escape  # Imported here because only notebooks need it.
 
     def cell(value: object) -> str:

@@ -134,10 +134,8 @@ class Prefect3(Dialect):
             # One deployment that was edited must not hide all the others.
             problem = str(exc)
         own, others, _ = schedules.split(value, script)
-        if self.has("paused"):
-            active = not value.get("paused", False)
-        else:
-            active = bool(value.get("is_schedule_active", True))
+        active = value.get("is_schedule_active", True)
+        active = not value.get("paused", False) if self.has("paused") else bool(active)
         plain = {**value, "flow_data": None, "schedule": None, "flow_runner": None}
         plain["schedules"] = []
         return attrs.evolve(  # type: ignore[return-value]
