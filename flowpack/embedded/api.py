@@ -28,9 +28,6 @@ _JSON_COLUMNS = frozenset(
 _BOOLEAN_COLUMNS = frozenset({"is_anonymous", "is_schedule_active"})
 
 
-# Rows and records
-
-
 def record(db: Session, table: str, row: Optional[Row]) -> Dict[str, Any]:
     """Return a *row* of *table* as the JSON of the API; without one it is not found."""
     if row is None:
