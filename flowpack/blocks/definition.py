@@ -153,10 +153,9 @@ def _classes_below(cls: type, above: Tuple[type, ...]) -> Iterator[type]:
     for field in fields_of(cls):
         for _, each in _classes_in(field.annotation):
             if each in above:
-                raise BlockError(
-                    f"the block class {cls.__qualname__} refers back to {each.__qualname__} in its"
-                    f" field {quoted(field.name)}; the schema of a block cannot contain itself"
-                )
+                problem = f"refers back to {each.__qualname__} in its field {quoted(field.name)}"
+                advice = "the schema of a block cannot contain itself"
+                raise BlockError(f"the block class {cls.__qualname__} {problem}; {advice}")
             if is_block(each) or issubclass(each, enum.Enum):
                 yield each
             if is_block(each):
