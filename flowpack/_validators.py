@@ -83,11 +83,10 @@ def at_least(least: int, unit: str, most: Optional[int] = None) -> Check:
     """Return the check of a whole number of some *unit*."""
     limits = f"from {least}" if most is None else f"from {least} to {most}"
 
-    def check(value: object) -> Optional[str]:
-        if isinstance(value, int) and not isinstance(value, bool):
-            if least <= value and (most is None or value <= most):
-                return None
-        return f"must be a whole number of {unit} {limits}, not {quoted(value)}"
+    def check(value: Any) -> Optional[str]:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        fits = is_number and least <= value <= (value if most is None else most)
+        return None if fits else f"must be a whole number of {unit} {limits}, not {quoted(value)}"
 
     return check
 

@@ -131,8 +131,6 @@ class Client(HidesLocals):
         snapshot._api.csrf = api.csrf
         return snapshot
 
-    # Flows
-
     def create_flow(self, flow: Any) -> UUID:
         """Return the id of a flow, given by its name or as what has one; it is made if missing."""
         name = flow if isinstance(flow, str) else flow.name
@@ -157,8 +155,6 @@ class Client(HidesLocals):
             filters["id"] = _any_of(str(_uuid(each)) for each in ids)
         given = {"flows": filters} if filters else {}
         return self._api.list("/flows/filter", FlowRecord, **given)
-
-    # Deployments
 
     def create_deployment(self, deployment: DeploymentCreate) -> UUID:
         """Create or update a deployment and return its id; what is UNSET gets its default."""
@@ -219,8 +215,6 @@ class Client(HidesLocals):
         # Servers clear parameters that are left out; older ones know none.
         kept = {"parameters": dict(schedule.parameters)} if schedule.parameters else {}
         self._api.json(request("PATCH", target, {"active": active, **kept}, Effect.UPSERT))
-
-    # Flow runs
 
     def create_flow_run_from_deployment(
         self,
@@ -283,8 +277,6 @@ class Client(HidesLocals):
         sort = "TIMESTAMP_ASC" if last is None else "TIMESTAMP_DESC"
         found = self._api.list("/logs/filter", LogRecord, offset, last, logs=logs, sort=sort)
         return found if last is None else found[::-1]
-
-    # Blocks
 
     def create_block_type(self, definition: BlockDefinition) -> BlockType:
         """Create the type of a block class."""
@@ -378,8 +370,6 @@ class Client(HidesLocals):
         target = path("block_documents", _uuid(document_id))
         self._api.json(request("DELETE", target, effect=Effect.UPSERT))
 
-    # Default storage
-
     def get_default_storage_block_document(self) -> Optional[BlockDocument]:
         """Return the server's default storage, or None."""
         return self.dialect.get_default_storage(self._api.json)
@@ -391,8 +381,6 @@ class Client(HidesLocals):
     def clear_default_storage_block_document(self) -> None:
         """Have no default storage on the server."""
         self.dialect.clear_default_storage(self._api.json)
-
-    # Work pools
 
     def read_work_pool(self, name: str) -> WorkPool:
         """Return a work pool by its name."""

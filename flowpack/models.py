@@ -48,8 +48,7 @@ FORBIDDEN_IN_NAMES = "/%&><"
 def name_problem(name: str) -> Optional[str]:
     """Return what is wrong with *name*, or None when all releases of Prefect take it."""
     if not isinstance(name, str):
-        kind = type(name).__name__  # type: ignore[unreachable]
-        return f"a name must be text, not {kind}"
+        return f"a name must be text, not {type(name).__name__}"  # type: ignore[unreachable]
     if not name.strip():
         return "the name is empty"
     bad = sorted(set(name) & set(FORBIDDEN_IN_NAMES))
@@ -106,10 +105,10 @@ class DataDocument:
             blob = {"data": _dump(data.token), "block_document_id": document_id}
             blob = blob if data.sha256 is None else {**blob, "sha256": data.sha256}
             return cls(encoding, _dump(blob))
-        if encoding in ("text", "blockstorage"):
-            kind = type(data).__name__
-            raise WireError(f"a data document of encoding {encoding!r} cannot hold {kind}")
-        raise _unknown_encoding(encoding)
+        if encoding not in ("text", "blockstorage"):
+            raise _unknown_encoding(encoding)
+        what = f"a data document of encoding {encoding!r}"
+        raise WireError(f"{what} cannot hold {type(data).__name__}")
 
     def decode(self) -> Any:
         """Return the data: a str, a JSON value or a :class:`StoredObject`.

@@ -79,8 +79,7 @@ def _text(value: object, what: str) -> str:
     """Return a path, an address or text as text that is not empty."""
     text = os.fspath(value) if isinstance(value, os.PathLike) else url_of(value)
     if not isinstance(text, str):
-        kind = type(value).__name__
-        raise BlockArgumentError(f"{what} must be text or a path, not {kind}")
+        raise BlockArgumentError(f"{what} must be text or a path, not {type(value).__name__}")
     if not text.strip():
         raise BlockArgumentError(f"{what} is empty")
     return text[:]

@@ -85,8 +85,6 @@ class Block(HidesLocals):
             setattr(cls, "__repr__", _masked_repr)
         return super().__new__(cls)
 
-    # The class
-
     @classmethod
     def definition(cls) -> BlockDefinition:
         """Return what a server registers of the class; raises a BlockError if it is unfit."""
@@ -110,8 +108,6 @@ class Block(HidesLocals):
         definition = cls.definition()
         with using(client) as api:
             return documents.register(definition, api)
-
-    # Data and documents
 
     @hides_locals
     def to_document_data(self) -> Dict[str, Any]:
@@ -207,8 +203,6 @@ class Block(HidesLocals):
         """
         found: Type[Self] = documents.find_class(document, cls, Block)
         return found.from_data(document.data, document_id=document.id)
-
-    # Blocks on a server
 
     @classmethod
     def load(cls: Type[Self], name: str, client: Optional[Client] = None) -> Self:

@@ -97,9 +97,6 @@ def _split_docstring(docstring: str) -> Tuple[Optional[str], Optional[str]]:
     return next(filter(None, texts), None), next(iter(examples), None)
 
 
-# Secrets
-
-
 def named_fields(cls: Any) -> Tuple[str, ...]:
     """Return what *cls* and its bases name in ``secret_fields``; text is one name."""
     named = [vars(each).get("secret_fields", ()) for each in cls.__mro__]
@@ -137,9 +134,6 @@ def _classes_in(hint: Any, path: Tuple[str, ...] = ()) -> Iterator[Tuple[Tuple[s
             yield from _classes_in(part, path if kind.shape is Shape.UNION else (*path, ANY_KEY))
 
 
-# Schema
-
-
 def _class_schema(cls: Any) -> Schema:
     """Return the schema of a class, with those of all that it refers to."""
     found = list(dict.fromkeys(_classes_below(cls, (cls,))))
@@ -159,10 +153,9 @@ def _classes_below(cls: type, above: Tuple[type, ...]) -> Iterator[type]:
     for field in fields_of(cls):
         for _, each in _classes_in(field.annotation):
             if each in above:
-                raise BlockError(
-                    f"the block class {cls.__qualname__} refers back to {each.__qualname__} in its"
-                    f" field {quoted(field.name)}; the schema of a block cannot contain itself"
-                )
+                problem = f"refers back to {each.__qualname__} in its field {quoted(field.name)}"
+                advice = "the schema of a block cannot contain itself"
+                raise BlockError(f"the block class {cls.__qualname__} {problem}; {advice}")
             if is_block(each) or issubclass(each, enum.Enum):
                 yield each
             if is_block(each):

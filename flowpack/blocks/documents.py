@@ -77,9 +77,6 @@ def _create_or_read(
         raise conflict from None
 
 
-# Documents
-
-
 def put_document(
     name: Optional[str], block: Any, client: Client, schema: BlockSchema
 ) -> Tuple[BlockDocument, Optional[str]]:

@@ -106,9 +106,6 @@ def is_block(cls: type) -> bool:
     return hasattr(cls, "block_type_name")
 
 
-# The classes of values
-
-
 @attrs.frozen
 class Scalar:
     """The JSON schema of a class, and how its values and those below it are read and written."""
@@ -198,9 +195,6 @@ def scalar_schema(cls: type) -> Schema:
     return dict(scalar.schema) if scalar else {}
 
 
-# Schema
-
-
 def json_schema(annotation: Any, names: Mapping[type, str]) -> Schema:
     """Return the JSON schema of *annotation*, with references to the classes of *names*."""
     kind = kind_of(annotation)
@@ -231,9 +225,6 @@ def _literal_schema(values: Iterable[Any]) -> Schema:
         groups.setdefault(type(value), []).append(plain(value))
     parts = [{"enum": group, **scalar_schema(cls)} for cls, group in groups.items()]
     return parts[0] if len(parts) == 1 else {"anyOf": parts}
-
-
-# Reading
 
 
 def from_json(value: Any, annotation: Any) -> Any:
@@ -307,9 +298,6 @@ def _expect(value: Any, json_type: str) -> Any:
         return value
     name = _JSON_TYPES[found][1] if found else type(value).__name__
     raise BlockError(f"expected {_JSON_TYPES[json_type][1]}, not {name}")
-
-
-# Writing
 
 
 def to_json(value: Any, masked: bool = False) -> Any:

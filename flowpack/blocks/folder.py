@@ -73,8 +73,6 @@ class Folder:
         """The storage as messages name it."""
         return f"{self.kind} {self.path}"
 
-    # Names
-
     def location(self, name: str) -> str:
         """Return the path of the object called *name*, which must be in this folder."""
         problem = _name_problem(name)
@@ -96,8 +94,6 @@ class Folder:
         if _name_problem(name):
             return False
         return head == self.path or os.path.realpath(head) == os.path.realpath(self.path)
-
-    # Writing
 
     def write_from(self, file: BinaryIO, name: str, sha256: str, replace: bool = False) -> None:
         """Keep what *file* holds; *replace* makes no difference, for what is there is hashed."""
@@ -171,8 +167,6 @@ class Folder:
             " there that you would run. Remove it, or set TMPDIR to a folder of your own",
         )
 
-    # Reading
-
     def read_into(self, name: str, file: BinaryIO, limit: Optional[int] = None) -> None:
         """Copy the object to *file*; it must be a plain file."""
         copied = 0
@@ -231,8 +225,6 @@ class Folder:
             source.close()
             raise self._refused(name, _NO_FILE)
         return source
-
-    # Errors
 
     @contextlib.contextmanager
     def _border(self, name: str) -> Iterator[None]:

@@ -82,9 +82,6 @@ class HiddenData(Dict[str, Any]):
         return f"<{', '.join(map(repr, self)) or 'no fields'}>"
 
 
-# Data without secrets
-
-
 def masked_data(data: Mapping[str, Any], secret: Iterable[str]) -> Dict[str, Any]:
     """Return a block's *data* with secrets masked, and URLs without their credentials."""
     return dict(without_credentials(mask_secrets(data, secret)))

@@ -39,9 +39,6 @@ class OutputClosed(Exception):
     """Nobody reads standard output any more, as in ``| head``."""
 
 
-# Results.
-
-
 def result(document: object, lines: Sequence[str], *, as_json: bool, if_empty: str = "") -> None:
     """Print the *document* as JSON, or its *lines* for people; without lines *if_empty*, aside."""
     for line in [in_json(document, 2)] if as_json else lines:
@@ -173,9 +170,6 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else repr(value)
 
 
-# Notes, warnings and errors.
-
-
 def note(line: str) -> None:
     """Print *line* on standard error, unless only results are wanted."""
     if not _quiet:
@@ -281,9 +275,6 @@ def _write_error(block: str) -> None:
         _write(sys.stderr, block)
         if sys.stderr is not None:
             sys.stderr.flush()
-
-
-# Streams.
 
 
 def flush() -> None:

@@ -29,7 +29,14 @@ def verify(arguments: Namespace) -> None:
     if unreferenced and not arguments.json:
         unused = f"no deployment of {url} points at the unreferenced objects"
         output.note(f"{unused}; others may. Nothing was deleted")
-    _check_results(results, url)
+    counts = sorted(Counter(each.status for each in results).items())
+    summary = ", ".join(f"{count} {status}" for status, count in counts)
+    if any(each.is_broken for each in results):
+        broken = f"{sum(each.is_broken for each in results)} of {len(results)} deployments"
+        raise FlowpackError(f"{broken} cannot be run as they were deployed ({summary})")
+    noun = "deployment" if len(results) == 1 else "deployments"
+    verified = f"verified {len(results)} {noun}: {summary}"
+    output.note(verified if results else f"no deployments at {url}")
 
 
 def _lines(results: Sequence[VerifyResult], unreferenced: Sequence[str]) -> Iterator[str]:
@@ -45,18 +52,3 @@ def _document(result: VerifyResult) -> Dict[str, Any]:
     names = {"deployment_id": "id", "storage_type": "storage", "token": "key"}
     facts = attrs.asdict(result, recurse=False)
     return {names.get(name, name): None if each == "" else each for name, each in facts.items()}
-
-
-def _check_results(results: Sequence[VerifyResult], url: str) -> None:
-    """Print how many there are of each status, and raise if one cannot be run."""
-    if not results:
-        output.note(f"no deployments at {url}")
-        return
-    counts = sorted(Counter(each.status for each in results).items())
-    summary = ", ".join(f"{count} {status}" for status, count in counts)
-    broken = sum(each.is_broken for each in results)
-    if broken:
-        problem = f"{broken} of {len(results)} deployments cannot be run as they were deployed"
-        raise FlowpackError(f"{problem} ({summary})")
-    noun = "deployment" if len(results) == 1 else "deployments"
-    output.note(f"verified {len(results)} {noun}: {summary}")

@@ -23,10 +23,8 @@ CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
 DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
 
 #: Fields that are shown part by part: job variables and runners, and variables in their ``env``.
-_BY_NAME = frozenset(
-    {"job_variables", "job_variables.env", "flow_runner", "flow_runner.env"}
-    | {"flow_runner.config", "flow_runner.config.env"}
-)
+_BY_NAME = {"job_variables", "flow_runner", "flow_runner.config"}
+_BY_NAME |= {f"{name}.env" for name in _BY_NAME}
 
 #: The name of a deployment that failed, and its error.
 Failure = Tuple[str, FlowpackError]
@@ -308,7 +306,6 @@ def _parts(field: str, old: Any, new: Any) -> Iterator[Tuple[str, Any, Any]]:
 
 
 def _html_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table of HTML."""
     from html import escape  # Imported here because only notebooks need it.
 
     def cell(value: object) -> str:

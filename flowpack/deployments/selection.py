@@ -142,16 +142,11 @@ def check_pool(
     """
     label, name = spec.full_name, new.work_pool_name
     if not name:
-        raise _no_pool(
-            label,
-            "no work pool is named",
-            "Name one with --pool (work_pool, in a prefect.yaml work_pool.name)",
-            client,
-        )
-    try:
+        advice = "Name one with --pool (work_pool, in a prefect.yaml work_pool.name)"
+        raise _no_pool(label, "no work pool is named", advice, client)
+    pool: Optional[WorkPool] = None
+    with suppress(ObjectNotFound):
         pool = client.read_work_pool(name)
-    except ObjectNotFound:
-        pool = None
     if pool is not None:
         check_runner(label, new, pool, client)
         return (*_check_variables(spec, new, pool), *_state_notes(pool))
@@ -163,10 +158,9 @@ def check_pool(
     if first == pool_type:
         made = f"the work pool {quoted(name)} of type {pool_type} is created"
         return (f"{made}; {_start_worker(name)} starts a worker for it",)
-    problem = (
-        f"the work pool {quoted(name)} would be made of type {pool_type}, and for"
-        f" {quoted(other)} of type {first}; give them a pool each, or make it before"
-    )
+    types = f"of type {pool_type}, and for {quoted(other)} of type {first}"
+    advice = "give them a pool each, or make it before"
+    problem = f"the work pool {quoted(name)} would be made {types}; {advice}"
     raise DeploymentValidationError(label, [problem])
 
 

@@ -68,8 +68,7 @@ class VerifyResult:
     is_fault = is_broken  # Its name in earlier builds.
 
 
-#: Its name in earlier builds.
-Finding = VerifyResult
+Finding = VerifyResult  # Its name in earlier builds.
 
 #: The digests of objects that were read, or the errors, by storage and token.
 _Hashed = Dict[Hashable, Union[Hashing, Exception]]

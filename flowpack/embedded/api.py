@@ -28,9 +28,6 @@ _JSON_COLUMNS = frozenset(
 _BOOLEAN_COLUMNS = frozenset({"is_anonymous", "is_schedule_active"})
 
 
-# Rows and records
-
-
 def record(db: Session, table: str, row: Optional[Row]) -> Dict[str, Any]:
     """Return a *row* of *table* as the JSON of the API; without one it is not found."""
     if row is None:
@@ -89,9 +86,6 @@ def _select_page(body: Json, tables: str, order: str) -> Tuple[str, List[Any]]:
     return sql, [*values, body["limit"], body["offset"]]
 
 
-# Flows
-
-
 def create_flow(db: Session, body: Json) -> StatusAndJson:
     """Create a flow, or read the one of that name and leave it as it is."""
     values = {"name": _check_name(body["name"]), "tags": body["tags"]}
@@ -104,8 +98,6 @@ def read_flows(db: Session, body: Json) -> StatusAndJson:
     sql, values = _select_page(body, "flow AS f", "f.name")
     return 200, [record(db, "flow", row) for row in db.all(f"SELECT f.* {sql}", *values)]
 
-
-# Deployments
 
 _DEPLOYMENT_COLUMNS = "name flow_id flow_data schedule is_schedule_active parameters tags".split()
 _DEPLOYMENTS = "deployment AS d JOIN flow AS f ON f.id = d.flow_id"
@@ -188,8 +180,6 @@ def create_flow_run(db: Session, body: Json, deployment_id: str) -> StatusAndJso
         return 201, find(db, "flow_run", id=created)
     return 200, find(db, "flow_run", flow_id=deployment["flow_id"], idempotency_key=key)
 
-
-# Block types and schemas
 
 _BLOCK_TYPE_COLUMNS = "name logo_url documentation_url description code_example".split()
 

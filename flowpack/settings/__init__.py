@@ -124,10 +124,8 @@ class Settings(HidesLocals):
 
     def describe(self) -> Tuple[Tuple[str, str, str], ...]:
         """Return name, value and source of each setting, secrets masked."""
-        return tuple(
-            (name, values.format_value(getattr(self, name)), source)
-            for name, source in self.sources.items()
-        )
+        rows = ((name, getattr(self, name), source) for name, source in self.sources.items())
+        return tuple((name, values.format_value(value), source) for name, value, source in rows)
 
 
 _SETTINGS: Mapping[str, _Setting] = {

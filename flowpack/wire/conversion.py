@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import collections.abc
 import functools
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union, get_args, get_origin
 from uuid import UUID
 
@@ -118,7 +118,10 @@ def describe_schedule(schedule: Any) -> Optional[str]:
         return None if schedule is None else "of an unknown kind"
     text = f"{kind} {' '.join(str(value[kind]).split())}"
     if isinstance(schedule, IntervalSchedule):
-        text = f"every {_in_largest_unit(schedule.interval)}"
+        seconds = schedule.interval.total_seconds()
+        units = ((86400, "d"), (3600, "h"), (60, "min"))
+        whole = (f"{seconds / unit:.0f} {name}" for unit, name in units if seconds % unit == 0)
+        text = f"every {next(whole, f'{seconds:g} s')}"
     return f"{text} ({value['timezone']})" if value.get("timezone") else text
 
 
@@ -131,14 +134,6 @@ def describe_record(record: ScheduleRecord) -> str:
     """Return one of a deployment's schedules in a few words, with what is special about it."""
     marks = ("" if record.active else ", inactive", "" if record.own else ", not flowpack's")
     return f"{describe_schedule(record.schedule)}{''.join(marks)}"
-
-
-def _in_largest_unit(interval: timedelta) -> str:
-    seconds = interval.total_seconds()
-    for unit, letter in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds % unit == 0:
-            return f"{seconds / unit:.0f} {letter}"
-    return f"{seconds:g} s"
 
 
 def _reader(cls: Type[Any], converter: cattrs.Converter) -> Callable[..., Any]:

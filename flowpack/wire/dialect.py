@@ -67,8 +67,6 @@ class Dialect:
         """Return True if this server keeps a *field* of deployments that 2.0b7 does not have."""
         return False
 
-    # Models
-
     def structure(self, value: Json, cls: type[Model]) -> Model:
         """Return the model that *value* stands for; a WireError has the paths that do not fit."""
         try:
@@ -84,8 +82,6 @@ class Dialect:
     def unstructure(self, model: Any) -> Json:
         """Return *model* as this API writes it."""
         return make_converter().unstructure(model)
-
-    # Deployments
 
     def settled(self, new: DeploymentCreate, current: Optional[Deployment]) -> DeploymentCreate:
         """Return *new* with the values of *current*, or else defaults, for all that is UNSET."""
@@ -216,8 +212,6 @@ class Dialect:
     def needs_document(self, script: ScriptSource) -> bool:
         """Return True if the deployment of *script* refers to a storage block."""
         return True
-
-    # Blocks
 
     #: Returns ``fields`` and checksum of a block class on this server.
     block_schema: Callable[[BlockDefinition], Schema] = staticmethod(orion_schema)

@@ -122,8 +122,6 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.ui_path`."""
         return f"runs/{kind}" if kind == "flow-run" and self.has("runs") else f"{kind}s/{kind}"
 
-    # Models
-
     def structure(self, value: Json, cls: Type[Model]) -> Model:
         """See :meth:`Dialect.structure`; all that only these servers have stays in ``extra``."""
         if cls is not Deployment or not isinstance(value, dict):
@@ -136,10 +134,8 @@ class Prefect3(Dialect):
             # One deployment that was edited must not hide all the others.
             problem = str(exc)
         own, others, _ = schedules.split(value, script)
-        if self.has("paused"):
-            active = not value.get("paused", False)
-        else:
-            active = bool(value.get("is_schedule_active", True))
+        active = value.get("is_schedule_active", True)
+        active = not value.get("paused", False) if self.has("paused") else bool(active)
         plain = {**value, "flow_data": None, "schedule": None, "flow_runner": None}
         plain["schedules"] = []
         return attrs.evolve(  # type: ignore[return-value]
@@ -152,8 +148,6 @@ class Prefect3(Dialect):
             schedules=(*own, *others),
             extra=value,
         )
-
-    # Deployments
 
     def make_fit(self, fields: Dict[str, Any], flow: Mapping[str, Any]) -> List[str]:
         """See :meth:`Dialect.make_fit`."""
@@ -338,8 +332,6 @@ class Prefect3(Dialect):
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""
         return pulling.select_step(script) == pulling.FLOWPACK
-
-    # Blocks
 
     block_schema = staticmethod(prefect3_schema)
 

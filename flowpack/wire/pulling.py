@@ -35,16 +35,10 @@ PULLED_BY_FLOWPACK = (
 
 #: Types of the values that a step holds; beside them there is the id of the block document.
 _TYPES: Mapping[str, Any] = {
-    "token": str,
-    "sha256": str,
-    "filename": str,
-    "size": int,
-    "storage_type": str,
-    "storage_data": dict,
-    "location": (str, type(None)),
-    "requires": (str, type(None)),
-    "schedules": (list, type(None)),
-    "other_schedules": (list, type(None)),
+    **dict.fromkeys(("token", "sha256", "filename", "storage_type"), str),
+    **{"size": int, "storage_data": dict},
+    **dict.fromkeys(("location", "requires"), (str, type(None))),
+    **dict.fromkeys(("schedules", "other_schedules"), (list, type(None))),
 }
 
 #: Inputs of others' steps that are shown; the rest may be secret.
