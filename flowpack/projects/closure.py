@@ -252,6 +252,13 @@ class _Closure:
             if inner is None and place not in working:
                 note = f"{path} adds {place} to sys.path, which is not in {self._tree.root}"
                 self._notes[note] = None
+        for call in imports.scripts:  # Those named by paths are hinted at, as data is.
+            chain = self._search.find(call.text[3:]) if call.text.startswith("-m ") else []
+            if chain and chain[-1].path not in self._reasons:
+                note = (
+                    f"runs python {call.text}; add what that needs with --include {call.text[3:]}"
+                )
+                self._notes[f"{path}:{call.line} {note}"] = None
         for unknown in imports.unknown:
             self._follow_unknown(unknown, module)
         for each in imports.found:
