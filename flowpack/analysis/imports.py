@@ -188,7 +188,7 @@ class _ImportReader:
             never = {"body": False, "orelse": True}.get(field)
             return never is not None and truth(read_value(node.test, self.scope)) is never
         if isinstance(node, (ast.With, ast.AsyncWith)):
-            for call in (each.context_expr for each in node.items if field == "body"):
+            for call in (each.context_expr for each in node.items):
                 if _path(getattr(call, "func", call), self.scope) == "contextlib.suppress":
                     caught += [read_value(each, self.scope) for each in getattr(call, "args", ())]
         for handler in getattr(node, "handlers", ()) if field != "finalbody" else ():
@@ -242,15 +242,15 @@ def _modules(node: ast.Call, scope: Scope) -> Iterator[object]:
     given = [*node.args, *(each.value for each in node.keywords)][:2]
     name, package = (*(read_value(each, scope) for each in given), UNKNOWN, UNKNOWN)[:2]
     is_own = getattr(given[-1:][0], "id", "") in ("__name__", "__package__") if given else False
+    parts = package.split(".") if isinstance(package, str) and package else []
     for each in alternatives(name):
         module = each.lstrip(".") if isinstance(each, str) else ""
-        if module and module == each:
-            yield Import(module, line=node.lineno)
-        elif module and is_own:
-            yield Import(module, len(str(each)) - len(module), line=node.lineno)
-        elif module and isinstance(package, str):
-            parts = package.split(".")[: 1 + len(module) - len(str(each)) or None]
-            yield Import(".".join([*parts, module]), line=node.lineno)
+        level = len(str(each)) - len(module)
+        if module and (is_own or not level):
+            yield Import(module, level, line=node.lineno)
+        elif module and level <= len(parts):
+            above = parts[: len(parts) + 1 - level]
+            yield Import(".".join([*above, module]), line=node.lineno)
         else:
             yield from _unknown(node, scope)
 
@@ -285,7 +285,8 @@ def _scripts(node: ast.Call, scope: Scope) -> Iterator[object]:
             values[:0] = value
         else:
             text = "python" if value == Symbol("sys.executable") else value
-            words += str(text).split() if isinstance(text, (str, PurePath)) else []
+            words += text.split() if isinstance(text, str) else []
+            words += [str(text)] if isinstance(text, PurePath) else []
     path = _path(node.func, scope)
     if not words and path.startswith("runpy."):
         yield from _unknown(node, scope)

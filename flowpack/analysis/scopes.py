@@ -145,7 +145,7 @@ class _Reader(ast.NodeVisitor):
             self.scope.bind_others(f"from {module} import *", module)
         if other is None or listed is not None:
             return listed or []
-        return [name for name in {**other.names, **dict.fromkeys(other.rebound)} if name[0] != "_"]
+        return [name for name in other.names if name[0] != "_"]
 
     def visit_Assign(self, node: ast.Assign) -> None:
         value = self.value(node.value)

@@ -112,12 +112,12 @@ class Script:
         return shared or self.read_scope()  # Modules that import this one see the same classes.
 
     def read_scope(self, watch: Optional[Watch] = None) -> Scope:
-        """Read the scope anew; who watches gets ``__file__``, and nothing of other modules."""
+        """Read the scope anew; only for who watches does it know ``__file__``."""
         # Imported here because it is slow to load.
         from flowpack.analysis.scopes import read_module
         from flowpack.analysis.values import Scope
 
-        tree, scope = self.tree, Scope(resolve=None if watch else self.resolve, watch=watch)
+        tree, scope = self.tree, Scope(resolve=self.resolve, watch=watch)
         if self.module is not None:
             parent, is_package = self.module.rpartition(".")[0], self.filename == "__init__.py"
             scope.names["__package__"] = self.module if is_package else parent

@@ -195,7 +195,7 @@ class Scope:
                 break
             module, _, name = value.name.rpartition(".")
             scope = resolve(module) if module and module[0] != "." else None
-            if scope is None or not (name in scope.names or name in scope.rebound or scope.stars):
+            if scope is None or name not in scope.names:
                 break
             found = scope.look_up(name)
             is_code = any(isinstance(each, _CODE) for each in alternatives(found))

@@ -173,6 +173,7 @@ SEVERAL = {
     "a comprehension": 'm = [importlib.import_module(f"a.{n}") for n in NAMES]',
     "a dictionary": 'm = {n: importlib.import_module(f"a.{n}") for n in NAMES}',
     "one of two": 'importlib.import_module("a.b" if x else "a.c")',
+    "names that repeat": 'for n in NAMES + NAMES:\n    __import__(f"a.{n}")',
     "a name bound twice": 'm = "a.b"\n__import__(m)\nm = "a.c"\n__import__(m)',
 }
 
@@ -201,6 +202,8 @@ UNKNOWN = {
     "an f-string": 'importlib.import_module(f"a.{x}")',
     "nothing": "importlib.import_module()",
     "no name": 'importlib.import_module("")',
+    "above the package": 'importlib.import_module("..a", "b")',
+    "of no package": 'importlib.import_module(".a", "")',
     "relative to what": 'importlib.import_module(".a", x)',
     "__import__": "__import__(x)",
     "a loop": "for x in os.listdir():\n    importlib.import_module(x)",
@@ -335,6 +338,7 @@ SCRIPTS = {
     "A = 'a.py'\ndef f():\n    subprocess.run([sys.executable, A, *x])": ["a.py"],
     "subprocess.run([sys.executable, str(Path(__file__).parent / 'a.py')])": ["/p/a.py"],
     "import runpy\nrunpy.run_path('a.py')\nrunpy.run_module('pkg.a')": ["a.py", "-m pkg.a"],
+    "subprocess.run([sys.executable, Path('/my jobs/a.py')])": ["/my jobs/a.py"],
     "subprocess.run(['git', 'commit', '-m', 'text'])": [],
     "subprocess.run(x)": [],
     "print('a.py')": [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Optional
@@ -263,6 +264,7 @@ UNKNOWN: Dict[str, Dict[str, str]] = {
     "a star that may bind it": {"flows": "X = 1\nfrom a import *", "a": "from numpy import *"},
     "an unknown star": {"flows": "X = 1\nfrom numpy import *"},
     "an unknown __all__": {"flows": "X = 1\nfrom a import *", "a": "__all__ = f()"},
+    "a star of no Python": {"flows": "X = y\nfrom a import *", "a": "X = 1\nthis is no Python"},
     "no Python": {"flows": "from a import X", "a": "X = 1\nthis is no Python"},
 }  # fmt: skip
 
@@ -296,12 +298,16 @@ def test_a_module_may_be_found_later() -> None:
     assert value(project, "X") == 1
 
 
-def test_reading_imports_reads_no_other_module() -> None:
-    text = "import sys\nimport a\nsys.path.append(a.PATH)\nfrom a import *\n__import__(a.X)"
-    project = Project(flows=text, a="PATH = '/x'\nX = 'x'")
-    read = read_imports(project.script())
-    assert project.asked == ["flows"]
-    assert [each.text for each in read.unknown] == ["__import__(a.X)"]
+def test_imports_may_be_named_by_constants_of_other_modules() -> None:
+    text = "import sys\nimport a\nsys.path.append(a.PATH)\nfrom a import *\n__import__(X)"
+    read = read_imports(Project(flows=text, a="PATH = '/x'\nX = 'x'").script())
+    assert (read.found[-1].module, read.search_paths, read.unknown) == ("x", ("/x",), ())
+
+
+def test_circles_are_read_once() -> None:
+    project = Project(flows="import a\nX = a.Y", a="import b\nY = b.Y", b="import a\nY = a.Y")
+    project.scope()
+    assert sorted(project.asked[1:]) == ["a", "b", "flows"]
 
 
 def test_a_class_is_the_same_wherever_it_is_seen_from() -> None:
@@ -321,8 +327,13 @@ def test_exported_names_may_come_from_other_modules() -> None:
 def test_threads_see_the_same_scopes() -> None:
     sources = {f"m{n}": f"import m{n + 1}\nX = m{n + 1}.X" for n in range(20)}
     project = Project(flows="import m0\nX = m0.X", **sources, m20="X = 1")
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: value(project, "X"), range(40)))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: value(project, "m0.X"), range(40)))
+    finally:
+        sys.setswitchinterval(interval)
     assert found == [1] * 40
 
 
@@ -373,7 +384,8 @@ def test_imported_flows_are_no_flows_of_the_script(case: str) -> None:
 
 
 def test_methods_of_an_imported_class_are_no_flows_of_the_script() -> None:
-    a = "from prefect import flow\nclass Base:\n    @flow\n    def run(): ..."
+    base = "class Base:\n    @flow\n    def run(): ...\n    made = flow(run, name='x')"
+    a = f"from prefect import flow\n{base}"
     mine = "class Mine(Base):\n    @flow\n    def go(): ..."
     project = Project(flows=f"from prefect import flow\nfrom a import Base\n{mine}", a=a)
     assert [each.variable for each in find_flows(project.script()).methods] == ["Mine.go"]
@@ -428,6 +440,13 @@ def test_bases_and_annotations_are_looked_up_where_the_class_is() -> None:
         "one": "number", "two": "integer",
     }  # fmt: skip
     assert not schema.notes
+
+
+def test_links_are_not_followed_for_schemas() -> None:
+    parameters = "x: Path = Path('/usr').resolve(), y: Path = Path.cwd()"
+    schema = Project(flows=FLOW.format(above="from pathlib import Path", parameters=parameters))
+    properties = schema.schema().schema["properties"]
+    assert [each["default"] for each in properties.values()] == [None] * 2
 
 
 def test_file_stays_unknown_in_schemas() -> None:
