@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import base64
 import binascii
-import hashlib
 import keyword
 import os
 import re
@@ -22,6 +21,7 @@ import attrs
 from flowpack._interpreter import BUNDLE_MARK
 from flowpack.analysis.script import SIZE_LIMIT, Script
 from flowpack.exceptions import FlowpackError, ProjectError, printable, quoted
+from flowpack.projects.bootstrap import _flowpack_digest
 
 _HEAD = """\
 #
@@ -109,16 +109,10 @@ class Bundle:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of all that it holds, in lower-case hex; the bootstrap computes it too."""
-        names = [self.module, self.file, self.flow, list(self.search_paths), sorted(self.added)]
-        parts = [ascii(names).encode()]
-        for path in sorted(self.files):
-            parts += [path.encode(), self.files[path]]
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(b"%d:" % len(part))
-            digest.update(part)
-        return digest.hexdigest()
+        """The SHA-256 of all that it holds, in lower-case hex."""
+        lists = list(self.search_paths), sorted(self.added)
+        facts: List[object] = [self.module, self.file, self.flow, *lists]
+        return _flowpack_digest(facts, dict(sorted(self.files.items())))
 
 
 def pack(bundle: Bundle) -> bytes:

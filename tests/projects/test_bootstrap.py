@@ -163,7 +163,7 @@ def test_text_is_pinned():
     assert hashlib.sha256(SOURCE.read_bytes()).hexdigest() == SHA256
 
 
-SHA256 = "b23b91c67d6d52a96d7d71348cc80bcb440ff85964a2b09f6717d534a222ab52"
+SHA256 = "39efb6cb39d4028665ca2035cad85a43ba495ae9a15ce85a43e379e3f66fecfa"
 
 
 def test_text_is_for_old_pythons():
