@@ -12,12 +12,12 @@ from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 import attrs
 
 from flowpack.analysis.imports import Import, UnknownImport, exported_names, read_imports
-from flowpack.analysis.script import Modules, Script
+from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
 from flowpack.projects.data_files import data_file_hints
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
-from flowpack.projects.search_path import ModuleSearch, find_base, find_root, relative
+from flowpack.projects.search_path import ModuleSearch, find_root, relative
 from flowpack.projects.selection import Selection
 from flowpack.projects.single import RESERVED, installed, is_standard
 
@@ -96,12 +96,41 @@ def find_project(
             problem = f"the search path {printable(path)} is no folder in the root {top}"
             raise ProjectError(f"{problem}; give it relative to the root")
         given.append(inner)
-    base = find_base(tree, file, read_imports(script).found)
+    base = _find_base(tree, file, read_imports(script).found)
     search = ModuleSearch(tree, base, parent(file), given)
     closure = _Closure(search, selection, Module.at(file, base))
     if root is None:
         closure.above = ModuleSearch(Tree(find_root(tree.root)), "", "")
     return closure.find(script)
+
+
+def _find_base(tree: Tree, file: str, imports: Sequence[Import]) -> str:
+    """Return the folder from which the script *file* is imported: that of its package, or its own.
+
+    It is in a package where its folder has ``__init__.py``, or where its *imports* are relative:
+    Prefect loads such a script as if its folder were a package.
+
+    Raises:
+        ProjectError: It cannot be imported by name, or its package begins above the root.
+    """
+    base = tree.package_base(parent(file), RESERVED)
+    for each in imports:
+        depth = file[len(base) :].strip("/").count("/")
+        for _ in range(0 if each.optional else each.level - depth):
+            if not base:
+                where = f"{printable(file)}:{each.line} imports {'.' * each.level}{each.module}"
+                remedy = f"choose --project {printable(os.path.dirname(tree.root))}"
+                raise ProjectError(
+                    f"{where}, which begins above the root; {remedy}, or import it without the dots"
+                )
+            base = parent(base)
+    name = file[len(base) :].strip("/")
+    if not name.endswith(".py") or "." in name[: -len(".py")] or name == "__init__.py":
+        raise ProjectError(
+            f"{printable(file)} cannot be imported by name, as processes that a flow starts"
+            " must; let it end in .py, and no name have another dot"
+        )
+    return base
 
 
 class _Closure:
@@ -118,7 +147,6 @@ class _Closure:
             entry,
         )
         self._reader = FileReader(self._tree.root, selection.size_limit)
-        self._resolve = Modules(self._find_script)
         self._scripts: Dict[str, Script] = {}
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
@@ -163,14 +191,14 @@ class _Closure:
             module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
             search_paths=search_paths,
             notes=tuple(printable(each, 500) for each in self._notes),
-            hints=tuple(
-                f"{path}:{hint.line} {hint.advice}"
-                for path in self._read
-                for hint in data_file_hints(
-                    self._scripts[path], self._tree.root, search_paths, files
-                )
-            ),
+            hints=tuple(self._hints(search_paths)),
         )
+
+    def _hints(self, folders: Sequence[str]) -> Iterator[str]:
+        for path in self._read:
+            script, taken = self._scripts[path], self._reasons
+            for hint in data_file_hints(script, self._tree.root, folders, taken):
+                yield f"{path}:{hint.line} {hint.advice}"
 
     # --- taking ------------------------------------------------------------------------
 
@@ -200,12 +228,8 @@ class _Closure:
         path = module.path or ""
         if path not in self._scripts:
             place, content = os.path.join(self._tree.root, path), self._reader.read(path)
-            self._scripts[path] = Script(content, path, place, module.name, self._resolve)
+            self._scripts[path] = Script(content, path, place, module.name)
         return self._scripts[path]
-
-    def _find_script(self, name: str) -> Optional[Script]:
-        found = [each for each in self._search.find(name) if each.name == name and each.path]
-        return self._script(found[0]) if found else None
 
     # --- following ---------------------------------------------------------------------
 
@@ -228,6 +252,13 @@ class _Closure:
             if inner is None and place not in working:
                 note = f"{path} adds {place} to sys.path, which is not in {self._tree.root}"
                 self._notes[note] = None
+        for call in imports.scripts:  # Those named by paths are hinted at, as data is.
+            chain = self._search.find(call.text[3:]) if call.text.startswith("-m ") else []
+            if chain and chain[-1].path not in self._reasons:
+                note = (
+                    f"runs python {call.text}; add what that needs with --include {call.text[3:]}"
+                )
+                self._notes[f"{path}:{call.line} {note}"] = None
         for unknown in imports.unknown:
             self._follow_unknown(unknown, module)
         for each in imports.found:
@@ -322,21 +353,21 @@ class _Closure:
     def _check_folders(self, search_paths: Sequence[str]) -> None:
         """Raise ProjectError for a module in *search_paths* that would hide what all code needs."""
         for base in search_paths:
-            for path, reason in self._reasons.items():
-                inside = path.startswith(join(base, "")) and path.endswith(".py")
-                name = Module.at(path, base).name if inside else ""
-                if name in RESERVED:
-                    problem = f"would hide the module {quoted(name)}, which all code needs"
-                    remedy = "rename it, or put it in a package"
-                    raise ProjectError(
-                        f"{printable(path)} {problem} ({printable(reason)}); {remedy}"
-                    )
+            inside = [path for path in self._reasons if path.startswith(join(base, ""))]
+            names = {Module.at(path, base).name: path for path in inside if path.endswith(".py")}
+            for name in sorted(RESERVED.intersection(names)):
+                reason, remedy = self._reasons[names[name]], "rename it, or put it in a package"
+                problem = f"would hide the module {quoted(name)}, which all code needs"
+                raise ProjectError(
+                    f"{printable(names[name])} {problem} ({printable(reason)}); {remedy}"
+                )
             if base in self._search.between:
-                own = [p for p, found in self._modules.items() if base in {e.base for e in found}]
-                self._notes[
-                    f"{self._reasons[own[0]]}, so {base} is searched, too, a folder between the"
-                    f" script and the root; --path {base} asks for it"
-                ] = None
+                own = [
+                    path for path in inside if base in [e.base for e in self._modules.get(path, ())]
+                ]
+                remedy = f"--path {base} asks for it"
+                problem = f"so {base}, which is between the script and the root, is searched, too"
+                self._notes[f"{self._reasons[own[0]]}, {problem}; {remedy}"] = None
 
     def _own_folders(self) -> Iterator[str]:
         """Yield the ``__init__.py`` to add, which make top-level folders the project's own.

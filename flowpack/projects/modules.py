@@ -114,9 +114,10 @@ def find_module(tree: Tree, folders: Sequence[str], name: str) -> Optional[Modul
     References:
         https://docs.python.org/3/reference/import.html#namespace-packages; PEP 420.
     """
+    stem = name.rpartition(".")[2]
     portions: List[str] = []
-    for folder in folders:
-        path = join(folder, name.rpartition(".")[2])
+    for folder in folders if stem and "/" not in stem else ():  # import_module takes any text.
+        path = join(folder, stem)
         if tree.is_folder(path):
             if tree.is_file(f"{path}/__init__.py"):
                 return Module(name, f"{path}/__init__.py", (path,))

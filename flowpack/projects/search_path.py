@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Collection, Iterable, List, Optional, Sequence
+from typing import Collection, List, Optional, Sequence
 
-from flowpack.analysis.imports import Import
-from flowpack.exceptions import ProjectError, printable
 from flowpack.projects.modules import Module, Tree, find_chain, join, parent
-from flowpack.projects.single import RESERVED
 
 #: What the root of a project holds, and what a member of a workspace.
 _ROOT_MARKS = ("pyproject.toml", "setup.cfg", "setup.py", "prefect.yaml", ".git")
@@ -42,35 +39,6 @@ def relative(root: str, place: str) -> Optional[str]:
         if f"{path}/".startswith(f"{top.rstrip('/')}/"):
             return os.path.relpath(path, top).replace(os.sep, "/") if path != top else ""
     return None
-
-
-def find_base(tree: Tree, file: str, imports: Iterable[Import]) -> str:
-    """Return the folder from which the script *file* is imported: that of its package, or its own.
-
-    It is in a package where its folder has ``__init__.py``, or where its *imports* are relative:
-    Prefect loads such a script as if its folder were a package.
-
-    Raises:
-        ProjectError: It cannot be imported by name, or its package begins above the root.
-    """
-    base = tree.package_base(parent(file), RESERVED)
-    for each in imports:
-        depth = file[len(base) :].strip("/").count("/")
-        for _ in range(0 if each.optional else each.level - depth):
-            if not base:
-                where = f"{printable(file)}:{each.line} imports {'.' * each.level}{each.module}"
-                remedy = f"choose --project {printable(os.path.dirname(tree.root))}"
-                raise ProjectError(
-                    f"{where}, which begins above the root; {remedy}, or import it without the dots"
-                )
-            base = parent(base)
-    name = file[len(base) :].strip("/")
-    if not name.endswith(".py") or "." in name[: -len(".py")] or name == "__init__.py":
-        raise ProjectError(
-            f"{printable(file)} cannot be imported by name, as processes that a flow starts"
-            " must; let it end in .py, and no name have another dot"
-        )
-    return base
 
 
 def find_members(tree: Tree) -> List[str]:

@@ -334,6 +334,17 @@ def test_data_that_the_code_names(tmp_path: Path):
     assert project_of(tmp_path, "flow.py", selection=selection).hints == ()
 
 
+def test_modules_that_are_run_as_processes(tmp_path: Path):
+    """A module of the project that a process runs is named, with what takes it."""
+    source = "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'jobs.load'])\n"
+    source += "subprocess.run([sys.executable, '-m', 'pip', 'list'])"
+    write_tree(tmp_path, {"setup.py": "", "flow.py": source, "jobs/load.py": ""})
+    (note,) = project_of(tmp_path, "flow.py").notes
+    assert note.startswith("flow.py:2 runs python -m jobs.load") and "--include jobs.load" in note
+    project = project_of(tmp_path, "flow.py", selection=Selection(("jobs.load",)))
+    assert own(project) == {"flow.py", "jobs/load.py"} and project.notes == ()
+
+
 def test_links(tmp_path: Path):
     """What a link inside the root leads to is taken, and what leads outside is refused."""
     write_tree(tmp_path, {"top/setup.py": "", "top/real.py": "", "out/x.py": ""})
@@ -359,15 +370,6 @@ def test_circular_imports_and_two_names(tmp_path: Path):
     project = project_of(tmp_path, "flow.py")
     assert own(project) == {"flow.py", "src/__init__.py", "src/a.py", "src/b.py"}
     assert project.search_paths == ("", "src")
-
-
-def test_names_from_other_modules_are_known(tmp_path: Path):
-    """What is imported by a constant of another module is found."""
-    source = "from importlib import import_module\nfrom names import PLUGIN\nimport_module(PLUGIN)"
-    write_tree(tmp_path, {"setup.py": "", "flow.py": source, "plug.py": ""})
-    write_tree(tmp_path, {"names.py": "PLUGIN = 'plug'"})
-    project = project_of(tmp_path, "flow.py")
-    assert own(project) == {"flow.py", "names.py", "plug.py"} and project.notes == ()
 
 
 def test_script_without_a_file():

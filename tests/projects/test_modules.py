@@ -97,6 +97,15 @@ def test_relative_imports(path: str, level: int, name: str, expected: Optional[s
     assert Module.at(path, "").absolute(level, name) == expected
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "a..b", "../x", "a/b", "/etc/x", "a\0b", "a.b."])
+def test_names_that_are_none(name: str, tmp_path: Path):
+    """Text that is no dotted name is no module, whatever files there are."""
+    write_tree(tmp_path, {"__init__.py": "", "a/__init__.py": "", "a/b.py": "", "x.py": ""})
+    tree = Tree(str(tmp_path / "a"))
+    for each in (Tree(str(tmp_path)), tree):
+        assert not any(module.name == name for module in find_chain(each, [""], name))
+
+
 def test_modules_loaded_by_a_from_import(tmp_path: Path):
     """Of the names that are taken, those are modules that are files or folders."""
     write_tree(tmp_path, {"a/__init__.py": "", "a/b.py": "", "a/c/d.py": ""})
