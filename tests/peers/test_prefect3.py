@@ -242,7 +242,7 @@ def test_changed_byte_is_never_run(server, client, script, tmp_path, pool_of):
         )
         with pytest.raises(StorageIntegrityError):
             load_flow_from_deployment(each.id, client)
-    digests = [each.sha256 for each in done]
+    digests = [str(each.sha256) for each in done]
     for digest, (state, said) in zip(digests, run(server, client, done, *digests)):
         assert state in ("FAILED", "CRASHED")
         assert digest in "\n".join(said)
