@@ -10,8 +10,20 @@ import attrs
 
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import HARMLESS_OPTIONS, LIMITS, block_slug, is_harmless
-from flowpack.analysis.values import ENUMERATIONS, UNKNOWN, Attribute, Call, Class, Function, Scope
-from flowpack.analysis.values import Subscripted, Symbol, Undefined, Unknown, is_plain
+from flowpack.analysis.values import (
+    ENUMERATIONS,
+    UNKNOWN,
+    Attribute,
+    Call,
+    Class,
+    Function,
+    Scope,
+    Subscripted,
+    Symbol,
+    Undefined,
+    Unknown,
+    is_plain,
+)
 from flowpack.exceptions import quoted
 
 _BLOCKS = ("prefect.blocks.", "prefect.filesystems.")

@@ -9,12 +9,36 @@ import attrs
 
 from flowpack.analysis import calls
 from flowpack.analysis.calls import iterated, known
-from flowpack.analysis.syntax import CHANGING_METHODS, OF_FLOWS, PARSED_AS, changed_by, defaults_of
-from flowpack.analysis.syntax import every_argument
-from flowpack.analysis.values import UNKNOWN, Alias, Attribute, Call, Class, Function, Member
-from flowpack.analysis.values import OpenCall, Scope, Subscripted, Symbol, TypeVariable, Undefined
-from flowpack.analysis.values import Unknown, forget_items, is_changed, is_enumeration, is_plain
-from flowpack.analysis.values import one_of, size
+from flowpack.analysis.syntax import (
+    CHANGING_METHODS,
+    OF_FLOWS,
+    PARSED_AS,
+    changed_by,
+    defaults_of,
+    every_argument,
+)
+from flowpack.analysis.values import (
+    UNKNOWN,
+    Alias,
+    Attribute,
+    Call,
+    Class,
+    Function,
+    Member,
+    OpenCall,
+    Scope,
+    Subscripted,
+    Symbol,
+    TypeVariable,
+    Undefined,
+    Unknown,
+    forget_items,
+    is_changed,
+    is_enumeration,
+    is_plain,
+    one_of,
+    size,
+)
 
 #: Parts and items that one expression may have; of a longer one nothing is known.
 _MOST_STEPS = 20_000

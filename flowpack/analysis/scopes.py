@@ -12,10 +12,28 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, changed, evaluate, truth
-from flowpack.analysis.syntax import changed_by, defaults_of, every_argument, source_of
-from flowpack.analysis.syntax import stored_names
-from flowpack.analysis.values import ABSENT, UNKNOWN, Alias, Class, Function, Scope, Symbol
-from flowpack.analysis.values import TypeVariable, Undefined, Unknown, forget_items, one_of, path_of
+from flowpack.analysis.syntax import (
+    changed_by,
+    defaults_of,
+    every_argument,
+    source_of,
+    stored_names,
+)
+from flowpack.analysis.values import (
+    ABSENT,
+    UNKNOWN,
+    Alias,
+    Class,
+    Function,
+    Scope,
+    Symbol,
+    TypeVariable,
+    Undefined,
+    Unknown,
+    forget_items,
+    one_of,
+    path_of,
+)
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

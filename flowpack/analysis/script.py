@@ -12,15 +12,30 @@ import threading
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Protocol, Sequence, Tuple, TypeVar
-from typing import Union
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    Dict,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.analysis.syntax import PARSED_AS
-from flowpack.exceptions import DiscoveryError, MissingFlowError, UnspecifiedFlowError, printable
-from flowpack.exceptions import quoted, suggestion
+from flowpack.exceptions import (
+    DiscoveryError,
+    MissingFlowError,
+    UnspecifiedFlowError,
+    printable,
+    quoted,
+    suggestion,
+)
 
 if TYPE_CHECKING:
     from flowpack.analysis.values import Resolve, Scope, Watch
