@@ -64,11 +64,13 @@ def _pattern_field() -> Any:
 class SelectedFiles:
     """What is selected: the pattern that brings it by path, and *notes* for people.
 
-    Paths are relative to the root; that of an empty folder ends in ``/``.
+    Paths are relative to the root; that of an empty folder ends in ``/``. *listed* are all files
+    that git does not ignore, if it was asked.
     """
 
     patterns: Dict[str, str]
     notes: Tuple[str, ...]
+    listed: Optional[Sequence[str]] = None
 
 
 @attrs.frozen
