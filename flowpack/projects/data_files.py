@@ -24,8 +24,6 @@ _NAMING = re.compile(r"(?!out|dest|save|log|target).*(dir|path|file|folder|templ
 _MODE = re.compile("[(,=] ?'[bt+]*[wax][bt+]*'")
 #: Calls whose first argument is a package in which the others are files.
 _IN_PACKAGE = re.compile("files|get_data|PackageLoader|(read|open)_(text|binary)")
-#: Expressions that may be paths, and those that join some.
-_PATHS = (ast.Constant, ast.Name, ast.BinOp, ast.Call, ast.JoinedStr)
 _JOINING = ("join", "joinpath")
 
 
@@ -51,7 +49,7 @@ def data_file_hints(
         is_named = bool(_READING.fullmatch(context) or _NAMING.fullmatch(context))
         for word in path.split() if is_command else [path]:
             is_path = is_named or not isinstance(node, ast.Constant) or "/" in word
-            inner = _find_file(word, root, [own, *bases, *packages], is_path, is_command)
+            inner = _find_file(word, root, [own, *packages, *bases], is_path, is_command)
             # Folders of modules that are taken are no data.
             if inner is not None and not any(each.startswith(inner) for each in taken):
                 shown, option = printable(source_of(node), 80), shlex.quote(printable(inner))
@@ -93,16 +91,21 @@ def _packages(script: Script, scope: Scope) -> Iterator[str]:
 def _paths(script: Script, scope: Scope) -> Iterator[Tuple[ast.expr, str, str]]:
     """Yield each expression that may be a path, the path, and the call or argument it is in."""
     waiting: List[Tuple[ast.AST, str]] = [(script.tree, "")]
+    read: Tuple[type, ...] = (ast.expr,)
     while waiting:
         node, context = waiting.pop()
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # A docstring.
         is_read = _READING.fullmatch(context) is not None
-        if isinstance(node, _PATHS) and (is_read or not isinstance(node, ast.Name)):
-            path = _path(node, scope)
-            if path is not None:
-                yield node, path, context
-                continue
+        path = None
+        if isinstance(node, read) and (is_read or not isinstance(node, ast.Name)):
+            try:
+                path = _path(node, scope)
+            except RecursionError:  # What is nested deeply would be followed from each level.
+                read = (ast.Constant,)
+        if path is not None and isinstance(node, ast.expr):
+            yield node, path, context
+            continue
         children = list(ast.iter_child_nodes(node))
         if isinstance(node, ast.Call):
             context = _called(node)
@@ -119,6 +122,8 @@ def _path(node: ast.expr, scope: Scope) -> Optional[str]:
     value = read_value(node, scope)
     if isinstance(value, (str, os.PathLike)):
         return os.fspath(value)
+    if getattr(value, "why", "") == TOO_DEEP:
+        raise RecursionError
     if isinstance(node, ast.JoinedStr) and node.values:
         start = getattr(node.values[0], "value", None)  # The folder that it begins with.
         return start[: start.rfind("/") + 1] if isinstance(start, str) else None
@@ -128,7 +133,7 @@ def _path(node: ast.expr, scope: Scope) -> Optional[str]:
     elif isinstance(node, ast.Call) and _called(node) in _JOINING:
         parts = node.args
     end: List[str] = []
-    for part in reversed(parts if getattr(value, "why", "") != TOO_DEEP else ()):
+    for part in reversed(parts):
         path = _path(part, scope)
         if path is None:
             break
