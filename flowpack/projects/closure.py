@@ -169,7 +169,7 @@ class _Closure:
             ProjectFile(path, len(files[path]), reason, path in added)
             for path, reason in {**self._reasons, **added}.items()
         )
-        self._note_rest(selected.listed)
+        self._note_rest(selected.tracked)
         hints: Dict[str, str] = {}
         for each in self._scripts.values():
             found = data_file_hints(each, self._tree.root, search_paths, self._reasons)
@@ -315,8 +315,8 @@ class _Closure:
             if len(missing) == 1 and (spec is None or spec.origin):
                 yield missing[0]
 
-    def _note_rest(self, listed: Optional[Collection[str]]) -> None:
-        """Note what people may not expect; *listed* are all files that git does not ignore."""
+    def _note_rest(self, tracked: Optional[Collection[str]]) -> None:
+        """Note what people may not expect; *tracked* are all files that git does not ignore."""
         for base in self._search.between:
             own = [path for path in self._modules if base in self._bases(path)]
             for path in own[:1]:
@@ -324,7 +324,7 @@ class _Closure:
                 self._notes[f"{self._reasons[path]}, {problem}; --path {base} asks for it"] = None
         for path in self._modules:
             reason = self._reasons[path]
-            if listed is not None and path not in listed and not reason.startswith(_INCLUDED):
+            if tracked is not None and path not in tracked and not reason.startswith(_INCLUDED):
                 self._notes[f"{path} is ignored by git, and taken, for {reason}"] = None
         if self._unknown:
             shown = ", ".join(list(self._unknown)[:_SHOWN]) + ", ..." * (

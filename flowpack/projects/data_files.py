@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import shlex
-from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple, Type
 
 from flowpack.analysis.evaluate import TOO_DEEP, read_value
 from flowpack.analysis.script import Script
@@ -91,21 +91,21 @@ def _packages(script: Script, scope: Scope) -> Iterator[str]:
 def _paths(script: Script, scope: Scope) -> Iterator[Tuple[ast.expr, str, str]]:
     """Yield each expression that may be a path, the path, and the call or argument it is in."""
     waiting: List[Tuple[ast.AST, str]] = [(script.tree, "")]
-    read: Tuple[type, ...] = (ast.expr,)
+    read: Type[ast.expr] = ast.expr
     while waiting:
         node, context = waiting.pop()
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # A docstring.
         is_read = _READING.fullmatch(context) is not None
-        path = None
         if isinstance(node, read) and (is_read or not isinstance(node, ast.Name)):
+            path = None
             try:
                 path = _path(node, scope)
             except RecursionError:  # What is nested deeply would be followed from each level.
-                read = (ast.Constant,)
-        if path is not None and isinstance(node, ast.expr):
-            yield node, path, context
-            continue
+                read = ast.Constant
+            if path is not None:
+                yield node, path, context
+                continue
         children = list(ast.iter_child_nodes(node))
         if isinstance(node, ast.Call):
             context = _called(node)
