@@ -11,7 +11,7 @@ import attrs
 from flowpack.analysis.imports import Import, exported_names, read_imports
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
-from flowpack.projects.data_files import data_file_hints
+from flowpack.projects.data_files import DataFiles
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_root, relative
@@ -170,10 +170,9 @@ class _Closure:
             for path, reason in {**self._reasons, **added}.items()
         )
         self._note_rest(selected.tracked)
-        hints: Dict[str, str] = {}
+        data = DataFiles(self._tree.root, search_paths, self._reasons)
         for each in self._scripts.values():
-            found = data_file_hints(each, self._tree.root, search_paths, self._reasons)
-            hints.update({path: hint for path, hint in found.items() if path not in hints})
+            data.find(each)
         return Project(
             root=self._tree.root,
             files={path: files[path] for path in sorted(each.path for each in taken)},
@@ -183,7 +182,7 @@ class _Closure:
             module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
             search_paths=search_paths,
             notes=tuple(printable(each, 500) for each in self._notes),
-            hints=tuple(hints.values()),
+            hints=tuple(data.hints.values()),
         )
 
     # --- taking ------------------------------------------------------------------------

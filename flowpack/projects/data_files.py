@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import functools
+import itertools
 import os
 import re
 import shlex
+from contextlib import suppress
 from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple, Type
 
 from flowpack.analysis.evaluate import TOO_DEEP, read_value
 from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import Scope, path_of
-from flowpack.exceptions import printable
-from flowpack.projects.listing import never_taken
+from flowpack.exceptions import ProjectError, printable
+from flowpack.projects.listing import never_taken, walk
 from flowpack.projects.selection import holds_secrets
 
 #: Calls whose arguments are read, written and run, and arguments that are paths.
@@ -25,59 +28,70 @@ _MODE = re.compile("[(,=] ?'[bt+]*[wax][bt+]*'")
 #: Calls whose first argument is a package in which the others are files.
 _IN_PACKAGE = re.compile("files|get_data|PackageLoader|(read|open)_(text|binary)")
 _JOINING = ("join", "joinpath")
+#: In so many files one is looked for by its name.
+_MOST = 5_000
 
 
-def data_file_hints(
-    script: Script, root: str, folders: Sequence[str] = (), taken: Collection[str] = ()
-) -> Dict[str, str]:
-    """Return the files under *root* that *script* names and that are not in *taken*.
+class DataFiles:
+    """Finds files under the folder *root* that code names, and that are not in *taken*.
 
-    By the path of each, which ends in ``/`` for a folder, it is where it is named, and what takes
-    it. Names in the code are relative to the folder of *script*, to *root*, to one of *folders*
-    in it, or to a package there whose data files are read.
+    Names in code are relative to the folder of the script, to a package whose data files it
+    reads, to *root* or one of *folders* in it; or end the path of one file alone.
 
-    Raises:
-        DiscoveryError: The script cannot be parsed.
+    Attributes:
+        hints: By the path of each, with ``/`` at the end of a folder's: where it is named first,
+            and what takes it.
     """
-    own = os.path.dirname(os.path.join(root, script.path or script.name))
-    bases = [os.path.join(root, folder) for folder in ("", *folders)]
-    scope = script.read_scope(lambda statement, scope: None)  # For who watches it has __file__.
-    packages = [os.path.join(base, each) for each in _packages(script, scope) for base in bases]
-    hints: Dict[str, str] = {}
-    for node, path, context in _paths(script, scope):
-        is_command = _RUNNING.fullmatch(context) is not None
-        is_named = bool(_READING.fullmatch(context) or _NAMING.fullmatch(context))
-        for word in path.split() if is_command else [path]:
-            is_path = is_named or not isinstance(node, ast.Constant) or "/" in word
-            inner = _find_file(word, root, [own, *packages, *bases], is_path, is_command)
-            # Folders of modules that are taken are no data.
-            if inner is not None and not any(each.startswith(inner) for each in taken):
-                shown, option = printable(source_of(node), 80), shlex.quote(printable(inner))
-                hint = f"{script.name}:{node.lineno} {shown} names {option}; "
-                if holds_secrets(inner.rstrip("/")):
-                    hint += "it may hold secrets, so use blocks or environment variables; "
-                hints.setdefault(inner, f"{hint}--include {option} takes it")
-    return hints
 
+    def __init__(self, root: str, folders: Sequence[str], taken: Collection[str]) -> None:
+        self._root, self._taken = root, taken
+        self._bases = [os.path.join(root, folder) for folder in ("", *folders)]
+        self.hints: Dict[str, str] = {}
 
-def _find_file(
-    path: str, root: str, bases: Sequence[str], is_path: bool, is_command: bool
-) -> Optional[str]:
-    """Return what *path* names in one of *bases*, relative to *root*; of a word only data."""
-    if len(path) > 500 or "://" in path or re.search(r"[\0\n]", path):
-        return None
-    path = re.sub(r"[^/]*[*?].*", "", path)  # The folder of a glob.
-    for base in bases if path.strip("./") else ():
-        place = os.path.normpath(os.path.join(base, path))
-        inner = os.path.relpath(place, root)
-        if inner.startswith("..") or never_taken(root, inner):
-            continue
-        if os.path.isfile(place) and (is_path or is_command or not place.endswith(".py")):
-            return inner
-        # A folder that the script is in is no data.
-        if os.path.isdir(place) and is_path and not f"{bases[0]}/".startswith(f"{place}/"):
-            return f"{inner}/"
-    return None
+    def find(self, script: Script) -> None:
+        """Add what *script* names; DiscoveryError if it cannot be parsed."""
+        scope = script.read_scope(lambda statement, scope: None)  # For who watches has __file__.
+        own = os.path.dirname(os.path.join(self._root, script.path or script.name))
+        packages = [
+            os.path.join(base, each) for each in _packages(script, scope) for base in self._bases
+        ]
+        for node, path, context in _paths(script, scope):
+            is_command = _RUNNING.fullmatch(context) is not None
+            is_named = bool(_READING.fullmatch(context) or _NAMING.fullmatch(context))
+            for word in path.split() if is_command else [path]:
+                is_path = is_named or not isinstance(node, ast.Constant) or "/" in word
+                file = self._file(word, [own, *packages, *self._bases], is_path, is_command)
+                # Folders of modules that are taken are no data.
+                if file and not any(each.startswith(file) for each in self._taken):
+                    shown, option = printable(source_of(node), 80), shlex.quote(printable(file))
+                    hint = f"{script.name}:{node.lineno} {shown} names {option}; "
+                    if holds_secrets(file.rstrip("/")):
+                        hint += "it may hold secrets, so use blocks or environment variables; "
+                    self.hints.setdefault(file, f"{hint}--include {option} takes it")
+
+    def _file(self, path: str, bases: List[str], is_path: bool, is_command: bool) -> Optional[str]:
+        """Return the path of what *path* names, relative to the root; of a word only data."""
+        path = re.sub(r"[^/]*[*?].*", "", path)  # The folder of a glob.
+        if len(path) > 500 or re.search(r"[\0\n]|://", path) or not path.strip("./"):
+            return None
+        for place in (os.path.normpath(os.path.join(base, path)) for base in bases):
+            inner = os.path.relpath(place, self._root)
+            if inner.startswith("..") or never_taken(self._root, inner):
+                continue
+            if os.path.isfile(place) and (is_path or is_command or not place.endswith(".py")):
+                return inner
+            # A folder that the script is in is no data.
+            if os.path.isdir(place) and is_path and not f"{bases[0]}/".startswith(f"{place}/"):
+                return f"{inner}/"
+        # Helpers of a project look for a name in a folder of their own.
+        same = [each for each in self._listed if f"/{each}".endswith(f"/{path}")]
+        return same[0] if len(same) == 1 and not path.endswith(".py") else None
+
+    @functools.cached_property
+    def _listed(self) -> List[str]:
+        with suppress(ProjectError):  # A folder cannot be read.
+            return list(itertools.islice(walk(self._root), _MOST))
+        return []
 
 
 def _packages(script: Script, scope: Scope) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError
-from flowpack.projects.data_files import data_file_hints
+from flowpack.projects.data_files import DataFiles
 
 FILES = (
     "flows/sql/q.sql flows/x.yaml data/a.csv data/sub/b.json templates/m.html pkg/__init__.py"
@@ -40,7 +40,9 @@ def root(tmp_path):
 
 def hints(root, code, taken=(), path="flows/f.py"):
     (root / path).write_text(textwrap.dedent(HEAD + code))
-    return data_file_hints(Script.read(root / path), str(root), ("src",), taken)
+    files = DataFiles(str(root), ("src",), taken)
+    files.find(Script.read(root / path))
+    return files.hints
 
 
 @pytest.mark.parametrize(
@@ -129,6 +131,14 @@ def test_what_is_in_the_package_is_not_hinted_at(root):
     assert list(hints(root, code, taken)) == ["models/m.pkl"]
     # A folder of modules is no data.
     assert hints(root, "x = ROOT / 'pkg'", taken[2:]) == {}
+
+
+def test_a_file_that_helpers_look_for_by_its_name(root):
+    code = "run_query('sub/b.json'); run_query('m.pkl'); run_query('x.json'); run_query('top.py')"
+    assert list(hints(root, code)) == ["data/sub/b.json", "models/m.pkl"]
+    (root / "flows/m.pkl.d/sub").mkdir(parents=True)
+    (root / "flows/m.pkl.d/sub/b.json").write_text("")  # Now it may be either.
+    assert list(hints(root, code)) == ["models/m.pkl"]
 
 
 def test_names_with_spaces_are_quoted(root):
