@@ -108,10 +108,6 @@ class Alias(Value):
     scope: Scope = attrs.field(repr=False)
 
 
-#: Gives the scope of a module of the project by its dotted name; None outside of it.
-Resolve = Callable[[str], Optional["Scope"]]
-#: Gets each statement before it is followed, and the scope with what is bound so far.
-Watch = Callable[[ast.stmt, "Scope"], None]
 #: Stands for a name that is not bound, where bindings are compared.
 ABSENT = object()
 
@@ -131,8 +127,10 @@ class Scope:
     filled: Set[str] = attrs.field(factory=set, repr=False)
     # What names stood for since somebody began to record it.
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
-    resolve: Optional[Resolve] = attrs.field(default=None, repr=False)
-    watch: Optional[Watch] = attrs.field(default=None, repr=False)
+    # Of a module: gives the scope of others of the project by their dotted names.
+    resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(default=None, repr=False)
+    # Of a module: gets the scope that each statement is in; then names are what is likely.
+    statements: Optional[Dict[ast.AST, Scope]] = attrs.field(default=None, repr=False)
 
     @property
     def module(self) -> Scope:
@@ -153,9 +151,8 @@ class Scope:
 
     def bind_others(self, why: str, star: str) -> None:
         """Let all names stand for other things too: those of *star*, for the reason *why*."""
-        # Who watches wants what is likely.
-        for name, value in list(self.names.items()) if self.module.watch is None else ():
-            if not name.startswith("__"):
+        for name, value in list(self.names.items()):
+            if self.module.statements is None and not name.startswith("__"):
                 self.bind(name, one_of([value, UNKNOWN], f"{why} may bind it anew"))
         self.stars.append(star)
 

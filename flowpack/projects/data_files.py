@@ -13,7 +13,6 @@ from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 import attrs
 
 from flowpack.analysis.evaluate import TOO_DEEP, read_value
-from flowpack.analysis.scopes import read_body
 from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import Scope, path_of
@@ -121,17 +120,7 @@ class _Paths:
     def __init__(self, script: Script) -> None:
         self.script, self.too_deep = script, 0
         self.scopes: Dict[ast.AST, Scope] = {}
-        functions: List[ast.AST] = []
-
-        def watch(statement: ast.stmt, scope: Scope) -> None:
-            self.scopes[statement] = scope
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                functions.append(statement)
-
-        self.scope = script.read_scope(watch)
-        while functions:
-            function = functions.pop()
-            read_body(function, self.scopes[function])  # type: ignore[arg-type]
+        self.scope = script.read_scope(self.scopes)
 
     def found(self) -> Iterator[Tuple[ast.expr, str, str]]:
         """Yield each expression that is a path, the path, and the call or argument it is in."""
