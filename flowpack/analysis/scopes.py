@@ -163,8 +163,7 @@ class _Reader(ast.NodeVisitor):
         """Return the names that ``from module import *`` binds; forget others if it may."""
         if module in _KNOWN_MODULES:
             return list(getattr(importlib.import_module(module), "__all__", ()))
-        resolve = self.scope.module.resolve
-        other = resolve(module) if resolve is not None and module[0] != "." else None
+        other = self.scope.other(module)
         listed = None if other is None else other.exported()
         if other is None or (listed is None and (other.stars or "__all__" in other.names)):
             self.scope.bind_others(f"from {module} import *", module)
