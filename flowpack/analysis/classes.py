@@ -262,8 +262,7 @@ def _foreign_parts(cls: Class) -> Iterator[Tuple[str, object]]:
     for name, annotation in cls.annotations.items():
         if isinstance(annotation, Unknown):
             yield "conditional field", name
-    for base in cls.bases:
-        origin = base.origin if isinstance(base, Subscripted) else base
+    for origin in cls.origins:
         if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
             yield "base", origin
     for decorator in cls.decorators:

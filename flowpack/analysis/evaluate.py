@@ -90,11 +90,10 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
     elif isinstance(target, ast.Starred):
         bind(scope, target.value, Unknown(target))
     elif isinstance(target, (ast.Subscript, ast.Attribute)):
-        owner, resolve = read_value(target.value, scope), scope.module.resolve
+        owner = read_value(target.value, scope)
         forget_items(owner)
-        inner = owner.scope if isinstance(owner, Class) else None
-        if isinstance(owner, Symbol) and resolve is not None:
-            inner = resolve(owner.name)
+        module = scope.other(owner.name) if isinstance(owner, Symbol) else None
+        inner = owner.scope if isinstance(owner, Class) else module
         attribute = getattr(target, "attr", "")
         if inner is not None and attribute in inner.names:
             inner.bind(attribute, UNKNOWN)
