@@ -32,5 +32,5 @@ def check_imports(script: Script) -> None:
             missing.append(f"{'.' * each.level}{each.module} (line {each.line})")
     if missing:
         shown = printable(", ".join(missing), 500)
-        problem = f"runs fail without what it imports and is not stored with it: {shown}"
-        warn(f"{printable(script.name)}: {problem}; {_REMEDY}")
+        problem = "imports files that are not stored with it, and runs fail without them"
+        warn(f"{printable(script.name)} {problem}: {shown}; {_REMEDY}")

@@ -75,8 +75,8 @@ class ProjectPackager(SourcePackager):
         """
         if script.path is None:
             raise ProjectError(
-                f"{printable(script.name)} is at a URL, and no files beside it can be packaged;"
-                " give the path of a script"
+                f"{printable(script.name)} is at a URL; give the path of a script, for the files"
+                " of its project are read from its folder"
             )
         if self.root is not None and not os.path.isdir(self.root):
             raise ProjectError(f"the root of the project, {quoted(self.root)}, is no folder")

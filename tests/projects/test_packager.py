@@ -256,7 +256,7 @@ def test_plan_names_few_of_many(spec, client, root):
     assert len(files_of(made)["added"]) == 30
 
 
-@pytest.mark.filterwarnings("ignore:.*is not stored with it:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*are not stored with it:UserWarning")
 def test_script_and_project(spec, client):
     """A script that becomes a project, and back, is told as such."""
     alone = attrs.evolve(spec, packager=None, flow_storage=spec.packager.storage)
@@ -364,7 +364,7 @@ def alone(root, source, name="d"):
 )
 def test_missing_modules_are_named(root, client, source):
     """One warning names the modules that are not stored, with the line and what to do."""
-    with pytest.warns(UserWarning, match="is not stored with it") as caught:
+    with pytest.warns(UserWarning, match="are not stored with it") as caught:
         plan([alone(root, source), alone(root, source, "e")], client)
     (message,) = (text for text in map(str, (each.message for each in caught)) if "runs" in text)
     assert "(flows/helper.py)" in message
@@ -405,7 +405,7 @@ def test_odd_spellings(root, client, source):
     """The quick look at a script misses no import, however it is written."""
     script = root / "flows" / "odd.py"
     script.write_bytes(source + b"from flowpack import flow\n@flow\ndef f():\n    pass\n")
-    with pytest.warns(UserWarning, match="is not stored with it: helper"):
+    with pytest.warns(UserWarning, match="without them: helper"):
         plan(DeploymentSpec(flow_location=script), client)
 
 
