@@ -325,7 +325,6 @@ class Command(NamedTuple):
     function: str  # ``module.name`` in flowpack.cli, called with the arguments.
     help: str
     add_options: Callable[[Any], None]
-    example: str = "hello/nightly"  # What may follow its name.
     notes: str = ""  # Further text of its help.
     commands: Sequence[Command] = ()  # Its own commands, in place of options.
 
@@ -334,81 +333,68 @@ class Command(NamedTuple):
         """How it is called on the command line."""
         return self.function.rpartition(".")[2]
 
+    @property
+    def example(self) -> str:
+        """What may follow its name."""
+        return _EXAMPLES.get(self.function, "hello/nightly")
+
 
 STORAGE = (
-    Command("storage.ls", "list storage blocks", _storage_ls, ""),
-    Command("storage.show", "show a storage block, its secrets masked", _storage_show, "flows"),
-    Command(
-        "storage.save",
-        "save a storage block under a name",
-        _storage_save,
-        "https://files.example.com/flows/ flows",
-        WHERE,
-    ),
-    Command(
-        "storage.default",
-        "show or set the server's default storage",
-        _storage_default,
-        "--set flows",
-    ),
+    Command("storage.ls", "list storage blocks", _storage_ls),
+    Command("storage.show", "show a storage block, its secrets masked", _storage_show),
+    Command("storage.save", "save a storage block under a name", _storage_save, WHERE),
+    Command("storage.default", "show or set the server's default storage", _storage_default),
 )
 
 COMMANDS = (
     Command(
-        "deploy.deploy",
-        "package flows and register them as deployments",
-        _deploy,
-        "flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
-        TARGET + WHERE,
+        "deploy.deploy", "package flows and register them as deployments", _deploy, TARGET + WHERE
     ),
     Command(
         "deploy.plan",
         "show what deploy would do with the same arguments; reads only",
         _plan,
-        "specs.yaml",
         TARGET + WHERE,
     ),
-    Command("explain.explain", "show which files a script needs, and why", _explain, "flows.py"),
-    Command(
-        "run.run",
-        "fetch a deployment's script, verify it and run its flow here",
-        _run,
-        "hello/nightly -p name=Ada",
-    ),
-    Command("deployments.ls", "list deployments", _ls, "--flow hello --tag nightly"),
+    Command("explain.explain", "show which files a script needs, and why", _explain),
+    Command("run.run", "fetch a deployment's script, verify it and run its flow here", _run),
+    Command("deployments.ls", "list deployments", _ls),
     Command("deployments.inspect", "show a deployment and where its script is", _named),
-    Command(
-        "pull.pull",
-        "fetch a deployment's script, verify it and write it out",
-        _pull,
-        "hello/nightly -o flows.py",
-    ),
-    Command(
-        "verify.verify", "read and hash again what deployments point at", _verify, notes=VERIFY
-    ),
+    Command("pull.pull", "fetch a deployment's script, verify it and write it out", _pull),
+    Command("verify.verify", "read and hash again what deployments point at", _verify, VERIFY),
     Command("deployments.delete", "delete a deployment; what it stored stays", _named),
-    Command(
-        "trigger.trigger",
-        "create a flow run on the server and print its id",
-        _trigger,
-        "hello/nightly -p name=Ada --wait --timeout 600",
-    ),
+    Command("trigger.trigger", "create a flow run on the server and print its id", _trigger),
     Command("deployments.pause", "pause a deployment: no schedule runs", _named),
     Command("deployments.resume", "resume a paused deployment", _resume),
     Command(
         "storage",
         "list, show and save storage blocks, and set the default",
         _add_json,
-        "ls",
         commands=STORAGE,
     ),
     Command(
         "config.config",
         "show each setting's value and where it came from, secrets masked",
         _add_json,
-        "--profile staging",
     ),
 )
+
+#: What may follow the names of commands; of the others it is a deployment.
+_EXAMPLES = {
+    "deploy.deploy": "flows.py:hello -n nightly --cron '0 3 * * *' -p name=Ada",
+    "deploy.plan": "specs.yaml",
+    "explain.explain": "flows.py",
+    "run.run": "hello/nightly -p name=Ada",
+    "deployments.ls": "--flow hello --tag nightly",
+    "pull.pull": "hello/nightly -o flows.py",
+    "trigger.trigger": "hello/nightly -p name=Ada --wait --timeout 600",
+    "storage": "ls",
+    "storage.ls": "",
+    "storage.show": "flows",
+    "storage.save": "https://files.example.com/flows/ flows",
+    "storage.default": "--set flows",
+    "config.config": "--profile staging",
+}
 
 
 def make_parser(argv: Sequence[str]) -> Parser:

@@ -10,7 +10,7 @@ from flowpack.cli import output
 from flowpack.cli.config import connect
 from flowpack.cli.storage import block_facts
 from flowpack.client import Client
-from flowpack.deployments.load import SMALLEST_PROJECT, FetchedScript, fetch_script
+from flowpack.deployments.load import SMALLEST_PROJECT, fetch_script
 from flowpack.deployments.load import find_deployment, find_deployments
 from flowpack.deployments.masking import mask_env, mask_source
 from flowpack.exceptions import FlowpackError, ObjectNotFound, printable, quoted, suggestion
@@ -90,16 +90,17 @@ def inspect(arguments: Namespace) -> None:
         config = mask_env(runner.config) if runner and isinstance(runner.config, Mapping) else {}
         facts["runner"] = {"type": facts["runner"], "config": config}
         facts.update(script_facts(deployment, client))
-        code = _fetch_code(deployment, client)
-        schema = code.parameter_schema() if code else None
-        facts["parameter_openapi_schema"] = extra.get("parameter_openapi_schema", schema)
-        facts["project"] = _project_facts(code)
-    hidden = {"schedules", "parameter_openapi_schema", *(() if runner else ("runner",))}
+        facts.update(_code_facts(deployment, client))
+    hidden = {"schedules", "parameter_openapi_schema", "project", *(() if runner else ("runner",))}
     shown = {key: value for key, value in facts.items() if key not in hidden}
     shown["schedule"] = _schedule_lines(deployment.schedules)
     shown["schema"] = describe_schema(facts["parameter_openapi_schema"])
-    shown.update(_describe_project(shown.pop("project")))
-    output.result(facts, output.facts(shown), as_json=arguments.json)
+    lines = output.facts(shown)
+    if facts["project"]:
+        from flowpack.cli.explain import project_lines  # Imported here because few need it.
+
+        lines += ["", *project_lines(facts["project"])]
+    output.result(facts, lines, as_json=arguments.json)
 
 
 def delete(arguments: Namespace) -> None:
@@ -204,59 +205,33 @@ def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
     }
 
 
-def _fetch_code(deployment: Deployment, client: Client) -> Optional[FetchedScript]:
-    """Return the stored code, which is not run; None where it tells nothing or cannot be read.
+def _code_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
+    """Return what the stored code, which is not run, shows: parameters, and files of a project.
 
     Servers of 2.0b7's kind keep no schema of the parameters. Others do, and the size of the
     script: what is too short for a project is not read.
     """
-    script, unknown = deployment.script, "which parameters it takes"
-    if "parameter_openapi_schema" in deployment.extra:
+    script, extra = deployment.script, deployment.extra
+    facts: Dict[str, Any] = {"parameter_openapi_schema": None, "project": None}
+    unknown = "which parameters it takes"
+    if "parameter_openapi_schema" in extra:
+        facts["parameter_openapi_schema"] = extra["parameter_openapi_schema"]
         unknown = "whether it has files of a project"
         if script is None or script.size < SMALLEST_PROJECT:
-            return None
+            return facts
     try:
-        return fetch_script(deployment, client)
+        code = fetch_script(deployment, client)
+        if "parameter_openapi_schema" not in extra:
+            facts["parameter_openapi_schema"] = code.parameter_schema()
+        project = code.project()
     except FlowpackError as exc:
         output.note(f"note: {unknown} is not known: {exc}")
-    return None
+        return facts
+    if project is not None:
+        from flowpack.cli.explain import project_facts  # Imported here because few need it.
 
-
-def _project_facts(code: Optional[FetchedScript]) -> Optional[Dict[str, Any]]:
-    """Return what a project holds and needs; None for a single script."""
-    try:
-        project = code.project() if code else None
-    except FlowpackError as exc:
-        output.note(f"note: which files it has is not known: {exc}")
-        return None
-    if project is None:
-        return None
-    from flowpack.cli.explain import requirements  # Imported here because few deployments need it.
-
-    files = [
-        {"path": path, "size": len(content), "added": path in project.added}
-        for path, content in project.files.items()
-    ]
-    facts = {key: getattr(project, key) for key in ("module", "file", "search_paths")}
-    return {**facts, "files": files, **requirements(project.files, project.search_paths)}
-
-
-def _describe_project(project: Optional[Dict[str, Any]]) -> Dict[str, Any]:
-    """Return what ``inspect`` shows people of a project."""
-    if project is None:
-        return {}
-    from flowpack.cli.explain import describe_need  # As above.
-    from flowpack.projects.reader import format_size
-
-    paths = [path or "." for path in project["search_paths"]]
-    return {
-        "project": {"file": project["file"], "module": project["module"], "search_paths": paths},
-        "files": {
-            each["path"]: format_size(each["size"]) + ", added" * each["added"]
-            for each in project["files"]
-        },
-        "requires": {need["module"]: describe_need(need) for need in project["requires"]},
-    }
+        facts["project"] = project_facts(project)
+    return facts
 
 
 def describe_schema(schema: Any) -> Dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from contextlib import suppress
-from typing import Any, Dict, Iterable, List, Mapping
+from typing import Any, Dict, Iterable, List, Mapping, Tuple, Union
 
 import attrs
 
@@ -16,12 +16,14 @@ from flowpack.cli import output
 from flowpack.cli.specs import project_packager, split_target
 from flowpack.deployments.source import parse_location, read_script
 from flowpack.exceptions import DiscoveryError, printable
+from flowpack.projects.bundle import Bundle
+from flowpack.projects.closure import Project
 from flowpack.projects.reader import format_size
 from flowpack.projects.single import installed, is_standard
 
 
 def explain(arguments: Namespace) -> None:
-    """Print each file with its size and what takes it along; the script is not run."""
+    """Print each file with its size and why the flow needs it; the script is not run."""
     location, flow_name = split_target(arguments.script)
     script = read_script(parse_location(location) or location)
     packager = project_packager(arguments)
@@ -35,40 +37,55 @@ def explain(arguments: Namespace) -> None:
         notes.append(f"deploy would not take it as it is: {exc}")
     document = {
         "script": script.path,
-        **{key: getattr(project, key) for key in ("root", "file", "module", "search_paths")},
-        "size": sum(each.size for each in project.taken),
+        "root": project.root,
+        **project_facts(project),
         "files": [attrs.asdict(each) for each in project.taken],
-        **requirements(project.files, project.search_paths),
         "hints": project.hints,
         "notes": notes,
     }
-    output.result(document, _lines(document), as_json=arguments.json)
+    lines = project_lines(document)
+    lines += [printable(f"note: {note}", output.LINE) for note in (*notes, *project.hints)]
+    output.result(document, lines, as_json=arguments.json)
 
 
-def _lines(document: Mapping[str, Any]) -> List[str]:
-    files, needs = document["files"], document["requires"]
-    searched = ", ".join(path or "." for path in document["search_paths"])
+def project_facts(project: Union[Project, Bundle]) -> Dict[str, Any]:
+    """Return what ``explain`` and ``inspect`` both show of a project."""
+    added = project.added if isinstance(project, Bundle) else ()
+    return {
+        "file": project.file,
+        "module": project.module,
+        "search_paths": project.search_paths,
+        "size": sum(map(len, project.files.values())),
+        "files": [
+            {"path": path, "size": len(content), "added": path in added}
+            for path, content in project.files.items()
+        ],
+        **requirements(project.files, project.search_paths),
+    }
+
+
+def project_lines(facts: Mapping[str, Any]) -> List[str]:
+    """Return the facts of a project for people; files may have a ``reason``."""
+    place = f", in {facts['root']}" if "root" in facts else ""
+    searched = ", ".join(path or "." for path in facts["search_paths"])
     lines = [
-        f"{len(files)} files, {format_size(document['size'])}, of {document['root']}",
-        f"{document['file']} is imported as {document['module']}; search path: {searched}",
-        "",
+        f"{len(facts['files'])} files, {format_size(facts['size'])}{place}",
+        f"{facts['file']} is imported as {facts['module']}; search path: {searched}",
     ]
-    rows = [(each["path"], format_size(each["size"]), each["reason"]) for each in files]
+    files: List[Tuple[str, ...]] = []
+    for each in facts["files"]:
+        reason = each.get("reason", "added" if each["added"] else "")
+        files.append((each["path"], format_size(each["size"]), reason))
+    needs = []
+    for each in facts["requires"]:
+        words = ", ".join(each["distributions"]) or ("yes" if each["installed"] else "no")
+        optional = ", optional" if each["optional"] else ""
+        needs.append((each["module"], words + optional, each["where"]))
     lines = [printable(line, output.LINE) for line in lines]
-    lines += output.table(("FILE", "SIZE", "WHY"), sorted(rows))
-    rows = [(each["module"], describe_need(each), each["where"]) for each in needs]
-    lines += ["", *output.table(("MODULE", "INSTALLED HERE", "IMPORTED IN"), rows)] if rows else []
-    if document["standard"]:
-        lines += ["", f"standard library: {', '.join(document['standard'])}"]
-    return lines + [
-        printable(f"note: {note}", output.LINE) for note in (*document["notes"], *document["hints"])
-    ]
-
-
-def describe_need(need: Mapping[str, Any]) -> str:
-    """Return what has a module here."""
-    words = ", ".join(need["distributions"]) or ("yes" if need["installed"] else "no")
-    return f"{words}, optional" if need["optional"] else words
+    lines += ["", *output.table(("FILE", "SIZE", "WHY"), sorted(files))]
+    lines += ["", *output.table(("MODULE", "INSTALLED HERE", "IMPORTED IN"), needs)] * bool(needs)
+    standard = ", ".join(facts["standard"])
+    return [*lines, "", f"standard library: {standard}"] if standard else lines
 
 
 def requirements(files: Mapping[str, bytes], search_paths: Iterable[str]) -> Dict[str, Any]:

@@ -343,9 +343,15 @@ class ValueReader:
         return None
 
     def read_field(
-        self, field: str, line: int, value: Value, path: str, convert: Callable[[str, Any], Any]
+        self,
+        field: str,
+        line: int,
+        value: Value,
+        path: str,
+        convert: Callable[[str, Any], Any],
+        cls: Callable[..., Any] = DeploymentSpec,
     ) -> Dict[str, Any]:
-        """Return *field* of a spec with its argument; nothing where *value* cannot be one.
+        """Return *field* of a *cls* with its argument; nothing where *value* cannot be one.
 
         *convert* returns the argument that the value of a field means, or raises.
         """
@@ -356,7 +362,7 @@ class ValueReader:
         try:
             with collecting():  # So that nobody else collects this one.
                 argument = convert(field, plain)
-                DeploymentSpec(**{field: argument})
+                cls(**{field: argument})
             return {field: argument}
         except (SpecError, BlockError, ValueError) as exc:
             for problem in getattr(exc, "problems", [str(exc)]):

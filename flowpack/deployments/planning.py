@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID
@@ -78,6 +78,19 @@ class PlanState:
     confirm: bool
     pools: Dict[str, Tuple[str, str]] = attrs.field(factory=dict)
     silent: List[Tuple[StorageBlock, StorageUnavailableError]] = attrs.field(factory=list)
+
+    @contextmanager
+    def reading(self, storage: StorageBlock) -> Iterator[None]:
+        """Note in the block if *storage* is silent; raise its error at once if it was before."""
+        for silent, error in self.silent:
+            if silent == storage:
+                raise error
+        try:
+            yield
+        except StorageUnavailableError as exc:
+            if isinstance(exc.__cause__, APIConnectionError):
+                self.silent.append((storage, exc))
+            raise
 
 
 def plan(specs: Specs, client: Optional[Client] = None, *, confirm: bool = False) -> Plan:
@@ -223,7 +236,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         # Imported here because it is slow to load, and only changed code needs it.
         from flowpack.deployments.projects import compare_files
 
-        files = compare_files(package.content, stored, current, state.reader, state.silent)
+        files = compare_files(package.content, stored, current, state.reader, state.reading)
     if spec.current is None:
         kind = CREATE
         shown = [each for each in changes if each.field != "code"]
@@ -385,24 +398,13 @@ def _compare_code(
         changes.append(_storage_change(stored, current, package.storage, state))
     if changes or stored is None:
         return changes, True
-    upload = not _has_bytes(package, stored.token, state)
+    with state.reading(package.storage):
+        upload = not has_bytes(package, stored.token, state.confirm)
     token = _token_for(package) if upload else stored.token
     if token != stored.token:
         # The bytes cannot go back where they were.
         changes.append(Change("key", stored.token, token))
     return changes, upload
-
-
-def _has_bytes(package: Package, token: str, state: PlanState) -> bool:
-    for storage, error in state.silent:
-        if storage == package.storage:
-            raise error
-    try:
-        return has_bytes(package, token, state.confirm)
-    except StorageUnavailableError as exc:
-        if isinstance(exc.__cause__, APIConnectionError):
-            state.silent.append((package.storage, exc))
-        raise
 
 
 def _is_same_storage(

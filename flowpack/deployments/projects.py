@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, ContextManager, Dict
 
 from flowpack.blocks.storage import StorageBlock
 from flowpack.client import Client
 from flowpack.deployments.load import SMALLEST_PROJECT, FetchedScript, fetch_script, find_storage
-from flowpack.exceptions import APIConnectionError, FlowpackError, StorageUnavailableError
+from flowpack.exceptions import FlowpackError
 from flowpack.models import Deployment, StoredObject
 from flowpack.packaging.base import Content
 
@@ -17,27 +17,21 @@ def compare_files(
     stored: StoredObject,
     current: Deployment,
     client: Client,
-    silent: List[Tuple[StorageBlock, StorageUnavailableError]],
+    reading: Callable[[StorageBlock], ContextManager[None]],
 ) -> Dict[str, Any]:
     """Return ``files`` of an :class:`~flowpack.Action` that replaces what is *stored*.
 
-    The storages that are *silent* do not respond, and are not asked again.
+    For *reading* see ``PlanState``.
     """
     new = FetchedScript(content.data, "", True, "").project()
     old = None
-    try:
-        storage = find_storage(stored, current, client)
-        if any(storage == each for each, _ in silent):
+    # What the server knows to be too short for a project is not read.
+    if current.script is None or current.script.size >= SMALLEST_PROJECT:
+        try:
+            with reading(find_storage(stored, current, client)):
+                old = fetch_script(current, client).project()
+        except FlowpackError:
             return {}
-        # What the server knows to be too short for a project is not read.
-        if current.script is None or current.script.size >= SMALLEST_PROJECT:
-            old = fetch_script(current, client).project()
-    except FlowpackError as exc:
-        if isinstance(exc, StorageUnavailableError) and isinstance(
-            exc.__cause__, APIConnectionError
-        ):
-            silent.append((storage, exc))
-        return {}
     if old is None and new is None:
         return {}
     before, after = (each.files if each else {} for each in (old, new))

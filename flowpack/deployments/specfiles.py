@@ -25,7 +25,8 @@ import ast
 import os
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
+from typing import Optional, Tuple, Union
 
 import attrs
 
@@ -238,7 +239,7 @@ def _read_fields(value: Value, path: str, reader: ValueReader) -> Dict[str, Any]
     entries = reader.entries(value.content, "")
     for key, (line, below) in entries.items():
         if key == "project":
-            fields.update(_read_project(line, below, path, reader))
+            fields.update(_read_project(line, below, reader, to_argument))
         elif key in KEYS:
             fields.update(reader.read_field(key, line, below, key, to_argument))
         else:
@@ -249,54 +250,45 @@ def _read_fields(value: Value, path: str, reader: ValueReader) -> Dict[str, Any]
     if not {"flow_location", "entrypoint"} & entries.keys():
         reader.note(value.line, "", "flow_location is missing; give the path or URL of the script")
     if "packager" in fields:
-        storage = fields.pop("flow_storage", None)
-        fields["packager"] = attrs.evolve(fields["packager"], storage=storage)
+        packager, storage = fields["packager"], fields.pop("flow_storage", None)
+        fields["packager"] = attrs.evolve(packager, storage=storage)
     return fields
 
 
-def _read_project(line: int, value: Value, path: str, reader: ValueReader) -> Dict[str, Any]:
+def _read_project(
+    line: int, value: Value, reader: ValueReader, to_argument: Callable[[str, Any], Any]
+) -> Dict[str, Any]:
     """Return the packager that ``project: true``, a root or a mapping means, if one is meant."""
     # Imported here because they are slow to load, and few files have projects.
     from flowpack.deployments.datafiles import Pairs
     from flowpack.packaging.project import ProjectPackager
-
-    def to_packager(key: str, _: str, argument: Any) -> ProjectPackager:
-        if key == "root" and isinstance(argument, str) and argument.strip():
-            argument = absolute_path(argument, cwd=os.path.dirname(os.path.abspath(path)))
-        try:
-            return ProjectPackager(**{key: argument})
-        except DeploymentValidationError as exc:
-            raise SpecError("", [each.removeprefix(f"{key}: ") for each in exc.problems]) from exc
 
     if value.content in (None, False):
         return {}
     entries = {} if value.content is True else {"root": (line, value)}
     if isinstance(value.content, Pairs):
         entries = reader.entries(value.content, "project")
-    arguments: Dict[str, Any] = {}
+    fields: Dict[str, Any] = {}
     for key, (at, below) in entries.items():
         if key in _PROJECT:
-            convert = partial(to_packager, key)
-            for made in reader.read_field(
-                "packager", at, below, f"project.{key}", convert
-            ).values():
-                arguments[key] = getattr(made, key)
+            path = f"project.{key}"
+            fields.update(reader.read_field(key, at, below, path, to_argument, ProjectPackager))
         else:
             hint = suggestion(key, _PROJECT) or f"; it takes {', '.join(_PROJECT)}"
             reader.note(at, "project", f"a project has no {quoted(key)}{hint}")
-    return {"packager": ProjectPackager(**arguments)}
+    return {"packager": ProjectPackager(**fields)}
 
 
 def _to_argument(folder: str, key: str, value: Any) -> Any:
     """Return the argument that *value* means; paths are taken from *folder*."""
-    if key in ("flow_location", "entrypoint"):
-        if value is None:
-            raise ValueError("give the path or URL of the script")
-        if isinstance(value, str) and value.strip() and "://" not in value:
-            try:
-                return absolute_path(value, cwd=folder)
-            except ValueError as exc:
-                raise ValueError(f"{quoted(value)}: {exc}") from exc
+    if key in ("flow_location", "entrypoint") and value is None:
+        raise ValueError("give the path or URL of the script")
+    if key in ("flow_location", "entrypoint", "root") and isinstance(value, str):
+        try:
+            is_path = value.strip() and "://" not in value
+            return absolute_path(value, cwd=folder) if is_path else value
+        except ValueError as exc:
+            raise ValueError(f"{quoted(value)}: {exc}") from exc
     if key == "flow_storage" and isinstance(value, str):
         return parse_storage_url(value, folder=folder)
     return value

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import io
 from abc import ABC, abstractmethod
 from contextvars import ContextVar
-from typing import Any, BinaryIO, Callable, Collection, Dict, Hashable, List, Mapping
+from typing import Any, Callable, Collection, Dict, Hashable, List, Mapping
 from typing import Optional, Tuple, TypeVar, Union
 
 import attrs
@@ -84,9 +83,8 @@ def _variables_problem(value: Any) -> Optional[str]:
     env = None if problem else value.get("env")
     for name, item in env.items() if isinstance(env, dict) else ():
         if isinstance(item, (list, dict)):  # Servers would show what it holds.
-            return (
-                f"env.{printable(name)} must be text, a number or null, not {describe_type(item)}"
-            )
+            kinds = f"text, a number or null, not {describe_type(item)}"
+            return f"env.{printable(name)} must be {kinds}"
     return problem
 
 
@@ -112,13 +110,10 @@ def _limit_problems(value: Any) -> Any:
 
 
 def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
-    if value is None:
-        return ()
     if isinstance(value, (set, frozenset)):
-        return tuple(sorted(value, key=str))
-    if isinstance(value, Collection) and not isinstance(value, (str, range, Mapping)):
-        return tuple(value)
-    return value
+        value = sorted(value, key=str)
+    is_list = isinstance(value, Collection) and not isinstance(value, (str, range, Mapping))
+    return tuple(value or ()) if is_list or value is None else value
 
 
 def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], str, None, Unset]) -> Any:
@@ -142,13 +137,11 @@ def _to_schedules(value: Any) -> Any:
 
 
 def _check_schedules(spec: Any, field: attrs.Attribute[Any], value: Any) -> None:
-    problem: Optional[str] = None
     if value is UNSET:
         return
-    if not isinstance(value, tuple):
-        problem = f"must be a list of schedules, not {describe_type(value)}"
-    elif spec.schedule is not UNSET:
-        problem = "schedule is given, too; give one of them"
+    problem = instance_of(tuple, "a list of schedules")(value)
+    if spec.schedule is not UNSET:
+        problem = problem or "schedule is given, too; give one of them"
     problem = problem or schedules_problem(value)
     if problem:
         raise field_error(type(spec), field.name, problem)
@@ -286,10 +279,6 @@ class Content:
     def size(self) -> int:
         """How many bytes there are."""
         return len(self.data)
-
-    def open(self) -> BinaryIO:
-        """Return the bytes as a new file, read from its start."""
-        return io.BytesIO(self.data)
 
 
 @attrs.frozen(kw_only=True)

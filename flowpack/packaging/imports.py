@@ -10,7 +10,7 @@ from flowpack.analysis.script import Script
 from flowpack.exceptions import DeploymentValidationError, printable
 from flowpack.projects.single import missing_modules
 
-_REMEDY = "package them with --project (project: in spec files, ProjectPackager in Python)"
+_REMEDY = "store them, too: --project (project: true in spec files, ProjectPackager in Python)"
 
 
 def check_imports(script: Script) -> None:
@@ -19,17 +19,18 @@ def check_imports(script: Script) -> None:
     Raises:
         DeploymentValidationError: It has a relative import at module level: no run could load it.
     """
-    missing = list(missing_modules(script))
+    missing = [f"{each.module} ({file})" for each, file in missing_modules(script).items()]
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     functions = [node for node in ast.walk(script.tree) if isinstance(node, kinds)]
     for each in read_imports(script).found:
-        if not each.level or each.optional:
-            continue
-        if not any(node.lineno < each.line <= (node.end_lineno or 0) for node in functions):
-            problem = "a relative import finds no files where the script is stored alone"
-            raise DeploymentValidationError(script.at(each.line), [f"{problem}; {_REMEDY}"])
-        missing.append(each)
-    shown = [f"{'.' * each.level}{each.module} (line {each.line})" for each in missing]
-    if shown:
-        problem = f"only files of the project have {printable(', '.join(shown), 500)}, and they"
-        warn(f"{printable(script.name)}: {problem} are not stored with the script; {_REMEDY}")
+        if each.level and not each.optional:
+            if not any(node.lineno < each.line <= (node.end_lineno or 0) for node in functions):
+                problem = "a relative import needs the files of its package, which are not stored"
+                raise DeploymentValidationError(
+                    script.at(each.line), [f"{problem} with the script; {_REMEDY}"]
+                )
+            missing.append(f"{'.' * each.level}{each.module} (line {each.line})")
+    if missing:
+        shown = printable(", ".join(missing), 500)
+        problem = "imports files that are not stored with it, and runs fail without them"
+        warn(f"{printable(script.name)} {problem}: {shown}; {_REMEDY}")

@@ -8,7 +8,7 @@ from typing import Any, Optional, Tuple, Union
 import attrs
 
 from flowpack._files import absolute_path
-from flowpack._validators import at_least, field_error, instance_of, validator
+from flowpack._validators import at_least, field_error, is_filled_text, validator
 from flowpack.analysis.script import Modules, Script
 from flowpack.exceptions import ProjectError, printable, quoted
 from flowpack.packaging.base import CompleteSpec, once
@@ -21,6 +21,7 @@ from flowpack.projects.selection import Selection
 #: So many hints at data files are notes of a plan.
 _LISTED = 3
 
+
 _check: Any = attrs.fields(Selection).include.validator
 
 
@@ -30,12 +31,8 @@ def _to_tuple(value: Any) -> Any:
 
 def _to_root(value: Any) -> Any:
     value = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(value, str):
-        return value
     try:
-        if not value.strip():
-            raise ValueError("it is empty; leave it out to have the root found")
-        return absolute_path(value)
+        return absolute_path(value) if isinstance(value, str) and value.strip() else value
     except ValueError as exc:
         raise field_error(ProjectPackager, "root", str(exc)) from None
 
@@ -62,7 +59,7 @@ class ProjectPackager(SourcePackager):
     """
 
     root: Optional[str] = attrs.field(
-        default=None, converter=_to_root, validator=validator(instance_of(str, "a path"))
+        default=None, converter=_to_root, validator=validator(is_filled_text)
     )
     paths: Tuple[str, ...] = attrs.field(default=(), converter=_to_tuple, validator=_check)
     include: Tuple[str, ...] = attrs.field(default=(), converter=_to_tuple, validator=_check)
@@ -78,15 +75,16 @@ class ProjectPackager(SourcePackager):
         """
         if script.path is None:
             raise ProjectError(
-                f"{printable(script.name)} has no files beside it that could be packaged, for it"
-                " is at a URL; give the path of a script"
+                f"{printable(script.name)} is at a URL; give the path of a script, for the files"
+                " of its project are read from its folder"
             )
         if self.root is not None and not os.path.isdir(self.root):
             raise ProjectError(f"the root of the project, {quoted(self.root)}, is no folder")
         selection = Selection(self.include, self.exclude, self.size_limit)
         wanted = (self.root, self.paths, selection)
-        key = ("project", script.path, script.sha256, *wanted)
-        return once(key, lambda: find_project(script, *wanted))
+        return once(
+            ("project", script.path, script.sha256, *wanted), lambda: find_project(script, *wanted)
+        )
 
     def link(self, script: Script) -> Script:
         """Return *script* with what it imports of its project; errors as of find_project."""
@@ -96,9 +94,14 @@ class ProjectPackager(SourcePackager):
         """Return the project as one Python file, and ``file.py:function``."""
         flow = deployment.flow
         project = self.find_project(flow.script)
-        added = frozenset(each.path for each in project.taken if each.added)
-        names = (project.module, project.file, flow.variable)
-        bundle = Bundle(project.files, *names, project.search_paths, added)
+        bundle = Bundle(
+            project.files,
+            project.module,
+            project.file,
+            flow.variable,
+            project.search_paths,
+            added=frozenset(each.path for each in project.taken if each.added),
+        )
         key = ("packed", id(project), flow.variable)  # In a plan the project stays.
         return once(key, lambda: pack(bundle)), flow.entrypoint
 
@@ -116,11 +119,10 @@ def linked_script(project: Union[Project, Bundle], script: Optional[Script] = No
     def find(name: str) -> Optional[Script]:
         if name == project.module:
             return linked
-        for base in project.search_paths:
-            for end in ("/__init__.py", ".py"):
-                path = f"{base}/{name.replace('.', '/')}{end}".lstrip("/")
-                if path in project.files:
-                    return Script(project.files[path], path, module=name, resolve=modules)
+        stems = [f"{base}/{name.replace('.', '/')}" for base in project.search_paths]
+        paths = [f"{stem}{end}".lstrip("/") for stem in stems for end in ("/__init__.py", ".py")]
+        for path in filter(project.files.__contains__, paths):
+            return Script(project.files[path], path, module=name, resolve=modules)
         return None
 
     modules = Modules(find)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import io
 import json
 import os
-import re
 import sys
 import threading
 from abc import abstractmethod
@@ -51,14 +52,6 @@ from flowpack.models import (
 from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
 from flowpack.packaging.base import Value, once
 from flowpack.urls import mask_text, url_of
-
-#: Plain imports of a module, and in further groups what needs a closer look.
-_IMPORT = re.compile(
-    rb"(?:^(?:\xef\xbb\xbf)?|[;:\r])[ \t\f]*(?:from\s+([\w.]+)\s+import"
-    rb"|import\s+([\w.]+)(?:\s+as\s+\w+)?[ \t]*(?=[#;\r\n]|\Z)|(from|import)\b)"
-    rb"|(import_module|__import__)",
-    re.MULTILINE,
-)
 
 
 def to_storage(value: Union[StorageBlock, UUID, str, os.PathLike[str], None]) -> Any:
@@ -237,20 +230,20 @@ def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
         return {}
 
 
-def _has_all(content: bytes) -> bool:
-    """Return True if a script surely imports nothing but what is installed; a quick look."""
+def _needs_nothing_else(script: Script) -> bool:
+    """Return True if *script* surely imports only what is installed; a quick look."""
+    names = {"" for word in (b"import_module", b"__import__") if word in script.content}
+    for node in ast.walk(script.tree):
+        if isinstance(node, ast.Import):
+            names.update(each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add("" if node.level else node.module or "")
     standard = getattr(sys, "stdlib_module_names", sys.builtin_module_names)  # Since 3.10.
-    ours, place = {b"prefect", b"flowpack"}, os.path.dirname(os.__file__)
-    for source, module, *further in _IMPORT.findall(content):
-        top = (source or module).partition(b".")[0]
-        if any(further) or not top:
-            return False
-        if top not in ours and top.decode() not in standard:
-            found = PathFinder.find_spec(top.decode())
-            origin = str(found and found.origin)
-            if not (origin.startswith(place) or "-packages" in origin):
-                return False
-    return True
+    tops = {name.partition(".")[0] for name in names}.difference(standard, ("prefect", "flowpack"))
+    found = [PathFinder.find_spec(name) if name else None for name in tops]
+    origins = [str(spec and spec.origin) for spec in found]
+    place = os.path.dirname(os.__file__)
+    return all("-packages" in each or each.startswith(place) for each in origins)
 
 
 @attrs.frozen
@@ -262,13 +255,9 @@ class ScriptPackager(SourcePackager):
         return deployment.flow.script.content, deployment.flow.entrypoint
 
     def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
-        """Return none; warn of imports that only files of the script's project can meet.
-
-        Raises:
-            DeploymentValidationError: The script has a relative import, which needs a package.
-        """
+        """Return none; see ``check_imports``, which warns of what is not stored, or raises."""
         script = deployment.flow.script
-        if script.path is not None and not _has_all(script.content):
+        if script.path is not None and not _needs_nothing_else(script):
             # Imported here because most scripts import nothing of a project.
             from flowpack.packaging.imports import check_imports
 
@@ -399,7 +388,7 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
     content, storage = package.content, package.storage
     token: Any = None  # A user's storage may return anything.
     for write in (storage.write_from, storage.replace_from)[: 2 if confirm else 1]:
-        with content.open() as file, storage_errors(storage, content.sha256):
+        with io.BytesIO(content.data) as file, storage_errors(storage, content.sha256):
             token = write(file, content.sha256)
         if isinstance(token, str) and has_bytes(package, token, confirm):
             with storage_errors(storage, token):

@@ -425,7 +425,7 @@ def test_file_url_of_another_machine():
         DeploymentSpec(flow_location="file://elsewhere/x.py")
 
 
-@pytest.mark.filterwarnings("ignore:.*only files of the project:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*are not stored with it:UserWarning")
 def test_flow_object_under_a_decorator(client, tmp_path, storage):
     """The file is the function's, not the one that wraps it comes from."""
     decorator = (

@@ -47,14 +47,14 @@ def test_an_editable_install_is_installed(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "path", [src, str(tmp_path), *sys.path])
     assert len(missing_modules(script)) == 1
     monkeypatch.setattr(sys, "path", [*sys.path, src])
-    assert missing_modules(script) == ()
+    assert missing_modules(script) == {}
     assert installed("helper") is not None
     assert installed("helper", str(tmp_path)) is None  # It is the project's own.
 
 
 def test_a_script_without_a_file():
     """A script from elsewhere has nothing beside it."""
-    assert missing_modules(Script(b"import helper", "https://x/flow.py")) == ()
+    assert missing_modules(Script(b"import helper", "https://x/flow.py")) == {}
 
 
 def test_most_scripts_load_no_more_modules(tmp_path: Path):
