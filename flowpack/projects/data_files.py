@@ -50,7 +50,7 @@ class DataFiles:
 
     def find(self, script: Script) -> None:
         """Add what *script* names; DiscoveryError if it cannot be parsed."""
-        scope = script.read_scope(lambda statement, scope: None)  # For who watches has __file__.
+        scope = script.read_scope({})  # With statements __file__ is known.
         own = os.path.dirname(os.path.join(self._root, script.path or script.name))
         packages = [
             os.path.join(base, each) for each in _packages(script, scope) for base in self._bases
