@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import shlex
+from collections import defaultdict
 from contextlib import suppress
 from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple, Type
 
@@ -84,14 +85,17 @@ class DataFiles:
             if os.path.isdir(place) and is_path and not f"{bases[0]}/".startswith(f"{place}/"):
                 return f"{inner}/"
         # Helpers of a project look for a name in a folder of their own.
-        same = [each for each in self._listed if f"/{each}".endswith(f"/{path}")]
+        names = self._by_name.get(os.path.basename(path), ()) if "." in path else ()
+        same = [each for each in names if f"/{each}".endswith(f"/{path}")]
         return same[0] if len(same) == 1 and not path.endswith(".py") else None
 
     @functools.cached_property
-    def _listed(self) -> List[str]:
+    def _by_name(self) -> Dict[str, List[str]]:
+        found: Dict[str, List[str]] = defaultdict(list)
         with suppress(ProjectError):  # A folder cannot be read.
-            return list(itertools.islice(walk(self._root), _MOST))
-        return []
+            for path in itertools.islice(walk(self._root), _MOST):
+                found[os.path.basename(path)].append(path)
+        return found
 
 
 def _packages(script: Script, scope: Scope) -> Iterator[str]:

@@ -84,6 +84,6 @@ def missing_modules(script: Script) -> Tuple[Import, ...]:
 
     tree = Tree(find_root(script.path))
     own = relative(tree.root, os.path.dirname(script.path)) or ""
-    search = ModuleSearch(tree, tree.package_base(own, RESERVED), own)
+    search = ModuleSearch(tree, tree.package_base(own), own)
     mine = (each for each in needed if each.module.partition(".")[0] in unmet)
     return tuple(each for each in mine if search.find(each.module, each.names))

@@ -94,11 +94,11 @@ def test_bytes_are_those_of_the_script_that_was_read(tmp_path: Path):
 @pytest.mark.parametrize(
     ("source", "note"),
     [
-        ("import pkg.gone", "flow.py:1 imports pkg.gone, of which there is no Python file"),
-        ("from pkg.gone import x", "flow.py:1 imports pkg.gone, of which there is no Python file"),
-        ("import pkg.fast", "imports pkg.fast, of which there is no Python file"),
-        ("import pkg.wrong", "pkg/wrong.py:1 imports ..., which leads above its package"),
-        ("import loose", "loose.py:1 imports .x, which leads above its package"),
+        ("import pkg.gone", "flow.py:1 imports pkg.gone, which is no Python file of the project"),
+        ("from pkg.gone import x", "flow.py:1 imports pkg.gone, which is no Python file of the project"),
+        ("import pkg.fast", "imports pkg.fast, which is no Python file of the project"),
+        ("import pkg.wrong", "pkg/wrong.py:1 imports ..., which is no Python file of the project"),
+        ("import loose", "loose.py:1 imports .x, which is no Python file of the project"),
         ("import importlib as i\ni.import_module(input())", "(flow.py:2 i.import_module(input()))"),
     ],
 )
@@ -208,6 +208,7 @@ RESERVED: List[Tuple[Dict[str, str], str, str]] = [
     ({"flows/etl.py": "import queue", "flows/queue.py": ""}, "flows/etl.py", "flows/queue.py"),
     ({"flows/etl.py": "import prefect", "flows/prefect.py": ""}, "flows/etl.py", "'prefect'"),
     ({"calendar.py": ""}, "calendar.py", "calendar.py"),
+    ({"prefect/__init__.py": "", "prefect/etl.py": ""}, "prefect/etl.py", "prefect/__init__.py"),
     ({"flow.py": "import email", "email/__init__.py": ""}, "flow.py", "email/__init__.py"),
     (
         {"a/__init__.py": "", "a/etl.py": "import near", "a/near.py": "from a import types"}
