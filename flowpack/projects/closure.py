@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections import defaultdict, deque
 from typing import Collection, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 from typing import Tuple
 
@@ -286,19 +286,18 @@ class _Closure:
         Without one a folder comes after all installed packages of its name. Here alone what is
         packed depends on what is installed: namespaces that installed packages share stay so.
         """
-        inits: Dict[str, Dict[str, None]] = {}
+        inits: Dict[str, Set[str]] = defaultdict(set)
         for path, modules in self._modules.items():
             for each in modules if not self._reasons[path].startswith(_INCLUDED) else ():
                 top, dot, _ = each.name.partition(".")
-                init = join(each.base, f"{top}/__init__.py")
-                inits.setdefault(top, {}).update({init: None} if dot else {})
+                inits[top].update([join(each.base, f"{top}/__init__.py")] if dot else [])
         for top, paths in inits.items():
-            missing = [each for each in paths if each not in self._reasons]
+            missing = paths.difference(self._reasons)
             spec = installed(top, self._root)
             if spec is not None and (spec.origin or not missing):
                 self._notes[f"{top} is installed, too; the project's is used"] = None
             if len(missing) == 1 and (spec is None or spec.origin):
-                yield missing[0]
+                yield from missing
 
     def _last_notes(self, bases: Set[str], tracked: Optional[Collection[str]]) -> Iterator[str]:
         for base in (each for each in self._search.between if each in bases):
