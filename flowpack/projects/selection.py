@@ -96,13 +96,8 @@ class Selection:
 
     def excludes(self, path: str, search_paths: Sequence[str] = _SEARCH_PATHS) -> bool:
         """Return True if ``exclude`` names *path*, or a folder or package that it is in."""
-        within = [path[len(base) + 1 :] for base in search_paths if path.startswith(f"{base}/")]
-        modules = [f"{re.sub('[.]py$', '', each).replace('/', '.')}." for each in (path, *within)]
-        return any(
-            _Pattern.of(text).matches(path.rstrip("/"), hidden=True)
-            or any(module.startswith(f"{text}.") for module in modules)
-            for text in self.exclude
-        )
+        names = (name for text in self.exclude for name in _names(text, search_paths))
+        return any(_Pattern.of(name).matches(path.rstrip("/"), hidden=True) for name in names)
 
     def select(self, root: str, search_paths: Sequence[str] = _SEARCH_PATHS) -> SelectedFiles:
         """Return the files under the folder *root* that are included and not excluded.
@@ -113,7 +108,10 @@ class Selection:
         Raises:
             ProjectError: A pattern brings nothing, or the files cannot be listed.
         """
-        located = {text: _locate(root, text, search_paths) for text in self.include}
+        located: Dict[str, Optional[str]] = {}  # Without wildcards it is a file or folder.
+        for text in self.include:
+            names = [name for name in _names(text, search_paths) if lexists(join(root, name))]
+            located[text] = "/".join(_Pattern.of(names[0]).parts).rstrip("/") if names else None
         files = {path for path in located.values() if path and not isdir(join(root, path))}
         patterns = {
             text: _Pattern.of(text if path is None else f"{escape(path)}/")
@@ -122,8 +120,8 @@ class Selection:
         tracked, listed = None, []
         if set(located.values()) - files:
             tracked = git_files(root)
-            all_files = walk(root, "", lambda path: any(p.matches(path) for p in patterns.values()))
-            listed = sorted(all_files if tracked is None else tracked)
+            walked = walk(root, "", lambda path: any(p.matches(path) for p in patterns.values()))
+            listed = sorted(walked if tracked is None else tracked)
         selected: Dict[str, str] = {}
         left: Dict[str, None] = {}
         notes: List[str] = []
@@ -190,13 +188,13 @@ class _Pattern:
         return (hidden or name[0] != "." or part[0] not in "*?[") and fnmatchcase(name, part)
 
 
-def _locate(root: str, text: str, search_paths: Sequence[str]) -> Optional[str]:
-    """Return the path of the file or folder that *text* names without wildcards, if any."""
-    ends = ["/".join(_Pattern.of(text).parts).rstrip("/")] if not re.search(r"[*?]", text) else []
+def _names(text: str, search_paths: Sequence[str]) -> List[str]:
+    """Return *text*, and where the module is that it may name."""
+    names = [text]
     if all(part.isidentifier() for part in text.split(".")):
         module = text.replace(".", "/")
-        ends += [join(base, module + end) for base in search_paths for end in ("", ".py")]
-    return next((each for each in ends if lexists(join(root, each))), None)
+        names += [join(base, module + end) for base in search_paths for end in ("", ".py")]
+    return names
 
 
 def _describe_nothing(
