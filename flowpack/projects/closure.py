@@ -16,13 +16,11 @@ from flowpack.projects.data_files import DataFiles
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_root, relative
-from flowpack.projects.selection import Selection
+from flowpack.projects.selection import Selection, join_some
 from flowpack.projects.single import RESERVED, installed
 
 #: How reasons begin for files that may never be imported.
 _INCLUDED = "include "
-#: So many imports that are not followed are named.
-_SHOWN = 3
 
 
 @attrs.frozen
@@ -309,6 +307,6 @@ class _Closure:
             if tracked is not None and path not in tracked and not reason.startswith(_INCLUDED):
                 yield f"{path} is ignored by git, and taken, for {reason}"
         if self._unknown:
-            shown = ", ".join(self._unknown[:_SHOWN]) + ", ..." * (len(self._unknown) > _SHOWN)
-            problem = f"imports are not followed where only running the code shows them ({shown})"
-            yield f"{problem}; add those of the project with --include"
+            problem = "imports are not followed where only running the code shows them"
+            remedy = "add those of the project with --include"
+            yield f"{problem} ({join_some(self._unknown)}); {remedy}"

@@ -148,7 +148,7 @@ class Selection:
                     selected.setdefault(each, text)
         left_out = [each for each in left if each not in selected]
         if left_out:
-            notes.append(f"left out, for they may hold secrets: {_shown(left_out)}; {_BY_NAME}")
+            notes.append(f"left out, for they may hold secrets: {join_some(left_out)}; {_BY_NAME}")
         return SelectedFiles(selected, tuple(notes), tracked)
 
 
@@ -202,17 +202,18 @@ def _describe_nothing(
 ) -> str:
     """Return what alone a pattern matches, and what to do."""
     if secret:
-        return f"only what may hold secrets ({_shown(secret)}); {_BY_NAME}"
+        return f"only what may hold secrets ({join_some(secret)}); {_BY_NAME}"
     if kept:
-        return f"only what is excluded ({_shown(kept)})"
+        return f"only what is excluded ({join_some(kept)})"
     if found:
         return "only virtual environments, caches or git's own files"
     ignored = [path for path in walk(root, "", pattern.matches) if pattern.matches(path)]
     if ignored:
-        return f"only what git ignores ({_shown(ignored)}); {_BY_NAME}"
+        return f"only what git ignores ({join_some(ignored)}); {_BY_NAME}"
     return f"no file under {printable(root)}"
 
 
-def _shown(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-    return ", ".join(printable(path, 100) for path in paths[:5]) + more
+def join_some(texts: Sequence[str]) -> str:
+    """Return the first of *texts* in a row, and how many more there are."""
+    more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
+    return ", ".join(printable(each, 100) for each in texts[:5]) + more

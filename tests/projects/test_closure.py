@@ -149,13 +149,13 @@ def test_modules_that_this_python_cannot_read(kind: str, tmp_path: Path):
 
 def test_imports_that_only_running_shows(tmp_path: Path):
     """They are named in one note, and nothing is taken for them."""
-    source = "from importlib import import_module\n" + "import_module(input())\n" * 5
+    source = "from importlib import import_module\n" + "import_module(input())\n" * 7
     files = {"setup.py": "", "flow.py": "import pkg.load", "pkg/__init__.py": "", "pkg/x.py": ""}
     write_tree(tmp_path, {**files, "pkg/load.py": source})
     project = project_of(tmp_path, "flow.py")
     assert own(project) == {"flow.py", "pkg/__init__.py", "pkg/load.py"}
     (note,) = project.notes
-    assert "pkg/load.py:4 import_module(input()), ...)" in note and "--include" in note
+    assert "pkg/load.py:6 import_module(input()) and 2 more)" in note and "--include" in note
 
 
 FOLDERS = {

@@ -51,7 +51,7 @@ MEMBERS: Mapping[str, Sequence[str]] = {
     "libs/group/three/setup.cfg": ["libs/group/three/src", "libs/group/three"],
     "very/deep/libs/four/setup.py": [],
     "folder/requirements.txt": [],
-    ".hidden/pyproject.toml": [],
+    ".tox/pyproject.toml": [],
     "node_modules/x/setup.py": [],
     "env/lib/x/setup.py": [],
     "pyproject.toml": [],
