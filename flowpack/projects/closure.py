@@ -138,8 +138,8 @@ class _Closure:
         self._scripts: Dict[str, Script] = {}
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
-        self._unknown: List[str] = []  # Imports of what only running the code shows.
-        self._notes: Dict[str, None] = {}
+        self._unknown: Dict[str, None] = {}  # Imports of what only running the code shows.
+        self._notes: Dict[str, str] = {}  # One for each thing that they are about.
         self._waiting: Deque[Module] = deque()
 
     def find(self, script: Script) -> Project:
@@ -165,7 +165,7 @@ class _Closure:
         data = DataFiles(self._root, search_paths, self._reasons)
         for each in self._scripts.values():
             data.find(each)
-        notes = (*selected.notes, *self._notes, *self._last_notes(bases, selected.tracked))
+        notes = (*selected.notes, *self._notes.values(), *self._last_notes(bases, selected.tracked))
         return Project(
             root=self._root,
             files={path: files[path] for path in sorted(each.path for each in taken)},
@@ -186,7 +186,7 @@ class _Closure:
         for each in find_chain(self._tree, [module.base], module.name.rpartition(".")[0]):
             self._take(each, reason)
         if module != self._entry and self._selection.excludes(path, self._search.folders):
-            self._notes[f"{path} is excluded, but {reason}"] = None
+            self._notes.setdefault(path, f"{path} is excluded, but {reason}")
             return
         self._modules.setdefault(path, []).append(module)
         self._reasons.setdefault(path, reason)
@@ -213,7 +213,7 @@ class _Closure:
         except DiscoveryError as exc:
             if not self._reasons[path].startswith(_INCLUDED):
                 raise
-            self._notes[f"the imports of {path} are not followed: {exc}"] = None
+            self._notes[path] = f"the imports of {path} are not followed: {exc}"
             del self._scripts[path]
             return
         working = [os.path.join(self._root, each) for each in imports.working_paths]
@@ -223,14 +223,14 @@ class _Closure:
                 self._search.add([inner])
             elif place not in working:
                 note = f"{path} adds {place} to sys.path, which is not in {self._root}"
-                self._notes[note] = None
+                self._notes.setdefault(place, note)
         for call in imports.scripts:  # Those named by paths are hinted at, as data is.
             name = call.text[len("-m ") :]
             chain = self._search.find(name) if call.text.startswith("-m ") else []
             if chain and chain[-1].path not in self._reasons:
-                remedy = f"--include {name} takes what it needs"
-                self._notes[f"{path}:{call.line} runs python {call.text}; {remedy}"] = None
-        self._unknown += [f"{path}:{each.line} {each.text}" for each in imports.unknown]
+                note = f"{path}:{call.line} runs python {call.text}"
+                self._notes.setdefault(name, f"{note}; --include {name} takes what it needs")
+        self._unknown.update({f"{path}:{each.line} {each.text}": None for each in imports.unknown})
         for found in imports.found:
             self._follow_import(found, module)
 
@@ -245,12 +245,13 @@ class _Closure:
         if each.optional or any(found.name == name for found in chain):
             return
         if name is None or each.level or chain:
-            self._notes[f"{where}, which is no Python file of the project"] = None
+            note = f"{where}, which is no Python file of the project"
+            self._notes.setdefault(name or where, note)
         elif self._above and not installed(name.partition(".")[0]):
             if self._above.find(name, each.names):
                 remedy = f"take it along with --project {self._above.tree.root}"
-                self._notes[f"{where}, which is above the root {self._root}; {remedy}"] = None
-                self._above = None  # Once is enough.
+                note = f"{where}, which is above the root {self._root}; {remedy}"
+                self._notes.setdefault(self._root, note)
 
     def _find(self, name: str, each: Import) -> List[Module]:
         """Return the modules of the project that an import loads."""
@@ -293,15 +294,13 @@ class _Closure:
             missing = paths.difference(self._reasons)
             spec = installed(top, self._root)
             if spec is not None and (spec.origin or not missing):
-                self._notes[f"{top} is installed, too; the project's is used"] = None
+                self._notes[top] = f"{top} is installed, too; the project's is used"
             if len(missing) == 1 and (spec is None or spec.origin):
                 yield from missing
 
     def _last_notes(self, bases: Set[str], tracked: Optional[Collection[str]]) -> Iterator[str]:
         for base in (each for each in self._search.between if each in bases):
-            problem = (
-                f"modules are searched in {base}, too, which is between the script and the root"
-            )
+            problem = f"modules are searched in {base}, too, between the script and the root"
             yield f"{problem}; --path {base} asks for it"
         for path, reason in self._reasons.items():
             if tracked is not None and path not in tracked and not reason.startswith(_INCLUDED):
@@ -309,4 +308,4 @@ class _Closure:
         if self._unknown:
             problem = "imports are not followed where only running the code shows them"
             remedy = "add those of the project with --include"
-            yield f"{problem} ({join_some(self._unknown)}); {remedy}"
+            yield f"{problem} ({join_some(list(self._unknown))}); {remedy}"
