@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
-from typing import Collection, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
+from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 from typing import Tuple
 
 import attrs
@@ -16,7 +16,7 @@ from flowpack.projects.data_files import DataFiles
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_root, relative
-from flowpack.projects.selection import Selection, join_some
+from flowpack.projects.selection import SelectedFiles, Selection, join_some
 from flowpack.projects.single import RESERVED, installed
 
 #: How reasons begin for files that may never be imported.
@@ -47,7 +47,7 @@ class Project:
         module: The dotted name under which it is imported.
         search_paths: Folders that must be searched for modules, in order; "" is the root.
         notes: What is missing or not certain, one sentence each.
-        hints: Data files that the code names, and that do not go along.
+        hints: Files that the code reads or runs, and that do not go along.
     """
 
     root: str
@@ -156,20 +156,23 @@ class _Closure:
         bases = {each.base for modules in self._modules.values() for each in modules}
         search_paths = tuple(each for each in self._search.folders if each in bases)
         self._check_folders(search_paths)
-        added = dict.fromkeys(self._added_files(), "added, so that the folder is the project's")
-        files = {**dict.fromkeys(added, b""), **self._reader.files}
-        taken = tuple(
-            ProjectFile(path, len(files[path]), reason, path in added)
-            for path, reason in {**self._reasons, **added}.items()
-        )
         data = DataFiles(self._root, search_paths, self._reasons)
         for each in self._scripts.values():
             data.find(each)
-        notes = (*selected.notes, *self._notes.values(), *self._last_notes(bases, selected.tracked))
+        added = list(self._added_files())
+        for path in added:
+            self._reader.add(path, b"")
+            self._reasons[path] = "added, so that the folder is the project's"
+        files = {path: self._reader.files[path] for path in sorted(self._reasons)}
+        taken = (
+            ProjectFile(path, len(files[path]), reason, path in added)
+            for path, reason in self._reasons.items()
+        )
+        notes = (*selected.notes, *self._notes.values(), *self._last_notes(bases, selected))
         return Project(
             root=self._root,
-            files={path: files[path] for path in sorted(each.path for each in taken)},
-            taken=taken,
+            files=files,
+            taken=tuple(taken),
             file=file,
             # Where others import it under a longer name, there must be no second copy.
             module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
@@ -224,12 +227,6 @@ class _Closure:
             elif place not in working:
                 note = f"{path} adds {place} to sys.path, which is not in {self._root}"
                 self._notes.setdefault(place, note)
-        for call in imports.scripts:  # Those named by paths are hinted at, as data is.
-            name = call.text[len("-m ") :]
-            chain = self._search.find(name) if call.text.startswith("-m ") else []
-            if chain and chain[-1].path not in self._reasons:
-                note = f"{path}:{call.line} runs python {call.text}"
-                self._notes.setdefault(name, f"{note}; --include {name} takes what it needs")
         self._unknown.update({f"{path}:{each.line} {each.text}": None for each in imports.unknown})
         for found in imports.found:
             self._follow_import(found, module)
@@ -298,13 +295,13 @@ class _Closure:
             if len(missing) == 1 and (spec is None or spec.origin):
                 yield from missing
 
-    def _last_notes(self, bases: Set[str], tracked: Optional[Collection[str]]) -> Iterator[str]:
+    def _last_notes(self, bases: Set[str], selected: SelectedFiles) -> Iterator[str]:
         for base in (each for each in self._search.between if each in bases):
             problem = f"modules are searched in {base}, too, between the script and the root"
             yield f"{problem}; --path {base} asks for it"
-        for path, reason in self._reasons.items():
-            if tracked is not None and path not in tracked and not reason.startswith(_INCLUDED):
-                yield f"{path} is ignored by git, and taken, for {reason}"
+        if selected.tracked is not None:
+            for path in sorted(set(self._modules).difference(selected.tracked, selected.patterns)):
+                yield f"{path} is ignored by git, and taken, for {self._reasons[path]}"
         if self._unknown:
             problem = "imports are not followed where only running the code shows them"
             remedy = "add those of the project with --include"

@@ -22,7 +22,7 @@ from flowpack.projects.selection import holds_secrets
 #: Calls whose arguments are read, written and run, and arguments that are paths.
 _READING = re.compile(r"i?glob|open|(.*_)?(read|load)(_.*)?|.*Loader|.*dir")
 _WRITING = re.compile(r"(to|write|save|dump)_?.*|mkdir|makedirs|touch|unlink|remove|rename")
-_RUNNING = re.compile(r"run|Popen|call|check_.*|system|popen|.*[Ss]hell.*")
+_RUNNING = re.compile(r"run(_.*)?|Popen|call|check_.*|create_.*|system|popen|.*[Ss]hell.*")
 _NAMING = re.compile(r"(?!out|dest|save|log|target).*(dir|path|file|folder|template)s?")
 _MODE = re.compile("[(,=] ?'[bt+]*[wax][bt+]*'")
 #: In so many files one is looked for by its name.
@@ -50,7 +50,9 @@ class DataFiles:
         for node, path, context in _paths(script):
             is_command = _RUNNING.fullmatch(context) is not None
             is_named = bool(_READING.fullmatch(context) or _NAMING.fullmatch(context))
-            for word in path.split() if is_command else [path]:
+            words = path.split() if is_command else [path]
+            words += [f"{each.replace('.', '/')}.py" for each in words if is_command]  # python -m
+            for word in words:
                 is_path = is_named or not isinstance(node, ast.Constant) or "/" in word
                 file = self._locate(word, own, is_path, is_command)
                 # Folders of modules that are taken are no data.

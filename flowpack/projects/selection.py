@@ -110,8 +110,9 @@ class Selection:
         """
         located: Dict[str, Optional[str]] = {}  # Without wildcards it is a file or folder.
         for text in self.include:
-            names = [name for name in _names(text, search_paths) if lexists(join(root, name))]
-            located[text] = "/".join(_Pattern.of(names[0]).parts).rstrip("/") if names else None
+            names = [] if re.search("[*?]", text) else _names(text, search_paths)
+            there = [_Pattern.of(name) for name in names if lexists(join(root, name))]
+            located[text] = "/".join(there[0].parts).rstrip("/") if there else None
         files = {path for path in located.values() if path and not isdir(join(root, path))}
         patterns = {
             text: _Pattern.of(text if path is None else f"{escape(path)}/")

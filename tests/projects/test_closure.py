@@ -325,10 +325,10 @@ def test_modules_that_are_run_as_processes(tmp_path: Path):
     source = "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'jobs.load'])\n"
     source += "subprocess.run([sys.executable, '-m', 'pip', 'list'])"
     write_tree(tmp_path, {"setup.py": "", "flow.py": source, "jobs/load.py": ""})
-    (note,) = project_of(tmp_path, "flow.py").notes
-    assert note.startswith("flow.py:2 runs python -m jobs.load") and "--include jobs.load" in note
+    (hint,) = project_of(tmp_path, "flow.py").hints
+    assert hint == "flow.py:2 'jobs.load' names jobs/load.py; --include jobs/load.py takes it"
     project = project_of(tmp_path, "flow.py", selection=Selection(("jobs.load",)))
-    assert own(project) == {"flow.py", "jobs/load.py"} and project.notes == ()
+    assert own(project) == {"flow.py", "jobs/load.py"} and project.hints == ()
 
 
 def test_links(tmp_path: Path):
