@@ -33,7 +33,6 @@ from flowpack.analysis.values import (
     Undefined,
     Unknown,
     is_plain,
-    values_of,
 )
 from flowpack.exceptions import quoted
 
@@ -286,7 +285,7 @@ class SchemaWriter:
             problem = "" if _slug_of(cls) else "its slug is not known"
         elif kind is Kind.ENUMERATION and not problem:
             try:
-                encode(values_of(cls))
+                encode(cls.members)
             except (Unserialisable, UnknownValue):
                 problem = "its values are not known"
         if problem:
@@ -316,7 +315,7 @@ class SchemaWriter:
             fields = {} if problem_of(cls) else self._define_object(cls)
             return _block(cls.name, _slug_of(cls), fields)
         if kind is Kind.ENUMERATION:
-            values = encode(values_of(cls))
+            values = encode(cls.members)
             common = {} if values == [None] else _common_type(values)  # pydantic has no "null" here
             return {"title": cls.name, "enum": values, **_description(cls), **common}
         if kind is Kind.NAMED_TUPLE:

@@ -31,9 +31,7 @@ from flowpack.analysis.values import (
     Unknown,
     alternatives,
     is_changed,
-    is_enumeration,
     is_plain,
-    members_of,
     one_of,
     path_of,
     size,
@@ -117,11 +115,10 @@ def attribute_of(value: Any, name: str) -> object:
     if isinstance(value, Symbol):
         return known(Symbol(f"{value.name}.{name}"))
     if isinstance(value, Class):
-        members = [member for member in members_of(value) if member.name == name]
-        return members[0] if members and is_enumeration(value) else value.attribute(name)
+        members = [member for member in value.members if member.name == name]
+        return members[0] if members and value.is_enumeration else value.attribute(name)
     if isinstance(value, Member):
-        named = {"name": value.name, "value": value.cls.attribute(value.name)}
-        return named.get(name, UNKNOWN)
+        return {"name": value.name, "value": value.value}.get(name, UNKNOWN)
     if isinstance(value, PurePath) and name in ("name", "parent", "parents"):
         return tuple(value.parents) if name == "parents" else getattr(value, name)
     if isinstance(value, (Attribute, Call, Function, OpenCall, PurePath)):
@@ -137,11 +134,10 @@ def iterated(value: object) -> List[object]:
     raise TypeError("not iterable here")
 
 
-def _listed(value: object) -> object:
+def _listed(value: Any) -> object:
     """Return the members of an enumeration, which is iterable itself."""
-    if isinstance(value, Class) and is_enumeration(value):
-        return list(members_of(value))
-    return value
+    is_enumeration = isinstance(value, Class) and value.is_enumeration
+    return list(value.members) if is_enumeration else value
 
 
 def _may_be_called(name: str, arguments: List[Any], keywords: Dict[str, object]) -> bool:

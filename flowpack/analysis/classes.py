@@ -250,7 +250,7 @@ def _unclear_parts(cls: Class) -> Iterator[Tuple[str, object]]:
     for each in cls.lineage:
         yield from _foreign_parts(each)
     for name in _HOOKS + (_MAKERS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
-        if cls.attribute(name) is not UNKNOWN:
+        if cls.defines(name):
             yield "method", name
     if kind in (*_MODELS, Kind.DATACLASS):
         for each in cls.lineage:

@@ -15,7 +15,7 @@ from flowpack.analysis.syntax import (
     PARSED_AS,
     changed_by,
     defaults_of,
-    every_argument,
+    arguments_of,
 )
 from flowpack.analysis.values import (
     UNKNOWN,
@@ -34,7 +34,6 @@ from flowpack.analysis.values import (
     Unknown,
     forget_items,
     is_changed,
-    is_enumeration,
     is_plain,
     one_of,
     size,
@@ -270,7 +269,7 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_Subscript(self, node: ast.Subscript) -> object:
         origin = self.visit(node.value)
-        if isinstance(origin, Class) and is_enumeration(origin):
+        if isinstance(origin, Class) and origin.is_enumeration:
             return calls.attribute_of(origin, str(self.visit(node.slice)))
         if isinstance(origin, (Symbol, Class, Alias)):
             if isinstance(node.slice, ast.Tuple):
@@ -342,7 +341,7 @@ class _Evaluation(ast.NodeVisitor):
 
     def _result(self, function: Function) -> object:
         """Return what *function* returns when it is called now, without arguments."""
-        names = [each.arg for each in every_argument(function.node.args)]
+        names = [each.arg for each in arguments_of(function.node.args)]
         outer, self.scope = self.scope, Scope(dict.fromkeys(names, UNKNOWN), function.scope)
         try:
             return UNKNOWN if function.returned is None else self.visit(function.returned)

@@ -14,7 +14,7 @@ from flowpack.analysis.annotations import SchemaWriter
 from flowpack.analysis.classes import field_options, full_name, options_of
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import parse_and_evaluate
-from flowpack.analysis.syntax import defaults_of, docstring_of, every_argument, source_of
+from flowpack.analysis.syntax import defaults_of, docstring_of, arguments_of, source_of
 from flowpack.analysis.values import (
     Call,
     Function,
@@ -70,7 +70,7 @@ def _read_parameters(function: Function, scope: Scope) -> Iterator[Tuple[str, Tu
         }
     except Undefined:
         pass  # After a name that is not bound, all text is left to pydantic: see _FORWARD.
-    for argument in every_argument(arguments):
+    for argument in arguments_of(arguments):
         name = argument.arg
         annotation = annotations.get(name, _ANY)
         default = function.defaults.get(name, ...)
