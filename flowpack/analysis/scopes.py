@@ -13,7 +13,6 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, changed, evaluate, truth
-from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import changed_by, defaults_of, arguments_of, source_of, stored_names
 from flowpack.analysis.values import (
     ABSENT,
@@ -58,7 +57,7 @@ class Modules:
     absolute name, None outside of the project; for the one that is deployed that very script.
     """
 
-    def __init__(self, find: Callable[[str], Optional[Script]]) -> None:
+    def __init__(self, find: Callable[[str], Any]) -> None:
         self._find = find
         self._scopes: Dict[str, Optional[Scope]] = {}
         self._depth = 0
