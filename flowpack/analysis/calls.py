@@ -198,33 +198,12 @@ _ON_DISK: Mapping[str, Callable[..., object]] = {
     **dict.fromkeys(("pathlib.Path.absolute", "pathlib.Path.resolve"), _resolved),
 }
 
-_OPERATORS: Mapping[type, Callable[..., Any]] = {
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
-    ast.Invert: operator.invert,
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda item, items: item in items,
-    ast.NotIn: lambda item, items: item not in items,
-}
+#: Operators, and what they are called in the module ``operator``.
+_OPERATORS: Mapping[str, str] = dict(pair.split("=") for pair in """
+    Add=add BitAnd=and_ BitOr=or_ BitXor=xor Div=truediv Eq=eq FloorDiv=floordiv Gt=gt GtE=ge
+    Invert=invert Is=is_ IsNot=is_not LShift=lshift Lt=lt LtE=le Mod=mod Mult=mul NotEq=ne Pow=pow
+    RShift=rshift Sub=sub UAdd=pos USub=neg
+    """.split())  # type: ignore[misc]
 
 
 def operate(op: ast.AST, *operands: Any) -> object:
@@ -239,7 +218,9 @@ def operate(op: ast.AST, *operands: Any) -> object:
             return UNKNOWN
     if isinstance(op, ast.operator) and not _stays_small(op, *operands):
         return UNKNOWN
-    return _OPERATORS[type(op)](*operands)
+    if isinstance(op, (ast.In, ast.NotIn)):
+        return (operands[0] in operands[1]) is isinstance(op, ast.In)
+    return getattr(operator, _OPERATORS[type(op).__name__])(*operands)
 
 
 def _stays_small(op: ast.operator, left: Any, right: Any) -> bool:

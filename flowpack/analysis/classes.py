@@ -48,17 +48,14 @@ class Kind(enum.Enum):
 
 _MODELS = (Kind.MODEL, Kind.BLOCK)
 #: Methods by which a class decides itself what values it takes.
-_HOOKS = (
-    "__get_pydantic_core_schema__",
-    "__get_pydantic_json_schema__",
-    "__get_validators__",
-    "__modify_schema__",
-)
+_HOOKS = """
+    __get_pydantic_core_schema__ __get_pydantic_json_schema__ __get_validators__ __modify_schema__
+    """.split()
 #: Those by which enumerations and models do.
-_MAKERS = ("_missing_", "__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__")
+_MAKERS = ["_missing_", "__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Field:
     """A field of a class."""
 
@@ -170,16 +167,8 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
         name = f"_{owner.name.lstrip('_')}{name}"
     alias = options.get("validation_alias", options.get("alias"))
     by_name = options.get("kw_only") is True or options.get("init") is False
-    return Field(
-        name=name,
-        key=alias if isinstance(alias, str) else name,
-        annotation=annotation,
-        owner=owner,
-        required=required,
-        default=default,
-        positional=positional and not by_name,
-        options=options,
-    )
+    key, positional = alias if isinstance(alias, str) else name, positional and not by_name
+    return Field(name, key, annotation, owner, required, default, positional, options)
 
 
 def field_options(annotation: object) -> Dict[str, object]:
@@ -249,7 +238,7 @@ def _unclear_parts(cls: Class) -> Iterator[Tuple[str, object]]:
     kind = kind_of(cls)
     for each in cls.lineage:
         yield from _foreign_parts(each)
-    for name in _HOOKS + (_MAKERS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
+    for name in _HOOKS + (_MAKERS if kind in (*_MODELS, Kind.ENUMERATION) else []):
         if cls.defines(name):
             yield "method", name
     if kind in (*_MODELS, Kind.DATACLASS):

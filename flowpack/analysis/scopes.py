@@ -51,10 +51,9 @@ _DEEPEST = 30
 
 
 class Modules:
-    """Gives the scope of a module of a project by its dotted name, read once, when it is used.
+    """Gives the scope of a module of a project by its dotted name: the *resolve* of its scripts.
 
-    It is the *resolve* of the project's scripts. *find* returns the script of a module by its
-    absolute name, None outside of the project; for the one that is deployed that very script.
+    *find* returns the script of a module by that name, the same one each time; None for others.
     """
 
     def __init__(self, find: Callable[[str], Any]) -> None:
@@ -64,10 +63,9 @@ class Modules:
         self._lock = threading.RLock()
 
     def __call__(self, name: str) -> Optional[Scope]:
-        """Return the scope of the module *name*; None if it is not in the project.
+        """Return the scope of the module *name*, read once; None if it is not in the project.
 
-        None, too, where it cannot be parsed, or is just being read: what leads back to itself
-        when it is used is not known there.
+        None, too, where it cannot be parsed, or is being read: a circle leads nowhere.
         """
         with self._lock:
             may_read = name not in self._scopes and self._depth < _DEEPEST
@@ -81,16 +79,14 @@ class Modules:
             return self._scopes.get(name)
 
 
-def read_module(tree: ast.Module, scope: Optional[Scope] = None) -> Scope:
-    """Return the names that the module *tree* binds, as they are at its end.
+def read_module(tree: ast.Module, scope: Scope) -> Scope:
+    """Return *scope* with the names that the module *tree* binds, as they are at its end.
 
-    *scope*, if given, takes them. It says what gives other modules of the project, and may know
-    ``__file__`` and ``__package__``, with which relative imports are made absolute.
+    Before, it may know ``__file__``, and ``__package__``, from which relative imports start.
     """
     doc = ast.get_docstring(tree, clean=False)
     # What is indented in a docstring depends on the release of Python.
     indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
-    scope = Scope() if scope is None else scope
     _note_changes(tree, scope)
     scope.names.setdefault("__file__", UNKNOWN)
     scope.names.update(__name__=MODULE_NAME, __doc__=UNKNOWN if indented else doc)
