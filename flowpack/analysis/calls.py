@@ -199,11 +199,11 @@ _ON_DISK: Mapping[str, Callable[..., object]] = {
 }
 
 #: Operators, and what they are called in the module ``operator``.
-_OPERATORS: Mapping[str, str] = dict(pair.split("=") for pair in """
+_OPERATORS = dict(pair.partition("=")[::2] for pair in """
     Add=add BitAnd=and_ BitOr=or_ BitXor=xor Div=truediv Eq=eq FloorDiv=floordiv Gt=gt GtE=ge
     Invert=invert Is=is_ IsNot=is_not LShift=lshift Lt=lt LtE=le Mod=mod Mult=mul NotEq=ne Pow=pow
     RShift=rshift Sub=sub UAdd=pos USub=neg
-    """.split())  # type: ignore[misc]
+    """.split())
 
 
 def operate(op: ast.AST, *operands: Any) -> object:

@@ -11,7 +11,6 @@ import attrs
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import HARMLESS_OPTIONS, LIMITS, block_slug, is_harmless
 from flowpack.analysis.values import (
-    ENUMERATIONS,
     UNKNOWN,
     Attribute,
     Call,
@@ -81,9 +80,9 @@ def full_name(value: object) -> str:
 
 def kind_of(cls: Class) -> Kind:
     """Return the kind of *cls*, by its bases and decorators."""
-    ancestors = {full_name(Symbol(name)) for name in cls.ancestors}
-    if ancestors & ENUMERATIONS:
+    if cls.is_enumeration:
         return Kind.ENUMERATION
+    ancestors = {full_name(Symbol(name)) for name in cls.ancestors}
     if any(name.startswith(_BLOCKS) or block_slug(name) for name in ancestors):
         return Kind.BLOCK
     if "pydantic.BaseModel" in ancestors:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from importlib.util import resolve_name
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
-from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, changed, evaluate, truth
 from flowpack.analysis.syntax import changed_by, defaults_of, arguments_of, source_of, stored_names
 from flowpack.analysis.values import (
@@ -181,8 +180,7 @@ class _Reader(ast.NodeVisitor):
             module = resolve_name(module, package if isinstance(package, str) else "")
         for alias in node.names:
             for name in self.starred(module) if alias.name == "*" else [alias.name]:
-                imported = known(Symbol(f"{module}.{name}"))
-                self.scope.bind(alias.asname or name, imported)
+                self.scope.bind(alias.asname or name, Symbol(f"{module}.{name}"))
 
     def starred(self, module: str) -> List[str]:
         """Return the names that ``from module import *`` binds; forget others if it may."""
