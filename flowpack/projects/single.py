@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import ModuleSpec
-from typing import Optional, Tuple
+from typing import Dict, Optional
 
 from flowpack.analysis.imports import Import, read_imports
 from flowpack.analysis.script import Script
@@ -61,8 +61,8 @@ def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:
     return None
 
 
-def missing_modules(script: Script) -> Tuple[Import, ...]:
-    """Return the imports that only files beside *script*, or of its project, can meet.
+def missing_modules(script: Script) -> Dict[Import, str]:
+    """Return the imports that only files of the project of *script* can meet, and these files.
 
     Left out are relative ones, and those that runs can do without.
 
@@ -73,7 +73,7 @@ def missing_modules(script: Script) -> Tuple[Import, ...]:
     tops = {each.module.partition(".")[0] for each in needed} - RESERVED
     unmet = {top for top in tops if installed(top) is None}
     if not unmet or script.path is None:
-        return ()
+        return {}
     # Imported here because most scripts do not need them.
     from flowpack.projects.modules import Tree
     from flowpack.projects.search_path import ModuleSearch, find_root, relative
@@ -82,4 +82,6 @@ def missing_modules(script: Script) -> Tuple[Import, ...]:
     own = relative(tree.root, os.path.dirname(script.path)) or ""
     search = ModuleSearch(tree, tree.package_base(own), own)
     mine = (each for each in needed if each.module.partition(".")[0] in unmet)
-    return tuple(each for each in mine if search.find(each.module, each.names))
+    found = {each: search.find(each.module, each.names) for each in mine}
+    files = {each: [module.path for module in chain if module.path] for each, chain in found.items()}
+    return {each: paths[-1] for each, paths in files.items() if paths}
