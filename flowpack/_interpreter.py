@@ -32,8 +32,8 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
 
     Imported modules stay, but for those from *folder*: the body may import from there, as a script
     may from beside itself, and another may have others of those names. *hide_bundles* keeps modules
-    and search paths of packed projects from it. If it loads one, they are left as they are then, for
-    its flow imports more later.
+    and search paths of packed projects from it. If it loads one, all are left as they are then: its
+    flow imports more later.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path
