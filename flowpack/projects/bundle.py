@@ -199,8 +199,8 @@ def extract(bundle: Bundle, folder: str) -> int:
                 os.rename(source, target)
                 undo.callback(os.rename, target, source)
             undo.pop_all()  # All of them are there.
-    except OSError as exc:
-        problem = printable(exc.strerror or exc)
+    except (OSError, ValueError) as exc:  # One is for a NUL in its name.
+        problem = printable(getattr(exc, "strerror", None) or exc)
         raise ProjectError(f"{quoted(folder)} cannot be written: {problem}") from exc
     return sum(not path.endswith("/") for path in paths)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import os
 import re
@@ -451,6 +452,26 @@ def test_extract_is_all_or_nothing(tmp_path):
     with pytest.raises(ProjectError, match="cannot be written: File name too long"):
         extract(long, str(tmp_path / "folder"))
     assert not list((tmp_path / "folder").iterdir())
+    with pytest.raises(ProjectError, match="cannot be written: .*null"):
+        extract(bundle(), "a\0b")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOTEMPTY, "not empty"), KeyboardInterrupt()])
+def test_extract_that_fails_at_the_end(tmp_path, monkeypatch, error):
+    """Someone else may write into the folder at the same time, or interrupt."""
+    rename, renamed = os.rename, []
+
+    def fail_at_the_third(source, target):
+        renamed.append(target)
+        if len(renamed) == 3:
+            raise error
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fail_at_the_third)
+    with pytest.raises((ProjectError, KeyboardInterrupt)):
+        extract(bundle({**FILES, "a/b": b"x", "c": b"x", "d": b"x"}), str(tmp_path / "folder"))
+    assert not list((tmp_path / "folder").iterdir())
+    assert len(renamed) == 5
 
 
 # --- size -----------------------------------------------------------------------------------
