@@ -59,7 +59,7 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
             # A higher one is kept: a script sets it for its flow.
             sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
             argv[:], sys.argv = argv_items, argv
-            if list(filter(in_bundle, sys.path)) == bundles:
+            if list(filter(in_bundle, sys.path)) in ([], bundles):  # Else it loaded one.
                 path[:], sys.path = path_items, path
                 _restore_modules(modules, folder)
             for number, handler in handlers.items():
