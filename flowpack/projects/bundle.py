@@ -26,7 +26,7 @@ from flowpack.projects.bootstrap import _flowpack_check, _flowpack_digest
 
 _HEAD = """\
 #
-# Flow:   {flow} in {place}
+# Flow:   {flow} in {file}
 # Files:  {count}, with {size} bytes; as text below, or base64 where they are not text
 #
 # Agents and workers run it as any script: the code at the end checks the files against their
@@ -35,12 +35,7 @@ _HEAD = """\
 {requirements}
 _flowpack_bundle = {{
     "sha256": "{sha256}",
-    "module": {module},
-    "file": {file},
-    "flow": "{flow}",
-    "search_paths": {search_paths},
-    "added": {added},
-    "files": {{
+{facts}    "files": {{
 """
 
 #: No part of a path leads out of its folder, on Windows neither; nor is all of it too long.
@@ -108,25 +103,21 @@ class Bundle:
 
 def pack(bundle: Bundle) -> bytes:
     """Return *bundle* as a Python file."""
-    files, lists = dict(sorted(bundle.files.items())), [
-        list(bundle.search_paths),
-        sorted(bundle.added),
-    ]
+    files = dict(sorted(bundle.files.items()))
+    lists = {"search_paths": list(bundle.search_paths), "added": sorted(bundle.added)}
+    facts = {"module": bundle.module, "file": bundle.file, "flow": bundle.flow, **lists}
     sizes = [len(content) for path, content in files.items() if not path.endswith("/")]
-    script = bundle.files[bundle.file].decode("utf-8", "replace")
+    script = files[bundle.file].decode("utf-8", "replace")
     # Tools refuse a script with several blocks.
     block = _PEP_723.search(script) if len(_PEP_723_START.findall(script)) == 1 else None
     head = _HEAD.format(
         flow=bundle.flow,
-        place=_literal(bundle.file)[1:-1],
+        file=_literal(bundle.file)[1:-1],
         count=len(sizes),
         size=sum(sizes),
         requirements=f"\n{_UNSEEN.sub('', block[0])}\n" if block else "",
-        sha256=_flowpack_digest([bundle.module, bundle.file, bundle.flow, *lists], files),
-        module=_literal(bundle.module),
-        file=_literal(bundle.file),
-        search_paths=_literal(lists[0]),
-        added=_literal(lists[1]),
+        sha256=_flowpack_digest(list(facts.values()), files),
+        facts="".join(f'    "{key}": {_literal(value)},\n' for key, value in facts.items()),
     )
     entries = [
         b"\n%b: %b,\n" % (_literal(path).encode(), _encode(content))
