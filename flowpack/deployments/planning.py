@@ -48,7 +48,7 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
-from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager
+from flowpack.packaging.base import Cache, CompleteSpec, Package, PoolFields, call_packager
 from flowpack.packaging.base import is_prepared, known
 from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
 from flowpack.wire.conversion import describe_schedule
@@ -133,7 +133,7 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
     """
     chosen = tuple(specs) if isinstance(specs, Iterable) else (specs,)
     context = copy_context()
-    context.run(known.set, {})
+    context.run(known.set, Cache())
     return context.run(_plan_all, chosen, api, confirm)
 
 

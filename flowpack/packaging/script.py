@@ -8,12 +8,11 @@ import io
 import json
 import os
 import sys
-import threading
 from abc import abstractmethod
 from contextlib import suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Tuple, Union
+from typing import Any, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -49,8 +48,8 @@ from flowpack.models import (
     StoredObject,
     Unset,
 )
-from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
-from flowpack.packaging.base import Value, once
+from flowpack.packaging.base import Cache, CompleteSpec, Content, Package, Packager
+from flowpack.packaging.base import SpecFields, once
 from flowpack.urls import mask_text, url_of
 
 
@@ -155,7 +154,7 @@ class SourcePackager(HidesLocals, Packager):
                 entrypoint=entrypoint,
                 storage=self.find_storage(api),
                 parameter_schema=schema,
-                notes=(*own, *notes),
+                notes=own + tuple(notes),
             )
 
     def package(self, deployment: SpecFields, client: Optional[Client] = None) -> DeploymentCreate:
@@ -205,20 +204,16 @@ def parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...]
     from flowpack.analysis import parameters as analysis
 
     if flow.definition is None:
+        unknown = "which function the flow has is not known from the source"
         # Some releases refuse to run a deployment that has no schema at all.
-        return {"title": "Parameters", "type": "object", "properties": {}}, (
-            "which function the flow has is not known from the source, so it gets no schema of"
-            " parameters",
-        )
-    parameters = analysis.parameter_schema(
-        flow.definition, flow.script.scope, where=flow.script.name
-    )
+        none = {"title": "Parameters", "type": "object", "properties": {}}
+        return none, (f"{unknown}, so it gets no schema of parameters",)
+    script = flow.script
+    parameters = analysis.parameter_schema(flow.definition, script.scope, where=script.name)
     first, notes = next(iter(flow.parameters), ""), parameters.notes
     if flow.is_method and first in ("self", "cls"):
-        notes += (
-            f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a"
-            " value, or make it a static method",
-        )
+        problem = f"workers call {flow.variable} on no instance: give its parameter"
+        notes += (f"{problem} {quoted(first)} a value, or make it a static method",)
     return parameters.schema, notes
 
 
@@ -268,14 +263,12 @@ class ScriptPackager(SourcePackager):
 # --- bytes first, the pointer last --------------------------------------------------------
 
 
-class Registry:
+class Registry(Cache):
     """Flows, storage blocks and pools that the threads of one deploy register, each once."""
 
     def __init__(self, client: Client) -> None:
+        super().__init__()
         self._client = client
-        self._known: Dict[Hashable, Any] = {}
-        self._locks: Dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
 
     def flow_id(self, name: str) -> UUID:
         """Return the id of the flow called *name*, made if missing."""
@@ -286,16 +279,6 @@ class Registry:
         data = json.dumps(storage.to_document_data(), sort_keys=True)
         key = ("document", storage.schema_checksum(), data)
         return self.once(key, lambda: storage.ensure_document(self._client))
-
-    def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return what *make* makes, made once for *key*."""
-        with self._lock:
-            making = self._locks.setdefault(key, threading.Lock())
-        with making:
-            if key not in self._known:
-                self._known[key] = make()
-            known: Value = self._known[key]
-            return known
 
 
 def describe(
