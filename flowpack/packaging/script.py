@@ -7,10 +7,8 @@ import copy
 import io
 import json
 import os
-import sys
 from abc import abstractmethod
 from contextlib import suppress
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Mapping, Optional, Tuple, Union
 from uuid import UUID
@@ -225,20 +223,34 @@ def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
         return {}
 
 
-def _needs_nothing_else(script: Script) -> bool:
-    """Return True if *script* surely imports only what is installed; a quick look."""
-    names = {"" for word in (b"import_module", b"__import__") if word in script.content}
-    for node in ast.walk(script.tree):
-        if isinstance(node, ast.Import):
-            names.update(each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            names.add("" if node.level else node.module or "")
-    standard = getattr(sys, "stdlib_module_names", sys.builtin_module_names)  # Since 3.10.
-    tops = {name.partition(".")[0] for name in names}.difference(standard, ("prefect", "flowpack"))
-    found = [PathFinder.find_spec(name) if name else None for name in tops]
-    origins = [str(spec and spec.origin) for spec in found]
-    place = os.path.dirname(os.__file__)
-    return all("-packages" in each or each.startswith(place) for each in origins)
+_REMEDY = "store them, too: --project (project: true in spec files, ProjectPackager in Python)"
+
+
+def check_imports(script: Script) -> None:
+    """Warn of imports that only files of the script's project can meet.
+
+    Raises:
+        DeploymentValidationError: It has a relative import at module level: no run could load it.
+    """
+    # Imported here because they are slow to load, and projects do not need them.
+    from flowpack.analysis.imports import read_imports
+    from flowpack.projects.single import missing_modules
+
+    missing = [f"{each.module} ({file})" for each, file in missing_modules(script).items()]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = [node for node in ast.walk(script.tree) if isinstance(node, kinds)]
+    for each in read_imports(script).found:
+        if each.level and not each.optional:
+            if not any(node.lineno < each.line <= (node.end_lineno or 0) for node in functions):
+                problem = "a relative import needs the files of its package, which are not stored"
+                raise DeploymentValidationError(
+                    script.at(each.line), [f"{problem} with the script; {_REMEDY}"]
+                )
+            missing.append(f"{'.' * each.level}{each.module} (line {each.line})")
+    if missing:
+        shown = printable(", ".join(missing), 500)
+        problem = "imports files that are not stored with it, and runs fail without them"
+        warn(f"{printable(script.name)} {problem}: {shown}; {_REMEDY}")
 
 
 @attrs.frozen
@@ -250,12 +262,9 @@ class ScriptPackager(SourcePackager):
         return deployment.flow.script.content, deployment.flow.entrypoint
 
     def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
-        """Return none; see ``check_imports``, which warns of what is not stored, or raises."""
+        """Return none; see :func:`check_imports`."""
         script = deployment.flow.script
-        if script.path is not None and not _needs_nothing_else(script):
-            # Imported here because most scripts import nothing of a project.
-            from flowpack.packaging.imports import check_imports
-
+        if script.path is not None:
             once(("imports", script), lambda: check_imports(script))
         return ()
 
