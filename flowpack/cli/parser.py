@@ -126,13 +126,9 @@ def count(text: str) -> int:
 
 def project_root(text: str) -> str:
     """Return the folder *text*; a script in its place was swallowed and comes first."""
-    for path in (not_empty(text), text.rpartition(":")[0]):
-        if os.path.isfile(os.path.expanduser(path)):
-            problem = f"ROOT is a folder, and {quoted(path)} is a file; put TARGET first, as in"
-            raise argparse.ArgumentTypeError(f"{problem} {printable(text)} --project")
-    if not os.path.isdir(os.path.expanduser(text)):
-        problem = "there is no such folder; if it is the TARGET, put it before --project"
-        raise argparse.ArgumentTypeError(problem)
+    if not os.path.isdir(os.path.expanduser(not_empty(text))):
+        problem = f"{quoted(text)} is no such folder; if it is the script, put TARGET first, as in"
+        raise argparse.ArgumentTypeError(f"{problem} {printable(text)} --project")
     return text
 
 
