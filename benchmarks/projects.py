@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.objects import MIB
 from benchmarks.places import ROOT, call
 from benchmarks.timing import Figure, Side, at_most, extra, paired
-from flowpack.projects import Bundle, pack
+from flowpack.projects.bundle import Bundle, pack
 
 _FILES = {
     "etl/__init__.py": "",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
 from types import ModuleType
-from typing import Any, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Iterator, Mapping, Optional, Tuple
 
 #: Begins the names of modules that come and go by themselves: loaded scripts.
 SCRIPT_PREFIX = "_flowpack_script_"
@@ -32,8 +31,9 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
     """Run the body, then restore what it changed.
 
     Imported modules stay, but for those from *folder*: the body may import from there, as a script
-    may from beside itself, and another may have others of those names. Those of packed projects
-    stay, too, with their search paths; *hide_bundles* keeps them from the body.
+    may from beside itself, and another may have others of those names. *hide_bundles* keeps modules
+    and search paths of packed projects from it. If it loads one, they are left as they are then, for
+    its flow imports more later.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path
@@ -45,12 +45,11 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
     known = [os.path.join(cwd or os.sep, os.fsdecode(each)) for each in path]
     if folder is not None and folder in map(os.path.normpath, known):
         folder = None
-    hidden: Set[str] = set()
-    if hide_bundles and BUNDLES in modules:
+    if hide_bundles:
         path[:] = [each for each in path if not in_bundle(each)]
-        hidden = {name for name, module in modules.items() if in_bundle(_file(module))}
-        for name in hidden:
+        for name in [name for name, module in modules.items() if in_bundle(_file(module))]:
             sys.modules.pop(name, None)
+    bundles = list(filter(in_bundle, path))
     if folder is not None:
         path.insert(0, folder)
     with _streams_restored():
@@ -59,11 +58,10 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
         finally:
             # A higher one is kept: a script sets it for its flow.
             sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
-            bundles = [each for each in sys.path if in_bundle(each)]
-            path_items = bundles + [each for each in path_items if each not in bundles]
-            argv[:], path[:] = argv_items, path_items
-            sys.argv, sys.path = argv, path
-            _restore_modules(modules, folder, hidden, bundles)
+            argv[:], sys.argv = argv_items, argv
+            if list(filter(in_bundle, sys.path)) == bundles:
+                path[:], sys.path = path_items, path
+                _restore_modules(modules, folder)
             for number, handler in handlers.items():
                 # None was not set from Python, and cannot be set again.
                 if handler is not None and signal.getsignal(number) != handler:
@@ -132,28 +130,22 @@ def _reopen(stream: Any, copied: Optional[_Copied]) -> Any:
     return stream
 
 
-def _restore_modules(
-    before: Mapping[str, ModuleType], folder: Optional[str], hidden: Set[str], bundles: List[str]
-) -> None:
-    replaced = {each.name for each in pkgutil.iter_modules(bundles)}
-    mixed = hidden - replaced  # Of a hidden project and of another package of the same name.
+def _restore_modules(before: Mapping[str, ModuleType], folder: Optional[str]) -> None:
     for name, module in list(sys.modules.items()):
-        is_new = name not in before
-        if is_new and (name.partition(".")[0] in mixed or _is_stray(name, module, folder)):
+        parent = before.get(name.partition(".")[0])
+        is_mixed = in_bundle(_file(parent)) and not in_bundle(_file(module))
+        if name not in before and (is_mixed or _is_stray(name, module, folder)):
             sys.modules.pop(name, None)
     for name, module in before.items():
         # A loaded script's may have gone in between, for good.
-        if not name.startswith(SCRIPT_PREFIX) and name.partition(".")[0] not in replaced:
+        if not name.startswith(SCRIPT_PREFIX):
             sys.modules[name] = module
     if folder is not None:
         sys.path_importer_cache.pop(folder, None)
 
 
 def in_bundle(path: object) -> bool:
-    """Return True if *path* is where a packed project has its files in this process.
-
-    Its flow may import from there later, and so may processes that it starts.
-    """
+    """Return True if *path* is where a packed project has its files in this process."""
     folders = getattr(sys.modules.get(BUNDLES), "folders", {}).values()
     places = tuple(os.path.join(folder, "") for folder in folders)
     return isinstance(path, str) and os.path.join(path, "").startswith(places)

@@ -39,13 +39,12 @@ _NO_PREFECT = (
 )
 _NO_MODULE = (
     "install what has it where flowpack runs; a module of your own is not stored with the script"
-    " unless it is deployed with --project"
+    " unless it is deployed with --project, and an import or --include names it"
 )
 _NO_FILE = (
-    "only the script itself is stored: deploy it with --project and --include the file, or bring"
-    " the file to where flowpack runs, and give the script its absolute path"
+    "only the script itself is stored, and with --project the files that --include names: deploy it"
+    " so, or bring the file to where flowpack runs, and give the script its absolute path"
 )
-_NOT_INCLUDED = "if it is of the flow's project, deploy with --project and --include it"
 
 
 def load_flow_from_script(
@@ -98,22 +97,18 @@ def load_flow_from_script(
 
 def script_error(where: str, exc: BaseException) -> ScriptError:
     """Return the error for *exc*, which the user's code raised; *where* names the script."""
-    import tempfile  # Imported here because they are slow to load.
-    import traceback
+    import tempfile  # Imported here because it is slow to load.
 
     advice = ""
     private = os.path.join(tempfile.gettempdir(), _FOLDER_PREFIX)
-    frames = traceback.walk_tb(exc.__traceback__)
     if isinstance(exc, ModuleNotFoundError):
-        advice = _NO_PREFECT if (exc.name or "").partition(".")[0] == "prefect" else _NO_MODULE
-        if advice == _NO_MODULE and any(in_bundle(each.f_code.co_filename) for each, _ in frames):
-            advice = f"install what has it where flowpack runs; {_NOT_INCLUDED}"
-    elif isinstance(exc, FileNotFoundError) and in_bundle(str(exc.filename)):
-        advice = _NOT_INCLUDED
+        prefect = (exc.name or "").partition(".")[0] == "prefect"
+        advice = _NO_PREFECT if prefect else _NO_MODULE
     elif isinstance(exc, ImportError) and "relative import" in str(exc):
         advice = _NO_MODULE
-    elif isinstance(exc, FileNotFoundError) and str(exc.filename).startswith(private):
-        advice = _NO_FILE
+    elif isinstance(exc, FileNotFoundError):
+        is_private = in_bundle(exc.filename) or str(exc.filename).startswith(private)
+        advice = _NO_FILE if is_private else ""
     return ScriptError(where, exc, advice)
 
 
@@ -200,10 +195,10 @@ def _forget(name: str, filename: str) -> None:
 
 
 def _run(script: Script, filename: str, module: ModuleType) -> None:
-    folder = os.path.dirname(script.path) if script.path else None
+    is_bundle = script.content.startswith(BUNDLE_MARK)  # It brings all that it imports.
+    folder = os.path.dirname(script.path) if script.path and not is_bundle else None
     try:
-        hide_bundles = not script.content.startswith(BUNDLE_MARK)
-        with restored(folder, hide_bundles=hide_bundles), calls_skipped(script.name):
+        with restored(folder, hide_bundles=not is_bundle), calls_skipped(script.name):
             code = compile(script.content, filename, "exec", dont_inherit=True)
             exec(code, module.__dict__)
     except KeyboardInterrupt:

@@ -8,13 +8,33 @@ import json
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Set, Tuple
 
 from flowpack.analysis import known_types
-from flowpack.analysis.classes import Field, Kind, fields_of, full_name, kind_of, options_of
-from flowpack.analysis.classes import options_of_model, problem_of
+from flowpack.analysis.classes import (
+    Field,
+    Kind,
+    fields_of,
+    full_name,
+    kind_of,
+    options_of,
+    options_of_model,
+    problem_of,
+)
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import NULL, Json
-from flowpack.analysis.values import UNKNOWN, Alias, Call, Class, Scope, Subscripted, Symbol
-from flowpack.analysis.values import TypeVariable, Undefined, Unknown, is_plain, values_of
+from flowpack.analysis.values import (
+    UNKNOWN,
+    Alias,
+    Call,
+    Class,
+    Scope,
+    Subscripted,
+    Symbol,
+    TypeVariable,
+    Undefined,
+    Unknown,
+    is_plain,
+    values_of,
+)
 from flowpack.exceptions import quoted
 
 #: A schema of more parts than this is given up.

@@ -11,11 +11,33 @@ from pathlib import PurePath
 from typing import Any, Callable, Dict, List, Mapping
 
 from flowpack.analysis.syntax import returned_function, returns_parameter
-from flowpack.analysis.values import CONTAINERS, ENUMERATIONS, LONGEST, SIZED, UNKNOWN, Attribute
-from flowpack.analysis.values import Call, Class, Function, Member, OneOf, OpenCall, Scope
-from flowpack.analysis.values import Subscripted, Symbol, TypeVariable, Unknown, alternatives
-from flowpack.analysis.values import is_changed, is_enumeration, is_plain, members_of, one_of
-from flowpack.analysis.values import path_of, size
+from flowpack.analysis.values import (
+    CONTAINERS,
+    ENUMERATIONS,
+    LONGEST,
+    SIZED,
+    UNKNOWN,
+    Attribute,
+    Call,
+    Class,
+    Function,
+    Member,
+    OneOf,
+    OpenCall,
+    Scope,
+    Subscripted,
+    Symbol,
+    TypeVariable,
+    Unknown,
+    alternatives,
+    is_changed,
+    is_enumeration,
+    is_plain,
+    members_of,
+    one_of,
+    path_of,
+    size,
+)
 
 #: Most bits of an integer.
 MOST_BITS = 4_096

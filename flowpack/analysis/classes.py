@@ -10,8 +10,20 @@ import attrs
 
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import HARMLESS_OPTIONS, LIMITS, block_slug, is_harmless
-from flowpack.analysis.values import ENUMERATIONS, UNKNOWN, Attribute, Call, Class, Function, Scope
-from flowpack.analysis.values import Subscripted, Symbol, Undefined, Unknown, is_plain
+from flowpack.analysis.values import (
+    ENUMERATIONS,
+    UNKNOWN,
+    Attribute,
+    Call,
+    Class,
+    Function,
+    Scope,
+    Subscripted,
+    Symbol,
+    Undefined,
+    Unknown,
+    is_plain,
+)
 from flowpack.exceptions import quoted
 
 _BLOCKS = ("prefect.blocks.", "prefect.filesystems.")
@@ -250,8 +262,7 @@ def _foreign_parts(cls: Class) -> Iterator[Tuple[str, object]]:
     for name, annotation in cls.annotations.items():
         if isinstance(annotation, Unknown):
             yield "conditional field", name
-    for base in cls.bases:
-        origin = base.origin if isinstance(base, Subscripted) else base
+    for origin in cls.origins:
         if not (isinstance(origin, Class) or is_harmless(full_name(origin))):
             yield "base", origin
     for decorator in cls.decorators:

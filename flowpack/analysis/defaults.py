@@ -9,8 +9,17 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Callable, Dict, Tuple
 
 from flowpack.analysis.classes import Kind, fields_of, full_name, kind_of, problem_of
-from flowpack.analysis.values import UNKNOWN, Call, Class, Member, Subscripted, Symbol, Unknown
-from flowpack.analysis.values import member_value, values_of
+from flowpack.analysis.values import (
+    UNKNOWN,
+    Call,
+    Class,
+    Member,
+    Subscripted,
+    Symbol,
+    Unknown,
+    member_value,
+    values_of,
+)
 
 #: More values than this, or deeper ones, are not written out.
 _MOST = 10_000

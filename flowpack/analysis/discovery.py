@@ -11,8 +11,16 @@ import attrs
 from flowpack.analysis.makers import FlowReader, MadeFlow
 from flowpack.analysis.script import Script, choose
 from flowpack.analysis.syntax import docstring_of, every_argument, source_of
-from flowpack.analysis.values import Call, Class, Function, OpenCall, Scope, Symbol, Unknown
-from flowpack.analysis.values import alternatives
+from flowpack.analysis.values import (
+    Call,
+    Class,
+    Function,
+    OpenCall,
+    Scope,
+    Symbol,
+    Unknown,
+    alternatives,
+)
 from flowpack.exceptions import DiscoveryError, MissingFlowError, printable, quoted
 from flowpack.models import name_problem
 

@@ -9,12 +9,36 @@ import attrs
 
 from flowpack.analysis import calls
 from flowpack.analysis.calls import iterated, known
-from flowpack.analysis.syntax import CHANGING_METHODS, OF_FLOWS, PARSED_AS, changed_by, defaults_of
-from flowpack.analysis.syntax import every_argument
-from flowpack.analysis.values import UNKNOWN, Alias, Attribute, Call, Class, Function, Member
-from flowpack.analysis.values import OpenCall, Scope, Subscripted, Symbol, TypeVariable, Undefined
-from flowpack.analysis.values import Unknown, forget_items, is_changed, is_enumeration, is_plain
-from flowpack.analysis.values import one_of, size
+from flowpack.analysis.syntax import (
+    CHANGING_METHODS,
+    OF_FLOWS,
+    PARSED_AS,
+    changed_by,
+    defaults_of,
+    every_argument,
+)
+from flowpack.analysis.values import (
+    UNKNOWN,
+    Alias,
+    Attribute,
+    Call,
+    Class,
+    Function,
+    Member,
+    OpenCall,
+    Scope,
+    Subscripted,
+    Symbol,
+    TypeVariable,
+    Undefined,
+    Unknown,
+    forget_items,
+    is_changed,
+    is_enumeration,
+    is_plain,
+    one_of,
+    size,
+)
 
 #: Parts and items that one expression may have; of a longer one nothing is known.
 _MOST_STEPS = 20_000
@@ -66,11 +90,10 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
     elif isinstance(target, ast.Starred):
         bind(scope, target.value, Unknown(target))
     elif isinstance(target, (ast.Subscript, ast.Attribute)):
-        owner, resolve = read_value(target.value, scope), scope.module.resolve
+        owner = read_value(target.value, scope)
         forget_items(owner)
-        inner = owner.scope if isinstance(owner, Class) else None
-        if isinstance(owner, Symbol) and resolve is not None:
-            inner = resolve(owner.name)
+        module = scope.other(owner.name) if isinstance(owner, Symbol) else None
+        inner = owner.scope if isinstance(owner, Class) else module
         attribute = getattr(target, "attr", "")
         if inner is not None and attribute in inner.names:
             inner.bind(attribute, UNKNOWN)

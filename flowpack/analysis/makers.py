@@ -10,8 +10,16 @@ import attrs
 
 from flowpack.analysis.calls import returns_argument
 from flowpack.analysis.syntax import changed_by, source_of
-from flowpack.analysis.values import Attribute, Call, Function, OpenCall, Scope, Symbol, Unknown
-from flowpack.analysis.values import alternatives
+from flowpack.analysis.values import (
+    Attribute,
+    Call,
+    Function,
+    OpenCall,
+    Scope,
+    Symbol,
+    Unknown,
+    alternatives,
+)
 from flowpack.exceptions import printable
 
 #: The packages whose ``flow`` makes flows.

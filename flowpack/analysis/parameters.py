@@ -15,8 +15,16 @@ from flowpack.analysis.classes import field_options, full_name, options_of
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import parse_and_evaluate
 from flowpack.analysis.syntax import defaults_of, docstring_of, every_argument, source_of
-from flowpack.analysis.values import Call, Function, Member, OneOf, Scope, Subscripted, Symbol
-from flowpack.analysis.values import Undefined
+from flowpack.analysis.values import (
+    Call,
+    Function,
+    Member,
+    OneOf,
+    Scope,
+    Subscripted,
+    Symbol,
+    Undefined,
+)
 from flowpack.exceptions import DiscoveryError, quoted
 
 _ANY = Symbol("typing.Any")

@@ -12,10 +12,28 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, changed, evaluate, truth
-from flowpack.analysis.syntax import changed_by, defaults_of, every_argument, source_of
-from flowpack.analysis.syntax import stored_names
-from flowpack.analysis.values import ABSENT, UNKNOWN, Alias, Class, Function, Scope, Symbol
-from flowpack.analysis.values import TypeVariable, Undefined, Unknown, forget_items, one_of, path_of
+from flowpack.analysis.syntax import (
+    changed_by,
+    defaults_of,
+    every_argument,
+    source_of,
+    stored_names,
+)
+from flowpack.analysis.values import (
+    ABSENT,
+    UNKNOWN,
+    Alias,
+    Class,
+    Function,
+    Scope,
+    Symbol,
+    TypeVariable,
+    Undefined,
+    Unknown,
+    forget_items,
+    one_of,
+    path_of,
+)
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -50,6 +68,13 @@ def read_module(tree: ast.Module, scope: Optional[Scope] = None) -> Scope:
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     future = [alias.name for node in imports if node.module == "__future__" for alias in node.names]
     _Reader(scope, postponed="annotations" in future).read(tree.body)
+    read, scopes = 0, scope.statements or {}
+    while read < len(scopes):  # Each function adds those in it.
+        statements = list(scopes.items())[read:]
+        read += len(statements)
+        for statement, outer in statements:
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                read_body(statement, outer)
     return scope
 
 
@@ -90,11 +115,11 @@ class _Reader(ast.NodeVisitor):
 
     def read(self, statements: List[ast.stmt]) -> None:
         """Follow *statements*."""
-        watch = self.scope.module.watch
+        scopes = self.scope.module.statements
         for statement in statements:
             try:
-                if watch is not None:
-                    watch(statement, self.scope)
+                if scopes is not None:
+                    scopes[statement] = self.scope
                 self.visit(statement)
             except RecursionError:
                 for name in stored_names(statement):
@@ -106,7 +131,7 @@ class _Reader(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> None:
         """Forget all that a statement, which is not followed in order, may bind or change."""
         for each in ast.walk(node):
-            if isinstance(each, ast.Name):
+            if isinstance(each, ast.Name) and self.scope.module.statements is None:
                 forget_items(self.value(each))
             change(self.scope, each)
         line = getattr(node, "lineno", 0)
@@ -138,8 +163,7 @@ class _Reader(ast.NodeVisitor):
         """Return the names that ``from module import *`` binds; forget others if it may."""
         if module in _KNOWN_MODULES:
             return list(getattr(importlib.import_module(module), "__all__", ()))
-        resolve = self.scope.module.resolve
-        other = resolve(module) if resolve is not None and module[0] != "." else None
+        other = self.scope.other(module)
         listed = None if other is None else other.exported()
         if other is None or (listed is None and (other.stars or "__all__" in other.names)):
             self.scope.bind_others(f"from {module} import *", module)

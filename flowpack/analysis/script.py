@@ -12,18 +12,34 @@ import threading
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Protocol, Sequence, Tuple, TypeVar
-from typing import Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.analysis.syntax import PARSED_AS
-from flowpack.exceptions import DiscoveryError, MissingFlowError, UnspecifiedFlowError, printable
-from flowpack.exceptions import quoted, suggestion
+from flowpack.exceptions import (
+    DiscoveryError,
+    MissingFlowError,
+    UnspecifiedFlowError,
+    printable,
+    quoted,
+    suggestion,
+)
 
 if TYPE_CHECKING:
-    from flowpack.analysis.values import Resolve, Scope, Watch
+    from flowpack.analysis.values import Scope
 
 #: Longest script that is read, in bytes.
 SIZE_LIMIT = 100 * 1024 * 1024
@@ -40,9 +56,9 @@ class Script:
     content: bytes = attrs.field(repr=False)
     name: str
     path: Optional[str] = None  # Absolute; None where there is no file.
-    # In a project: the dotted name of the module, and what gives the scope of each of them.
+    # In a project: the dotted name of the module, and what gives the Scope of each of them.
     module: Optional[str] = attrs.field(default=None, repr=False)
-    resolve: Optional[Resolve] = attrs.field(default=None, eq=False, repr=False)
+    resolve: Optional[Callable[[str], Any]] = attrs.field(default=None, eq=False, repr=False)
 
     @classmethod
     def read(cls, path: Union[str, os.PathLike[str]], *, limit: int = SIZE_LIMIT) -> Script:
@@ -111,17 +127,21 @@ class Script:
         shared = self.resolve(self.module) if self.resolve and self.module else None
         return shared or self.read_scope()  # Modules that import this one see the same classes.
 
-    def read_scope(self, watch: Optional[Watch] = None) -> Scope:
-        """Read the scope anew; only for who watches does it know ``__file__``."""
+    def read_scope(self, statements: Optional[Dict[ast.AST, Scope]] = None) -> Scope:
+        """Read the scope anew; fill *statements* with the scope that each statement is in.
+
+        With *statements*, which are for what is likely and not for what is certain, the bodies
+        of functions are read as well, and ``__file__`` is known.
+        """
         # Imported here because it is slow to load.
         from flowpack.analysis.scopes import read_module
         from flowpack.analysis.values import Scope
 
-        tree, scope = self.tree, Scope(resolve=self.resolve, watch=watch)
+        tree, scope = self.tree, Scope(resolve=self.resolve, statements=statements)
         if self.module is not None:
             parent, is_package = self.module.rpartition(".")[0], self.filename == "__init__.py"
             scope.names["__package__"] = self.module if is_package else parent
-        if self.path is not None and watch is not None:
+        if self.path is not None and statements is not None:
             scope.names["__file__"] = self.path
         return read_module(tree, scope)
 

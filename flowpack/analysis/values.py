@@ -10,7 +10,7 @@ import ast
 import builtins
 import re
 from collections import deque
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple, Union
 
 import attrs
 
@@ -108,10 +108,6 @@ class Alias(Value):
     scope: Scope = attrs.field(repr=False)
 
 
-#: Gives the scope of a module of the project by its dotted name; None outside of it.
-Resolve = Callable[[str], Optional["Scope"]]
-#: Gets each statement before it is followed, and the scope with what is bound so far.
-Watch = Callable[[ast.stmt, "Scope"], None]
 #: Stands for a name that is not bound, where bindings are compared.
 ABSENT = object()
 
@@ -131,8 +127,10 @@ class Scope:
     filled: Set[str] = attrs.field(factory=set, repr=False)
     # What names stood for since somebody began to record it.
     replaced: Optional[Dict[str, object]] = attrs.field(default=None, repr=False)
-    resolve: Optional[Resolve] = attrs.field(default=None, repr=False)
-    watch: Optional[Watch] = attrs.field(default=None, repr=False)
+    # Of a module: gives the scope of others of the project by their dotted names.
+    resolve: Optional[Callable[[str], Optional[Scope]]] = attrs.field(default=None, repr=False)
+    # Of a module: gets the scope that each statement is in; then names are what is likely.
+    statements: Optional[Dict[ast.AST, Scope]] = attrs.field(default=None, repr=False)
 
     @property
     def module(self) -> Scope:
@@ -153,9 +151,8 @@ class Scope:
 
     def bind_others(self, why: str, star: str) -> None:
         """Let all names stand for other things too: those of *star*, for the reason *why*."""
-        # Who watches wants what is likely.
-        for name, value in list(self.names.items()) if self.module.watch is None else ():
-            if not name.startswith("__"):
+        for name, value in list(self.names.items()):
+            if self.module.statements is None and not name.startswith("__"):
                 self.bind(name, one_of([value, UNKNOWN], f"{why} may bind it anew"))
         self.stars.append(star)
 
@@ -184,22 +181,24 @@ class Scope:
             return UNKNOWN
         raise Undefined(name)
 
+    def other(self, module: str) -> Optional[Scope]:
+        """Return the scope of a *module* of the project; None if it is not in there."""
+        resolve = self.module.resolve
+        return resolve(module) if resolve is not None and module[:1] not in ("", ".") else None
+
     def follow(self, value: object) -> object:
         """Return what *value*, if it is the symbol of a name in the project, stands for there.
 
         Functions, flows, modules, and what is not bound there, remain symbols.
         """
-        resolve = self.module.resolve
         for _ in range(_MOST_MODULES):  # Modules may import a name from each other.
-            if resolve is None or not isinstance(value, Symbol):
-                break
-            module, _, name = value.name.rpartition(".")
-            scope = resolve(module) if module and module[0] != "." else None
+            module, _, name = (value.name if isinstance(value, Symbol) else "").rpartition(".")
+            scope = self.other(module)
             if scope is None or name not in scope.names:
                 break
             found = scope.look_up(name)
-            is_code = any(isinstance(each, _CODE) for each in alternatives(found))
-            if is_code or found == value:
+            code = (Attribute, Function, OpenCall)
+            if found == value or any(isinstance(each, code) for each in alternatives(found)):
                 break
             # Without its source a call is nowhere taken for that of a flow.
             value = attrs.evolve(found, node=None) if isinstance(found, Call) else found
@@ -274,13 +273,18 @@ class Class(Value):
 
     @lineage.default
     def _find_lineage(self) -> Tuple[Class, ...]:
-        bases = [each for each in map(_origin, reversed(self.bases)) if isinstance(each, Class)]
+        bases = [each for each in reversed(self.origins) if isinstance(each, Class)]
         return (*dict.fromkeys(cls for base in bases for cls in base.lineage), self)
 
     @ancestors.default
     def _find_ancestors(self) -> frozenset[str]:
-        bases = (_origin(base) for cls in self.lineage for base in cls.bases)
+        bases = (base for cls in self.lineage for base in cls.origins)
         return frozenset(base.name for base in bases if isinstance(base, Symbol))
+
+    @property
+    def origins(self) -> Tuple[object, ...]:
+        """What the bases are without their arguments: ``Generic`` of ``Generic[T]``."""
+        return tuple(each.origin if isinstance(each, Subscripted) else each for each in self.bases)
 
     def is_a(self, *names: str) -> bool:
         """Return True if one of the symbols *names* is among all its bases."""
@@ -292,10 +296,6 @@ class Class(Value):
             if name in cls.scope.names:
                 return cls.scope.names[name]
         return UNKNOWN
-
-
-def _origin(base: object) -> object:
-    return base.origin if isinstance(base, Subscripted) else base
 
 
 @attrs.frozen(eq=False)
@@ -327,10 +327,6 @@ def path_of(value: object) -> str:
     return value.name if isinstance(value, Symbol) else ""
 
 
-#: What other modules do not see more of than the name.
-_CODE = (Attribute, Function, OpenCall)
-
-
 # Plain values, and what may be several
 
 
@@ -341,16 +337,22 @@ def size(value: object) -> int:
 
 def is_plain(value: object) -> bool:
     """Return True if *value* stands for itself, through and through."""
-    waiting: List[object] = [value]
+    return not any(isinstance(each, Value) for each in _parts(value))
+
+
+def _parts(value: object) -> Iterator[Any]:
+    """Yield *value* and all in it, as far as that is looked at; after too many UNKNOWN."""
+    waiting: List[Any] = [value]
     for _ in range(LONGEST):
         if not waiting:
-            return True
-        item = waiting.pop()
-        if isinstance(item, Value):
-            return False
-        if isinstance(item, CONTAINERS):
-            waiting += [*item, *item.values()] if isinstance(item, dict) else item
-    return False
+            return
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, (OneOf, *CONTAINERS, deque)):
+            waiting += each.values if isinstance(each, OneOf) else each
+        yield each
+    yield UNKNOWN
 
 
 def one_of(values: Iterable[object], why: str) -> object:
@@ -393,15 +395,7 @@ def _same(one: object, other: object) -> bool:
 
 def forget_items(value: object) -> None:
     """Make what containers in *value* hold unknown, if they can change."""
-    waiting: List[Any] = [value]
-    for _ in range(LONGEST):
-        if not waiting:
-            return
-        each = waiting.pop()
-        if isinstance(each, (OneOf, dict)):
-            waiting += each.values if isinstance(each, OneOf) else each.values()
-        elif isinstance(each, (tuple, *_MUTABLE)):
-            waiting += each
+    for each in _parts(value):
         if isinstance(each, _MUTABLE):
             each.clear()
             if isinstance(each, dict):

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-import itertools
 import os
-import re
 from collections import deque
-from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Collection, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
-from flowpack.analysis.imports import Import, UnknownImport, exported_names, read_imports
+from flowpack.analysis.imports import Import, exported_names, read_imports
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
-from flowpack.projects.data_files import data_file_hints
+from flowpack.projects.data_files import DataFiles
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_root, relative
 from flowpack.projects.selection import Selection
-from flowpack.projects.single import RESERVED, installed, is_standard
+from flowpack.projects.single import RESERVED, installed
 
-#: How reasons begin or end for files that may never be imported.
+#: How reasons begin for files that may never be imported.
 _INCLUDED = "include "
-_MAY_IMPORT = " may import it"
-#: Calls that import files, wherever these are.
-_BY_FILE = re.compile(r".*(spec_from_file_location|SourceFileLoader|load_source|run_path)")
-#: Modules that nobody means by a name that is made up while running.
-_NOT_MEANT = re.compile(r"tests?|test_.*|.*_test|conftest|__init__|__main__")
-_DOTTED_NAME = re.compile(r"\w+(\.\w+)+")
+#: So many imports that are not followed are named.
+_SHOWN = 3
 
 
 @attrs.frozen
@@ -98,10 +91,8 @@ def find_project(
         given.append(inner)
     base = _find_base(tree, file, read_imports(script).found)
     search = ModuleSearch(tree, base, parent(file), given)
-    closure = _Closure(search, selection, Module.at(file, base))
-    if root is None:
-        closure.above = ModuleSearch(Tree(find_root(tree.root)), "", "")
-    return closure.find(script)
+    above = ModuleSearch(Tree(find_root(tree.root)), "", "") if root is None else None
+    return _Closure(search, selection, Module.at(file, base), above).find(script)
 
 
 def _find_base(tree: Tree, file: str, imports: Sequence[Import]) -> str:
@@ -134,25 +125,26 @@ def _find_base(tree: Tree, file: str, imports: Sequence[Import]) -> str:
 
 
 class _Closure:
-    """Follows imports from file to file; each file is read once."""
+    """Follows imports from file to file; each file is read once.
 
-    #: Where modules are that the project lacks, if its root is guessed.
-    above: Optional[ModuleSearch] = None
+    *above* searches where modules may be that the project lacks, if its root is guessed.
+    """
 
-    def __init__(self, search: ModuleSearch, selection: Selection, entry: Module) -> None:
-        self._search, self._tree, self._selection, self._entry = (
-            search,
-            search.tree,
-            selection,
-            entry,
-        )
+    def __init__(
+        self,
+        search: ModuleSearch,
+        selection: Selection,
+        entry: Module,
+        above: Optional[ModuleSearch],
+    ) -> None:
+        self._search, self._tree, self._above = search, search.tree, above
+        self._selection, self._entry = selection, entry
         self._reader = FileReader(self._tree.root, selection.size_limit)
         self._scripts: Dict[str, Script] = {}
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
         self._imported: Dict[Module, None] = {entry: None}
-        self._open: Set[str] = set()  # Packages with modules that import what is not known.
-        self._read: Dict[str, None] = {}  # Files whose imports are followed.
+        self._unknown: Dict[str, None] = {}  # Imports of what only running the code tells.
         self._notes: Dict[str, None] = {}
         self._waiting: Deque[Module] = deque()
 
@@ -166,14 +158,9 @@ class _Closure:
         self._notes.update(dict.fromkeys(selected.notes))
         for path, pattern in selected.patterns.items():
             self._include(path, f"{_INCLUDED}{pattern}")
-        searched: Set[Tuple[str, str]] = set()
         while self._waiting:
             self._follow(self._waiting.popleft())
-            pairs = itertools.product(sorted(self._open), list(self._read))
-            for pair in [] if self._waiting else [each for each in pairs if each not in searched]:
-                searched.add(pair)
-                self._follow_strings(*pair)
-        bases = {each.base for modules in self._modules.values() for each in modules}
+        bases = {base for path in self._modules for base in self._bases(path)}
         search_paths = tuple(each for each in self._search.folders if each in bases)
         self._check_folders(search_paths)
         added = dict.fromkeys(self._own_folders(), "added, so that the folder is the project's")
@@ -182,6 +169,10 @@ class _Closure:
             ProjectFile(path, len(files[path]), reason, path in added)
             for path, reason in {**self._reasons, **added}.items()
         )
+        self._note_rest(selected.tracked)
+        data = DataFiles(self._tree.root, search_paths, self._reasons)
+        for each in self._scripts.values():
+            data.find(each)
         return Project(
             root=self._tree.root,
             files={path: files[path] for path in sorted(each.path for each in taken)},
@@ -191,14 +182,8 @@ class _Closure:
             module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
             search_paths=search_paths,
             notes=tuple(printable(each, 500) for each in self._notes),
-            hints=tuple(self._hints(search_paths)),
+            hints=tuple(data.hints.values()),
         )
-
-    def _hints(self, folders: Sequence[str]) -> Iterator[str]:
-        for path in self._read:
-            script, taken = self._scripts[path], self._reasons
-            for hint in data_file_hints(script, self._tree.root, folders, taken):
-                yield f"{path}:{hint.line} {hint.advice}"
 
     # --- taking ------------------------------------------------------------------------
 
@@ -210,8 +195,7 @@ class _Closure:
         for each in find_chain(self._tree, [module.base], module.name.rpartition(".")[0]):
             self._take(each, reason)
         if module != self._entry and self._selection.excludes(path, self._search.folders):
-            if not reason.endswith(_MAY_IMPORT):
-                self._notes[f"{path} is excluded, but {reason}"] = None
+            self._notes[f"{path} is excluded, but {reason}"] = None
             return
         self._modules.setdefault(path, []).append(module)
         self._reasons.setdefault(path, reason)
@@ -234,60 +218,52 @@ class _Closure:
     # --- following ---------------------------------------------------------------------
 
     def _follow(self, module: Module) -> None:
-        path = module.path or ""
-        script = self._script(module)
+        path, root = module.path or "", self._tree.root
         try:
-            imports = read_imports(script)
+            imports = read_imports(self._script(module))
         except DiscoveryError as exc:
-            reason = self._reasons[path]
-            if not reason.startswith(_INCLUDED) and not reason.endswith(_MAY_IMPORT):
+            if not self._reasons[path].startswith(_INCLUDED):
                 raise
             self._notes[f"the imports of {path} are not followed: {exc}"] = None
+            del self._scripts[path]
             return
-        self._read[path] = None
-        working = [os.path.join(self._tree.root, each) for each in imports.working_paths]
-        for place in [*imports.search_paths, *working]:
-            inner = relative(self._tree.root, place)
+        for place in imports.search_paths:
+            inner = relative(root, place)
             self._search.add([] if inner is None else [inner])
-            if inner is None and place not in working:
-                note = f"{path} adds {place} to sys.path, which is not in {self._tree.root}"
-                self._notes[note] = None
+            if inner is None:
+                self._notes[f"{path} adds {place} to sys.path, which is not in {root}"] = None
+        working = [relative(root, os.path.join(root, each)) for each in imports.working_paths]
+        self._search.add([each for each in working if each is not None])
         for call in imports.scripts:  # Those named by paths are hinted at, as data is.
-            chain = self._search.find(call.text[3:]) if call.text.startswith("-m ") else []
+            name = call.text[len("-m ") :]
+            chain = self._search.find(name) if call.text.startswith("-m ") else []
             if chain and chain[-1].path not in self._reasons:
-                note = (
-                    f"runs python {call.text}; add what that needs with --include {call.text[3:]}"
-                )
-                self._notes[f"{path}:{call.line} {note}"] = None
-        for unknown in imports.unknown:
-            self._follow_unknown(unknown, module)
-        for each in imports.found:
-            self._follow_import(each, module)
+                remedy = f"--include {name} takes what it needs"
+                self._notes[f"{path}:{call.line} runs python {call.text}; {remedy}"] = None
+        self._unknown.update({f"{path}:{each.line} {each.text}": None for each in imports.unknown})
+        for found in imports.found:
+            self._follow_import(found, module)
 
     def _follow_import(self, each: Import, module: Module) -> None:
         written = "." * each.level + each.module
         where = f"{module.path}:{each.line} imports {written}"
         name = module.absolute(each.level, each.module)
-        top = (name or "").partition(".")[0]
         chain = self._find(name, each) if name else []
         for found in chain:
             below = found.name[len(name or "") :] if found.name.startswith(f"{name}.") else ""
             self._imported[found] = None
             self._take(found, where + below[1 if written.endswith(".") else 0 :])
-        compiled = self._find_compiled([f"{name}", *(f"{name}.{e}" for e in each.names)], chain)
-        if each.optional or (any(found.name == name for found in chain) and not compiled):
+        if each.optional or any(found.name == name for found in chain):
             return
         if name is None:
             self._notes[f"{where}, which leads above its package"] = None
-        elif compiled:
-            self._notes[f"{where}, and {compiled} is compiled, so it is not taken"] = None
         elif chain or each.level:
-            self._notes[f"{where}, which is not there"] = None
-        elif self.above and not is_standard(top) and not installed(top):
-            if self.above.find(name, each.names):
-                remedy = f"take it along with --project {self.above.tree.root}"
+            self._notes[f"{where}, of which there is no Python file"] = None
+        elif self._above and not installed(name.partition(".")[0]):
+            if self._above.find(name, each.names):
+                remedy = f"take it along with --project {self._above.tree.root}"
                 self._notes[f"{where}, which is above the root {self._tree.root}; {remedy}"] = None
-                self.above = None  # Once is enough.
+                self._above = None  # Once is enough.
 
     def _find(self, name: str, each: Import) -> List[Module]:
         """Return the modules of the project that an import loads."""
@@ -303,71 +279,20 @@ class _Closure:
                 return self._search.find(name, exported_names(self._script(module)))
         return chain
 
-    def _find_compiled(self, names: Sequence[str], chain: Sequence[Module]) -> str:
-        """Return the file of a compiled module that is one of *names* and not in *chain*."""
-        known = {each.name: each.folders for each in chain}
-        for name in [each for each in names if each not in known]:
-            package, _, stem = name.rpartition(".")
-            for folder in known.get(package, ()) if package else self._search.folders:
-                for file in self._tree.list(folder):
-                    if file.startswith(f"{stem}.") and file.endswith((".so", ".pyd")):
-                        return join(folder, file)
-        return ""
-
-    # --- imports of what only running the code tells -----------------------------------
-
-    def _follow_unknown(self, unknown: UnknownImport, module: Module) -> None:
-        """Take the modules beside *module*, and later those that strings name."""
-        where = f"{module.path}:{unknown.line}"
-        taken, remedy = "none is taken", "add others of the project with --include"
-        if module.package and not _BY_FILE.match(unknown.text):
-            taken = f"taken are those in {module.package}, and what strings name of them"
-            self._open.add(module.package.partition(".")[0])
-            self._take_below(find_chain(self._tree, [module.base], module.package), where)
-        problem = f"imports modules that are known only when it runs, {unknown.text}"
-        self._notes[f"{where} {problem}: {taken}; {remedy}"] = None
-
-    def _follow_strings(self, package: str, path: str) -> None:
-        """Take the modules of *package* that strings in *path* name."""
-        for node in ast.walk(self._scripts[path].tree):
-            text = node.value if isinstance(node, ast.Constant) else None
-            match = _DOTTED_NAME.match(text) if isinstance(text, str) else None
-            if match is not None and match.string.startswith(f"{package}."):
-                where = f"{path}:{getattr(node, 'lineno', 0)}"
-                chain = self._search.find(match.group())
-                for each in chain:
-                    self._take(each, f"{where}{_MAY_IMPORT}")
-                if match.string[match.end() :].startswith("."):
-                    self._take_below(chain, where)
-
-    def _take_below(self, chain: Sequence[Module], where: str) -> None:
-        """Take the modules in the package at the end of *chain*."""
-        for folder in chain[-1].folders if chain else ():
-            for stem in [re.sub("[.]py$", "", each) for each in self._tree.list(folder)]:
-                found = find_module(self._tree, [folder], f"{chain[-1].name}.{stem}")
-                if found and not _NOT_MEANT.fullmatch(stem):
-                    self._take(found, f"{where}{_MAY_IMPORT}")
-
-    # --- folders -----------------------------------------------------------------------
+    # --- what is judged in the end -----------------------------------------------------
 
     def _check_folders(self, search_paths: Sequence[str]) -> None:
         """Raise ProjectError for a module in *search_paths* that would hide what all code needs."""
         for base in search_paths:
-            inside = [path for path in self._reasons if path.startswith(join(base, ""))]
-            names = {Module.at(path, base).name: path for path in inside if path.endswith(".py")}
-            for name in sorted(RESERVED.intersection(names)):
-                reason, remedy = self._reasons[names[name]], "rename it, or put it in a package"
-                problem = f"would hide the module {quoted(name)}, which all code needs"
-                raise ProjectError(
-                    f"{printable(names[name])} {problem} ({printable(reason)}); {remedy}"
-                )
-            if base in self._search.between:
-                own = [
-                    path for path in inside if base in [e.base for e in self._modules.get(path, ())]
-                ]
-                remedy = f"--path {base} asks for it"
-                problem = f"so {base}, which is between the script and the root, is searched, too"
-                self._notes[f"{self._reasons[own[0]]}, {problem}; {remedy}"] = None
+            for path, reason in self._reasons.items():
+                inside = path.endswith(".py") and path.startswith(join(base, ""))
+                name = Module.at(path, base).name if inside else ""
+                if name in RESERVED:
+                    problem = f"would hide the module {quoted(name)}, which all code needs"
+                    remedy = "rename it, or put it in a package"
+                    raise ProjectError(
+                        f"{printable(path)} {problem} ({printable(reason)}); {remedy}"
+                    )
 
     def _own_folders(self) -> Iterator[str]:
         """Yield the ``__init__.py`` to add, which make top-level folders the project's own.
@@ -388,6 +313,24 @@ class _Closure:
                 self._notes[f"{top} is installed, too; the project's is used"] = None
             if len(missing) == 1 and (spec is None or spec.origin):
                 yield missing[0]
-            elif missing:
-                shared = "several folders" if spec is None else "packages that are installed"
-                self._notes[f"{top} is a namespace of {shared}, and stays one"] = None
+
+    def _note_rest(self, tracked: Optional[Collection[str]]) -> None:
+        """Note what people may not expect; *tracked* are all files that git does not ignore."""
+        for base in self._search.between:
+            own = [path for path in self._modules if base in self._bases(path)]
+            for path in own[:1]:
+                problem = f"so {base}, which is between the script and the root, is searched, too"
+                self._notes[f"{self._reasons[path]}, {problem}; --path {base} asks for it"] = None
+        for path in self._modules:
+            reason = self._reasons[path]
+            if tracked is not None and path not in tracked and not reason.startswith(_INCLUDED):
+                self._notes[f"{path} is ignored by git, and taken, for {reason}"] = None
+        if self._unknown:
+            shown = ", ".join(list(self._unknown)[:_SHOWN]) + ", ..." * (
+                len(self._unknown) > _SHOWN
+            )
+            problem = f"imports are not followed where only running the code shows them ({shown})"
+            self._notes[f"{problem}; add those of the project with --include"] = None
+
+    def _bases(self, path: str) -> List[str]:
+        return [each.base for each in self._modules[path]]

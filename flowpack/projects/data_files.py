@@ -1,203 +1,158 @@
-"""Finds literals in code that name data files, which no import brings."""
+"""Finds literals in code that name files of the project, which no import brings."""
 
 from __future__ import annotations
 
 import ast
+import functools
+import itertools
 import os
 import re
 import shlex
-from itertools import islice
-from pathlib import PurePath
-from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple
-
-import attrs
+from contextlib import suppress
+from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple, Type
 
 from flowpack.analysis.evaluate import TOO_DEEP, read_value
-from flowpack.analysis.scopes import read_body
 from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import Scope, path_of
-from flowpack.exceptions import printable
+from flowpack.exceptions import ProjectError, printable
 from flowpack.projects.listing import never_taken, walk
 from flowpack.projects.selection import holds_secrets
 
 #: Calls whose arguments are read, written and run, and arguments that are paths.
-_READING = re.compile(r"i?glob|open|(.*_)?(read|load)(_.*)?|.*Loader|get_data|files|.*dir")
+_READING = re.compile(r"i?glob|open|(.*_)?(read|load)(_.*)?|.*Loader|.*dir")
 _WRITING = re.compile(r"(to|write|save|dump)_?.*|mkdir|makedirs|touch|unlink|remove|rename")
 _RUNNING = re.compile(r"run|Popen|call|check_.*|system|popen|.*[Ss]hell.*")
 _NAMING = re.compile(r"(?!out|dest|save|log|target).*(dir|path|file|folder|template)s?")
-_IN_PACKAGE = re.compile("files/1|(get_data|PackageLoader|(read|open)_(text|binary))/2")
 _MODE = re.compile("[(,=] ?'[bt+]*[wax][bt+]*'")
-_DATA = re.compile(
-    r"(?i:(?!\.\./|/)[\w./@+-]+\.(csv|tsv|jsonl?|geojson|ya?ml|toml|ini|cfg|conf|sql|txt|md|xml"
-    r"|xlsx?|html?|j2|jinja2?|tmpl|template|parquet|feather|avro|pkl|pickle|joblib|np[yz]|db|env))"
-)
-#: In so many files one is looked for by its name, those of tests aside.
-_MOST, _TEST = 5_000, re.compile(r"(.*/)?tests?/")
+#: Calls whose first argument is a package in which the others are files.
+_IN_PACKAGE = re.compile("files|get_data|PackageLoader|(read|open)_(text|binary)")
+_JOINING = ("join", "joinpath")
+#: In so many files one is looked for by its name.
+_MOST = 5_000
 
 
-@attrs.frozen
-class Hint:
-    """A path that code names and that is not in the package: its *line*, and *text* in the code.
+class DataFiles:
+    """Finds files under the folder *root* that code names, and that are not in *taken*.
 
-    The *path* is relative to the root, with ``/`` at the end of a folder's; None if it is missing.
+    Names in code are relative to the folder of the script, to a package whose data files it
+    reads, to *root* or one of *folders* in it; or end the path of one file alone.
+
+    Attributes:
+        hints: By the path of each, with ``/`` at the end of a folder's: where it is named first,
+            and what takes it.
     """
 
-    line: int
-    text: str
-    path: Optional[str] = None
+    def __init__(self, root: str, folders: Sequence[str], taken: Collection[str]) -> None:
+        self._root, self._taken = root, taken
+        self._bases = [os.path.join(root, folder) for folder in ("", *folders)]
+        self.hints: Dict[str, str] = {}
 
-    @property
-    def advice(self) -> str:
-        """What the code names, and what takes it into the package."""
-        text = printable(self.text, 80)
-        if self.path is None:
-            return f"{text} looks like a data file, and is not in the project"
-        path = shlex.quote(printable(self.path))
-        if holds_secrets(self.path.rstrip("/")):
-            text = f"{text} names {path}, which may hold secrets"
-            return f"{text}: use blocks or environment variables; --include {path} takes it"
-        return f"{text} names {path}; --include {path} takes it"
+    def find(self, script: Script) -> None:
+        """Add what *script* names; DiscoveryError if it cannot be parsed."""
+        scope = script.read_scope({})  # With statements __file__ is known.
+        own = os.path.dirname(os.path.join(self._root, script.path or script.name))
+        packages = [
+            os.path.join(base, each) for each in _packages(script, scope) for base in self._bases
+        ]
+        for node, path, context in _paths(script, scope):
+            is_command = _RUNNING.fullmatch(context) is not None
+            is_named = bool(_READING.fullmatch(context) or _NAMING.fullmatch(context))
+            for word in path.split() if is_command else [path]:
+                is_path = is_named or not isinstance(node, ast.Constant) or "/" in word
+                file = self._file(word, [own, *packages, *self._bases], is_path, is_command)
+                # Folders of modules that are taken are no data.
+                if file and not any(each.startswith(file) for each in self._taken):
+                    shown, option = printable(source_of(node), 80), shlex.quote(printable(file))
+                    hint = f"{script.name}:{node.lineno} {shown} names {option}; "
+                    if holds_secrets(file.rstrip("/")):
+                        hint += "it may hold secrets, so use blocks or environment variables; "
+                    self.hints.setdefault(file, f"{hint}--include {option} takes it")
 
-
-def data_file_hints(
-    script: Script, root: str, folders: Sequence[str] = (), taken: Collection[str] = ()
-) -> Tuple[Hint, ...]:
-    """Return the data files and folders under *root* that *script* names and are not in *taken*.
-
-    Names are relative to its own folder, to *root*, or to one of *folders* in it.
-
-    Raises:
-        DiscoveryError: The script cannot be parsed.
-    """
-    own = os.path.dirname(os.path.join(root, script.path or script.name))
-    bases = [own, root, *(os.path.join(root, folder) for folder in folders)]
-    hints: Dict[str, Hint] = {}
-    files: List[str] = []
-    for node, path, context in _Paths(script).found():
-        is_read = _READING.fullmatch(context) is not None
-        for word in path.split() if _RUNNING.fullmatch(context) else [path]:
-            is_word = isinstance(node, ast.Constant) and "/" not in word
-            is_word = is_word and not is_read and not _NAMING.fullmatch(context)
-            inner = _existing(word, root, bases, is_word)
-            if inner is None and _DATA.fullmatch(word):
-                # Helpers of a project look for a name in a folder of their own.
-                files = files or [
-                    each for each in islice(walk(root), _MOST) if not _TEST.match(each)
-                ]
-                same = [each for each in files if f"/{each}".endswith(f"/{word}")]
-                inner = same[0] if len(same) == 1 else None
-            if inner is not None or (is_read and _DATA.fullmatch(word)):
-                hints.setdefault(inner or word, Hint(node.lineno, source_of(node), inner))
-    # Folders of modules are no data.
-    return tuple(
-        hint
-        for hint in hints.values()
-        if hint.path is None or not any(each.startswith(hint.path) for each in taken)
-    )
-
-
-def _existing(path: str, root: str, bases: Sequence[str], is_word: bool) -> Optional[str]:
-    """Return the path, relative to *root*, of what *path* names; of a word only data."""
-    if len(path) > 500 or "://" in path or re.search(r"[\0\n]", path):
-        return None
-    path = re.sub(r"[^/]*[*?].*", "", path)  # The folder of a glob.
-    for base in bases if path.strip("./") else ():
-        place = os.path.normpath(os.path.join(base, path))
-        inner = os.path.relpath(place, root)
-        if inner.startswith("..") or never_taken(root, inner):
-            continue
-        if os.path.isfile(place) and not (is_word and place.endswith(".py")):
-            return inner
-        # A folder that code is in is no data.
-        if os.path.isdir(place) and not is_word and not f"{bases[0]}/".startswith(f"{place}/"):
-            return f"{inner}/"
-    return None
-
-
-class _Paths:
-    """Reads the paths in a script."""
-
-    def __init__(self, script: Script) -> None:
-        self.script, self.too_deep = script, 0
-        self.scopes: Dict[ast.AST, Scope] = {}
-        functions: List[ast.AST] = []
-
-        def watch(statement: ast.stmt, scope: Scope) -> None:
-            self.scopes[statement] = scope
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                functions.append(statement)
-
-        self.scope = script.read_scope(watch)
-        while functions:
-            function = functions.pop()
-            read_body(function, self.scopes[function])  # type: ignore[arg-type]
-
-    def found(self) -> Iterator[Tuple[ast.expr, str, str]]:
-        """Yield each expression that is a path, the path, and the call or argument it is in."""
-        waiting: List[Tuple[ast.AST, str, Scope]] = [(self.script.tree, "", self.scope)]
-        while waiting:
-            node, context, scope = waiting.pop()
-            scope = self.scopes.get(node, scope)
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                continue  # A docstring.
-            path = self.path(node, scope)
-            if path is None and isinstance(node, ast.JoinedStr) and node.values:
-                start = getattr(node.values[0], "value", None)  # The folder that it begins with.
-                path = start[: start.rfind("/") + 1] if isinstance(start, str) else None
-            if path is not None and isinstance(node, ast.expr):
-                if not isinstance(node, ast.Name) or _READING.fullmatch(context):
-                    yield node, path, context
-                continue
-            children = list(ast.iter_child_nodes(node))
-            if isinstance(node, ast.Call):
-                context = _called(node)
-                is_written = context == "open" and _MODE.search(source_of(node))
-                if is_written or _WRITING.fullmatch(context):
-                    children = [node.func] if context.startswith("to_") else []
-            if isinstance(node, ast.keyword) and _NAMING.fullmatch(node.arg or ""):
-                context = context if _READING.fullmatch(context) else str(node.arg)
-            elif isinstance(node, ast.BinOp) and _READING.fullmatch(context):
-                context = "path"  # Part of one.
-            waiting += [(child, context, scope) for child in reversed(children)]
-
-    def path(self, node: ast.AST, scope: Scope) -> Optional[str]:
-        """Return the path that *node* is; None if it is none, or only running would tell."""
-        try:
-            # What is nested deeply would be followed from each of its levels.
-            is_read = isinstance(node, ast.Constant) or self.too_deep < 10
-            return self._path(node, scope) if is_read and isinstance(node, ast.expr) else None
-        except RecursionError:
-            self.too_deep += 1
+    def _file(self, path: str, bases: List[str], is_path: bool, is_command: bool) -> Optional[str]:
+        """Return the path of what *path* names, relative to the root; of a word only data."""
+        path = re.sub(r"[^/]*[*?].*", "", path)  # The folder of a glob.
+        if len(path) > 500 or re.search(r"[\0\n]|://", path) or not path.strip("./"):
             return None
+        for place in (os.path.normpath(os.path.join(base, path)) for base in bases):
+            inner = os.path.relpath(place, self._root)
+            if inner.startswith("..") or never_taken(self._root, inner):
+                continue
+            if os.path.isfile(place) and (is_path or is_command or not place.endswith(".py")):
+                return inner
+            # A folder that the script is in is no data.
+            if os.path.isdir(place) and is_path and not f"{bases[0]}/".startswith(f"{place}/"):
+                return f"{inner}/"
+        # Helpers of a project look for a name in a folder of their own.
+        same = [each for each in self._listed if f"/{each}".endswith(f"/{path}")]
+        return same[0] if len(same) == 1 and not path.endswith(".py") else None
 
-    def _path(self, node: ast.expr, scope: Scope) -> Optional[str]:
-        parts: List[Optional[str]] = []
-        name = _called(node) if isinstance(node, ast.Call) else ""
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            parts = [self._path(each, scope) for each in (node.left, node.right)]
-        elif isinstance(node, ast.Call) and name == "joinpath":
-            owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
-            parts = [self._path(each, scope) for each in (*owner, *node.args)]
-        elif isinstance(node, ast.Call) and _IN_PACKAGE.fullmatch(f"{name}/{len(node.args)}"):
-            rest = [self._path(each, scope) for each in node.args[1:]]
-            parts = [self.package(node.args[0], scope), *rest]
-        elif name in ("cwd", "getcwd"):
-            parts = ["."]
-        else:
-            value = read_value(node, scope)
-            if getattr(value, "why", "") == TOO_DEEP:
-                raise RecursionError
-            parts = [str(value)] if isinstance(value, (str, PurePath)) else []
-        known = [each for each in parts if each is not None]
-        return os.path.join(*known) if known and len(known) == len(parts) else None
+    @functools.cached_property
+    def _listed(self) -> List[str]:
+        with suppress(ProjectError):  # A folder cannot be read.
+            return list(itertools.islice(walk(self._root), _MOST))
+        return []
 
-    def package(self, node: ast.expr, scope: Scope) -> str:
-        """Return the folder of the package that *node* names, or is."""
-        if isinstance(node, ast.Name) and node.id in ("__name__", "__package__"):
-            return os.path.dirname(self.script.path or self.script.name)
-        value = read_value(node, scope)
-        return (value if isinstance(value, str) else path_of(value)).replace(".", "/")
+
+def _packages(script: Script, scope: Scope) -> Iterator[str]:
+    """Yield the folders of the packages whose data files *script* reads."""
+    for node in ast.walk(script.tree):
+        if isinstance(node, ast.Call) and node.args and _IN_PACKAGE.fullmatch(_called(node)):
+            value = read_value(node.args[0], scope)
+            yield (value if isinstance(value, str) else path_of(value)).replace(".", "/")
+
+
+def _paths(script: Script, scope: Scope) -> Iterator[Tuple[ast.expr, str, str]]:
+    """Yield each expression that may be a path, the path, and the call or argument it is in."""
+    waiting: List[Tuple[ast.AST, str]] = [(script.tree, "")]
+    read: Type[ast.expr] = ast.expr
+    while waiting:
+        node, context = waiting.pop()
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue  # A docstring.
+        is_read = _READING.fullmatch(context) is not None
+        if isinstance(node, read) and (is_read or not isinstance(node, ast.Name)):
+            path = None
+            try:
+                path = _path(node, scope)
+            except RecursionError:  # What is nested deeply would be followed from each level.
+                read = ast.Constant
+            if path is not None:
+                yield node, path, context
+                continue
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Call):
+            context = _called(node)
+            is_written = context == "open" and _MODE.search(source_of(node))
+            if is_written or _WRITING.fullmatch(context):
+                children = [node.func] if context.startswith("to_") else []
+        elif isinstance(node, ast.keyword) and _NAMING.fullmatch(node.arg or "") and not is_read:
+            context = str(node.arg)
+        waiting += [(child, context) for child in reversed(children)]
+
+
+def _path(node: ast.expr, scope: Scope) -> Optional[str]:
+    """Return the path that *node* is, or its end that is known; None if it is none."""
+    value = read_value(node, scope)
+    if isinstance(value, (str, os.PathLike)):
+        return os.fspath(value)
+    if getattr(value, "why", "") == TOO_DEEP:
+        raise RecursionError
+    if isinstance(node, ast.JoinedStr) and node.values:
+        start = getattr(node.values[0], "value", None)  # The folder that it begins with.
+        return start[: start.rfind("/") + 1] if isinstance(start, str) else None
+    parts: List[ast.expr] = []
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        parts = [node.left, node.right]
+    elif isinstance(node, ast.Call) and _called(node) in _JOINING:
+        parts = node.args
+    end: List[str] = []
+    for part in reversed(parts):
+        path = _path(part, scope)
+        if path is None:
+            break
+        end.insert(0, path)
+    return os.path.join(*end) if end else None
 
 
 def _called(node: ast.Call) -> str:

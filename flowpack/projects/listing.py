@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import subprocess
-from typing import Callable, Iterator, List, Set, Tuple
+from typing import Callable, Iterator, List, Optional, Set, Tuple
 
 from flowpack.exceptions import ProjectError, printable, quoted
 
@@ -22,27 +22,6 @@ _MOST, _DEEPEST = 500_000, 100
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotepath=off", "-C")
 _LIST = ("ls-files", "-zco", "--exclude-per-directory=.gitignore")
 _SAFELY = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
-_PLAINLY = {"GIT_DISCOVERY_ACROSS_FILESYSTEM": "1", "LC_ALL": "C"}
-_ALONE = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-_OTHER_OWNER = re.compile(b"dubious ownership|unsafe repository")
-
-
-def list_files(root: str, descends: Callable[[str], bool]) -> List[str]:
-    """Return the paths of the files under *root*, relative to it; a link that leads out as ``x/``.
-
-    In a git checkout its .gitignore files decide, and nothing of the user's, so that all who have
-    it get the same. Elsewhere folders are read for which *descends* returns True; their paths end
-    in ``/``.
-
-    Raises:
-        ProjectError: git cannot list them, or a folder cannot be read.
-    """
-    top = os.path.abspath(root)
-    while not os.path.lexists(os.path.join(top, ".git")):
-        top, below = os.path.dirname(top), top
-        if top == below:
-            return sorted(walk(root, "", descends))
-    return sorted(_git_files(root, top))
 
 
 def never_taken(root: str, path: str) -> bool:
@@ -58,13 +37,15 @@ def never_taken(root: str, path: str) -> bool:
 def walk(
     root: str, under: str = "", descends: Callable[[str], bool] = lambda folder: True
 ) -> Iterator[str]:
-    """Yield the paths of the files under *root* in the folder *under*; links are followed.
+    """Yield the paths, relative to *root*, of the files under it in the folder *under*.
+
+    Read are folders for whose path, with a ``/`` at its end, *descends* returns True. Links are
+    followed; one that leads out of *root* is yielded as ``x/``.
 
     Raises:
         ProjectError: A folder cannot be read, or there are too many.
     """
-    real_root = os.path.realpath(root)
-    parts = under.split("/")
+    real_root, parts = os.path.join(os.path.realpath(root), ""), under.split("/")
     places = [os.path.join(root, *parts[:count]) for count in range(len(parts) if under else 0)]
     waiting: List[Tuple[str, Tuple[str, ...]]] = [(under, tuple(map(os.path.realpath, places)))]
     for _ in range(_MOST):
@@ -80,13 +61,16 @@ def walk(
             yield path
         elif os.path.isdir(place) and (not path or descends(f"{path}/")):
             real = os.path.realpath(place)
-            if not is_below(real, real_root):
+            if not f"{real}/".startswith(real_root):
                 yield f"{path}/"
             elif real not in above:  # A link to a folder that it is in would never end.
                 names = _list_folder(place)
                 if not path or _ENVIRONMENT.isdisjoint(names):
                     waiting += [(posixpath.join(path, each), (*above, real)) for each in names]
-    raise _too_many(root)
+    raise ProjectError(
+        f"more than {_MOST} files and folders, or {_DEEPEST} in each other, are under"
+        f" {printable(root)}; include folders by name, and remove links that lead in circles"
+    )
 
 
 def _list_folder(place: str) -> List[str]:
@@ -97,32 +81,31 @@ def _list_folder(place: str) -> List[str]:
         raise ProjectError(f"{problem}; make it readable, or include less") from exc
 
 
-def _too_many(root: str) -> ProjectError:
-    return ProjectError(
-        f"more than {_MOST} files and folders, or {_DEEPEST} in each other, are under"
-        f" {printable(root)}; include folders by name, and remove links that lead in circles"
-    )
+def git_files(root: str) -> Optional[Set[str]]:
+    """Return the paths of the files under *root* that git does not ignore; None without git.
 
+    The .gitignore files of the checkout decide, and nothing of the user's, so that all who have
+    it get the same. A link that leads out of *root* is ``x/``.
 
-def is_below(real: str, real_root: str) -> bool:
-    """Return True if *real* is *real_root* or in it; neither has links."""
-    return f"{real}/".startswith(f"{real_root.rstrip('/')}/")
-
-
-def _git_files(root: str, top: str) -> Set[str]:
+    Raises:
+        ProjectError: git cannot list them.
+    """
+    top = os.path.abspath(root)
+    while not os.path.lexists(os.path.join(top, ".git")):
+        top, below = os.path.dirname(top), top
+        if top == below:
+            return None
     files: Set[str] = set()
     links: List[str] = []
     for path in _ask_git(root, top):
         place = os.path.join(root, path)
-        if path.count("/") > _DEEPEST:
-            raise _too_many(root)
         if os.path.isfile(place):  # Else it is deleted, or a folder: a link or a checkout.
             files.add(path)
         elif os.path.islink(place):
             links.append(path)
         elif os.path.lexists(os.path.join(place, ".git")) and not never_taken(root, path):
             # A submodule, or a checkout in the checkout, which has rules of its own.
-            files.update(posixpath.join(path, each) for each in _git_files(place, place))
+            files.update(posixpath.join(path, each) for each in git_files(place) or ())
     for path in (each for link in links for each in walk(root, link)):
         real = os.path.realpath(os.path.join(root, path))
         if path.endswith("/") or os.path.relpath(real, os.path.realpath(root)) in files:
@@ -131,24 +114,18 @@ def _git_files(root: str, top: str) -> Set[str]:
 
 
 def _ask_git(root: str, top: str) -> List[str]:
-    own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    own.update({**_SAFELY, **_PLAINLY})
-    # Whom the user trusts stands in the user's configuration, which counts for that alone.
-    for env in ({**own, **_ALONE}, own):
-        try:
-            command = [*_GIT, root, *_LIST]
-            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True)
-        except OSError as exc:
-            problem = f"it cannot be run: {exc.strerror}"
-            break
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    env.update(_SAFELY, GIT_DISCOVERY_ACROSS_FILESYSTEM="1", LC_ALL="C")
+    command = [*_GIT, root, *_LIST]
+    try:
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True)
         if done.returncode == 0:
             return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path]
-        problem = printable(done.stderr.decode("utf-8", "replace").strip(), 300)
-        if not _OTHER_OWNER.search(done.stderr):
-            break
-        trust = f"git config --global --add safe.directory {printable(top)}"
-        problem = f"the checkout belongs to another user; if you trust it, run '{trust}'"
+        problem = " ".join(done.stderr.decode("utf-8", "replace").split())
+    except OSError as exc:
+        problem = f"it cannot be run: {exc.strerror}"
     raise ProjectError(
         f"git must list which files of the checkout {printable(top)} it does not ignore, and"
-        f" failed: {problem}. Or name each file in include without wildcards, which needs no git"
+        f" failed: {printable(problem, 500)}. Or name each file in include without wildcards,"
+        " which needs no git"
     )

@@ -13,7 +13,6 @@ import attrs
 
 from flowpack._files import UNREADABLE, read_file, reason
 from flowpack.exceptions import ProjectError, printable, quoted
-from flowpack.projects.listing import is_below
 
 #: Largest sum of all files, in bytes, unless another is given.
 SIZE_LIMIT = 10 * 1024 * 1024
@@ -39,12 +38,17 @@ class FileReader:
         """Return the content of *path*, read at the first call.
 
         Raises:
-            ProjectError: It is no file of the project, has a name that cannot be kept, changes
-                while it is read, or makes all that is read too large.
+            ProjectError: It is no file of the project, has a name that cannot be kept, or makes
+                all that is read too large.
         """
         if path not in self.files:
             self.check_size([path])
-            self.add(path, b"" if path.endswith("/") else self._content(path))
+            try:
+                is_file = not path.endswith("/")
+                content = read_file(os.path.join(self.root, path), self.limit) if is_file else b""
+            except UNREADABLE as exc:
+                raise ProjectError(f"{quoted(path)}: {reason(exc)}") from exc
+            self.add(path, content)
         return self.files[path]
 
     def add(self, path: str, content: bytes) -> None:
@@ -68,10 +72,7 @@ class FileReader:
 
     def check_size(self, paths: Iterable[str]) -> None:
         """Raise ProjectError if *paths*, none of which need be read yet, are too large for all."""
-        sizes: Dict[str, int] = {}
-        for path in (path for path in paths if path not in self.files):
-            status = self._stat(path)
-            sizes[path] = 0 if path.endswith("/") else status.st_size
+        sizes = {path: self._size_of(path) for path in paths if path not in self.files}
         if sum(sizes.values()) + self._size > self.limit:
             sizes.update((path, len(content)) for path, content in self.files.items())
             folders: Counter[str] = Counter()
@@ -85,31 +86,18 @@ class FileReader:
                 " include less (--include), or raise the limit (--size-limit)"
             )
 
-    def _stat(self, path: str) -> os.stat_result:
+    def _size_of(self, path: str) -> int:
         place = os.path.join(self.root, path)
         try:
-            real = os.path.realpath(place)
-            if is_below(real, os.path.realpath(self.root)):
-                return os.stat(place)
+            real, real_root = os.path.realpath(place), os.path.realpath(self.root)
+            if f"{real}/".startswith(f"{real_root.rstrip('/')}/"):
+                return 0 if path.endswith("/") else os.stat(place).st_size
         except UNREADABLE as exc:
             raise ProjectError(f"{quoted(path)}: {reason(exc)}") from exc
         raise ProjectError(
             f"{quoted(path)} is a link that leads out of the project, to {printable(real)}; copy"
             " what it leads to, exclude it, or give a root above both"
         )
-
-    def _content(self, path: str) -> bytes:
-        before = self._stat(path)
-        try:
-            content = read_file(os.path.join(self.root, path), self.limit)
-        except UNREADABLE as exc:
-            raise ProjectError(f"{quoted(path)}: {reason(exc)}") from exc
-        after = self._stat(path)
-        if (len(content), before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise ProjectError(
-                f"{quoted(path)} changed while it was read; try again, or exclude it"
-            )
-        return content
 
 
 def format_size(size: float) -> str:

@@ -48,18 +48,16 @@ def find_members(tree: Tree) -> List[str]:
     most projects of several distributions list them nowhere.
     """
     found: List[str] = []
-    folders = [("", 0)]
-    for folder, depth in folders:  # It grows; the nearest come first.
+    folders = [""]
+    for folder in folders:  # It grows; the nearest come first.
         names = tree.list(folder)
         if "pyvenv.cfg" in names:  # A virtual environment.
             continue
         if folder and any(mark in names for mark in _MEMBER_MARKS):
             found += [join(folder, "src"), folder]
-        if depth < _DEPTH and len(folders) < _FOLDERS:
+        if folder.count("/") < _DEPTH - 1 and len(folders) < _FOLDERS:
             inner = [name for name, is_folder in names.items() if is_folder and name[0] != "."]
-            folders += [
-                (join(folder, each), depth + 1) for each in inner if each not in _NO_MEMBERS
-            ]
+            folders += [join(folder, each) for each in inner if each not in _NO_MEMBERS]
     return found
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from fnmatch import fnmatchcase, translate
 from glob import escape
 from os.path import isdir, lexists
 from posixpath import join
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Optional, Sequence, Set, Tuple
 
 import attrs
 
 from flowpack._validators import at_least, is_list_of_texts, validator
-from flowpack.exceptions import ProjectError, printable, quoted, suggestion
-from flowpack.projects.listing import list_files, never_taken, walk
+from flowpack.exceptions import ProjectError, printable, quoted
+from flowpack.projects.listing import git_files, never_taken, walk
 from flowpack.projects.reader import SIZE_LIMIT
 
 _BY_NAME = "name each without wildcards to take it"
@@ -62,13 +61,15 @@ def _pattern_field() -> Any:
 
 @attrs.frozen
 class SelectedFiles:
-    """What is selected: the pattern that brings it by path, and *notes* for people.
+    """What is selected: the pattern that brings each by path, and *notes* for people.
 
-    Paths are relative to the root; that of an empty folder ends in ``/``.
+    Paths are relative to the root; that of an empty folder ends in ``/``. *tracked* are all files
+    that git does not ignore, if it was asked.
     """
 
     patterns: Dict[str, str]
     notes: Tuple[str, ...]
+    tracked: Optional[Collection[str]]
 
 
 @attrs.frozen
@@ -113,75 +114,85 @@ class Selection:
             ProjectError: A pattern brings nothing, or the files cannot be listed.
         """
         located = {text: _locate(root, text, search_paths) for text in self.include}
-        files = {each for each in located.values() if each and not isdir(join(root, each))}
-        patterns = {text: _Pattern.of(text, path) for text, path in located.items()}
-        listed: Sequence[str] = ()
+        files = {path for path in located.values() if path and not isdir(join(root, path))}
+        patterns = {
+            text: _Pattern.of(text if path is None else f"{escape(path)}/")
+            for text, path in located.items()
+        }
+        tracked, listed = None, []
         if set(located.values()) - files:
-            listed = list_files(root, lambda path: any(p.matches(path) for p in patterns.values()))
-        taken: Dict[str, str] = {}
-        secret: Dict[str, None] = {}
+            tracked = git_files(root)
+            all_files = walk(root, "", lambda path: any(p.matches(path) for p in patterns.values()))
+            listed = sorted(all_files if tracked is None else tracked)
+        selected: Dict[str, str] = {}
+        left: Dict[str, None] = {}
         notes: List[str] = []
         for text, path in located.items():
-            fit = [path] if path in files else [p for p in listed if patterns[text].matches(p)]
-            if path and not fit and next(walk(root, path), None) is None:
-                fit = [f"{path}/"]
-            allowed = [each for each in fit if not never_taken(root, each.rstrip("/"))]
-            kept = [each for each in allowed if not self.excludes(each, search_paths)]
+            found = [path] if path in files else [p for p in listed if patterns[text].matches(p)]
+            if path and not found and next(walk(root, path), None) is None:
+                found = [f"{path}/"]
+            kept = [each for each in found if not never_taken(root, each.rstrip("/"))]
+            wanted = [each for each in kept if not self.excludes(each, search_paths)]
             # What is in a folder that is named is judged by the rest of its path.
             start = len(path or "")
-            left = {each: None for each in kept if holds_secrets(each[start:].strip("/"))}
-            if len(left) == len(kept):
-                problem = _describe_nothing(root, patterns[text], fit, allowed, kept)
-                raise ProjectError(f"include {quoted(text)} {problem}")
+            secret = [each for each in wanted if holds_secrets(each[start:].strip("/"))]
+            if len(secret) == len(wanted):
+                problem = _describe_nothing(root, patterns[text], found, kept, secret)
+                raise ProjectError(f"include {quoted(text)} matches {problem}")
             if path and holds_secrets(path):
                 notes.append(
                     f"{printable(path)} may hold secrets, which all who read the package would see;"
                     " better use a block or environment variables"
                 )
-            secret.update(left)
-            for each in (each for each in kept if each not in left):
-                taken.setdefault(each, text)
-        left_out = [each for each in secret if each not in taken]
+            left.update(dict.fromkeys(secret))
+            for each in wanted:
+                if each not in secret:
+                    selected.setdefault(each, text)
+        left_out = [each for each in left if each not in selected]
         if left_out:
             notes.append(f"left out, for they may hold secrets: {_shown(left_out)}; {_BY_NAME}")
-        return SelectedFiles(taken, tuple(notes))
+        return SelectedFiles(selected, tuple(notes), tracked)
 
 
 @attrs.frozen
 class _Pattern:
+    """A pattern; of its parts ``**`` fits any number of names, and so does a last empty one."""
+
     parts: Tuple[str, ...]
-    is_folder: bool  # Brings all that is in the folders that it matches.
 
     @classmethod
-    def of(cls, text: str, folder: Optional[str] = None) -> _Pattern:
-        text = text if folder is None else f"{escape(folder)}/"
-        parts = tuple(part for part in text.split("/") if part not in ("", "."))
-        return cls(parts, text[-1:] == "/" or not parts or not re.search(r"[*?[]", parts[-1]))
+    def of(cls, text: str) -> _Pattern:
+        parts = [part for part in text.split("/") if part not in ("", ".")]
+        # A folder brings all that is in it, hidden files too.
+        is_folder = text.endswith("/") or not parts or not re.search(r"[*?[]", parts[-1])
+        return cls((*parts, "") if is_folder else tuple(parts))
 
     def matches(self, path: str, hidden: bool = False) -> bool:
         """Return True if it matches *path*, or may match what is in it where that ends in ``/``."""
-        names = path.rstrip("/").split("/")
-        return self._match(self.parts, names, hidden, above=path.endswith("/"))
+        reached = self._reached({0})  # As many parts may be behind us.
+        for name in path.rstrip("/").split("/"):
+            fit = {each for each in reached if self._fits(each, name, hidden)}
+            reached = self._reached({each + (self.parts[each] not in ("**", "")) for each in fit})
+        end = len(self.parts)
+        return any(each < end for each in reached) if path.endswith("/") else end in reached
 
-    def _match(self, parts: Sequence[str], names: Sequence[str], hidden: bool, above: bool) -> bool:
-        if not names:
-            return bool(parts or self.is_folder) if above else all(part == "**" for part in parts)
-        if not parts:
-            return self.is_folder
-        part, name = parts[0], names[0]
-        fits = hidden or name[0] != "." or part[0] not in "*?["
-        if part != "**":
-            fits = fits and fnmatchcase(name, part)
-            return fits and self._match(parts[1:], names[1:], hidden, above)
-        if self._match(parts[1:], names, hidden, above):
-            return True
-        is_last = parts[1:2] != ("**",)  # Of several in a row one is enough.
-        return is_last and fits and self._match(parts, names[1:], hidden, above)
+    def _reached(self, numbers: Set[int]) -> Set[int]:
+        for number in sorted(numbers):
+            while self.parts[number : number + 1] in (("**",), ("",)):
+                number += 1
+                numbers.add(number)
+        return numbers
+
+    def _fits(self, number: int, name: str, hidden: bool) -> bool:
+        if number == len(self.parts) or not self.parts[number]:
+            return number < len(self.parts)
+        part = self.parts[number]
+        return (hidden or name[0] != "." or part[0] not in "*?[") and fnmatchcase(name, part)
 
 
 def _locate(root: str, text: str, search_paths: Sequence[str]) -> Optional[str]:
     """Return the path of the file or folder that *text* names without wildcards, if any."""
-    ends = ["/".join(_Pattern.of(text).parts)] if not re.search(r"[*?]", text) else []
+    ends = ["/".join(_Pattern.of(text).parts).rstrip("/")] if not re.search(r"[*?]", text) else []
     if all(part.isidentifier() for part in text.split(".")):
         module = text.replace(".", "/")
         ends += [join(base, module + end) for base in search_paths for end in ("", ".py")]
@@ -189,26 +200,19 @@ def _locate(root: str, text: str, search_paths: Sequence[str]) -> Optional[str]:
 
 
 def _describe_nothing(
-    root: str, pattern: _Pattern, fit: List[str], allowed: List[str], kept: List[str]
+    root: str, pattern: _Pattern, found: List[str], kept: List[str], secret: List[str]
 ) -> str:
-    """Return why a pattern brings nothing, and what to do."""
+    """Return what alone a pattern matches, and what to do."""
+    if secret:
+        return f"only what may hold secrets ({_shown(secret)}); {_BY_NAME}"
     if kept:
-        return f"matches only what may hold secrets ({_shown(kept)}); {_BY_NAME}"
-    if allowed:
-        return f"brings nothing, for all that it matches is excluded ({_shown(allowed)})"
-    if fit:
-        return "matches only virtual environments, caches or git's own files"
+        return f"only what is excluded ({_shown(kept)})"
+    if found:
+        return "only virtual environments, caches or git's own files"
     ignored = [path for path in walk(root, "", pattern.matches) if pattern.matches(path)]
     if ignored:
-        return f"matches only what git ignores ({_shown(ignored)}); {_BY_NAME}"
-    near: Dict[str, None] = {}
-    for path, _ in zip(walk(root), range(5_000)):
-        folder, name = os.path.split(path)
-        kind = join(folder, f"*{os.path.splitext(name)[1]}")
-        module = re.sub("[.]py$", "", path).replace("/", ".")
-        near.update(dict.fromkeys((path, module, f"{folder}/", kind)))
-    hint = suggestion("/".join(pattern.parts), near, 3)
-    return f"matches no file under {printable(root)}{hint}"
+        return f"only what git ignores ({_shown(ignored)}); {_BY_NAME}"
+    return f"no file under {printable(root)}"
 
 
 def _shown(paths: Sequence[str]) -> str:

@@ -41,12 +41,11 @@ RESERVED = STANDARD | {"flowpack", "prefect"}
 
 def is_standard(name: str) -> bool:
     """Return True if *name* is a top-level module of Python's standard library."""
-    # The second is there since Python 3.10.
-    return name in STANDARD or name in getattr(sys, "stdlib_module_names", sys.builtin_module_names)
+    return name in getattr(sys, "stdlib_module_names", STANDARD)  # Since Python 3.10.
 
 
 def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:
-    """Return where the top-level module *name* is installed here; None if it is not.
+    """Return where the top-level module *name* is installed here, or standard; None if nowhere.
 
     What is before the standard library in ``sys.path`` (the working folder, ``PYTHONPATH``) is
     not installed; an editable install is, unless it is one of the project at *root*.
@@ -76,7 +75,7 @@ def missing_modules(script: Script) -> Dict[Import, str]:
     """
     needed = [each for each in read_imports(script).found if not each.level and not each.optional]
     tops = {each.module.partition(".")[0] for each in needed} - RESERVED
-    unmet = {top for top in tops if not is_standard(top) and installed(top) is None}
+    unmet = {top for top in tops if installed(top) is None}
     if not unmet or script.path is None:
         return {}
     # Imported here because most scripts do not need them.

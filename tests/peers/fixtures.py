@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from pathlib import Path
 from typing import Callable, ContextManager, Dict, Iterator, TypeVar
 
@@ -74,23 +75,29 @@ def prefect3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
+# Agents and workers that wait for work take as much of the machine as others that start,
+# so that they do not stay for the whole session.
+
+
+@pytest.fixture(scope="module")
 def agent_tag(orion: Server) -> Iterator[str]:
     """The tag of deployments whose flow runs a stock 2.0b7 agent takes."""
-    with orion_agent(orion, "shared"):
-        yield "shared"
+    tag = f"shared-{uuid.uuid4().hex[:8]}"
+    with orion_agent(orion, tag):
+        yield tag
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pool_of() -> Iterator[Callable[[Server], str]]:
-    """Return the name of a work pool of a server, with a stock worker; it is one for all tests."""
+    """Return the name of a server's work pool that has a stock worker, one for all tests."""
     pools: Dict[str, str] = {}
     with contextlib.ExitStack() as workers:
 
         def start(server: Server) -> str:
             if server.api not in pools:
-                workers.enter_context(prefect_worker(server, "shared"))
-                pools[server.api] = "shared"
+                pool = f"shared-{uuid.uuid4().hex[:8]}"
+                workers.enter_context(prefect_worker(server, pool))
+                pools[server.api] = pool
             return pools[server.api]
 
         yield start

@@ -98,12 +98,16 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
-def run(server, client, done, expected):
-    """Run a deployment by a stock worker; return how it ended and what it logged."""
-    flow_run = client.create_flow_run_from_deployment(
-        done.id, parameters={"name": "Grace"}, idempotency_key=unique("run")
-    )
-    return server.outcome(str(flow_run.id), expected)
+def run(server, client, done, *expected):
+    """Run deployments at once by a stock worker; return how each ended and what it logged."""
+    flow_runs = [
+        client.create_flow_run_from_deployment(
+            each.id, parameters={"name": "Grace"}, idempotency_key=unique("run")
+        )
+        for each in done
+    ]
+    lines = expected * len(done) if len(expected) == 1 else expected
+    return [server.outcome(str(each.id), line) for each, line in zip(flow_runs, lines)]
 
 
 def test_stock_worker_runs_what_every_worker_can_pull(
@@ -138,8 +142,7 @@ def test_stock_worker_runs_what_every_worker_can_pull(
     again = deploy(specs, client)
     assert [each.action for each in again] == ["unchanged"] * 3
     assert all(each.document_id is None for each in done)
-    for each in done:
-        state, said = run(server, client, each, "Good day Grace!")
+    for state, said in run(server, client, done, "Good day Grace!"):
         assert (state, "Good day Grace!" in said) == ("COMPLETED", True), said
     trigger = ["trigger", done[0].full_name, "-p", "name=Eve", "--api", server.api]
     assert main([*trigger, "--wait"]) == 0
@@ -159,7 +162,7 @@ def test_flow_renamed_outside_its_script(server, client, script, tmp_path, pool_
     )
     done = deploy(spec, client)[0]
     assert deploy(spec, client)[0].action == "unchanged"
-    state, said = run(server, client, done, "Hello Grace!")
+    ((state, said),) = run(server, client, [done], "Hello Grace!")
     assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
     assert load_flow_from_deployment(done.id, client).name == flow.name
 
@@ -210,8 +213,7 @@ def test_flow_in_a_class(server, client, tmp_path, pool_of):
     (action,) = plan(together, client).actions
     assert any("on no instance" in note for note in action.notes)
     done = deploy([alone, together], client)
-    for each in done:
-        state, said = run(server, client, each, "Hello Grace!")
+    for state, said in run(server, client, done, "Hello Grace!"):
         assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
     assert load_flow_from_deployment(done[0].id, client)("Eve") == "Eve"
 
@@ -240,10 +242,10 @@ def test_changed_byte_is_never_run(server, client, script, tmp_path, pool_of):
         )
         with pytest.raises(StorageIntegrityError):
             load_flow_from_deployment(each.id, client)
-    for each in done:
-        state, said = run(server, client, each, each.sha256)
+    digests = [str(each.sha256) for each in done]
+    for digest, (state, said) in zip(digests, run(server, client, done, *digests)):
         assert state in ("FAILED", "CRASHED")
-        assert str(each.sha256) in "\n".join(said)
+        assert digest in "\n".join(said)
     assert not ran.exists()
 
 
@@ -274,8 +276,7 @@ def test_flowpack_step_reads_what_needs_a_client(server, client, script, tmp_pat
         done = deploy(specs, client)
         assert [each.action for each in deploy(specs, client)] == ["unchanged"] * 3
         assert all(each.document_id for each in done)
-        for each in done:
-            state, said = run(server, client, each, "Hello Grace!")
+        for state, said in run(server, client, done, "Hello Grace!"):
             assert (state, "Hello Grace!" in said) == ("COMPLETED", True), said
             assert "canary" not in "\n".join(said)
         for each in done:

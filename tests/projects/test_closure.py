@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Dict, List, Mapping, Tuple
@@ -93,21 +94,19 @@ def test_bytes_are_those_of_the_script_that_was_read(tmp_path: Path):
 @pytest.mark.parametrize(
     ("source", "note"),
     [
-        ("import pkg.gone", "flow.py:1 imports pkg.gone, which is not there"),
-        ("from pkg.gone import x", "flow.py:1 imports pkg.gone, which is not there"),
-        ("import pkg.fast", "pkg/fast.cpython-39-darwin.so is compiled, so it is not taken"),
-        ("from pkg import fast", "pkg/fast.cpython-39-darwin.so is compiled, so it is not taken"),
-        ("import quick", "imports quick, and quick.pyd is compiled, so it is not taken"),
+        ("import pkg.gone", "flow.py:1 imports pkg.gone, of which there is no Python file"),
+        ("from pkg.gone import x", "flow.py:1 imports pkg.gone, of which there is no Python file"),
+        ("import pkg.fast", "imports pkg.fast, of which there is no Python file"),
         ("import pkg.wrong", "pkg/wrong.py:1 imports ..., which leads above its package"),
         ("import loose", "loose.py:1 imports .x, which leads above its package"),
-        ("import importlib\nimportlib.import_module(input())", "flow.py:2 imports modules"),
+        ("import importlib as i\ni.import_module(input())", "(flow.py:2 i.import_module(input()))"),
     ],
 )
 def test_notes(source: str, note: str, tmp_path: Path):
     """What is missing or not known is named with its place."""
     write_tree(tmp_path, {"setup.py": "", "pkg/__init__.py": "", "flow.py": source})
     write_tree(tmp_path, {"pkg/wrong.py": "from ... import x", "loose.py": "from .x import y"})
-    write_tree(tmp_path, {"pkg/fast.cpython-39-darwin.so": "", "pkg/fast.pyi": "", "quick.pyd": ""})
+    write_tree(tmp_path, {"pkg/fast.cpython-39-darwin.so": "", "pkg/fast.pyi": ""})
     (found,) = project_of(tmp_path, "flow.py").notes
     assert note in found
 
@@ -128,18 +127,16 @@ def test_no_note_where_runs_go_on(source: str, tmp_path: Path):
     assert project_of(tmp_path, "flow.py").notes == ()
 
 
-@pytest.mark.parametrize("kind", ["imported", "optional", "included", "perhaps"])
+@pytest.mark.parametrize("kind", ["imported", "optional", "included"])
 def test_modules_that_this_python_cannot_read(kind: str, tmp_path: Path):
     """Only what is imported must be readable; otherwise a note says so."""
     sources = {
         "imported": "import pkg.old",
         "optional": "try:\n    import pkg.old\nexcept ImportError:\n    pass",
         "included": "",
-        "perhaps": "import pkg.loader",
     }
     write_tree(tmp_path, {"setup.py": "", "pkg/__init__.py": "", "pkg/old.py": "x = 1\nprint x"})
-    load = "from importlib import import_module\ndef load(name):\n    import_module(name)"
-    write_tree(tmp_path, {"flow.py": sources[kind], "pkg/loader.py": load})
+    write_tree(tmp_path, {"flow.py": sources[kind]})
     selection = Selection(("pkg/old.py",) if kind == "included" else ())
     if kind in ("imported", "optional"):
         with pytest.raises(DiscoveryError, match=r"pkg/old\.py:2"):
@@ -150,37 +147,15 @@ def test_modules_that_this_python_cannot_read(kind: str, tmp_path: Path):
     assert any("pkg/old.py are not followed" in note for note in project.notes)
 
 
-def test_dynamic_imports_take_what_may_be_meant(tmp_path: Path):
-    """A package that imports by made-up names has what is beside, and what strings name."""
-    files = {
-        "setup.py": "",
-        "flow.py": "import app.plugins",
-        "app/__init__.py": "",
-        "app/plugins/__init__.py": "from importlib import import_module\nimport_module(input())",
-        "app/plugins/csv.py": "NAMES = ['app.steps.load', 'app.steps.save:Save', 'a b.c', 'x']",
-        "app/plugins/more/__init__.py": "PREFIX = f'app.jobs.{1}'",
-        "app/plugins/test_csv.py": "",
-        "app/steps/__init__.py": "",
-        "app/steps/load.py": "",
-        "app/steps/save.py": "",
-        "app/steps/other.py": "",
-        "app/jobs/daily.py": "",
-        "app/unrelated.py": "",
-    }
-    project = project_of(write_tree(tmp_path, files), "flow.py")
-    left = {"setup.py", "app/plugins/test_csv.py", "app/steps/other.py", "app/unrelated.py"}
-    assert own(project) == set(files) - left
-    (note,) = project.notes
-    assert "app/plugins/__init__.py:2" in note and "--include" in note
-
-
-def test_imports_of_files_take_nothing(tmp_path: Path):
-    """A module that is loaded by its path may be anywhere, so it is named alone."""
-    source = "import importlib.util as u\nu.spec_from_file_location('x', input())"
-    write_tree(tmp_path, {"setup.py": "", "flow.py": "import pkg.load", "pkg/__init__.py": ""})
-    write_tree(tmp_path, {"pkg/load.py": source, "pkg/other.py": ""})
+def test_imports_that_only_running_shows(tmp_path: Path):
+    """They are named in one note, and nothing is taken for them."""
+    source = "from importlib import import_module\n" + "import_module(input())\n" * 5
+    files = {"setup.py": "", "flow.py": "import pkg.load", "pkg/__init__.py": "", "pkg/x.py": ""}
+    write_tree(tmp_path, {**files, "pkg/load.py": source})
     project = project_of(tmp_path, "flow.py")
-    assert "pkg/other.py" not in project.files and "none is taken" in project.notes[0]
+    assert own(project) == {"flow.py", "pkg/__init__.py", "pkg/load.py"}
+    (note,) = project.notes
+    assert "pkg/load.py:4 import_module(input()), ...)" in note and "--include" in note
 
 
 FOLDERS = {
@@ -203,19 +178,18 @@ def test_folders_become_the_projects_own(case: str, tmp_path: Path):
     project = project_of(tmp_path, "flows/etl.py")
     assert [each.path for each in project.taken if each.added] == added
     assert all(project.files[path] == b"" for path in added)
-    assert bool(project.notes) == (case == "several")
+    assert project.notes == ()
 
 
 def test_shared_namespaces_stay_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A namespace of which other parts are installed gets no __init__.py; a note says so."""
+    """A namespace of which other parts are installed gets no __init__.py."""
     write_tree(tmp_path, {"site/google/cloud/y.py": "", "site/taken/__init__.py": ""})
     top = write_tree(tmp_path / "top", {"setup.py": "", "google/x.py": "", "taken/x.py": ""})
     write_tree(top, {"flow.py": "import google.x, taken.x"})
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "site")])
     project = project_of(top, "flow.py")
     assert [each.path for each in project.taken if each.added] == ["taken/__init__.py"]
-    shared, installed = project.notes
-    assert shared.startswith("google is a namespace") and installed.startswith("taken is installed")
+    assert project.notes == ("taken is installed, too; the project's is used",)
 
 
 def test_an_install_of_the_project_itself_is_no_other(
@@ -313,6 +287,17 @@ def test_modules_are_taken_whatever_their_names(tmp_path: Path):
     write_tree(tmp_path, {"flow.py": "import credentials", "credentials.py": ""})
     project = project_of(tmp_path, "flow.py")
     assert own(project) == {"flow.py", "credentials.py"} and project.notes == ()
+
+
+def test_needed_modules_that_git_ignores(tmp_path: Path):
+    """They are taken, and a note says so where git is asked for other files anyway."""
+    write_tree(tmp_path, {"setup.py": "", ".gitignore": "made.py", "made.py": "", "a.csv": ""})
+    write_tree(tmp_path, {"flow.py": "import made"})
+    subprocess.run(["git", "init", str(tmp_path)], check=True, capture_output=True)
+    assert project_of(tmp_path, "flow.py").notes == ()
+    project = project_of(tmp_path, "flow.py", selection=Selection(("*.csv",)))
+    assert own(project) == {"flow.py", "made.py", "a.csv"}
+    assert project.notes == ("made.py is ignored by git, and taken, for flow.py:1 imports made",)
 
 
 def test_exclude_never_takes_the_script(tmp_path: Path):

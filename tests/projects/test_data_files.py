@@ -8,7 +8,7 @@ import pytest
 
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError
-from flowpack.projects.data_files import data_file_hints
+from flowpack.projects.data_files import DataFiles
 
 FILES = (
     "flows/sql/q.sql flows/x.yaml data/a.csv data/sub/b.json templates/m.html pkg/__init__.py"
@@ -40,7 +40,9 @@ def root(tmp_path):
 
 def hints(root, code, taken=(), path="flows/f.py"):
     (root / path).write_text(textwrap.dedent(HEAD + code))
-    return data_file_hints(Script.read(root / path), str(root), ("src",), taken)
+    files = DataFiles(str(root), ("src",), taken)
+    files.find(Script.read(root / path))
+    return files.hints
 
 
 @pytest.mark.parametrize(
@@ -75,10 +77,12 @@ def hints(root, code, taken=(), path="flows/f.py"):
         ("resources.read_text('pkg.res', 't.txt')", "pkg/res/t.txt"),
         ("FileSystemLoader('templates')", "templates/"),
         ("Environment(loader=FileSystemLoader(searchpath='templates'))", "templates/"),
-        ("PackageLoader('pkg', 'templates')", "pkg/templates/"),
+        ("PackageLoader('pkg', 'templates')", "pkg/ pkg/templates/"),
         ("DbtCoreOperation(commands=['dbt run'], project_dir='dbt')", "dbt/"),
         ("subprocess.run(['python', 'scripts/x.py'])", "scripts/x.py"),
-        ("def f():\n  own = HERE / 'sql'\n  open(own / 'q.sql')", "flows/sql/ flows/sql/q.sql"),
+        ("def f():\n  own = HERE / 'sql'\n  open(own / name)", "flows/sql/"),
+        ("open(self.base / 'sql' / 'q.sql')", "flows/sql/q.sql"),
+        ("os.path.join(base(), 'x.yaml')", "flows/x.yaml"),
         ("class A:\n  base = 'data'\n  def f(self): open('data/a.csv')", "data/a.csv"),
         ("os.system('bash run.sh -v')", "run.sh"),
         ("load_dotenv('.env')", ".env"),
@@ -87,7 +91,7 @@ def hints(root, code, taken=(), path="flows/f.py"):
     ],
 )
 def test_paths_that_are_there(root, code, expected):
-    assert sorted(hint.path for hint in hints(root, code)) == expected.split()
+    assert sorted(hints(root, code)) == expected.split()
 
 
 @pytest.mark.parametrize(
@@ -109,25 +113,14 @@ def test_paths_that_are_there(root, code, expected):
     ],
 )
 def test_no_noise(root, code):
-    assert hints(root, code) == ()
+    assert hints(root, code) == {}
 
 
-def test_plain_data_paths_that_are_missing(root):
-    code = "read_csv('raw/in.csv')\nopen('data/nope.txt')\njson.load('*.json'); open(x / 'y.csv')"
-    found = hints(root, code)
-    assert [(hint.path, hint.text) for hint in found] == [
-        (None, "'raw/in.csv'"),
-        (None, "'data/nope.txt'"),
-    ]
-    assert found[0].advice == "'raw/in.csv' looks like a data file, and is not in the project"
-
-
-def test_advice(root):
-    first, secret = hints(root, "open('data/a.csv')\nopen('.env')")
-    assert first.line == 12
-    assert first.advice == "'data/a.csv' names data/a.csv; --include data/a.csv takes it"
-    assert secret.advice == (
-        "'.env' names .env, which may hold secrets: use blocks or environment variables;"
+def test_what_a_hint_says(root):
+    data, secret = hints(root, "open('data/a.csv')\nopen('.env')").values()
+    assert data.endswith("f.py:12 'data/a.csv' names data/a.csv; --include data/a.csv takes it")
+    assert secret.endswith(
+        "f.py:13 '.env' names .env; it may hold secrets, so use blocks or environment variables;"
         " --include .env takes it"
     )
 
@@ -135,40 +128,40 @@ def test_advice(root):
 def test_what_is_in_the_package_is_not_hinted_at(root):
     code = "open('data/a.csv'); open(ROOT / 'models' / 'm.pkl'); FileSystemLoader('pkg/templates')"
     taken = ["data/a.csv", "pkg/templates/p.html", "pkg/__init__.py"]
-    assert [hint.path for hint in hints(root, code, taken)] == ["models/m.pkl"]
+    assert list(hints(root, code, taken)) == ["models/m.pkl"]
     # A folder of modules is no data.
-    assert hints(root, "x = ROOT / 'pkg'", taken[2:]) == ()
+    assert hints(root, "x = ROOT / 'pkg'", taken[2:]) == {}
 
 
 def test_a_file_that_helpers_look_for_by_its_name(root):
-    code = "run_query('sub/b.json'); run_query('m.pkl'); run_query('x.json')"
-    assert [hint.path for hint in hints(root, code)] == ["data/sub/b.json", "models/m.pkl"]
+    code = "run_query('sub/b.json'); run_query('m.pkl'); run_query('x.json'); run_query('top.py')"
+    assert list(hints(root, code)) == ["data/sub/b.json", "models/m.pkl"]
     (root / "flows/m.pkl.d/sub").mkdir(parents=True)
     (root / "flows/m.pkl.d/sub/b.json").write_text("")  # Now it may be either.
-    assert [hint.path for hint in hints(root, code)] == ["models/m.pkl"]
+    assert list(hints(root, code)) == ["models/m.pkl"]
 
 
 def test_names_with_spaces_are_quoted(root):
     (root / "my data.csv").write_text("")
-    (hint,) = hints(root, "open('my data.csv')")
-    assert hint.advice.endswith("; --include 'my data.csv' takes it")
+    (hint,) = hints(root, "open('my data.csv')").values()
+    assert hint.endswith("; --include 'my data.csv' takes it")
 
 
 def test_each_path_once_where_it_stands_first(root):
-    found = hints(root, "NAME = 'data/a.csv'\nopen(NAME)\nopen('data/a.csv')")
-    assert [hint.line for hint in found] == [12]
+    (hint,) = hints(root, "NAME = 'data/a.csv'\nopen(NAME)\nopen('data/a.csv')").values()
+    assert "f.py:12 " in hint
 
 
 def test_a_module_in_a_package_names_its_own_folder(root):
     found = hints(root, "open(HERE / 'l.json'); open('l.json')", path="src/lib/top.py")
-    assert [hint.path for hint in found] == ["src/lib/l.json"]
+    assert list(found) == ["src/lib/l.json"]
 
 
 @pytest.mark.parametrize("operator", "+/")
 def test_deep_code(root, operator):
     code = "x = " + operator.join(["'a'"] * 3000) + "\ny = 'data/a.csv'"
     try:
-        assert [hint.path for hint in hints(root, code)] == ["data/a.csv"]
+        assert list(hints(root, code)) == ["data/a.csv"]
     except DiscoveryError as exc:  # Older Pythons cannot parse it.
         assert "nested too deeply" in str(exc)
 

@@ -190,7 +190,7 @@ def test_two_bundles_without_a_common_name():
 
 def test_missing_module_of_a_bundle():
     """The error says how to include it, at import and when the flow runs."""
-    advice = "if it is of the flow's project, deploy with --project and --include it"
+    advice = "unless it is deployed with --project, and an import or --include names it"
     with pytest.raises(ScriptError, match="No module named 'gone'") as caught:
         load_flow_from_script(bundle("a", helper="import gone"))
     assert advice in str(caught.value)
@@ -211,5 +211,5 @@ def test_missing_prefect():
 def test_missing_file_of_a_bundle():
     """The error says how to include it."""
     text = "open(__file__ + '.json')"
-    with pytest.raises(ScriptError, match="deploy with --project and --include it"):
+    with pytest.raises(ScriptError, match="with --project the files that --include names"):
         load_flow_from_script(bundle("a", helper=text))

@@ -141,21 +141,10 @@ def test_the_size_limit_is_a_number_above_zero(limit):
         Selection(size_limit=limit)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "near"),
-    [
-        ("dta/raw/", "data/raw/"),
-        ("data/*.cvs", "data/*.csv"),
-        ("pkg.plugin", "pkg.plugins"),
-        ("flow.yp", "flow.py"),
-        ("Data", "data/"),
-    ],
-)
-def test_a_pattern_that_matches_nothing_names_near_misses(root, pattern, near):
+@pytest.mark.parametrize("pattern", ["dta/raw/", "data/*.cvs", "pkg.plugin", "flow.yp", "Data"])
+def test_a_pattern_that_matches_nothing(root, pattern):
     write(root, *TREE, "pkg/plugins.py")
-    text = problem(root, pattern)
-    assert f"include '{pattern}' matches no file under {root}; did you mean" in text
-    assert f"'{near}'" in text
+    assert problem(root, pattern) == f"include '{pattern}' matches no file under {root}"
 
 
 def test_brackets_that_are_no_range(root):
@@ -173,12 +162,11 @@ def test_many_wildcards_are_matched_quickly(root):
     assert "matches no file" in problem(root, "**/" * 30 + "nothing")
 
 
-@pytest.mark.parametrize("is_git", [False, True])
-def test_folders_that_are_too_deep(root, is_git):
+def test_folders_that_are_too_deep(root):
     write(root, "a/" * 300 + "x.csv")
-    if is_git:
-        git(root, "init")
     assert "100 in each other, are under" in problem(root, "**/*.csv")
+    git(root, "init")
+    assert select(root, "**/*.csv") == ["a/" * 300 + "x.csv"]
 
 
 def test_exclude_takes_away_from_include(root):
@@ -311,8 +299,8 @@ def test_a_checkout_of_another_user(root, tmp_path, monkeypatch):
         os.chown(path, 12345, 12345)
     monkeypatch.setenv("HOME", str(tmp_path))
     text = problem(root, "*.csv")
-    assert "belongs to another user" in text
-    assert f"run 'git config --global --add safe.directory {root}'" in text
+    assert "dubious ownership" in text
+    assert f"git config --global --add safe.directory {root}" in text
     git(root, "config", "--global", "--add", "safe.directory", str(root))
     assert select(root, "*.csv") == ["a.csv"]
 
@@ -546,20 +534,6 @@ def test_exactly_the_limit_is_taken(root):
     assert reader.read("a") == b"12345"  # Each file is read once.
     with pytest.raises(ProjectError, match="'c': there is no such file"):
         reader.read("c")
-
-
-def test_a_file_that_changes_while_it_is_read(root, monkeypatch):
-    write(root, "a.csv", content=b"12345")
-    read = FileReader.read.__globals__["read_file"]
-
-    def read_and_write(path, limit):
-        content = read(path, limit)
-        write(root, "a.csv", content=b"123456")
-        return content
-
-    monkeypatch.setitem(FileReader.read.__globals__, "read_file", read_and_write)
-    with pytest.raises(ProjectError, match="'a.csv' changed while it was read; try again"):
-        FileReader(str(root)).read("a.csv")
 
 
 def test_sizes_for_people():
