@@ -134,7 +134,7 @@ def project_root(text: str) -> str:
 
 def byte_count(text: str) -> int:
     """Return a number of bytes, as in 500000, 20MB or 20MiB."""
-    match = re.fullmatch(r"([0-9]{1,15}) ?(?:([kmg])(i?)b?|b)?", text.strip().lower())
+    match = re.fullmatch("([0-9]{1,15}) ?([kmg]?)(i?)b?", text.strip().lower())
     if match is None or not int(match[1]):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is no size; write 500000, 20MB or 20MiB")
     unit: int = (1024 if match[3] else 1000) ** " kmg".index(match[2] or " ")
