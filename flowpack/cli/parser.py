@@ -127,8 +127,8 @@ def count(text: str) -> int:
 def project_root(text: str) -> str:
     """Return the folder *text*; a script in its place was swallowed and comes first."""
     if not os.path.isdir(os.path.expanduser(not_empty(text))):
-        problem = f"{quoted(text)} is no such folder; if it is the script, put TARGET first, as in"
-        raise argparse.ArgumentTypeError(f"{problem} {printable(text)} --project")
+        hint = f"if it is the script, put TARGET first, as in {printable(text)} --project"
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: there is no such folder; {hint}")
     return text
 
 
