@@ -11,7 +11,7 @@ from flowpack.cli.config import connect
 from flowpack.cli.parser import read_text
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.deployments import applying, planning
-from flowpack.deployments.actions import CREATE, DONE, UNCHANGED, UPDATE, Deployed
+from flowpack.deployments.actions import CREATE, DONE, UNCHANGED, UPDATE, Deployed, parse_plan
 from flowpack.exceptions import DeploymentsFailedError, printable
 
 #: Longest file with a plan that is read, in bytes.
@@ -24,7 +24,10 @@ def deploy(arguments: Namespace) -> None:
         plan(arguments)
         return
     targets = read_targets(arguments)
-    planned = None if arguments.plan_file is None else _read_plan(arguments.plan_file)
+    planned, path = None, arguments.plan_file
+    if path is not None:
+        planned = read_text(path, PLAN_LIMIT, path, "give a plan")
+        parse_plan(planned, path)
     with connect(arguments) as client:
         specs, notes = make_specs(targets, arguments)
         try:
@@ -72,15 +75,6 @@ def _news(notes: Sequence[str]) -> Iterator[List[str]]:
         if {*actions} != {UNCHANGED}:
             for note in notes:
                 output.note(note)
-
-
-def _read_plan(path: str) -> str:
-    """Return the plan in the file at *path*, as JSON."""
-    from flowpack.deployments.actions import parse_plan
-
-    text = read_text(path, PLAN_LIMIT, path, "give a plan")
-    parse_plan(text, path)
-    return text
 
 
 def _print_deployed(

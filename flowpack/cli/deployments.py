@@ -211,18 +211,17 @@ def _code_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
     Servers of 2.0b7's kind keep no schema of the parameters. Others do, and the size of the
     script: what is too short for a project is not read.
     """
-    script, extra = deployment.script, deployment.extra
-    facts: Dict[str, Any] = {"parameter_openapi_schema": None, "project": None}
+    script, key = deployment.script, "parameter_openapi_schema"
+    facts = {key: deployment.extra.get(key), "project": None}
     unknown = "which parameters it takes"
-    if "parameter_openapi_schema" in extra:
-        facts["parameter_openapi_schema"] = extra["parameter_openapi_schema"]
+    if key in deployment.extra:
         unknown = "whether it has files of a project"
         if script is None or script.size < SMALLEST_PROJECT:
             return facts
     try:
         code = fetch_script(deployment, client)
-        if "parameter_openapi_schema" not in extra:
-            facts["parameter_openapi_schema"] = code.parameter_schema()
+        if key not in deployment.extra:
+            facts[key] = code.parameter_schema()
         project = code.project()
     except FlowpackError as exc:
         output.note(f"note: {unknown} is not known: {exc}")

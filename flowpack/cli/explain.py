@@ -99,27 +99,22 @@ def requirements(files: Mapping[str, bytes], search_paths: Iterable[str]) -> Dic
     inner = (path[len(base) :] for path in files for base in bases if path.startswith(base))
     own = {"flowpack", *(re.split("[/.]", path)[0] for path in inner)}
     found: Dict[str, Dict[str, Any]] = {}
-    for path, content in files.items():
+    for path in (path for path in files if path.endswith(".py")):
         with suppress(DiscoveryError):  # It may be a template, or for another Python.
-            imports = read_imports(Script(content, path)).found if path.endswith(".py") else ()
-            for each in imports:
+            for each in read_imports(Script(files[path], path)).found:
                 top = each.module.partition(".")[0]
                 if not each.level and top not in own:
-                    where = {"where": f"{path}:{each.line}", "optional": True}
-                    need = found.setdefault(top, where)
-                    need["optional"] = need["optional"] and each.optional
-    distributions = {} if all(map(is_standard, found)) else _distributions()
-    needs = [
-        {
-            "module": name,
-            "distributions": distributions.get(name, []),
-            "installed": name in distributions or installed(name) is not None,
-            **found[name],
-        }
-        for name in sorted(found)
-        if not is_standard(name)
-    ]
-    return {"requires": needs, "standard": sorted(filter(is_standard, found))}
+                    first = {"where": f"{path}:{each.line}", "optional": True}
+                    found.setdefault(top, first)["optional"] &= each.optional
+    standard = sorted(filter(is_standard, found))
+    others = sorted(found.keys() - standard)
+    distributions = _distributions() if others else {}
+    needs = []
+    for name in others:
+        known = distributions.get(name, [])
+        is_here = bool(known) or installed(name) is not None
+        needs.append({"module": name, "distributions": known, "installed": is_here, **found[name]})
+    return {"requires": needs, "standard": standard}
 
 
 def _distributions() -> Dict[str, List[str]]:
@@ -128,12 +123,8 @@ def _distributions() -> Dict[str, List[str]]:
 
     found: Dict[str, List[str]] = {}
     for each in metadata.distributions():
-        names = set((each.read_text("top_level.txt") or "").split())
-        # Newer tools write none.
-        names = names or {
-            file.parts[0] for file in each.files or () if file.suffix in (".py", ".so")
-        }
-        for name in names:
-            distribution = f"{each.metadata['Name']} {each.version}"
-            found.setdefault(name.partition(".")[0], []).append(distribution)
+        names = (each.read_text("top_level.txt") or "").split()  # Newer tools write none.
+        files = [file.parts[0] for file in each.files or () if file.suffix in (".py", ".so")]
+        for name in {name.partition(".")[0] for name in names or files}:
+            found.setdefault(name, []).append(f"{each.metadata['Name']} {each.version}")
     return found

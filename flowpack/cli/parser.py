@@ -126,19 +126,15 @@ def count(text: str) -> int:
 
 def project_root(text: str) -> str:
     """Return the folder *text*; a script in its place was swallowed and comes first."""
-    for path in (not_empty(text), text.rpartition(":")[0]):
-        if os.path.isfile(os.path.expanduser(path)):
-            problem = f"ROOT is a folder, and {quoted(path)} is a file; put TARGET first, as in"
-            raise argparse.ArgumentTypeError(f"{problem} {printable(text)} --project")
-    if not os.path.isdir(os.path.expanduser(text)):
-        problem = "there is no such folder; if it is the TARGET, put it before --project"
-        raise argparse.ArgumentTypeError(problem)
+    if not os.path.isdir(os.path.expanduser(not_empty(text))):
+        hint = f"if it is the script, put TARGET first, as in {printable(text)} --project"
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: there is no such folder; {hint}")
     return text
 
 
 def byte_count(text: str) -> int:
     """Return a number of bytes, as in 500000, 20MB or 20MiB."""
-    match = re.fullmatch(r"([0-9]{1,15}) ?(?:([kmg])(i?)b?|b)?", text.strip().lower())
+    match = re.fullmatch("([0-9]{1,15}) ?([kmg]?)(i?)b?", text.strip().lower())
     if match is None or not int(match[1]):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is no size; write 500000, 20MB or 20MiB")
     unit: int = (1024 if match[3] else 1000) ** " kmg".index(match[2] or " ")

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from flowpack._files import read_file, sync_folder
 from flowpack.cli import output
@@ -14,11 +15,14 @@ from flowpack.cli.parser import UsageError
 from flowpack.deployments.load import FetchedScript, fetch_script
 from flowpack.exceptions import FlowpackError, printable, quoted
 
+if TYPE_CHECKING:
+    from flowpack.projects.bundle import Bundle
+
 
 def pull(arguments: Namespace) -> None:
     """Write the script, or the files of a project."""
-    name, path = arguments.deployment, arguments.output
-    to_file = path not in (None, "-")
+    name, path = arguments.deployment, arguments.extract or arguments.output
+    to_file = path not in (None, "-") and not arguments.extract
     if not to_file and arguments.force:
         raise UsageError("--force can only be given with --output FILE")
     if not to_file and arguments.json and not arguments.extract:
@@ -26,38 +30,34 @@ def pull(arguments: Namespace) -> None:
     with connect(arguments) as client:
         script = fetch_script(name, client, unverified=arguments.unverified)
     content = script.content
+    document = {"name": name, "path": path, "verified": script.verified}
     if arguments.extract:
-        _extract(script, arguments)
-        return
-    if not to_file:
+        project = _extract(script, name, path)
+        files = [each for each in project.files if each not in project.added]
+        document.update(files=files)
+        count, file = sum(not each.endswith("/") for each in files), printable(project.file)
+        line = f"wrote {count} files to {printable(path)}; the flow is in {file}"
+    elif to_file:
+        written = write_file(path, content, force=arguments.force)
+        sha256 = hashlib.sha256(content).hexdigest()
+        document.update(size=len(content), sha256=sha256, written=written)
+        line = f"{'wrote' if written else 'unchanged'} {printable(path)} ({len(content)} bytes)"
+    else:
         output.content(content)
         return
-    written = write_file(path, content, force=arguments.force)
-    document = {
-        "name": name,
-        "path": path,
-        "size": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "verified": script.verified,
-        "written": written,
-    }
-    line = f"{'wrote' if written else 'unchanged'} {printable(path)} ({len(content)} bytes)"
     output.result(document, [line], as_json=arguments.json)
 
 
-def _extract(script: FetchedScript, arguments: Namespace) -> None:
+def _extract(script: FetchedScript, name: str, folder: str) -> Bundle:
     """Write the files of a project into a folder."""
     from flowpack.projects.bundle import extract  # Imported here because few need it.
 
-    name, folder, project = arguments.deployment, arguments.extract, script.project()
+    project = script.project()
     if project is None:
         advice = f"flowpack pull {printable(name)} -o {printable(script.filename)} writes it"
         raise FlowpackError(f"{quoted(name)} is a single script and no project; {advice}")
-    count = extract(project, folder)
-    files = sorted(project.files.keys() - project.added)
-    document = {"name": name, "path": folder, "files": files, "verified": script.verified}
-    line = f"wrote {count} files to {printable(folder)}; the flow is in {printable(project.file)}"
-    output.result(document, [line], as_json=arguments.json)
+    extract(project, folder)
+    return project
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import attrs
 
@@ -44,12 +44,18 @@ _FIELDS = {
 #: The options that set a field of a project's packager, and that field.
 _PROJECT = {"path": "paths", "include": "include", "exclude": "exclude", "size_limit": "size_limit"}
 
+#: The same, of a concurrency limit.
+_LIMIT = {
+    "concurrency_limit": "limit",
+    "collision_strategy": "collision_strategy",
+    "grace_period": "grace_period_seconds",
+}
+
 #: All options that set something of a script's spec; spec files have such things themselves.
 _FOR_SCRIPTS = (
     *("name", "runner", "env", "image", "runner_config", "no_tags", *_FIELDS),
     *("param", "params", "no_params", "cron", "interval", "rrule", "no_schedule", "timezone"),
-    *("concurrency_limit", "collision_strategy", "grace_period"),
-    *("project", *_PROJECT),
+    *("project", *_PROJECT, *_LIMIT),
 )
 
 #: Those that set what a prefect.yaml does not have itself, and all that go with one.
@@ -169,59 +175,55 @@ def _load_prefect_yaml(path: str, arguments: Namespace) -> PrefectFile:
     # Imported here because it is slow to load, and most commands read none.
     from flowpack.deployments.prefect_yaml import load_prefect_yaml
 
-    options = {_FIELDS[name]: getattr(arguments, name) for name in _BESIDE_PREFECT_YAML}
-    folder = os.path.dirname(os.path.abspath(path))
-    _add_packager(arguments, options, folder)
-    given = {field: value for field, value in options.items() if value is not None}
+    options = _given(arguments, {name: _FIELDS[name] for name in _BESIDE_PREFECT_YAML})
+    _add_packager(arguments, options, root=os.path.dirname(os.path.abspath(path)))
     ignore = arguments.ignore or ()
-    return load_prefect_yaml(path, arguments.name or (), ignore=ignore, **given)
+    return load_prefect_yaml(path, arguments.name or (), ignore=ignore, **options)
 
 
-def project_packager(arguments: Namespace, *defaults: Optional[str]) -> ProjectPackager:
-    """Return the packager that the options mean; *defaults* are storage and root."""
+def _given(arguments: Namespace, fields: Mapping[str, str]) -> Dict[str, Any]:
+    """Return the values of the options that are given, by the *fields* that they set."""
+    values = {field: getattr(arguments, name) for name, field in fields.items()}
+    return {field: value for field, value in values.items() if value is not None}
+
+
+def project_packager(arguments: Namespace, **defaults: Any) -> ProjectPackager:
+    """Return the packager that the options mean, with *defaults* for what is not given."""
     # Imported here because it is slow to load, and most commands package single scripts.
     from flowpack.packaging.project import ProjectPackager
 
-    storage, root = (*defaults, None, None)[:2]
-    fields = {field: getattr(arguments, name) for name, field in _PROJECT.items()}
-    given = {field: value for field, value in fields.items() if value is not None}
-    return ProjectPackager(storage, arguments.project or root, **given)
+    root = {"root": arguments.project} if arguments.project else {}
+    return ProjectPackager(**{**defaults, **root, **_given(arguments, _PROJECT)})
 
 
-def _add_packager(
-    arguments: Namespace, options: Dict[str, Any], folder: Optional[str] = None
-) -> None:
-    """Have *options* for specs package projects if that is asked for; *folder* is their root."""
+def _add_packager(arguments: Namespace, options: Dict[str, Any], **defaults: Any) -> None:
+    """Have *options* for specs package projects if that is asked for."""
     if arguments.project is not None:
-        options["packager"] = project_packager(arguments, options.pop("flow_storage"), folder)
-    elif any(getattr(arguments, name) is not None for name in _PROJECT):
+        storage = options.pop("flow_storage", None)
+        options["packager"] = project_packager(arguments, storage=storage, **defaults)
+    elif _given(arguments, _PROJECT):
         raise UsageError("--path, --include, --exclude and --size-limit go with --project")
 
 
 def _script_options(arguments: Namespace) -> Dict[str, Any]:
     """Return the fields of specs that the options set for every script."""
-    options = {field: getattr(arguments, name) for name, field in _FIELDS.items()}
+    options = _given(arguments, _FIELDS)
     if arguments.no_tags:
         options["tags"] = ()
     if arguments.no_params:
         options["parameters"] = {}
-    limit = options["concurrency_limit"] = arguments.concurrency_limit
-    beside = {
-        "collision_strategy": arguments.collision_strategy,
-        "grace_period_seconds": arguments.grace_period,
-    }
-    beside = {key: value for key, value in beside.items() if value is not None}
-    if beside:
-        if limit is None:
+    limit = _given(arguments, _LIMIT)
+    if limit:
+        if "limit" not in limit:
             problem = "--collision-strategy and --grace-period can only be given with"
             raise UsageError(f"{problem} --concurrency-limit")
-        options["concurrency_limit"] = {"limit": limit, **beside}
+        options["concurrency_limit"] = limit if len(limit) > 1 else limit["limit"]
     _add_packager(arguments, options)
     return {
         "name": arguments.name[-1] if arguments.name else None,
         **_schedules(arguments),
         "flow_runner": _flow_runner(arguments),
-        **{field: value for field, value in options.items() if value is not None},
+        **options,
     }
 
 

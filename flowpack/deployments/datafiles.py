@@ -102,10 +102,13 @@ def _scan_json(text: str) -> List[Value]:
     line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
     decoder: Any = json.JSONDecoder(parse_int=_parse_number, parse_constant=_parse_number)
 
+    def make_pairs(pairs: List[Tuple[str, Value]]) -> Pairs:
+        return Pairs([(Value(item.line, key), item) for key, item in pairs])
+
     def scan(text: str, start: int) -> Tuple[Value, int]:
         """Return the value at *start*, and where it ends."""
         if text.startswith("{", start):
-            content, end = JSONObject((text, start + 1), True, scan, None, _make_pairs)
+            content, end = JSONObject((text, start + 1), True, scan, None, make_pairs)
         elif text.startswith("[", start):
             content, end = JSONArray((text, start + 1), scan)
         else:
@@ -123,10 +126,6 @@ def _scan_json(text: str) -> List[Value]:
     if extra:
         raise json.JSONDecodeError("Extra data", text, len(text) - len(extra))
     return [value]
-
-
-def _make_pairs(pairs: List[Tuple[str, Value]]) -> Pairs:
-    return Pairs([(Value(item.line, key), item) for key, item in pairs])
 
 
 def _parse_number(text: str) -> Any:

@@ -10,7 +10,6 @@ from uuid import UUID
 import attrs
 
 from flowpack._validators import describe_type
-from flowpack.analysis.discovery import FlowInfo
 from flowpack.blocks.documents import built_in, describe_difference
 from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import storage_errors
@@ -48,10 +47,9 @@ from flowpack.exceptions import (
     quoted,
 )
 from flowpack.models import UNSET, Deployment, DeploymentCreate, StoredObject
-from flowpack.packaging.base import CompleteSpec, Package, PoolFields, call_packager
+from flowpack.packaging.base import Cache, CompleteSpec, Package, PoolFields, call_packager
 from flowpack.packaging.base import is_prepared, known
-from flowpack.packaging.script import SourcePackager, describe, has_bytes, known_schema
-from flowpack.wire.conversion import describe_schedule
+from flowpack.packaging.script import describe, has_bytes
 from flowpack.wire.dialect import Change
 
 Specs = Union[Spec, Iterable[Spec]]
@@ -133,7 +131,7 @@ def plan_set(specs: Specs, api: Client, confirm: bool) -> Plan:
     """
     chosen = tuple(specs) if isinstance(specs, Iterable) else (specs,)
     context = copy_context()
-    context.run(known.set, {})
+    context.run(known.set, Cache())
     return context.run(_plan_all, chosen, api, confirm)
 
 
@@ -202,12 +200,10 @@ def _plan_step(position: int, spec: CompleteSpec, state: PlanState) -> Step:
         package = call_packager(spec.packager, "prepare", state.reader, spec, returns=kinds)
     if package is not None:
         return Step(position, _compare(spec, package, state), spec, package)
+    kind = CREATE if spec.current is None else UPDATE
+    notes = ("the code is known when it is packaged",)
     action = Action(
-        kind=CREATE if spec.current is None else UPDATE,
-        flow_name=spec.flow_name,
-        name=spec.name,
-        notes=("the code is known when it is packaged",),
-        kept=spec.kept,
+        kind=kind, flow_name=spec.flow_name, name=spec.name, notes=notes, kept=spec.kept
     )
     return Step(position, action, spec, None)
 
@@ -264,9 +260,14 @@ def _describe(
     flow_id = _NO_ID if current is None else current.flow_id
     described = describe(spec, package, flow_id, _find_token(package, in_place))
     new = dialect.settled(described, current)
-    problems = [*dialect.problems(new), *_parameter_problems(spec, package, new)]
-    if not (dialect.fills_in or state.reader.embedded):
-        problems += _order_problems(spec.flow, new.parameters or {})
+    problems = list(dialect.problems(new))
+    if new.parameters or new.schedules:
+        # Imported here because many deployments have neither.
+        from flowpack.deployments.parameter_problems import order_problems, parameter_problems
+
+        problems += parameter_problems(spec, package, new)
+        if not (dialect.fills_in or state.reader.embedded):
+            problems += order_problems(spec.flow, new.parameters or {})
     if problems:
         raise DeploymentValidationError(spec.full_name, problems)
     pooled = dialect.uses_work_pools
@@ -288,75 +289,6 @@ def _lasting_notes(spec: CompleteSpec, new: DeploymentCreate, state: PlanState) 
     )
     note = f"this server has no place for {given}; they are left out"
     return (*spec.notes, note) if given else spec.notes
-
-
-def _parameter_problems(
-    spec: CompleteSpec, package: Package, new: DeploymentCreate
-) -> Iterator[str]:
-    """Yield what the flow could not take of the parameters of *new*, which is settled."""
-    parameters, schedules = new.parameters or {}, new.schedules or ()
-    has_schema = package.parameter_schema or isinstance(spec.packager, SourcePackager)
-    if spec.flow.definition is None or not has_schema or not (parameters or schedules):
-        return
-    # Imported here because many deployments have no parameters.
-    from flowpack.parameters import missing_problems
-
-    schema = package.parameter_schema or known_schema(spec.flow)
-    remedy = ""
-    if spec.parameters is UNSET:
-        remedy = " (kept from the server; --no-params, or parameters={}, removes what is there)"
-    for problem in _value_problems(parameters, schema, spec.flow, new):
-        yield f"{problem}{remedy}"
-    for each in schedules:
-        if not each.active:
-            continue
-        named = each.slug if not each.own else None  # Ours are called by what they are.
-        label = quoted(named or describe_schedule(each.schedule))
-        own = each.parameters or {}
-        for problem in _value_problems(own, schema, spec.flow, new):
-            yield f"{problem}, in the parameters of the schedule {label}"
-        # What is paused starts no runs.
-        values, wanted = {**parameters, **own}, schema if new.is_schedule_active else {}
-        for problem in missing_problems(values, wanted):
-            yield f"{problem}: the schedule {label} would start runs without it"
-
-
-def _value_problems(
-    values: Mapping[str, Any], schema: Mapping[str, Any], flow: FlowInfo, new: DeploymentCreate
-) -> Iterator[str]:
-    from flowpack.parameters import known_parameters, unknown_names, value_problems
-
-    more = flow.definition.node.args.kwarg if flow.definition else None
-    unknown = unknown_names(values, flow.parameters, more.arg if more else None)
-    if unknown:
-        yield unknown
-    if new.enforce_parameter_schema is not False:
-        kept = values
-        if not new.parameter_openapi_schema:
-            # A server that keeps none looks at no types, and flows take None where it is default.
-            parts = known_parameters(schema)
-            kept = {
-                name: value
-                for name, value in values.items()
-                if value is not None or parts.get(name, {}).get("default", ...) is not None
-            }
-        yield from value_problems(kept, schema)
-
-
-def _order_problems(flow: FlowInfo, values: Mapping[str, Any]) -> List[str]:
-    """Return what is missing before ``*rows``, which older workers give to other parameters."""
-    arguments = flow.definition.node.args if flow.definition else None
-    if arguments is None or arguments.vararg is None or arguments.vararg.arg not in values:
-        return []
-    optional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
-    optional = optional[len(optional) - len(arguments.defaults) :]
-    missing = ", ".join(name for name in optional if name not in values)
-    rows = printable(arguments.vararg.arg)
-    problem = (
-        f"parameter {rows}: give {printable(missing)} a value, too; without it workers before"
-        f" Prefect 3.9 pass the items of *{rows} wrongly"
-    )
-    return [problem] if missing else []
 
 
 def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+from contextlib import suppress
 from typing import Any, Dict, Hashable, Iterable, List, Optional, Tuple, Union
 from uuid import UUID
 
@@ -236,13 +237,11 @@ def _object_path(record: Deployment, reader: Client) -> Optional[str]:
 
 def _document_path(document: BlockDocument) -> Optional[str]:
     """Return the path that an object in the storage of *document* would have here."""
-    try:
+    with suppress(Exception):  # Its class may be unknown here, or its folder be nowhere.
         storage = Block.from_document(document)
-        if not isinstance(storage, StorageBlock):
-            return None
-        return _local_path(storage, storage.token_for("0" * 64))
-    except Exception:  # Its class may be unknown here, or its folder be nowhere.
-        return None
+        if isinstance(storage, StorageBlock):
+            return _local_path(storage, storage.token_for("0" * 64))
+    return None
 
 
 def _local_path(storage: StorageBlock, token: Optional[str]) -> Optional[str]:

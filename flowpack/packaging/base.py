@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import threading
 from abc import ABC, abstractmethod
 from contextvars import ContextVar
 from typing import Any, Callable, Collection, Dict, Hashable, List, Mapping
@@ -300,19 +301,33 @@ class Package:
     notes: Tuple[str, ...] = ()
 
 
+class Cache:
+    """What several deployments share, each made once; threads may use it."""
+
+    def __init__(self) -> None:
+        self._values: Dict[Hashable, Any] = {}
+        self._locks: Dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return what *make* makes, made once for *key*."""
+        with self._lock:
+            making = self._locks.setdefault(key, threading.Lock())
+        with making:
+            if key not in self._values:
+                self._values[key] = make()
+            value: Value = self._values[key]
+            return value
+
+
 #: What packagers have read for one plan; None outside of plans.
-known: ContextVar[Optional[Dict[Hashable, Any]]] = ContextVar("flowpack_known", default=None)
+known: ContextVar[Optional[Cache]] = ContextVar("flowpack_known", default=None)
 
 
 def once(key: Hashable, make: Callable[[], Value]) -> Value:
     """Return what *make* returns; deployments of one plan share it by its *key*."""
-    read = known.get()
-    if read is None:
-        return make()
-    if key not in read:
-        read[key] = make()
-    value: Value = read[key]
-    return value
+    cache = known.get()
+    return cache.once(key, make) if cache else make()
 
 
 class Packager(ABC):

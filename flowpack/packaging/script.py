@@ -7,13 +7,10 @@ import copy
 import io
 import json
 import os
-import sys
-import threading
 from abc import abstractmethod
 from contextlib import suppress
-from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Callable, Dict, Hashable, Mapping, Optional, Tuple, Union
+from typing import Any, Mapping, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -49,8 +46,8 @@ from flowpack.models import (
     StoredObject,
     Unset,
 )
-from flowpack.packaging.base import CompleteSpec, Content, Package, Packager, SpecFields
-from flowpack.packaging.base import Value, once
+from flowpack.packaging.base import Cache, CompleteSpec, Content, Package, Packager
+from flowpack.packaging.base import SpecFields, once
 from flowpack.urls import mask_text, url_of
 
 
@@ -155,7 +152,7 @@ class SourcePackager(HidesLocals, Packager):
                 entrypoint=entrypoint,
                 storage=self.find_storage(api),
                 parameter_schema=schema,
-                notes=(*own, *notes),
+                notes=own + tuple(notes),
             )
 
     def package(self, deployment: SpecFields, client: Optional[Client] = None) -> DeploymentCreate:
@@ -205,20 +202,16 @@ def parameter_schema(flow: FlowInfo) -> Tuple[Mapping[str, Any], Tuple[str, ...]
     from flowpack.analysis import parameters as analysis
 
     if flow.definition is None:
+        unknown = "which function the flow has is not known from the source"
         # Some releases refuse to run a deployment that has no schema at all.
-        return {"title": "Parameters", "type": "object", "properties": {}}, (
-            "which function the flow has is not known from the source, so it gets no schema of"
-            " parameters",
-        )
-    parameters = analysis.parameter_schema(
-        flow.definition, flow.script.scope, where=flow.script.name
-    )
+        none = {"title": "Parameters", "type": "object", "properties": {}}
+        return none, (f"{unknown}, so it gets no schema of parameters",)
+    script = flow.script
+    parameters = analysis.parameter_schema(flow.definition, script.scope, where=script.name)
     first, notes = next(iter(flow.parameters), ""), parameters.notes
     if flow.is_method and first in ("self", "cls"):
-        notes += (
-            f"workers call {flow.variable} on no instance: give its parameter {quoted(first)} a"
-            " value, or make it a static method",
-        )
+        problem = f"workers call {flow.variable} on no instance: give its parameter"
+        notes += (f"{problem} {quoted(first)} a value, or make it a static method",)
     return parameters.schema, notes
 
 
@@ -230,20 +223,34 @@ def known_schema(flow: FlowInfo) -> Mapping[str, Any]:
         return {}
 
 
-def _needs_nothing_else(script: Script) -> bool:
-    """Return True if *script* surely imports only what is installed; a quick look."""
-    names = {"" for word in (b"import_module", b"__import__") if word in script.content}
-    for node in ast.walk(script.tree):
-        if isinstance(node, ast.Import):
-            names.update(each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            names.add("" if node.level else node.module or "")
-    standard = getattr(sys, "stdlib_module_names", sys.builtin_module_names)  # Since 3.10.
-    tops = {name.partition(".")[0] for name in names}.difference(standard, ("prefect", "flowpack"))
-    found = [PathFinder.find_spec(name) if name else None for name in tops]
-    origins = [str(spec and spec.origin) for spec in found]
-    place = os.path.dirname(os.__file__)
-    return all("-packages" in each or each.startswith(place) for each in origins)
+_REMEDY = "store them, too: --project (project: true in spec files, ProjectPackager in Python)"
+
+
+def check_imports(script: Script) -> None:
+    """Warn of imports that only files of the script's project can meet.
+
+    Raises:
+        DeploymentValidationError: It has a relative import at module level: no run could load it.
+    """
+    # Imported here because they are slow to load, and projects do not need them.
+    from flowpack.analysis.imports import read_imports
+    from flowpack.projects.single import missing_modules
+
+    missing = [f"{each.module} ({file})" for each, file in missing_modules(script).items()]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = [node for node in ast.walk(script.tree) if isinstance(node, kinds)]
+    for each in read_imports(script).found:
+        if each.level and not each.optional:
+            if not any(node.lineno < each.line <= (node.end_lineno or 0) for node in functions):
+                problem = "a relative import needs the files of its package, which are not stored"
+                raise DeploymentValidationError(
+                    script.at(each.line), [f"{problem} with the script; {_REMEDY}"]
+                )
+            missing.append(f"{'.' * each.level}{each.module} (line {each.line})")
+    if missing:
+        shown = printable(", ".join(missing), 500)
+        problem = "imports files that are not stored with it, and runs fail without them"
+        warn(f"{printable(script.name)} {problem}: {shown}; {_REMEDY}")
 
 
 @attrs.frozen
@@ -255,12 +262,9 @@ class ScriptPackager(SourcePackager):
         return deployment.flow.script.content, deployment.flow.entrypoint
 
     def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
-        """Return none; see ``check_imports``, which warns of what is not stored, or raises."""
+        """Return none; see :func:`check_imports`."""
         script = deployment.flow.script
-        if script.path is not None and not _needs_nothing_else(script):
-            # Imported here because most scripts import nothing of a project.
-            from flowpack.packaging.imports import check_imports
-
+        if script.path is not None:
             once(("imports", script), lambda: check_imports(script))
         return ()
 
@@ -268,14 +272,12 @@ class ScriptPackager(SourcePackager):
 # --- bytes first, the pointer last --------------------------------------------------------
 
 
-class Registry:
+class Registry(Cache):
     """Flows, storage blocks and pools that the threads of one deploy register, each once."""
 
     def __init__(self, client: Client) -> None:
+        super().__init__()
         self._client = client
-        self._known: Dict[Hashable, Any] = {}
-        self._locks: Dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
 
     def flow_id(self, name: str) -> UUID:
         """Return the id of the flow called *name*, made if missing."""
@@ -286,16 +288,6 @@ class Registry:
         data = json.dumps(storage.to_document_data(), sort_keys=True)
         key = ("document", storage.schema_checksum(), data)
         return self.once(key, lambda: storage.ensure_document(self._client))
-
-    def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return what *make* makes, made once for *key*."""
-        with self._lock:
-            making = self._locks.setdefault(key, threading.Lock())
-        with making:
-            if key not in self._known:
-                self._known[key] = make()
-            known: Value = self._known[key]
-            return known
 
 
 def describe(

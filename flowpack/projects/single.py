@@ -83,5 +83,5 @@ def missing_modules(script: Script) -> Dict[Import, str]:
     search = ModuleSearch(tree, tree.package_base(own), own)
     mine = (each for each in needed if each.module.partition(".")[0] in unmet)
     found = {each: search.find(each.module, each.names) for each in mine}
-    files = {each: [module.path for module in chain if module.path] for each, chain in found.items()}
+    files = {each: [part.path for part in chain if part.path] for each, chain in found.items()}
     return {each: paths[-1] for each, paths in files.items() if paths}

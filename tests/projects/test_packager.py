@@ -402,7 +402,7 @@ def test_nothing_to_say(root, client, source):
     ],
 )
 def test_odd_spellings(root, client, source):
-    """The quick look at a script misses no import, however it is written."""
+    """No import is missed, however it is written."""
     script = root / "flows" / "odd.py"
     script.write_bytes(source + b"from flowpack import flow\n@flow\ndef f():\n    pass\n")
     with pytest.warns(UserWarning, match="without them: helper"):
