@@ -134,16 +134,16 @@ class Selection:
             wanted = [each for each in kept if not self.excludes(each, search_paths)]
             # What is in a folder that is named is judged by the rest of its path.
             start = len(path or "")
-            secret = [each for each in wanted if holds_secrets(each[start:].strip("/"))]
+            secret = {each for each in wanted if holds_secrets(each[start:].strip("/"))}
             if len(secret) == len(wanted):
-                problem = _describe_nothing(root, patterns[text], found, kept, secret)
+                problem = _describe_nothing(root, patterns[text], found, kept, sorted(secret))
                 raise ProjectError(f"include {quoted(text)} matches {problem}")
             if path and holds_secrets(path):
                 notes.append(
                     f"{printable(path)} may hold secrets, which all who read the package would see;"
                     " better use a block or environment variables"
                 )
-            left.update(dict.fromkeys(secret))
+            left.update(dict.fromkeys(sorted(secret)))
             for each in wanted:
                 if each not in secret:
                     selected.setdefault(each, text)
