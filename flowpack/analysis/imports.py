@@ -48,6 +48,7 @@ class Import:
         optional: Whether runs can do without it: a failed import is caught around it, whatever
             the handler does; or it stands in such a handler, for another one; or under a
             condition that never holds in runs: ``TYPE_CHECKING``, ``__name__ == "__main__"``.
+        fallback: Whether it stands in such a handler, for what could not be imported.
     """
 
     module: str
@@ -55,6 +56,7 @@ class Import:
     names: Tuple[str, ...] = ()
     line: int = 0
     optional: bool = False
+    fallback: bool = False
 
 
 @attrs.frozen
@@ -121,19 +123,19 @@ def _items(script: Script) -> Iterator[object]:
     has_calls = _MENTIONED.search(script.content) is not None
     scope = script.read_scope(scopes) if has_calls else Scope()
     # A list of work and no recursion: code may be nested deeply.
-    waiting: List[Tuple[Any, Scope, bool]] = [(script.tree, scope, False)]
+    waiting: List[Tuple[Any, Scope, Dict[str, Any]]] = [(script.tree, scope, {})]
     while waiting:
-        node, scope, is_optional = waiting.pop()
+        node, scope, marks = waiting.pop()
         scope = scopes.get(node, scope)
         for item in _items_of(node, scope):
-            is_import = isinstance(item, Import) and is_optional
-            yield attrs.evolve(item, optional=True) if is_import else item  # type: ignore[misc]
+            yield attrs.evolve(item, **marks) if isinstance(item, Import) and marks else item
         optional = _optional_fields(node) if hasattr(node, "body") else ()
         for field in [each for each in node._fields[::-1] if has_calls or each in _BLOCKS]:
             inner = getattr(node, field, None)
             for each in reversed(inner) if isinstance(inner, list) else [inner]:
                 if isinstance(each, ast.AST):
-                    waiting.append((each, scope, is_optional or field in optional))
+                    found: Dict[str, Any] = {"optional": True, "fallback": field == "handlers"}
+                    waiting.append((each, scope, found if field in optional else marks))
 
 
 def _optional_fields(node: Any) -> Collection[str]:

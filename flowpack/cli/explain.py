@@ -40,10 +40,12 @@ def explain(arguments: Namespace) -> None:
         "root": project.root,
         **project_facts(project),
         "files": [attrs.asdict(each) for each in project.taken],
+        "problems": project.problems,
         "hints": project.hints,
         "notes": notes,
     }
     lines = project_lines(document)
+    lines += [printable(f"warning: {each}", output.LINE) for each in project.problems]
     lines += [printable(f"note: {note}", output.LINE) for note in (*notes, *project.hints)]
     output.result(document, lines, as_json=arguments.json)
 

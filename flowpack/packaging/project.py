@@ -7,6 +7,7 @@ from typing import Any, Optional, Tuple, Union
 
 import attrs
 
+from flowpack._callers import warn
 from flowpack._files import absolute_path
 from flowpack._validators import at_least, field_error, is_filled_text, validator
 from flowpack.analysis.scopes import Modules
@@ -108,7 +109,10 @@ class ProjectPackager(SourcePackager):
 
     def notes(self, deployment: CompleteSpec) -> Tuple[str, ...]:
         """Return what is missing in the project, or not certain."""
-        project = self.find_project(deployment.flow.script)
+        script = deployment.flow.script
+        project = self.find_project(script)
+        # In a plan once for all deployments of the script.
+        once(("warned", id(project)), lambda: _warn(script.name, project.problems))
         more = len(project.hints) - _LISTED
         further = (f"{more} more files are named in the code; flowpack explain shows them",)
         return (*project.notes, *project.hints[:_LISTED], *(further if more > 0 else ()))
@@ -130,3 +134,8 @@ def linked_script(project: Union[Project, Bundle], script: Optional[Script] = No
     script = script or Script(project.files[project.file], project.file)
     linked = attrs.evolve(script, module=project.module, resolve=modules)
     return linked
+
+
+def _warn(name: str, problems: Tuple[str, ...]) -> None:
+    for problem in problems:
+        warn(f"{printable(name)}: {problem}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import defaultdict, deque
+from contextlib import suppress
 from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 from typing import Tuple
 
@@ -13,6 +15,7 @@ from flowpack.analysis.imports import Import, exported_names, read_imports
 from flowpack.analysis.script import Script
 from flowpack.exceptions import DiscoveryError, ProjectError, printable, quoted
 from flowpack.projects.data_files import DataFiles
+from flowpack.projects.listing import walk
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_root, relative
@@ -21,6 +24,8 @@ from flowpack.projects.single import RESERVED, installed
 
 #: How reasons begin for files that may never be imported.
 _INCLUDED = "include "
+#: In so many files of the project are modules looked for that nothing meets.
+_MOST_LISTED = 5_000
 
 
 @attrs.frozen
@@ -46,7 +51,8 @@ class Project:
         file: The script.
         module: The dotted name under which it is imported.
         search_paths: Folders that must be searched for modules, in order; "" is the root.
-        notes: What is missing or not certain, one sentence each.
+        problems: What runs fail without, or show to others, one sentence each.
+        notes: What is not certain.
         hints: Files that the code reads or runs, and that do not go along.
     """
 
@@ -56,6 +62,7 @@ class Project:
     file: str
     module: str
     search_paths: Tuple[str, ...]
+    problems: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
     hints: Tuple[str, ...] = ()
 
@@ -139,7 +146,9 @@ class _Closure:
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
         self._unknown: Dict[str, None] = {}  # Imports of what only running the code shows.
-        self._notes: Dict[str, str] = {}  # One for each thing that they are about.
+        self._unmet: Dict[str, str] = {}  # Where modules are imported that are nowhere here.
+        self._problems: Dict[str, str] = {}  # One for each thing that they are about.
+        self._notes: Dict[str, str] = {}
         self._waiting: Deque[Module] = deque()
 
     def find(self, script: Script) -> Project:
@@ -168,6 +177,7 @@ class _Closure:
             ProjectFile(path, len(files[path]), reason, path in added)
             for path, reason in self._reasons.items()
         )
+        problems = (*selected.problems, *self._problems.values(), *self._unsearched())
         notes = (*selected.notes, *self._notes.values(), *self._last_notes(bases, selected))
         return Project(
             root=self._root,
@@ -177,6 +187,7 @@ class _Closure:
             # Where others import it under a longer name, there must be no second copy.
             module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
             search_paths=search_paths,
+            problems=tuple(printable(each, 500) for each in problems),
             notes=tuple(printable(each, 500) for each in notes),
             hints=tuple(data.hints.values()),
         )
@@ -189,7 +200,7 @@ class _Closure:
         for each in find_chain(self._tree, [module.base], module.name.rpartition(".")[0]):
             self._take(each, reason)
         if module != self._entry and self._selection.excludes(path, self._search.folders):
-            self._notes.setdefault(path, f"{path} is excluded, but {reason}")
+            self._problems.setdefault(path, f"{path} is excluded, but {reason}")
             return
         self._modules.setdefault(path, []).append(module)
         self._reasons.setdefault(path, reason)
@@ -242,13 +253,28 @@ class _Closure:
         if each.optional or any(found.name == name for found in chain):
             return
         if name is None or each.level or chain:
-            note = f"{where}, which is no Python file of the project"
-            self._notes.setdefault(name or where, note)
-        elif self._above and not installed(name.partition(".")[0]):
-            if self._above.find(name, each.names):
+            problem = f"{where}, which is no Python file of the project"
+            self._problems.setdefault(name or where, problem)
+        elif not installed(name.partition(".")[0]):
+            if self._above and self._above.find(name, each.names):
                 remedy = f"take it along with --project {self._above.tree.root}"
-                note = f"{where}, which is above the root {self._root}; {remedy}"
-                self._notes.setdefault(self._root, note)
+                problem = f"{where}, which is above the root {self._root}; {remedy}"
+                self._problems.setdefault(self._root, problem)
+            else:
+                self._unmet.setdefault(name.partition(".")[0], where)
+
+    def _unsearched(self) -> Iterator[str]:
+        """Yield which modules are in the project, but nowhere where modules are searched."""
+        if not self._unmet:
+            return
+        with suppress(ProjectError):  # A folder cannot be read.
+            for path in itertools.islice(walk(self._root), _MOST_LISTED):
+                for place in (path[: -len(".py")], parent(path)) if path.endswith(".py") else ():
+                    folder, _, top = place.rpartition("/")
+                    where = self._unmet.pop(top, None)
+                    if where is not None:
+                        remedy = f"if that is meant, search it with --path {folder or '.'}"
+                        yield f"{where}, which is in {folder or 'the root'}; {remedy}"
 
     def _find(self, name: str, each: Import) -> List[Module]:
         """Return the modules of the project that an import loads."""

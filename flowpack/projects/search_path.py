@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Collection, List, Optional, Sequence
 
 from flowpack.projects.listing import never_taken
@@ -17,14 +18,19 @@ _DEPTH = 3
 
 
 def find_root(path: str) -> str:
-    """Return the nearest folder above *path* that looks like a project's, else the one it is in.
+    """Return the nearest folder above *path* that looks like a project's.
 
-    It is never looked for by ``__init__.py``.
+    Where none does it is the working folder, if *path* is in it, as Prefect has it, unless that
+    is the home folder; else the folder that *path* is in.
     """
     folder = start = os.path.dirname(os.path.abspath(path))
     while not any(os.path.lexists(os.path.join(folder, mark)) for mark in _ROOT_MARKS):
         folder, below = os.path.dirname(folder), folder
         if folder == below:
+            with suppress(OSError):  # The working folder may be gone.
+                working = os.getcwd()
+                is_own = working not in (os.path.expanduser("~"), os.sep)
+                start = working if is_own and f"{start}/".startswith(f"{working}/") else start
             return start
     return folder
 

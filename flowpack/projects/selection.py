@@ -61,13 +61,14 @@ def _pattern_field() -> Any:
 
 @attrs.frozen
 class SelectedFiles:
-    """What is selected: the pattern that brings each by path, and *notes* for people.
+    """What is selected: the pattern that brings each by path, and *problems* and *notes* of it.
 
     Paths are relative to the root; that of an empty folder ends in ``/``. *tracked* are all files
     that git does not ignore, if it was asked.
     """
 
     patterns: Dict[str, str]
+    problems: Tuple[str, ...]
     notes: Tuple[str, ...]
     tracked: Optional[Collection[str]]
 
@@ -126,6 +127,7 @@ class Selection:
         selected: Dict[str, str] = {}
         left: Dict[str, None] = {}
         notes: List[str] = []
+        problems: List[str] = []
         for text, path in located.items():
             found = [path] if path in files else [p for p in listed if patterns[text].matches(p)]
             if path and not found and next(walk(root, path), None) is None:
@@ -139,7 +141,7 @@ class Selection:
                 problem = _describe_nothing(root, patterns[text], found, kept, sorted(secret))
                 raise ProjectError(f"include {quoted(text)} matches {problem}")
             if path and holds_secrets(path):
-                notes.append(
+                problems.append(
                     f"{printable(path)} may hold secrets, which all who read the package would see;"
                     " better use a block or environment variables"
                 )
@@ -150,7 +152,7 @@ class Selection:
         left_out = [each for each in left if each not in selected]
         if left_out:
             notes.append(f"left out, for they may hold secrets: {join_some(left_out)}; {_BY_NAME}")
-        return SelectedFiles(selected, tuple(notes), tracked)
+        return SelectedFiles(selected, tuple(problems), tuple(notes), tracked)
 
 
 @attrs.frozen

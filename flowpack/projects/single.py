@@ -69,7 +69,8 @@ def missing_modules(script: Script) -> Dict[Import, str]:
     Raises:
         DiscoveryError: This Python cannot read the script.
     """
-    needed = [each for each in read_imports(script).found if not each.level and not each.optional]
+    found = [each for each in read_imports(script).found if not each.level]
+    needed = [each for each in found if each.fallback or not each.optional]
     tops = {each.module.partition(".")[0] for each in needed} - RESERVED
     unmet = {top for top in tops if installed(top) is None}
     if not unmet or script.path is None:
@@ -82,6 +83,6 @@ def missing_modules(script: Script) -> Dict[Import, str]:
     own = relative(tree.root, os.path.dirname(script.path)) or ""
     search = ModuleSearch(tree, tree.package_base(own), own)
     mine = (each for each in needed if each.module.partition(".")[0] in unmet)
-    found = {each: search.find(each.module, each.names) for each in mine}
-    files = {each: [part.path for part in chain if part.path] for each, chain in found.items()}
+    chains = {each: search.find(each.module, each.names) for each in mine}
+    files = {each: [part.path for part in chain if part.path] for each, chain in chains.items()}
     return {each: paths[-1] for each, paths in files.items() if paths}

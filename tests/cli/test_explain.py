@@ -69,7 +69,7 @@ def test_explain_json(project):
     document = project("explain", "flows/etl.py:etl", "--json").json
     assert set(document) == {
         *("script", "root", "file", "module", "search_paths", "size", "files", "requires"),
-        *("standard", "hints", "notes"),
+        *("standard", "problems", "hints", "notes"),
     }
     assert document["root"] == os.getcwd()
     files = {each["path"]: each for each in document["files"]}

@@ -107,7 +107,8 @@ def test_notes(source: str, note: str, tmp_path: Path):
     write_tree(tmp_path, {"setup.py": "", "pkg/__init__.py": "", "flow.py": source})
     write_tree(tmp_path, {"pkg/wrong.py": "from ... import x", "loose.py": "from .x import y"})
     write_tree(tmp_path, {"pkg/fast.cpython-39-darwin.so": "", "pkg/fast.pyi": ""})
-    (found,) = project_of(tmp_path, "flow.py").notes
+    project = project_of(tmp_path, "flow.py")
+    (found,) = (*project.problems, *project.notes)
     assert note in found
 
 
@@ -124,7 +125,19 @@ def test_notes(source: str, note: str, tmp_path: Path):
 def test_no_note_where_runs_go_on(source: str, tmp_path: Path):
     """What is optional may be missing; what is not the project's is a matter of installing."""
     write_tree(tmp_path, {"setup.py": "", "pkg/__init__.py": "", "flow.py": source})
-    assert project_of(tmp_path, "flow.py").notes == ()
+    project = project_of(tmp_path, "flow.py")
+    assert (project.problems, project.notes) == ((), ())
+
+
+def test_module_in_a_folder_that_is_not_searched(tmp_path: Path):
+    """A module that nothing meets is looked for in the whole project, and its folder is named."""
+    write_tree(tmp_path, {"setup.py": "", "flow.py": "import common.x\nimport single\nimport far"})
+    write_tree(tmp_path, {"lib/common/x.py": "", "lib/single.py": "", "tests/more.py": ""})
+    problems = project_of(tmp_path, "flow.py").problems
+    assert len(problems) == 2 and all("--path lib" in each for each in problems)
+    project = project_of(tmp_path, "flow.py", paths=["lib"])
+    assert own(project) == {"flow.py", "lib/common/x.py", "lib/single.py"}
+    assert project.problems == ()
 
 
 @pytest.mark.parametrize("kind", ["imported", "optional", "included"])
@@ -279,7 +292,7 @@ def test_excluded_modules(tmp_path: Path):
     write_tree(tmp_path, {"pkg/a.py": "import pkg.b", "pkg/b.py": ""})
     project = project_of(tmp_path, "flow.py", selection=Selection((), ("pkg/a.py",)))
     assert own(project) == {"flow.py", "pkg/__init__.py"}
-    assert project.notes == ("pkg/a.py is excluded, but flow.py:1 imports pkg.a",)
+    assert project.problems == ("pkg/a.py is excluded, but flow.py:1 imports pkg.a",)
 
 
 def test_modules_are_taken_whatever_their_names(tmp_path: Path):
@@ -305,7 +318,7 @@ def test_exclude_never_takes_the_script(tmp_path: Path):
     """The script goes along, also where a pattern excludes what is in its folder."""
     write_tree(tmp_path, {"setup.py": "", "flows/etl.py": "import near", "flows/near.py": ""})
     project = project_of(tmp_path, "flows/etl.py", selection=Selection((), ("flows/",)))
-    assert own(project) == {"flows/etl.py"} and len(project.notes) == 1
+    assert own(project) == {"flows/etl.py"} and len(project.problems) == 1
 
 
 def test_data_that_the_code_names(tmp_path: Path):

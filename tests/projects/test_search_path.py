@@ -34,6 +34,19 @@ def test_root_without_a_mark():
     assert find_root("/no/such/folder/flow.py") == os.path.abspath("/no/such/folder")
 
 
+@pytest.mark.parametrize("working", [".", "flows", "elsewhere", "~"])
+def test_root_without_a_mark_is_the_working_folder(
+    working: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It is taken if the script is in it, as Prefect takes it, but for a home folder."""
+    write_tree(tmp_path, {"top/flows/etl.py": "", "top/elsewhere/": ""})
+    if working == "~":
+        monkeypatch.setenv("HOME", str(tmp_path / "top"))
+    monkeypatch.chdir(tmp_path / "top" / working.replace("~", "."))
+    root = "top" if working == "." else "top/flows"
+    assert find_root(str(tmp_path / "top/flows/etl.py")) == str(tmp_path / root)
+
+
 def test_relative_paths_follow_links(tmp_path: Path):
     """A folder is in the root also where one of them is written with a link."""
     write_tree(tmp_path, {"real/a/": ""})
@@ -233,7 +246,7 @@ def test_folder_above_the_guessed_root(tmp_path: Path):
     """A module that is only above the guessed root is named once, with the root that has it."""
     write_tree(tmp_path, {".git/": "", "sub/setup.py": "", "sub/etl.py": "import shared\nimport x"})
     write_tree(tmp_path, {"shared.py": "", "x.py": ""})
-    (note,) = project_of(tmp_path, "sub/etl.py").notes
-    assert "sub" in note and note.endswith(f"--project {tmp_path}")
-    assert not project_of(tmp_path, "sub/etl.py", root=str(tmp_path)).notes
-    assert not project_of(tmp_path, "sub/etl.py", root=str(tmp_path / "sub")).notes
+    (problem,) = project_of(tmp_path, "sub/etl.py").problems
+    assert "sub" in problem and problem.endswith(f"--project {tmp_path}")
+    assert not project_of(tmp_path, "sub/etl.py", root=str(tmp_path)).problems
+    assert not project_of(tmp_path, "sub/etl.py", root=str(tmp_path / "sub")).problems

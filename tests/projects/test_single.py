@@ -23,6 +23,7 @@ SOURCES = {
     "import json, pytest, attr, nowhere, prefect": [],
     "import flowpack.flows": [],
     "try:\n    import helper\nexcept ImportError:\n    helper = None": [],
+    "try:\n    from .helper import x\nexcept ImportError:\n    from helper import x": ["helper"],
     "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import helper": [],
     "from . import helper": [],
     "import queue": [],
