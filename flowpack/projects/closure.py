@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections import defaultdict, deque
 from contextlib import suppress
 from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
@@ -22,6 +23,8 @@ from flowpack.projects.search_path import ModuleSearch, find_root, relative
 from flowpack.projects.selection import SelectedFiles, Selection, join_some
 from flowpack.projects.single import RESERVED, installed
 
+#: A module that asks for the version of its own distribution.
+_OWN_VERSION = re.compile(rb"\bversion\(\s*[\"']?([\w.-]+)[\"']?\s*\)")
 #: How reasons begin for files that may never be imported.
 _INCLUDED = "include "
 #: In so many files of the project are modules looked for that nothing meets.
@@ -328,6 +331,12 @@ class _Closure:
         if selected.tracked is not None:
             for path in sorted(set(self._modules).difference(selected.tracked, selected.patterns)):
                 yield f"{path} is ignored by git, and taken, for {self._reasons[path]}"
+        tops = {each.name for modules in self._modules.values() for each in modules}
+        for path, script in self._scripts.items():
+            for name in _OWN_VERSION.findall(script.content):
+                own = name.decode().replace("-", "_") in (*tops, "__name__", "__package__")
+                if own and b"PackageNotFoundError" not in script.content:
+                    yield f"{path} asks for its own version: install the project where it runs"
         if self._unknown:
             problem = "imports are not followed where only running the code shows them"
             remedy = "add those of the project with --include"

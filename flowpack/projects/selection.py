@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase, translate
 from glob import escape
 from os.path import isdir, lexists
 from posixpath import join
-from typing import Any, Collection, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
 import attrs
 
@@ -51,14 +51,6 @@ def _is_pattern(value: object) -> List[str]:
     return problems
 
 
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _pattern_field() -> Any:
-    return attrs.field(default=(), converter=_as_tuple, validator=validator(_is_pattern))
-
-
 @attrs.frozen
 class SelectedFiles:
     """What is selected: the pattern that brings each by path, and *problems* and *notes* of it.
@@ -91,8 +83,8 @@ class Selection:
         DeploymentValidationError: A value is wrong, or a pattern leads out of the root.
     """
 
-    include: Tuple[str, ...] = _pattern_field()
-    exclude: Tuple[str, ...] = _pattern_field()
+    include: Tuple[str, ...] = attrs.field(default=(), validator=validator(_is_pattern))
+    exclude: Tuple[str, ...] = attrs.field(default=(), validator=validator(_is_pattern))
     size_limit: int = attrs.field(default=SIZE_LIMIT, validator=validator(at_least(1, "bytes")))
 
     def excludes(self, path: str, search_paths: Sequence[str] = _SEARCH_PATHS) -> bool:

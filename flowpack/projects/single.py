@@ -55,8 +55,9 @@ def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:
     for finder in sys.meta_path:
         spec = finder.find_spec(name, places) if hasattr(finder, "find_spec") else None
         if spec is not None:
-            files = [spec.origin] if spec.has_location else spec.submodule_search_locations or ()
-            if not all(os.path.realpath(each or "").startswith(top) for each in files):
+            files = [spec.origin] if spec.has_location else spec.submodule_search_locations or []
+            own = [each for each in files if os.path.realpath(each or "").startswith(top)]
+            if not own or len(own) < len(files):
                 return spec
     return None
 

@@ -371,6 +371,18 @@ def test_circular_imports_and_two_names(tmp_path: Path):
     assert project.search_paths == ("", "src")
 
 
+@pytest.mark.parametrize("name", ["'my-pkg'", '"my_pkg"', "__name__"])
+def test_modules_that_ask_for_their_own_version(name: str, tmp_path: Path):
+    """What asks for the version of its own distribution needs that installed."""
+    source = f"from importlib.metadata import version, PackageError\nv = version({name})"
+    write_tree(tmp_path, {"setup.py": "", "flow.py": "import my_pkg", "my_pkg/__init__.py": source})
+    (note,) = project_of(tmp_path, "flow.py").notes
+    assert note.startswith("my_pkg/__init__.py asks for its own version")
+    caught = source.replace("PackageError", "PackageNotFoundError")
+    (tmp_path / "my_pkg/__init__.py").write_text(caught, encoding="utf-8")
+    assert project_of(tmp_path, "flow.py").notes == ()
+
+
 def test_script_without_a_file():
     """A script from elsewhere has no project."""
     with pytest.raises(ProjectError, match="no file"):

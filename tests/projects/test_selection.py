@@ -40,12 +40,12 @@ def git(folder, *arguments):
 
 
 def select(root, *include, exclude=(), **options):
-    return list(Selection(include, exclude).select(str(root), **options).patterns)
+    return list(Selection(include, tuple(exclude)).select(str(root), **options).patterns)
 
 
 def problem(root, *include, exclude=()):
     with pytest.raises(ProjectError) as caught:
-        chosen = Selection(include, exclude).select(str(root))
+        chosen = Selection(include, tuple(exclude)).select(str(root))
         reader = FileReader(str(root))
         reader.check_size(chosen.patterns)
         for path in chosen.patterns:

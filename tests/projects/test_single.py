@@ -51,6 +51,7 @@ def test_an_editable_install_is_installed(tmp_path: Path, monkeypatch: pytest.Mo
     assert missing_modules(script) == {}
     assert installed("helper") is not None
     assert installed("helper", str(tmp_path)) is None  # It is the project's own.
+    assert installed("sys") and installed("json", str(tmp_path))
 
 
 def test_a_script_without_a_file():
