@@ -112,8 +112,6 @@ class SchemaWriter:
             return {}
         return self._generic_union(kind.constraints or (kind.bound,))
 
-    # Symbols and generic types
-
     def _visit_Symbol(self, symbol: Symbol) -> Json:
         name = classes.full_name(symbol)
         if name in known_types.SCHEMAS:
@@ -180,8 +178,6 @@ class SchemaWriter:
             schema["propertyNames"] = keys
         return schema
 
-    # Unions and literals
-
     def _generic_optional(self, arguments: _Arguments) -> Json:
         return self._generic_union((*arguments, None))
 
@@ -218,8 +214,6 @@ class SchemaWriter:
             raise NoSchema
         schema: Json = {"const": unique[0]} if len(unique) == 1 else {"enum": unique}
         return {**schema, **_common_type(unique)}
-
-    # Limits
 
     def _generic_annotated(self, arguments: _Arguments) -> Json:
         schema = self._generic_inner(arguments)
@@ -266,8 +260,6 @@ class SchemaWriter:
         discriminator = {"mapping": mapping, "propertyName": keys.pop()}
         one: Json = {"oneOf": choices, "discriminator": discriminator}
         return {"anyOf": [one, dict(NULL)]} if len(choices) < len(schema["anyOf"]) else one
-
-    # Classes
 
     def _visit_Class(self, cls: Class) -> Json:
         kind, problem = classes.kind_of(cls), classes.problem_of(cls)

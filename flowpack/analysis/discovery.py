@@ -132,10 +132,8 @@ class Discovery:
         """Return why *name*, which people may take for a flow, is none."""
         for value in alternatives(self.script.scope.names.get(name)):
             if isinstance(value, Symbol) and not value.name.startswith("builtins."):
-                return (
-                    f"it is imported, {printable(value.name)}, and only this script's own bytes"
-                    " would be packaged. Deploy the file that defines it"
-                )
+                reason = "only this script's own bytes would be packaged. Deploy the file that"
+                return f"it is imported, {printable(value.name)}, and {reason} defines it"
             if isinstance(value, Function):
                 line = f"line {value.node.lineno}"
                 wrapper = FlowReader(self.script.scope).wrapper_of(value)

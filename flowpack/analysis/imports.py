@@ -17,9 +17,6 @@ from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
 from flowpack.analysis.values import Scope, Symbol, alternatives, path_of
 
-#: Characters of a call that messages show.
-_SHOWN = 80
-
 #: Where nothing of this is written no expression imports a module, or searches or runs one.
 _MENTIONED = re.compile(rb"__import__|importlib|pkgutil|runpy|-m\b|\bsys\s*\.\s*path|from\s+sys\b")
 #: How a command begins that runs a module.
@@ -206,7 +203,7 @@ def _modules(node: Any, scope: Scope) -> Iterator[object]:
 
 def _unknown(node: Any, scope: Scope) -> Iterator[object]:
     if node.args:  # Else they go through all that is installed.
-        yield UnknownImport(node.lineno, source_of(node)[:_SHOWN])
+        yield UnknownImport(node.lineno, source_of(node)[:80])
 
 
 def _added(node: Any, scope: Scope) -> Iterator[object]:

@@ -11,7 +11,7 @@ import sys
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, Sequence, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, TypeVar, Union
 
 import attrs
 
@@ -204,23 +204,9 @@ _WHAT_IS_A_FLOW = (
 )
 
 
-class Candidate(Protocol):
-    """What can be chosen: a flow found in a source, or a loaded one."""
-
-    @property
-    def name(self) -> Optional[str]:
-        """The flow's name; None where it is not known."""
-
-    @property
-    def function(self) -> str:
-        """The name of its function."""
-
-    @property
-    def variables(self) -> Tuple[str, ...]:
-        """The module-level names that it is bound to."""
-
-
-Chosen = TypeVar("Chosen", bound=Candidate)
+#: What can be chosen, a flow found in a source or a loaded one: it has a *name*, None where that
+#: is not known, the name of its *function*, and the *variables* at module level it is bound to.
+Chosen = TypeVar("Chosen", bound=Any)
 
 
 def choose(candidates: Sequence[Chosen], name: Optional[str], where: str) -> Chosen:
@@ -257,13 +243,13 @@ def choose(candidates: Sequence[Chosen], name: Optional[str], where: str) -> Cho
     return meant[0]
 
 
-def _listed(candidates: Sequence[Candidate]) -> str:
+def _listed(candidates: Sequence[Any]) -> str:
     names = sorted(map(_shown, candidates))
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more
 
 
-def _shown(candidate: Candidate) -> str:
+def _shown(candidate: Any) -> str:
     variables = "/".join(candidate.variables)
     if candidate.name is None:
         return f"the flow bound to {printable(variables, _SHOWN)}"
