@@ -129,13 +129,11 @@ class SchemaWriter:
         return self._open(f"its type {quoted(name)} is defined elsewhere")
 
     def _visit_Subscripted(self, kind: Subscripted) -> Json:
-        origin = kind.origin
+        origin: Any = kind.origin
         if isinstance(origin, Class) and classes.kind_of(origin) is classes.Kind.PLAIN:
             return self._visit_Class(origin)
         if isinstance(origin, (Class, Alias)):
             return self._open(f"its type {quoted(origin.name)} is generic")
-        if not isinstance(origin, Symbol):
-            raise NoSchema
         shape = known_types.GENERICS.get(origin.name)
         if shape is None:
             return self._visit_Symbol(origin)

@@ -64,10 +64,8 @@ class FlowInfo:
     def parameters(self) -> Mapping[str, Optional[str]]:
         """The source of each parameter's annotation; empty if the definition is not known."""
         listed = arguments_of(self.definition.node.args) if self.definition else []
-        return {
-            each.arg: None if each.annotation is None else source_of(each.annotation)
-            for each in listed
-        }
+        pairs = ((each.arg, each.annotation) for each in listed)
+        return {name: None if node is None else source_of(node) for name, node in pairs}
 
     @property
     def is_method(self) -> bool:

@@ -31,6 +31,7 @@ from flowpack.analysis.values import (
 from flowpack.exceptions import DiscoveryError
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 #: What statements bind, by name; ABSENT stands for names that they unbind.
 Bindings = Dict[str, object]
 #: What the statements of a branch bind, and whether they end: raise, or leave Python.
@@ -114,9 +115,7 @@ def _note_changes(tree: ast.Module, scope: Scope) -> None:
     waiting: List[Tuple[ast.AST, bool]] = [(tree, False)]
     while waiting:
         node, is_inside = waiting.pop()
-        is_inside = is_inside or isinstance(
-            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-        )
+        is_inside = is_inside or isinstance(node, _FUNCTIONS)
         waiting += ((child, is_inside) for child in ast.iter_child_nodes(node))
         if isinstance(node, ast.Global):
             scope.rebound.update(node.names)
