@@ -71,7 +71,7 @@ class SchemaWriter:
         before = dict(self._defined)
         try:
             return self._schema_in(names, annotation)
-        except (NoSchema, Undefined, RecursionError):
+        except (NoSchema, Undefined, Unserialisable, RecursionError):
             self._defined = before
             return {}
 
@@ -203,8 +203,6 @@ class SchemaWriter:
             nested = isinstance(value, Subscripted)
             try:
                 found += _choices(self._schema(value)) if nested else [encode(value)]
-            except Unserialisable as exc:
-                raise NoSchema from exc
             except UnknownValue:
                 return self._open("the values of its Literal are not known")
         unique = _unique(found)

@@ -300,9 +300,7 @@ class _Evaluation(ast.NodeVisitor):
         is_located = isinstance(self.scope.module.names.get("__file__"), str)
         return calls.call(function, arguments, keywords, node, is_located)
 
-    def _arguments(
-        self, node: ast.Call
-    ) -> Tuple[List[object], Dict[str, object], Optional[ast.expr]]:
+    def _arguments(self, node: ast.Call) -> Tuple[List[Any], Dict[str, Any], Optional[ast.expr]]:
         """Return the arguments of a call, and the expression of those that cannot be read."""
         arguments: List[object] = []
         keywords: Dict[str, object] = {}

@@ -8,13 +8,13 @@ import re
 from contextlib import suppress
 from importlib.util import resolve_name
 from pathlib import PurePath
-from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Tuple
 
 import attrs
 
 from flowpack.analysis.evaluate import MODULE_NAME, read_value, truth
 from flowpack.analysis.script import Script
-from flowpack.analysis.syntax import source_of
+from flowpack.analysis.syntax import last_name, source_of
 from flowpack.analysis.values import Scope, Symbol, alternatives, path_of
 
 #: Where nothing of this is written no expression imports a module, or searches or runs one.
@@ -140,14 +140,9 @@ def _optional_fields(node: Any) -> Collection[str]:
         return {True: ("orelse",), False: ("body",), None: ()}[holds]
     kinds = [each.type for each in getattr(node, "handlers", ())]
     for call in [each.context_expr for each in getattr(node, "items", ())]:
-        kinds += call.args if _last(getattr(call, "func", None)) == "suppress" else []
-    names = {_last(each) for kind in kinds for each in getattr(kind, "elts", [kind])}
+        kinds += call.args if last_name(getattr(call, "func", None)) == "suppress" else []
+    names = {last_name(each) for kind in kinds for each in getattr(kind, "elts", [kind])}
     return () if names.isdisjoint(_CAUGHT) else ("body", "handlers", "orelse")
-
-
-def _last(node: Optional[ast.AST]) -> str:
-    """Return the last part of the name that *node* is; empty for all else."""
-    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 def _items_of(node: Any, scope: Scope) -> Iterator[object]:
@@ -174,7 +169,7 @@ def _word(node: ast.expr) -> str:
     """Return the word of a command that *node* is, as far as that is seen at once."""
     if isinstance(node, ast.Constant):
         return str(node.value)
-    return "python" if _last(node) == "executable" else "?"
+    return "python" if last_name(node) == "executable" else "?"
 
 
 def _path(node: ast.expr, scope: Scope) -> str:
@@ -195,7 +190,7 @@ def _modules(node: Any, scope: Scope) -> Iterator[object]:
                 name = resolve_name(name, package)
         module = name.lstrip(".") if isinstance(name, str) else ""
         level = len(name) - len(module) if isinstance(name, str) else 0
-        if module and (not level or _last(given[1]) in ("__name__", "__package__")):
+        if module and (not level or last_name(given[1]) in ("__name__", "__package__")):
             yield Import(module, level, line=node.lineno)
         else:
             yield from _unknown(node, scope)

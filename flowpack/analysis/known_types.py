@@ -177,8 +177,7 @@ def is_standard(name: str) -> bool:
 
 def is_harmless(name: str) -> bool:
     """Return True if a class or a type with *name* beside it takes the same JSON as without."""
-    without_fields = name.startswith("prefect.blocks.abstract.")
-    return name in _HARMLESS or is_standard(name) or without_fields
+    return name in _HARMLESS or is_standard(name) or name.startswith("prefect.blocks.abstract.")
 
 
 #: Options of models that do not change what JSON a model takes.

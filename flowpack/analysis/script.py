@@ -193,8 +193,6 @@ def _count_links(source: bytes) -> int:
     return len(source) - len(source.translate(None, _LINKS))
 
 
-# --- which of several flows a name means -------------------------------------------------
-
 #: So many names are listed in a message, and so many characters of each.
 _LISTED = 20
 _SHOWN = 60
