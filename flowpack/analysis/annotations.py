@@ -380,8 +380,7 @@ def _is_nullable(schema: Json) -> bool:
 
 def _choices(schema: Json) -> List[Any]:
     """Return the values that *schema* lists."""
-    values: List[Any] = schema.get("enum", [schema["const"]] if "const" in schema else [])
-    return values
+    return list(schema.get("enum", [schema["const"]] if "const" in schema else []))
 
 
 def _unique(values: Iterable[Any]) -> List[Any]:

@@ -12,8 +12,7 @@ from flowpack.analysis.classes import Kind, fields_of, full_name, kind_of, probl
 from flowpack.analysis.values import Call, Class, Member, Subscripted, Symbol, Unknown
 
 #: More values than this, or deeper ones, are not written out.
-_MOST = 10_000
-_DEEPEST = 100
+_MOST, _DEEPEST = 10_000, 100
 #: Types written with ``str``, by name: their modules are only loaded if used.
 _AS_TEXT = ("Decimal", "UUID", "ZoneInfo")
 #: Calls that return what JSON cannot hold.

@@ -27,10 +27,9 @@ _BLOCKS = frozenset({"body", "handlers", "orelse", "finalbody", "cases"})
 #: Exceptions as which a failed import is caught; without a name, all are.
 _CAUGHT = {"", "ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 #: What names stand for in conditions that never hold in runs.
-_CONDITIONS = {
-    **{"TYPE_CHECKING": False, "__name__": MODULE_NAME, "t": Symbol("typing")},
-    **{name: Symbol(name) for name in ("sys", "typing", "typing_extensions")},
-}
+_CONDITIONS: Dict[str, object] = {"TYPE_CHECKING": False, "__name__": MODULE_NAME}
+_CONDITIONS.update({name: Symbol(name) for name in ("sys", "typing", "typing_extensions")})
+_CONDITIONS["t"] = Symbol("typing")
 
 
 @attrs.frozen
@@ -42,9 +41,8 @@ class Import:
         level: How many dots stand before it.
         names: What a from-import takes of it; a star is one of them.
         line: Where it stands.
-        optional: Whether runs can do without it: a failed import is caught around it, whatever
-            the handler does; or it stands in such a handler, for another one; or under a
-            condition that never holds in runs: ``TYPE_CHECKING``, ``__name__ == "__main__"``.
+        optional: Whether runs can do without it: its failure is caught, or it is in the handler;
+            or a condition never holds in runs: ``TYPE_CHECKING``, ``__name__ == "__main__"``.
     """
 
     module: str
@@ -77,8 +75,7 @@ class Imports:
     Attributes:
         search_paths: The folders that it adds to ``sys.path``, absolute, if they are literals or
             made of ``__file__``. A relative one is taken from the script's folder.
-        working_paths: The relative ones as they are written: Python takes them from the working
-            folder, which often is the project's root.
+        working_paths: The relative ones as written, for Python takes them from the working folder.
     """
 
     found: Tuple[Import, ...] = ()
@@ -123,8 +120,9 @@ def _items(script: Script) -> Iterator[object]:
         node, scope, is_optional = waiting.pop()
         scope = scopes.get(node, scope)
         for item in _items_of(node, scope):
-            is_import = isinstance(item, Import) and is_optional
-            yield attrs.evolve(item, optional=True) if is_import else item  # type: ignore[misc]
+            if is_optional and isinstance(item, Import):
+                item = attrs.evolve(item, optional=True)
+            yield item
         optional = _optional_fields(node) if hasattr(node, "body") else ()
         for field in [each for each in node._fields[::-1] if has_calls or each in _BLOCKS]:
             inner = getattr(node, field, None)

@@ -110,13 +110,11 @@ GENERICS = _by_name("""
     inner typing.Final typing.Required typing.NotRequired typing.ReadOnly dataclasses.InitVar
     """)
 
+_LIMITED = "int float str bytes list set frozenset".split()
 #: The types that functions of pydantic limit.
 LIMITED_TYPES: Mapping[str, str] = {
+    **{f"pydantic.con{name}": f"builtins.{name}" for name in _LIMITED},
     "pydantic.condecimal": "decimal.Decimal",
-    **{
-        f"pydantic.con{name}": f"builtins.{name}"
-        for name in ("int", "float", "str", "bytes", "list", "set", "frozenset")
-    },
 }
 
 #: Limits beside a type in ``Annotated``, and the options of their positional arguments.

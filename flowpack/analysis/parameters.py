@@ -148,8 +148,7 @@ def _write_property(
     return schema, notes
 
 
-# Docstrings in Google style, read as griffe does, which the official client uses.
-
+#: Docstrings are in Google style, and read as griffe does, which the official client uses.
 #: A fenced text, or a section: a heading at the margin after an empty line, and what is
 #: indented below it.
 _SECTION = re.compile(

@@ -194,8 +194,7 @@ def _count_links(source: bytes) -> int:
 
 
 #: So many names are listed in a message, and so many characters of each.
-_LISTED = 20
-_SHOWN = 60
+_LISTED, _SHOWN = 20, 60
 _WHAT_IS_A_FLOW = (
     "a flow is a function at module level, outside of if __name__ == '__main__', under @flow"
     " from prefect or flowpack"
