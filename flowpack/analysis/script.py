@@ -11,7 +11,7 @@ import sys
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence, TypeVar, Union
 
 import attrs
 
@@ -115,7 +115,7 @@ class Script:
         shared = self.resolve(self.module) if self.resolve and self.module else None
         return shared or self.read_scope()  # Modules that import this one see the same classes.
 
-    def read_scope(self, statements: Optional[dict[ast.AST, Scope]] = None) -> Scope:
+    def read_scope(self, statements: Optional[Dict[ast.AST, Scope]] = None) -> Scope:
         """Read the scope anew; fill *statements* with the scope that each statement is in.
 
         With *statements*, which are for what is likely and not for what is certain, the bodies
