@@ -71,7 +71,7 @@ class SchemaWriter:
         before = dict(self._defined)
         try:
             return self._schema_in(names, annotation)
-        except (NoSchema, Undefined, RecursionError):
+        except (NoSchema, Undefined, Unserialisable, RecursionError):
             self._defined = before
             return {}
 
@@ -112,8 +112,6 @@ class SchemaWriter:
             return {}
         return self._generic_union(kind.constraints or (kind.bound,))
 
-    # Symbols and generic types
-
     def _visit_Symbol(self, symbol: Symbol) -> Json:
         name = classes.full_name(symbol)
         if name in known_types.SCHEMAS:
@@ -131,13 +129,11 @@ class SchemaWriter:
         return self._open(f"its type {quoted(name)} is defined elsewhere")
 
     def _visit_Subscripted(self, kind: Subscripted) -> Json:
-        origin = kind.origin
+        origin: Any = kind.origin
         if isinstance(origin, Class) and classes.kind_of(origin) is classes.Kind.PLAIN:
             return self._visit_Class(origin)
         if isinstance(origin, (Class, Alias)):
             return self._open(f"its type {quoted(origin.name)} is generic")
-        if not isinstance(origin, Symbol):
-            raise NoSchema
         shape = known_types.GENERICS.get(origin.name)
         if shape is None:
             return self._visit_Symbol(origin)
@@ -180,8 +176,6 @@ class SchemaWriter:
             schema["propertyNames"] = keys
         return schema
 
-    # Unions and literals
-
     def _generic_optional(self, arguments: _Arguments) -> Json:
         return self._generic_union((*arguments, None))
 
@@ -209,8 +203,6 @@ class SchemaWriter:
             nested = isinstance(value, Subscripted)
             try:
                 found += _choices(self._schema(value)) if nested else [encode(value)]
-            except Unserialisable as exc:
-                raise NoSchema from exc
             except UnknownValue:
                 return self._open("the values of its Literal are not known")
         unique = _unique(found)
@@ -218,8 +210,6 @@ class SchemaWriter:
             raise NoSchema
         schema: Json = {"const": unique[0]} if len(unique) == 1 else {"enum": unique}
         return {**schema, **_common_type(unique)}
-
-    # Limits
 
     def _generic_annotated(self, arguments: _Arguments) -> Json:
         schema = self._generic_inner(arguments)
@@ -266,8 +256,6 @@ class SchemaWriter:
         discriminator = {"mapping": mapping, "propertyName": keys.pop()}
         one: Json = {"oneOf": choices, "discriminator": discriminator}
         return {"anyOf": [one, dict(NULL)]} if len(choices) < len(schema["anyOf"]) else one
-
-    # Classes
 
     def _visit_Class(self, cls: Class) -> Json:
         kind, problem = classes.kind_of(cls), classes.problem_of(cls)
@@ -392,8 +380,7 @@ def _is_nullable(schema: Json) -> bool:
 
 def _choices(schema: Json) -> List[Any]:
     """Return the values that *schema* lists."""
-    values: List[Any] = schema.get("enum", [schema["const"]] if "const" in schema else [])
-    return values
+    return list(schema.get("enum", [schema["const"]] if "const" in schema else []))
 
 
 def _unique(values: Iterable[Any]) -> List[Any]:

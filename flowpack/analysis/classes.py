@@ -103,9 +103,6 @@ def _dataclass_options(cls: Class) -> Optional[Mapping[str, object]]:
     return None
 
 
-# Fields
-
-
 def fields_of(cls: Class) -> Tuple[Field, ...]:
     """Return the fields of *cls*, those of its bases first."""
     kind = kind_of(cls)
@@ -187,9 +184,6 @@ def options_of(value: object) -> Mapping[str, object]:
     return {**dict(zip(names, value.arguments)), **value.keywords}
 
 
-# Configuration
-
-
 def options_of_model(cls: Class) -> Optional[Dict[str, object]]:
     """Return the configuration of a pydantic model, in its bases too; None if not known."""
     options: Dict[str, object] = {"extra": "allow"} if kind_of(cls) is Kind.BLOCK else {}
@@ -217,9 +211,6 @@ def _options_in(written: object) -> Optional[Mapping[str, Any]]:
     if written is None:
         return {}
     return written if isinstance(written, Mapping) else None
-
-
-# What is not understood
 
 
 def problem_of(cls: Class) -> str:

@@ -12,8 +12,7 @@ from flowpack.analysis.classes import Kind, fields_of, full_name, kind_of, probl
 from flowpack.analysis.values import Call, Class, Member, Subscripted, Symbol, Unknown
 
 #: More values than this, or deeper ones, are not written out.
-_MOST = 10_000
-_DEEPEST = 100
+_MOST, _DEEPEST = 10_000, 100
 #: Types written with ``str``, by name: their modules are only loaded if used.
 _AS_TEXT = ("Decimal", "UUID", "ZoneInfo")
 #: Calls that return what JSON cannot hold.
@@ -37,7 +36,10 @@ class Unserialisable(Exception):
 
 def encode(value: object) -> Any:
     """Return *value* as JSON; raise UnknownValue or Unserialisable."""
-    return _Encoder().encode(value)
+    try:
+        return _Encoder().encode(value)
+    except UnicodeError as exc:  # Half a surrogate pair, or bytes that are no text.
+        raise Unserialisable from exc
 
 
 class _Encoder:
@@ -134,19 +136,6 @@ class _Encoder:
         }
 
 
-def _text(value: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise Unserialisable
-    return value
-
-
-def _bytes(value: bytes) -> str:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise Unserialisable from exc
-
-
 def _time(value: Any) -> str:
     text: str = value.isoformat()
     return f"{text[:-6]}Z" if text.endswith(("+00:00", "-00:00")) else text
@@ -170,8 +159,8 @@ def _duration(value: timedelta) -> str:
 _WRITTEN: Tuple[Tuple[Any, Callable[[Any], Any]], ...] = (
     ((type(None), bool, int), lambda value: value),
     (float, lambda value: value if math.isfinite(value) else None),
-    (str, _text),
-    ((bytes, bytearray), _bytes),
+    (str, lambda value: value.encode("utf-8").decode("utf-8")),
+    ((bytes, bytearray), lambda value: value.decode("utf-8")),
     (complex, lambda value: str(value).strip("()")),
     ((datetime, time), _time),
     (date, date.isoformat),

@@ -64,10 +64,8 @@ class FlowInfo:
     def parameters(self) -> Mapping[str, Optional[str]]:
         """The source of each parameter's annotation; empty if the definition is not known."""
         listed = arguments_of(self.definition.node.args) if self.definition else []
-        return {
-            each.arg: None if each.annotation is None else source_of(each.annotation)
-            for each in listed
-        }
+        pairs = ((each.arg, each.annotation) for each in listed)
+        return {name: None if node is None else source_of(node) for name, node in pairs}
 
     @property
     def is_method(self) -> bool:
@@ -132,10 +130,8 @@ class Discovery:
         """Return why *name*, which people may take for a flow, is none."""
         for value in alternatives(self.script.scope.names.get(name)):
             if isinstance(value, Symbol) and not value.name.startswith("builtins."):
-                return (
-                    f"it is imported, {printable(value.name)}, and only this script's own bytes"
-                    " would be packaged. Deploy the file that defines it"
-                )
+                reason = "only this script's own bytes would be packaged. Deploy the file that"
+                return f"it is imported, {printable(value.name)}, and {reason} defines it"
             if isinstance(value, Function):
                 line = f"line {value.node.lineno}"
                 wrapper = FlowReader(self.script.scope).wrapper_of(value)
@@ -227,29 +223,27 @@ class _UnknownError(ValueError):
     """Something about a flow is not known; the text says what to do."""
 
 
-def _describe(
-    script: Script, possible: Tuple[MadeFlow, ...], variables: Tuple[str, ...]
-) -> _Candidate:
+def _describe(script: Script, possible: Tuple[MadeFlow, ...], names: Tuple[str, ...]) -> _Candidate:
     """Return what holds whichever of *possible* the script will take."""
     found: List[FlowInfo] = []
     try:
         for made in possible:
             name = None
             name = _name(made)
-            found.append(_info(script, made, variables, name))
+            found.append(_info(script, made, names, name))
         made, first = possible[0], found[0]
         if len({(each.name, each.version, each.description) for each in found}) > 1:
             name = first.name if len({each.name for each in found}) == 1 else None
             lines = ", ".join(str(line) for line in sorted({each.line for each in found}))
             raise _UnknownError(
-                f"which flow {printable(variables[0])} is depends on a condition: it is made"
+                f"which flow {printable(names[0])} is depends on a condition: it is made"
                 f" differently in lines {lines}. Give each a module-level name of its own"
             )
     except _UnknownError as exc:
         return Undetermined(
             where=script.at(made.line),
             function=made.called,
-            variables=variables,
+            variables=names,
             name=name,
             reason=str(exc),
             definition=made.definition,

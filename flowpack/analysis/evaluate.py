@@ -80,13 +80,7 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
     elif isinstance(target, ast.Starred):
         bind(scope, target.value, Unknown(target))
     elif isinstance(target, (ast.Subscript, ast.Attribute)):
-        owner = read_value(target.value, scope)
-        forget_items(owner)
-        module = scope.other(owner.name) if isinstance(owner, Symbol) else None
-        inner = owner.scope if isinstance(owner, Class) else module
-        attribute = getattr(target, "attr", "")
-        if inner is not None and attribute in inner.names:
-            inner.bind(attribute, UNKNOWN)
+        forget_items(read_value(target.value, scope))
         change(scope, target)
 
 
@@ -95,10 +89,13 @@ def change(scope: Scope, node: Any) -> None:
     base, attribute = syntax.changed_by(node)
     owner = scope.names.get(base)
     forget_items(owner)
+    module = scope.other(owner.name) if isinstance(owner, Symbol) else None
+    cls = scope.follow(owner)
+    inner = cls.scope if isinstance(cls, Class) else module
     if owner is None and base in _NAMESPACES:
         scope.bind_others(f"{base}()", f"{base}()")
-    elif isinstance(owner, Class) and attribute in owner.scope.names:
-        owner.scope.bind(attribute, UNKNOWN)
+    elif inner is not None and attribute in inner.names:
+        inner.bind(attribute, UNKNOWN)
     elif isinstance(owner, (Function, Call, OpenCall)) and attribute in syntax.OF_FLOWS:
         why = f"its {attribute} is changed in line {getattr(node, 'lineno', 0)}"
         for name, value in list(scope.names.items()) if not getattr(owner, "why", "") else ():
@@ -303,9 +300,7 @@ class _Evaluation(ast.NodeVisitor):
         is_located = isinstance(self.scope.module.names.get("__file__"), str)
         return calls.call(function, arguments, keywords, node, is_located)
 
-    def _arguments(
-        self, node: ast.Call
-    ) -> Tuple[List[object], Dict[str, object], Optional[ast.expr]]:
+    def _arguments(self, node: ast.Call) -> Tuple[List[Any], Dict[str, Any], Optional[ast.expr]]:
         """Return the arguments of a call, and the expression of those that cannot be read."""
         arguments: List[object] = []
         keywords: Dict[str, object] = {}

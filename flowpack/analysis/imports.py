@@ -8,17 +8,14 @@ import re
 from contextlib import suppress
 from importlib.util import resolve_name
 from pathlib import PurePath
-from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Tuple
 
 import attrs
 
 from flowpack.analysis.evaluate import MODULE_NAME, read_value, truth
 from flowpack.analysis.script import Script
-from flowpack.analysis.syntax import source_of
+from flowpack.analysis.syntax import last_name, source_of
 from flowpack.analysis.values import Scope, Symbol, alternatives, path_of
-
-#: Characters of a call that messages show.
-_SHOWN = 80
 
 #: Where nothing of this is written no expression imports a module, or searches or runs one.
 _MENTIONED = re.compile(rb"__import__|importlib|pkgutil|runpy|-m\b|\bsys\s*\.\s*path|from\s+sys\b")
@@ -30,10 +27,9 @@ _BLOCKS = frozenset({"body", "handlers", "orelse", "finalbody", "cases"})
 #: Exceptions as which a failed import is caught; without a name, all are.
 _CAUGHT = {"", "ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 #: What names stand for in conditions that never hold in runs.
-_CONDITIONS = {
-    **{"TYPE_CHECKING": False, "__name__": MODULE_NAME, "t": Symbol("typing")},
-    **{name: Symbol(name) for name in ("sys", "typing", "typing_extensions")},
-}
+_CONDITIONS: Dict[str, object] = {"TYPE_CHECKING": False, "__name__": MODULE_NAME}
+_CONDITIONS.update({name: Symbol(name) for name in ("sys", "typing", "typing_extensions")})
+_CONDITIONS["t"] = Symbol("typing")
 
 
 @attrs.frozen
@@ -45,10 +41,9 @@ class Import:
         level: How many dots stand before it.
         names: What a from-import takes of it; a star is one of them.
         line: Where it stands.
-        optional: Whether runs can do without it: a failed import is caught around it, whatever
-            the handler does; or it stands in such a handler, for another one; or under a
-            condition that never holds in runs: ``TYPE_CHECKING``, ``__name__ == "__main__"``.
-        fallback: Whether it stands in such a handler, for what could not be imported.
+        optional: Whether runs can do without it: its failure is caught, or it is in the handler;
+            or a condition never holds in runs: ``TYPE_CHECKING``, ``__name__ == "__main__"``.
+        fallback: Whether it is in such a handler, for what could not be imported.
     """
 
     module: str
@@ -82,8 +77,7 @@ class Imports:
     Attributes:
         search_paths: The folders that it adds to ``sys.path``, absolute, if they are literals or
             made of ``__file__``. A relative one is taken from the script's folder.
-        working_paths: The relative ones as they are written: Python takes them from the working
-            folder, which often is the project's root.
+        working_paths: The relative ones as written, for Python takes them from the working folder.
     """
 
     found: Tuple[Import, ...] = ()
@@ -145,14 +139,9 @@ def _optional_fields(node: Any) -> Collection[str]:
         return {True: ("orelse",), False: ("body",), None: ()}[holds]
     kinds = [each.type for each in getattr(node, "handlers", ())]
     for call in [each.context_expr for each in getattr(node, "items", ())]:
-        kinds += call.args if _last(getattr(call, "func", None)) == "suppress" else []
-    names = {_last(each) for kind in kinds for each in getattr(kind, "elts", [kind])}
+        kinds += call.args if last_name(getattr(call, "func", None)) == "suppress" else []
+    names = {last_name(each) for kind in kinds for each in getattr(kind, "elts", [kind])}
     return () if names.isdisjoint(_CAUGHT) else ("body", "handlers", "orelse")
-
-
-def _last(node: Optional[ast.AST]) -> str:
-    """Return the last part of the name that *node* is; empty for all else."""
-    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 def _items_of(node: Any, scope: Scope) -> Iterator[object]:
@@ -179,7 +168,7 @@ def _word(node: ast.expr) -> str:
     """Return the word of a command that *node* is, as far as that is seen at once."""
     if isinstance(node, ast.Constant):
         return str(node.value)
-    return "python" if _last(node) == "executable" else "?"
+    return "python" if last_name(node) == "executable" else "?"
 
 
 def _path(node: ast.expr, scope: Scope) -> str:
@@ -200,7 +189,7 @@ def _modules(node: Any, scope: Scope) -> Iterator[object]:
                 name = resolve_name(name, package)
         module = name.lstrip(".") if isinstance(name, str) else ""
         level = len(name) - len(module) if isinstance(name, str) else 0
-        if module and (not level or _last(given[1]) in ("__name__", "__package__")):
+        if module and (not level or last_name(given[1]) in ("__name__", "__package__")):
             yield Import(module, level, line=node.lineno)
         else:
             yield from _unknown(node, scope)
@@ -208,7 +197,7 @@ def _modules(node: Any, scope: Scope) -> Iterator[object]:
 
 def _unknown(node: Any, scope: Scope) -> Iterator[object]:
     if node.args:  # Else they go through all that is installed.
-        yield UnknownImport(node.lineno, source_of(node)[:_SHOWN])
+        yield UnknownImport(node.lineno, source_of(node)[:80])
 
 
 def _added(node: Any, scope: Scope) -> Iterator[object]:

@@ -110,13 +110,11 @@ GENERICS = _by_name("""
     inner typing.Final typing.Required typing.NotRequired typing.ReadOnly dataclasses.InitVar
     """)
 
+_LIMITED = "int float str bytes list set frozenset".split()
 #: The types that functions of pydantic limit.
 LIMITED_TYPES: Mapping[str, str] = {
+    **{f"pydantic.con{name}": f"builtins.{name}" for name in _LIMITED},
     "pydantic.condecimal": "decimal.Decimal",
-    **{
-        f"pydantic.con{name}": f"builtins.{name}"
-        for name in ("int", "float", "str", "bytes", "list", "set", "frozenset")
-    },
 }
 
 #: Limits beside a type in ``Annotated``, and the options of their positional arguments.
@@ -177,8 +175,7 @@ def is_standard(name: str) -> bool:
 
 def is_harmless(name: str) -> bool:
     """Return True if a class or a type with *name* beside it takes the same JSON as without."""
-    without_fields = name.startswith("prefect.blocks.abstract.")
-    return name in _HARMLESS or is_standard(name) or without_fields
+    return name in _HARMLESS or is_standard(name) or name.startswith("prefect.blocks.abstract.")
 
 
 #: Options of models that do not change what JSON a model takes.

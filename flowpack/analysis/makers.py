@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import attrs
 
 from flowpack.analysis.calls import returns_argument
-from flowpack.analysis.syntax import changed_by, source_of
+from flowpack.analysis.syntax import changed_by, last_name, source_of
 from flowpack.analysis.values import (
     Attribute,
     Call,
@@ -116,7 +116,7 @@ class FlowReader:
         spelt = [*node.args, *(each.value for each in node.keywords if each.arg == "fn")]
         for maker in self._makers(call.function, node.func):
             if not maker.doubt:
-                new = attrs.evolve(maker.after(options), called=_name_in(spelt[0]))
+                new = attrs.evolve(maker.after(options), called=last_name(spelt[0]))
                 made += islice(self._made_of(given, new), _MOST)
         return made
 
@@ -151,7 +151,7 @@ class FlowReader:
             elif call.function == _PARTIAL and len(call.arguments) == 1:
                 inner = self._makers(call.arguments[0], options[0].args[0])
             makers += [each.after(options) for each in inner]
-        if not makers and "flow" in (_name_in(node), *(path.rpartition(".")[2] for path in paths)):
+        if not makers and "flow" in (last_name(node), *(path.rpartition(".")[2] for path in paths)):
             makers = [MadeFlow("", self._doubt(node, paths))]
         return makers[:_MOST]
 
@@ -186,7 +186,7 @@ def _calls(value: object) -> Iterator[Tuple[Call, Options]]:
 def _keeps_name(decorator: object) -> bool:
     """Return True if *decorator*, which wraps functions, leaves their names as they are."""
     nodes = _nodes_of(decorator)
-    wraps = any(_name_in(node) == "wraps" for node in nodes)
+    wraps = any(last_name(node) == "wraps" for node in nodes)
     return wraps and not _changes(decorator, ("__name__",))
 
 
@@ -203,8 +203,3 @@ def _nodes_of(decorator: object) -> List[ast.AST]:
 
 def _spelt(decorator: ast.expr) -> str:
     return f"@{printable(source_of(decorator), 80)}"
-
-
-def _name_in(node: ast.AST) -> str:
-    """Return ``flow`` for ``flow`` and for ``anything.flow``."""
-    return str(getattr(node, "attr", getattr(node, "id", "")))

@@ -89,14 +89,12 @@ def _read_parameters(function: Function, scope: Scope) -> Iterator[Tuple[str, Tu
         yield name, (annotation, default)
 
 
-def _write(
-    function: Function, parameters: Mapping[str, Tuple[Any, Any]], where: str
-) -> ParameterSchema:
+def _write(function: Function, given: Mapping[str, Tuple[Any, Any]], where: str) -> ParameterSchema:
     writer = SchemaWriter()
     descriptions = describe_parameters(docstring_of(function.node) or "")
     properties: Dict[str, Any] = {}
     notes: Dict[str, List[str]] = {}
-    for position, (name, (annotation, default)) in enumerate(parameters.items()):
+    for position, (name, (annotation, default)) in enumerate(given.items()):
         if name in ("self", "cls"):
             continue
         if name.startswith("_"):
@@ -114,7 +112,7 @@ def _write(
         for each in open_parts:
             notes.setdefault(each, []).append(quoted(name))
     schema = {"title": "Parameters", "type": "object", "properties": properties}
-    required = [name for name in properties if parameters[name][1] is ...]
+    required = [name for name in properties if given[name][1] is ...]
     if required:
         schema["required"] = required
     if writer.definitions:
@@ -150,8 +148,7 @@ def _write_property(
     return schema, notes
 
 
-# Docstrings in Google style, read as griffe does, which the official client uses.
-
+#: Docstrings are in Google style, and read as griffe does, which the official client uses.
 #: A fenced text, or a section: a heading at the margin after an empty line, and what is
 #: indented below it.
 _SECTION = re.compile(

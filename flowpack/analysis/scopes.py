@@ -62,10 +62,7 @@ class Modules:
         self._lock = threading.RLock()
 
     def __call__(self, name: str) -> Optional[Scope]:
-        """Return the scope of the module *name*, read once; None if it is not in the project.
-
-        None, too, where it cannot be parsed, or is being read: a circle leads nowhere.
-        """
+        """Return the scope of *name*; None if it is not there, no Python, or just being read."""
         with self._lock:
             may_read = name not in self._scopes and self._depth < _DEEPEST
             script = self._find(name) if may_read else None

@@ -11,7 +11,7 @@ import sys
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, Sequence, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence, TypeVar, Union
 
 import attrs
 
@@ -115,7 +115,7 @@ class Script:
         shared = self.resolve(self.module) if self.resolve and self.module else None
         return shared or self.read_scope()  # Modules that import this one see the same classes.
 
-    def read_scope(self, statements: Optional[dict[ast.AST, Scope]] = None) -> Scope:
+    def read_scope(self, statements: Optional[Dict[ast.AST, Scope]] = None) -> Scope:
         """Read the scope anew; fill *statements* with the scope that each statement is in.
 
         With *statements*, which are for what is likely and not for what is certain, the bodies
@@ -193,34 +193,17 @@ def _count_links(source: bytes) -> int:
     return len(source) - len(source.translate(None, _LINKS))
 
 
-# --- which of several flows a name means -------------------------------------------------
-
 #: So many names are listed in a message, and so many characters of each.
-_LISTED = 20
-_SHOWN = 60
+_LISTED, _SHOWN = 20, 60
 _WHAT_IS_A_FLOW = (
     "a flow is a function at module level, outside of if __name__ == '__main__', under @flow"
     " from prefect or flowpack"
 )
 
 
-class Candidate(Protocol):
-    """What can be chosen: a flow found in a source, or a loaded one."""
-
-    @property
-    def name(self) -> Optional[str]:
-        """The flow's name; None where it is not known."""
-
-    @property
-    def function(self) -> str:
-        """The name of its function."""
-
-    @property
-    def variables(self) -> Tuple[str, ...]:
-        """The module-level names that it is bound to."""
-
-
-Chosen = TypeVar("Chosen", bound=Candidate)
+#: What can be chosen, a flow found in a source or a loaded one: it has a *name*, None where that
+#: is not known, the name of its *function*, and the *variables* at module level it is bound to.
+Chosen = TypeVar("Chosen", bound=Any)
 
 
 def choose(candidates: Sequence[Chosen], name: Optional[str], where: str) -> Chosen:
@@ -257,13 +240,13 @@ def choose(candidates: Sequence[Chosen], name: Optional[str], where: str) -> Cho
     return meant[0]
 
 
-def _listed(candidates: Sequence[Candidate]) -> str:
+def _listed(candidates: Sequence[Any]) -> str:
     names = sorted(map(_shown, candidates))
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more
 
 
-def _shown(candidate: Candidate) -> str:
+def _shown(candidate: Any) -> str:
     variables = "/".join(candidate.variables)
     if candidate.name is None:
         return f"the flow bound to {printable(variables, _SHOWN)}"

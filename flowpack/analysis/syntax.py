@@ -27,6 +27,11 @@ def source_of(node: ast.AST) -> str:
         return "an expression"
 
 
+def last_name(node: Optional[ast.AST]) -> str:
+    """Return ``flow`` for ``flow`` and for ``anything.flow``; nothing for other code."""
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
 def docstring_of(node: ast.AST) -> Optional[str]:
     """Return the docstring of a function as it is written; None where it has none."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

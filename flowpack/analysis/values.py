@@ -137,10 +137,7 @@ class Scope:
     @property
     def module(self) -> Scope:
         """The scope of the whole module."""
-        scope = self
-        while scope.outer is not None:
-            scope = scope.outer
-        return scope
+        return self if self.outer is None else self.outer.module
 
     def bind(self, name: str, value: object) -> None:
         """Let *name* stand for *value*; with ABSENT it is not bound any more."""
@@ -235,7 +232,7 @@ class Function(Value):
     @property
     def first_line(self) -> int:
         """The line of its first decorator, or its own."""
-        decorators = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
+        decorators: List[ast.expr] = getattr(self.node, "decorator_list", [])
         return min(each.lineno for each in (self.node, *decorators))
 
     @property
@@ -350,9 +347,6 @@ def path_of(value: object) -> str:
         function = path_of(value.function)
         return f"{function}()" if function else ""
     return value.name if isinstance(value, Symbol) else ""
-
-
-# Plain values, and what may be several
 
 
 def size(value: object) -> int:
