@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any, Iterator, Mapping, Optional, Tuple
 
@@ -27,13 +28,13 @@ _Copied = Tuple[int, int, os.stat_result]
 
 
 @contextmanager
-def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Iterator[None]:
+def restored(folder: Optional[str] = None, *, bundles_last: bool = False) -> Iterator[None]:
     """Run the body, then restore what it changed.
 
     Imported modules stay, but for those from *folder*: the body may import from there, as a script
-    may from beside itself, and another may have others of those names. *hide_bundles* keeps modules
-    and search paths of packed projects from it. If it loads one, all are left as they are then: its
-    flow imports more later.
+    may from beside itself, and another may have others of those names. With *bundles_last* those of
+    packed projects, whose flows may run in other threads, are hidden only where there are others of
+    their names. If the body loads such a project, all are left as they are then, for its flow.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path
@@ -45,13 +46,16 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
     known = [os.path.join(cwd or os.sep, os.fsdecode(each)) for each in path]
     if folder is not None and folder in map(os.path.normpath, known):
         folder = None
-    if hide_bundles:
-        path[:] = [each for each in path if not in_bundle(each)]
-        for name in [name for name, module in modules.items() if in_bundle(_file(module))]:
-            sys.modules.pop(name, None)
-    bundles = list(filter(in_bundle, path))
     if folder is not None:
         path.insert(0, folder)
+    bundles = list(filter(in_bundle, path))
+    if bundles_last:
+        path[:] = [each for each in path if each not in bundles]
+        own = {k.partition(".")[0] for k, module in modules.items() if in_bundle(_file(module))}
+        others = {name for name in own if PathFinder.find_spec(name, path)}
+        for name in [name for name in modules if name.partition(".")[0] in others]:
+            sys.modules.pop(name, None)
+        path += bundles
     with _streams_restored():
         try:
             yield
