@@ -104,9 +104,10 @@ def test_run_with_all_restored():
     assert in_bundle(sys.modules["lazy"].__file__)
 
 
-def test_path_is_restored():
+@pytest.mark.parametrize("change", ["sys.path[:] = []", "sys.path = None", "del sys.path"])
+def test_path_is_restored(change):
     """A flow that clears it is not taken for one that loaded a packed project."""
-    flow = load_flow_from_script(bundle("a", lazy="import sys\nsys.path[:] = []\nNAME = 'a'"))
+    flow = load_flow_from_script(bundle("a", lazy=f"import sys\n{change}\nNAME = 'a'"))
     path = sys.path[:]
     with restored():
         assert flow() == ("a", "a")
