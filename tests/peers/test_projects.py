@@ -185,8 +185,9 @@ def test_redeploy(release, projects):
     assert set((release.folder / "store").iterdir()) == stored
     helper = projects / "package" / "shop" / "money.py"
     helper.write_text(f"# More.\n{helper.read_text('utf-8')}", "utf-8")
-    (change,) = plan(spec, client).actions[0].changes
-    assert (change.field, change.new["files"]["changed"]) == ("code", ["shop/money.py"])
+    (action,) = plan(spec, client).actions
+    (change,) = action.changes
+    assert (change.field, action.files["changed"]) == ("code", ["shop/money.py"])
     (again,) = deploy(spec, client)
     assert (again.action, again.id, again.key == done.key) == ("updated", done.id, False)
 
