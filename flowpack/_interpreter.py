@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any, Iterator, Mapping, Optional, Tuple
 
@@ -27,13 +28,13 @@ _Copied = Tuple[int, int, os.stat_result]
 
 
 @contextmanager
-def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Iterator[None]:
+def restored(folder: Optional[str] = None, *, bundles_last: bool = False) -> Iterator[None]:
     """Run the body, then restore what it changed.
 
     Imported modules stay, but for those from *folder*: the body may import from there, as a script
-    may from beside itself, and another may have others of those names. *hide_bundles* keeps modules
-    and search paths of packed projects from it. If it loads one, all are left as they are then: its
-    flow imports more later.
+    may from beside itself, and another may have others of those names. With *bundles_last* those of
+    packed projects, whose flows may run in other threads, are hidden only where there are others of
+    their names. If the body loads such a project, all are left as they are then, for its flow.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path
@@ -45,13 +46,16 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
     known = [os.path.join(cwd or os.sep, os.fsdecode(each)) for each in path]
     if folder is not None and folder in map(os.path.normpath, known):
         folder = None
-    if hide_bundles:
-        path[:] = [each for each in path if not in_bundle(each)]
-        for name in [name for name, module in modules.items() if in_bundle(_file(module))]:
-            sys.modules.pop(name, None)
-    bundles = list(filter(in_bundle, path))
     if folder is not None:
         path.insert(0, folder)
+    bundles = list(filter(in_bundle, path))
+    if bundles_last:
+        path[:] = [each for each in path if each not in bundles]
+        own = {k.partition(".")[0] for k, module in modules.items() if in_bundle(module)}
+        others = {name for name in own if PathFinder.find_spec(name, path)}
+        for name in [name for name in modules if name.partition(".")[0] in others]:
+            sys.modules.pop(name, None)
+        path += bundles
     with _streams_restored():
         try:
             yield
@@ -59,7 +63,8 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
             # A higher one is kept: a script sets it for its flow.
             sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
             argv[:], sys.argv = argv_items, argv
-            if list(filter(in_bundle, sys.path)) in ([], bundles):  # Else it loaded one.
+            # Others than before were loaded by the body.
+            if list(filter(in_bundle, getattr(sys, "path", None) or ())) in ([], bundles):
                 path[:], sys.path = path_items, path
                 _restore_modules(modules, folder)
             for number, handler in handlers.items():
@@ -131,10 +136,10 @@ def _reopen(stream: Any, copied: Optional[_Copied]) -> Any:
 
 
 def _restore_modules(before: Mapping[str, ModuleType], folder: Optional[str]) -> None:
-    for name, module in list(sys.modules.items()):
+    for name, module in [each for each in list(sys.modules.items()) if each[0] not in before]:
         parent = before.get(name.partition(".")[0])
-        is_mixed = in_bundle(_file(parent)) and not in_bundle(_file(module))
-        if name not in before and (is_mixed or _is_stray(name, module, folder)):
+        is_mixed = in_bundle(parent) and not in_bundle(module)
+        if is_mixed or _is_stray(name, module, folder):
             sys.modules.pop(name, None)
     for name, module in before.items():
         # A loaded script's may have gone in between, for good.
@@ -144,11 +149,11 @@ def _restore_modules(before: Mapping[str, ModuleType], folder: Optional[str]) ->
         sys.path_importer_cache.pop(folder, None)
 
 
-def in_bundle(path: object) -> bool:
-    """Return True if *path* is where a packed project has its files in this process."""
+def in_bundle(place: object) -> bool:
+    """Return True if a path, or a module's file, is of a packed project in this process."""
+    path = place if isinstance(place, str) else str(_attributes(place).get("__file__"))
     folders = getattr(sys.modules.get(BUNDLES), "folders", {}).values()
-    places = tuple(os.path.join(folder, "") for folder in folders)
-    return isinstance(path, str) and os.path.join(path, "").startswith(places)
+    return os.path.join(path, "").startswith(tuple(os.path.join(each, "") for each in folders))
 
 
 def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
@@ -157,7 +162,8 @@ def _is_stray(name: str, module: object, folder: Optional[str]) -> bool:
         return False
     if _attributes(module).get("__spec__") is None:
         return "." not in name
-    return folder is not None and str(_file(module)).startswith(os.path.join(folder, ""))
+    file = str(_attributes(module).get("__file__"))
+    return folder is not None and file.startswith(os.path.join(folder, ""))
 
 
 def _attributes(module: object) -> Mapping[str, object]:
@@ -166,7 +172,3 @@ def _attributes(module: object) -> Mapping[str, object]:
         attributes: Mapping[str, object] = object.__getattribute__(module, "__dict__")
         return attributes
     return {}
-
-
-def _file(module: object) -> object:
-    return _attributes(module).get("__file__")

@@ -55,9 +55,8 @@ def load_flow_from_script(
 ) -> Any:
     """Run a script and return its flow.
 
-    Modules beside a script that was read from a file can be imported while it is loaded. Flows of
-    packed projects that run in other threads meanwhile cannot import theirs. Loads take turns: a
-    script that waits for another thread to load one waits for ever.
+    Modules beside a script that was read from a file can be imported while it is loaded. Loads
+    take turns: a script that waits for another thread to load one waits for ever.
 
     Args:
         script: A path, or a script that was read already.
@@ -198,7 +197,7 @@ def _run(script: Script, filename: str, module: ModuleType) -> None:
     is_bundle = script.content.startswith(BUNDLE_MARK)  # It brings all that it imports.
     folder = os.path.dirname(script.path) if script.path and not is_bundle else None
     try:
-        with restored(folder, hide_bundles=not is_bundle), calls_skipped(script.name):
+        with restored(folder, bundles_last=not is_bundle), calls_skipped(script.name):
             code = compile(script.content, filename, "exec", dont_inherit=True)
             exec(code, module.__dict__)
     except KeyboardInterrupt:

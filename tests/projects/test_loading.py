@@ -104,9 +104,10 @@ def test_run_with_all_restored():
     assert in_bundle(sys.modules["lazy"].__file__)
 
 
-def test_path_is_restored():
+@pytest.mark.parametrize("change", ["sys.path[:] = []", "sys.path = None", "del sys.path"])
+def test_path_is_restored(change):
     """A flow that clears it is not taken for one that loaded a packed project."""
-    flow = load_flow_from_script(bundle("a", lazy="import sys\nsys.path[:] = []\nNAME = 'a'"))
+    flow = load_flow_from_script(bundle("a", lazy=f"import sys\n{change}\nNAME = 'a'"))
     path = sys.path[:]
     with restored():
         assert flow() == ("a", "a")
@@ -134,14 +135,30 @@ def test_script_after_a_bundle(beside):
     assert bundled() == ("a", "a")
 
 
-def test_stored_script_after_a_bundle():
-    """It does not find what it would not find elsewhere, and leaves no modules of its own."""
-    load_flow_from_script(bundle("a"))
-    script = Script(b"from helper import NAME", "stored.py")
+def test_script_while_the_flow_of_a_bundle_runs(shared):
+    """What that imports in another thread is there, and afterwards all is as before."""
+    flow = load_flow_from_script(bundle("a"))
+    path = sys.path[:]
+    text = """
+        from concurrent.futures import ThreadPoolExecutor
+        from flowpack import flow
+        import shared_with_scripts
+        with ThreadPoolExecutor() as pool:
+            result = pool.submit(shared_with_scripts.flow.fn).result()
+        @flow
+        def main(): return result
+        """
+    shared.flow = flow
+    script = Script(textwrap.dedent(text).encode(), "stored.py")
+    assert load_flow_from_script(script)() == ("a", "a")
+    assert sys.path == path
+
+
+def test_missing_module_of_a_script():
+    """The error says how to store it along."""
     with pytest.raises(ScriptError, match="No module named 'helper'") as caught:
-        load_flow_from_script(script)
+        load_flow_from_script(Script(b"from helper import NAME", "stored.py"))
     assert "unless it is deployed with --project" in str(caught.value)
-    assert in_bundle(sys.modules["helper"].__file__)
 
 
 def test_package_after_a_bundle(monkeypatch, tmp_path):
@@ -172,7 +189,8 @@ def test_script_that_loads_a_bundle(shared):
     load_flow_from_script(bundle("a"))
     shared.load = lambda: load_flow_from_script(bundle("b", lazy="NAME = 'b'"))
     text = "import shared_with_scripts\nmain = shared_with_scripts.load()"
-    assert load_flow_from_script(Script(text.encode(), "stored.py"))() == ("b", "b")
+    with pytest.warns(UserWarning, match="^flows, helper were loaded from elsewhere"):
+        assert load_flow_from_script(Script(text.encode(), "stored.py"))() == ("b", "b")
     assert sys.modules["helper"].NAME == "b"
 
 
