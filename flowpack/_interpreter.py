@@ -32,8 +32,8 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
 
     Imported modules stay, but for those from *folder*: the body may import from there, as a script
     may from beside itself, and another may have others of those names. *hide_bundles* keeps modules
-    and search paths of packed projects from it. If it loads one, they are left as they are then, for
-    its flow imports more later.
+    and search paths of packed projects from it. If it loads one, all are left as they are then: its
+    flow imports more later.
     """
     cwd = _getcwd()
     argv, path = sys.argv, sys.path
@@ -59,7 +59,7 @@ def restored(folder: Optional[str] = None, *, hide_bundles: bool = False) -> Ite
             # A higher one is kept: a script sets it for its flow.
             sys.setrecursionlimit(max(limit, sys.getrecursionlimit()))
             argv[:], sys.argv = argv_items, argv
-            if list(filter(in_bundle, sys.path)) == bundles:
+            if list(filter(in_bundle, sys.path)) in ([], bundles):  # Else it loaded one.
                 path[:], sys.path = path_items, path
                 _restore_modules(modules, folder)
             for number, handler in handlers.items():

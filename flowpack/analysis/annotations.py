@@ -7,17 +7,7 @@ import inspect
 import json
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Set, Tuple
 
-from flowpack.analysis import known_types
-from flowpack.analysis.classes import (
-    Field,
-    Kind,
-    fields_of,
-    full_name,
-    kind_of,
-    options_of,
-    options_of_model,
-    problem_of,
-)
+from flowpack.analysis import classes, known_types
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import NULL, Json
@@ -33,7 +23,6 @@ from flowpack.analysis.values import (
     Undefined,
     Unknown,
     is_plain,
-    values_of,
 )
 from flowpack.exceptions import quoted
 
@@ -126,7 +115,7 @@ class SchemaWriter:
     # Symbols and generic types
 
     def _visit_Symbol(self, symbol: Symbol) -> Json:
-        name = full_name(symbol)
+        name = classes.full_name(symbol)
         if name in known_types.SCHEMAS:
             return copy.deepcopy(dict(known_types.SCHEMAS[name]))
         if name in known_types.WITHOUT_SCHEMA:
@@ -143,7 +132,7 @@ class SchemaWriter:
 
     def _visit_Subscripted(self, kind: Subscripted) -> Json:
         origin = kind.origin
-        if isinstance(origin, Class) and kind_of(origin) is Kind.PLAIN:
+        if isinstance(origin, Class) and classes.kind_of(origin) is classes.Kind.PLAIN:
             return self._visit_Class(origin)
         if isinstance(origin, (Class, Alias)):
             return self._open(f"its type {quoted(origin.name)} is generic")
@@ -236,13 +225,13 @@ class SchemaWriter:
         schema = self._generic_inner(arguments)
         for metadata in arguments[1:]:
             if not _keeps_type(metadata):
-                name = quoted(full_name(metadata) or "what stands beside it in Annotated")
+                name = quoted(classes.full_name(metadata) or "what stands beside it in Annotated")
                 return self._open(f"{name} may change its type")
-            schema = self._limited(schema, options_of(metadata))
+            schema = self._limited(schema, classes.options_of(metadata))
         return schema
 
     def _visit_Call(self, call: Call) -> Json:
-        name = full_name(call)
+        name = classes.full_name(call)
         if name not in known_types.LIMITED_TYPES:
             return self._open("its annotation is a call")
         inner = Subscripted(Symbol(known_types.LIMITED_TYPES[name]), call.arguments)
@@ -267,7 +256,7 @@ class SchemaWriter:
         mapping: Dict[str, str] = {}
         for choice in choices:
             cls, _ = self._defined.get(choice.get("$ref", "").rpartition("/")[2], (None, None))
-            for field in fields_of(cls) if isinstance(cls, Class) else ():
+            for field in classes.fields_of(cls) if isinstance(cls, Class) else ():
                 if field.name == name:
                     tags = _choices(self._schema_in(field.owner.scope, field.annotation))
                     mapping.update({str(value): choice["$ref"] for value in tags})
@@ -281,17 +270,17 @@ class SchemaWriter:
     # Classes
 
     def _visit_Class(self, cls: Class) -> Json:
-        kind, problem = kind_of(cls), problem_of(cls)
-        if kind is Kind.BLOCK:
+        kind, problem = classes.kind_of(cls), classes.problem_of(cls)
+        if kind is classes.Kind.BLOCK:
             problem = "" if _slug_of(cls) else "its slug is not known"
-        elif kind is Kind.ENUMERATION and not problem:
+        elif kind is classes.Kind.ENUMERATION and not problem:
             try:
-                encode(values_of(cls))
+                encode(cls.members)
             except (Unserialisable, UnknownValue):
                 problem = "its values are not known"
         if problem:
             return self._open(f"its class {quoted(cls.name)} is not known in full: {problem}")
-        if kind is Kind.PLAIN:
+        if kind is classes.Kind.PLAIN:
             return {}
         return self._reference(cls, cls.name, lambda: self._define(cls))
 
@@ -311,36 +300,37 @@ class SchemaWriter:
         return {"$ref": f"#/definitions/{name}"}
 
     def _define(self, cls: Class) -> Json:
-        kind = kind_of(cls)
-        if kind is Kind.BLOCK:
-            fields = {} if problem_of(cls) else self._define_object(cls)
+        kind = classes.kind_of(cls)
+        if kind is classes.Kind.BLOCK:
+            fields = {} if classes.problem_of(cls) else self._define_object(cls)
             return _block(cls.name, _slug_of(cls), fields)
-        if kind is Kind.ENUMERATION:
-            values = encode(values_of(cls))
+        if kind is classes.Kind.ENUMERATION:
+            values = encode(cls.members)
             common = {} if values == [None] else _common_type(values)  # pydantic has no "null" here
             return {"title": cls.name, "enum": values, **_description(cls), **common}
-        if kind is Kind.NAMED_TUPLE:
-            items = list(map(self._field, fields_of(cls)))
-            least = sum(field.required for field in fields_of(cls))
+        if kind is classes.Kind.NAMED_TUPLE:
+            items = list(map(self._field, classes.fields_of(cls)))
+            least = sum(field.required for field in classes.fields_of(cls))
             counts = {"maxItems": len(items), **({"minItems": least} if least else {})}
             return {"type": "array", "prefixItems": items, **counts}
         return self._define_object(cls)
 
     def _define_object(self, cls: Class) -> Json:
-        properties = {field.key: self._field(field) for field in fields_of(cls)}
-        required = [field.key for field in fields_of(cls) if field.required]
+        properties = {field.key: self._field(field) for field in classes.fields_of(cls)}
+        required = [field.key for field in classes.fields_of(cls) if field.required]
         schema: Json = {"title": cls.name, "type": "object", "properties": properties}
         schema.update(_description(cls))
         if required:
             schema["required"] = required
-        options = {} if kind_of(cls) is Kind.TYPED_DICT else options_of_model(cls) or {}
+        is_dict = classes.kind_of(cls) is classes.Kind.TYPED_DICT
+        options = {} if is_dict else classes.options_of_model(cls) or {}
         if "title" in options:
             schema["title"] = options["title"]
         if options.get("extra") in ("allow", "forbid"):
             schema["additionalProperties"] = options["extra"] == "allow"
         return {**schema, **_extra(options)}
 
-    def _field(self, field: Field) -> Json:
+    def _field(self, field: classes.Field) -> Json:
         if isinstance(field.annotation, Undefined):
             raise field.annotation
         schema = self._limited(self._schema_in(field.owner.scope, field.annotation), field.options)
@@ -348,7 +338,7 @@ class SchemaWriter:
         if "$ref" not in inner:
             schema.setdefault("title", field.key.title().replace("_", " ").strip())
         has_value = not field.required and "default_factory" not in field.options
-        if has_value and kind_of(field.owner) is not Kind.TYPED_DICT:
+        if has_value and classes.kind_of(field.owner) is not classes.Kind.TYPED_DICT:
             try:
                 schema["default"] = encode(field.default)
             except Unserialisable:
@@ -387,12 +377,12 @@ def _description(cls: Class) -> Json:
 
 def _keeps_type(metadata: object) -> bool:
     """Return True if *metadata* beside a type leaves open what JSON the type takes."""
-    name = full_name(metadata)
-    if name == "pydantic.Field" and "coerce_numbers_to_str" in options_of(metadata):
+    name = classes.full_name(metadata)
+    if name == "pydantic.Field" and "coerce_numbers_to_str" in classes.options_of(metadata):
         return False
     cls = metadata.function if isinstance(metadata, Call) else metadata
     if isinstance(cls, Class):
-        return kind_of(cls) is Kind.PLAIN and not problem_of(cls)
+        return classes.kind_of(cls) is classes.Kind.PLAIN and not classes.problem_of(cls)
     return known_types.is_harmless(name) or is_plain(metadata)
 
 

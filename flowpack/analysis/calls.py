@@ -31,9 +31,7 @@ from flowpack.analysis.values import (
     Unknown,
     alternatives,
     is_changed,
-    is_enumeration,
     is_plain,
-    members_of,
     one_of,
     path_of,
     size,
@@ -117,11 +115,10 @@ def attribute_of(value: Any, name: str) -> object:
     if isinstance(value, Symbol):
         return known(Symbol(f"{value.name}.{name}"))
     if isinstance(value, Class):
-        members = [member for member in members_of(value) if member.name == name]
-        return members[0] if members and is_enumeration(value) else value.attribute(name)
+        members = [member for member in value.members if member.name == name]
+        return members[0] if members and value.is_enumeration else value.attribute(name)
     if isinstance(value, Member):
-        named = {"name": value.name, "value": value.cls.attribute(value.name)}
-        return named.get(name, UNKNOWN)
+        return {"name": value.name, "value": value.value}.get(name, UNKNOWN)
     if isinstance(value, PurePath) and name in ("name", "parent", "parents"):
         return tuple(value.parents) if name == "parents" else getattr(value, name)
     if isinstance(value, (Attribute, Call, Function, OpenCall, PurePath)):
@@ -137,11 +134,10 @@ def iterated(value: object) -> List[object]:
     raise TypeError("not iterable here")
 
 
-def _listed(value: object) -> object:
+def _listed(value: Any) -> object:
     """Return the members of an enumeration, which is iterable itself."""
-    if isinstance(value, Class) and is_enumeration(value):
-        return list(members_of(value))
-    return value
+    is_enumeration = isinstance(value, Class) and value.is_enumeration
+    return list(value.members) if is_enumeration else value
 
 
 def _may_be_called(name: str, arguments: List[Any], keywords: Dict[str, object]) -> bool:
@@ -202,33 +198,12 @@ _ON_DISK: Mapping[str, Callable[..., object]] = {
     **dict.fromkeys(("pathlib.Path.absolute", "pathlib.Path.resolve"), _resolved),
 }
 
-_OPERATORS: Mapping[type, Callable[..., Any]] = {
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
-    ast.Invert: operator.invert,
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda item, items: item in items,
-    ast.NotIn: lambda item, items: item not in items,
-}
+#: Operators, and what they are called in the module ``operator``.
+_OPERATORS = dict(pair.partition("=")[::2] for pair in """
+    Add=add BitAnd=and_ BitOr=or_ BitXor=xor Div=truediv Eq=eq FloorDiv=floordiv Gt=gt GtE=ge
+    Invert=invert Is=is_ IsNot=is_not LShift=lshift Lt=lt LtE=le Mod=mod Mult=mul NotEq=ne Pow=pow
+    RShift=rshift Sub=sub UAdd=pos USub=neg
+    """.split())
 
 
 def operate(op: ast.AST, *operands: Any) -> object:
@@ -243,7 +218,9 @@ def operate(op: ast.AST, *operands: Any) -> object:
             return UNKNOWN
     if isinstance(op, ast.operator) and not _stays_small(op, *operands):
         return UNKNOWN
-    return _OPERATORS[type(op)](*operands)
+    if isinstance(op, (ast.In, ast.NotIn)):
+        return (operands[0] in operands[1]) is isinstance(op, ast.In)
+    return getattr(operator, _OPERATORS[type(op).__name__])(*operands)
 
 
 def _stays_small(op: ast.operator, left: Any, right: Any) -> bool:

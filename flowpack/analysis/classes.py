@@ -11,7 +11,6 @@ import attrs
 from flowpack.analysis.evaluate import evaluate, parse_and_evaluate
 from flowpack.analysis.known_types import HARMLESS_OPTIONS, LIMITS, block_slug, is_harmless
 from flowpack.analysis.values import (
-    ENUMERATIONS,
     UNKNOWN,
     Attribute,
     Call,
@@ -48,17 +47,14 @@ class Kind(enum.Enum):
 
 _MODELS = (Kind.MODEL, Kind.BLOCK)
 #: Methods by which a class decides itself what values it takes.
-_HOOKS = (
-    "__get_pydantic_core_schema__",
-    "__get_pydantic_json_schema__",
-    "__get_validators__",
-    "__modify_schema__",
-)
+_HOOKS = """
+    __get_pydantic_core_schema__ __get_pydantic_json_schema__ __get_validators__ __modify_schema__
+    """.split()
 #: Those by which enumerations and models do.
-_MAKERS = ("_missing_", "__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__")
+_MAKERS = ["_missing_", "__new__", "__init__", "__init_subclass__", "__pydantic_init_subclass__"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Field:
     """A field of a class."""
 
@@ -84,9 +80,9 @@ def full_name(value: object) -> str:
 
 def kind_of(cls: Class) -> Kind:
     """Return the kind of *cls*, by its bases and decorators."""
-    ancestors = {full_name(Symbol(name)) for name in cls.ancestors}
-    if ancestors & ENUMERATIONS:
+    if cls.is_enumeration:
         return Kind.ENUMERATION
+    ancestors = {full_name(Symbol(name)) for name in cls.ancestors}
     if any(name.startswith(_BLOCKS) or block_slug(name) for name in ancestors):
         return Kind.BLOCK
     if "pydantic.BaseModel" in ancestors:
@@ -170,16 +166,8 @@ def _field(kind: Kind, owner: Class, name: str, annotation: object, positional: 
         name = f"_{owner.name.lstrip('_')}{name}"
     alias = options.get("validation_alias", options.get("alias"))
     by_name = options.get("kw_only") is True or options.get("init") is False
-    return Field(
-        name=name,
-        key=alias if isinstance(alias, str) else name,
-        annotation=annotation,
-        owner=owner,
-        required=required,
-        default=default,
-        positional=positional and not by_name,
-        options=options,
-    )
+    key, positional = alias if isinstance(alias, str) else name, positional and not by_name
+    return Field(name, key, annotation, owner, required, default, positional, options)
 
 
 def field_options(annotation: object) -> Dict[str, object]:
@@ -249,8 +237,8 @@ def _unclear_parts(cls: Class) -> Iterator[Tuple[str, object]]:
     kind = kind_of(cls)
     for each in cls.lineage:
         yield from _foreign_parts(each)
-    for name in _HOOKS + (_MAKERS if kind in (*_MODELS, Kind.ENUMERATION) else ()):
-        if cls.attribute(name) is not UNKNOWN:
+    for name in _HOOKS + (_MAKERS if kind in (*_MODELS, Kind.ENUMERATION) else []):
+        if cls.defines(name):
             yield "method", name
     if kind in (*_MODELS, Kind.DATACLASS):
         for each in cls.lineage:

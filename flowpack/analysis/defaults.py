@@ -9,17 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Callable, Dict, Tuple
 
 from flowpack.analysis.classes import Kind, fields_of, full_name, kind_of, problem_of
-from flowpack.analysis.values import (
-    UNKNOWN,
-    Call,
-    Class,
-    Member,
-    Subscripted,
-    Symbol,
-    Unknown,
-    member_value,
-    values_of,
-)
+from flowpack.analysis.values import Call, Class, Member, Subscripted, Symbol, Unknown
 
 #: More values than this, or deeper ones, are not written out.
 _MOST = 10_000
@@ -71,7 +61,7 @@ class _Encoder:
         if isinstance(value, (list, tuple, collections.deque)):
             return [self.encode(item) for item in value]
         if isinstance(value, Member):
-            return self.encode(member_value(value))
+            return self.encode(value.value)
         if isinstance(value, Call):
             return self.called(value)
         if isinstance(value, Symbol):
@@ -109,7 +99,7 @@ class _Encoder:
             raise UnknownValue
         if kind is Kind.ENUMERATION:
             encoded = self.encode(call.arguments)
-            if encoded and encoded[0] in self.encode(values_of(cls)):
+            if encoded and encoded[0] in self.encode(cls.members):
                 return encoded[0]
             raise UnknownValue
         if kind is Kind.TYPED_DICT:
@@ -126,8 +116,7 @@ class _Encoder:
         methods = (each for owner in cls.lineage for each in owner.scope.names.values())
         decorators = (d for method in methods for d in getattr(method, "decorators", ()))
         changed = any(full_name(each) in _SERIALIZERS for each in decorators)
-        hooks = map(cls.attribute, ("__init__", "__post_init__"))
-        if changed or any(each is not UNKNOWN for each in hooks):
+        if changed or cls.defines("__init__", "__post_init__"):
             raise UnknownValue
         is_model = kind_of(cls) is Kind.MODEL
         positional = [field.key for field in fields if field.positional and not is_model]

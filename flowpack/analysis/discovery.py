@@ -10,17 +10,8 @@ import attrs
 
 from flowpack.analysis.makers import FlowReader, MadeFlow
 from flowpack.analysis.script import Script, choose
-from flowpack.analysis.syntax import docstring_of, every_argument, source_of
-from flowpack.analysis.values import (
-    Call,
-    Class,
-    Function,
-    OpenCall,
-    Scope,
-    Symbol,
-    Unknown,
-    alternatives,
-)
+from flowpack.analysis.syntax import docstring_of, arguments_of, source_of
+from flowpack.analysis.values import Call, Class, Function, OpenCall, Scope, Symbol, alternatives
 from flowpack.exceptions import DiscoveryError, MissingFlowError, printable, quoted
 from flowpack.models import name_problem
 
@@ -72,7 +63,7 @@ class FlowInfo:
     @property
     def parameters(self) -> Mapping[str, Optional[str]]:
         """The source of each parameter's annotation; empty if the definition is not known."""
-        listed = every_argument(self.definition.node.args) if self.definition else []
+        listed = arguments_of(self.definition.node.args) if self.definition else []
         return {
             each.arg: None if each.annotation is None else source_of(each.annotation)
             for each in listed
@@ -153,8 +144,9 @@ class Discovery:
                 return f"it is a plain function ({line}); put @flow above it"
             if isinstance(value, (Call, OpenCall)) and value.node is not None:
                 return f"what {printable(source_of(value.node), 80)} returns is not known"
-            if isinstance(value, Unknown) and value.why:
-                return f"what it is is not known: {value.why}"
+            why = getattr(value, "why", "")
+            if why:
+                return f"what it is is not known: {why}"
         return None
 
 
@@ -327,7 +319,8 @@ def _option(made: MadeFlow, key: str) -> object:
 
 
 def _unknown(what: str, why: str, value: object = None) -> _UnknownError:
-    clause = f" ({value.why})" if isinstance(value, Unknown) and value.why else ""
+    reason = getattr(value, "why", "")
+    clause = f" ({reason})" if reason else ""
     return _UnknownError(
         f"the flow's {what} {why}{clause}, so only running the script would tell it. Write a"
         f" literal {what}='...', {_INSTEAD}"

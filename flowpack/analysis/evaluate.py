@@ -7,16 +7,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import attrs
 
-from flowpack.analysis import calls
-from flowpack.analysis.calls import iterated, known
-from flowpack.analysis.syntax import (
-    CHANGING_METHODS,
-    OF_FLOWS,
-    PARSED_AS,
-    changed_by,
-    defaults_of,
-    every_argument,
-)
+from flowpack.analysis import calls, syntax
 from flowpack.analysis.values import (
     UNKNOWN,
     Alias,
@@ -34,7 +25,6 @@ from flowpack.analysis.values import (
     Unknown,
     forget_items,
     is_changed,
-    is_enumeration,
     is_plain,
     one_of,
     size,
@@ -71,7 +61,7 @@ def read_value(node: ast.expr, scope: Scope) -> object:
 def parse_and_evaluate(source: str, scope: Scope) -> object:
     """Evaluate the text *source*; UNKNOWN if it is no expression."""
     try:
-        tree = ast.parse(source.strip(), PARSED_AS, mode="eval")
+        tree = ast.parse(source.strip(), syntax.PARSED_AS, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return UNKNOWN
     return evaluate(tree.body, scope)
@@ -102,14 +92,14 @@ def bind(scope: Scope, target: ast.AST, value: object) -> None:
 
 def change(scope: Scope, node: Any) -> None:
     """Forget what the code *node* changes: ``X[0] = 1``, ``X.a[0].b = 1``, ``X.append(1)``."""
-    base, attribute = changed_by(node)
+    base, attribute = syntax.changed_by(node)
     owner = scope.names.get(base)
     forget_items(owner)
     if owner is None and base in _NAMESPACES:
         scope.bind_others(f"{base}()", f"{base}()")
     elif isinstance(owner, Class) and attribute in owner.scope.names:
         owner.scope.bind(attribute, UNKNOWN)
-    elif isinstance(owner, (Function, Call, OpenCall)) and attribute in OF_FLOWS:
+    elif isinstance(owner, (Function, Call, OpenCall)) and attribute in syntax.OF_FLOWS:
         why = f"its {attribute} is changed in line {getattr(node, 'lineno', 0)}"
         for name, value in list(scope.names.items()) if not getattr(owner, "why", "") else ():
             if value is owner:
@@ -169,7 +159,7 @@ class _Evaluation(ast.NodeVisitor):
                 raise
             return Unknown(node, "nothing in the script gives it a value before")
         if isinstance(value, Symbol):
-            value = self.scope.follow(known(value))
+            value = self.scope.follow(calls.known(value))
         return value
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> object:
@@ -205,7 +195,7 @@ class _Evaluation(ast.NodeVisitor):
         items: List[object] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
-                items.extend(iterated(self.visit(node.value)))
+                items.extend(calls.iterated(self.visit(node.value)))
             else:
                 items.append(self.visit(node))
         return items
@@ -270,7 +260,7 @@ class _Evaluation(ast.NodeVisitor):
 
     def visit_Subscript(self, node: ast.Subscript) -> object:
         origin = self.visit(node.value)
-        if isinstance(origin, Class) and is_enumeration(origin):
+        if isinstance(origin, Class) and origin.is_enumeration:
             return calls.attribute_of(origin, str(self.visit(node.slice)))
         if isinstance(origin, (Symbol, Class, Alias)):
             if isinstance(node.slice, ast.Tuple):
@@ -287,7 +277,9 @@ class _Evaluation(ast.NodeVisitor):
         return slice(*(None if each is None else self.visit(each) for each in nodes))
 
     def visit_Lambda(self, node: ast.Lambda) -> object:
-        defaults = {name: self.visit(default) for name, default in defaults_of(node.args).items()}
+        defaults = {
+            name: self.visit(default) for name, default in syntax.defaults_of(node.args).items()
+        }
         return Function(node, self.scope, defaults=defaults)
 
     def visit_Call(self, node: ast.Call) -> object:
@@ -296,7 +288,7 @@ class _Evaluation(ast.NodeVisitor):
         if method is not None:
             function = self.scope.follow(calls.attribute_of(owner, method.attr))
         arguments, keywords, unread = self._arguments(node)
-        if method is not None and method.attr in CHANGING_METHODS:
+        if method is not None and method.attr in syntax.CHANGING_METHODS:
             forget_items(owner)
         for each in (*arguments, *keywords.values()) if isinstance(function, Function) else ():
             forget_items(each)
@@ -323,7 +315,7 @@ class _Evaluation(ast.NodeVisitor):
             if isinstance(each, ast.Starred) and isinstance(value, Unknown):
                 unread = each.value
             else:
-                arguments += iterated(value) if isinstance(each, ast.Starred) else [value]
+                arguments += calls.iterated(value) if isinstance(each, ast.Starred) else [value]
         for keyword in node.keywords:
             value = self._argument(keyword.value)
             if keyword.arg is not None:
@@ -342,7 +334,7 @@ class _Evaluation(ast.NodeVisitor):
 
     def _result(self, function: Function) -> object:
         """Return what *function* returns when it is called now, without arguments."""
-        names = [each.arg for each in every_argument(function.node.args)]
+        names = [each.arg for each in syntax.arguments_of(function.node.args)]
         outer, self.scope = self.scope, Scope(dict.fromkeys(names, UNKNOWN), function.scope)
         try:
             return UNKNOWN if function.returned is None else self.visit(function.returned)
@@ -354,7 +346,7 @@ class _Evaluation(ast.NodeVisitor):
     def visit_ListComp(self, node: Union[ast.ListComp, ast.GeneratorExp]) -> object:
         (generator,) = node.generators  # nested ones are UNKNOWN, as all that fails
         found: List[object] = []
-        items = iterated(self.visit(generator.iter))
+        items = calls.iterated(self.visit(generator.iter))
         outer, self.scope = self.scope, Scope(outer=self.scope)
         try:
             for item in items:

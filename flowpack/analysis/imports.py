@@ -12,14 +12,13 @@ from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
 
 import attrs
 
-from flowpack.analysis.calls import iterated
-from flowpack.analysis.evaluate import MODULE_NAME, bind, read_value, truth
+from flowpack.analysis.evaluate import MODULE_NAME, read_value, truth
 from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import source_of
-from flowpack.analysis.values import UNKNOWN, Scope, Symbol, alternatives, path_of
+from flowpack.analysis.values import Scope, Symbol, alternatives, path_of
 
-#: Rounds of loops that are followed, and characters of a call that messages show.
-_MOST, _SHOWN = 1_000, 80
+#: Characters of a call that messages show.
+_SHOWN = 80
 
 #: Where nothing of this is written no expression imports a module, or searches or runs one.
 _MENTIONED = re.compile(rb"__import__|importlib|pkgutil|runpy|-m\b|\bsys\s*\.\s*path|from\s+sys\b")
@@ -122,21 +121,19 @@ def _items(script: Script) -> Iterator[object]:
     has_calls = _MENTIONED.search(script.content) is not None
     scope = script.read_scope(scopes) if has_calls else Scope()
     # A list of work and no recursion: code may be nested deeply.
-    waiting: List[Tuple[Any, Scope, Tuple[Any, ...], bool]] = [(script.tree, scope, (), False)]
+    waiting: List[Tuple[Any, Scope, bool]] = [(script.tree, scope, False)]
     while waiting:
-        node, scope, loops, is_optional = waiting.pop()
+        node, scope, is_optional = waiting.pop()
         scope = scopes.get(node, scope)
-        for item in _items_of(node, scope, loops):
+        for item in _items_of(node, scope):
             is_import = isinstance(item, Import) and is_optional
             yield attrs.evolve(item, optional=True) if is_import else item  # type: ignore[misc]
         optional = _optional_fields(node) if hasattr(node, "body") else ()
-        is_loop = isinstance(node, (ast.For, ast.AsyncFor))
-        loops += (node,) if is_loop else tuple(getattr(node, "generators", ()))
         for field in [each for each in node._fields[::-1] if has_calls or each in _BLOCKS]:
             inner = getattr(node, field, None)
             for each in reversed(inner) if isinstance(inner, list) else [inner]:
                 if isinstance(each, ast.AST):
-                    waiting.append((each, scope, loops, is_optional or field in optional))
+                    waiting.append((each, scope, is_optional or field in optional))
 
 
 def _optional_fields(node: Any) -> Collection[str]:
@@ -156,8 +153,8 @@ def _last(node: Optional[ast.AST]) -> str:
     return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
-def _items_of(node: Any, scope: Scope, loops: Tuple[Any, ...]) -> Iterator[object]:
-    """Yield what *node* itself imports, adds to the search path, or runs, in *loops*."""
+def _items_of(node: Any, scope: Scope) -> Iterator[object]:
+    """Yield what *node* itself imports, adds to the search path, or runs."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield Import(alias.name, line=node.lineno)
@@ -172,8 +169,8 @@ def _items_of(node: Any, scope: Scope, loops: Tuple[Any, ...]) -> Iterator[objec
     if isinstance(node, (ast.Call, ast.AugAssign)):
         path = _path(node.func if isinstance(node, ast.Call) else node.target, scope)
         for pattern, read in _READERS:
-            for inner in _rounds(loops, scope) if re.fullmatch(pattern, path) else ():
-                yield from read(node, inner)
+            if re.fullmatch(pattern, path):
+                yield from read(node, scope)
 
 
 def _word(node: ast.expr) -> str:
@@ -189,21 +186,6 @@ def _path(node: ast.expr, scope: Scope) -> str:
     while isinstance(first, ast.Attribute):
         first = first.value
     return path_of(read_value(node, scope)) if isinstance(first, ast.Name) else ""
-
-
-def _rounds(loops: Tuple[Any, ...], scope: Scope) -> List[Scope]:
-    """Return what names stand for in each round of *loops*."""
-    scopes = [scope]
-    for loop in loops:
-        outer, scopes = scopes, []
-        for each in outer:
-            values: List[object] = [UNKNOWN]
-            with suppress(TypeError):
-                values = iterated(read_value(loop.iter, each))
-            for value in values if len(values) * len(outer) <= _MOST else [UNKNOWN]:
-                scopes.append(Scope(outer=each))
-                bind(scopes[-1], loop.target, value)
-    return scopes
 
 
 def _modules(node: Any, scope: Scope) -> Iterator[object]:

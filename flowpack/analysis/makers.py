@@ -94,13 +94,9 @@ class FlowReader:
         for value, node in _decorators(function):
             harmless = returns_argument(value) or (in_class and value in _OF_METHODS)
             makers = [] if made else self._makers(value, node)
-            target: Dict[str, Any] = {
-                "target": function,
-                "called": function.name,
-                "line": function.node.lineno,
-            }
             if makers:
-                made = [attrs.evolve(each, wrapped_by=wrapped_by, **target) for each in makers]
+                own: Any = dict(target=function, called=function.name, line=function.node.lineno)
+                made = [attrs.evolve(each, wrapped_by=wrapped_by, **own) for each in makers]
             elif made and not harmless:
                 made = [attrs.evolve(each, wrapper=each.wrapper or _spelt(node)) for each in made]
             elif not (made or harmless or _keeps_name(value)):

@@ -14,7 +14,7 @@ from flowpack.analysis.annotations import SchemaWriter
 from flowpack.analysis.classes import field_options, full_name, options_of
 from flowpack.analysis.defaults import Unserialisable, UnknownValue, encode
 from flowpack.analysis.evaluate import parse_and_evaluate
-from flowpack.analysis.syntax import defaults_of, docstring_of, every_argument, source_of
+from flowpack.analysis.syntax import defaults_of, docstring_of, arguments_of, source_of
 from flowpack.analysis.values import (
     Call,
     Function,
@@ -70,7 +70,7 @@ def _read_parameters(function: Function, scope: Scope) -> Iterator[Tuple[str, Tu
         }
     except Undefined:
         pass  # After a name that is not bound, all text is left to pydantic: see _FORWARD.
-    for argument in every_argument(arguments):
+    for argument in arguments_of(arguments):
         name = argument.arg
         annotation = annotations.get(name, _ANY)
         default = function.defaults.get(name, ...)
@@ -100,11 +100,8 @@ def _write(
         if name in ("self", "cls"):
             continue
         if name.startswith("_"):
-            raise DiscoveryError(
-                where,
-                f"the parameter {quoted(name)} begins with an underscore, which Prefect refuses;"
-                " rename it",
-            )
+            problem = f"the parameter {quoted(name)} begins with an underscore"
+            raise DiscoveryError(where, f"{problem}, which Prefect refuses; rename it")
         node = defaults_of(function.node.args).get(name)
         written, open_parts = _write_property(writer, annotation, default, node)
         options = options_of(function.defaults.get(name))
@@ -125,13 +122,8 @@ def _write(
     # What JSON cannot carry, such as half a surrogate pair in a docstring, is replaced; so is
     # what schemas share.
     carried = json.loads(json.dumps(schema, ensure_ascii=False).encode("utf-8", "replace"))
-    return ParameterSchema(
-        carried,
-        tuple(
-            f"parameter{'s' if names[1:] else ''} {', '.join(names)}: {text}"
-            for text, names in notes.items()
-        ),
-    )
+    listed = [(text, "s" if names[1:] else "", ", ".join(names)) for text, names in notes.items()]
+    return ParameterSchema(carried, tuple(f"parameter{s} {n}: {text}" for text, s, n in listed))
 
 
 def _write_property(

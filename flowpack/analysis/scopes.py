@@ -5,20 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+import threading
 from collections import Counter
 from contextlib import suppress
 from importlib.util import resolve_name
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
-from flowpack.analysis.calls import known
 from flowpack.analysis.evaluate import MODULE_NAME, TOO_DEEP, bind, change, changed, evaluate, truth
-from flowpack.analysis.syntax import (
-    changed_by,
-    defaults_of,
-    every_argument,
-    source_of,
-    stored_names,
-)
+from flowpack.analysis.syntax import changed_by, defaults_of, arguments_of, source_of, stored_names
 from flowpack.analysis.values import (
     ABSENT,
     UNKNOWN,
@@ -34,6 +28,7 @@ from flowpack.analysis.values import (
     one_of,
     path_of,
 )
+from flowpack.exceptions import DiscoveryError
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -50,18 +45,47 @@ _KNOWN_MODULES = frozenset("""
 _MOST_CASES = 100
 #: Calls that do not return.
 _EXITS = ("sys.exit()", "builtins.exit()", "builtins.quit()", "os._exit()", "os.abort()")
+#: Modules that are read for each other, one within the other; more would overflow the stack.
+_DEEPEST = 30
 
 
-def read_module(tree: ast.Module, scope: Optional[Scope] = None) -> Scope:
-    """Return the names that the module *tree* binds, as they are at its end.
+class Modules:
+    """Gives the scope of a module of a project by its dotted name: the *resolve* of its scripts.
 
-    *scope*, if given, takes them. It says what gives other modules of the project, and may know
-    ``__file__`` and ``__package__``, with which relative imports are made absolute.
+    *find* returns the script of a module by that name, the same one each time; None for others.
+    """
+
+    def __init__(self, find: Callable[[str], Any]) -> None:
+        self._find = find
+        self._scopes: Dict[str, Optional[Scope]] = {}
+        self._depth = 0
+        self._lock = threading.RLock()
+
+    def __call__(self, name: str) -> Optional[Scope]:
+        """Return the scope of the module *name*, read once; None if it is not in the project.
+
+        None, too, where it cannot be parsed, or is being read: a circle leads nowhere.
+        """
+        with self._lock:
+            may_read = name not in self._scopes and self._depth < _DEEPEST
+            script = self._find(name) if may_read else None
+            if script is not None:
+                self._scopes[name] = None
+                self._depth += 1
+                with suppress(DiscoveryError, RecursionError):
+                    self._scopes[name] = script.read_scope()
+                self._depth -= 1
+            return self._scopes.get(name)
+
+
+def read_module(tree: ast.Module, scope: Scope) -> Scope:
+    """Return *scope* with the names that the module *tree* binds, as they are at its end.
+
+    Before, it may know ``__file__``, and ``__package__``, from which relative imports start.
     """
     doc = ast.get_docstring(tree, clean=False)
     # What is indented in a docstring depends on the release of Python.
     indented = doc is not None and any(line[:1].isspace() for line in doc.split("\n"))
-    scope = Scope() if scope is None else scope
     _note_changes(tree, scope)
     scope.names.setdefault("__file__", UNKNOWN)
     scope.names.update(__name__=MODULE_NAME, __doc__=UNKNOWN if indented else doc)
@@ -80,7 +104,7 @@ def read_module(tree: ast.Module, scope: Optional[Scope] = None) -> Scope:
 
 def read_body(function: Definition, outer: Scope) -> Scope:
     """Return the names in the body of *function*; its parameters are unknown."""
-    names = [each.arg for each in every_argument(function.args)]
+    names = [each.arg for each in arguments_of(function.args)]
     scope = Scope(outer=outer, names=dict.fromkeys(names, UNKNOWN))
     _Reader(scope, postponed=True).read(function.body)
     return scope
@@ -131,7 +155,7 @@ class _Reader(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> None:
         """Forget all that a statement, which is not followed in order, may bind or change."""
         for each in ast.walk(node):
-            if isinstance(each, ast.Name) and self.scope.module.statements is None:
+            if isinstance(each, ast.Name):
                 forget_items(self.value(each))
             change(self.scope, each)
         line = getattr(node, "lineno", 0)
@@ -156,8 +180,7 @@ class _Reader(ast.NodeVisitor):
             module = resolve_name(module, package if isinstance(package, str) else "")
         for alias in node.names:
             for name in self.starred(module) if alias.name == "*" else [alias.name]:
-                imported = known(Symbol(f"{module}.{name}"))
-                self.scope.bind(alias.asname or name, imported)
+                self.scope.bind(alias.asname or name, Symbol(f"{module}.{name}"))
 
     def starred(self, module: str) -> List[str]:
         """Return the names that ``from module import *`` binds; forget others if it may."""
@@ -181,7 +204,7 @@ class _Reader(ast.NodeVisitor):
     def next_value(self, name: str) -> object:
         """Return what ``auto()`` gives to the member *name*, the next one in the scope."""
         cls = Class("", bases=self.bases, scope=self.scope)
-        if cls.attribute("_generate_next_value_") is not UNKNOWN:
+        if cls.defines("_generate_next_value_"):
             return UNKNOWN
         if cls.is_a("enum.StrEnum"):
             return name.lower()
@@ -315,7 +338,7 @@ class _Reader(ast.NodeVisitor):
         inner = self.inner_scope(node)
         decorators = tuple(self.value(each) for each in node.decorator_list)
         annotations: Dict[str, object] = {}
-        for each in every_argument(node.args):
+        for each in arguments_of(node.args):
             if each.annotation is not None:
                 text = source_of(each.annotation) if self.postponed else None
                 annotations[each.arg] = text or evaluate(each.annotation, inner, strict=False)

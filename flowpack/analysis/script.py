@@ -8,22 +8,10 @@ import io
 import os
 import re
 import sys
-import threading
 import tokenize
 import warnings
 from contextlib import suppress
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Dict,
-    Optional,
-    Protocol,
-    Sequence,
-    Tuple,
-    TypeVar,
-    Union,
-)
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, Sequence, Tuple, TypeVar, Union
 
 import attrs
 
@@ -127,7 +115,7 @@ class Script:
         shared = self.resolve(self.module) if self.resolve and self.module else None
         return shared or self.read_scope()  # Modules that import this one see the same classes.
 
-    def read_scope(self, statements: Optional[Dict[ast.AST, Scope]] = None) -> Scope:
+    def read_scope(self, statements: Optional[dict[ast.AST, Scope]] = None) -> Scope:
         """Read the scope anew; fill *statements* with the scope that each statement is in.
 
         With *statements*, which are for what is likely and not for what is certain, the bodies
@@ -157,41 +145,6 @@ class Script:
     def at(self, line: Optional[int]) -> str:
         """Return where *line* is, for messages: ``flows.py:12``."""
         return f"{self.name}:{line}" if line else self.name
-
-
-#: Modules that are read for each other, one within the other; more would overflow the stack.
-_DEEPEST = 30
-
-
-class Modules:
-    """Gives the scope of a module of a project by its dotted name, read once, when it is used.
-
-    It is the *resolve* of the project's scripts. *find* returns the script of a module by its
-    absolute name, None outside of the project; for the one that is deployed that very script.
-    """
-
-    def __init__(self, find: Callable[[str], Optional[Script]]) -> None:
-        self._find = find
-        self._scopes: Dict[str, Optional[Scope]] = {}
-        self._depth = 0
-        self._lock = threading.RLock()
-
-    def __call__(self, name: str) -> Optional[Scope]:
-        """Return the scope of the module *name*; None if it is not in the project.
-
-        None, too, where it cannot be parsed, or is just being read: what leads back to itself
-        when it is used is not known there.
-        """
-        with self._lock:
-            may_read = name not in self._scopes and self._depth < _DEEPEST
-            script = self._find(name) if may_read else None
-            if script is not None:
-                self._scopes[name] = None
-                self._depth += 1
-                with suppress(DiscoveryError, RecursionError):
-                    self._scopes[name] = script.read_scope()
-                self._depth -= 1
-            return self._scopes.get(name)
 
 
 # Long chains such as ``a.b.c`` and ``1 + 1 + 1`` nest as deeply as they are long. Python 3.9 and

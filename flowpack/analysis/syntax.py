@@ -34,7 +34,7 @@ def docstring_of(node: ast.AST) -> Optional[str]:
     return None
 
 
-def every_argument(arguments: ast.arguments) -> List[ast.arg]:
+def arguments_of(arguments: ast.arguments) -> List[ast.arg]:
     """Return the parameters in the order of ``inspect.signature``."""
     positional = [*arguments.posonlyargs, *arguments.args, arguments.vararg]
     every = [*positional, *arguments.kwonlyargs, arguments.kwarg]

@@ -10,7 +10,7 @@ import ast
 import builtins
 import re
 from collections import deque
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
 import attrs
 
@@ -24,6 +24,8 @@ _MOST_MODULES = 100
 
 SIZED = (list, tuple, set, frozenset, dict, str, bytes, range)
 CONTAINERS = (list, tuple, set, frozenset, dict)
+#: Bases that make a class an enumeration.
+ENUMERATIONS = frozenset("enum.Enum enum.IntEnum enum.StrEnum enum.Flag enum.IntFlag".split())
 _MUTABLE = (list, set, dict, deque)
 
 
@@ -286,9 +288,25 @@ class Class(Value):
         """What the bases are without their arguments: ``Generic`` of ``Generic[T]``."""
         return tuple(each.origin if isinstance(each, Subscripted) else each for each in self.bases)
 
+    @property
+    def is_enumeration(self) -> bool:
+        """Whether it is an enumeration."""
+        return self.is_a(*ENUMERATIONS)
+
+    @property
+    def members(self) -> Tuple[Member, ...]:
+        """Its members, if it is an enumeration, in order, aliases included."""
+        named = self.scope.names.items()
+        names = (name for name, value in named if not isinstance(value, (Function, Class)))
+        return tuple(Member(self, each) for each in names if not re.match("__|_.*_$|_$", each))
+
     def is_a(self, *names: str) -> bool:
         """Return True if one of the symbols *names* is among all its bases."""
         return not self.ancestors.isdisjoint(names)
+
+    def defines(self, *names: str) -> bool:
+        """Return True if it or one of its bases in the script has one of *names*."""
+        return any(name in cls.scope.names for cls in self.lineage for name in names)
 
     def attribute(self, name: str) -> object:
         """Return what *name* is in the class or its bases; UNKNOWN for nothing."""
@@ -304,6 +322,13 @@ class Member(Value):
 
     cls: Class
     name: str
+
+    @property
+    def value(self) -> object:
+        """Its value; UNKNOWN where a type that is mixed in changes it."""
+        value = self.cls.scope.names[self.name]
+        mixed = [each for each in (str, int, float) if self.cls.is_a(f"builtins.{each.__name__}")]
+        return UNKNOWN if mixed and not isinstance(value, mixed[0]) else value
 
 
 @attrs.frozen(eq=False)
@@ -340,7 +365,7 @@ def is_plain(value: object) -> bool:
     return not any(isinstance(each, Value) for each in _parts(value))
 
 
-def _parts(value: object) -> Iterator[Any]:
+def _parts(value: object) -> Iterable[Any]:
     """Yield *value* and all in it, as far as that is looked at; after too many UNKNOWN."""
     waiting: List[Any] = [value]
     for _ in range(LONGEST):
@@ -407,33 +432,3 @@ def forget_items(value: object) -> None:
 def is_changed(value: object) -> bool:
     """Return True if something of *value*, a container, was forgotten."""
     return isinstance(value, CONTAINERS) and UNKNOWN in value
-
-
-# Enumerations
-
-#: Bases that make a class an enumeration.
-ENUMERATIONS = frozenset("enum.Enum enum.IntEnum enum.StrEnum enum.Flag enum.IntFlag".split())
-
-
-def is_enumeration(value: object) -> bool:
-    """Return True if *value* is an enumeration of the script."""
-    return isinstance(value, Class) and value.is_a(*ENUMERATIONS)
-
-
-def members_of(cls: Class) -> Tuple[Member, ...]:
-    """Return the members of *cls*, in order, aliases included."""
-    named = cls.scope.names.items()
-    names = (name for name, value in named if not isinstance(value, (Function, Class)))
-    return tuple(Member(cls, each) for each in names if not re.match("__|_.*_$|_$", each))
-
-
-def values_of(cls: Class) -> List[object]:
-    """Return the values of the members of *cls*; UNKNOWN for those that are not known."""
-    return [member_value(member) for member in members_of(cls)]
-
-
-def member_value(member: Member) -> object:
-    """Return the value of *member*; UNKNOWN where a type that is mixed in changes it."""
-    value = member.cls.scope.names[member.name]
-    mixed = [each for each in (str, int, float) if member.cls.is_a(f"builtins.{each.__name__}")]
-    return UNKNOWN if mixed and not isinstance(value, mixed[0]) else value

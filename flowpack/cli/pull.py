@@ -23,8 +23,10 @@ def pull(arguments: Namespace) -> None:
     """Write the script, or the files of a project."""
     name, path = arguments.deployment, arguments.extract or arguments.output
     to_file = path not in (None, "-") and not arguments.extract
-    if not to_file and (arguments.force or (arguments.json and not arguments.extract)):
-        raise UsageError("--json and --force can only be given with --output FILE")
+    if not to_file and arguments.force:
+        raise UsageError("--force can only be given with --output FILE")
+    if not to_file and arguments.json and not arguments.extract:
+        raise UsageError("--json can only be given with --output FILE or --extract DIR")
     with connect(arguments) as client:
         script = fetch_script(name, client, unverified=arguments.unverified)
     content = script.content

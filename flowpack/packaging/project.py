@@ -9,7 +9,8 @@ import attrs
 
 from flowpack._files import absolute_path
 from flowpack._validators import at_least, field_error, is_filled_text, validator
-from flowpack.analysis.script import Modules, Script
+from flowpack.analysis.scopes import Modules
+from flowpack.analysis.script import Script
 from flowpack.exceptions import ProjectError, printable, quoted
 from flowpack.packaging.base import CompleteSpec, once
 from flowpack.packaging.script import SourcePackager

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import ast
 import base64
-import binascii
+import json
 import keyword
 import os
 import re
 import tempfile
+from contextlib import ExitStack
 from importlib import resources
-from typing import Dict, FrozenSet, List, Mapping, Tuple, Union
+from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 import attrs
 
 from flowpack._interpreter import BUNDLE_MARK
 from flowpack.analysis.script import SIZE_LIMIT, Script
-from flowpack.exceptions import FlowpackError, ProjectError, printable, quoted
-from flowpack.projects.bootstrap import _flowpack_digest
+from flowpack.exceptions import ProjectError, printable, quoted
+from flowpack.projects.bootstrap import _flowpack_check, _flowpack_digest
 
 _HEAD = """\
 #
@@ -34,12 +35,7 @@ _HEAD = """\
 {requirements}
 _flowpack_bundle = {{
     "sha256": "{sha256}",
-    "module": "{module}",
-    "file": "{file}",
-    "flow": "{flow}",
-    "search_paths": [{search_paths}],
-    "added": [{added}],
-    "files": {{
+{facts}    "files": {{
 """
 
 #: No part of a path leads out of its folder, on Windows neither; nor is all of it too long.
@@ -57,9 +53,6 @@ _UNSEEN = re.compile(
 )
 _PEP_723_START = re.compile(r"(?m)^# /// script\r?$")
 _PEP_723 = re.compile(r"(?m)^# /// script\r?\n(?:^#(?:| [^\n]*)\r?\n)+^# ///\r?$")
-
-#: What reading a manifest raises that :func:`pack` did not write.
-_MALFORMED = (FlowpackError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 @attrs.frozen
@@ -107,34 +100,28 @@ class Bundle:
         if any(self.files.get(path, b"missing") for path in self.added):
             raise ProjectError("a file that was added is missing or has content")
 
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of all that it holds, in lower-case hex."""
-        lists = list(self.search_paths), sorted(self.added)
-        facts: List[object] = [self.module, self.file, self.flow, *lists]
-        return _flowpack_digest(facts, dict(sorted(self.files.items())))
-
 
 def pack(bundle: Bundle) -> bytes:
     """Return *bundle* as a Python file."""
-    sizes = [len(content) for path, content in bundle.files.items() if not path.endswith("/")]
-    script = bundle.files[bundle.file].decode("utf-8", "replace")
+    files = dict(sorted(bundle.files.items()))
+    lists = {"search_paths": list(bundle.search_paths), "added": sorted(bundle.added)}
+    facts = {"module": bundle.module, "file": bundle.file, "flow": bundle.flow, **lists}
+    sizes = [len(content) for path, content in files.items() if not path.endswith("/")]
+    script = files[bundle.file].decode("utf-8", "replace")
     # Tools refuse a script with several blocks.
     block = _PEP_723.search(script) if len(_PEP_723_START.findall(script)) == 1 else None
     head = _HEAD.format(
         flow=bundle.flow,
-        file=_escape(bundle.file),
+        file=_literal(bundle.file)[1:-1],
         count=len(sizes),
         size=sum(sizes),
         requirements=f"\n{_UNSEEN.sub('', block[0])}\n" if block else "",
-        sha256=bundle.sha256,
-        module=_escape(bundle.module),
-        search_paths=", ".join(f'"{_escape(path)}"' for path in bundle.search_paths),
-        added=", ".join(f'"{_escape(path)}"' for path in sorted(bundle.added)),
+        sha256=_flowpack_digest(list(facts.values()), files),
+        facts="".join(f'    "{key}": {_literal(value)},\n' for key, value in facts.items()),
     )
     entries = [
-        b'\n"%b": %b,\n' % (_escape(path).encode(), _encode(content))
-        for path, content in sorted(bundle.files.items())
+        b"\n%b: %b,\n" % (_literal(path).encode(), _encode(content))
+        for path, content in files.items()
     ]
     code = resources.files("flowpack.projects").joinpath("bootstrap.py").read_bytes()
     code = code.replace(b"\r\n", b"\n")  # Checkouts on Windows may have these.
@@ -143,18 +130,13 @@ def pack(bundle: Bundle) -> bytes:
     return b"".join([BUNDLE_MARK, head.encode(), *entries, b"\n}}\n\n", code, end.encode()])
 
 
-def is_bundle(content: bytes) -> bool:
-    """Return True if *content* begins as what :func:`pack` makes does."""
-    return content.startswith(BUNDLE_MARK)
-
-
 def unpack(content: bytes) -> Bundle:
     """Return what a packed project holds; it is read, and nothing of it is run.
 
     Raises:
         ProjectError: It is no packed project, or not as it was packed.
     """
-    if not is_bundle(content):
+    if not content.startswith(BUNDLE_MARK):
         raise ProjectError("this is no packed project; flowpack deploy --project makes those")
     try:
         if len(content) > SIZE_LIMIT:
@@ -164,24 +146,22 @@ def unpack(content: bytes) -> Bundle:
             if isinstance(each, ast.Dict) and len(ast.literal_eval(each)) != len(each.keys):
                 raise ValueError("it has a path twice")
         manifest = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
-        sha256 = manifest.pop("sha256")
-        for key, convert in (("search_paths", tuple), ("added", frozenset), ("files", _decode)):
-            manifest[key] = convert(manifest[key])
-        bundle = Bundle(**manifest)
-        if bundle.sha256 != sha256:
-            raise ValueError("it was changed after it was packed, for its SHA-256 is another")
-    except _MALFORMED as exc:
-        problem = getattr(exc, "problem", exc)
-        raise ProjectError(f"this packed project cannot be read: {printable(problem)}") from exc
-    return bundle
+        sha256, files = manifest.pop("sha256"), manifest.pop("files")
+        contents = _flowpack_check(sha256, list(manifest.values()), files)
+        for key, kind in (("search_paths", tuple), ("added", frozenset)):
+            manifest[key] = kind(manifest[key])
+        return Bundle(contents, **manifest)
+    except Exception as exc:  # Whatever is written in it.
+        problem = printable(getattr(exc, "problem", exc))
+        raise ProjectError(f"this packed project cannot be read: {problem}") from exc
 
 
 def changes(old: Bundle, new: Bundle) -> Dict[str, List[str]]:
     """Return the paths that were ``added``, ``removed`` and ``changed`` from *old* to *new*."""
-    common = set(old.files) & set(new.files)
+    common = old.files.keys() & new.files.keys()
     return {
-        "added": sorted(set(new.files) - common),
-        "removed": sorted(set(old.files) - common),
+        "added": sorted(new.files.keys() - common),
+        "removed": sorted(old.files.keys() - common),
         "changed": sorted(path for path in common if old.files[path] != new.files[path]),
     }
 
@@ -197,18 +177,21 @@ def extract(bundle: Bundle, folder: str) -> int:
         os.makedirs(folder, exist_ok=True)
         if os.listdir(folder):
             raise ProjectError(f"{quoted(folder)} is not empty; name a new folder")
-        with tempfile.TemporaryDirectory(prefix=".flowpack-", dir=folder) as temporary:
+        private = tempfile.TemporaryDirectory(prefix=".flowpack-", dir=folder)
+        with private as temporary, ExitStack() as undo:
             for path in paths:
                 target = os.path.join(temporary, *path.split("/"))
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 if not path.endswith("/"):
                     with open(target, "xb") as file:
                         file.write(bundle.files[path])
-            # All of them are written: from here on hardly anything can fail.
             for name in os.listdir(temporary):
-                os.rename(os.path.join(temporary, name), os.path.join(folder, name))
-    except OSError as exc:
-        problem = printable(exc.strerror or exc)
+                source, target = os.path.join(temporary, name), os.path.join(folder, name)
+                os.rename(source, target)
+                undo.callback(os.rename, target, source)
+            undo.pop_all()  # All of them are there.
+    except (OSError, ValueError) as exc:  # One is for a NUL in its name.
+        problem = printable(getattr(exc, "strerror", None) or exc)
         raise ProjectError(f"{quoted(folder)} cannot be written: {problem}") from exc
     return sum(not path.endswith("/") for path in paths)
 
@@ -227,17 +210,9 @@ def _encode(content: bytes) -> bytes:
     return f"'''\\\n{text}'''".encode() if text else b'""'
 
 
-def _decode(files: Mapping[str, Union[str, bytes]]) -> Dict[str, bytes]:
-    return {
-        path: binascii.a2b_base64(text) if isinstance(text, bytes) else text.encode()
-        for path, text in files.items()
-    }
-
-
-def _escape(name: str) -> str:
-    """Return *name* as it stands in a literal of one line."""
-    text = name.replace("\\", "\\\\").replace('"', '\\"')
-    return re.sub("[\n\t]", _code, _UNSEEN.sub(_code, text))
+def _literal(value: object) -> str:
+    """Return text, or a list of texts, as it stands in Python code of one line."""
+    return _UNSEEN.sub(_code, json.dumps(value, ensure_ascii=False))
 
 
 def _code(character: re.Match[str]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from typing import Collection, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from collections import defaultdict, deque
+from typing import Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Set
+from typing import Tuple
 
 import attrs
 
@@ -15,13 +16,11 @@ from flowpack.projects.data_files import DataFiles
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_root, relative
-from flowpack.projects.selection import Selection
+from flowpack.projects.selection import SelectedFiles, Selection, join_some
 from flowpack.projects.single import RESERVED, installed
 
 #: How reasons begin for files that may never be imported.
 _INCLUDED = "include "
-#: So many imports that are not followed are named.
-_SHOWN = 3
 
 
 @attrs.frozen
@@ -48,7 +47,7 @@ class Project:
         module: The dotted name under which it is imported.
         search_paths: Folders that must be searched for modules, in order; "" is the root.
         notes: What is missing or not certain, one sentence each.
-        hints: Data files that the code names, and that do not go along.
+        hints: Files that the code reads or runs, and that do not go along.
     """
 
     root: str
@@ -82,15 +81,13 @@ def find_project(
     file, top = relative(tree.root, script.path), printable(tree.root)
     if file is None:
         raise ProjectError(f"{printable(script.name)} is not under the root {top}; give its own")
-    given: List[str] = []
-    for path in paths:
-        inner = relative(tree.root, os.path.join(tree.root, path))
+    given = [relative(tree.root, os.path.join(tree.root, path)) for path in paths]
+    for path, inner in zip(paths, given):
         if inner is None or not tree.is_folder(inner):
             problem = f"the search path {printable(path)} is no folder in the root {top}"
             raise ProjectError(f"{problem}; give it relative to the root")
-        given.append(inner)
     base = _find_base(tree, file, read_imports(script).found)
-    search = ModuleSearch(tree, base, parent(file), given)
+    search = ModuleSearch(tree, base, parent(file), [each for each in given if each is not None])
     above = ModuleSearch(Tree(find_root(tree.root)), "", "") if root is None else None
     return _Closure(search, selection, Module.at(file, base), above).find(script)
 
@@ -104,7 +101,7 @@ def _find_base(tree: Tree, file: str, imports: Sequence[Import]) -> str:
     Raises:
         ProjectError: It cannot be imported by name, or its package begins above the root.
     """
-    base = tree.package_base(parent(file), RESERVED)
+    base = tree.package_base(parent(file))
     for each in imports:
         depth = file[len(base) :].strip("/").count("/")
         for _ in range(0 if each.optional else each.level - depth):
@@ -125,10 +122,7 @@ def _find_base(tree: Tree, file: str, imports: Sequence[Import]) -> str:
 
 
 class _Closure:
-    """Follows imports from file to file; each file is read once.
-
-    *above* searches where modules may be that the project lacks, if its root is guessed.
-    """
+    """Follows imports from file to file; each file is read once."""
 
     def __init__(
         self,
@@ -137,15 +131,15 @@ class _Closure:
         entry: Module,
         above: Optional[ModuleSearch],
     ) -> None:
-        self._search, self._tree, self._above = search, search.tree, above
+        self._search, self._tree, self._root = search, search.tree, search.tree.root
         self._selection, self._entry = selection, entry
-        self._reader = FileReader(self._tree.root, selection.size_limit)
+        self._above = above  # Where modules may be that a project with a guessed root lacks.
+        self._reader = FileReader(self._root, selection.size_limit)
         self._scripts: Dict[str, Script] = {}
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
-        self._imported: Dict[Module, None] = {entry: None}
-        self._unknown: Dict[str, None] = {}  # Imports of what only running the code tells.
-        self._notes: Dict[str, None] = {}
+        self._unknown: Dict[str, None] = {}  # Imports of what only running the code shows.
+        self._notes: Dict[str, str] = {}  # One for each thing that they are about.
         self._waiting: Deque[Module] = deque()
 
     def find(self, script: Script) -> Project:
@@ -153,39 +147,39 @@ class _Closure:
         file = self._entry.path or ""
         self._reader.add(file, script.content)  # The bytes in which the flow was found.
         self._take(self._entry, "the script")
-        selected = self._selection.select(self._tree.root, self._search.folders)
+        selected = self._selection.select(self._root, self._search.folders)
         self._reader.check_size(selected.patterns)
-        self._notes.update(dict.fromkeys(selected.notes))
         for path, pattern in selected.patterns.items():
             self._include(path, f"{_INCLUDED}{pattern}")
         while self._waiting:
             self._follow(self._waiting.popleft())
-        bases = {base for path in self._modules for base in self._bases(path)}
+        bases = {each.base for modules in self._modules.values() for each in modules}
         search_paths = tuple(each for each in self._search.folders if each in bases)
         self._check_folders(search_paths)
-        added = dict.fromkeys(self._own_folders(), "added, so that the folder is the project's")
-        files = {**dict.fromkeys(added, b""), **self._reader.files}
-        taken = tuple(
-            ProjectFile(path, len(files[path]), reason, path in added)
-            for path, reason in {**self._reasons, **added}.items()
-        )
-        self._note_rest(selected.tracked)
-        data = DataFiles(self._tree.root, search_paths, self._reasons)
+        data = DataFiles(self._root, search_paths, self._reasons)
         for each in self._scripts.values():
             data.find(each)
+        added = list(self._added_files())
+        for path in added:
+            self._reader.add(path, b"")
+            self._reasons[path] = "added, so that the folder is the project's"
+        files = {path: self._reader.files[path] for path in sorted(self._reasons)}
+        taken = (
+            ProjectFile(path, len(files[path]), reason, path in added)
+            for path, reason in self._reasons.items()
+        )
+        notes = (*selected.notes, *self._notes.values(), *self._last_notes(bases, selected))
         return Project(
-            root=self._tree.root,
-            files={path: files[path] for path in sorted(each.path for each in taken)},
-            taken=taken,
+            root=self._root,
+            files=files,
+            taken=tuple(taken),
             file=file,
             # Where others import it under a longer name, there must be no second copy.
             module=max(self._modules[file], key=lambda each: each.name.count(".")).name,
             search_paths=search_paths,
-            notes=tuple(printable(each, 500) for each in self._notes),
+            notes=tuple(printable(each, 500) for each in notes),
             hints=tuple(data.hints.values()),
         )
-
-    # --- taking ------------------------------------------------------------------------
 
     def _take(self, module: Module, reason: str) -> None:
         """Take the file of *module*, whatever its name, and the packages that it is in."""
@@ -195,7 +189,7 @@ class _Closure:
         for each in find_chain(self._tree, [module.base], module.name.rpartition(".")[0]):
             self._take(each, reason)
         if module != self._entry and self._selection.excludes(path, self._search.folders):
-            self._notes[f"{path} is excluded, but {reason}"] = None
+            self._notes.setdefault(path, f"{path} is excluded, but {reason}")
             return
         self._modules.setdefault(path, []).append(module)
         self._reasons.setdefault(path, reason)
@@ -211,35 +205,28 @@ class _Closure:
     def _script(self, module: Module) -> Script:
         path = module.path or ""
         if path not in self._scripts:
-            place, content = os.path.join(self._tree.root, path), self._reader.read(path)
+            place, content = os.path.join(self._root, path), self._reader.read(path)
             self._scripts[path] = Script(content, path, place, module.name)
         return self._scripts[path]
 
-    # --- following ---------------------------------------------------------------------
-
     def _follow(self, module: Module) -> None:
-        path, root = module.path or "", self._tree.root
+        path = module.path or ""
         try:
             imports = read_imports(self._script(module))
         except DiscoveryError as exc:
             if not self._reasons[path].startswith(_INCLUDED):
                 raise
-            self._notes[f"the imports of {path} are not followed: {exc}"] = None
+            self._notes[path] = f"the imports of {path} are not followed: {exc}"
             del self._scripts[path]
             return
-        for place in imports.search_paths:
-            inner = relative(root, place)
-            self._search.add([] if inner is None else [inner])
-            if inner is None:
-                self._notes[f"{path} adds {place} to sys.path, which is not in {root}"] = None
-        working = [relative(root, os.path.join(root, each)) for each in imports.working_paths]
-        self._search.add([each for each in working if each is not None])
-        for call in imports.scripts:  # Those named by paths are hinted at, as data is.
-            name = call.text[len("-m ") :]
-            chain = self._search.find(name) if call.text.startswith("-m ") else []
-            if chain and chain[-1].path not in self._reasons:
-                remedy = f"--include {name} takes what it needs"
-                self._notes[f"{path}:{call.line} runs python {call.text}; {remedy}"] = None
+        working = [os.path.join(self._root, each) for each in imports.working_paths]
+        for place in (*imports.search_paths, *working):
+            inner = relative(self._root, place)
+            if inner is not None:
+                self._search.add([inner])
+            elif place not in working:
+                note = f"{path} adds {place} to sys.path, which is not in {self._root}"
+                self._notes.setdefault(place, note)
         self._unknown.update({f"{path}:{each.line} {each.text}": None for each in imports.unknown})
         for found in imports.found:
             self._follow_import(found, module)
@@ -251,19 +238,17 @@ class _Closure:
         chain = self._find(name, each) if name else []
         for found in chain:
             below = found.name[len(name or "") :] if found.name.startswith(f"{name}.") else ""
-            self._imported[found] = None
             self._take(found, where + below[1 if written.endswith(".") else 0 :])
         if each.optional or any(found.name == name for found in chain):
             return
-        if name is None:
-            self._notes[f"{where}, which leads above its package"] = None
-        elif chain or each.level:
-            self._notes[f"{where}, of which there is no Python file"] = None
+        if name is None or each.level or chain:
+            note = f"{where}, which is no Python file of the project"
+            self._notes.setdefault(name or where, note)
         elif self._above and not installed(name.partition(".")[0]):
             if self._above.find(name, each.names):
                 remedy = f"take it along with --project {self._above.tree.root}"
-                self._notes[f"{where}, which is above the root {self._tree.root}; {remedy}"] = None
-                self._above = None  # Once is enough.
+                note = f"{where}, which is above the root {self._root}; {remedy}"
+                self._notes.setdefault(self._root, note)
 
     def _find(self, name: str, each: Import) -> List[Module]:
         """Return the modules of the project that an import loads."""
@@ -279,58 +264,45 @@ class _Closure:
                 return self._search.find(name, exported_names(self._script(module)))
         return chain
 
-    # --- what is judged in the end -----------------------------------------------------
-
     def _check_folders(self, search_paths: Sequence[str]) -> None:
         """Raise ProjectError for a module in *search_paths* that would hide what all code needs."""
         for base in search_paths:
             for path, reason in self._reasons.items():
-                inside = path.endswith(".py") and path.startswith(join(base, ""))
-                name = Module.at(path, base).name if inside else ""
+                is_inside = path.endswith(".py") and path.startswith(join(base, ""))
+                name = Module.at(path, base).name if is_inside else ""
                 if name in RESERVED:
-                    problem = f"would hide the module {quoted(name)}, which all code needs"
-                    remedy = "rename it, or put it in a package"
                     raise ProjectError(
-                        f"{printable(path)} {problem} ({printable(reason)}); {remedy}"
+                        f"{printable(path)} would hide the module {quoted(name)}, which all code"
+                        f" needs ({printable(reason)}); rename it, or put it in a package"
                     )
 
-    def _own_folders(self) -> Iterator[str]:
+    def _added_files(self) -> Iterator[str]:
         """Yield the ``__init__.py`` to add, which make top-level folders the project's own.
 
         Without one a folder comes after all installed packages of its name. Here alone what is
         packed depends on what is installed: namespaces that installed packages share stay so.
         """
-        inits: Dict[str, Dict[str, None]] = {}
-        for each in self._imported:
-            if each.path in self._reasons:
+        inits: Dict[str, Set[str]] = defaultdict(set)
+        for path, modules in self._modules.items():
+            for each in modules if not self._reasons[path].startswith(_INCLUDED) else ():
                 top, dot, _ = each.name.partition(".")
-                init = join(each.base, f"{top}/__init__.py")
-                inits.setdefault(top, {}).update({init: None} if dot else {})
+                inits[top].update([join(each.base, f"{top}/__init__.py")] if dot else [])
         for top, paths in inits.items():
-            missing = [each for each in paths if each not in self._reasons]
-            spec = installed(top, self._tree.root)
+            missing = paths.difference(self._reasons)
+            spec = installed(top, self._root)
             if spec is not None and (spec.origin or not missing):
-                self._notes[f"{top} is installed, too; the project's is used"] = None
+                self._notes[top] = f"{top} is installed, too; the project's is used"
             if len(missing) == 1 and (spec is None or spec.origin):
-                yield missing[0]
+                yield from missing
 
-    def _note_rest(self, tracked: Optional[Collection[str]]) -> None:
-        """Note what people may not expect; *tracked* are all files that git does not ignore."""
-        for base in self._search.between:
-            own = [path for path in self._modules if base in self._bases(path)]
-            for path in own[:1]:
-                problem = f"so {base}, which is between the script and the root, is searched, too"
-                self._notes[f"{self._reasons[path]}, {problem}; --path {base} asks for it"] = None
-        for path in self._modules:
-            reason = self._reasons[path]
-            if tracked is not None and path not in tracked and not reason.startswith(_INCLUDED):
-                self._notes[f"{path} is ignored by git, and taken, for {reason}"] = None
+    def _last_notes(self, bases: Set[str], selected: SelectedFiles) -> Iterator[str]:
+        for base in (each for each in self._search.between if each in bases):
+            problem = f"modules are searched in {base}, too, between the script and the root"
+            yield f"{problem}; --path {base} asks for it"
+        if selected.tracked is not None:
+            for path in sorted(set(self._modules).difference(selected.tracked, selected.patterns)):
+                yield f"{path} is ignored by git, and taken, for {self._reasons[path]}"
         if self._unknown:
-            shown = ", ".join(list(self._unknown)[:_SHOWN]) + ", ..." * (
-                len(self._unknown) > _SHOWN
-            )
-            problem = f"imports are not followed where only running the code shows them ({shown})"
-            self._notes[f"{problem}; add those of the project with --include"] = None
-
-    def _bases(self, path: str) -> List[str]:
-        return [each.base for each in self._modules[path]]
+            problem = "imports are not followed where only running the code shows them"
+            remedy = "add those of the project with --include"
+            yield f"{problem} ({join_some(list(self._unknown))}); {remedy}"

@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 import subprocess
+from itertools import accumulate
 from typing import Callable, Iterator, List, Optional, Set, Tuple
 
 from flowpack.exceptions import ProjectError, printable, quoted
@@ -26,12 +27,10 @@ _SAFELY = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL
 
 def never_taken(root: str, path: str) -> bool:
     """Return True if *path*, or a folder that it is in, is never taken."""
-    above, _, name = path.rpartition("/")
-    return (
-        _NEVER.fullmatch(name) is not None
-        or any(os.path.lexists(os.path.join(root, path, mark)) for mark in _ENVIRONMENT)
-        or (above != "" and never_taken(root, above))
-    )
+    parts = path.split("/")
+    folders = [os.path.join(root, each) for each in accumulate(parts, posixpath.join)]
+    marks = (os.path.join(folder, mark) for folder in folders for mark in _ENVIRONMENT)
+    return any(map(_NEVER.fullmatch, parts)) or any(map(os.path.lexists, marks))
 
 
 def walk(

@@ -6,6 +6,7 @@ Paths are relative to the project's root, with ``/``; the root itself is the emp
 from __future__ import annotations
 
 import os
+from importlib.util import resolve_name
 from typing import Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
@@ -46,11 +47,10 @@ class Module:
 
     def absolute(self, level: int, name: str) -> Optional[str]:
         """Return what an import of *name* after *level* dots means here; None: nothing."""
-        parts = self.package.split(".") if self.package else []
-        if level > len(parts):
+        try:
+            return resolve_name("." * level + name, self.package)
+        except ImportError:
             return None
-        kept = parts[: len(parts) - level + 1] if level else []
-        return ".".join([*kept, name] if name else kept)
 
 
 class Tree:
@@ -83,16 +83,11 @@ class Tree:
         """Return True if *path* is a folder."""
         return not path or self.list(parent(path)).get(path.rpartition("/")[2]) is True
 
-    def package_base(self, folder: str, never: Collection[str] = ()) -> str:
-        """Return the folder that the outermost package of *folder* is in; itself if it is none.
-
-        A folder whose name is in *never* is no outermost package, but one to start from.
-        """
-        base = folder
-        while base and self.is_file(f"{base}/__init__.py"):
-            base = parent(base)
-        top = folder[len(base) :].lstrip("/").partition("/")[0]
-        return join(base, top) if top in never else base
+    def package_base(self, folder: str) -> str:
+        """Return the folder that the outermost package of *folder* is in; itself if it is none."""
+        while folder and self.is_file(f"{folder}/__init__.py"):
+            folder = parent(folder)
+        return folder
 
 
 def join(folder: str, name: str) -> str:

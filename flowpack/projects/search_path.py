@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Collection, List, Optional, Sequence
 
+from flowpack.projects.listing import never_taken
 from flowpack.projects.modules import Module, Tree, find_chain, join, parent
 
 #: What the root of a project holds, and what a member of a workspace.
@@ -13,7 +14,6 @@ _MEMBER_MARKS = ("pyproject.toml", "setup.cfg", "setup.py")
 #: So many folders are searched for members, and so deep below the root.
 _FOLDERS = 2_000
 _DEPTH = 3
-_NO_MEMBERS = ("__pycache__", "node_modules", "site-packages", "build", "dist")
 
 
 def find_root(path: str) -> str:
@@ -51,13 +51,11 @@ def find_members(tree: Tree) -> List[str]:
     folders = [""]
     for folder in folders:  # It grows; the nearest come first.
         names = tree.list(folder)
-        if "pyvenv.cfg" in names:  # A virtual environment.
-            continue
         if folder and any(mark in names for mark in _MEMBER_MARKS):
             found += [join(folder, "src"), folder]
         if folder.count("/") < _DEPTH - 1 and len(folders) < _FOLDERS:
-            inner = [name for name, is_folder in names.items() if is_folder and name[0] != "."]
-            folders += [join(folder, each) for each in inner if each not in _NO_MEMBERS]
+            inner = [join(folder, each) for each, is_folder in names.items() if is_folder]
+            folders += [each for each in inner if not never_taken(tree.root, each)]
     return found
 
 

@@ -96,13 +96,8 @@ class Selection:
 
     def excludes(self, path: str, search_paths: Sequence[str] = _SEARCH_PATHS) -> bool:
         """Return True if ``exclude`` names *path*, or a folder or package that it is in."""
-        within = [path[len(base) + 1 :] for base in search_paths if path.startswith(f"{base}/")]
-        modules = [f"{re.sub('[.]py$', '', each).replace('/', '.')}." for each in (path, *within)]
-        return any(
-            _Pattern.of(text).matches(path.rstrip("/"), hidden=True)
-            or any(module.startswith(f"{text}.") for module in modules)
-            for text in self.exclude
-        )
+        names = (name for text in self.exclude for name in _names(text, search_paths))
+        return any(_Pattern.of(name).matches(path.rstrip("/"), hidden=True) for name in names)
 
     def select(self, root: str, search_paths: Sequence[str] = _SEARCH_PATHS) -> SelectedFiles:
         """Return the files under the folder *root* that are included and not excluded.
@@ -113,7 +108,11 @@ class Selection:
         Raises:
             ProjectError: A pattern brings nothing, or the files cannot be listed.
         """
-        located = {text: _locate(root, text, search_paths) for text in self.include}
+        located: Dict[str, Optional[str]] = {}  # Without wildcards it is a file or folder.
+        for text in self.include:
+            names = [] if re.search("[*?]", text) else _names(text, search_paths)
+            there = [_Pattern.of(name) for name in names if lexists(join(root, name))]
+            located[text] = "/".join(there[0].parts).rstrip("/") if there else None
         files = {path for path in located.values() if path and not isdir(join(root, path))}
         patterns = {
             text: _Pattern.of(text if path is None else f"{escape(path)}/")
@@ -122,8 +121,8 @@ class Selection:
         tracked, listed = None, []
         if set(located.values()) - files:
             tracked = git_files(root)
-            all_files = walk(root, "", lambda path: any(p.matches(path) for p in patterns.values()))
-            listed = sorted(all_files if tracked is None else tracked)
+            walked = walk(root, "", lambda path: any(p.matches(path) for p in patterns.values()))
+            listed = sorted(walked if tracked is None else tracked)
         selected: Dict[str, str] = {}
         left: Dict[str, None] = {}
         notes: List[str] = []
@@ -135,22 +134,22 @@ class Selection:
             wanted = [each for each in kept if not self.excludes(each, search_paths)]
             # What is in a folder that is named is judged by the rest of its path.
             start = len(path or "")
-            secret = [each for each in wanted if holds_secrets(each[start:].strip("/"))]
+            secret = {each for each in wanted if holds_secrets(each[start:].strip("/"))}
             if len(secret) == len(wanted):
-                problem = _describe_nothing(root, patterns[text], found, kept, secret)
+                problem = _describe_nothing(root, patterns[text], found, kept, sorted(secret))
                 raise ProjectError(f"include {quoted(text)} matches {problem}")
             if path and holds_secrets(path):
                 notes.append(
                     f"{printable(path)} may hold secrets, which all who read the package would see;"
                     " better use a block or environment variables"
                 )
-            left.update(dict.fromkeys(secret))
+            left.update(dict.fromkeys(sorted(secret)))
             for each in wanted:
                 if each not in secret:
                     selected.setdefault(each, text)
         left_out = [each for each in left if each not in selected]
         if left_out:
-            notes.append(f"left out, for they may hold secrets: {_shown(left_out)}; {_BY_NAME}")
+            notes.append(f"left out, for they may hold secrets: {join_some(left_out)}; {_BY_NAME}")
         return SelectedFiles(selected, tuple(notes), tracked)
 
 
@@ -190,13 +189,13 @@ class _Pattern:
         return (hidden or name[0] != "." or part[0] not in "*?[") and fnmatchcase(name, part)
 
 
-def _locate(root: str, text: str, search_paths: Sequence[str]) -> Optional[str]:
-    """Return the path of the file or folder that *text* names without wildcards, if any."""
-    ends = ["/".join(_Pattern.of(text).parts).rstrip("/")] if not re.search(r"[*?]", text) else []
+def _names(text: str, search_paths: Sequence[str]) -> List[str]:
+    """Return *text*, and where the module is that it may name."""
+    names = [text]
     if all(part.isidentifier() for part in text.split(".")):
         module = text.replace(".", "/")
-        ends += [join(base, module + end) for base in search_paths for end in ("", ".py")]
-    return next((each for each in ends if lexists(join(root, each))), None)
+        names += [join(base, module + end) for base in search_paths for end in ("", ".py")]
+    return names
 
 
 def _describe_nothing(
@@ -204,17 +203,18 @@ def _describe_nothing(
 ) -> str:
     """Return what alone a pattern matches, and what to do."""
     if secret:
-        return f"only what may hold secrets ({_shown(secret)}); {_BY_NAME}"
+        return f"only what may hold secrets ({join_some(secret)}); {_BY_NAME}"
     if kept:
-        return f"only what is excluded ({_shown(kept)})"
+        return f"only what is excluded ({join_some(kept)})"
     if found:
         return "only virtual environments, caches or git's own files"
     ignored = [path for path in walk(root, "", pattern.matches) if pattern.matches(path)]
     if ignored:
-        return f"only what git ignores ({_shown(ignored)}); {_BY_NAME}"
+        return f"only what git ignores ({join_some(ignored)}); {_BY_NAME}"
     return f"no file under {printable(root)}"
 
 
-def _shown(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-    return ", ".join(printable(path, 100) for path in paths[:5]) + more
+def join_some(texts: Sequence[str]) -> str:
+    """Return the first of *texts* in a row, and how many more there are."""
+    more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
+    return ", ".join(printable(each, 100) for each in texts[:5]) + more

@@ -17,22 +17,21 @@ from flowpack.analysis.script import Script
 #: is packed as must not depend on the Python that packs it; ``sys.stdlib_module_names`` does.
 STANDARD = frozenset("""
     __future__ abc antigravity argparse array ast asyncio atexit base64 bdb binascii bisect
-    builtins bz2 cProfile calendar cmath cmd code codecs codeop collections colorsys
-    compileall concurrent configparser contextlib contextvars copy copyreg csv ctypes curses
-    dataclasses datetime dbm decimal difflib dis doctest email encodings ensurepip enum errno
-    faulthandler fcntl filecmp fileinput fnmatch fractions ftplib functools gc genericpath
-    getopt getpass gettext glob graphlib grp gzip hashlib heapq hmac html http idlelib imaplib
-    importlib inspect io ipaddress itertools json keyword linecache locale logging lzma
-    mailbox marshal math mimetypes mmap modulefinder msvcrt multiprocessing netrc nt ntpath
-    nturl2path numbers opcode operator optparse os pathlib pdb pickle pickletools pkgutil
-    platform plistlib poplib posix posixpath pprint profile pstats pty pwd py_compile pyclbr
-    pydoc pydoc_data pyexpat queue quopri random re readline reprlib resource rlcompleter
-    runpy sched secrets select selectors shelve shlex shutil signal site smtplib socket
-    socketserver sqlite3 sre_compile sre_constants sre_parse ssl stat statistics string
-    stringprep struct subprocess symtable sys sysconfig syslog tabnanny tarfile tempfile
-    termios textwrap this threading time timeit tkinter token tokenize trace traceback
-    tracemalloc tty turtle turtledemo types typing unicodedata unittest urllib uuid venv
-    warnings wave weakref webbrowser winreg winsound wsgiref xml xmlrpc zipapp zipfile
+    builtins bz2 cProfile calendar cmath cmd code codecs codeop collections colorsys compileall
+    concurrent configparser contextlib contextvars copy copyreg csv ctypes curses dataclasses
+    datetime dbm decimal difflib dis doctest email encodings ensurepip enum errno faulthandler
+    fcntl filecmp fileinput fnmatch fractions ftplib functools gc genericpath getopt getpass
+    gettext glob graphlib grp gzip hashlib heapq hmac html http idlelib imaplib importlib inspect
+    io ipaddress itertools json keyword linecache locale logging lzma mailbox marshal math
+    mimetypes mmap modulefinder msvcrt multiprocessing netrc nt ntpath nturl2path numbers opcode
+    operator optparse os pathlib pdb pickle pickletools pkgutil platform plistlib poplib posix
+    posixpath pprint profile pstats pty pwd py_compile pyclbr pydoc pydoc_data pyexpat queue quopri
+    random re readline reprlib resource rlcompleter runpy sched secrets select selectors shelve
+    shlex shutil signal site smtplib socket socketserver sqlite3 sre_compile sre_constants
+    sre_parse ssl stat statistics string stringprep struct subprocess symtable sys sysconfig syslog
+    tabnanny tarfile tempfile termios textwrap this threading time timeit tkinter token tokenize
+    trace traceback tracemalloc tty turtle turtledemo types typing unicodedata unittest urllib uuid
+    venv warnings wave weakref webbrowser winreg winsound wsgiref xml xmlrpc zipapp zipfile
     zipimport zlib zoneinfo
     """.split())
 #: Names that no module of a project may take: whatever runs with it needs the real ones.
@@ -52,17 +51,14 @@ def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:
     """
     standard = os.path.dirname(os.__file__)
     places = sys.path[sys.path.index(standard) :] if standard in sys.path else sys.path
+    top = os.path.join(os.path.realpath(root), "") if root else "\0"
     for finder in sys.meta_path:
         spec = finder.find_spec(name, places) if hasattr(finder, "find_spec") else None
-        if spec is not None and not (root and _is_below(spec, root)):
-            return spec
+        if spec is not None:
+            files = [spec.origin] if spec.has_location else spec.submodule_search_locations or ()
+            if not all(os.path.realpath(each or "").startswith(top) for each in files):
+                return spec
     return None
-
-
-def _is_below(spec: ModuleSpec, root: str) -> bool:
-    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
-    top = os.path.join(os.path.realpath(root), "")
-    return all(os.path.realpath(place or "").startswith(top) for place in places)
 
 
 def missing_modules(script: Script) -> Dict[Import, str]:
@@ -84,8 +80,8 @@ def missing_modules(script: Script) -> Dict[Import, str]:
 
     tree = Tree(find_root(script.path))
     own = relative(tree.root, os.path.dirname(script.path)) or ""
-    search = ModuleSearch(tree, tree.package_base(own, RESERVED), own)
+    search = ModuleSearch(tree, tree.package_base(own), own)
     mine = (each for each in needed if each.module.partition(".")[0] in unmet)
     found = {each: search.find(each.module, each.names) for each in mine}
-    files = {each: [m.path for m in modules if m.path] for each, modules in found.items()}
+    files = {each: [part.path for part in chain if part.path] for each, chain in found.items()}
     return {each: paths[-1] for each, paths in files.items() if paths}

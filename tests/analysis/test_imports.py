@@ -154,7 +154,6 @@ IMPORTED_BY_CALLS = {
     "in a default": 'def f(x=importlib.import_module("a.b")): ...',
     "a package": 'importlib.import_module(".b", package="a")',
     "a package above": 'importlib.import_module("..b", "a.x")',
-    "a loop": 'for name in ("b",):\n    importlib.import_module(f"a.{name}")',
     "in a branch that never runs": 'if False:\n    importlib.import_module("a.b")',
 }
 
@@ -166,19 +165,8 @@ def test_calls_that_import(case: str) -> None:
     assert not read.unknown
 
 
-SEVERAL = {
-    "a loop": 'for n in NAMES:\n    importlib.import_module("a." + n)',
-    "loops": 'for p in ["a"]:\n    for n in NAMES:\n        importlib.import_module(f"{p}.{n}")',
-    "a comprehension": 'm = [importlib.import_module(f"a.{n}") for n in NAMES]',
-    "a dictionary": 'm = {n: importlib.import_module(f"a.{n}") for n in NAMES}',
-    "one of two": 'importlib.import_module("a.b" if x else "a.c")',
-    "names that repeat": 'for n in NAMES + NAMES:\n    __import__(f"a.{n}")',
-}
-
-
-@pytest.mark.parametrize("case", SEVERAL)
-def test_calls_that_import_several(case: str) -> None:
-    read = imports('import importlib\nNAMES = ["b", "c"]\n' + SEVERAL[case])
+def test_calls_that_import_one_of_two() -> None:
+    read = imports('import importlib\nimportlib.import_module("a.b" if x else "a.c")')
     assert [each.module for each in read.found] == ["importlib", "a.b", "a.c"]
     assert not read.unknown
 
@@ -204,7 +192,8 @@ UNKNOWN = {
     "relative to what": 'importlib.import_module(".a", x)',
     "__import__": "__import__(x)",
     "a loop": "for x in os.listdir():\n    importlib.import_module(x)",
-    "a long loop": "for x in range(5000):\n    importlib.import_module(f'a{x}')",
+    "a loop over literals": "for x in ('a', 'b'):\n    importlib.import_module(x)",
+    "a comprehension": "m = [importlib.import_module(x) for x in ('a', 'b')]",
     "pkgutil": "import pkgutil\npkgutil.iter_modules(__path__)",
     "walk_packages": "from pkgutil import walk_packages as w\nlist(w(__path__))",
     "runpy": "import runpy\nrunpy.run_module(x)",
@@ -252,7 +241,6 @@ PATHS = {
     'from sys import path\npath.append("/lib")': ["/lib"],
     'def f():\n    sys.path.insert(0, "/lib")': ["/lib"],
     'if "/lib" not in sys.path:\n    sys.path.insert(0, "/lib")': ["/lib"],
-    'for p in ("/a", "/b"):\n    sys.path.append(p)': ["/a", "/b"],
     "sys.path.append(str(Path(__file__).parent))": ["/p/flows/etl"],
     "sys.path.append(Path(__file__).parent.as_posix())": ["/p/flows/etl"],
     "sys.path.append(str(Path(__file__).resolve().parents[1]))": ["/p/flows"],

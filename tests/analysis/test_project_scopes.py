@@ -12,7 +12,8 @@ import pytest
 from flowpack.analysis.discovery import find_flows, select_flow
 from flowpack.analysis.imports import exported_names, read_imports
 from flowpack.analysis.parameters import ParameterSchema, parameter_schema
-from flowpack.analysis.script import Modules, Script
+from flowpack.analysis.scopes import Modules
+from flowpack.analysis.script import Script
 from flowpack.analysis.values import Class, Scope
 from flowpack.exceptions import DiscoveryError, MissingFlowError
 

@@ -121,7 +121,8 @@ def test_explain_with_a_selection(project):
         (["deploy", "flows/etl.py", "--project", "--size-limit", "0"], "is no size"),
         (["deploy", "specs.yaml", "--project"], "it has the key project: for that"),
         (["pull", "etl/d", "--extract", "x", "-o", "y"], "not allowed with"),
-        (["pull", "etl/d", "--extract", "x", "--force"], "--output FILE"),
+        (["pull", "etl/d", "--extract", "x", "--force"], "error: --force can only be given with"),
+        (["pull", "etl/d", "--json"], "--json can only be given with --output FILE or --extract"),
     ],
 )
 def test_wrong_usage(project, argv, message):

@@ -163,7 +163,7 @@ def test_text_is_pinned():
     assert hashlib.sha256(SOURCE.read_bytes()).hexdigest() == SHA256
 
 
-SHA256 = "89a4e77c9567fe82fd930365e398a7e2869acbb4dac310db31958f67d5ad6647"
+SHA256 = "829ecd7ee4a4d461e9134e52ed29696fc6985ba110d21547f11cd113d722d9ae"
 
 
 def test_text_is_for_old_pythons():
@@ -200,6 +200,28 @@ def test_loads(machine, release, loader):
         """
     assert len(machine.run(code, machine.write(packed()), python=python)) == 1
     assert machine.left == []
+
+
+@pytest.mark.parametrize("options", ["-I -S", "-OO -B", "-W error"])
+def test_options_of_python(machine, options):
+    """Without the site, without docstrings, with warnings that are errors."""
+    path = machine.write(packed())
+    code = """
+        import runpy, sys
+        print(runpy.run_path(sys.argv[1])["main"](2)[0])
+        """
+    assert machine.run(code, path, options=options.split()) == 4
+
+
+def test_loading_brings_few_modules(machine):
+    """What is slow to load is not loaded, for each run would wait for it."""
+    code = """
+        import runpy, sys
+        runpy.run_path(sys.argv[1])
+        assert not {"inspect", "importlib.metadata", "ast", "logging"} & set(sys.modules)
+        print(1)
+        """
+    machine.run(code, machine.write(flat("def main(): pass")), options=("-S",))
 
 
 def test_flow_in_a_class(machine):
@@ -504,6 +526,34 @@ def test_twice(machine):
         print(len(folders()))
         """
     assert machine.run(code, machine.write(packed())) == 1
+
+
+def test_namespace_packages(machine):
+    """They are found, and shared when they are loaded again, without a warning."""
+    files = {"src/a/b/c.py": "def main(): return __name__", "lib/a/d.py": "", "a.txt": ""}
+    content = packed(files, "a.b.c", "src/a/b/c.py", paths=("lib", "src"))
+    code = """
+        from loaders import *
+        import runpy
+        first, second = by_path(sys.argv[1]), by_path(sys.argv[1])
+        import a.d
+        assert first.main is second.main
+        print(json.dumps(first.main()))
+        """
+    assert machine.run(code, machine.write(content)) == "a.b.c"
+
+
+def test_data_is_no_module(machine):
+    """A module that is called as a folder of data stays as it is."""
+    machine.write(b"", "data.py")
+    content = packed({**FILES, "data/x.csv": "1", "notes.txt": ""})
+    code = """
+        from loaders import *
+        import data
+        by_path(sys.argv[1])
+        print(json.dumps(sys.modules["data"] is data))
+        """
+    assert machine.run(code, machine.write(content)) is True
 
 
 def test_same_names(machine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import os
 import re
@@ -19,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowpack.exceptions import ProjectError
-from flowpack.projects.bundle import Bundle, changes, extract, is_bundle, pack, unpack
+from flowpack.projects.bundle import Bundle, changes, extract, pack, unpack
 from tests.peers.interpreters import SUPPORTED, find_interpreter
 
 FLOWS = b'from .helper import twice\n\n\ndef main(x):\n    """Double it."""\n    return twice(x)\n'
@@ -93,8 +94,6 @@ def twice(x):
 }}}}
 '''
     assert rest.endswith("\n\n\nmain = _flowpack_load(**_flowpack_bundle)\ndel _flowpack_bundle\n")
-    assert is_bundle(packed)
-    assert not is_bundle(FLOWS)
 
 
 ODD = {
@@ -179,7 +178,8 @@ def test_each_change_changes_it():
         attrs.evolve(first, search_paths=()),
         attrs.evolve(first, added=frozenset({"src/c.py"})),
     ]
-    assert len({each.sha256 for each in (first, *others)}) == 1 + len(others)
+    digests = {pack(each).partition(b"sha256\": ")[2][:66] for each in (first, *others)}
+    assert len(digests) == 1 + len(others)
     assert len({pack(each) for each in (first, *others)}) == 1 + len(others)
     assert pack(bundle(dict(reversed(files.items())))) == pack(first)
 
@@ -364,8 +364,8 @@ UNREADABLE = {
         pack(bundle()).replace(b'"pkg/__init__.py": ""', b'"pkg/helper.py": ""'),
         "it has a path twice",
     ),
-    "digest": (hostile("0" * 64), "it was changed"),
-    "edited": (pack(bundle()).replace(b"2 * x", b"3 * x"), "it was changed"),
+    "digest": (hostile("0" * 64), "was changed"),
+    "edited": (pack(bundle()).replace(b"2 * x", b"3 * x"), "was changed"),
     "a key more": (hostile(x=1), "cannot be read"),
     "a key less": (hostile(added=...), "cannot be read"),
     "number": (hostile(file=1), "cannot be read"),
@@ -452,6 +452,26 @@ def test_extract_is_all_or_nothing(tmp_path):
     with pytest.raises(ProjectError, match="cannot be written: File name too long"):
         extract(long, str(tmp_path / "folder"))
     assert not list((tmp_path / "folder").iterdir())
+    with pytest.raises(ProjectError, match="cannot be written: .*null"):
+        extract(bundle(), "a\0b")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOTEMPTY, "not empty"), KeyboardInterrupt()])
+def test_extract_that_fails_at_the_end(tmp_path, monkeypatch, error):
+    """Someone else may write into the folder at the same time, or interrupt."""
+    rename, renamed = os.rename, []
+
+    def fail_at_the_third(source, target):
+        renamed.append(target)
+        if len(renamed) == 3:
+            raise error
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fail_at_the_third)
+    with pytest.raises((ProjectError, KeyboardInterrupt)):
+        extract(bundle({**FILES, "a/b": b"x", "c": b"x", "d": b"x"}), str(tmp_path / "folder"))
+    assert not list((tmp_path / "folder").iterdir())
+    assert len(renamed) == 5
 
 
 # --- size -----------------------------------------------------------------------------------

@@ -94,11 +94,11 @@ def test_bytes_are_those_of_the_script_that_was_read(tmp_path: Path):
 @pytest.mark.parametrize(
     ("source", "note"),
     [
-        ("import pkg.gone", "flow.py:1 imports pkg.gone, of which there is no Python file"),
-        ("from pkg.gone import x", "flow.py:1 imports pkg.gone, of which there is no Python file"),
-        ("import pkg.fast", "imports pkg.fast, of which there is no Python file"),
-        ("import pkg.wrong", "pkg/wrong.py:1 imports ..., which leads above its package"),
-        ("import loose", "loose.py:1 imports .x, which leads above its package"),
+        ("import pkg.gone", "flow.py:1 imports pkg.gone, which is no Python file of the project"),
+        ("from pkg.gone import x", "flow.py:1 imports pkg.gone, which is no Python file"),
+        ("import pkg.fast", "imports pkg.fast, which is no Python file of the project"),
+        ("import pkg.wrong", "pkg/wrong.py:1 imports ..., which is no Python file of the project"),
+        ("import loose", "loose.py:1 imports .x, which is no Python file of the project"),
         ("import importlib as i\ni.import_module(input())", "(flow.py:2 i.import_module(input()))"),
     ],
 )
@@ -149,13 +149,13 @@ def test_modules_that_this_python_cannot_read(kind: str, tmp_path: Path):
 
 def test_imports_that_only_running_shows(tmp_path: Path):
     """They are named in one note, and nothing is taken for them."""
-    source = "from importlib import import_module\n" + "import_module(input())\n" * 5
+    source = "from importlib import import_module\n" + "import_module(input())\n" * 7
     files = {"setup.py": "", "flow.py": "import pkg.load", "pkg/__init__.py": "", "pkg/x.py": ""}
     write_tree(tmp_path, {**files, "pkg/load.py": source})
     project = project_of(tmp_path, "flow.py")
     assert own(project) == {"flow.py", "pkg/__init__.py", "pkg/load.py"}
     (note,) = project.notes
-    assert "pkg/load.py:4 import_module(input()), ...)" in note and "--include" in note
+    assert "pkg/load.py:6 import_module(input()) and 2 more)" in note and "--include" in note
 
 
 FOLDERS = {
@@ -208,6 +208,7 @@ RESERVED: List[Tuple[Dict[str, str], str, str]] = [
     ({"flows/etl.py": "import queue", "flows/queue.py": ""}, "flows/etl.py", "flows/queue.py"),
     ({"flows/etl.py": "import prefect", "flows/prefect.py": ""}, "flows/etl.py", "'prefect'"),
     ({"calendar.py": ""}, "calendar.py", "calendar.py"),
+    ({"prefect/__init__.py": "", "prefect/etl.py": ""}, "prefect/etl.py", "prefect/__init__.py"),
     ({"flow.py": "import email", "email/__init__.py": ""}, "flow.py", "email/__init__.py"),
     (
         {"a/__init__.py": "", "a/etl.py": "import near", "a/near.py": "from a import types"}
@@ -324,10 +325,10 @@ def test_modules_that_are_run_as_processes(tmp_path: Path):
     source = "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'jobs.load'])\n"
     source += "subprocess.run([sys.executable, '-m', 'pip', 'list'])"
     write_tree(tmp_path, {"setup.py": "", "flow.py": source, "jobs/load.py": ""})
-    (note,) = project_of(tmp_path, "flow.py").notes
-    assert note.startswith("flow.py:2 runs python -m jobs.load") and "--include jobs.load" in note
+    (hint,) = project_of(tmp_path, "flow.py").hints
+    assert hint == "flow.py:2 'jobs.load' names jobs/load.py; --include jobs/load.py takes it"
     project = project_of(tmp_path, "flow.py", selection=Selection(("jobs.load",)))
-    assert own(project) == {"flow.py", "jobs/load.py"} and project.notes == ()
+    assert own(project) == {"flow.py", "jobs/load.py"} and project.hints == ()
 
 
 def test_links(tmp_path: Path):

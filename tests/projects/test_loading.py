@@ -104,6 +104,15 @@ def test_run_with_all_restored():
     assert in_bundle(sys.modules["lazy"].__file__)
 
 
+def test_path_is_restored():
+    """A flow that clears it is not taken for one that loaded a packed project."""
+    flow = load_flow_from_script(bundle("a", lazy="import sys\nsys.path[:] = []\nNAME = 'a'"))
+    path = sys.path[:]
+    with restored():
+        assert flow() == ("a", "a")
+    assert sys.path == path
+
+
 def test_other_processes():
     """A spawned process finds the modules."""
     load_flow_from_script(bundle("a"))
