@@ -340,15 +340,14 @@ def _compare_files(
 ) -> Dict[str, Any]:
     """Return how the files of a project differ from those that are stored; nothing is run."""
     # Imported here because it is slow to load, and only changed code needs it.
-    from flowpack.deployments.load import SMALLEST_PROJECT, FetchedScript, fetch_script
-    from flowpack.deployments.load import find_storage
+    from flowpack.deployments.load import SMALLEST_PROJECT, find_storage, read_project, read_script
 
-    new, old = FetchedScript(package.content.data, "", True, "").project(), None
+    new, old = read_project(package.content.data), None
     # What the server knows to be too short for a project is not read.
     if current.script is None or current.script.size >= SMALLEST_PROJECT:
         try:
             with state.reading(find_storage(stored, current, state.reader)):
-                old = fetch_script(current, state.reader).project()
+                old = read_project(read_script(current, state.reader)[0])
         except FlowpackError:
             return {}
     if old is None and new is None:
