@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from contextlib import suppress
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from flowpack.blocks.documents import built_in
@@ -189,13 +190,12 @@ def script_facts(deployment: Deployment, client: Client) -> Dict[str, Any]:
     storage: Optional[Dict[str, Any]] = None
     stored, script = deployment.stored_object, deployment.script
     if stored and stored.block_document_id is not None:
-        try:
+        storage = {"id": stored.block_document_id, "name": "deleted"}
+        with suppress(ObjectNotFound):
             storage = block_facts(client.read_block_document(stored.block_document_id))
-        except ObjectNotFound:
-            storage = {"id": stored.block_document_id, "name": "deleted"}
     elif script is not None:
-        storage = {"id": None, "type": script.storage_type, "name": None}
-        storage["data"] = mask_source(script, built_in(script.storage_type))
+        data = mask_source(script, built_in(script.storage_type))
+        storage = {"id": None, "type": script.storage_type, "name": None, "data": data}
     return {
         "pull": client.dialect.describe_pull(deployment),
         "encoding": deployment.flow_data and deployment.flow_data.encoding,

@@ -143,13 +143,10 @@ def byte_count(text: str) -> int:
 
 def seconds(text: str) -> float:
     """Return a number of seconds."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{quoted(text)} is no number of seconds")
-    return number
+    with suppress(ValueError):
+        if 0 <= float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{quoted(text)} is no number of seconds")
 
 
 def time_at(text: str) -> datetime:
@@ -181,14 +178,12 @@ def time_in(text: str) -> datetime:
 
 def json_object(text: str) -> Dict[str, Any]:
     """Return a JSON object."""
-    try:
+    with suppress(ValueError):
         value = parse_json(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        # The text is not shown: there may be secrets in it.
-        raise argparse.ArgumentTypeError("it must be a JSON object")
-    return value
+        if isinstance(value, dict):
+            return value
+    # The text is not shown: there may be secrets in it.
+    raise argparse.ArgumentTypeError("it must be a JSON object")
 
 
 def parameters_object(source: str) -> Dict[str, Any]:

@@ -98,11 +98,9 @@ def block_facts(document: BlockDocument) -> Dict[str, Any]:
 
     Which fields are secret only the class knows: without it no value is shown.
     """
-    try:
+    data = dict.fromkeys(document.data, MASK)
+    with suppress(BlockError):
         secret = Block.from_document(document).definition().secret_fields
-    except BlockError:
-        data = dict.fromkeys(document.data, MASK)
-    else:
         data = masked_data(document.data, secret)
     return {**_identity(document), "data": data}
 

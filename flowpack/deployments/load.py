@@ -93,17 +93,22 @@ class FetchedScript:
             return {}
 
     def project(self) -> Optional[Bundle]:
-        """Return the files of a project, read and not run; None for a single script.
+        """See :func:`read_project`."""
+        return read_project(self.content)
 
-        Raises:
-            ProjectError: They are not as they were packaged.
-        """
-        if not self.content.startswith(BUNDLE_MARK):
-            return None
-        # Imported here because it is slow to load, and few deployments are projects.
-        from flowpack.projects.bundle import unpack
 
-        return unpack(self.content)
+def read_project(content: bytes) -> Optional[Bundle]:
+    """Return the files of a project, read and not run; None for a single script.
+
+    Raises:
+        ProjectError: They are not as they were packaged.
+    """
+    if not content.startswith(BUNDLE_MARK):
+        return None
+    # Imported here because it is slow to load, and few deployments are projects.
+    from flowpack.projects.bundle import unpack
+
+    return unpack(content)
 
 
 def load_flow_from_deployment(
@@ -148,7 +153,7 @@ def fetch_script(
     with using(client) as api:
         record = find_deployment(deployment, api)
         flow_name = api.read_flow(record.flow_id).name
-        content, verified = _read_script(record, api, unverified or sha256 is not None)
+        content, verified = read_script(record, api, unverified or sha256 is not None)
     if sha256 is not None:
         found = hashlib.sha256(content).hexdigest()
         remedy = "deploy those that you ask for, or ask for these"
@@ -189,7 +194,7 @@ def find_deployment(deployment: Union[Deployment, UUID, str], client: Client) ->
         raise ObjectNotFound(exc.status, exc.method, exc.url, exc.detail + hint) from exc
 
 
-def _read_script(record: Deployment, client: Client, unverified: bool) -> Tuple[bytes, bool]:
+def read_script(record: Deployment, client: Client, unverified: bool = False) -> Tuple[bytes, bool]:
     """Return the bytes of a deployment's script, and True if a digest matched."""
     document = record.flow_data
     if document is None:

@@ -229,10 +229,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         notes += ("the stored bytes are missing or damaged; the right ones are put back",)
     files: Mapping[str, Any] = {}
     if stored is not None and stored.sha256 != package.content.sha256:
-        # Imported here because it is slow to load, and only changed code needs it.
-        from flowpack.deployments.projects import compare_files
-
-        files = compare_files(package.content, stored, current, state.reader, state.reading)
+        files = _compare_files(package, stored, current, state)
     if spec.current is None:
         kind = CREATE
         shown = [each for each in changes if each.field != "code"]
@@ -306,9 +303,8 @@ def _find_token(package: Package, in_place: Optional[StoredObject]) -> str:
 
 
 def _token_for(package: Package) -> Optional[str]:
-    sha256 = package.content.sha256
-    with storage_errors(package.storage, sha256):
-        return package.storage.token_for(sha256)
+    with storage_errors(package.storage, package.content.sha256):
+        return package.storage.token_for(package.content.sha256)
 
 
 def _compare_code(
@@ -339,6 +335,34 @@ def _compare_code(
     return changes, upload
 
 
+def _compare_files(
+    package: Package, stored: StoredObject, current: Deployment, state: PlanState
+) -> Dict[str, Any]:
+    """Return how the files of a project differ from those that are stored; nothing is run."""
+    # Imported here because it is slow to load, and only changed code needs it.
+    from flowpack.deployments.load import SMALLEST_PROJECT, find_storage, read_project, read_script
+
+    new, old = read_project(package.content.data), None
+    # What the server knows to be too short for a project is not read.
+    if current.script is None or current.script.size >= SMALLEST_PROJECT:
+        try:
+            with state.reading(find_storage(stored, current, state.reader)):
+                old = read_project(read_script(current, state.reader)[0])
+        except FlowpackError:
+            return {}
+    if old is None and new is None:
+        return {}
+    before, after = (each.files if each else {} for each in (old, new))
+    both = before.keys() & after.keys()
+    return {
+        "from": "script" if old is None else "project",
+        "to": "script" if new is None else "project",
+        "added": sorted(after.keys() - both),
+        "removed": sorted(before.keys() - both),
+        "changed": sorted(path for path in both if before[path] != after[path]),
+    }
+
+
 def _is_same_storage(
     stored: StoredObject, current: Deployment, package: Package, state: PlanState
 ) -> bool:
@@ -364,21 +388,19 @@ def _storage_change(
     stored: Optional[StoredObject], current: Deployment, storage: StorageBlock, state: PlanState
 ) -> Change:
     """Return the change from the storage that a deployment has to *storage*."""
-    known: Optional[StorageBlock] = None
-    old: Optional[Dict[str, Any]] = None
-    script = current.script
-    if stored is not None and script is not None:
+    new, script = mask_storage(storage), current.script
+    if stored is None:
+        return Change("storage", None, new)
+    if script is not None:
         # Workers go by what the script's source says, whatever the block holds.
         is_same_type = script.storage_type == storage.block_type_name
         cls = type(storage) if is_same_type else built_in(script.storage_type)
-        old = {"type": script.storage_type, **mask_source(script, cls)}
-    elif stored is not None:
-        # Imported here because it is slow to load, and few deployments move.
-        from flowpack.deployments.load import find_storage
+        return Change("storage", {"type": script.storage_type, **mask_source(script, cls)}, new)
+    # Imported here because it is slow to load, and few deployments move.
+    from flowpack.deployments.load import find_storage
 
-        try:
-            known = find_storage(stored, current, state.reader)
-            old = mask_storage(known)
-        except BlockError:
-            old = {"document_id": str(stored.block_document_id)}
-    return Change("storage", old, mask_storage(storage, known))
+    try:
+        known = find_storage(stored, current, state.reader)
+    except BlockError:
+        return Change("storage", {"document_id": str(stored.block_document_id)}, new)
+    return Change("storage", mask_storage(known), mask_storage(storage, known))

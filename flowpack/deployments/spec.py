@@ -75,9 +75,8 @@ def _to_flow_runner(
 
 
 def _flow_object_problem(value: Any) -> Optional[str]:
-    if callable(getattr(value, "fn", None)) and hasattr(value, "name"):
-        return None
-    return f"must be a flow, which has fn and name, not {describe_type(value)}"
+    is_flow = callable(getattr(value, "fn", None)) and hasattr(value, "name")
+    return None if is_flow else f"must be a flow, which has fn and name, not {describe_type(value)}"
 
 
 def _packager_problem(value: Any) -> Optional[str]:
@@ -259,9 +258,8 @@ class DeploymentSpec(SpecFields):
         if problems:
             raise DeploymentValidationError(full_name, problems)
         current: Optional[Deployment] = None
-        if keep:
-            with suppress(ObjectNotFound):
-                current = client.read_deployment_by_name(full_name)
+        with suppress(ObjectNotFound):
+            current = client.read_deployment_by_name(full_name) if keep else None
         pool = self.work_pool
         if client.dialect.uses_work_pools:
             has = {} if current is None else current.extra

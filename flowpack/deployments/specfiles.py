@@ -111,19 +111,14 @@ def runs_code(path: Union[str, os.PathLike[str]]) -> bool:
 
 
 def load_specs(path: Union[str, os.PathLike[str]]) -> Tuple[DeploymentSpec, ...]:
-    """Return the specs in the file at *path*, in its order.
+    """Return the specs in the file at *path*, in its order, one or more.
 
-    A ``.py`` file is run; a relative ``flow_location`` in it is taken from the working folder,
-    as everywhere in Python. JSON and YAML are only read, and no script that they name is;
-    relative paths are taken from the file's own folder. All named deployments of a
-    ``prefect.yaml`` are read; see
-    :func:`flowpack.deployments.prefect_yaml.load_prefect_yaml`.
-
-    Args:
-        path: The file; its suffix, or the name ``prefect.yaml``, decides what it is.
-
-    Returns:
-        One spec or more. Each has in ``source`` the file and line where it stands.
+    Its suffix decides what it is. A ``.py`` file is run; a relative ``flow_location`` in it is
+    taken from the working folder, as everywhere in Python. JSON and YAML are only read, and no
+    script that they name is; relative paths are taken from the file's own folder. Of a
+    ``prefect.yaml`` all deployments with a name are read; see
+    :func:`flowpack.deployments.prefect_yaml.load_prefect_yaml`. Each spec has in ``source`` the
+    file and line where it stands.
 
     Raises:
         SpecError: The file cannot be read, has no specs, or is wrong; all problems are listed

@@ -41,10 +41,16 @@ def bundle(name, flow="main", **texts):
 
 @pytest.fixture(autouse=True)
 def clean(tmp_path, monkeypatch):
-    """Leave nothing of the packed projects in this process."""
+    """Find nothing of packed projects in this process, and leave nothing."""
+    _forget_bundles()
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     yield
+    _forget_bundles()
+
+
+def _forget_bundles():
+    sys.path[:] = [each for each in sys.path if not in_bundle(each)]
     for name, module in list(sys.modules.items()):
         if in_bundle(getattr(module, "__file__", None)):
             del sys.modules[name]
