@@ -25,6 +25,10 @@ _WRITING = re.compile(r"(to|write|save|dump)_?.*|mkdir|makedirs|touch|unlink|rem
 _RUNNING = re.compile(r"run(_.*)?|Popen|call|check_.*|create_.*|system|popen|.*[Ss]hell.*")
 _NAMING = re.compile(r"(?!out|dest|save|log|target).*(dir|path|file|folder|template)s?")
 _MODE = re.compile("[(,=] ?'[bt+]*[wax][bt+]*'")
+#: Where nothing of this is written, no literal is a path: most modules are not read for them.
+_MENTIONED = re.compile(
+    rb"""(?<!['"])(['"])(?!\1)[^'"\n]*[./][^'"\n]*\1|__file__|Loader|open|glob|_dir\b|_path\b"""
+)
 #: In so many files one is looked for by its name.
 _MOST = 5_000
 
@@ -46,6 +50,8 @@ class DataFiles:
 
     def find(self, script: Script) -> None:
         """Add what *script* names; DiscoveryError if it cannot be parsed."""
+        if _MENTIONED.search(script.content) is None:
+            return
         own = os.path.dirname(os.path.join(self._root, script.path or script.name))
         for node, path, context in _paths(script):
             is_command = _RUNNING.fullmatch(context) is not None

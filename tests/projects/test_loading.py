@@ -39,22 +39,22 @@ def bundle(name, flow="main", **texts):
     return Script(pack(Bundle(files, "flows", "flows.py", flow, ("",))), f"{name}.py")
 
 
-@pytest.fixture(autouse=True)
-def clean(tmp_path, monkeypatch):
-    """Find nothing of packed projects in this process, and leave nothing."""
-    _forget_bundles()
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    yield
-    _forget_bundles()
-
-
-def _forget_bundles():
-    sys.path[:] = [each for each in sys.path if not in_bundle(each)]
+def forget():
+    """Forget the packed projects in this process."""
     for name, module in list(sys.modules.items()):
-        if in_bundle(getattr(module, "__file__", None)):
+        if in_bundle(module):
             del sys.modules[name]
     sys.modules.pop(BUNDLES, None)
+
+
+@pytest.fixture(autouse=True)
+def clean(tmp_path, monkeypatch):
+    """Begin without those of other tests, and leave none."""
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if not in_bundle(each)])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture
