@@ -17,10 +17,8 @@ from flowpack.analysis.script import Script
 from flowpack.analysis.syntax import last_name, source_of
 from flowpack.analysis.values import Scope, Symbol, alternatives, path_of
 
-#: Where nothing of this is written no expression imports a module, or searches or runs one.
-_MENTIONED = re.compile(rb"__import__|importlib|pkgutil|runpy|-m\b|\bsys\s*\.\s*path|from\s+sys\b")
-#: How a command begins that runs a module.
-_COMMAND = re.compile(r"\S*python[\d.]* -m ([\w.]+)")
+#: Where nothing of this is written no expression imports a module, or adds a search path.
+_MENTIONED = re.compile(rb"__import__|importlib|pkgutil|runpy|\bsys\s*\.\s*path|from\s+sys\b")
 
 #: The fields of statements that hold other statements.
 _BLOCKS = frozenset({"body", "handlers", "orelse", "finalbody", "cases"})
@@ -63,14 +61,6 @@ class UnknownImport:
 
 
 @attrs.frozen
-class ScriptCall:
-    """A module that the code runs as a process; *text* is ``-m pkg.x``."""
-
-    line: int
-    text: str
-
-
-@attrs.frozen
 class Imports:
     """What a module imports, in the order of its source.
 
@@ -84,7 +74,6 @@ class Imports:
     unknown: Tuple[UnknownImport, ...] = ()
     search_paths: Tuple[str, ...] = ()
     working_paths: Tuple[str, ...] = ()
-    scripts: Tuple[ScriptCall, ...] = ()
 
 
 def read_imports(script: Script) -> Imports:
@@ -102,7 +91,6 @@ def read_imports(script: Script) -> Imports:
         unknown=tuple(each for each in items if isinstance(each, UnknownImport)),
         search_paths=tuple(each for each in dict.fromkeys(absolute) if os.path.isabs(each)),
         working_paths=tuple(each for each in paths if not os.path.isabs(each)),
-        scripts=tuple(each for each in items if isinstance(each, ScriptCall)),
     )
 
 
@@ -145,30 +133,18 @@ def _optional_fields(node: Any) -> Collection[str]:
 
 
 def _items_of(node: Any, scope: Scope) -> Iterator[object]:
-    """Yield what *node* itself imports, adds to the search path, or runs."""
+    """Yield what *node* itself imports, or adds to the search path."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield Import(alias.name, line=node.lineno)
     elif isinstance(node, ast.ImportFrom):
         names = tuple(alias.name for alias in node.names)
         yield Import(node.module or "", node.level, names, node.lineno)
-    elif isinstance(node, (ast.Call, ast.List, ast.Tuple)):
-        words = map(_word, node.args if isinstance(node, ast.Call) else node.elts)
-        command = _COMMAND.match(" ".join(words))
-        if command is not None:
-            yield ScriptCall(node.lineno, f"-m {command.group(1)}")
-    if isinstance(node, (ast.Call, ast.AugAssign)):
+    elif isinstance(node, (ast.Call, ast.AugAssign)):
         path = _path(node.func if isinstance(node, ast.Call) else node.target, scope)
         for pattern, read in _READERS:
             if re.fullmatch(pattern, path):
                 yield from read(node, scope)
-
-
-def _word(node: ast.expr) -> str:
-    """Return the word of a command that *node* is, as far as that is seen at once."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    return "python" if last_name(node) == "executable" else "?"
 
 
 def _path(node: ast.expr, scope: Scope) -> str:
