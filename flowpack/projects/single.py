@@ -49,6 +49,8 @@ def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:
     What is before the standard library in ``sys.path`` (the working folder, ``PYTHONPATH``) is
     not installed; an editable install is, unless it is one of the project at *root*.
     """
+    if name in sys.builtin_module_names:  # Finders of Python 3.9 and 3.10 have none at a place.
+        return ModuleSpec(name, None)
     standard = os.path.dirname(os.__file__)
     places = sys.path[sys.path.index(standard) :] if standard in sys.path else sys.path
     top = os.path.join(os.path.realpath(root), "") if root else "\0"

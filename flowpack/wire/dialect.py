@@ -213,8 +213,9 @@ class Dialect:
         """Return True if the deployment of *script* refers to a storage block."""
         return True
 
-    #: Returns ``fields`` and checksum of a block class on this server.
-    block_schema: Callable[[BlockDefinition], Schema] = staticmethod(orion_schema)
+    def block_schema(self, definition: BlockDefinition) -> Schema:
+        """Return ``fields`` and checksum of a block class on this server."""
+        return orion_schema(definition)
 
     def block_type_key(self, name: str) -> Tuple[str, str]:
         """Return the field by which a block type of this *name* is found, and its value."""

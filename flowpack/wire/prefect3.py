@@ -13,12 +13,19 @@ import attrs
 from flowpack.exceptions import APIStatusError, DeploymentValidationError, FlowpackError
 from flowpack.exceptions import ObjectAlreadyExists, ObjectNotFound, WireError
 from flowpack.jsonvalues import same_json
-from flowpack.models import UNSET, BlockDocument, DataDocument, Deployment, DeploymentCreate
+from flowpack.models import (
+    UNSET,
+    BlockDefinition,
+    BlockDocument,
+    DataDocument,
+    Deployment,
+    DeploymentCreate,
+)
 from flowpack.models import ScheduleRecord, ScriptSource
 from flowpack.transport import Effect, Request
 from flowpack.wire import prefect3_schedules as schedules
 from flowpack.wire import pulling
-from flowpack.wire.block_schemas import prefect3_schema, slug
+from flowpack.wire.block_schemas import Schema, prefect3_schema, slug
 from flowpack.wire.concurrency import limit_fields, limit_notes, read_limit, reduced, same_limit
 from flowpack.wire.concurrency import write_limit
 from flowpack.wire.dialect import NOTHING, Change, Dialect, Model, Send
@@ -333,7 +340,9 @@ class Prefect3(Dialect):
         """See :meth:`Dialect.needs_document`."""
         return pulling.select_step(script) == pulling.FLOWPACK
 
-    block_schema = staticmethod(prefect3_schema)
+    def block_schema(self, definition: BlockDefinition) -> Schema:
+        """See :meth:`Dialect.block_schema`."""
+        return prefect3_schema(definition)
 
     def block_type_key(self, name: str) -> Tuple[str, str]:
         """See :meth:`Dialect.block_type_key`."""

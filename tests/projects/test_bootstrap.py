@@ -163,7 +163,7 @@ def test_text_is_pinned():
     assert hashlib.sha256(SOURCE.read_bytes()).hexdigest() == SHA256
 
 
-SHA256 = "829ecd7ee4a4d461e9134e52ed29696fc6985ba110d21547f11cd113d722d9ae"
+SHA256 = "570d7e1e4e32283c91122bda30d2b3460fb893e9f891e06e38306f002a1ce573"
 
 
 def test_text_is_for_old_pythons():
