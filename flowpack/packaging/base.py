@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 import threading
 from abc import ABC, abstractmethod
 from contextvars import ContextVar
-from typing import Any, Callable, Collection, Dict, Hashable, List, Mapping
+from typing import Any, BinaryIO, Callable, Collection, Dict, Hashable, List, Mapping
 from typing import Optional, Tuple, TypeVar, Union
 
 import attrs
@@ -280,6 +281,10 @@ class Content:
     def size(self) -> int:
         """How many bytes there are."""
         return len(self.data)
+
+    def open(self) -> BinaryIO:
+        """Return the bytes as a new file, read from its start."""
+        return io.BytesIO(self.data)
 
 
 @attrs.frozen(kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import io
 import json
 import os
 from abc import abstractmethod
@@ -380,7 +379,7 @@ def put_bytes(package: Package, confirm: bool = False) -> str:
     content, storage = package.content, package.storage
     token: Any = None  # A user's storage may return anything.
     for write in (storage.write_from, storage.replace_from)[: 2 if confirm else 1]:
-        with io.BytesIO(content.data) as file, storage_errors(storage, content.sha256):
+        with content.open() as file, storage_errors(storage, content.sha256):
             token = write(file, content.sha256)
         if isinstance(token, str) and has_bytes(package, token, confirm):
             with storage_errors(storage, token):
