@@ -71,7 +71,7 @@ def project_lines(facts: Mapping[str, Any]) -> List[str]:
     place = f", in {facts['root']}" if "root" in facts else ""
     searched = ", ".join(path or "." for path in facts["search_paths"])
     lines = [
-        f"{len(facts['files'])} files, {format_size(facts['size'])}{place}",
+        f"{output.counted(len(facts['files']), 'file')}, {format_size(facts['size'])}{place}",
         f"{facts['file']} is imported as {facts['module']}; search path: {searched}",
     ]
     files: List[Tuple[str, ...]] = []
