@@ -69,7 +69,7 @@ def test_explain_json(project):
     document = project("explain", "flows/etl.py:etl", "--json").json
     assert set(document) == {
         *("script", "root", "file", "module", "search_paths", "size", "files", "requires"),
-        *("standard", "problems", "hints", "notes"),
+        *("standard", "problems", "hints", "left_out", "notes"),
     }
     assert document["root"] == os.getcwd()
     files = {each["path"]: each for each in document["files"]}
@@ -81,6 +81,20 @@ def test_explain_json(project):
     assert needs["attrs"]["where"] == "flows/etl.py:2"
     (hint,) = document["hints"]
     assert hint.startswith("lib/late.py:2 ") and "--include lib/data.sql" in hint
+
+
+def test_what_is_left_out(project):
+    """The note is short; -v and --json show all files that may hold secrets, but for imports."""
+    names = [f"conf/{number}.pem" for number in range(8)]
+    os.mkdir("conf")
+    for name in (*names, "conf/a.txt", "conf/passwords.py"):
+        Path(name).touch()
+    Path("flows/etl.py").write_text(f"{ETL}\nimport conf.passwords\n")
+    argv = ("explain", "flows/etl.py", "--include", "conf")
+    assert project(*argv, "--json").json["left_out"] == names
+    shown = project(*argv).out
+    assert f"out, for they may hold secrets: {', '.join(names[:5])} and 3 more; name each" in shown
+    assert names[-1] not in shown and f"\n{names[-1]}\n" in project(*argv, "-v").out
 
 
 def test_explain_reads_only(project):
