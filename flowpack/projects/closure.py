@@ -187,7 +187,7 @@ class _Closure:
         left_out = tuple(each for each in selected.left_out if each not in self._reasons)
         secret = (f"left out, for they may hold secrets: {join_some(left_out)}; {BY_NAME}",)
         notes = (
-            *secret[: len(left_out)],
+            *(secret if left_out else ()),
             *self._notes.values(),
             *self._last_notes(bases, selected),
         )
