@@ -39,7 +39,8 @@ _NO_PREFECT = (
 )
 _NO_MODULE = (
     "install what has it where flowpack runs; a module of your own is not stored with the script"
-    " unless it is deployed with --project, and an import or --include names it"
+    " unless it is deployed with --project, and an import or --include names it; if one does,"
+    " --project ROOT or --path DIR says where it is"
 )
 _NO_FILE = (
     "only the script itself is stored, and with --project the files that --include names: deploy it"

@@ -42,9 +42,13 @@ def explain(arguments: Namespace) -> None:
         "files": [attrs.asdict(each) for each in project.taken],
         "problems": project.problems,
         "hints": project.hints,
+        "left_out": project.left_out,
         "notes": notes,
     }
     lines = project_lines(document)
+    if arguments.verbose and project.left_out:
+        secret = ([each] for each in project.left_out)
+        lines += ["", *output.table(("LEFT OUT, FOR IT MAY HOLD SECRETS",), secret)]
     lines += [printable(f"warning: {each}", output.LINE) for each in project.problems]
     lines += [printable(f"note: {note}", output.LINE) for note in (*notes, *project.hints)]
     output.result(document, lines, as_json=arguments.json)
@@ -71,7 +75,7 @@ def project_lines(facts: Mapping[str, Any]) -> List[str]:
     place = f", in {facts['root']}" if "root" in facts else ""
     searched = ", ".join(path or "." for path in facts["search_paths"])
     lines = [
-        f"{len(facts['files'])} files, {format_size(facts['size'])}{place}",
+        f"{output.counted(len(facts['files']), 'file')}, {format_size(facts['size'])}{place}",
         f"{facts['file']} is imported as {facts['module']}; search path: {searched}",
     ]
     files: List[Tuple[str, ...]] = []

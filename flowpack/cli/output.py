@@ -119,6 +119,11 @@ def _fitted(text: str, width: int) -> str:
     return text + " " * (width - _width(text))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 file``, ``2 files``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def facts(values: Mapping[str, object]) -> List[str]:
     """Return names and values, one a line; a mapping among them by its items."""
     flat: Dict[str, object] = {}

@@ -70,15 +70,16 @@ class Parser(argparse.ArgumentParser):
                     self._refuse([each])
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self._refuse(unknown)
+            given = [each for each in ("include", "exclude") if getattr(found, each, None)]
+            self._refuse(unknown, f"; quote patterns: --{given[0]} '*.sql'" if given else "")
         if not (getattr(found, "targets", True) or any(found.prefect_file or ())):
             self.error("the following arguments are required: TARGET")
         return found, unknown
 
-    def _refuse(self, unknown: List[str]) -> NoReturn:
+    def _refuse(self, unknown: List[str], advice: str = "") -> NoReturn:
         # Without the values: there may be secrets in them.
         options = [each.partition("=")[0] for each in unknown if each.startswith("-")]
-        hint = _suggestion(options[0], self._option_string_actions) if options else ""
+        hint = _suggestion(options[0], self._option_string_actions) if options else advice
         self.error(f"unrecognized arguments: {' '.join(options or unknown)}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

@@ -35,8 +35,8 @@ def pull(arguments: Namespace) -> None:
         project = _extract(script, name, path)
         files = [each for each in project.files if each not in project.added]
         document.update(files=files)
-        count, file = sum(not each.endswith("/") for each in files), printable(project.file)
-        line = f"wrote {count} files to {printable(path)}; the flow is in {file}"
+        count = output.counted(sum(not each.endswith("/") for each in files), "file")
+        line = f"wrote {count} to {printable(path)}; the flow is in {printable(project.file)}"
     elif to_file:
         written = write_file(path, content, force=arguments.force)
         sha256 = hashlib.sha256(content).hexdigest()

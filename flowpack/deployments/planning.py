@@ -230,6 +230,10 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     files: Mapping[str, Any] = {}
     if stored is not None and stored.sha256 != package.content.sha256:
         files = _compare_files(package, stored, current, state)
+    if files.get("to") == "script" and files["removed"]:
+        count = len(files["removed"]) + 1  # With the script.
+        note = f"the code was a project of {count} files and is now the script alone"
+        notes += (f"{note}; --project keeps its files",)
     if spec.current is None:
         kind = CREATE
         shown = [each for each in changes if each.field != "code"]
@@ -354,11 +358,13 @@ def _compare_files(
         return {}
     before, after = (each.files if each else {} for each in (old, new))
     both = before.keys() & after.keys()
+    # The script is there with and without its project.
+    stays = both | {each.file for each in (old, new) if each and None in (old, new)}
     return {
         "from": "script" if old is None else "project",
         "to": "script" if new is None else "project",
-        "added": sorted(after.keys() - both),
-        "removed": sorted(before.keys() - both),
+        "added": sorted(after.keys() - stays),
+        "removed": sorted(before.keys() - stays),
         "changed": sorted(path for path in both if before[path] != after[path]),
     }
 

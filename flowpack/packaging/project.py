@@ -114,9 +114,9 @@ class ProjectPackager(SourcePackager):
         project = self.find_project(script)
         # In a plan once for all deployments of the script.
         once(("warned", id(project)), lambda: _warn(script.name, project.problems))
-        more = len(project.hints) - _LISTED
-        further = (f"{more} more files are named in the code; flowpack explain shows them",)
-        return (*project.notes, *project.hints[:_LISTED], *(further if more > 0 else ()))
+        count = len(project.hints)
+        further = (f"the code names {count} files that are not stored; flowpack explain shows all",)
+        return (*project.notes, *project.hints[:_LISTED], *(further if count > _LISTED else ()))
 
 
 def linked_script(project: Union[Project, Bundle], script: Optional[Script] = None) -> Script:

@@ -20,7 +20,7 @@ from flowpack.projects.listing import walk
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
 from flowpack.projects.search_path import ModuleSearch, find_root, relative
-from flowpack.projects.selection import SelectedFiles, Selection, join_some
+from flowpack.projects.selection import BY_NAME, SelectedFiles, Selection, join_some
 from flowpack.projects.single import RESERVED, installed
 
 #: A module that asks for the version of its own distribution.
@@ -57,6 +57,7 @@ class Project:
         problems: What runs fail without, or show to others, one sentence each.
         notes: What is not certain.
         hints: Files that the code reads or runs, and that do not go along.
+        left_out: Files that are included, but may hold secrets, so that they do not go along.
     """
 
     root: str
@@ -68,6 +69,7 @@ class Project:
     problems: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
     hints: Tuple[str, ...] = ()
+    left_out: Tuple[str, ...] = ()
 
 
 def find_project(
@@ -181,7 +183,14 @@ class _Closure:
             for path, reason in self._reasons.items()
         )
         problems = (*selected.problems, *self._problems.values(), *self._unsearched())
-        notes = (*selected.notes, *self._notes.values(), *self._last_notes(bases, selected))
+        # Those that are imported are taken.
+        left_out = tuple(each for each in selected.left_out if each not in self._reasons)
+        secret = (f"left out, for they may hold secrets: {join_some(left_out)}; {BY_NAME}",)
+        notes = (
+            *(secret if left_out else ()),
+            *self._notes.values(),
+            *self._last_notes(bases, selected),
+        )
         return Project(
             root=self._root,
             files=files,
@@ -193,6 +202,7 @@ class _Closure:
             problems=tuple(printable(each, 500) for each in problems),
             notes=tuple(printable(each, 500) for each in notes),
             hints=tuple(data.hints.values()),
+            left_out=left_out,
         )
 
     def _take(self, module: Module, reason: str) -> None:

@@ -41,7 +41,7 @@ class DataFiles:
 
     Attributes:
         hints: By the path of each, with ``/`` at the end of a folder's: where it is named first,
-            and what takes it.
+            and what stores it.
     """
 
     def __init__(self, root: str, folders: Sequence[str], taken: Collection[str]) -> None:
@@ -63,11 +63,13 @@ class DataFiles:
                 file = self._locate(word, own, is_path, is_command)
                 # Folders of modules that are taken are no data.
                 if file and not any(each.startswith(file) for each in self._taken):
-                    shown, option = printable(source_of(node), 80), shlex.quote(printable(file))
-                    hint = f"{script.name}:{node.lineno} {shown} names {option}; "
+                    kind, shown = "folder" if file.endswith("/") else "file", printable(file)
+                    where = f"{script.name}:{node.lineno} names the {kind} {shown}"
+                    hint = f"{where}, which is not stored"
                     if holds_secrets(file.rstrip("/")):
-                        hint += "it may hold secrets, so use blocks or environment variables; "
-                    self.hints.setdefault(file, f"{hint}--include {option} takes it")
+                        hint += "; it may hold secrets, so use blocks or environment variables"
+                    hint += f"; --include {shlex.quote(shown)} stores it"
+                    self.hints.setdefault(file, hint)
 
     def _locate(self, path: str, own: str, is_path: bool, is_command: bool) -> Optional[str]:
         """Return what *path* is, relative to the root; a word is data, no folder or module."""

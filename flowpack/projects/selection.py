@@ -16,7 +16,8 @@ from flowpack.exceptions import ProjectError, printable, quoted
 from flowpack.projects.listing import git_files, never_taken, walk
 from flowpack.projects.reader import SIZE_LIMIT
 
-_BY_NAME = "name each without wildcards to take it"
+#: How to take what patterns leave out.
+BY_NAME = "name each without wildcards to take it"
 #: Where modules are looked for that are included by name.
 _SEARCH_PATHS = ("", "src")
 #: Names of files and folders that hold secrets. Templates such as .env.example are among them:
@@ -53,15 +54,15 @@ def _is_pattern(value: object) -> List[str]:
 
 @attrs.frozen
 class SelectedFiles:
-    """What is selected: the pattern that brings each by path, and *problems* and *notes* of it.
+    """What is selected: the pattern that brings each by path, and *problems* of it.
 
-    Paths are relative to the root; that of an empty folder ends in ``/``. *tracked* are all files
-    that git does not ignore, if it was asked.
+    Paths are relative to the root; that of an empty folder ends in ``/``. *left_out* are those
+    that may hold secrets; *tracked* all files that git does not ignore, if it was asked.
     """
 
     patterns: Dict[str, str]
     problems: Tuple[str, ...]
-    notes: Tuple[str, ...]
+    left_out: Tuple[str, ...]
     tracked: Optional[Collection[str]]
 
 
@@ -118,7 +119,6 @@ class Selection:
             listed = sorted(walked if tracked is None else tracked)
         selected: Dict[str, str] = {}
         left: Dict[str, None] = {}
-        notes: List[str] = []
         problems: List[str] = []
         for text, path in located.items():
             found = [path] if path in files else [p for p in listed if patterns[text].matches(p)]
@@ -141,10 +141,8 @@ class Selection:
             for each in wanted:
                 if each not in secret:
                     selected.setdefault(each, text)
-        left_out = [each for each in left if each not in selected]
-        if left_out:
-            notes.append(f"left out, for they may hold secrets: {join_some(left_out)}; {_BY_NAME}")
-        return SelectedFiles(selected, tuple(problems), tuple(notes), tracked)
+        left_out = tuple(each for each in left if each not in selected)
+        return SelectedFiles(selected, tuple(problems), left_out, tracked)
 
 
 @attrs.frozen
@@ -197,14 +195,14 @@ def _describe_nothing(
 ) -> str:
     """Return what alone a pattern matches, and what to do."""
     if secret:
-        return f"only what may hold secrets ({join_some(secret)}); {_BY_NAME}"
+        return f"only what may hold secrets ({join_some(secret)}); {BY_NAME}"
     if kept:
         return f"only what is excluded ({join_some(kept)})"
     if found:
         return "only virtual environments, caches or git's own files"
     ignored = [path for path in walk(root, "", pattern.matches) if pattern.matches(path)]
     if ignored:
-        return f"only what git ignores ({join_some(ignored)}); {_BY_NAME}"
+        return f"only what git ignores ({join_some(ignored)}); {BY_NAME}"
     return f"no file under {printable(root)}"
 
 

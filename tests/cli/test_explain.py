@@ -61,7 +61,7 @@ def test_explain(project):
     assert rows["not_installed_anywhere"][0] == "no"
     assert "standard library: dataclasses, json" in done.out
     assert "etl.py is imported as etl" in done.out
-    assert "note: lib/late.py:2 'lib/data.sql' names lib/data.sql; --include lib" in done.out
+    assert "note: lib/late.py:2 names the file lib/data.sql, which is not stored; --inc" in done.out
 
 
 def test_explain_json(project):
@@ -69,7 +69,7 @@ def test_explain_json(project):
     document = project("explain", "flows/etl.py:etl", "--json").json
     assert set(document) == {
         *("script", "root", "file", "module", "search_paths", "size", "files", "requires"),
-        *("standard", "problems", "hints", "notes"),
+        *("standard", "problems", "hints", "left_out", "notes"),
     }
     assert document["root"] == os.getcwd()
     files = {each["path"]: each for each in document["files"]}
@@ -81,6 +81,20 @@ def test_explain_json(project):
     assert needs["attrs"]["where"] == "flows/etl.py:2"
     (hint,) = document["hints"]
     assert hint.startswith("lib/late.py:2 ") and "--include lib/data.sql" in hint
+
+
+def test_what_is_left_out(project):
+    """The note is short; -v and --json show all files that may hold secrets, but for imports."""
+    names = [f"conf/{number}.pem" for number in range(8)]
+    os.mkdir("conf")
+    for name in (*names, "conf/a.txt", "conf/passwords.py"):
+        Path(name).touch()
+    Path("flows/etl.py").write_text(f"{ETL}\nimport conf.passwords\n")
+    argv = ("explain", "flows/etl.py", "--include", "conf")
+    assert project(*argv, "--json").json["left_out"] == names
+    shown = project(*argv).out
+    assert f"out, for they may hold secrets: {', '.join(names[:5])} and 3 more; name each" in shown
+    assert names[-1] not in shown and f"\n{names[-1]}\n" in project(*argv, "-v").out
 
 
 def test_explain_reads_only(project):
@@ -116,6 +130,12 @@ def test_explain_with_a_selection(project):
         (["explain", "--project", "flows/etl.py"], "put TARGET first"),
         (["deploy", "flows/etl.py", "--project", "nowhere"], "no such folder"),
         (["deploy", "flows/etl.py", "--include", "x"], "go with --project"),
+        (
+            ["deploy", "flows/etl.py", "--project", "--include", "a.sql", "b.sql", "c.sql"],
+            "unrecognized arguments: b.sql c.sql; quote patterns: --include '*.sql'",
+        ),
+        (["explain", "flows/etl.py", "--exclude", "a", "b"], "; quote patterns: --exclude '*.sql'"),
+        (["explain", "flows/etl.py", "b"], "unrecognized arguments: b\n"),
         (["deploy", "flows/etl.py", "--size-limit", "3"], "go with --project"),
         (["deploy", "flows/etl.py", "--project", "--size-limit", "3 XB"], "is no size"),
         (["deploy", "flows/etl.py", "--project", "--size-limit", "0"], "is no size"),
@@ -160,6 +180,8 @@ def test_several_scripts(project):
     assert done.status == 0, done.err
     names = [project("inspect", f"{name}/d", "--json").json for name in ("etl", "other")]
     assert [len(each["project"]["files"]) for each in names] == [4, 1]
+    assert "wrote 1 file to out; " in project("pull", "other/d", "--extract", "out").out
+    assert project("explain", "flows/other.py").out.startswith("1 file, ")
 
 
 def test_inspect(deployed):

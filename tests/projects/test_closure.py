@@ -339,7 +339,8 @@ def test_modules_that_are_run_as_processes(tmp_path: Path):
     source += "subprocess.run([sys.executable, '-m', 'pip', 'list'])"
     write_tree(tmp_path, {"setup.py": "", "flow.py": source, "jobs/load.py": ""})
     (hint,) = project_of(tmp_path, "flow.py").hints
-    assert hint == "flow.py:2 'jobs.load' names jobs/load.py; --include jobs/load.py takes it"
+    text = "flow.py:2 names the file jobs/load.py, which is not stored; --include jobs/load.py"
+    assert hint == f"{text} stores it"
     project = project_of(tmp_path, "flow.py", selection=Selection(("jobs.load",)))
     assert own(project) == {"flow.py", "jobs/load.py"} and project.hints == ()
 

@@ -117,11 +117,14 @@ def test_no_noise(root, code):
 
 
 def test_what_a_hint_says(root):
-    data, secret = hints(root, "open('data/a.csv')\nopen('.env')").values()
-    assert data.endswith("f.py:12 'data/a.csv' names data/a.csv; --include data/a.csv takes it")
+    code = "open('data/a.csv')\nopen('.env')\nlistdir('models')"
+    data, secret, folder = hints(root, code).values()
+    text = "f.py:12 names the file data/a.csv, which is not stored; --include data/a.csv stores it"
+    assert data.endswith(text)
+    assert "names the folder models/, which is not stored; --include models/ stores" in folder
     assert secret.endswith(
-        "f.py:13 '.env' names .env; it may hold secrets, so use blocks or environment variables;"
-        " --include .env takes it"
+        "f.py:13 names the file .env, which is not stored; it may hold secrets, so use blocks or"
+        " environment variables; --include .env stores it"
     )
 
 
@@ -144,7 +147,7 @@ def test_a_file_that_helpers_look_for_by_its_name(root):
 def test_names_with_spaces_are_quoted(root):
     (root / "my data.csv").write_text("")
     (hint,) = hints(root, "open('my data.csv')").values()
-    assert hint.endswith("; --include 'my data.csv' takes it")
+    assert hint.endswith("; --include 'my data.csv' stores it")
 
 
 def test_each_path_once_where_it_stands_first(root):

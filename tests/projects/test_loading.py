@@ -224,7 +224,8 @@ def test_two_bundles_without_a_common_name():
 
 def test_missing_module_of_a_bundle():
     """The error says how to include it, at import and when the flow runs."""
-    advice = "unless it is deployed with --project, and an import or --include names it"
+    advice = "is deployed with --project, and an import or --include names it; if one does, "
+    advice += "--project ROOT or --path DIR says where it is"
     with pytest.raises(ScriptError, match="No module named 'gone'") as caught:
         load_flow_from_script(bundle("a", helper="import gone"))
     assert advice in str(caught.value)

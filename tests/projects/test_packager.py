@@ -262,12 +262,16 @@ def test_script_and_project(spec, client):
     alone = attrs.evolve(spec, packager=None, flow_storage=spec.packager.storage)
     deploy(alone, client)
     made = plan(spec, client)
-    assert files_of(made)["added"] == ["flows/etl.py", "flows/helper.py"]
+    assert files_of(made)["added"] == ["flows/helper.py"]
     assert "code: from a script to a project\n" in str(made)
     deploy(spec, client)
     made = plan(alone, client)
-    assert files_of(made)["removed"] == ["flows/etl.py", "flows/helper.py"]
+    assert files_of(made)["removed"] == ["flows/helper.py"]
     assert "code: from a project to a script\n" in str(made)
+    note = "a project of 2 files and is now the script alone; --project keeps its files"
+    (done,) = apply(made, client)
+    assert note in str(made) and note in done.notes[-1]
+    assert plan(alone, client).actions[0].notes == ()
 
 
 def test_old_files_are_gone(spec, client, root):

@@ -375,7 +375,7 @@ def test_secrets_never_come_by_themselves(root, path):
         chosen = Selection((pattern,)).select(str(root))
         assert list(chosen.patterns) == ["conf/app.yaml"]
         is_hidden = "/." in f"/{path}" and pattern == "**"  # No match at all.
-        assert is_hidden or f"left out, for they may hold secrets: conf/{path}" in chosen.notes[0]
+        assert is_hidden or chosen.left_out == (f"conf/{path}",)
     chosen = Selection((f"conf/{path}",)).select(str(root))
     assert list(chosen.patterns) == [f"conf/{path}"]
     (problem,) = chosen.problems
@@ -392,8 +392,7 @@ def test_secrets_in_named_folders_and_globs(root):
     write(root, "secrets/a.yaml", "secrets/.env", "conf/.env", "conf/app.yaml")
     chosen = Selection(("secrets", "conf/", "conf/.env")).select(str(root))
     assert set(chosen.patterns) == {"secrets/a.yaml", "conf/app.yaml", "conf/.env"}
-    assert len(chosen.problems) == 2 and len(chosen.notes) == 1
-    assert "left out, for they may hold secrets: secrets/.env;" in chosen.notes[0]
+    assert len(chosen.problems) == 2 and chosen.left_out == ("secrets/.env",)
     text = problem(root, "conf/.e*")
     assert "matches only what may hold secrets (conf/.env); name each without wildcards" in text
 
