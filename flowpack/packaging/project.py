@@ -49,8 +49,8 @@ class ProjectPackager(SourcePackager):
     Attributes:
         root: The project's folder; a relative path is taken from the working folder. None is the
             nearest folder above the script that holds a ``pyproject.toml``, ``setup.cfg``,
-            ``setup.py``, ``prefect.yaml`` or ``.git``, else the working folder if the script is in
-            it, else the script's own.
+            ``setup.py``, ``prefect.yaml`` or ``.git``, else the script's own, or the working folder
+            above it if only that has what the script imports.
         paths: Further folders in which modules are searched, relative to the root.
         include: Further files: paths, folders or patterns (``data/*.sql``, ``**/*.j2``) relative
             to the root, or names of modules. Files with secrets come only if they are named.

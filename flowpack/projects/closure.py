@@ -19,7 +19,7 @@ from flowpack.projects.data_files import DataFiles
 from flowpack.projects.listing import walk
 from flowpack.projects.modules import Module, Tree, find_chain, find_module, join, parent
 from flowpack.projects.reader import FileReader
-from flowpack.projects.search_path import ModuleSearch, find_root, relative
+from flowpack.projects.search_path import ModuleSearch, find_root, guess_root, relative
 from flowpack.projects.selection import BY_NAME, SelectedFiles, Selection, join_some
 from flowpack.projects.single import RESERVED, installed
 
@@ -89,7 +89,9 @@ def find_project(
     """
     if script.path is None:
         raise ProjectError(f"{printable(script.name)} is no file, so it has no project")
-    tree = Tree(os.path.abspath(root) if root else find_root(script.path))
+    imports = read_imports(script).found
+    unmet = [each for each in imports if not each.level and not _is_provided(each.module)]
+    tree = Tree(os.path.abspath(root) if root else guess_root(script.path, unmet))
     file, top = relative(tree.root, script.path), printable(tree.root)
     if file is None:
         raise ProjectError(f"{printable(script.name)} is not under the root {top}; give its own")
@@ -98,10 +100,16 @@ def find_project(
         if inner is None or not tree.is_folder(inner):
             problem = f"the search path {printable(path)} is no folder in the root {top}"
             raise ProjectError(f"{problem}; give it relative to the root")
-    base = _find_base(tree, file, read_imports(script).found)
+    base = _find_base(tree, file, imports)
     search = ModuleSearch(tree, base, parent(file), [each for each in given if each is not None])
     above = ModuleSearch(Tree(find_root(tree.root)), "", "") if root is None else None
     return _Closure(search, selection, Module.at(file, base), above).find(script)
+
+
+def _is_provided(name: str) -> bool:
+    """Return True if the module *name* is installed here, or is where the flow runs."""
+    top = name.partition(".")[0]
+    return top in RESERVED or installed(top) is not None
 
 
 def _find_base(tree: Tree, file: str, imports: Sequence[Import]) -> str:
@@ -268,7 +276,7 @@ class _Closure:
         if name is None or each.level or chain:
             problem = f"{where}, which is no Python file of the project"
             self._problems.setdefault(name or where, problem)
-        elif not installed(name.partition(".")[0]):
+        elif not _is_provided(name):
             if self._above and self._above.find(name, each.names):
                 remedy = f"take it along with --project {self._above.tree.root}"
                 problem = f"{where}, which is above the root {self._root}; {remedy}"

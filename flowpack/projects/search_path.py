@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from typing import Collection, List, Optional, Sequence
 
+from flowpack.analysis.imports import Import
 from flowpack.projects.listing import never_taken
 from flowpack.projects.modules import Module, Tree, find_chain, join, parent
 
@@ -18,21 +19,34 @@ _DEPTH = 3
 
 
 def find_root(path: str) -> str:
-    """Return the nearest folder above *path* that looks like a project's.
+    """Return the nearest folder above *path* that looks like a project's, else the one it is in.
 
-    Where none does it is the working folder, if *path* is in it, as Prefect has it, unless that
-    is the home folder; else the folder that *path* is in.
+    It is never looked for by ``__init__.py``.
     """
     folder = start = os.path.dirname(os.path.abspath(path))
     while not any(os.path.lexists(os.path.join(folder, mark)) for mark in _ROOT_MARKS):
         folder, below = os.path.dirname(folder), folder
         if folder == below:
-            with suppress(OSError):  # The working folder may be gone.
-                working = os.getcwd()
-                is_own = working not in (os.path.expanduser("~"), os.sep)
-                start = working if is_own and f"{start}/".startswith(f"{working}/") else start
             return start
     return folder
+
+
+def guess_root(path: str, imports: Sequence[Import]) -> str:
+    """Return the root of the project that the script at *path* is in.
+
+    Where no folder looks like one it is the script's folder, or the working folder above it, the
+    root for Prefect, if only that meets one of *imports*, absolute ones of what is not installed.
+    """
+    root = find_root(path)
+    with suppress(OSError):  # The working folder may be gone.
+        working = os.getcwd()
+        is_above = f"{root}/".startswith(f"{working}/") and working != os.path.expanduser("~")
+        if is_above and not any(os.path.lexists(os.path.join(root, each)) for each in _ROOT_MARKS):
+            own, upper = (ModuleSearch(Tree(folder), "", "") for folder in (root, working))
+            wanted = ((each.module, each.names) for each in imports)
+            if any(upper.find(*each) and not own.find(*each) for each in wanted):
+                return working
+    return root
 
 
 def relative(root: str, place: str) -> Optional[str]:

@@ -80,12 +80,12 @@ def missing_modules(script: Script) -> Dict[Import, str]:
         return {}
     # Imported here because most scripts do not need them.
     from flowpack.projects.modules import Tree
-    from flowpack.projects.search_path import ModuleSearch, find_root, relative
+    from flowpack.projects.search_path import ModuleSearch, guess_root, relative
 
-    tree = Tree(find_root(script.path))
+    mine = [each for each in needed if each.module.partition(".")[0] in unmet]
+    tree = Tree(guess_root(script.path, mine))
     own = relative(tree.root, os.path.dirname(script.path)) or ""
     search = ModuleSearch(tree, tree.package_base(own), own)
-    mine = (each for each in needed if each.module.partition(".")[0] in unmet)
     chains = {each: search.find(each.module, each.names) for each in mine}
     files = {each: [part.path for part in chain if part.path] for each, chain in chains.items()}
     return {each: paths[-1] for each, paths in files.items() if paths}

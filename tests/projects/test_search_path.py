@@ -8,9 +8,11 @@ from typing import Mapping, Sequence
 
 import pytest
 
+from flowpack.analysis.script import Script
 from flowpack.exceptions import ProjectError
 from flowpack.projects.modules import Tree
 from flowpack.projects.search_path import ModuleSearch, find_members, find_root, relative
+from flowpack.projects.single import missing_modules
 from tests.projects.trees import project_of, write_tree
 
 
@@ -34,17 +36,24 @@ def test_root_without_a_mark():
     assert find_root("/no/such/folder/flow.py") == os.path.abspath("/no/such/folder")
 
 
-@pytest.mark.parametrize("working", [".", "flows", "elsewhere", "~"])
-def test_root_without_a_mark_is_the_working_folder(
-    working: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("working", [".", "flows", "elsewhere", "~", "marked"])
+@pytest.mark.parametrize("module", ["utils", "beside", "nowhere", "queue"])
+def test_root_without_a_mark_may_be_the_working_folder(
+    working: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """It is taken if the script is in it, as Prefect takes it, but for a home folder."""
-    write_tree(tmp_path, {"top/flows/etl.py": "", "top/elsewhere/": ""})
+    """It is taken where the script imports what only that has, but for a home folder."""
+    write_tree(tmp_path, {"top/flows/etl.py": f"import {module}", "top/flows/beside.py": ""})
+    write_tree(tmp_path, {"top/utils.py": "", "top/beside.py": "", "top/queue.py": ""})
+    write_tree(tmp_path, {"top/elsewhere/": ""})
     if working == "~":
         monkeypatch.setenv("HOME", str(tmp_path / "top"))
-    monkeypatch.chdir(tmp_path / "top" / working.replace("~", "."))
-    root = "top" if working == "." else "top/flows"
-    assert find_root(str(tmp_path / "top/flows/etl.py")) == str(tmp_path / root)
+    if working == "marked":
+        write_tree(tmp_path, {"top/flows/setup.py": ""})
+    monkeypatch.chdir(tmp_path / "top" / working.replace("~", ".").replace("marked", "."))
+    script = Script.read(tmp_path / "top/flows/etl.py")
+    root = "top" if (working, module) == (".", "utils") else "top/flows"
+    assert bool(missing_modules(script)) is (module == "beside" or root == "top")
+    assert project_of(tmp_path, "top/flows/etl.py").root == str(tmp_path / root)
 
 
 def test_relative_paths_follow_links(tmp_path: Path):
