@@ -16,6 +16,7 @@ from flowpack.cli import output
 from flowpack.cli.specs import project_packager, split_target
 from flowpack.deployments.source import parse_location, read_script
 from flowpack.exceptions import DiscoveryError, printable
+from flowpack.packaging.project import linked_script
 from flowpack.projects.bundle import Bundle
 from flowpack.projects.closure import Project
 from flowpack.projects.reader import format_size
@@ -30,7 +31,7 @@ def explain(arguments: Namespace) -> None:
     project = packager.find_project(script)
     notes = list(project.notes)
     try:
-        select_flow(packager.link(script), flow_name)
+        select_flow(linked_script(project, script), flow_name)
     except DiscoveryError as exc:
         if flow_name is not None:
             raise

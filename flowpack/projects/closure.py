@@ -159,7 +159,7 @@ class _Closure:
         self._reasons: Dict[str, str] = {}  # Why each file is taken, in order.
         self._modules: Dict[str, List[Module]] = {}  # By file, which may have several names.
         self._unknown: Dict[str, None] = {}  # Imports of what only running the code shows.
-        self._unmet: Dict[str, str] = {}  # Where modules are imported that are nowhere here.
+        self._unmet: Dict[str, Tuple[str, str]] = {}  # Imports that nothing meets; first of each.
         self._problems: Dict[str, str] = {}  # One for each thing that they are about.
         self._notes: Dict[str, str] = {}
         self._waiting: Deque[Module] = deque()
@@ -282,7 +282,7 @@ class _Closure:
                 problem = f"{where}, which is above the root {self._root}; {remedy}"
                 self._problems.setdefault(self._root, problem)
             else:
-                self._unmet.setdefault(name.partition(".")[0], where)
+                self._unmet.setdefault(name.partition(".")[0], (name, where))
 
     def _unsearched(self) -> Iterator[str]:
         """Yield which modules are in the project, but nowhere where modules are searched."""
@@ -292,8 +292,15 @@ class _Closure:
             for path in itertools.islice(walk(self._root), _MOST_LISTED):
                 for place in (path[: -len(".py")], parent(path)) if path.endswith(".py") else ():
                     folder, _, top = place.rpartition("/")
-                    where = self._unmet.pop(top, None)
-                    if where is not None:
+                    name, where = self._unmet.get(top, ("", ""))
+                    chain = find_chain(self._tree, [folder], name)
+                    # What is in a package has another name.
+                    if (
+                        chain
+                        and chain[-1].name == name
+                        and self._tree.package_base(folder) == folder
+                    ):
+                        del self._unmet[top]
                         remedy = f"if that is meant, search it with --path {folder or '.'}"
                         yield f"{where}, which is in {folder or 'the root'}; {remedy}"
 

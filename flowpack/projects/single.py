@@ -67,7 +67,8 @@ def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:
 def missing_modules(script: Script) -> Dict[Import, str]:
     """Return the imports that only files of the project of *script* can meet, and these files.
 
-    Left out are relative ones, and those that runs can do without.
+    What looks like the root may be that of a part: they may be above it, too. Left out are relative
+    ones, and those that runs can do without.
 
     Raises:
         DiscoveryError: This Python cannot read the script.
@@ -79,13 +80,20 @@ def missing_modules(script: Script) -> Dict[Import, str]:
     if not unmet or script.path is None:
         return {}
     # Imported here because most scripts do not need them.
-    from flowpack.projects.modules import Tree
-    from flowpack.projects.search_path import ModuleSearch, guess_root, relative
+    from flowpack.projects.modules import Tree, find_chain
+    from flowpack.projects.search_path import ModuleSearch, find_root, guess_root, relative
 
     mine = [each for each in needed if each.module.partition(".")[0] in unmet]
     tree = Tree(guess_root(script.path, mine))
     own = relative(tree.root, os.path.dirname(script.path)) or ""
     search = ModuleSearch(tree, tree.package_base(own), own)
-    chains = {each: search.find(each.module, each.names) for each in mine}
-    files = {each: [part.path for part in chain if part.path] for each, chain in chains.items()}
-    return {each: paths[-1] for each, paths in files.items() if paths}
+    above = Tree(find_root(tree.root))
+    missing: Dict[Import, str] = {}
+    for each in mine:
+        chain = search.find(each.module, each.names)
+        chain = chain or find_chain(above, ["", "src"], each.module, each.names)
+        paths = [(part.name, part.path) for part in chain if part.path]
+        below = [path for name, path in paths if name.startswith(f"{each.module}.")]
+        if paths:
+            missing[each] = ", ".join(below or [paths[-1][1]])
+    return missing

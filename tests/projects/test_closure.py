@@ -135,6 +135,10 @@ def test_module_in_a_folder_that_is_not_searched(tmp_path: Path):
     write_tree(tmp_path, {"lib/common/x.py": "", "lib/single.py": "", "tests/more.py": ""})
     problems = project_of(tmp_path, "flow.py").problems
     assert len(problems) == 2 and all("--path lib" in each for each in problems)
+    write_tree(tmp_path, {"flow.py": "import common.y\nimport single.x\nimport inner"})
+    write_tree(tmp_path, {"pkg/__init__.py": "", "pkg/inner.py": ""})  # It is pkg.inner.
+    assert project_of(tmp_path, "flow.py").problems == ()
+    write_tree(tmp_path, {"flow.py": "import common.x\nimport single"})
     project = project_of(tmp_path, "flow.py", paths=["lib"])
     assert own(project) == {"flow.py", "lib/common/x.py", "lib/single.py"}
     assert project.problems == ()

@@ -52,7 +52,7 @@ def test_root_without_a_mark_may_be_the_working_folder(
     monkeypatch.chdir(tmp_path / "top" / working.replace("~", ".").replace("marked", "."))
     script = Script.read(tmp_path / "top/flows/etl.py")
     root = "top" if (working, module) == (".", "utils") else "top/flows"
-    assert bool(missing_modules(script)) is (module == "beside" or root == "top")
+    assert bool(missing_modules(script)) is (module in ("beside", "utils"))
     assert project_of(tmp_path, "top/flows/etl.py").root == str(tmp_path / root)
 
 

@@ -82,3 +82,13 @@ def test_standard_library_of_all_releases():
     assert {"queue", "json", "zoneinfo", "__future__"} <= STANDARD
     assert not {"tomllib", "distutils", "pipes", "parser", "test"} & STANDARD
     assert is_standard("queue") and not is_standard("helper")
+
+
+def test_files_that_imports_mean(tmp_path: Path):
+    """Named are all modules that an import takes, and those above what looks like the root."""
+    write_tree(tmp_path, {".git/": "", "pkg/prefect.yaml": "", "pkg/__init__.py": ""})
+    write_tree(tmp_path, {"pkg/lib/a.py": "", "pkg/lib/b.py": "", "pkg/lib/__init__.py": ""})
+    source = "from pkg.lib import a, b, C\nfrom lib import C\nimport nowhere\n"
+    write_tree(tmp_path, {"pkg/main.py": source})
+    missing = missing_modules(Script.read(tmp_path / "pkg/main.py"))
+    assert list(missing.values()) == ["pkg/lib/a.py, pkg/lib/b.py", "lib/__init__.py"]
