@@ -20,10 +20,11 @@ from flowpack import (
 from flowpack.cli import main
 from flowpack.deployments.verification import verify_all
 from flowpack.exceptions import PlanChangedError
+from tests.peers.fixtures import needed
+from tests.peers.prefect import orion_server, prefect_server
 
 pytestmark = pytest.mark.peer
 
-SERVERS = {"orion": "2.0b7", "prefect2": "2.20.25", "prefect3": "3.9.1"}
 SCRIPT = """\
 from prefect import flow
 
@@ -34,10 +35,13 @@ def checked(n: int = {number}):
 """
 
 
-@pytest.fixture(params=SERVERS, ids=list(SERVERS.values()))
-def server(request):
-    """Each of the servers."""
-    return request.getfixturevalue(request.param)
+@pytest.fixture(scope="module", params=["2.0b7", "2.20.25", "3.9.1"])
+def server(request, tmp_path_factory):
+    """Each of the servers, without deployments of other tests: all are verified."""
+    home = tmp_path_factory.mktemp("verified")
+    orion = request.param == "2.0b7"
+    with needed(orion_server(home) if orion else prefect_server(request.param, home)) as server:
+        yield server
 
 
 @pytest.fixture
