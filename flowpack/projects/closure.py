@@ -180,7 +180,7 @@ class _Closure:
         self._check_folders(search_paths)
         data = DataFiles(self._root, search_paths, self._reasons)
         for each in self._scripts.values():
-            data.find(each)
+            data.find(attrs.evolve(each))
         added = list(self._added_files())
         for path in added:
             self._reader.add(path, b"")
@@ -251,6 +251,8 @@ class _Closure:
             self._notes[path] = f"the imports of {path} are not followed: {exc}"
             del self._scripts[path]
             return
+        # A copy has no syntax tree, which takes a hundred times as much memory as the source.
+        self._scripts[path] = attrs.evolve(self._scripts[path])
         working = [os.path.join(self._root, each) for each in imports.working_paths]
         for place in (*imports.search_paths, *working):
             inner = relative(self._root, place)
