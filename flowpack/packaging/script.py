@@ -235,12 +235,12 @@ def check_imports(script: Script) -> None:
     from flowpack.analysis.imports import read_imports
     from flowpack.projects.single import missing_modules
 
-    missing = [f"{each.module} ({file})" for each, file in missing_modules(script).items()]
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    functions = [node for node in ast.walk(script.tree) if isinstance(node, kinds)]
-    for each in read_imports(script).found:
+    imports = read_imports(script).found
+    found = missing_modules(script, imports)
+    missing = [f"{each.module} ({file})" for each, file in found.items()]
+    for each in imports:
         if each.level and not each.optional:
-            if not any(node.lineno < each.line <= (node.end_lineno or 0) for node in functions):
+            if not _is_in_function(script, each.line):
                 problem = "a relative import needs the files of its package, which are not stored"
                 raise DeploymentValidationError(
                     script.at(each.line), [f"{problem} with the script; {_REMEDY}"]
@@ -250,6 +250,12 @@ def check_imports(script: Script) -> None:
         shown = printable(", ".join(missing), 500)
         problem = "imports files that are not stored with it, and runs fail without them"
         warn(f"{printable(script.name)} {problem}: {shown}; {_REMEDY}")
+
+
+def _is_in_function(script: Script, line: int) -> bool:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = (node for node in ast.walk(script.tree) if isinstance(node, kinds))
+    return any(node.lineno < line <= (node.end_lineno or 0) for node in functions)
 
 
 @attrs.frozen

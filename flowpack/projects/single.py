@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import ModuleSpec
-from typing import Dict, Optional
+from typing import Dict, Optional, Sequence
 
-from flowpack.analysis.imports import Import, read_imports
+from flowpack.analysis.imports import Import
 from flowpack.analysis.script import Script
 
 #: Modules of the standard library of each Python from 3.9 to 3.13. A list, for what a project
@@ -64,16 +64,13 @@ def installed(name: str, root: Optional[str] = None) -> Optional[ModuleSpec]:
     return None
 
 
-def missing_modules(script: Script) -> Dict[Import, str]:
-    """Return the imports that only files of the project of *script* can meet, and these files.
+def missing_modules(script: Script, imports: Sequence[Import]) -> Dict[Import, str]:
+    """Return which *imports* of *script* only files of its project can meet, and these files.
 
     What looks like the root may be that of a part: they may be above it, too. Left out are relative
     ones, and those that runs can do without.
-
-    Raises:
-        DiscoveryError: This Python cannot read the script.
     """
-    found = [each for each in read_imports(script).found if not each.level]
+    found = [each for each in imports if not each.level]
     needed = [each for each in found if each.fallback or not each.optional]
     tops = {each.module.partition(".")[0] for each in needed} - RESERVED
     unmet = {top for top in tops if installed(top) is None}

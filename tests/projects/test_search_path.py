@@ -12,8 +12,7 @@ from flowpack.analysis.script import Script
 from flowpack.exceptions import ProjectError
 from flowpack.projects.modules import Tree
 from flowpack.projects.search_path import ModuleSearch, find_members, find_root, relative
-from flowpack.projects.single import missing_modules
-from tests.projects.trees import project_of, write_tree
+from tests.projects.trees import missing_from, project_of, write_tree
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def test_root_without_a_mark_may_be_the_working_folder(
     monkeypatch.chdir(tmp_path / "top" / working.replace("~", ".").replace("marked", "."))
     script = Script.read(tmp_path / "top/flows/etl.py")
     root = "top" if (working, module) == (".", "utils") else "top/flows"
-    assert bool(missing_modules(script)) is (module in ("beside", "utils"))
+    assert bool(missing_from(script)) is (module in ("beside", "utils"))
     assert project_of(tmp_path, "top/flows/etl.py").root == str(tmp_path / root)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flowpack.analysis.script import Script
-from flowpack.projects.single import STANDARD, installed, is_standard, missing_modules
-from tests.projects.trees import write_tree
+from flowpack.projects.single import STANDARD, installed, is_standard
+from tests.projects.trees import missing_from, write_tree
 
 SOURCES = {
     "import helper": ["helper"],
@@ -37,7 +37,7 @@ def test_modules_that_only_the_project_has(source: str, tmp_path: Path):
     files = ["setup.py", "flows/helper.py", "flows/queue.py", "lib/deep.py", "lib/__init__.py"]
     write_tree(tmp_path, {**dict.fromkeys(files, ""), "src/in_src.py": "", "flows/etl.py": source})
     script = Script.read(tmp_path / "flows/etl.py")
-    assert [each.module for each in missing_modules(script)] == SOURCES[source]
+    assert [each.module for each in missing_from(script)] == SOURCES[source]
 
 
 def test_an_editable_install_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -46,9 +46,9 @@ def test_an_editable_install_is_installed(tmp_path: Path, monkeypatch: pytest.Mo
     script = Script.read(tmp_path / "etl.py")
     src = str(tmp_path / "src")
     monkeypatch.setattr(sys, "path", [src, str(tmp_path), *sys.path])
-    assert len(missing_modules(script)) == 1
+    assert len(missing_from(script)) == 1
     monkeypatch.setattr(sys, "path", [*sys.path, src])
-    assert missing_modules(script) == {}
+    assert missing_from(script) == {}
     assert installed("helper") is not None
     assert installed("helper", str(tmp_path)) is None  # It is the project's own.
     assert installed("sys") and installed("json", str(tmp_path))
@@ -56,7 +56,7 @@ def test_an_editable_install_is_installed(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_script_without_a_file():
     """A script from elsewhere has nothing beside it."""
-    assert missing_modules(Script(b"import helper", "https://x/flow.py")) == {}
+    assert missing_from(Script(b"import helper", "https://x/flow.py")) == {}
 
 
 def test_most_scripts_load_no_more_modules(tmp_path: Path):
@@ -64,7 +64,9 @@ def test_most_scripts_load_no_more_modules(tmp_path: Path):
     write_tree(tmp_path, {"etl.py": "import json, attr", "helper.py": ""})
     code = (
         "import sys; from flowpack.projects.single import missing_modules as check\n"
-        "from flowpack.analysis.script import Script; check(Script.read(sys.argv[1]))\n"
+        "from flowpack.analysis.imports import read_imports\n"
+        "from flowpack.analysis.script import Script; script = Script.read(sys.argv[1])\n"
+        "check(script, read_imports(script).found)\n"
         "print(*sorted(name for name in sys.modules if name.startswith('flowpack.projects')))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "etl.py")]
@@ -90,5 +92,5 @@ def test_files_that_imports_mean(tmp_path: Path):
     write_tree(tmp_path, {"pkg/lib/a.py": "", "pkg/lib/b.py": "", "pkg/lib/__init__.py": ""})
     source = "from pkg.lib import a, b, C\nfrom lib import C\nimport nowhere\n"
     write_tree(tmp_path, {"pkg/main.py": source})
-    missing = missing_modules(Script.read(tmp_path / "pkg/main.py"))
+    missing = missing_from(Script.read(tmp_path / "pkg/main.py"))
     assert list(missing.values()) == ["pkg/lib/a.py, pkg/lib/b.py", "lib/__init__.py"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping
 
+from flowpack.analysis.imports import Import, read_imports
 from flowpack.analysis.script import Script
 from flowpack.projects.closure import Project, find_project
+from flowpack.projects.single import missing_modules
 
 
 def write_tree(folder: Path, files: Mapping[str, str]) -> Path:
@@ -29,3 +31,8 @@ def project_of(folder: Path, script: str, **options: Any) -> Project:
 def own(project: Project) -> set[str]:
     """Return the paths of the files that the packager has not added."""
     return {each.path for each in project.taken if not each.added}
+
+
+def missing_from(script: Script) -> Dict[Import, str]:
+    """Return what only the project of *script* has of its imports."""
+    return missing_modules(script, read_imports(script).found)
