@@ -228,7 +228,8 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     if restores:
         notes += ("the stored bytes are missing or damaged; the right ones are put back",)
     files: Mapping[str, Any] = {}
-    if stored is not None and stored.sha256 != package.content.sha256:
+    # A storage that the deployment leaves is not asked: it may be gone, and silent for long.
+    if in_place and stored is not None and stored.sha256 != package.content.sha256:
         files = _compare_files(package, stored, current, state)
     if files.get("to") == "script" and files["removed"]:
         count = len(files["removed"]) + 1  # With the script.

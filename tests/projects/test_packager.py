@@ -238,6 +238,16 @@ def test_plan_names_files(spec, client, root):
     assert "files removed: flows/data.txt\n" in str(made)
 
 
+def test_plan_leaves_the_old_storage_alone(spec, client, root, tmp_path):
+    """A storage that a deployment leaves is not read: it may be gone, or silent for long."""
+    deploy(spec, client)
+    (root / "flows" / "helper.py").write_text(f"{HELPER}# more\n")
+    moved = plan(with_packager(spec, storage=LocalStorageBlock(tmp_path / "other")), client)
+    assert {"code", "storage"} <= {each.field for each in moved.actions[0].changes}
+    assert files_of(moved) == {}
+    assert files_of(plan(spec, client))["changed"] == ["flows/helper.py"]
+
+
 def test_plan_names_data(spec, client):
     """A file that the code names and that is not packaged is named; one that is, is not."""
     (action,) = plan(spec, client)
