@@ -35,6 +35,13 @@ class Client(HidesLocals):
     Every method may raise ``APIConnectionError`` (no usable response), ``APIStatusError`` (the
     server refused; ``ObjectNotFound`` for 404, ``ObjectAlreadyExists`` for 409) and ``WireError``
     (a request or a response is not as it must be); see :mod:`flowpack.exceptions`.
+
+    Example:
+        >>> from flowpack import get_client
+        >>> with get_client() as client:
+        ...     flow_id = client.create_flow("etl")
+        ...     client.read_flow(flow_id).name
+        'etl'
     """
 
     def __init__(

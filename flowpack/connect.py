@@ -66,6 +66,12 @@ def get_client(
     Raises:
         SettingsError: A setting cannot be used; or no server is named, and one is required or
             a session for one is given.
+
+    Example:
+        >>> from flowpack import get_client
+        >>> with get_client() as client:  # no server is named here
+        ...     client.embedded, len(client.read_deployments())
+        (True, 0)
     """
     from flowpack.client import Client
 

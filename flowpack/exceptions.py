@@ -68,11 +68,26 @@ def suggestion(word: str, known: Iterable[str], limit: int = 1) -> str:
 
 
 class EmbeddedAPIWarning(UserWarning):
-    """No server is named, so something was written to a file of this machine; once a process."""
+    """No server is named, so something was written to a file of this machine; once a process.
+
+    Example:
+        >>> import warnings
+        >>> from flowpack import EmbeddedAPIWarning
+        >>> warnings.simplefilter("ignore", EmbeddedAPIWarning)  # it is meant
+    """
 
 
 class FlowpackError(Exception):
-    """The base of every error that flowpack raises on purpose."""
+    """The base of every error that flowpack raises on purpose.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FlowpackError, deploy
+        >>> try:
+        ...     deploy(DeploymentSpec(flow_location="missing.py"))
+        ... except FlowpackError as exc:
+        ...     print(type(exc).__name__)
+        DiscoveryError
+    """
 
     def __str__(self) -> str:
         """Return the text; of a very long one the start and the end, with the advice."""

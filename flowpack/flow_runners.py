@@ -117,6 +117,16 @@ class FlowRunner(HidesLocals):
 
     Attributes:
         typename: The name of the kind on the wire (of the class).
+
+    Example:
+        >>> import attrs
+        >>> from flowpack import FlowRunner
+        >>> @attrs.frozen(kw_only=True)
+        ... class BatchRunner(FlowRunner):
+        ...     typename = "batch"
+        ...     queue: str = "low"
+        >>> BatchRunner(queue="high").to_settings().config
+        {'queue': 'high'}
     """
 
     typename: ClassVar[str] = ""
@@ -188,6 +198,11 @@ class UniversalFlowRunner(FlowRunner):
     Attributes:
         env: Environment variables of the run; scalars become text. Values are not
             in the repr.
+
+    Example:
+        >>> from flowpack import UniversalFlowRunner
+        >>> UniversalFlowRunner(env={"LEVEL": 3}).env
+        {'LEVEL': '3'}
     """
 
     typename: ClassVar[str] = "universal"
@@ -209,6 +224,11 @@ class SubprocessFlowRunner(UniversalFlowRunner):
         condaenv: Conda environment to run in: a name, or a path that starts with
             ``/`` or ``~``.
         virtualenv: Folder of a virtual environment to run in; not with *condaenv*.
+
+    Example:
+        >>> from flowpack import SubprocessFlowRunner
+        >>> SubprocessFlowRunner(virtualenv="/opt/etl").virtualenv
+        '/opt/etl'
     """
 
     typename: ClassVar[str] = "subprocess"
@@ -241,6 +261,11 @@ class DockerFlowRunner(UniversalFlowRunner):
         auto_remove: Whether the container goes when the run has ended.
         volumes: ``HOST-PATH:CONTAINER-PATH`` each.
         stream_output: Whether the agent shows what the run prints.
+
+    Example:
+        >>> from flowpack import DockerFlowRunner
+        >>> DockerFlowRunner(image="etl:1.2", networks=["backend"]).networks
+        ('backend',)
     """
 
     typename: ClassVar[str] = "docker"
@@ -282,6 +307,11 @@ class KubernetesFlowRunner(UniversalFlowRunner):
         job_watch_timeout_seconds: Longest wait for the job to appear.
         pod_watch_timeout_seconds: Longest wait for the pod to appear.
         stream_output: Whether the agent shows what the run prints.
+
+    Example:
+        >>> from flowpack import KubernetesFlowRunner
+        >>> KubernetesFlowRunner(image="etl:1.2", namespace="reports").namespace
+        'reports'
     """
 
     typename: ClassVar[str] = "kubernetes"

@@ -47,6 +47,14 @@ class Flow(Generic[P, R]):
     Raises:
         TypeError: *fn* cannot be called, or *name* is no text.
         ValueError: *name* is one that servers refuse.
+
+    Example:
+        >>> from flowpack import Flow
+        >>> greet = Flow(str.title, name="greet")
+        >>> greet("hello world")
+        'Hello World'
+        >>> greet.with_options(name="welcome").name
+        'welcome'
     """
 
     fn: Callable[P, R] = attrs.field(validator=attrs.validators.is_callable())
@@ -184,6 +192,14 @@ def flow(
     Raises:
         TypeError: *fn* cannot be called, or *name* is no text.
         ValueError: The name is one that servers refuse.
+
+    Example:
+        >>> from flowpack import flow
+        >>> @flow(name="etl", retries=2)
+        ... def load(day: str):
+        ...     return f"loaded {day}"
+        >>> load.name, load("2026-12-24")
+        ('etl', 'loaded 2026-12-24')
     """
     given: Any = {"name": name, "description": description}
     given = {key: value for key, value in given.items() if value}

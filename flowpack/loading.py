@@ -76,6 +76,12 @@ def load_flow_from_script(
         UnspecifiedFlowError: It defines several that are meant.
         DiscoveryError: It cannot be read.
         FlowpackError: Its temporary file cannot be written.
+
+    Example:
+        >>> from flowpack import load_flow_from_script
+        >>> etl = load_flow_from_script("flows.py")
+        >>> etl.name, etl(day="2026-12-24")
+        ('etl', 'loaded 2026-12-24')
     """
     if not isinstance(script, Script):
         script = Script.read(script)

@@ -83,6 +83,12 @@ class DataDocument:
         encoding: ``blockstorage``, ``text`` or ``json``. Others can be carried, not decoded; a
             pickle never is.
         blob: The encoded data. Kept as it came, so that writing it back changes nothing.
+
+    Example:
+        >>> from flowpack import DataDocument
+        >>> document = DataDocument.encode("json", {"rows": 3})
+        >>> document.blob, document.decode()
+        ('{"rows": 3}', {'rows': 3})
     """
 
     encoding: str
@@ -199,7 +205,13 @@ class ScriptSource:
 
 @attrs.frozen
 class FlowRunnerSettings(HidesLocals):
-    """A flow runner as the server keeps it; its *type* may be one that only other tools know."""
+    """A flow runner as the server keeps it; its *type* may be one that only other tools know.
+
+    Example:
+        >>> from flowpack import FlowRunnerSettings
+        >>> FlowRunnerSettings(type="docker", config={"image": "etl:1.2"}).type
+        'docker'
+    """
 
     type: Union[str, None, Unset] = UNSET
     config: Union[Mapping[str, Any], None, Unset] = attrs.field(default=UNSET, repr=False)
@@ -286,6 +298,16 @@ class DeploymentCreate:
         current: The deployment as the server has it, for an update; set by the dialect, and so are
             the following.
         schedules: All schedules as they are sent, those of others included.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, ScriptPackager, get_client
+        >>> packager = ScriptPackager(storage=FileStorageBlock("store"))
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py")
+        >>> with get_client() as client:
+        ...     deployment = packager.package(spec, client)
+        ...     deployment_id = client.create_deployment(deployment)
+        >>> deployment.name
+        'nightly'
     """
 
     name: str

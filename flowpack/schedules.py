@@ -139,6 +139,12 @@ class IntervalSchedule(_Schedule):
             a schedule that is already there and has another one keeps it.
         timezone: The zone whose wall clock is followed across changes of daylight saving time;
             None means the anchor's offset.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from flowpack import IntervalSchedule
+        >>> IntervalSchedule("PT1H") == IntervalSchedule(timedelta(hours=1))
+        True
     """
 
     interval: timedelta = attrs.field(converter=_to_interval)
@@ -179,6 +185,11 @@ class CronSchedule(_Schedule):
             or an alias such as ``@daily``. Newer servers take a seventh for years.
         timezone: The zone whose wall clock counts; None means UTC.
         day_or: Whether day and weekday, both given, mean either (as cron has it) or both.
+
+    Example:
+        >>> from flowpack import CronSchedule
+        >>> CronSchedule("0 6 * * *", timezone="Europe/Berlin").cron
+        '0 6 * * *'
     """
 
     cron: str = attrs.field(validator=validator(cron_problems))
@@ -194,6 +205,11 @@ class RRuleSchedule(_Schedule):
         rrule: ``FREQ=DAILY;INTERVAL=2``, or lines of ``DTSTART``, ``RRULE``, ``EXRULE``,
             ``RDATE`` and ``EXDATE``.
         timezone: The zone whose wall clock counts; None means UTC.
+
+    Example:
+        >>> from flowpack import RRuleSchedule
+        >>> RRuleSchedule("FREQ=WEEKLY;BYDAY=MO,TH").rrule
+        'FREQ=WEEKLY;BYDAY=MO,TH'
     """
 
     rrule: str = attrs.field(validator=validator(rrule_problems))
@@ -304,6 +320,16 @@ class DeploymentSchedule(_Schedule):
         slug: Its name within the deployment; None keeps the one that is there.
         max_scheduled_runs: How many runs the server makes ahead, 1 to 50; None keeps what is
             there.
+
+    Example:
+        >>> from flowpack import DeploymentSchedule, DeploymentSpec
+        >>> spec = DeploymentSpec(
+        ...     name="nightly",
+        ...     flow_location="flows.py",
+        ...     schedules=["PT1H", DeploymentSchedule("0 6 * * *", parameters={"day": "today"})],
+        ... )
+        >>> [type(each.schedule).__name__ for each in spec.schedules]
+        ['IntervalSchedule', 'CronSchedule']
     """
 
     schedule: AnySchedule = attrs.field(converter=_to_schedule, validator=validator(_is_schedule))

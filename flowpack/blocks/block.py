@@ -36,17 +36,7 @@ class Block(HidesLocals):
     """A configurable thing that a server keeps.
 
     Derive an attrs class from it; its fields are what the server stores. Methods with an
-    optional *client* connect to what the settings say where it is None::
-
-        @attrs.frozen
-        class Mailbox(Block):
-            "Where reports are sent."
-
-            block_type_name = "Mail Box"
-
-            address: str
-            password: Secret = attrs.field(repr=False)
-            copies: Optional[List[str]] = None
+    optional *client* connect to what the settings say where it is None.
 
     Fields may be text, numbers, booleans, dates and times, paths, UUIDs, enums,
     :class:`~flowpack.blocks.secret.Secret` text, other blocks, ``Literal``, ``Any``, and lists,
@@ -65,6 +55,24 @@ class Block(HidesLocals):
             ``Example:`` or ``Examples:`` in the docstring.
         document_id: The document that the block was loaded from or saved as. Not part of its
             data, nor of comparisons.
+
+    Example:
+        >>> from typing import List, Optional
+        >>> import attrs
+        >>> from flowpack import Block
+        >>> from flowpack.blocks import Secret
+        >>> @attrs.frozen
+        ... class Mailbox(Block):
+        ...     "Where reports are sent."
+        ...
+        ...     block_type_name = "Mail Box"
+        ...
+        ...     address: str
+        ...     password: Secret = attrs.field(repr=False)
+        ...     copies: Optional[List[str]] = None
+        >>> saved = Mailbox("a@b.example", Secret("s3cret")).save("reports")
+        >>> Mailbox.load("reports").address
+        'a@b.example'
     """
 
     block_type_name: ClassVar[str] = cast(str, _ClassName())

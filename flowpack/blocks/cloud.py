@@ -58,6 +58,11 @@ class S3StorageBlock(OwnStorageBlock):
         aws_session_token: Of temporary credentials.
         profile_name: A profile of AWS's configuration.
         region_name: Where the bucket is.
+
+    Example:
+        >>> from flowpack import S3StorageBlock
+        >>> S3StorageBlock("flows", aws_access_key_id="me", aws_secret_access_key="s3cret")
+        S3StorageBlock(bucket='flows', ...)
     """
 
     block_type_name = "S3 Storage"
@@ -93,6 +98,11 @@ class GoogleCloudStorageBlock(OwnStorageBlock):
         project: None takes the credentials' own.
         service_account_info: The content of a service account's key file; None
             looks where Google's tools look.
+
+    Example:
+        >>> from flowpack import GoogleCloudStorageBlock
+        >>> GoogleCloudStorageBlock("flows", project="reports").project
+        'reports'
     """
 
     block_type_name = "Google Cloud Storage"
@@ -119,6 +129,11 @@ class AzureBlobStorageBlock(OwnStorageBlock):
     Attributes:
         container: Its name; it must exist.
         connection_string: Of the storage account, as the portal shows it.
+
+    Example:
+        >>> from flowpack import AzureBlobStorageBlock
+        >>> AzureBlobStorageBlock("flows", "AccountName=me;AccountKey=s3cret")
+        AzureBlobStorageBlock(container='flows', ...)
     """
 
     block_type_name = "Azure Blob Storage"

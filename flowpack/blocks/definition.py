@@ -162,6 +162,16 @@ def _classes_below(cls: type, above: Tuple[type, ...]) -> Iterator[type]:
                 yield from _classes_below(each, (*above, each))
 
 
+def _description(cls: type) -> str:
+    """Return the docstring, of flowpack's own classes without the example.
+
+    It is part of the schema, and another schema would be another one on today's servers.
+    """
+    text = inspect.cleandoc(vars(cls).get("__doc__") or "")
+    is_own = cls.__module__.startswith("flowpack.")
+    return text.partition("\n\nExample:\n")[0] if is_own else text
+
+
 def _object_schema(cls: Any, names: Mapping[type, str]) -> Schema:
     """Return the schema of a block class or an enum."""
     if issubclass(cls, enum.Enum):
@@ -171,8 +181,7 @@ def _object_schema(cls: Any, names: Mapping[type, str]) -> Schema:
         return {**head, **scalar_schema(cls)}
     fields = fields_of(cls)
     last = max(index for index, each in enumerate(cls.__mro__) if is_block(each))  # Block itself
-    docstrings = [vars(each).get("__doc__") for each in cls.__mro__[:last]]
-    described = [{"description": inspect.cleandoc(text)} for text in docstrings if text]
+    described = [{"description": text} for text in map(_description, cls.__mro__[:last]) if text]
     required = [field.name for field in fields if field.required]
     return {
         "title": cls.__name__,

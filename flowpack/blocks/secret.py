@@ -23,7 +23,14 @@ _NOTHING = object()
 
 
 class Secret(SecretText):
-    """Text that is printed as asterisks. A block's field of this type is a secret one."""
+    """Text that is printed as asterisks. A block's field of this type is a secret one.
+
+    Example:
+        >>> from flowpack.blocks import Secret
+        >>> password = Secret("s3cret")
+        >>> print(password, password.get_secret_value())
+        ********** s3cret
+    """
 
     __slots__ = ()
 

@@ -38,6 +38,25 @@ class StorageBlock(Block, ABC):
 
     Attributes:
         only_this_machine: Whether other machines cannot read what it keeps.
+
+    Example:
+        >>> import pathlib
+        >>> import attrs
+        >>> from flowpack import StorageBlock
+        >>> @attrs.frozen
+        ... class Shelf(StorageBlock):
+        ...     folder: str
+        ...
+        ...     def write(self, data: bytes) -> str:
+        ...         path = pathlib.Path(self.folder, f"{len(data)}.py")
+        ...         path.write_bytes(data)
+        ...         return str(path)
+        ...
+        ...     def read(self, token: str) -> bytes:
+        ...         return pathlib.Path(token).read_bytes()
+        >>> shelf = Shelf(".")
+        >>> shelf.read(shelf.write(b"print(1)"))
+        b'print(1)'
     """
 
     capabilities: ClassVar[Tuple[str, ...]] = ("writeable", "readable", "storage")
@@ -225,6 +244,13 @@ class LocalStorageBlock(_FolderStorageBlock):
     Attributes:
         storage_path: The folder; made where it is missing. None is ``storage``
             in flowpack's home.
+
+    Example:
+        >>> from flowpack import LocalStorageBlock
+        >>> storage = LocalStorageBlock("store")
+        >>> token = storage.write(b"print('hello')")
+        >>> storage.read(token)
+        b"print('hello')"
     """
 
     block_type_name = "Local Storage"
@@ -257,6 +283,11 @@ class TempStorageBlock(_FolderStorageBlock):
 
     They are gone when the system cleans up. The folder is ``prefect`` in the
     system's temporary folder, as ``TMPDIR`` says.
+
+    Example:
+        >>> from flowpack import TempStorageBlock
+        >>> TempStorageBlock().only_this_machine
+        True
     """
 
     block_type_name = "Temporary Local Storage"
@@ -303,6 +334,17 @@ class FileStorageBlock(OwnStorageBlock):
             twice; ``uuid`` and ``timestamp`` make a new file each time.
         options: For an address, ``headers`` are sent with each request. Others are
             kept for those who read the block with fsspec.
+
+    Example:
+        >>> from flowpack import FileStorageBlock
+        >>> storage = FileStorageBlock("store")
+        >>> storage.read(storage.write(b"print('hello')"))
+        b"print('hello')"
+        >>> shared = FileStorageBlock(
+        ...     "https://files.example/flows", options={"headers": {"X-Key": "s3cret"}}
+        ... )
+        >>> shared.base_path
+        'https://files.example/flows/'
     """
 
     block_type_name = "File Storage"
@@ -351,6 +393,11 @@ class KVServerStorageBlock(OwnStorageBlock):
     Attributes:
         api_address: What stands before ``/KEY``; with credentials in it, it is kept
             as an :class:`~flowpack.urls.Address`.
+
+    Example:
+        >>> from flowpack import KVServerStorageBlock
+        >>> KVServerStorageBlock("http://kv.example:8080").api_address
+        'http://kv.example:8080'
     """
 
     block_type_name = "KV Server Storage"

@@ -75,6 +75,16 @@ class Action:
         schedules: All that the deployment is to have, with which are flowpack's (``own``).
         kept: Storage and runner that nobody named and that are taken from the deployment as it
             is, by the field's name. Secrets are masked.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, plan
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(
+        ...     name="nightly", flow_location="flows.py", flow_storage=store, tags=["etl"]
+        ... )
+        >>> [action] = plan(spec)
+        >>> [change.new for change in action.changes if change.field == "tags"]
+        [['etl']]
     """
 
     kind: str
@@ -116,6 +126,14 @@ class Plan:
         specs: What is to be deployed.
         steps: The actions with what applying them needs.
         failed: Where server or storage could not be read, by the position in the set.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, plan
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py", flow_storage=store)
+        >>> planned = plan(spec)
+        >>> [(action.kind, action.full_name) for action in planned]
+        [('create', 'etl/nightly')]
     """
 
     api: str
@@ -164,6 +182,14 @@ class Deployed:
         api: The API that has the deployment.
         notes: Those of the plan.
         url: Its address in the server's user interface; None where there is none.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, deploy
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py", flow_storage=store)
+        >>> [done] = deploy(spec)
+        >>> done.action, done.storage_type, done.key == done.sha256
+        ('created', 'File Storage', True)
     """
 
     id: UUID

@@ -31,6 +31,15 @@ def apply(plan: Plan, client: Optional[Client] = None) -> Deployments:
     Raises:
         PlanChangedError: It does not; nothing was written.
         FlowpackError: As :func:`deploy`.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, apply, plan
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py", flow_storage=store)
+        >>> planned = plan(spec)
+        >>> [done] = apply(planned)  # after somebody has read it
+        >>> done.action
+        'created'
     """
     return deploy(plan.specs, client, confirm=plan.confirm, planned=plan.to_json())
 
@@ -70,6 +79,17 @@ def deploy(
         PlanChangedError: Planning gives something else than *planned*; nothing was written.
         DeploymentsFailedError: Some of several failed, the others are done.
         FlowpackError: The only one failed; running it again finishes the job.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, deploy
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py", flow_storage=store)
+        >>> [done] = deploy(spec)
+        >>> done.full_name, done.action
+        ('etl/nightly', 'created')
+        >>> [again] = deploy(spec)
+        >>> again.action
+        'unchanged'
     """
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")

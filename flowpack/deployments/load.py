@@ -134,6 +134,15 @@ def load_flow_from_deployment(
         StorageError: The storage does not give the bytes.
         ScriptError: The script failed.
         MissingFlowError: The script does not define the flow.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, deploy, load_flow_from_deployment
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py", flow_storage=store)
+        >>> _ = deploy(spec)
+        >>> etl = load_flow_from_deployment("etl/nightly")
+        >>> etl(day="2026-12-24")
+        'loaded 2026-12-24'
     """
     return fetch_script(deployment, client, unverified=unverified, sha256=sha256).load_flow()
 

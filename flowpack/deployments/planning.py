@@ -103,6 +103,14 @@ def plan(specs: Specs, client: Optional[Client] = None, *, confirm: bool = False
     Raises:
         SpecError: The problems of all specs, listed together.
         FlowpackError: Server or storage could not be read.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, plan
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py", flow_storage=store)
+        >>> print(plan(spec))
+        create     etl/nightly  ... (... bytes)
+        ...
     """
     with shared_connections(), using(client) as api:
         made = plan_set(specs, api, confirm)

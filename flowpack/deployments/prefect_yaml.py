@@ -98,6 +98,15 @@ def load_prefect_yaml(
     Raises:
         SpecError: The file cannot be read, is wrong or has no such deployments; all problems are
             listed at once, each with its line.
+
+    Example:
+        >>> import pathlib
+        >>> from flowpack.deployments.prefect_yaml import load_prefect_yaml
+        >>> text = "deployments: [{name: nightly, entrypoint: 'flows.py:etl'}]"
+        >>> _ = pathlib.Path("prefect.yaml").write_text(text)
+        >>> [spec] = load_prefect_yaml("prefect.yaml").specs
+        >>> spec.name
+        'nightly'
     """
     shown, source = os.fsdecode(path), os.path.abspath(os.fsdecode(path))
     file = _File(shown, os.path.dirname(source), ignore)

@@ -156,6 +156,19 @@ class DeploymentSpec(SpecFields):
 
     Raises:
         DeploymentValidationError: A value cannot be right, wherever it is used.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock
+        >>> spec = DeploymentSpec(
+        ...     name="nightly",
+        ...     flow_location="flows.py",
+        ...     flow_storage=FileStorageBlock("store"),
+        ...     parameters={"day": "2026-12-24"},
+        ...     schedule="0 6 * * *",
+        ...     tags=["etl"],
+        ... )
+        >>> spec.schedule.cron
+        '0 6 * * *'
     """
 
     name: Optional[str] = attrs.field(default=None, validator=validator(name_problem))

@@ -49,6 +49,17 @@ class VerifyResult:
         token: Under which the bytes are stored.
         expected: The digest that the bytes must have, in lower-case hex.
         found: The digest that they have.
+
+    Example:
+        >>> import pathlib
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, deploy, verify_all
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py", flow_storage=store)
+        >>> [done] = deploy(spec)
+        >>> pathlib.Path("store", done.key).unlink()
+        >>> [result] = verify_all()
+        >>> result.status, result.is_broken
+        ('missing', True)
     """
 
     name: str
@@ -90,6 +101,14 @@ def verify_all(
     Raises:
         ObjectNotFound: There is no deployment of a name.
         APIError: The server could not be asked.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, deploy, verify_all
+        >>> store = FileStorageBlock("store")
+        >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py", flow_storage=store)
+        >>> [done] = deploy(spec)
+        >>> [(result.name, result.status) for result in verify_all()]
+        [('etl/nightly', 'ok')]
     """
     with shared_connections(), using(client) as api:
         reader = api.snapshot()

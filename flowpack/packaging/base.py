@@ -242,6 +242,13 @@ class CompleteSpec(SpecFields):
         notes: What was left out, one sentence.
 
     The others are those of ``DeploymentSpec``; UNSET keeps what the server has.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock
+        >>> spec = DeploymentSpec(flow_location="flows.py", flow_storage=FileStorageBlock("store"))
+        >>> complete = spec.validate()
+        >>> complete.name, complete.flow.entrypoint
+        ('etl', 'flows.py:etl')
     """
 
     name: str
@@ -297,6 +304,13 @@ class Package:
         storage: Where they go; its document id may not be known yet.
         parameter_schema: JSON schema of the flow's parameters, where the server keeps one.
         notes: Shown in plans.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, ScriptPackager
+        >>> packager = ScriptPackager(storage=FileStorageBlock("store"))
+        >>> package = packager.prepare(DeploymentSpec(flow_location="flows.py"))
+        >>> package.entrypoint
+        'flows.py:etl'
     """
 
     content: Content
@@ -343,6 +357,20 @@ class Packager(ABC):
     use the client of ``deploy``. What they raise that is no ``FlowpackError`` becomes a
     ``PackagingError``. A plan does not know the deployment's code, unless the class that defines
     :meth:`package` defines :meth:`prepare`, too.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, Packager, ScriptPackager, deploy
+        >>> class Approved(Packager):
+        ...     inner = ScriptPackager(storage=FileStorageBlock("store"))
+        ...
+        ...     def check_compat(self, deployment, client=None):
+        ...         self.inner.check_compat(deployment)
+        ...
+        ...     def package(self, deployment, client=None):
+        ...         return self.inner.package(deployment)
+        >>> [done] = deploy(DeploymentSpec(flow_location="flows.py", packager=Approved()))
+        >>> done.action
+        'created'
     """
 
     @abstractmethod

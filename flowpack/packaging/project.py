@@ -59,6 +59,13 @@ class ProjectPackager(SourcePackager):
 
     Raises:
         DeploymentValidationError: A value cannot be right, wherever it is used.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, ProjectPackager, deploy
+        >>> packager = ProjectPackager(root=".", storage=FileStorageBlock("store"))
+        >>> [done] = deploy(DeploymentSpec(flow_location="flows.py", packager=packager))
+        >>> done.action
+        'created'
     """
 
     root: Optional[str] = attrs.field(

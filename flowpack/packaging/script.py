@@ -260,7 +260,15 @@ def _is_in_function(script: Script, line: int) -> bool:
 
 @attrs.frozen
 class ScriptPackager(SourcePackager):
-    """Stores one script, byte for byte."""
+    """Stores one script, byte for byte.
+
+    Example:
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, ScriptPackager, deploy
+        >>> packager = ScriptPackager(storage=FileStorageBlock("store"))
+        >>> [done] = deploy(DeploymentSpec(flow_location="flows.py", packager=packager))
+        >>> done.action
+        'created'
+    """
 
     def content(self, deployment: CompleteSpec) -> Tuple[bytes, str]:
         """Return the script's bytes, and ``file.py:function``."""

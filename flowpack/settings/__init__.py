@@ -151,6 +151,12 @@ def load_settings(
 
     Raises:
         SettingsError: Values that cannot be used and sources that cannot be read, all at once.
+
+    Example:
+        >>> from flowpack.settings import load_settings
+        >>> settings = load_settings(environ={"PREFECT_API_URL": "http://127.0.0.1:4200/api"})
+        >>> settings.api_url
+        'http://127.0.0.1:4200/api'
     """
     environ = os.environ if environ is None else environ
     cwd = _working_folder() if cwd is None else os.path.abspath(cwd)
