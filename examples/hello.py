@@ -13,12 +13,10 @@ except ImportError:
     from flowpack import flow
 
 
-@flow
-def hello(name: str = "world") -> str:
-    """Print a greeting and return it."""
-    greeting = f"Hello, {name}!"
-    print(greeting)
-    return greeting
+@flow(log_prints=True)
+def hello(name: str = "world") -> None:
+    """Print a greeting."""
+    print(f"Hello, {name}!")
 
 
 if __name__ == "__main__":
