@@ -6,11 +6,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import xml.etree.ElementTree
 from pathlib import Path
-from typing import Iterable, Mapping
+from typing import Iterable
 
 import attrs
 import pytest
@@ -26,7 +25,7 @@ from flowpack.settings import Settings
 from flowpack.wire import pulling
 from flowpack.wire.dialect import Dialect
 from flowpack.wire.prefect3 import OLDEST, Prefect3
-from tests.docs.transcripts import is_same, read_page
+from tests.docs.transcripts import Session, difference, read_page
 from tests.peers.prefect import Server
 from tests.source import ROOT
 
@@ -43,31 +42,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-def check_sessions(page: Path, folder: Path, variables: Mapping[str, str]) -> None:
-    """Type the console sessions of *page* in *folder*, and compare what is printed."""
+def play(page: Path, folder: Path, **variables: str) -> None:
+    """Do in *folder* what the console sessions of *page* show, and compare what is printed."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    sessions = [each for each in read_page(page) if each.language == "console"]
-    assert sessions
-    for each in sessions:
-        for command, expected in each.commands:
-            ran = subprocess.run(
-                ["bash", "-c", command],
-                cwd=folder,
-                env={**os.environ, "PATH": programs, **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=120,
-            )
-            if not is_same(expected, ran.stdout):
-                pytest.fail(f"{page.name}:{each.line}: $ {command}\n{ran.stdout}", pytrace=False)
+    with Session(folder, {**os.environ, "PATH": programs, **variables}) as session:
+        assert session.play(read_page(page))
 
 
 @pytest.mark.parametrize("page", [README, DOCS / "limits.rst"], ids=lambda page: str(page.name))
 def test_sessions(page, folder):
     """The samples that need no server are what the commands print."""
-    check_sessions(page, folder, {})
+    play(page, folder)
 
 
 @pytest.mark.peer
@@ -75,11 +60,11 @@ def test_sessions(page, folder):
 def test_sessions_with_a_server(folder, prefect3: Server):
     """Those of "How it works" are what a server of today gives, and so is the pull step."""
     page = DOCS / "how-it-works.rst"
-    check_sessions(page, folder, {"PREFECT_API_URL": prefect3.api})
+    play(page, folder, PREFECT_API_URL=prefect3.api)
     [shown] = [each for each in read_page(page) if each.language == "text"]
     kept = prefect3.request("GET", "/deployments/name/hello/first")["pull_steps"]
     assert kept[0]["timeit.timeit"]["stmt"] == pulling.PROGRAM
-    assert is_same(shown.text, json.dumps(kept, indent=2) + "\n"), json.dumps(kept, indent=2)
+    assert not difference(shown.text, json.dumps(kept, indent=2))
 
 
 def test_first_page_is_one_page():
