@@ -16,9 +16,9 @@ import pytest
 
 from flowpack import _http, connect, jsonvalues, steps
 from flowpack._http import session
-from flowpack.analysis import script
+from flowpack.analysis.script import SIZE_LIMIT
 from flowpack.blocks import web
-from flowpack.cli import deploy, parser
+from flowpack.cli import deploy, main, parser
 from flowpack.deployments import datafiles, source
 from flowpack.projects import reader
 from flowpack.settings import Settings
@@ -111,9 +111,9 @@ def limit(what: str) -> str:
 OPTIONS = _http.HTTPOptions()
 RETRIES = _http.RetryPolicy()
 
-
+#: Rows of that table, and the numbers that they are to show.
 NUMBERS: list[tuple[str, list[float]]] = [
-    ("a script", [script.SIZE_LIMIT / MIB]),
+    ("a script", [SIZE_LIMIT / MIB]),
     ("a script", [source.SCRIPT_LIMIT / MIB]),
     ("a project's files together", [reader.SIZE_LIMIT / MIB]),
     ("a spec file", [datafiles.SIZE_LIMIT / MIB, datafiles.MOST_VALUES]),
@@ -144,6 +144,19 @@ def test_every_number_is_checked():
     rows = re.findall(r"^   \* - (.+)$", LIMITS, re.M)
     assert rows[0] == "What"
     assert set(rows[1:]) == {what for what, _ in NUMBERS}
+
+
+def test_module_above_the_root(folder, capsys):
+    """As the limits say: it is listed as one that must be installed."""
+    (folder / "app").mkdir()
+    (folder / "above.py").write_text("")
+    script = folder / "app" / "etl.py"
+    script.write_text("import above\nfrom flowpack import flow\n\n@flow\ndef etl(): ...\n")
+    assert main(["explain", str(script), "--project", str(script.parent)]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^MODULE +INSTALLED HERE", shown, re.M)
+    assert re.search(r"^above +no +etl\.py:1$", shown, re.M)
+    assert "above.py" not in shown
 
 
 def test_oldest_release():
