@@ -5,6 +5,8 @@ It runs with Prefect where that is installed, and with flowpack alone where not:
     python examples/hello.py
     flowpack deploy examples/hello.py --name first
     flowpack run hello/first -p name=Ada
+
+Prefect 2.0b7 does not know ``log_prints``: leave it out there.
 """
 
 try:
