@@ -5,6 +5,8 @@ It runs with Prefect where that is installed, and with flowpack alone where not:
     python examples/hello.py
     flowpack deploy examples/hello.py --name first
     flowpack run hello/first -p name=Ada
+
+Prefect 2.0b7 does not know ``log_prints``: leave it out there.
 """
 
 try:
@@ -13,12 +15,10 @@ except ImportError:
     from flowpack import flow
 
 
-@flow
-def hello(name: str = "world") -> str:
-    """Print a greeting and return it."""
-    greeting = f"Hello, {name}!"
-    print(greeting)
-    return greeting
+@flow(log_prints=True)
+def hello(name: str = "world") -> None:
+    """Print a greeting."""
+    print(f"Hello, {name}!")
 
 
 if __name__ == "__main__":
