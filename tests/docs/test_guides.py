@@ -209,8 +209,8 @@ def test_deploying_scripts(orion, reader):
     assert changed - {"updated", "flow_runner"} == {"flow_data"}
     assert play(["console"]) == 3
     with orion_agent(orion, "daily"):
-        run = orion.request("POST", f"/deployments/{made['id']}/create_flow_run", {})
-        state, logs = orion.outcome(run["id"], "loaded monday")
+        run_id, _ = session.run("flowpack trigger etl/nightly 2> trigger.log")
+        state, logs = orion.outcome(run_id.strip(), "loaded monday")
     assert state == "COMPLETED"
     assert "loaded monday" in logs
 
@@ -226,7 +226,7 @@ def test_todays_server(prefect3, reader):
         assert status == 0, id
         found = prefect3.request("GET", f"/deployments/{id.strip()}")
         assert found["job_variables"]["env"] == {"LEVEL": "high"}
-        run = prefect3.request("POST", f"/deployments/{id.strip()}/create_flow_run", {})
-        state, logs = prefect3.outcome(run["id"], "loaded monday")
+        run_id, _ = session.run("flowpack trigger etl/nightly 2> trigger.log")
+        state, logs = prefect3.outcome(run_id.strip(), "loaded monday")
     assert state == "COMPLETED"
     assert "loaded monday" in logs
