@@ -127,21 +127,25 @@ class Session:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        # As in a terminal: each background job is a group of its own, and heeds Ctrl-C.
+        self.run("set -m")
 
     def __enter__(self) -> Session:
         """Return the session itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the shell and what still runs in its process group."""
+        """End the shell and all that still runs in its session."""
         deadline = time.monotonic() + 5
-        number: int = signal.SIGTERM
-        with contextlib.suppress(ProcessLookupError):
-            while True:
-                os.killpg(self._bash.pid, number)
-                self._bash.poll()
-                time.sleep(0.05)
-                number = signal.SIGKILL if time.monotonic() > deadline else 0
+        number = signal.SIGTERM
+        # Jobs first: while the shell is there its number is not another session's.
+        while running := [each for each in _processes(self._bash.pid) if each != self._bash.pid]:
+            for process in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, number)
+            time.sleep(0.2)
+            number = signal.SIGKILL if time.monotonic() > deadline else number
+        self._bash.kill()
         self._bash.wait()
         for stream in (self._bash.stdin, self._bash.stdout):
             assert stream is not None
@@ -220,6 +224,17 @@ class Session:
         assert not problem, f"block at line {block.line}: $ {command}\n{problem}"
         failed = status and not output
         assert not failed, f"block at line {block.line}: $ {command}\nended with {status}"
+
+
+def _processes(session: int) -> list[int]:
+    """Return the processes of a *session*."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,stat="], capture_output=True, text=True)
+    found = []
+    for process, state in map(str.split, listed.stdout.splitlines()):
+        with contextlib.suppress(OSError):
+            if not state.startswith("Z") and os.getsid(int(process)) == session:
+                found.append(int(process))
+    return found
 
 
 def _replaced(text: str, replace: Mapping[str, str] | None) -> str:
