@@ -71,7 +71,7 @@ no FLOW/DEPLOYMENT is given. Nothing is changed or deleted; "flowpack deploy
 """
 
 COMPLETION = """\
-It needs shtab: pip install 'flowpack[completion]'. Write what is printed into a file:
+It needs shtab: pip install 'flowpack[completion]'. Send what is printed to a file:
   bash   ~/.local/share/bash-completion/completions/flowpack, where the package
          bash-completion finds it; without that, source a file from ~/.bashrc
   zsh    a file _flowpack in a folder of $fpath, before compinit runs
@@ -415,7 +415,7 @@ _EXAMPLES = {
     "storage.save": "https://files.example.com/flows/ flows",
     "storage.default": "--set flows",
     "config.config": "--profile staging",
-    "completion.completion": "bash > ~/.local/share/bash-completion/completions/flowpack",
+    "completion.completion": "bash",
 }
 
 
