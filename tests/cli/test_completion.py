@@ -43,6 +43,8 @@ class Terminal:
             cwd=home,
             env=variables(home),
         )
+        assert self.process.stdin and self.process.stdout
+        self.keyboard, self.screen = self.process.stdin, self.process.stdout
         self.shown = b""
 
     def __enter__(self):
@@ -55,15 +57,15 @@ class Terminal:
 
     def type(self, keys):
         self.shown = b""
-        self.process.stdin.write(keys.encode())
-        self.process.stdin.flush()
+        self.keyboard.write(keys.encode())
+        self.keyboard.flush()
 
     def expect(self, text):
         end = time.monotonic() + 20
         while text.encode() not in self.shown:
             left = end - time.monotonic()
-            ready = select.select([self.process.stdout], [], [], max(left, 0))[0]
-            more = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            ready = select.select([self.screen], [], [], max(left, 0))[0]
+            more = os.read(self.screen.fileno(), 65536) if ready else b""
             assert more, f"no {text!r} in {self.shown!r}"
             self.shown += more
 
