@@ -122,13 +122,13 @@ def find_public_name(app, env, node, contnode):
 
 
 def show_constructor(app, what, name, obj, options, signature, returns):
-    """Return the arguments of an attrs class; their types where no "Attributes" have them."""
-    if not hasattr(obj, "__attrs_attrs__"):
+    """Return the arguments of a class; their types where no "Attributes" have them."""
+    if not (hasattr(obj, "__attrs_attrs__") or (signature or "").startswith("(*args")):
         return None
     from sphinx.util.inspect import stringify_signature
 
     found, words = inspect.signature(obj), inspect.getdoc(obj)
-    show = not all(f"{each}:" in words for each in found.parameters)
+    show = not all(f"{each}:" in (words or "") for each in found.parameters)
     shown = stringify_signature(
         found.replace(return_annotation=found.empty), show, unqualified_typehints=True
     )
