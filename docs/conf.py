@@ -128,6 +128,8 @@ def show_constructor(app, what, name, obj, options, signature, returns):
     from sphinx.util.inspect import stringify_signature
 
     found, words = inspect.signature(obj), inspect.getdoc(obj)
+    if "args" in found.parameters:  # It is there to derive from, not to be called.
+        return "", None
     show = not all(f"{each}:" in (words or "") for each in found.parameters)
     shown = stringify_signature(
         found.replace(return_annotation=found.empty), show, unqualified_typehints=True
