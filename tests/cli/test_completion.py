@@ -73,7 +73,8 @@ class Terminal:
 def variables(home):
     scripts = sysconfig.get_path("scripts")
     path = os.pathsep.join([scripts, os.environ["PATH"]])
-    return {"HOME": str(home), "PATH": path, "TERM": "xterm", "LANG": "C.UTF-8"}
+    found = {"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}
+    return {"HOME": str(home), "PATH": path, "TERM": "xterm", "LANG": "C.UTF-8", **found}
 
 
 @pytest.mark.parametrize("words", sorted(GUIDE))
