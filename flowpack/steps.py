@@ -44,7 +44,7 @@ def pull(
         flow_data: ``storage_type`` and ``token``.
 
     Returns:
-        ``directory``: the absolute folder that the script is in.
+        A mapping; its ``directory`` is the absolute folder that the script is in.
 
     Raises:
         StorageError: The bytes cannot be had, or are not those that were deployed.

@@ -20,9 +20,12 @@ _MASK = "**********"
 class Effect(enum.Enum):
     """What a request does to the server; decides whether it may be repeated."""
 
-    READ = "read"  # Changes nothing. A plan sends only these.
-    UPSERT = "upsert"  # Sent twice it leaves the same state as sent once.
-    CREATE = "create"  # Sent twice it makes two. Never repeated.
+    #: Changes nothing. A plan sends only these.
+    READ = "read"
+    #: Sent twice it leaves the same state as sent once.
+    UPSERT = "upsert"
+    #: Sent twice it makes two. Never repeated.
+    CREATE = "create"
 
 
 @attrs.frozen

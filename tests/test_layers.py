@@ -47,6 +47,7 @@ GATES = {
     "pydantic": (),
     # The client and what makes one name the type of the session that they are given.
     "requests": ("flowpack._http", "flowpack.client", "flowpack.connect"),
+    "shtab": ("flowpack.cli.completion",),
     "sqlite3": ("flowpack.embedded.session", "flowpack.embedded.store"),
     "urllib3": ("flowpack._http",),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 from flowpack import __version__
 from flowpack.cli.parser import (
@@ -67,6 +67,16 @@ The status is 1 where one is missing, corrupt or unreadable. Objects that no
 deployment points at are listed where a storage is a folder of this machine, if
 no FLOW/DEPLOYMENT is given. Nothing is changed or deleted; "flowpack deploy
 ... --confirm" puts back bytes that are missing or corrupt.
+
+"""
+
+COMPLETION = """\
+It needs shtab: pip install 'flowpack[completion]'. Send what is printed to a file:
+  bash   ~/.local/share/bash-completion/completions/flowpack, where the package
+         bash-completion finds it; without that, source a file from ~/.bashrc
+  zsh    a file _flowpack in a folder of $fpath, before compinit runs
+  tcsh   a file that ~/.tcshrc sources
+Shells that start from then on have it. Do so again after an upgrade of flowpack.
 
 """
 
@@ -319,6 +329,11 @@ def _storage_default(parser: Any) -> None:
     _add_json(parser)
 
 
+def _completion(parser: Any) -> None:
+    help = "bash, zsh or tcsh"
+    _add(parser, "shell SHELL", help, choices=("bash", "zsh", "tcsh"))
+
+
 class Command(NamedTuple):
     """One command, described without loading it."""
 
@@ -377,6 +392,12 @@ COMMANDS = (
         "show each setting's value and where it came from, secrets masked",
         _add_json,
     ),
+    Command(
+        "completion.completion",
+        "print what a shell needs to complete commands and options",
+        _completion,
+        COMPLETION,
+    ),
 )
 
 #: What may follow the names of commands; of the others it is a deployment.
@@ -394,13 +415,14 @@ _EXAMPLES = {
     "storage.save": "https://files.example.com/flows/ flows",
     "storage.default": "--set flows",
     "config.config": "--profile staging",
+    "completion.completion": "bash",
 }
 
 
-def make_parser(argv: Sequence[str]) -> Parser:
+def make_parser(argv: Optional[Sequence[str]] = None) -> Parser:
     """Return the parser of the whole command line.
 
-    Only the commands in *argv* get their options, which takes most of the time.
+    Only the commands in *argv*, if it is given, get their options, which takes most of the time.
     """
     parser = Parser(
         prog="flowpack",
@@ -413,13 +435,15 @@ def make_parser(argv: Sequence[str]) -> Parser:
     return parser
 
 
-def _add_commands(parser: Parser, commands: Sequence[Command], argv: Sequence[str]) -> None:
+def _add_commands(
+    parser: Parser, commands: Sequence[Command], argv: Optional[Sequence[str]]
+) -> None:
     subparsers = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog=parser.prog
     )
     for command in commands:
         own = subparsers.add_parser(command.name, help=command.help)
-        if command.name not in argv:
+        if argv is not None and command.name not in argv:
             continue
         own.description = f"{command.help[0].upper()}{command.help[1:]}."
         own.epilog = f"{command.notes}Example:\n  {own.prog} {command.example}".rstrip()

@@ -198,7 +198,7 @@ class DeploymentSpec(SpecFields):
 
     @property
     def label(self) -> str:
-        """What messages call this spec: its names, else where it was written."""
+        """What messages call this spec, by its names, else by where it was written."""
         flow_name = self.flow_name or getattr(self.flow, "name", None)
         if flow_name and self.name:
             return f"{flow_name}/{self.name}"

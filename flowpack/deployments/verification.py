@@ -96,7 +96,7 @@ def verify_all(
         names: ``FLOW/DEPLOYMENT`` each; None for all deployments.
 
     Returns:
-        One result for each: in the order of *names*, else by name.
+        One result for each, in the order of *names*, else by name.
 
     Raises:
         ObjectNotFound: There is no deployment of a name.

@@ -264,7 +264,7 @@ class CompleteSpec(SpecFields):
 
     @property
     def full_name(self) -> str:
-        """The name by which people know the deployment: ``FLOW/DEPLOYMENT``."""
+        """What people call the deployment, ``FLOW/DEPLOYMENT``."""
         return f"{self.flow_name}/{self.name}"
 
     def complete(self, packager: Packager, client: Optional[Client] = None) -> CompleteSpec:

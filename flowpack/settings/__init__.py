@@ -59,8 +59,8 @@ class Settings(HidesLocals):
             :class:`~flowpack.urls.Address` where it has credentials; None for no server.
         api_key: Sent as a bearer token.
         api_auth_string: ``user:password``; wins over the key.
-        home: Folder of flowpack's own database and storage; see :meth:`known_home`. It and the
-            two below are None where the user has no home folder.
+        home: Folder of flowpack's own database and storage. It and the two below are None where
+            the user has no home folder.
         prefect_home: Folder of Prefect's files.
         profiles_path: Prefect's file of profiles.
         profile: Name of the profile in force.
