@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID, uuid4
 
 import attrs
@@ -13,7 +13,7 @@ import attrs
 import flowpack
 from flowpack import UNSET, Action, AzureBlobStorageBlock, Block, Client, CompleteSpec
 from flowpack import CronSchedule, DataDocument, Deployed, DeploymentCreate, DeploymentSchedule
-from flowpack import DeploymentSpec, DockerFlowRunner, FileStorageBlock, Flow, FlowRunner
+from flowpack import DeploymentSpec, DockerFlowRunner, FileStorageBlock, FlowRunner
 from flowpack import FlowRunnerSettings, GoogleCloudStorageBlock, IntervalSchedule
 from flowpack import KubernetesFlowRunner, KVServerStorageBlock, LocalStorageBlock, Package
 from flowpack import Packager, Plan, ProjectPackager, RRuleSchedule, S3StorageBlock
@@ -197,8 +197,8 @@ def use(client: Client, specs: Sequence[DeploymentSpec]) -> None:
 
 
 def load(client: Client) -> None:
-    assert_type(load_flow_from_script("flows.py"), Flow[..., Any])
-    assert_type(load_flow_from_deployment("hello/nightly", client), Flow[..., Any])
+    assert_type(load_flow_from_script("flows.py"), Any)
+    assert_type(load_flow_from_deployment("hello/nightly", client), Any)
 
 
 def handle() -> None:
@@ -246,9 +246,14 @@ class BatchFlowRunner(UniversalFlowRunner):
 
 @attrs.frozen
 class Own(Packager):
-    def package(self, client: Client, deployment: CompleteSpec) -> DataDocument:
+    def check_compat(self, deployment: CompleteSpec, client: Optional[Client] = None) -> None:
+        assert_type(deployment.tags, Union[Tuple[str, ...], flowpack.models.Unset])
+
+    def package(
+        self, deployment: CompleteSpec, client: Optional[Client] = None
+    ) -> DeploymentCreate:
         assert_type(deployment.full_name, str)
-        return DataDocument.encode("text", deployment.flow_location)
+        return records(uuid4())
 
 
 def use_own(package: Package, settings: Mapping[str, Any]) -> None:

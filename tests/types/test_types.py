@@ -1,0 +1,63 @@
+"""The types that users' checkers see: what is right is accepted, what is wrong is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flowpack
+
+HERE = Path(__file__).parent
+FILES = [str(HERE / name) for name in ("typed_uses.py", "misuses.py")]
+
+pytestmark = pytest.mark.types
+
+
+def check(checker: str, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run a type checker of this environment; in CI it is there."""
+    if importlib.util.find_spec(checker) is None:
+        message = f"{checker} is not installed; the extra dev has it"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    command = [sys.executable, "-m", checker, *arguments]
+    environ = {**os.environ, **environ}
+    return subprocess.run(command, cwd=HERE, env=environ, capture_output=True, text=True)
+
+
+def test_mypy_accepts_the_uses_and_refuses_each_misuse():
+    """A marker that is not needed is an error, and so is a line that lacks one."""
+    done = check("mypy", "--strict", "--config-file=", *FILES)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_pyright_accepts_the_uses_and_refuses_each_misuse():
+    """As with mypy; the markers are pyright's own."""
+    done = check("pyright", f"--pythonpath={sys.executable}", *FILES)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_a_marker_that_is_not_needed_is_an_error(checker, tmp_path):
+    """Were the fields untyped, the markers would be too many: that must be seen."""
+    marked = "DeploymentSpec(name='x')  # type: ignore[arg-type]  # pyright: ignore\n"
+    path = tmp_path / "misuses.py"
+    path.write_text((HERE / "misuses.py").read_text() + marked)
+    options = ["--strict", "--config-file="] if checker == "mypy" else []
+    options += [f"--pythonpath={sys.executable}"] if checker == "pyright" else []
+    done = check(checker, *options, str(path))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.count(" error:") == 1
+
+
+def test_every_public_type_is_known(tmp_path):
+    """As in a user's environment, where the package is a folder beside its dependencies."""
+    home = Path(flowpack.__file__).parent
+    shutil.copytree(home, tmp_path / "flowpack", ignore=shutil.ignore_patterns("__pycache__"))
+    done = check("pyright", "--verifytypes=flowpack", "--ignoreexternal", PYTHONPATH=str(tmp_path))
+    assert "Type completeness score: 100%" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
