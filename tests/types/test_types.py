@@ -15,6 +15,8 @@ import pytest
 import flowpack
 
 HERE = Path(__file__).parent
+#: Where the package is; checkers do not follow every kind of editable installation.
+SOURCE = Path(flowpack.__file__).parents[1]
 FILES = [HERE / "typed_uses.py", HERE / "misuses.py"]
 
 pytestmark = pytest.mark.types
@@ -30,10 +32,17 @@ def check(checker: str, *arguments: str, **environ: str) -> "subprocess.Complete
     return subprocess.run(command, cwd=HERE, env=environ, capture_output=True, text=True)
 
 
+def run_mypy(*files: Path) -> "subprocess.CompletedProcess[str]":
+    """Run mypy on *files* in its strict mode."""
+    options = ("--strict", "--config-file=", "--follow-imports=silent")
+    return check("mypy", *options, *map(str, files), MYPYPATH=str(SOURCE))
+
+
 def run_pyright(folder: Path, *files: Path) -> "subprocess.CompletedProcess[str]":
     """Run pyright in its basic mode, deaf to mypy's markers, on *files*."""
     config = {
         "include": [os.path.relpath(each, folder) for each in files],
+        "extraPaths": [str(SOURCE)],
         "typeCheckingMode": "basic",
         "enableTypeIgnoreComments": False,
         "reportUnnecessaryTypeIgnoreComment": True,
@@ -44,7 +53,7 @@ def run_pyright(folder: Path, *files: Path) -> "subprocess.CompletedProcess[str]
 
 def test_mypy_accepts_the_uses_and_refuses_each_misuse():
     """A marker that is not needed is an error, and so is a line that lacks one."""
-    done = check("mypy", "--strict", "--config-file=", *map(str, FILES))
+    done = run_mypy(*FILES)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -61,7 +70,7 @@ def test_a_marker_that_is_not_needed_is_an_error(checker, tmp_path):
     path = tmp_path / "misuses.py"
     path.write_text((HERE / "misuses.py").read_text() + marked)
     if checker == "mypy":
-        done = check("mypy", "--strict", "--config-file=", str(path))
+        done = run_mypy(path)
     else:
         done = run_pyright(tmp_path, path)
     assert done.returncode == 1, done.stdout + done.stderr
