@@ -50,6 +50,11 @@ def copied_json(value: Any) -> Any:
     return value if json_problem(value) else json_copy(value)
 
 
+def copied_mapping(value: Optional[Mapping[str, Any]]) -> Any:
+    """Return a copy of a mapping if it is JSON."""
+    return copied_json(value)
+
+
 def optional(check: Check) -> Check:
     """Return *check* for values that may be None."""
     return lambda value: None if value is None else check(value)

@@ -121,8 +121,9 @@ class SpecError(FlowpackError):
     """
 
     def __init__(self, where: str, problems: Iterable[str]) -> None:
-        self.where = where
-        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        self.where: str = where
+        given = (problems,) if isinstance(problems, str) else problems
+        self.problems: tuple[str, ...] = tuple(given)
         super().__init__(where, self.problems)
 
     def _text(self) -> str:
@@ -145,7 +146,8 @@ class DiscoveryError(FlowpackError):
     """
 
     def __init__(self, where: str, reason: str) -> None:
-        self.where, self.reason = where, reason
+        self.where: str = where
+        self.reason: str = reason
         super().__init__(where, reason)
 
     def _text(self) -> str:
@@ -170,7 +172,9 @@ class ScriptError(FlowpackError):
     """
 
     def __init__(self, where: str, user_exc: BaseException, advice: str = "") -> None:
-        self.where, self.user_exc, self.advice = where, user_exc, advice
+        self.where: str = where
+        self.user_exc: BaseException = user_exc
+        self.advice: str = advice
         super().__init__(where, user_exc, advice)
 
     def _text(self) -> str:
@@ -183,7 +187,8 @@ class ParameterError(FlowpackError, TypeError):
     """An argument does not fit the flow's *parameter*, or all do not, where that is empty."""
 
     def __init__(self, parameter: str, reason: str) -> None:
-        self.parameter, self.reason = parameter, reason
+        self.parameter: str = parameter
+        self.reason: str = reason
         super().__init__(parameter, reason)
 
     def _text(self) -> str:
@@ -203,7 +208,7 @@ class PlanChangedError(FlowpackError):
     """Scripts or deployments are not as planned any more; *moved* is one sentence for each."""
 
     def __init__(self, moved: Iterable[str]) -> None:
-        self.moved = tuple(moved)
+        self.moved: tuple[str, ...] = tuple(moved)
         super().__init__(self.moved)
 
     def _text(self) -> str:
@@ -223,7 +228,8 @@ class DeploymentsFailedError(FlowpackError):
     def __init__(
         self, failed: Iterable[tuple[str, FlowpackError]], deployed: Iterable[Any] = ()
     ) -> None:
-        self.failed, self.deployed = tuple(failed), tuple(deployed)
+        self.failed: tuple[tuple[str, FlowpackError], ...] = tuple(failed)
+        self.deployed: tuple[Any, ...] = tuple(deployed)
         super().__init__(self.failed, self.deployed)
 
     def _text(self) -> str:
@@ -257,7 +263,9 @@ class StorageError(FlowpackError):
     """
 
     def __init__(self, storage: str, token: str, reason: str) -> None:
-        self.storage, self.token, self.reason = storage, token, reason
+        self.storage: str = storage
+        self.token: str = token
+        self.reason: str = reason
         super().__init__(storage, token, reason)
 
     def _text(self) -> str:
@@ -289,13 +297,15 @@ class StorageIntegrityError(StorageError):
     def __init__(
         self, storage: str, token: str, expected: str, found: str, remedy: str = ""
     ) -> None:
-        self.expected, self.found, self.remedy = expected, found, remedy or _REMEDY
+        self.expected: str = expected
+        self.found: str = found
+        self.remedy: str = remedy or _REMEDY
         reason = (
             f"the stored bytes were changed: expected digest {expected}, found {found};"
             f" nothing of them was used; {self.remedy}"
         )
         super().__init__(storage, token, reason)
-        self.args = (storage, token, expected, found, self.remedy)
+        self.args: tuple[Any, ...] = (storage, token, expected, found, self.remedy)
 
 
 class APIError(FlowpackError):
@@ -306,7 +316,9 @@ class APIConnectionError(APIError):
     """No usable response came back; the *url* is without credentials and query."""
 
     def __init__(self, method: str, url: str, reason: str) -> None:
-        self.method, self.url, self.reason = method, url, reason
+        self.method: str = method
+        self.url: str = url
+        self.reason: str = reason
         super().__init__(method, url, reason)
 
     def _text(self) -> str:
@@ -320,7 +332,10 @@ class APIStatusError(APIError):
     """
 
     def __init__(self, status: int, method: str, url: str, detail: str) -> None:
-        self.status, self.method, self.url, self.detail = status, method, url, detail
+        self.status: int = status
+        self.method: str = method
+        self.url: str = url
+        self.detail: str = detail
         super().__init__(status, method, url, detail)
 
     def _text(self) -> str:

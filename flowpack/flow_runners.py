@@ -6,8 +6,10 @@ the field order is the order on the wire.
 
 from __future__ import annotations
 
+import enum
 import os
-from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type
+from typing import Any, ClassVar, Dict, List, Literal, Mapping, Optional, Sequence
+from typing import Tuple, Type, Union
 
 import attrs
 
@@ -16,6 +18,7 @@ from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack._validators import (
     at_least,
     copied_json,
+    copied_mapping,
     is_filled_text,
     is_flag,
     is_json_list,
@@ -30,6 +33,9 @@ from flowpack.exceptions import DeploymentValidationError, printable, quoted, su
 from flowpack.jsonvalues import json_copy, json_problem
 from flowpack.models import DEFAULT_IMAGE, FlowRunnerSettings
 
+#: Names and texts; numbers and truth values become text.
+Texts = Mapping[str, Union[str, float, enum.Enum]]
+
 #: What a Kubernetes job must hold at least; a run's own values are put into it.
 _BASE_JOB: Mapping[str, Any] = {
     "apiVersion": "batch/v1",
@@ -39,7 +45,7 @@ _BASE_JOB: Mapping[str, Any] = {
 }
 
 
-def text_mapping(value: Any) -> Any:
+def text_mapping(value: Optional[Texts]) -> Any:
     """Return a copy of a mapping with numbers and truth values as text."""
 
     def text(item: Any) -> Any:
@@ -51,11 +57,27 @@ def text_mapping(value: Any) -> Any:
     return {text(key): text(item) for key, item in value.items()}
 
 
-def _text_tuple(value: Any) -> Any:
+def _docker_policy(
+    value: Union[Literal["IF_NOT_PRESENT", "ALWAYS", "NEVER"], enum.Enum, None],
+) -> Any:
+    return plain(value)
+
+
+def _kubernetes_policy(
+    value: Union[Literal["IfNotPresent", "Always", "Never"], enum.Enum, None],
+) -> Any:
+    return plain(value)
+
+
+def _copied_list(value: Sequence[Mapping[str, Any]]) -> Any:
+    return copied_json(value)
+
+
+def _text_tuple(value: Union[List[str], Tuple[str, ...]]) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _path_text(value: Any) -> Any:
+def _path_text(value: Union[str, os.PathLike[str], None]) -> Any:
     """Return a path as text, as it is: nothing is expanded."""
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
@@ -208,10 +230,7 @@ class UniversalFlowRunner(FlowRunner):
     typename: ClassVar[str] = "universal"
 
     env: Dict[str, str] = attrs.field(
-        factory=dict,
-        converter=text_mapping,
-        validator=validator(_is_environment),
-        repr=_show_names,
+        factory=dict, converter=text_mapping, validator=validator(_is_environment), repr=_show_names
     )
 
 
@@ -273,7 +292,7 @@ class DockerFlowRunner(UniversalFlowRunner):
     image: str = _text(DEFAULT_IMAGE)
     image_pull_policy: Optional[str] = attrs.field(
         default=None,
-        converter=plain,
+        converter=_docker_policy,
         validator=validator(one_of("IF_NOT_PRESENT", "ALWAYS", "NEVER")),
     )
     networks: Tuple[str, ...] = attrs.field(
@@ -324,18 +343,18 @@ class KubernetesFlowRunner(UniversalFlowRunner):
     )
     image_pull_policy: Optional[str] = attrs.field(
         default=None,
-        converter=plain,
+        converter=_kubernetes_policy,
         validator=validator(one_of("IfNotPresent", "Always", "Never")),
     )
     restart_policy: None = attrs.field(default=None, converter=_dropped)
     job: Dict[str, Any] = attrs.field(
         factory=lambda: json_copy(_BASE_JOB),
-        converter=copied_json,
+        converter=copied_mapping,
         validator=validator(is_json_mapping),
         repr=False,
     )
     customizations: List[Dict[str, Any]] = attrs.field(
-        factory=list, converter=copied_json, validator=validator(is_json_list), repr=False
+        factory=list, converter=_copied_list, validator=validator(is_json_list), repr=False
     )
     job_watch_timeout_seconds: int = _seconds()
     pod_watch_timeout_seconds: int = _seconds()

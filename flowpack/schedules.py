@@ -15,7 +15,13 @@ from typing import Any, ClassVar, Dict, Mapping, Optional, Sequence, Tuple, Unio
 import attrs
 
 from flowpack._tracebacks import HidesLocals
-from flowpack._validators import at_least, copied_json, describe_type, instance_of, is_filled_text
+from flowpack._validators import (
+    at_least,
+    copied_mapping,
+    describe_type,
+    instance_of,
+    is_filled_text,
+)
 from flowpack._validators import is_flag, is_json_mapping, optional, validator
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.schedule_texts import cron_problems, find_zone, rrule_problems, zone_problem
@@ -123,8 +129,7 @@ class _Schedule(HidesLocals):
     _kind: ClassVar[str] = "schedule"
 
 
-def _timezone() -> Any:
-    return attrs.field(default=None, kw_only=True, validator=validator(zone_problem))
+_check_zone = validator(zone_problem)
 
 
 @attrs.frozen
@@ -149,7 +154,7 @@ class IntervalSchedule(_Schedule):
 
     interval: timedelta = attrs.field(converter=_to_interval)
     anchor_date: Optional[datetime] = attrs.field(default=None, converter=_to_anchor, kw_only=True)
-    timezone: Optional[str] = _timezone()
+    timezone: Optional[str] = attrs.field(default=None, kw_only=True, validator=_check_zone)
 
     def anchored(self) -> IntervalSchedule:
         """Return the schedule with its anchor date; one that is None has become a time."""
@@ -193,7 +198,7 @@ class CronSchedule(_Schedule):
     """
 
     cron: str = attrs.field(validator=validator(cron_problems))
-    timezone: Optional[str] = _timezone()
+    timezone: Optional[str] = attrs.field(default=None, kw_only=True, validator=_check_zone)
     day_or: bool = attrs.field(default=True, kw_only=True, validator=validator(is_flag))
 
 
@@ -213,7 +218,7 @@ class RRuleSchedule(_Schedule):
     """
 
     rrule: str = attrs.field(validator=validator(rrule_problems))
-    timezone: Optional[str] = _timezone()
+    timezone: Optional[str] = attrs.field(default=None, kw_only=True, validator=_check_zone)
 
 
 Schedule = Union[IntervalSchedule, CronSchedule, RRuleSchedule]
@@ -301,7 +306,7 @@ def normal_form(schedule: AnySchedule) -> Tuple[Any, ...]:
     return re.sub(r"(?i)\ADTSTART:20200101T000000\s+|RRULE:", "", schedule.rrule).strip(), zone
 
 
-def _to_schedule(value: object) -> object:
+def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], str]) -> AnySchedule:
     return parse_schedule(value) if isinstance(value, (str, Mapping)) else value
 
 
@@ -336,7 +341,7 @@ class DeploymentSchedule(_Schedule):
     active: bool = attrs.field(default=True, validator=validator(is_flag))
     parameters: Optional[Mapping[str, Any]] = attrs.field(
         default=None,
-        converter=copied_json,
+        converter=copied_mapping,
         validator=validator(optional(is_json_mapping)),
         repr=False,
         hash=False,
@@ -352,7 +357,7 @@ class DeploymentSchedule(_Schedule):
 _OWN_KEYS = ("active", "parameters", "slug", "max_scheduled_runs")
 
 
-def parse_deployment_schedule(value: object) -> DeploymentSchedule:
+def parse_deployment_schedule(value: Any) -> DeploymentSchedule:
     """Return what an item of ``schedules`` means.
 
     A mapping has the keys of a schedule and those of :class:`DeploymentSchedule`; null is as if

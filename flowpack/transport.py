@@ -117,7 +117,8 @@ class Snapshot:
     """
 
     def __init__(self, transport: Transport) -> None:
-        self.url, self.embedded = transport.url, transport.embedded
+        self.url: str = transport.url
+        self.embedded: bool = transport.embedded
         self._transport = transport
         self._responses: Dict[_Key, Response] = {}
         self._locks: Dict[_Key, threading.Lock] = {}

@@ -75,8 +75,8 @@ class Sink:
 
     def __init__(self, file: Optional[BinaryIO] = None, limit: Optional[int] = None) -> None:
         usual = _BODY_LIMIT if file is None else math.inf
-        self.limit = usual if limit is None else limit
-        self.memory = io.BytesIO()
+        self.limit: float = usual if limit is None else limit
+        self.memory: io.BytesIO = io.BytesIO()
         self._file: BinaryIO = self.memory if file is None else file
         self._start = self._file.tell()
 

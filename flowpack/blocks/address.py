@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Optional
+from typing import Optional, Union
 
 from flowpack._files import absolute_path, path_of_file_url
 from flowpack.exceptions import BlockArgumentError, BlockError, printable, quoted
@@ -39,8 +39,10 @@ def absolute_folder(path: str, cwd: Optional[str] = None) -> str:
     return whole
 
 
-def storage_path(value: object) -> str:
-    """Return the folder of Local Storage, absolute."""
+def storage_path(value: Union[str, os.PathLike[str], None]) -> Optional[str]:
+    """Return the folder of Local Storage, absolute; None stays None."""
+    if value is None:
+        return None
     text = _text(value, "storage_path")
     if _SCHEME.match(text):
         problem = "storage_path is a URL, and Local Storage takes a folder"
@@ -48,7 +50,7 @@ def storage_path(value: object) -> str:
     return absolute_folder(text)
 
 
-def base_path(value: object) -> URL:
+def base_path(value: Union[URL, os.PathLike[str]]) -> URL:
     """Return the base path of File Storage, a folder absolute, ending in a separator."""
     text = _text(value, "base_path")
     if is_web(text):
@@ -70,7 +72,7 @@ def base_path(value: object) -> URL:
     return os.path.join(absolute_folder(text), "")
 
 
-def api_address(value: object) -> URL:
+def api_address(value: URL) -> URL:
     """Return the address of a KV server, as it is."""
     return _web_address(_text(value, "api_address"), "api_address")
 

@@ -5,7 +5,7 @@ Addresses other than the clouds' own come from the environment, as each SDK read
 
 from __future__ import annotations
 
-from typing import Mapping, Optional
+from typing import ClassVar, Mapping, Optional, Tuple
 
 import attrs
 
@@ -21,18 +21,20 @@ def _as_text(value: object) -> str:
     raise BlockArgumentError(f"expected text, not {type(value).__name__}")
 
 
-def _as_name(value: object) -> str:
+def _as_name(value: str) -> str:
     text = _as_text(value)
     if not text.strip():
         raise BlockArgumentError("a name in it is empty")
     return text
 
 
-def _as_optional_name(value: object) -> Optional[str]:
+def _as_optional_name(value: Optional[str]) -> Optional[str]:
     return None if value is None else _as_name(value)
 
 
-def _as_account(value: object) -> Mapping[str, str]:
+def _as_account(value: Optional[Mapping[str, str]]) -> Optional[Mapping[str, str]]:
+    if value is None:
+        return None
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"expected a mapping, not {type(value).__name__}")
     return SecretMapping({_as_text(key): _as_text(value[key]) for key in value})
@@ -106,12 +108,12 @@ class GoogleCloudStorageBlock(OwnStorageBlock):
     """
 
     block_type_name = "Google Cloud Storage"
-    secret_fields = ("service_account_info",)
+    secret_fields: ClassVar[Tuple[str, ...]] = ("service_account_info",)
 
     bucket: str = attrs.field(converter=_as_name)
     project: Optional[str] = attrs.field(default=None, converter=_as_optional_name)
     service_account_info: Optional[Mapping[str, str]] = attrs.field(
-        default=None, converter=attrs.converters.optional(_as_account), hash=False
+        default=None, converter=_as_account, hash=False
     )
 
     def _store(self) -> Store:

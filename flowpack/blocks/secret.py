@@ -6,7 +6,7 @@ Where the secrets in data are, paths say: ``token``, ``login.token``, ``logins.*
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import BlockArgumentError
@@ -47,12 +47,12 @@ class Secret(SecretText):
         return MASK
 
 
-def as_secret(value: Any) -> Secret:
+def as_secret(value: Union[str, Secret]) -> Secret:
     """Return *value*, text or a secret already, as a secret."""
     return value if isinstance(value, Secret) else Secret(value)
 
 
-def as_optional_secret(value: Any) -> Optional[Secret]:
+def as_optional_secret(value: Union[str, Secret, None]) -> Optional[Secret]:
     """Return *value* as a secret; None stays None."""
     return None if value is None else as_secret(value)
 

@@ -255,9 +255,7 @@ class LocalStorageBlock(_FolderStorageBlock):
 
     block_type_name = "Local Storage"
 
-    storage_path: Optional[str] = attrs.field(
-        default=None, converter=attrs.converters.optional(storage_path)
-    )
+    storage_path: Optional[str] = attrs.field(default=None, converter=storage_path)
 
     def to_document_data(self) -> Dict[str, Any]:
         """Return the data, with the path where it was None: others read from there, too."""
@@ -303,7 +301,7 @@ class TempStorageBlock(_FolderStorageBlock):
         return (Folder(path, self.block_type_name, private=True),)
 
 
-def _as_options(value: object) -> Mapping[str, Any]:
+def _as_options(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Take a mapping with text as keys, and ``headers`` of text in it."""
     if not isinstance(value, Mapping):
         raise BlockArgumentError(f"options must be a mapping, not {type(value).__name__}")
@@ -348,7 +346,7 @@ class FileStorageBlock(OwnStorageBlock):
     """
 
     block_type_name = "File Storage"
-    secret_fields = ("options",)
+    secret_fields: ClassVar[Tuple[str, ...]] = ("options",)
 
     base_path: URL = attrs.field(
         converter=base_path,

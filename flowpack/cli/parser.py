@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """Return the help, as wide as the terminal."""
-        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.formatter_class: Any = argparse.RawDescriptionHelpFormatter
         return super().format_help()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from itertools import zip_longest
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, Final, Iterable, Iterator, List, Literal, Mapping, Optional
+from typing import Protocol, Sequence, Tuple
 from uuid import UUID
 
 import attrs
@@ -17,10 +18,16 @@ from flowpack.models import ScheduleRecord
 from flowpack.wire.conversion import describe_record, write_record
 from flowpack.wire.dialect import Change
 
-CREATE, UPDATE, UNCHANGED = "create", "update", "unchanged"
+#: The kinds of actions, and what was done: ``Deployed.action``.
+Kind = Literal["create", "update", "unchanged"]
+Done = Literal["created", "updated", "unchanged"]
+
+CREATE: Final = "create"
+UPDATE: Final = "update"
+UNCHANGED: Final = "unchanged"
 
 #: ``Deployed.action`` by ``Action.kind``.
-DONE = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
+DONE: Mapping[Kind, Done] = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
 
 #: Fields that are shown part by part: job variables and runners, and variables in their ``env``.
 _BY_NAME = {"job_variables", "flow_runner", "flow_runner.config"}
@@ -87,7 +94,7 @@ class Action:
         [['etl']]
     """
 
-    kind: str
+    kind: Kind
     flow_name: str
     name: str
     changes: Tuple[Change, ...] = ()
@@ -196,7 +203,7 @@ class Deployed:
     flow_id: UUID
     flow_name: str
     name: str
-    action: str
+    action: Done
     storage_type: Optional[str]
     document_id: Optional[UUID]
     key: Optional[str]

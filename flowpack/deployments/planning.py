@@ -21,6 +21,7 @@ from flowpack.deployments.actions import (
     UPDATE,
     Action,
     Failure,
+    Kind,
     Plan,
     Spec,
     Step,
@@ -208,7 +209,7 @@ def _plan_step(position: int, spec: CompleteSpec, state: PlanState) -> Step:
         package = call_packager(spec.packager, "prepare", state.reader, spec, returns=kinds)
     if package is not None:
         return Step(position, _compare(spec, package, state), spec, package)
-    kind = CREATE if spec.current is None else UPDATE
+    kind: Kind = CREATE if spec.current is None else UPDATE
     notes = ("the code is known when it is packaged",)
     action = Action(
         kind=kind, flow_name=spec.flow_name, name=spec.name, notes=notes, kept=spec.kept
@@ -230,7 +231,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     names = {"flow_runner": "job_variables"} if given else {}
     for change in state.reader.dialect.differences(current, new):
         changes.append(attrs.evolve(change, field=names.get(change.field, change.field)))
-    kind = UPDATE if changes else UNCHANGED
+    kind: Kind = UPDATE if changes else UNCHANGED
     # The others are no news where nothing changes.
     notes = _lasting_notes(spec, new, state) + (package.notes + notes if changes else ())
     if restores:

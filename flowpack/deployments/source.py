@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import attrs
 
@@ -27,10 +27,10 @@ from flowpack.urls import URL, as_address, mask_text, mask_url, url_of
 SCRIPT_LIMIT = 100 * 1024 * 1024
 
 
-def parse_location(value: object) -> Optional[URL]:
+def parse_location(value: Union[URL, os.PathLike[str], None]) -> Optional[URL]:
     """Return the absolute path or the URL that ``flow_location`` means; a converter."""
-    value = url_of(value)
-    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    text: Any = url_of(value)
+    text = os.fspath(text) if isinstance(text, os.PathLike) else text
     if text is None:
         return None
     if isinstance(text, str) and text.startswith(("http://", "https://")):

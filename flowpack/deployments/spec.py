@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, Optional, Protocol
+from typing import Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -90,6 +91,18 @@ def _packager_problem(value: Any) -> Optional[str]:
     return None
 
 
+class FlowObject(Protocol):
+    """A flow of flowpack or of Prefect."""
+
+    @property
+    def name(self) -> str:
+        """What servers call it."""
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """The function."""
+
+
 @attrs.frozen(kw_only=True, field_transformer=own_first)
 class DeploymentSpec(SpecFields):
     """What to deploy: a flow, where it is, and how it is to run.
@@ -172,7 +185,9 @@ class DeploymentSpec(SpecFields):
     """
 
     name: Optional[str] = attrs.field(default=None, validator=validator(name_problem))
-    flow: Optional[Any] = attrs.field(default=None, validator=validator(_flow_object_problem))
+    flow: Optional[FlowObject] = attrs.field(
+        default=None, validator=validator(_flow_object_problem)
+    )
     flow_name: Optional[str] = attrs.field(default=None, validator=validator(is_filled_text))
     flow_location: Optional[URL] = attrs.field(default=None, converter=parse_location)
     flow_runner: Union[FlowRunner, FlowRunnerSettings, None] = attrs.field(

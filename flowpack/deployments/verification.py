@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 from contextlib import suppress
-from typing import Any, Dict, Hashable, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Final, Hashable, Iterable, List, Literal, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -29,9 +29,16 @@ from flowpack.exceptions import StorageIntegrityError, WireError, printable, quo
 from flowpack.models import BlockDocument, DataDocument, Deployment, DeploymentCreate
 
 #: The bytes are those that were deployed; are missing; are others; or cannot be read.
-OK, MISSING, CORRUPT, UNREADABLE = "ok", "missing", "corrupt", "unreadable"
+OK: Final = "ok"
+MISSING: Final = "missing"
+CORRUPT: Final = "corrupt"
+UNREADABLE: Final = "unreadable"
 #: Others made the deployment: their digest is not known, or there is no script.
-UNVERIFIABLE, SKIPPED = "unverifiable", "skipped"
+UNVERIFIABLE: Final = "unverifiable"
+SKIPPED: Final = "skipped"
+
+#: What ``VerifyResult.status`` may be.
+Status = Literal["ok", "missing", "corrupt", "unreadable", "unverifiable", "skipped"]
 
 #: What flowpack names objects by.
 _KEY = re.compile(r"[0-9a-f]{64}\Z")
@@ -64,7 +71,7 @@ class VerifyResult:
 
     name: str
     deployment_id: UUID
-    status: str
+    status: Status
     reason: str = ""
     storage_type: Optional[str] = None
     token: Optional[str] = None
@@ -137,7 +144,7 @@ def _verify(name: str, record: Deployment, reader: Client, hashed: _Hashed) -> V
 
 def _check_script(
     record: Deployment, reader: Client, hashed: _Hashed, facts: Dict[str, Any]
-) -> Tuple[str, str]:
+) -> Tuple[Status, str]:
     """Return status and reason; add to *facts* the others, as far as they are known."""
     document = record.flow_data
     if document is None:

@@ -20,7 +20,8 @@ class Refused(Exception):
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(status, detail)
-        self.status, self.detail = status, detail
+        self.status: int = status
+        self.detail: str = detail
 
 
 @attrs.frozen

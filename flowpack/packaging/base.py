@@ -8,8 +8,8 @@ import io
 import threading
 from abc import ABC, abstractmethod
 from contextvars import ContextVar
-from typing import Any, BinaryIO, Callable, Collection, Dict, Hashable, List, Mapping
-from typing import Optional, Tuple, TypeVar, Union
+from typing import Any, BinaryIO, Callable, Collection, Dict, Hashable, Iterator, List
+from typing import Literal, Mapping, Optional, Protocol, Tuple, TypeVar, Union
 
 import attrs
 
@@ -43,6 +43,7 @@ from flowpack.schedules import (
     DeploymentSchedule,
     IntervalSchedule,
     RRuleSchedule,
+    Schedule,
     parse_deployment_schedule,
     parse_schedule,
     schedules_problem,
@@ -50,6 +51,17 @@ from flowpack.schedules import (
 from flowpack.urls import URL, Address, as_address, url_of
 
 Value = TypeVar("Value")
+Item_co = TypeVar("Item_co", covariant=True)
+
+
+class Several(Protocol[Item_co]):
+    """A list, a tuple or a set, to type checkers; no text, whose ``in`` takes texts alone."""
+
+    def __contains__(self, item: object, /) -> bool: ...
+
+    def __iter__(self) -> Iterator[Item_co]: ...
+
+    def __len__(self) -> int: ...
 
 
 def to_address(value: Optional[URL]) -> Any:
@@ -111,18 +123,22 @@ def _limit_problems(value: Any) -> Any:
     return unknown + [f"{key} {problem}" for key, problem in problems if problem]
 
 
-def _to_tags(value: Union[Collection[str], None, Unset]) -> Any:
+def _to_tags(value: Union[Several[str], None, Unset]) -> Any:
     if isinstance(value, (set, frozenset)):
         value = sorted(value, key=str)
     is_list = isinstance(value, Collection) and not isinstance(value, (str, range, Mapping))
     return tuple(value or ()) if is_list or value is None else value
 
 
-def _to_schedule(value: Union[AnySchedule, Mapping[str, Any], str, None, Unset]) -> Any:
+def _to_schedule(value: Union[Schedule, Mapping[str, Any], str, None, Unset]) -> Any:
     return parse_schedule(value) if isinstance(value, (str, Mapping)) else value
 
 
-def _to_schedules(value: Any) -> Any:
+def _to_schedules(
+    value: Union[
+        Several[Union[DeploymentSchedule, AnySchedule, Mapping[str, Any], str]], None, Unset
+    ],
+) -> Any:
     if value is None:
         return ()
     if not isinstance(value, (list, tuple)):
@@ -194,7 +210,7 @@ class PoolFields(HidesLocals):
         repr=False,
     )
     check_job_variables: bool = attrs.field(default=True, validator=_check_flag)
-    pull: Optional[str] = attrs.field(
+    pull: Optional[Literal["stock", "flowpack"]] = attrs.field(
         default=None, validator=validator(one_of("stock", "flowpack"))
     )
     pull_requires: Optional[URL] = attrs.field(

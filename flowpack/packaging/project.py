@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional, Tuple, Union
+from typing import Any, List, Optional, Tuple, Union
 
 import attrs
 
@@ -27,11 +27,11 @@ _LISTED = 3
 _check: Any = attrs.fields(Selection).include.validator
 
 
-def _to_tuple(value: Any) -> Any:
+def _to_tuple(value: Union[List[str], Tuple[str, ...], None]) -> Any:
     return tuple(value or ()) if value is None or isinstance(value, list) else value
 
 
-def _to_root(value: Any) -> Any:
+def _to_root(value: Union[str, os.PathLike[str], None]) -> Any:
     value = os.fspath(value) if isinstance(value, os.PathLike) else value
     try:
         return absolute_path(value) if isinstance(value, str) and value.strip() else value

@@ -96,7 +96,7 @@ class ModuleSearch:
     def __init__(self, tree: Tree, base: str, own: str, paths: Sequence[str] = ()) -> None:
         self.tree = tree
         self._members: Optional[List[str]] = None
-        self.folders = list(dict.fromkeys([own, base, *paths, "", "src"]))
+        self.folders: List[str] = list(dict.fromkeys([own, base, *paths, "", "src"]))
         self.between: List[str] = []
         while parent(own):
             own = parent(own)

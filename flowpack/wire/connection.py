@@ -30,8 +30,10 @@ class Connection:
     def __init__(
         self, transport: Transport, dialect: Optional[Dialect], credential: str, renewing: bool
     ) -> None:
-        self.transport, self._dialect = transport, dialect
-        self.credential, self.renewing = credential, renewing
+        self.transport: Transport = transport
+        self._dialect = dialect
+        self.credential: str = credential
+        self.renewing: bool = renewing
         self.csrf: Dict[str, str] = {}  # Headers, once a server has asked for them.
 
     @property

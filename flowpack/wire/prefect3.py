@@ -117,7 +117,8 @@ class Prefect3(Dialect):
     def __init__(self, version: str) -> None:
         super().__init__(version)
         self._release = parse_version(version)
-        self.loads_methods, self.fills_in = self.has("methods"), self.has("fills_in")
+        self.loads_methods: bool = self.has("methods")
+        self.fills_in: bool = self.has("fills_in")
         # Job variables that are an empty mapping: these releases keep what they have.
         self._ignores_empty = (3,) <= self._release < (3, 8, 8)
 
@@ -334,7 +335,9 @@ class Prefect3(Dialect):
             notes.append(f"a server of release {self.version} keeps no labels")
         return tuple(notes)
 
-    describe_pull = staticmethod(pulling.describe)
+    def describe_pull(self, current: Deployment) -> str:
+        """See :meth:`Dialect.describe_pull`."""
+        return pulling.describe(current)
 
     def needs_document(self, script: ScriptSource) -> bool:
         """See :meth:`Dialect.needs_document`."""
