@@ -96,13 +96,13 @@ def test_wrong_bytes_are_not_sent(extra):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: S3StorageBlock(5),
-        lambda: S3StorageBlock("b", 5),
-        lambda: S3StorageBlock("b", region_name=5),
-        lambda: GoogleCloudStorageBlock("b", 5),
-        lambda: GoogleCloudStorageBlock("b", "p", "text"),
-        lambda: GoogleCloudStorageBlock("b", "p", {"a": 5}),
-        lambda: AzureBlobStorageBlock("c", None),
+        lambda: S3StorageBlock(5),  # type: ignore[arg-type]
+        lambda: S3StorageBlock("b", 5),  # type: ignore[arg-type]
+        lambda: S3StorageBlock("b", region_name=5),  # type: ignore[arg-type]
+        lambda: GoogleCloudStorageBlock("b", 5),  # type: ignore[arg-type]
+        lambda: GoogleCloudStorageBlock("b", "p", "text"),  # type: ignore[arg-type]
+        lambda: GoogleCloudStorageBlock("b", "p", {"a": 5}),  # type: ignore[dict-item]
+        lambda: AzureBlobStorageBlock("c", None),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_type_is_wrong_use(make):
