@@ -250,10 +250,10 @@ REFUSED = {
     "spec_location": lambda: DeploymentSpec(flow_location=f"ftp://a:{CANARY}@h/x.py"),
     "spec_entrypoint": lambda: DeploymentSpec(
         entrypoint=f"https://a:{CANARY}@h/x.py:f",
-        tags=5, # refused
+        tags=5,  # refused
     ),
     "spec_requires": lambda: DeploymentSpec(
-        pull_requires=[CANARY] # refused
+        pull_requires=[CANARY]  # refused
     ),
     "spec_requires_other": lambda: call(
         DeploymentSpec, pull_requires=f"git+https://a:{CANARY}@h/x", work_pool=5
