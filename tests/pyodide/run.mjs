@@ -1,14 +1,33 @@
-// Runs pytest under the CPython that the npm package "pyodide" brings, without a browser.
+// Runs pytest under the CPython that the npm package "pyodide" brings, compiled to WebAssembly.
 //
-// Usage: node run.mjs PYODIDE CHECKOUT PACKAGES [PYTEST ARGUMENTS]
-// The three are folders: of the npm package, of flowpack's checkout, and of what pip installed.
-// `python -m tests.pyodide` starts this with the right ones.
+// Usage: node run.mjs PYODIDE PACKAGES [PYTEST ARGUMENTS]
+// PYODIDE is the folder of the npm package, PACKAGES the site-packages of an environment with
+// flowpack's extra "test". Of these only what is pure Python loads. Without arguments, the suites
+// run that need few threads, processes and sockets; what needs them is skipped and says so.
 
 import { writeSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker, isMainThread } from "node:worker_threads";
 
-const [pyodide, checkout, packages, ...pytestArguments] = process.argv.slice(2);
+const SUITES = [
+  "tests/analysis",
+  "tests/deployments",
+  "tests/packaging",
+  "tests/wire",
+  "tests/test_arguments.py",
+  "tests/test_exceptions.py",
+  "tests/test_flow_runners.py",
+  "tests/test_flows.py",
+  "tests/test_jsonvalues.py",
+  "tests/test_models.py",
+  "tests/test_parameters.py",
+  "tests/test_schedules.py",
+  "tests/test_urls.py",
+  "tests/test_validators.py",
+];
+
+const [pyodide, packages, ...pytestArguments] = process.argv.slice(2);
 
 function startWithLargeStack() {
   // Python calls that nest deeply need more than the stack of the main thread.
@@ -24,16 +43,14 @@ function writeTo(descriptor) {
 }
 
 async function runTests() {
-  const { loadPyodide } = await import(pathToFileURL(`${pyodide}/pyodide.mjs`));
+  const { loadPyodide } = await import(pathToFileURL(resolve(pyodide, "pyodide.mjs")));
   const profile = process.env.HYPOTHESIS_PROFILE ?? "normal";
-  const python = await loadPyodide({
-    env: { HOME: "/home/pyodide", HYPOTHESIS_PROFILE: profile, PYTHONDONTWRITEBYTECODE: "1" },
-  });
+  const python = await loadPyodide({ env: { HOME: "/tmp", HYPOTHESIS_PROFILE: profile } });
   python.setStdin({ stdin: () => null });
   python.setStdout(writeTo(1));
   python.setStderr(writeTo(2));
-  python.mountNodeFS("/checkout", checkout);
-  python.mountNodeFS("/packages", packages);
+  python.mountNodeFS("/checkout", fileURLToPath(new URL("../..", import.meta.url)));
+  python.mountNodeFS("/packages", resolve(packages));
   python.FS.chdir("/checkout");
   const main = python.runPython(`
 import sys
@@ -43,13 +60,14 @@ def main(arguments):
     import pytest
 
     print("Python", sys.version.split()[0], "on", sys.platform)
-    # No thread can watch for tests that hang, and the checkout stays as it is.
-    settings = ["-o", "faulthandler_timeout=0", "-p", "no:cacheprovider"]
+    # No thread can watch for tests that hang.
+    settings = ["-p", "tests.pyodide.refusals", "-o", "faulthandler_timeout=0"]
     return int(pytest.main([*settings, *arguments]))
 
 main
 `);
-  process.exit(main(python.toPy(pytestArguments)));
+  const chosen = pytestArguments.length > 0 ? pytestArguments : SUITES;
+  process.exit(main(python.toPy(chosen)));
 }
 
 if (isMainThread) {
