@@ -92,8 +92,10 @@ def sdist(project: Path) -> Path:
 def unpacked(sdist: Path, project: Path) -> Path:
     """Return the folder that the source archive unpacks to."""
     with tarfile.open(sdist) as archive:
-        extraction = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        archive.extractall(project.parent, **extraction)
+        if sys.version_info >= (3, 12):
+            archive.extractall(project.parent, filter="data")
+        else:
+            archive.extractall(project.parent)
     return project.parent / NAME
 
 
