@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flowpack._lazy import TYPE_CHECKING, hand_on
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Action",

@@ -246,6 +246,9 @@ def test_converted(value, annotation, wanted):
     assert type(result) is type(wanted)
 
 
+#: How Python shows ``Union[int, float]``.
+INT_OR_FLOAT = "int | float" if sys.version_info >= (3, 14) else "Union[int, float]"
+
 UNFIT = {
     "lossy float": (3.7, int, "3.7 does not fit int"),
     "NaN": (float("nan"), int, "nan does not fit int"),
@@ -274,7 +277,7 @@ UNFIT = {
     "value": ({"a b": "x"}, Dict[str, int], "at ['a b']: 'x' does not fit int"),
     "key": ({"x": 1}, Dict[int, int], "at .x: 'x' does not fit int"),
     "key twice": ({"1": 1, 1: 2}, Dict[int, int], "it has a key twice"),
-    "union": ("x", Union[int, float], "'x' does not fit Union[int, float]"),
+    "union": ("x", Union[int, float], f"'x' does not fit {INT_OR_FLOAT}"),
     "literal": ("2", Literal["a", 1], "'2' does not fit Literal['a', 1]"),
     "enum": ("green", Color, "'green' does not fit Color"),
     "time": ("noon", datetime, "'noon' does not fit datetime"),

@@ -11,6 +11,7 @@ import typing
 import attrs
 import pytest
 
+import flowpack
 from tests.source import (
     PACKAGE,
     ROOT,
@@ -85,11 +86,12 @@ def test_package_is_typed():
     assert metadata()["options.package_data"]["flowpack"] == "py.typed"
 
 
-def test_changelog_has_unreleased_section():
-    """There is a place for what the next release brings."""
+def test_changelog_is_up_to_date():
+    """On top stands what the next release brings or, when it is out, what it brought."""
     text = (ROOT / "CHANGELOG.rst").read_text("utf-8")
     sections = re.findall(r"^(.+)\n-{3,}$", text, re.MULTILINE)
-    assert sections[0] == "Unreleased"
+    released = rf"{re.escape(flowpack.__version__)} \(\d{{4}}-\d{{2}}-\d{{2}}\)"
+    assert re.fullmatch(rf"Unreleased|{released}", sections[0])
 
 
 @pytest.mark.skipif(not STANDARD_LIBRARY, reason="Python 3.9 has no list of it")

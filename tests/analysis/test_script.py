@@ -6,6 +6,7 @@ import ast
 import hashlib
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -186,10 +187,18 @@ CHAINS = {
 
 @pytest.mark.parametrize("content", CHAINS.values(), ids=CHAINS)
 def test_long_chains_do_not_crash(content):
-    """A chain that overflows the stack of old parsers is refused; all survive."""
+    """A chain that overflows the stack of old parsers is refused; all survive.
+
+    From Python 3.14 on, it depends on the size of the stack whether it can be read.
+    """
     assert longest_chain(content) > CHAIN_LIMIT
-    with pytest.raises(DiscoveryError, match="nested too deeply|cannot read it"):
-        find_flows(Script(content=content, name="s.py"))
+    try:
+        found = find_flows(Script(content=content, name="s.py"))
+    except DiscoveryError as exc:
+        assert re.search("nested too deeply|cannot read it", str(exc))
+    else:
+        assert sys.version_info >= (3, 14)
+        assert not found.flows
 
 
 def test_long_chain_of_this_many_links_can_be_read():
