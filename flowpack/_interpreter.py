@@ -129,7 +129,7 @@ def _reopen(stream: Any, copied: Optional[_Copied]) -> Any:
         if not getattr(stream, "closed", False):
             return stream
     with suppress(AttributeError, OSError):
-        mode, buffering = stream.mode[:1], 1 if stream.line_buffering else -1
+        mode, buffering = getattr(stream, "mode", "w")[:1], 1 if stream.line_buffering else -1
         kept = {"encoding": stream.encoding, "errors": stream.errors}
         return open(number, mode, buffering, closefd=False, **kept)
     return stream

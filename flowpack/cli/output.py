@@ -6,6 +6,7 @@ where it stands in a line of ours.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -297,9 +298,10 @@ def discard() -> None:
         return
     # Without a file of its own nothing is left to fail at the end of the process.
     with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        nowhere, number = os.open(os.devnull, os.O_WRONLY), stream.fileno()
+        if nowhere != number:  # User code may have closed that one.
+            os.dup2(nowhere, number)
+            os.close(nowhere)
 
 
 @contextmanager
@@ -371,6 +373,9 @@ def _separate_results() -> None:
             copy_descriptor(number), "w", encoding=stream.encoding, errors=stream.errors
         )
         os.dup2(aside, number)
+        # Unbuffered: a thread that prints while the process ends would hold the buffer's lock.
+        raw = io.FileIO(number, "w", closefd=False)
+        sys.stdout = io.TextIOWrapper(raw, stream.encoding, stream.errors, write_through=True)
     except (AttributeError, OSError, ValueError):  # One of them is no file.
         sys.stdout = sys.stderr
 
