@@ -42,7 +42,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!flowpack\b).*"),
     # Types of what is handed on from one call to the next, and of arguments with several forms.
     ("py:.*", r"flowpack\.analysis\.(discovery\.FlowInfo|script\.Script)"),
-    ("py:.*", r"flowpack\.deployments\.actions\.(Deployments|Spec|Step)"),
+    ("py:.*", r"flowpack\.deployments\.(actions\.(Deployments|Spec|Step)|spec\.FlowObject)"),
     ("py:.*", r"flowpack\.(blocks\.block\.Self|flows\.[PR]|packaging\.base\.Content)"),
     ("py:.*", r"flowpack\.(projects\.closure\.Project|schedules\.OpaqueSchedule)"),
     ("py:.*", r"flowpack\.wire\.dialect\.(Change|Dialect)"),

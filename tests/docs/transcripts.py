@@ -98,8 +98,13 @@ def difference(expected: str, printed: str) -> str:
     Spaces at the end of lines, and empty lines at the end, do not count.
     """
     expected, printed = _lines(expected.splitlines()), _lines(printed.splitlines())
-    pattern = re.sub(r"(?m)^\\.\\.\\.\n", "(?:.*\n)*?", re.escape(expected).replace("\\\n", "\n"))
-    if re.fullmatch(pattern.replace(r"\.\.\.", ".*"), printed):
+    patterns = [
+        r"(?:.*\n)*?"
+        if line.strip() == "..."
+        else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
+        for line in expected.splitlines()
+    ]
+    if re.fullmatch("".join(patterns), printed):
         return ""
     checker, example = doctest.OutputChecker(), doctest.Example("", expected)
     return checker.output_difference(example, printed, doctest.ELLIPSIS | doctest.REPORT_NDIFF)
