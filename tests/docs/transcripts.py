@@ -94,14 +94,14 @@ def _lines(lines: Iterable[str]) -> str:
 def difference(expected: str, printed: str) -> str:
     """Return how *printed* differs from *expected*, or ``""``.
 
-    ``...`` in *expected* stands for any text. Spaces at the end of lines, and empty
-    lines at the end, do not count.
+    ``...`` in *expected* stands for any text in its line, and alone for any number of lines.
+    Spaces at the end of lines, and empty lines at the end, do not count.
     """
     expected, printed = _lines(expected.splitlines()), _lines(printed.splitlines())
-    checker = doctest.OutputChecker()
-    if checker.check_output(expected, printed, doctest.ELLIPSIS):
+    pattern = re.sub(r"(?m)^\\.\\.\\.\n", "(?:.*\n)*?", re.escape(expected).replace("\\\n", "\n"))
+    if re.fullmatch(pattern.replace(r"\.\.\.", ".*"), printed):
         return ""
-    example = doctest.Example("", expected)
+    checker, example = doctest.OutputChecker(), doctest.Example("", expected)
     return checker.output_difference(example, printed, doctest.ELLIPSIS | doctest.REPORT_NDIFF)
 
 
