@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,16 +17,18 @@ from typing import Any, Dict, Iterator, List, Tuple
 import pytest
 import yaml
 
+import flowpack
 from tests.docs.recipes import RECIPES, ROOT, SERVER, play, read_recipe, variables, write_files
 from tests.docs.transcripts import Block, difference
-from tests.peers.environments import Environment, add_beside
+from tests.peers.environments import CALLER, Environment, add_beside
 from tests.peers.fixtures import needed
 from tests.peers.nginx import nginx_webdav
 from tests.peers.prefect import Server, prefect_server, prefect_worker
 from tests.peers.processes import free_port
 
 #: What flowpack imports, by the names of distributions.
-PACKAGES = ("attrs", "cattrs", "certifi", "charset-normalizer", "idna", "requests", "urllib3")
+PACKAGES = ("attrs", "cattrs", "certifi", "charset-normalizer", "idna", "requests")
+PACKAGES += ("typing-extensions", "urllib3")
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def test_all_recipes_are_listed():
     """The table of contents has each page, and none that is not there."""
     index = (RECIPES / "index.rst").read_text("utf-8")
     listed = index.partition(":maxdepth: 1\n")[2].split()
-    assert sorted(listed) == sorted(each.stem for each in RECIPES.glob("*.rst") if each.stem != "index")
+    assert sorted(listed) == sorted({each.stem for each in RECIPES.glob("*.rst")} - {"index"})
 
 
 @pytest.mark.peer
@@ -90,10 +93,10 @@ def test_webdav(server, home, at_server):
 def test_no_asyncio(home):
     """Programs of their own that block asyncio, and one archive that has all of flowpack."""
     app = home / "app"
-    shutil.copytree(ROOT / "flowpack", app / "flowpack", ignore=shutil.ignore_patterns("__pycache__"))
-    packages = [*PACKAGES, *(["tomli"] if sys.version_info < (3, 11) else [])]
-    packages += ["exceptiongroup"] if sys.version_info < (3, 11) else []
-    for name in [*packages, "typing-extensions"]:
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(flowpack.__file__).parent, app / "flowpack", ignore=without)
+    more = ("exceptiongroup", "tomli") if sys.version_info < (3, 11) else ()
+    for name in (*PACKAGES, *more):
         found = distribution(name)
         for file in found.files or ():
             if ".." not in file.parts and "__pycache__" not in file.parts:
@@ -112,7 +115,8 @@ from jupyter_client.manager import KernelManager
 
 cells = [nbformat.v4.new_code_cell(each) for each in json.load(sys.stdin)]
 notebook = nbformat.v4.new_notebook(cells=cells)
-manager = KernelManager(kernel_cmd=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+manager = KernelManager(kernel_cmd=command)
 nbclient.NotebookClient(notebook, km=manager, allow_errors=True, timeout=120).execute()
 json.dump([cell.outputs for cell in notebook.cells], sys.stdout)
 """
@@ -125,7 +129,8 @@ def shown(outputs: List[Dict[str, Any]]) -> str:
         if each["output_type"] == "error":
             texts.append(f"{each['ename']}: {each['evalue']}")
         elif "text/html" in each.get("data", ()):
-            rows = re.findall(r"<tr>(.*?)</tr>", each["data"]["text/html"])
+            table = re.sub(r"</?a\b[^>]*>", "", each["data"]["text/html"])
+            rows = re.findall(r"<tr>(.*?)</tr>", table)
             texts += [" | ".join(re.findall(r"<t[dh][^>]*>(.*?)</t", row)) for row in rows]
         else:
             texts.append(each["text"] if "text" in each else each["data"]["text/plain"])
@@ -135,13 +140,13 @@ def shown(outputs: List[Dict[str, Any]]) -> str:
 @pytest.mark.peer
 def test_notebooks(home, at_server, tmp_path):
     """The cells run in a real kernel, whose event loop runs, and show what the page shows."""
-    here = Environment("here", Path(sys.prefix))
-    with needed(_installed(here, tmp_path / "jupyter", "ipykernel", "nbclient")) as beside:
-        blocks = read_recipe("notebooks")
-        write_files(blocks, home, {})
-        cells = [block for block in blocks if "cell" in block.classes]
-        loop = "import asyncio; asyncio.get_running_loop().is_running()"
-        sources = [loop, *(block.text.replace(*list(at_server.items())[0]) for block in cells)]
+    ((page, real),) = at_server.items()
+    blocks = read_recipe("notebooks")
+    write_files(blocks, home, {})
+    cells = [block for block in blocks if "cell" in block.classes]
+    loop = "import asyncio; asyncio.get_running_loop().is_running()"
+    sources = [loop, *(block.text.replace(page, real) for block in cells)]
+    with needed(installed("ipykernel", "nbclient", folder=tmp_path / "jupyter")) as beside:
         done = subprocess.run(
             [sys.executable, "-c", RUN_CELLS],
             input=json.dumps(sources),
@@ -158,21 +163,14 @@ def test_notebooks(home, at_server, tmp_path):
     for block, text in zip(cells, printed[1:]):
         output = following.get(id(block))
         expected = output.text if output is not None and "output" in output.classes else ""
-        expected = expected.replace(*list(at_server.items())[0])
-        assert not difference(expected, text), f"line {block.line}:\n{difference(expected, text)}"
+        problem = difference(expected.replace(page, real), text)
+        assert not problem, f"line {block.line}:\n{problem}"
 
 
-class _installed:
-    """Packages in a folder, for a PYTHONPATH."""
-
-    def __init__(self, place: Environment, folder: Path, *wanted: str) -> None:
-        self._arguments = (place, folder, *wanted)
-
-    def __enter__(self) -> Path:
-        return add_beside(*self._arguments)
-
-    def __exit__(self, *_: object) -> None:
-        pass
+@contextlib.contextmanager
+def installed(*wanted: str, folder: Path) -> Iterator[Path]:
+    """Give *folder* with packages for this Python in it, for a PYTHONPATH."""
+    yield add_beside(Environment("here", Path(sys.prefix)), folder, *wanted)
 
 
 # --- Continuous integration ---------------------------------------------------------------
@@ -254,8 +252,10 @@ def test_jobs(server, storage, tmp_path, caption, read):
         checkouts[job].mkdir()
         write_files(blocks, checkouts[job], {"name: nightly": f"name: {name}"})
     # ``${{ vars.NAME }}`` is the variable of that name; GitLab gives them without being told.
-    named = {key: re.sub(r"\$\{\{ \w+\.(\w+) \}\}", lambda m: settings[m[1]], value)
-             for key, value in given.items()}
+    named = {
+        key: re.sub(r"\$\{\{ \w+\.(\w+) \}\}", lambda found: settings[found[1]], value)
+        for key, value in given.items()
+    }
     environment = variables(tmp_path, **{**settings, **named})
     assert environment["FLOWPACK_REQUIRE_SERVER"] == "1"
     assert f"create     sync/{name}" in run_job(jobs["plan"], checkouts["plan"], environment)
@@ -327,7 +327,8 @@ def test_container(home, at_server, storage, tmp_path):
             # On the page the files are in the folder /work.
             printed = run(arguments, home if volume else empty, **given)
             printed = printed.replace(str(home), "/work").replace(str(empty), "/work")
-            assert not difference(expected, printed), difference(expected, printed)
+            problem = difference(expected, printed)
+            assert not problem, problem
             count += 1
     assert count == 5
 
@@ -342,20 +343,12 @@ def _make_environment(tmp_path: Path) -> Path:
     folder = tmp_path / "image"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin" / "pip", "install", "--no-cache-dir", "--quiet", f"{source}[yaml]"]
-    done = subprocess.run(pip, env=_caller(), capture_output=True, text=True)
+    done = subprocess.run(pip, env=CALLER, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     packages = next(folder.glob("lib/python3*/site-packages"))
-    size = sum(
-        each.stat().st_size
-        for each in packages.rglob("*")
-        if each.is_file() and not each.relative_to(packages).parts[0].startswith(("pip", "setuptools"))
-    )
+    there_before = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
+    ours = [each for each in packages.iterdir() if not each.name.startswith(there_before)]
+    files = [file for each in ours for file in (each, *each.rglob("*")) if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
     assert 8 < size / 2**20 < 14, "the page says 11 MB"
     return folder / "bin" / "flowpack"
-
-
-def _caller() -> Dict[str, str]:
-    """Return the settings of who runs the tests, which installers need."""
-    from tests.peers.environments import CALLER
-
-    return dict(CALLER)
