@@ -399,7 +399,7 @@ def test_recipe(s3_port, tmp_path):
     address = f"http://127.0.0.1:{s3_port}"
     with needed(prefect_server("3.9.1", tmp_path)) as server:
         beside = add_beside(server.environment, tmp_path / "beside", "boto3")
-        reading = {
+        reading: Dict[str, Any] = {
             "AWS_ENDPOINT_URL_S3": address,
             "AWS_ACCESS_KEY_ID": "worker",
             "AWS_SECRET_ACCESS_KEY": "reads",

@@ -27,12 +27,12 @@ from tests.peers.prefect import Server, prefect_server, prefect_worker
 from tests.peers.processes import free_port
 
 #: What flowpack imports, by the names of distributions.
-PACKAGES = ("attrs", "cattrs", "certifi", "charset-normalizer", "idna", "requests")
-PACKAGES += ("typing-extensions", "urllib3")
+PACKAGES = ("attrs", "cattrs", "certifi", "charset-normalizer", "idna", "requests", "urllib3")
+PACKAGES_OF_OLDER = ("exceptiongroup", "tomli") if sys.version_info < (3, 11) else ()
 
 
 @pytest.fixture
-def home(tmp_path) -> Path:
+def home(tmp_path: Path) -> Path:
     """The reader's folder."""
     home = tmp_path / "ada"
     home.mkdir()
@@ -95,13 +95,12 @@ def test_no_asyncio(home):
     app = home / "app"
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(flowpack.__file__).parent, app / "flowpack", ignore=without)
-    more = ("exceptiongroup", "tomli") if sys.version_info < (3, 11) else ()
-    for name in (*PACKAGES, *more):
+    for name in (*PACKAGES, "typing-extensions", *PACKAGES_OF_OLDER):
         found = distribution(name)
         for file in found.files or ():
             if ".." not in file.parts and "__pycache__" not in file.parts:
                 (app / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(found.locate_file(file), app / file)
+                shutil.copyfile(str(found.locate_file(file)), app / file)
     play("no-asyncio", home)
 
 
@@ -342,8 +341,8 @@ def _make_environment(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, source)
     folder = tmp_path / "image"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "pip", "install", "--no-cache-dir", "--quiet", f"{source}[yaml]"]
-    done = subprocess.run(pip, env=CALLER, capture_output=True, text=True)
+    command = [str(folder / "bin" / "pip"), "install", "--no-cache-dir", "--quiet"]
+    done = subprocess.run([*command, f"{source}[yaml]"], env=CALLER, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     packages = next(folder.glob("lib/python3*/site-packages"))
     there_before = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
