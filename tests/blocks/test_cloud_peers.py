@@ -32,6 +32,10 @@ from flowpack.exceptions import (
 )
 from flowpack.steps import pull
 from tests.blocks.servers import serving
+from tests.docs.recipes import ROOT, SERVER, play
+from tests.peers.environments import add_beside
+from tests.peers.fixtures import needed
+from tests.peers.prefect import prefect_server, prefect_worker
 from tests.peers.processes import free_port, running
 
 pytestmark = [
@@ -386,3 +390,22 @@ def test_connection_string_that_cannot_be_read(connection):
         AzureBlobStorageBlock("container", connection).write(DATA)
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_recipe(s3_port, tmp_path):
+    """The recipe for S3: deployed from here, and run by a worker with credentials of its own."""
+    home = tmp_path / "ada"
+    home.mkdir()
+    address = f"http://127.0.0.1:{s3_port}"
+    with needed(prefect_server("3.9.1", tmp_path)) as server:
+        beside = add_beside(server.environment, tmp_path / "beside", "boto3")
+        reading: Dict[str, Any] = {
+            "AWS_ENDPOINT_URL_S3": address,
+            "AWS_ACCESS_KEY_ID": "worker",
+            "AWS_SECRET_ACCESS_KEY": "reads",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "PYTHONPATH": f"{ROOT}:{beside}",
+        }
+        with prefect_worker(server, "etl", **reading):
+            places = {SERVER: server.api.split("/")[2], "127.0.0.1:9000": f"127.0.0.1:{s3_port}"}
+            play("s3", home, places)
