@@ -15,13 +15,7 @@ from typing import Any, ClassVar, Dict, Mapping, Optional, Sequence, Tuple, Unio
 import attrs
 
 from flowpack._tracebacks import HidesLocals
-from flowpack._validators import (
-    at_least,
-    copied_mapping,
-    describe_type,
-    instance_of,
-    is_filled_text,
-)
+from flowpack._validators import at_least, copied_json, describe_type, instance_of, is_filled_text
 from flowpack._validators import is_flag, is_json_mapping, optional, validator
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.schedule_texts import cron_problems, find_zone, rrule_problems, zone_problem
@@ -341,7 +335,7 @@ class DeploymentSchedule(_Schedule):
     active: bool = attrs.field(default=True, validator=validator(is_flag))
     parameters: Optional[Mapping[str, Any]] = attrs.field(
         default=None,
-        converter=copied_mapping,
+        converter=copied_json,
         validator=validator(optional(is_json_mapping)),
         repr=False,
         hash=False,
