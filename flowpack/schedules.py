@@ -322,13 +322,12 @@ class DeploymentSchedule(_Schedule):
 
     Example:
         >>> from flowpack import DeploymentSchedule, DeploymentSpec
+        >>> early = DeploymentSchedule("0 6 * * *", parameters={"day": "today"}, slug="early")
+        >>> early.schedule
+        CronSchedule(cron='0 6 * * *', timezone=None, day_or=True)
         >>> spec = DeploymentSpec(
-        ...     name="nightly",
-        ...     flow_location="flows.py",
-        ...     schedules=["PT1H", DeploymentSchedule("0 6 * * *", parameters={"day": "today"})],
+        ...     name="nightly", flow_location="flows.py", schedules=[early, "PT1H"]
         ... )
-        >>> [type(each.schedule).__name__ for each in spec.schedules]
-        ['IntervalSchedule', 'CronSchedule']
     """
 
     schedule: AnySchedule = attrs.field(converter=_to_schedule, validator=validator(_is_schedule))

@@ -220,7 +220,7 @@ class SpecFields(PoolFields):
         default=UNSET, converter=_to_mapping, validator=validator(is_json_mapping), repr=False
     )
     enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
-    schedule: Union[AnySchedule, None, Unset] = attrs.field(
+    schedule: Union[Schedule, None, Unset] = attrs.field(
         default=UNSET, converter=_to_schedule, validator=validator(optional(_is_schedule))
     )
     schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = attrs.field(
