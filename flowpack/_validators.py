@@ -45,14 +45,9 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
 
 
-def copied_json(value: Any) -> Any:
+def copied_json(value: Optional[Mapping[str, Any]]) -> Any:
     """Return a copy of *value* if it is JSON, else *value*."""
     return value if json_problem(value) else json_copy(value)
-
-
-def copied_mapping(value: Optional[Mapping[str, Any]]) -> Any:
-    """Return a copy of a mapping if it is JSON."""
-    return copied_json(value)
 
 
 def optional(check: Check) -> Check:

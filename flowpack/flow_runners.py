@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 import os
-from typing import Any, ClassVar, Dict, List, Literal, Mapping, Optional, Sequence
-from typing import Tuple, Type, Union
+from typing import Any, ClassVar, Dict, List, Literal, Mapping, Optional, Tuple, Type
+from typing import Union
 
 import attrs
 
@@ -18,7 +18,6 @@ from flowpack._tracebacks import HidesLocals, hides_locals
 from flowpack._validators import (
     at_least,
     copied_json,
-    copied_mapping,
     is_filled_text,
     is_flag,
     is_json_list,
@@ -57,20 +56,16 @@ def text_mapping(value: Optional[Texts]) -> Any:
     return {text(key): text(item) for key, item in value.items()}
 
 
-def _docker_policy(
-    value: Union[Literal["IF_NOT_PRESENT", "ALWAYS", "NEVER"], enum.Enum, None],
-) -> Any:
+def _policy(value: Union[Literal["IF_NOT_PRESENT", "ALWAYS", "NEVER"], enum.Enum, None]) -> Any:
     return plain(value)
 
 
-def _kubernetes_policy(
-    value: Union[Literal["IfNotPresent", "Always", "Never"], enum.Enum, None],
-) -> Any:
+def _job_policy(value: Union[Literal["IfNotPresent", "Always", "Never"], enum.Enum, None]) -> Any:
     return plain(value)
 
 
-def _copied_list(value: Sequence[Mapping[str, Any]]) -> Any:
-    return copied_json(value)
+def _copied_list(value: List[Any]) -> Any:
+    return value if json_problem(value) else json_copy(value)
 
 
 def _text_tuple(value: Union[List[str], Tuple[str, ...]]) -> Any:
@@ -292,7 +287,7 @@ class DockerFlowRunner(UniversalFlowRunner):
     image: str = _text(DEFAULT_IMAGE)
     image_pull_policy: Optional[str] = attrs.field(
         default=None,
-        converter=_docker_policy,
+        converter=_policy,
         validator=validator(one_of("IF_NOT_PRESENT", "ALWAYS", "NEVER")),
     )
     networks: Tuple[str, ...] = attrs.field(
@@ -343,13 +338,13 @@ class KubernetesFlowRunner(UniversalFlowRunner):
     )
     image_pull_policy: Optional[str] = attrs.field(
         default=None,
-        converter=_kubernetes_policy,
+        converter=_job_policy,
         validator=validator(one_of("IfNotPresent", "Always", "Never")),
     )
     restart_policy: None = attrs.field(default=None, converter=_dropped)
     job: Dict[str, Any] = attrs.field(
         factory=lambda: json_copy(_BASE_JOB),
-        converter=copied_mapping,
+        converter=copied_json,
         validator=validator(is_json_mapping),
         repr=False,
     )

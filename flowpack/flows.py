@@ -49,12 +49,15 @@ class Flow(Generic[P, R]):
         ValueError: *name* is one that servers refuse.
 
     Example:
-        >>> from flowpack import Flow
-        >>> greet = Flow(str.title, name="greet")
-        >>> greet("hello world")
-        'Hello World'
-        >>> greet.with_options(name="welcome").name
-        'welcome'
+        >>> from flowpack import flow
+        >>> @flow
+        ... def greet(name: str):
+        ...     return f"hello {name}"
+        >>> welcome = greet.with_options(name="welcome")
+        >>> welcome
+        <Flow 'welcome'>
+        >>> welcome("Ada")
+        'hello Ada'
     """
 
     fn: Callable[P, R] = attrs.field(validator=attrs.validators.is_callable())

@@ -15,13 +15,7 @@ from typing import Any, ClassVar, Dict, Mapping, Optional, Sequence, Tuple, Unio
 import attrs
 
 from flowpack._tracebacks import HidesLocals
-from flowpack._validators import (
-    at_least,
-    copied_mapping,
-    describe_type,
-    instance_of,
-    is_filled_text,
-)
+from flowpack._validators import at_least, copied_json, describe_type, instance_of, is_filled_text
 from flowpack._validators import is_flag, is_json_mapping, optional, validator
 from flowpack.exceptions import DeploymentValidationError, quoted
 from flowpack.schedule_texts import cron_problems, find_zone, rrule_problems, zone_problem
@@ -328,20 +322,19 @@ class DeploymentSchedule(_Schedule):
 
     Example:
         >>> from flowpack import DeploymentSchedule, DeploymentSpec
+        >>> early = DeploymentSchedule("0 6 * * *", parameters={"day": "today"}, slug="early")
+        >>> early.schedule
+        CronSchedule(cron='0 6 * * *', timezone=None, day_or=True)
         >>> spec = DeploymentSpec(
-        ...     name="nightly",
-        ...     flow_location="flows.py",
-        ...     schedules=["PT1H", DeploymentSchedule("0 6 * * *", parameters={"day": "today"})],
+        ...     name="nightly", flow_location="flows.py", schedules=[early, "PT1H"]
         ... )
-        >>> [type(each.schedule).__name__ for each in spec.schedules]
-        ['IntervalSchedule', 'CronSchedule']
     """
 
     schedule: AnySchedule = attrs.field(converter=_to_schedule, validator=validator(_is_schedule))
     active: bool = attrs.field(default=True, validator=validator(is_flag))
     parameters: Optional[Mapping[str, Any]] = attrs.field(
         default=None,
-        converter=copied_mapping,
+        converter=copied_json,
         validator=validator(optional(is_json_mapping)),
         repr=False,
         hash=False,

@@ -422,7 +422,7 @@ def test_job_with_more_than_it_must_have():
 def test_server_has_the_last_word_on_manifests():
     """Manifests and JSON patches are sent as they are."""
     job, patch = {"kind": "Pod"}, [{"op": "add"}, "x"]
-    runner = KubernetesFlowRunner(job=job, customizations=patch)  # type: ignore[arg-type]
+    runner = KubernetesFlowRunner(job=job, customizations=patch)
     assert (config_of(runner)["job"], config_of(runner)["customizations"]) == (job, patch)
 
 

@@ -11,7 +11,7 @@ from flowpack.cli.config import connect
 from flowpack.cli.parser import read_text
 from flowpack.cli.specs import make_specs, read_targets
 from flowpack.deployments import applying, planning
-from flowpack.deployments.actions import CREATE, DONE, UNCHANGED, UPDATE, Deployed, parse_plan
+from flowpack.deployments.actions import DONE, Deployed, parse_plan
 from flowpack.exceptions import DeploymentsFailedError, printable
 
 #: Longest file with a plan that is read, in bytes.
@@ -61,7 +61,7 @@ def plan(arguments: Namespace) -> None:
     for line in [made.to_json()] if arguments.json else output.escaped(made):
         output.text(line)
     if len(specs) > 1 and not arguments.json:
-        words = {CREATE: "create {}", UPDATE: "update {}", UNCHANGED: "leave {} unchanged"}
+        words = {"create": "create {}", "update": "update {}", "unchanged": "leave {} unchanged"}
         output.note(f"would {_counts([each.kind for each in made.actions], words)}")
 
 
@@ -72,7 +72,7 @@ def _news(notes: Sequence[str]) -> Iterator[List[str]]:
     try:
         yield actions
     finally:
-        if {*actions} != {UNCHANGED}:
+        if {*actions} != {"unchanged"}:
             for note in notes:
                 output.note(note)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from itertools import zip_longest
-from typing import Any, Dict, Final, Iterable, Iterator, List, Literal, Mapping, Optional
-from typing import Protocol, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Literal, Mapping, Optional, Protocol
+from typing import Sequence, Tuple
 from uuid import UUID
 
 import attrs
@@ -22,12 +22,8 @@ from flowpack.wire.dialect import Change
 Kind = Literal["create", "update", "unchanged"]
 Done = Literal["created", "updated", "unchanged"]
 
-CREATE: Final = "create"
-UPDATE: Final = "update"
-UNCHANGED: Final = "unchanged"
-
 #: ``Deployed.action`` by ``Action.kind``.
-DONE: Mapping[Kind, Done] = {CREATE: "created", UPDATE: "updated", UNCHANGED: "unchanged"}
+DONE: Mapping[Kind, Done] = {"create": "created", "update": "updated", "unchanged": "unchanged"}
 
 #: Fields that are shown part by part: job variables and runners, and variables in their ``env``.
 _BY_NAME = {"job_variables", "flow_runner", "flow_runner.config"}
@@ -300,12 +296,12 @@ def _details(action: Action) -> List[str]:
     for change in action.changes:
         for field, *both in _parts(change.field, change.old, change.new):
             old, new = (printable(json.dumps(each)) for each in both)
-            move = new if action.kind == CREATE else f"{old} -> {new}"
+            move = new if action.kind == "create" else f"{old} -> {new}"
             details.append(f"{printable(field)}: {move}")
     details += _describe_files(action.files)
     for field, value in action.kept.items():
         details.append(f"{field}: kept, {printable(json.dumps(value))}")
-    if action.kind != CREATE and action.schedules:
+    if action.kind != "create" and action.schedules:
         shown = "; ".join(map(describe_record, action.schedules))
         details.append(f"all schedules: {printable(shown, _LONGEST_NOTE)}")
     return details + [printable(note, _LONGEST_NOTE) for note in action.notes]

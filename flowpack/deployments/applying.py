@@ -12,7 +12,7 @@ import attrs
 from flowpack._callers import copy_context, warn
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
-from flowpack.deployments.actions import DONE, UNCHANGED, Deployed, Deployments, Failure, Plan, Step
+from flowpack.deployments.actions import DONE, Deployed, Deployments, Failure, Plan, Step
 from flowpack.deployments.planning import Specs, plan, plan_again, plan_set
 from flowpack.deployments.selection import check_runner, choose_pool, ensure_pool
 from flowpack.exceptions import APIStatusError, DeploymentsFailedError, FlowpackError
@@ -188,7 +188,7 @@ def _apply_step(step: Step, api: Client, registry: Registry, confirm: bool) -> D
     """Do what one action says."""
     package, current = step.package, step.spec.current
     written: Union[Deployment, DeploymentCreate]
-    if step.action.kind == UNCHANGED and current is not None:
+    if step.action.kind == "unchanged" and current is not None:
         if step.action.upload and package is not None:
             put_bytes(package, confirm)
         deployment_id, written = current.id, current

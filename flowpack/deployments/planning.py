@@ -15,19 +15,8 @@ from flowpack.blocks.storage import StorageBlock
 from flowpack.blocks.storage_errors import storage_errors
 from flowpack.client import Client
 from flowpack.connect import shared_connections, using
-from flowpack.deployments.actions import (
-    CREATE,
-    UNCHANGED,
-    UPDATE,
-    Action,
-    Failure,
-    Kind,
-    Plan,
-    Spec,
-    Step,
-    parse_plan,
-    plan_diff,
-)
+from flowpack.deployments.actions import Action, Failure, Kind, Plan, Spec, Step
+from flowpack.deployments.actions import parse_plan, plan_diff
 from flowpack.deployments.masking import mask_change, mask_source, mask_storage
 from flowpack.deployments.selection import check_pool
 from flowpack.exceptions import (
@@ -209,7 +198,7 @@ def _plan_step(position: int, spec: CompleteSpec, state: PlanState) -> Step:
         package = call_packager(spec.packager, "prepare", state.reader, spec, returns=kinds)
     if package is not None:
         return Step(position, _compare(spec, package, state), spec, package)
-    kind: Kind = CREATE if spec.current is None else UPDATE
+    kind: Kind = "create" if spec.current is None else "update"
     notes = ("the code is known when it is packaged",)
     action = Action(
         kind=kind, flow_name=spec.flow_name, name=spec.name, notes=notes, kept=spec.kept
@@ -231,7 +220,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
     names = {"flow_runner": "job_variables"} if given else {}
     for change in state.reader.dialect.differences(current, new):
         changes.append(attrs.evolve(change, field=names.get(change.field, change.field)))
-    kind: Kind = UPDATE if changes else UNCHANGED
+    kind: Kind = "update" if changes else "unchanged"
     # The others are no news where nothing changes.
     notes = _lasting_notes(spec, new, state) + (package.notes + notes if changes else ())
     if restores:
@@ -245,7 +234,7 @@ def _compare(spec: CompleteSpec, package: Package, state: PlanState) -> Action:
         note = f"the code was a project of {count} files and is now the script alone"
         notes += (f"{note}; --project keeps its files",)
     if spec.current is None:
-        kind = CREATE
+        kind = "create"
         shown = [each for each in changes if each.field != "code"]
         changes = [attrs.evolve(each, old=None) for each in shown if each.new not in _EMPTY]
     return Action(

@@ -180,8 +180,8 @@ class DeploymentSpec(SpecFields):
         ...     schedule="0 6 * * *",
         ...     tags=["etl"],
         ... )
-        >>> spec.schedule.cron
-        '0 6 * * *'
+        >>> spec.schedule
+        CronSchedule(cron='0 6 * * *', timezone=None, day_or=True)
     """
 
     name: Optional[str] = attrs.field(default=None, validator=validator(name_problem))

@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 from contextlib import suppress
-from typing import Any, Dict, Final, Hashable, Iterable, List, Literal, Optional, Tuple, Union
+from typing import Any, Dict, Hashable, Iterable, List, Literal, Optional, Tuple, Union
 from uuid import UUID
 
 import attrs
@@ -28,16 +28,8 @@ from flowpack.exceptions import APIConnectionError, FlowpackError, ObjectMissing
 from flowpack.exceptions import StorageIntegrityError, WireError, printable, quoted
 from flowpack.models import BlockDocument, DataDocument, Deployment, DeploymentCreate
 
-#: The bytes are those that were deployed; are missing; are others; or cannot be read.
-OK: Final = "ok"
-MISSING: Final = "missing"
-CORRUPT: Final = "corrupt"
-UNREADABLE: Final = "unreadable"
-#: Others made the deployment: their digest is not known, or there is no script.
-UNVERIFIABLE: Final = "unverifiable"
-SKIPPED: Final = "skipped"
-
-#: What ``VerifyResult.status`` may be.
+#: The bytes are those that were deployed; are missing; are others; or cannot be read. Of
+#: deployments that others made the digest is not known, or there is no script.
 Status = Literal["ok", "missing", "corrupt", "unreadable", "unverifiable", "skipped"]
 
 #: What flowpack names objects by.
@@ -82,7 +74,7 @@ class VerifyResult:
     @property
     def is_broken(self) -> bool:
         """Whether the deployment cannot be run as it was deployed."""
-        return self.status in (MISSING, CORRUPT, UNREADABLE)
+        return self.status in ("missing", "corrupt", "unreadable")
 
     is_fault = is_broken  # Its name in earlier builds.
 
@@ -134,9 +126,9 @@ def _verify(name: str, record: Deployment, reader: Client, hashed: _Hashed) -> V
     except APIConnectionError:
         raise
     except Exception as exc:  # The classes of users' own storages run here.
-        status = MISSING if isinstance(exc, ObjectMissingError) else UNREADABLE
+        status = "missing" if isinstance(exc, ObjectMissingError) else "unreadable"
         if isinstance(exc, StorageIntegrityError):
-            status = CORRUPT
+            status = "corrupt"
         own = isinstance(exc, FlowpackError)
         reason = str(exc) if own else f"the storage's class raised {describe_raised(exc)}"
     return VerifyResult(status=status, reason=reason, **facts)
@@ -148,13 +140,13 @@ def _check_script(
     """Return status and reason; add to *facts* the others, as far as they are known."""
     document = record.flow_data
     if document is None:
-        return SKIPPED if record.script_problem is None else UNREADABLE, why_no_script(record)
+        return "skipped" if record.script_problem is None else "unreadable", why_no_script(record)
     stored = document.stored_object
     if stored is None:
         if document.encoding in ("text", "json") and isinstance(document.decode(), str):
-            return UNVERIFIABLE, "the script stands in the deployment itself, without a digest"
+            return "unverifiable", "the script stands in the deployment itself, without a digest"
         encoding = quoted(document.encoding)
-        return SKIPPED, f"it holds {encoding} data, which is no script that flowpack could fetch"
+        return "skipped", f"it holds {encoding} data, which is no script that flowpack could fetch"
     facts["token"] = stored.token
     storage = find_storage(stored, record, reader)
     facts["storage_type"] = storage.block_type_name
@@ -164,14 +156,14 @@ def _check_script(
     hashing = _hash_once(storage, stored.token, hashed)
     size = facts["size"] = hashing.tell()
     if expected is None:
-        return UNVERIFIABLE, "neither the deployment nor the key holds a digest of it"
+        return "unverifiable", "neither the deployment nor the key holds a digest of it"
     found = facts["found"] = hashing.hexdigest(expected.algorithm)
     if found == expected.hexdigest:
-        return OK, ""
+        return "ok", ""
     script = "SCRIPT" if record.script is None else record.script.filename
     target = f"{script}:{facts['name'].rpartition('/')[0]}"
     remedy = shlex.join(["flowpack", "deploy", target, "-n", record.name, "--confirm"])
-    return CORRUPT, (
+    return "corrupt", (
         f"expected {expected.algorithm} {facts['expected']}, found {found} ({size} bytes);"
         f" '{printable(remedy)}' (or of its spec file) puts the right ones back"
     )

@@ -8,8 +8,8 @@ import io
 import threading
 from abc import ABC, abstractmethod
 from contextvars import ContextVar
-from typing import Any, BinaryIO, Callable, Collection, Dict, Hashable, Iterator, List
-from typing import Literal, Mapping, Optional, Protocol, Tuple, TypeVar, Union
+from typing import Any, BinaryIO, Callable, Collection, Dict, Hashable, List, Literal
+from typing import Mapping, Optional, Protocol, Tuple, TypeVar, Union
 
 import attrs
 
@@ -54,14 +54,8 @@ Value = TypeVar("Value")
 Item_co = TypeVar("Item_co", covariant=True)
 
 
-class Several(Protocol[Item_co]):
+class Several(Collection[Item_co], Protocol[Item_co]):
     """A list, a tuple or a set, to type checkers; no text, whose ``in`` takes texts alone."""
-
-    def __contains__(self, item: object, /) -> bool: ...
-
-    def __iter__(self) -> Iterator[Item_co]: ...
-
-    def __len__(self) -> int: ...
 
 
 def to_address(value: Optional[URL]) -> Any:
@@ -226,7 +220,7 @@ class SpecFields(PoolFields):
         default=UNSET, converter=_to_mapping, validator=validator(is_json_mapping), repr=False
     )
     enforce_parameter_schema: Union[bool, Unset] = attrs.field(default=UNSET, validator=_check_flag)
-    schedule: Union[AnySchedule, None, Unset] = attrs.field(
+    schedule: Union[Schedule, None, Unset] = attrs.field(
         default=UNSET, converter=_to_schedule, validator=validator(optional(_is_schedule))
     )
     schedules: Union[Tuple[DeploymentSchedule, ...], Unset] = attrs.field(
