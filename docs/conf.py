@@ -19,7 +19,13 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinxarg.ext",
+    "sphinx_copybutton",
 ]
+# Of a session the commands alone are copied.
+copybutton_exclude = ".go"
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_copy_empty_lines = False
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"flowpack {release}"
@@ -61,7 +67,8 @@ def documented_parser():
 
 
 def _document(parser, *, is_command=False):
-    parser.usage = parser.format_usage().partition("usage: ")[2].replace("%", "%%")
+    usage = parser.format_usage().partition("usage: ")[2].replace("%", "%%")
+    parser.usage = usage.replace("\n       ", "\n") if is_command else usage
     if parser.epilog:
         parser.epilog = "::\n\n" + textwrap.indent(parser.epilog, "  ")
     shared = ("settings", "what is printed", "commands") if is_command else ("commands",)
@@ -142,6 +149,12 @@ def keep_public_bases(app, name, cls, options, bases):
     bases[:] = [each for each in bases if not each.__name__.startswith(("_", "Own", "Hides"))]
 
 
+def show_dashes(app, doctree):
+    """Put a dash between a field and its meaning, where autodoc has two hyphens."""
+    for node in list(doctree.findall(lambda each: each == " -- ")):
+        node.parent.replace(node, type(node)(" \N{EN DASH} "))
+
+
 def setup(app):
     """Add the directive ``settings``, and what resolves references."""
     from sphinx.domains.python._object import PyObject
@@ -157,4 +170,5 @@ def setup(app):
     app.add_directive("settings", SettingsDirective)
     app.connect("autodoc-process-signature", show_constructor)
     app.connect("autodoc-process-bases", keep_public_bases)
+    app.connect("doctree-read", show_dashes)
     app.connect("missing-reference", find_public_name)

@@ -40,6 +40,7 @@ class StorageBlock(Block, ABC):
         only_this_machine: Whether other machines cannot read what it keeps.
 
     Example:
+        >>> import hashlib
         >>> import pathlib
         >>> import attrs
         >>> from flowpack import StorageBlock
@@ -48,7 +49,7 @@ class StorageBlock(Block, ABC):
         ...     folder: str
         ...
         ...     def write(self, data: bytes) -> str:
-        ...         path = pathlib.Path(self.folder, f"{len(data)}.py")
+        ...         path = pathlib.Path(self.folder, hashlib.sha256(data).hexdigest())
         ...         path.write_bytes(data)
         ...         return str(path)
         ...

@@ -151,9 +151,9 @@ class DeploymentSpec(SpecFields):
         job_variables: Variables of the pool's jobs, as the pool's template has them; ``env`` is a
             mapping, ``env.NAME`` one of it. They are laid over those that *flow_runner* stands
             for, variables in ``env`` by name.
-        check_job_variables: Whether a name that the pool's template does not have is an error, and
-            what the server keeps nothing of; else they are notes, and what is not given is as
-            ``prefect deploy`` of the server's release has it.
+        check_job_variables: Whether it is an error to give a job variable that the pool's template
+            does not have, or a field that the server does not keep. If not, these are notes, and
+            fields that are not given are as ``prefect deploy`` of the server's release sets them.
         labels: Facts about the deployment: text, numbers and booleans.
         pull: ``stock`` has workers fetch the script with what every worker has, ``flowpack``
             with a step that needs flowpack there; None is ``stock`` where that can read the
@@ -163,9 +163,9 @@ class DeploymentSpec(SpecFields):
     *parameters*, *schedule*, *schedules*, *tags*, *paused*, *description*, *labels*, *work_queue*,
     *concurrency_limit* and *job_variables* are kept as the server has them unless they are given;
     None clears them, and so do empty ones, but for a *work_queue*, whose name cannot be empty.
-    What is given is the whole of a field: other *job_variables* that the server has go. From
-    *description* on, the fields are for today's Prefect; 2.0b7 has nothing of the kind, where
-    *concurrency_limit* and *job_variables* are an error.
+    What is given is the whole of a field: other *job_variables* on the server are removed. From
+    *description* on, the fields are for today's Prefect; 2.0b7 has none of them, and refuses
+    *concurrency_limit* and *job_variables*.
 
     Raises:
         DeploymentValidationError: A value cannot be right, wherever it is used.

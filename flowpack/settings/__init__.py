@@ -57,8 +57,8 @@ class Settings(HidesLocals):
     Attributes:
         api_url: The API's root, without a slash at its end, and as an
             :class:`~flowpack.urls.Address` where it has credentials; None for no server.
-        api_key: Sent as a bearer token.
-        api_auth_string: ``user:password``; wins over the key.
+        api_key: Key for the API, sent as a bearer token.
+        api_auth_string: ``user:password`` for the API; wins over the key.
         home: Folder of flowpack's own database and storage. It and the two below are None where
             the user has no home folder.
         prefect_home: Folder of Prefect's files.
