@@ -64,9 +64,13 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and refuse what is unknown here, where the options of the command are known."""
         if self._subparsers:  # Else the value of an unknown option would be taken for a command.
-            commands = self._subparsers._group_actions[0].choices or ()
+            commands: Any = self._subparsers._group_actions[0].choices
             for each in takewhile(lambda word: word not in commands, args):
-                if each[:2] == "--" and each.partition("=")[0] not in self._option_string_actions:
+                name = each.partition("=")[0]
+                if each[:2] == "--" and name not in self._option_string_actions:
+                    asked = [commands[word] for word in args if word in commands]
+                    if any(name in command._option_string_actions for command in asked):
+                        self.error(f"{name} is an option of the command: put it behind")
                     self._refuse([each])
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
