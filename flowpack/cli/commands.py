@@ -72,8 +72,7 @@ no FLOW/DEPLOYMENT is given. Nothing is changed or deleted; "flowpack deploy
 
 COMPLETION = """\
 It needs shtab: pip install 'flowpack[completion]'. Send what is printed to a file:
-  bash   ~/.local/share/bash-completion/completions/flowpack, where the package
-         bash-completion finds it; without that, source a file from ~/.bashrc
+  bash   a file that ~/.bashrc sources
   zsh    a file _flowpack in a folder of $fpath, before compinit runs
   tcsh   a file that ~/.tcshrc sources
 Shells that start from then on have it. Do so again after an upgrade of flowpack.
@@ -330,8 +329,7 @@ def _storage_default(parser: Any) -> None:
 
 
 def _completion(parser: Any) -> None:
-    help = "bash, zsh or tcsh"
-    _add(parser, "shell SHELL", help, choices=("bash", "zsh", "tcsh"))
+    _add(parser, "shell SHELL", "bash, zsh or tcsh", choices=("bash", "zsh", "tcsh"))
 
 
 class Command(NamedTuple):
@@ -392,12 +390,7 @@ COMMANDS = (
         "show each setting's value and where it came from, secrets masked",
         _add_json,
     ),
-    Command(
-        "completion.completion",
-        "print what a shell needs to complete commands and options",
-        _completion,
-        COMPLETION,
-    ),
+    Command("completion.completion", "print the completion for a shell", _completion, COMPLETION),
 )
 
 #: What may follow the names of commands; of the others it is a deployment.

@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
                 if each[:2] == "--" and name not in self._option_string_actions:
                     asked = [commands[word] for word in args if word in commands]
                     if any(name in command._option_string_actions for command in asked):
-                        self.error(f"{name} is an option of the command: put it behind")
+                        self.error(f"{name} goes after the command that it belongs to")
                     self._refuse([each])
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:

@@ -162,6 +162,8 @@ def test_wrong_usage(flowpack, argv):
         ("--aip http://x/api ls", "unrecognized arguments: --aip; did you mean '--api'?"),
         ("-q --aip http://x/api ls", "unrecognized arguments: --aip; did you mean"),
         ("deploy x.py --schedule x", "--schedule; did you mean '--cron'?"),
+        ("--json ls", "--json goes after the command that it belongs to"),
+        ("--cron=x deploy x.py", "--cron goes after the command that it belongs to"),
         ("--verison", "unrecognized arguments: --verison; did you mean '--version'?"),
         ("ls --jsno", "unrecognized arguments: --jsno; did you mean '--json'?"),
         ("storage ls --al", "unrecognized arguments: --al; did you mean '--all'?"),

@@ -252,7 +252,7 @@ def test_jobs(server, storage, tmp_path, caption, read):
         write_files(blocks, checkouts[job], {"name: nightly": f"name: {name}"})
     # ``${{ vars.NAME }}`` is the variable of that name; GitLab gives them without being told.
     named = {
-        key: re.sub(r"\$\{\{ \w+\.(\w+) \}\}", lambda found: settings[found[1]], value)
+        key: re.sub(r"\$\{\{ \w+\.(\w+) \}\}", lambda found: settings[str(found[1])], value)
         for key, value in given.items()
     }
     environment = variables(tmp_path, **{**settings, **named})

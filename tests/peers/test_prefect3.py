@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Literal, Tuple
 
 import attrs
 import pytest
@@ -220,6 +220,7 @@ def test_flow_in_a_class(server, client, tmp_path, pool_of):
 
 def test_changed_byte_is_never_run(server, client, script, tmp_path, pool_of):
     """A stored script that was changed fails the run, with both digests in its log."""
+    pulls: Tuple[Literal["stock"], Literal["flowpack"]] = ("stock", "flowpack")
     done = deploy(
         [
             DeploymentSpec(
@@ -230,7 +231,7 @@ def test_changed_byte_is_never_run(server, client, script, tmp_path, pool_of):
                 work_pool=pool_of(server),
                 pull=pull,
             )
-            for pull in ("stock", "flowpack")
+            for pull in pulls
         ],
         client,
     )
