@@ -28,6 +28,7 @@ from flowpack.wire.prefect3 import OLDEST, Prefect3
 from tests.docs.transcripts import Session, difference, read_page
 from tests.peers.prefect import Server
 from tests.source import ROOT
+from tests.test_repository import metadata
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.rst"
@@ -85,9 +86,7 @@ def test_first_page_names_every_extra():
     """None that can be installed is missing, and none is named that cannot."""
     text = README.read_text("utf-8")
     named = re.search(r"^Extras, as in .*?\n\n", text, re.M | re.S)
-    config = (ROOT / "setup.cfg").read_text("utf-8")
-    section = config.partition("[options.extras_require]\n")[2].partition("\n[")[0]
-    extras = set(re.findall(r"^(\w+) =$", section, re.M))
+    extras = set(metadata()["options.extras_require"])
     assert named is not None
     assert set(re.findall(r"``(\w+)``", named[0])) == extras
 
