@@ -86,9 +86,8 @@ class DataDocument:
 
     Example:
         >>> from flowpack import DataDocument
-        >>> document = DataDocument.encode("json", {"rows": 3})
-        >>> document.blob, document.decode()
-        ('{"rows": 3}', {'rows': 3})
+        >>> DataDocument.encode("json", {"rows": 3}).decode()
+        {'rows': 3}
     """
 
     encoding: str
@@ -300,13 +299,9 @@ class DeploymentCreate:
         schedules: All schedules as they are sent, those of others included.
 
     Example:
-        >>> from flowpack import DeploymentSpec, FileStorageBlock, ScriptPackager, get_client
-        >>> packager = ScriptPackager(storage=FileStorageBlock("store"))
+        >>> from flowpack import DeploymentSpec, FileStorageBlock, ScriptPackager
         >>> spec = DeploymentSpec(name="nightly", flow_location="flows.py")
-        >>> with get_client() as client:
-        ...     deployment = packager.package(spec, client)
-        ...     deployment_id = client.create_deployment(deployment)
-        >>> deployment.name
+        >>> ScriptPackager(storage=FileStorageBlock("store")).package(spec).name
         'nightly'
     """
 
