@@ -16,7 +16,10 @@ def environments() -> set[str]:
 
 
 def test_ci_runs_every_environment():
-    """One that is declared is run, and one for each release between oldest and newest."""
+    """One that is declared is run, and one for each release between oldest and newest.
+
+    The newest has ``readme``, and one of those between ``coverage``.
+    """
     declared = set()
     for section in metadata().sections():
         if section.startswith("testenv:"):
@@ -24,7 +27,7 @@ def test_ci_runs_every_environment():
             stem, _, more = name.partition("{,")
             declared |= {stem, stem + more.rstrip("}")}
     between = {f"py{release.replace('.', '')}" for release in SUPPORTED[1:-1]}
-    assert environments() == declared | between
+    assert environments() == declared | between - {metadata()["testenv:coverage"]["base_python"]}
 
 
 def test_contributors_are_told_of_every_environment():
