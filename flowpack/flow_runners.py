@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import enum
 import os
-from typing import Any, ClassVar, Dict, List, Literal, Mapping, Optional, Tuple, Type
-from typing import Union
+from typing import Any, ClassVar, Dict, List, Literal, Mapping, Optional, Tuple, Type, Union
 
 import attrs
 

@@ -16,8 +16,7 @@ import attrs
 
 from flowpack._tracebacks import HidesLocals
 from flowpack.exceptions import WireError, quoted
-from flowpack.schedules import AnySchedule as AnySchedule
-from flowpack.schedules import DeploymentSchedule
+from flowpack.schedules import AnySchedule as AnySchedule, DeploymentSchedule
 from flowpack.schedules import OpaqueSchedule as OpaqueSchedule  # noqa: F401 (for its users)
 
 
