@@ -21,6 +21,7 @@ FOREIGN_VARIABLES = frozenset(
         "HTTP_PROXY",
         "NETRC",
         "NO_PROXY",
+        "PYTHONUNBUFFERED",
         "REQUESTS_CA_BUNDLE",
         "SSL_CERT_DIR",
         "SSL_CERT_FILE",

@@ -273,6 +273,9 @@ def columns(stream: Optional[TextIO] = None) -> int:
 def _write_aside(block: str) -> None:
     if _status:
         status("")
+    # In a file or pipe that has both streams, what was said before comes first.
+    with suppress(AttributeError, OSError, ValueError):  # What fails is told at the end.
+        _stream().flush()  # type: ignore[union-attr]
     _write_error(f"{block}\n")
 
 

@@ -4,6 +4,7 @@ import datetime
 import io
 import json
 import logging
+import subprocess
 import sys
 import uuid
 import warnings
@@ -37,6 +38,21 @@ def test_tables_and_notes_are_escaped(capsys):
     output.error(NASTY)
     out, err = capsys.readouterr()
     assert not {"\x1b", "\r", "\u202e"} & set(f"{shown}{out}{err}")
+
+
+def test_order_in_one_file(tmp_path):
+    """Where a file has both streams, notes stand between the results that they are about."""
+    program = """if True:
+        from flowpack.cli import output
+        for number in "12":
+            output.result(None, [f"result {number}"], as_json=False)
+            output.note(f"note {number}")
+    """
+    with open(tmp_path / "log", "wb") as log:
+        command = [sys.executable, "-c", program]
+        subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
+    said = (tmp_path / "log").read_text().splitlines()
+    assert said == ["result 1", "note 1", "result 2", "note 2"]
 
 
 def test_errors_keep_their_lines(capsys):
