@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
+import json
 import os
 import re
 import shlex
@@ -88,21 +90,37 @@ def test_tables_are_read():
     assert len(reference_names(0)) > 40
 
 
+#: Prints what the stock client's command line says to each of some argument lists, in one
+#: process: it takes seconds to start.
+HELPS = """\
+import contextlib, io, json, sys
+from prefect.cli import app
+
+def said(arguments):
+    sys.argv = ["prefect", *arguments]
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.suppress(SystemExit):
+        app()
+    return output.getvalue()
+
+json.dump([said(each) for each in json.load(sys.stdin)], sys.stdout)
+"""
+
+
 @pytest.mark.peer
 def test_stock_commands(prefect3):
     """What a reader wrote so far are commands and options of the stock client."""
-    helps = {}
+    used = {}
     for line in command_lines(0):
         words = shlex.split(line)[1:]
         size = {"deploy": 1}.get(words[0], 3 if words[1:2] == ["schedule"] else 2)
-        command = tuple(words[:size])
-        if command not in helps:
-            done = prefect3.run("prefect", *command, "--help", COLUMNS="200", NO_COLOR="1")
-            helps[command] = done.stdout
-            assert f"Usage: prefect {' '.join(command)} " in done.stdout
-        for word in words[size:]:
+        used.setdefault(tuple(words[:size]), []).append(words[size:])
+    asked = json.dumps([[*command, "--help"] for command in used])
+    done = prefect3.run("python", "-c", HELPS, input=asked, COLUMNS="200", NO_COLOR="1")
+    for (command, lines), said in zip(used.items(), json.loads(done.stdout)):
+        assert f"Usage: prefect {' '.join(command)} " in said
+        for word in itertools.chain(*lines):
             if re.match("--?[a-z]", word):
-                assert re.search(rf"(?<!\S){word}(?!\S)", helps[command]), (line, word)
+                assert re.search(rf"(?<!\S){word}(?!\S)", said), (command, word)
 
 
 def arguments_of(side):

@@ -59,11 +59,11 @@ class Server:
         return _request(self.api + path, method, body)
 
     def run(
-        self, *command: str | Path, folder: Path | None = None, **variables: str
+        self, *command: str | Path, folder: Path | None = None, input: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment to its end and return what it printed.
 
-        It runs in *folder*, or else in its home.
+        It runs in *folder*, or else in its home, and reads *input*.
 
         Raises:
             subprocess.CalledProcessError: It failed.
@@ -73,7 +73,7 @@ class Server:
             [program, *command[1:]],
             cwd=folder or self.home,
             env={**self.variables, **variables},
-            stdin=subprocess.DEVNULL,
+            input=input,
             capture_output=True,
             text=True,
             timeout=120,
