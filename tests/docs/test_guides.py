@@ -12,6 +12,7 @@ import shlex
 import sys
 from operator import attrgetter
 from pathlib import Path
+from typing import Dict, List, Tuple
 
 import attrs
 import pytest
@@ -109,7 +110,7 @@ json.dump([said(each) for each in json.load(sys.stdin)], sys.stdout)
 @pytest.mark.peer
 def test_stock_commands(prefect3):
     """What a reader wrote so far are commands and options of the stock client."""
-    used = {}
+    used: Dict[Tuple[str, ...], List[List[str]]] = {}
     for line in command_lines(0):
         words = shlex.split(line)[1:]
         size = {"deploy": 1}.get(words[0], 3 if words[1:2] == ["schedule"] else 2)

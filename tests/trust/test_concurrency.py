@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, List
+from typing import Any
 
 import pytest
 
@@ -19,92 +19,8 @@ from flowpack import DeploymentSpec, FileStorageBlock, deploy, get_client
 from flowpack.deployments.load import fetch_script
 from tests.clients import SCRIPT
 from tests.source import PACKAGE
+from tests.trust.deploying import finished, workers
 from tests.trust.invariants import objects_in, problems, state_of
-
-#: FOLDER OWN COUNT HOW: deploys COUNT times to the home and store in FOLDER.
-WORKER = """
-import os, sys, time
-from pathlib import Path
-from flowpack import DeploymentSpec, FileStorageBlock, deploy, get_client
-from tests.clients import SCRIPT
-
-folder, own, count, how = sys.argv[1:]
-os.environ["FLOWPACK_HOME"] = os.path.join(folder, "home")
-script = Path(folder, f"scripts-{own}", "hello.py")
-script.parent.mkdir()
-script.write_text(SCRIPT)
-print("ready", flush=True)
-sys.stdin.readline()
-slowest = 0
-for number in range(int(count)):
-    name, fields = "same", {}
-    if how == "names":
-        name = f"{own}-{number}"
-    elif how == "tuples":
-        mark = f"{own}-{number}"
-        script.write_text(SCRIPT + f"# {mark}")
-        fields = {"parameters": {"name": mark}, "tags": [mark]}
-    started = time.monotonic()
-    storage = FileStorageBlock(os.path.join(folder, "store"))
-    spec = DeploymentSpec(
-        name=name, flow_location=script, flow_storage=storage, **fields
-    )
-    with get_client() as client:
-        deploy(spec, client)
-    slowest = max(slowest, time.monotonic() - started)
-    print("deployed", flush=True)
-print(f"{slowest:.2f}", flush=True)
-"""
-
-
-@contextlib.contextmanager
-def workers(folder, count, each, how):
-    """Start processes that wait for one another, then deploy; end them all."""
-    folder.mkdir(exist_ok=True)
-    started: List[Any] = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-W",
-                "error",
-                "-W",
-                "ignore:no PREFECT_API_URL is set",
-                "-c",
-                WORKER,
-                folder,
-                str(own),
-                str(each),
-                how,
-            ],
-            cwd=PACKAGE.parent,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for own in range(count)
-    ]
-    try:
-        for process in started:
-            assert process.stdout.readline() == "ready\n", process.stderr.read()
-        for process in started:
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        yield started
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
-
-
-def finished(processes):
-    """Wait for all; each must have succeeded. Return the longest deploy in seconds."""
-    slowest = []
-    for process in processes:
-        printed, errors = process.communicate(timeout=300)
-        assert (process.returncode, errors) == (0, ""), errors
-        slowest.append(float(printed.split()[-1]))
-    return max(slowest)
 
 
 def state_in(folder):
@@ -122,7 +38,7 @@ def test_processes_deploy_the_same(tmp_path, count, each):
     """All succeed, in time, and leave one of everything."""
     folder = tmp_path / "shared"
     with workers(folder, count, each, "same") as started:
-        assert finished(started) < 20
+        assert finished(folder, started) < 20
     assert state_in(folder).counts == (1, 1, 1, 1)
     assert problems(state_in(folder), [SCRIPT.encode()]) == []
 
@@ -132,7 +48,7 @@ def test_processes_deploy_different_names(tmp_path, count, each):
     """All deployments are there, with one flow, one storage block and one object."""
     folder = tmp_path / "shared"
     with workers(folder, count, each, "names") as started:
-        finished(started)
+        finished(folder, started)
     assert state_in(folder).counts == (1, 1, count * each, 1)
     assert problems(state_in(folder), [SCRIPT.encode()]) == []
 
@@ -149,7 +65,7 @@ def test_first_run_race(tmp_path, count, rounds):
     for number in range(rounds):
         folder = tmp_path / str(number)
         with workers(folder, count, 1, "same") as started:
-            finished(started)
+            finished(folder, started)
         assert state_in(folder).counts == (1, 1, 1, 1)
 
 
@@ -163,7 +79,7 @@ def test_no_mixing(tmp_path, monkeypatch, count, each):
     monkeypatch.setenv("FLOWPACK_HOME", str(folder / "home"))
     seen = set()
     with workers(folder, count, each, "tuples") as started, get_client() as client:
-        while any(process.poll() is None for process in started):
+        while any(process.is_alive() for process in started):
             for record in client.read_deployments():
                 mark = record.tags[0]
                 script = fetch_script(record, client)
@@ -171,7 +87,7 @@ def test_no_mixing(tmp_path, monkeypatch, count, each):
                 assert script.content.decode() == SCRIPT + f"# {mark}"
                 seen.add(mark)
             time.sleep(0.01)
-        finished(started)
+        finished(folder, started)
     assert len(seen) > 1
     assert state_in(folder).counts == (1, 1, 1, count * each)
 
@@ -189,10 +105,10 @@ def test_kill_storm(tmp_path, monkeypatch, kills):
         count, each = (4, 1000) if number else (1, 1)
         with workers(folder, count, each, "tuples") as started:
             if not number:
-                finished(started)
+                finished(folder, started)
             for process in started if number else ():
                 time.sleep(chance.random() * 0.05)
-                process.send_signal(signal.SIGKILL)
+                process.kill()
         deployed |= {path.read_bytes() for path in folder.glob("scripts-*/hello.py")}
         for path in folder.glob("scripts-*"):
             path.rename(tmp_path / f"{path.name}-{number}")
@@ -203,7 +119,7 @@ def test_kill_storm(tmp_path, monkeypatch, kills):
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
     with workers(folder, 1, 2, "same") as started:
-        finished(started)
+        finished(folder, started)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="has no SIGSTOP")
