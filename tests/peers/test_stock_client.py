@@ -14,6 +14,7 @@ import subprocess
 import sys
 import uuid
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
@@ -121,12 +122,18 @@ def server(request) -> Server:
     return found
 
 
+@pytest.fixture(scope="module")
+def pool(server) -> str:
+    """A pool of these tests on the server."""
+    name = f"pool-{uuid.uuid4().hex[:8]}"
+    server.run("prefect", "work-pool", "create", name, "--type", "process")
+    return name
+
+
 @contextlib.contextmanager
-def side(server: Server, folder: Path) -> Iterator[Side]:
-    """Give a copy of the project and a pool of its own; all is deleted afterwards."""
-    pool = f"pool-{uuid.uuid4().hex[:8]}"
+def side(server: Server, folder: Path, pool: str) -> Iterator[Side]:
+    """Give a copy of the project; what was deployed to *pool* is deleted afterwards."""
     shutil.copytree(PROJECT, folder)
-    server.run("prefect", "work-pool", "create", pool, "--type", "process")
     made = Side(server, folder, pool)
     try:
         yield made
@@ -135,9 +142,9 @@ def side(server: Server, folder: Path) -> Iterator[Side]:
 
 
 @pytest.fixture(scope="module")
-def both(server, tmp_path_factory):
+def both(server, pool, tmp_path_factory):
     """What each client made of the project: the stock one, and flowpack."""
-    with side(server, tmp_path_factory.mktemp("both") / "project") as each:
+    with side(server, tmp_path_factory.mktemp("both") / "project", pool) as each:
         each.prefect("deploy", "--all")
         stock = each.deployments()
         each.wipe()
@@ -147,9 +154,9 @@ def both(server, tmp_path_factory):
 
 
 @pytest.fixture
-def project(server, tmp_path):
+def project(server, pool, tmp_path):
     """A copy of the project, of which nothing is deployed."""
-    with side(server, tmp_path / "project") as made:
+    with side(server, tmp_path / "project", pool) as made:
         yield made
 
 
@@ -197,11 +204,15 @@ def schedule_ids(deployments):
     }
 
 
+#: So far ahead that no time of a run passes while a test runs.
+AHEAD = f"{date.today() + timedelta(days=2)}T00:00:00Z"
+
+
 def times(project):
-    """Have the server make runs ahead; return for when, by the deployment's name."""
+    """Have the server make runs of other days; return for when, by the deployment's name."""
     found: Dict[str, List[str]] = {}
     for name, deployment in project.deployments().items():
-        body = {"min_runs": 5, "max_runs": 30}
+        body = {"start_time": AHEAD, "min_runs": 5, "max_runs": 30}
         path = f"/deployments/{deployment['id']}/schedule"
         project.server.request("POST", path, body)
         wanted = {"deployments": {"id": {"any_": [deployment["id"]]}}}
