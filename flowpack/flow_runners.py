@@ -63,6 +63,14 @@ def _job_policy(value: Union[Literal["IfNotPresent", "Always", "Never"], enum.En
     return plain(value)
 
 
+def _texts(value: Texts) -> Any:
+    return text_mapping(value)
+
+
+def _copied_job(value: Mapping[str, Any]) -> Any:
+    return copied_json(value)
+
+
 def _copied_list(value: List[Any]) -> Any:
     return value if json_problem(value) else json_copy(value)
 
@@ -224,7 +232,7 @@ class UniversalFlowRunner(FlowRunner):
     typename: ClassVar[str] = "universal"
 
     env: Dict[str, str] = attrs.field(
-        factory=dict, converter=text_mapping, validator=validator(_is_environment), repr=_show_names
+        factory=dict, converter=_texts, validator=validator(_is_environment), repr=_show_names
     )
 
 
@@ -333,7 +341,7 @@ class KubernetesFlowRunner(UniversalFlowRunner):
     namespace: str = _text("default")
     service_account_name: Optional[str] = _text()
     labels: Dict[str, str] = attrs.field(
-        factory=dict, converter=text_mapping, validator=validator(is_text_mapping)
+        factory=dict, converter=_texts, validator=validator(is_text_mapping)
     )
     image_pull_policy: Optional[str] = attrs.field(
         default=None,
@@ -343,7 +351,7 @@ class KubernetesFlowRunner(UniversalFlowRunner):
     restart_policy: None = attrs.field(default=None, converter=_dropped)
     job: Dict[str, Any] = attrs.field(
         factory=lambda: json_copy(_BASE_JOB),
-        converter=copied_json,
+        converter=_copied_job,
         validator=validator(is_json_mapping),
         repr=False,
     )

@@ -88,6 +88,7 @@ ProjectPackager(paths=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgu
 ProjectPackager(include="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 ProjectPackager(size_limit="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 UniversalFlowRunner(env=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+UniversalFlowRunner(env=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 UniversalFlowRunner(env={"a": []})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
 SubprocessFlowRunner(condaenv=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 SubprocessFlowRunner(virtualenv=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -100,10 +101,12 @@ DockerFlowRunner(labels=5)  # type: ignore[arg-type]  # pyright: ignore[reportAr
 DockerFlowRunner(volumes=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 DockerFlowRunner(auto_remove="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 KubernetesFlowRunner(job=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+KubernetesFlowRunner(job=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 KubernetesFlowRunner(
     customizations=5  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 )
 KubernetesFlowRunner(labels=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+KubernetesFlowRunner(labels=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 KubernetesFlowRunner(
     image_pull_policy="ALWAYS"  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 )
