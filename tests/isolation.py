@@ -11,11 +11,10 @@ from typing import Any, Iterator
 import pytest
 
 #: Settings and profiles of the person who runs the tests must not reach them.
-FOREIGN_PREFIXES = ("FLOWPACK_", "PREFECT_")
+FOREIGN_PREFIXES = ("AWS_", "AZURE_", "FLOWPACK_", "GOOGLE_", "PREFECT_")
 FOREIGN_VARIABLES = frozenset(
     {
         "ALL_PROXY",
-        "AWS_CA_BUNDLE",
         "CURL_CA_BUNDLE",
         "HTTPS_PROXY",
         "HTTP_PROXY",
