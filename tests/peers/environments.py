@@ -40,11 +40,6 @@ PYTHONS = {
 }
 
 
-#: A file that each Python of these environments reads first. Prefect makes objects by the
-#: million as it is imported, and none is garbage: not to look for any saves a fifth of that.
-STARTUP = "import gc; gc.set_threshold(100_000, 50, 100)\n"
-
-
 class PeerUnavailable(Exception):
     """A peer cannot be installed or started on this machine."""
 
@@ -86,7 +81,7 @@ def environment(name: str) -> Environment:
         PeerUnavailable: It could not be made.
     """
     wanted = HERE / f"{name}.txt"
-    digest = hashlib.sha256(wanted.read_bytes() + STARTUP.encode()).hexdigest()
+    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
     made = Environment(name, CACHE / name)
     complete = made.folder / "complete"
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -120,8 +115,6 @@ def _make(made: Environment, wanted: Path) -> None:
     _run([uv, "venv", "--quiet", "--python", python, str(made.folder)])
     install = [uv, "pip", "install", "--quiet", "--no-deps", "--compile-bytecode"]
     _run([*install, "--python", str(made.python), "-r", str(wanted)])
-    (packages,) = made.folder.glob("lib/python3.*/site-packages")
-    (packages / "startup.pth").write_text(STARTUP)
 
 
 def _find_uv() -> str:
